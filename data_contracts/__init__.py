@@ -1,0 +1,1 @@
+"""What data must look like: contracts, strict readers, row checks. Imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""Raw sources, one folder each: contract and mapping to canonical tables."""

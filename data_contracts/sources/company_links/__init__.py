@@ -1,0 +1,1 @@
+"""Source company_links: its contract and its mapping to canonical tables."""

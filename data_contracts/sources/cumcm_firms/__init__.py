@@ -1,0 +1,1 @@
+"""Source cumcm_firms: its contract and its mapping to canonical tables."""

@@ -1,0 +1,1 @@
+"""Source delivery_manifest: its contract and its mapping to canonical tables."""

@@ -1,0 +1,1 @@
+"""Source lender_loans: its contract and its mapping to canonical tables."""

@@ -1,0 +1,1 @@
+"""Source shop_traffic: its contract and its mapping to canonical tables."""

@@ -1,0 +1,1 @@
+"""Source vat_invoices: its contract and its mapping to canonical tables."""

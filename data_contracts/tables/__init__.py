@@ -1,0 +1,1 @@
+"""Canonical tables as ODCS contracts, one YAML file a table."""

@@ -1,0 +1,1 @@
+"""What is computed of a seller as of a date."""

@@ -1,0 +1,1 @@
+"""Related-party signals from as-of snapshots of company links."""

@@ -1,0 +1,1 @@
+"""Named, ordered feature sets."""

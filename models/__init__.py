@@ -1,0 +1,1 @@
+"""Default models: data sets, training, evaluation, explanation, bundles."""

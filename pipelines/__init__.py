@@ -1,0 +1,1 @@
+"""What runs: stages, publishing, command line, reports."""

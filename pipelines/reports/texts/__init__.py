@@ -1,0 +1,1 @@
+"""Page texts in English and Chinese."""

@@ -1,0 +1,18 @@
+"""Fixtures every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the real data sets (``DATA_DIR``, else a ``shared/data`` beside the checkout); skips where absent."""
+    checkout = Path(__file__).resolve().parents[1]
+    folder = Path(os.environ.get("DATA_DIR", checkout.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"real data not present at {folder}; set DATA_DIR to run this test")
+    return folder

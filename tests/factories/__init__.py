@@ -1,0 +1,1 @@
+"""Builders of tiny tables with known answers."""
