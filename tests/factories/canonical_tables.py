@@ -333,25 +333,28 @@ def _complete(name: str, row: Mapping[str, Any], number: int) -> dict[str, Any]:
     return full
 
 
-def _column(values: list[Any], kind: pa.DataType) -> Any:
-    if pa.types.is_dictionary(kind):
-        return pa.array(values, STR).dictionary_encode().cast(kind)
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array[Any]:
+    return pa.array([None if value is None else _cell(value, kind) for value in values], kind)
+
+
+def _cell(value: object, kind: pa.DataType) -> object:
     if pa.types.is_decimal(kind):
-        return pa.array([None if value is None else Decimal(str(value)) for value in values], kind)
+        return Decimal(str(value))
     if pa.types.is_date(kind):
-        return pa.array([None if value is None else _as_date(value) for value in values], kind)
+        return _as_date(value)
     if pa.types.is_timestamp(kind):
-        return pa.array([None if value is None else _as_time(value) for value in values], kind)
-    return pa.array(values, kind)
+        return _as_time(value)
+    return value
 
 
-def _as_date(value: str | dt.date) -> dt.date:
-    return dt.date.fromisoformat(value) if isinstance(value, str) else value
+def _as_date(value: object) -> dt.date:
+    if isinstance(value, dt.date):
+        return value
+    return dt.date.fromisoformat(str(value))
 
 
-def _as_time(value: str | dt.date | dt.datetime) -> dt.datetime:
-    if isinstance(value, str):
-        value = dt.datetime.fromisoformat(value)
-    if not isinstance(value, dt.datetime):
+def _as_time(value: object) -> dt.datetime:
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         value = dt.datetime.combine(value, dt.time(0))
-    return value if value.tzinfo else value.replace(tzinfo=dt.UTC)
+    moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
