@@ -1,0 +1,204 @@
+"""From a template, a language and a context to one self-contained HTML page.
+
+A page holds its style and its pictures, asks the network for nothing and runs no script (its own content policy forbids
+both), so that it opens anywhere, offline, and may be filed. Whatever comes from data is escaped: names stay text.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Literal
+
+import jinja2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Language = Literal["en", "zh"]
+
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
+"""Languages every page is written in."""
+
+CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+"""What a page may load: its own inline style and embedded pictures, nothing else."""
+
+NOT_AVAILABLE = "–"
+"""Shown where a figure is absent."""
+
+
+class TextMissingError(LookupError):
+    """A template asks for words that a page's texts do not hold in its language."""
+
+
+@dataclass(frozen=True)
+class TrustedMarkup:
+    """Markup made by this package (a chart, the style sheet), which a template inserts unescaped."""
+
+    markup: str
+
+    def __html__(self) -> str:
+        """The markup itself; Jinja2 asks for this before it escapes."""
+        return self.markup
+
+    def __str__(self) -> str:
+        """The markup itself."""
+        return self.markup
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The words of one page in one language."""
+
+    language: Language
+    words: Mapping[str, str]
+
+    def __call__(self, key: str, **values: object) -> str:
+        """Words under a key, with values put into their ``{named}`` places.
+
+        Raises:
+            TextMissingError: the key is unknown, or a named place has no value.
+        """
+        try:
+            text = self.words[key]
+        except KeyError as error:
+            raise TextMissingError(f"no text {key!r} in {self.language!r}") from error
+        try:
+            return text.format_map(values)
+        except KeyError as error:
+            raise TextMissingError(f"text {key!r} in {self.language!r} needs a value for {error}") from error
+
+    def has(self, key: str) -> bool:
+        """Whether the page has words under a key."""
+        return key in self.words
+
+
+def render_page(template: str, language: Language, context: Mapping[str, object]) -> str:
+    """One page as HTML text.
+
+    Besides what the template itself asks for, ``layout.html.j2`` reads from the context: ``file_names`` (language to
+    file name, for the link to the other language), ``synthetic`` (shows the banner) and ``evidence`` (a line such as
+    "demonstration sample", words by language, or None).
+
+    Args:
+        template: file name in ``templates/``, ending in ``.html.j2``; its texts are ``texts/<name>.toml`` over
+            ``texts/common.toml``.
+        language: "en" or "zh".
+        context: values for the template.
+
+    Raises:
+        jinja2.UndefinedError: the template asks for a value that the context lacks.
+        TextMissingError: the template asks for words that its texts lack.
+    """
+    texts = page_texts(template.removesuffix(".html.j2"), language)
+    return _environment(language).get_template(template).render({**context, "t": texts, "language": language})
+
+
+def render_languages(template: str, stem: str, context: Mapping[str, object]) -> dict[str, str]:
+    """A page in every language, linked to each other.
+
+    Returns:
+        File name (``<stem>.<language>.html``) to HTML text.
+    """
+    file_names = {language: f"{stem}.{language}.html" for language in LANGUAGES}
+    full_context = {**context, "file_names": file_names}
+    return {file_names[language]: render_page(template, language, full_context) for language in LANGUAGES}
+
+
+@functools.cache
+def page_texts(page: str, language: Language) -> Texts:
+    """Words of a page: the shared ones, overlaid with its own.
+
+    Raises:
+        TextMissingError: a text lacks this language.
+    """
+    words: dict[str, str] = {}
+    for name in ("common", page):
+        source = resources.files("pipelines.reports.texts").joinpath(f"{name}.toml")
+        if not source.is_file():
+            continue
+        for key, by_language in tomllib.loads(source.read_text(encoding="utf-8")).items():
+            if language not in by_language:
+                raise TextMissingError(f"text {key!r} of {name}.toml has no {language!r} words")
+            words[key] = by_language[language]
+    return Texts(language, words)
+
+
+@functools.cache
+def _environment(language: Language) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pipelines.reports", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters.update(FORMATS)
+    environment.filters["in_language"] = functools.partial(in_language, language=language)
+    environment.globals["style_sheet"] = TrustedMarkup(_package_text("style.css"))
+    environment.globals["content_policy"] = CONTENT_POLICY
+    return environment
+
+
+def _package_text(name: str) -> str:
+    return resources.files("pipelines.reports.templates").joinpath(name).read_text(encoding="utf-8")
+
+
+def in_language(words: str | Mapping[str, str], language: Language) -> str:
+    """Words in a page's language: a mapping from language to words, or words that are the same in all."""
+    return words if isinstance(words, str) else words[language]
+
+
+def _is_absent(value: float | None) -> bool:
+    return value is None or not math.isfinite(value)
+
+
+def with_typographic_minus(text: str) -> str:
+    """A number's text with the minus sign proper instead of a hyphen."""
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with thousands separators and a fixed count of decimals; a dash where absent."""
+    if value is None or _is_absent(value):
+        return NOT_AVAILABLE
+    return with_typographic_minus(f"{round(value, digits) + 0.0:,.{digits}f}")
+
+
+def whole(value: float | None) -> str:
+    """A whole number with thousands separators; a dash where absent."""
+    return number(value, 0)
+
+
+def signed(value: float | None, digits: int = 0) -> str:
+    """A number that always shows its sign, save zero."""
+    if value is None or _is_absent(value):
+        return NOT_AVAILABLE
+    rounded = round(value, digits) + 0.0
+    return with_typographic_minus(f"{rounded:+,.{digits}f}") if rounded else f"{rounded:.{digits}f}"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share (1 = 100 %) as percent."""
+    if share is None or _is_absent(share):
+        return NOT_AVAILABLE
+    return f"{number(100 * share, digits)}%"
+
+
+def short_digest(digest: str | None) -> str:
+    """First 12 characters of a digest, enough for an eye to compare."""
+    return NOT_AVAILABLE if not digest else digest[:12]
+
+
+FORMATS: Mapping[str, Callable[..., str]] = {
+    "number": number,
+    "whole": whole,
+    "signed": signed,
+    "percent": percent,
+    "short_digest": short_digest,
+}
+"""Filters every template may use on figures."""
