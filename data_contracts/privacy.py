@@ -1,0 +1,82 @@
+"""Personal values become keyed pseudonyms, and the originals of rows that hold them are sealed.
+
+A plain hash of an e-mail address or a telephone number can be reversed by trying every likely value, so every
+pseudonym here needs the key. What is quarantined keeps its original bytes; where a source carries personal columns those
+bytes are sealed with a key derived from the same secret, so that only its holder can read them again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+from data_contracts.errors import ConfigurationRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MINIMUM_KEY_BYTES = 32
+PSEUDONYM_HEX_DIGITS = 32
+_SEAL_PURPOSE = b"seal quarantined originals"
+
+
+def keyed_pseudonyms(values: pa.Array | pa.ChunkedArray, key: bytes, purpose: str) -> pa.Array:
+    """Give the HMAC-SHA256 pseudonym of each value: 32 hexadecimal digits, null where the value is null or blank.
+
+    Values are trimmed and case-folded first, so that one mailbox written in two ways stays one person. The purpose
+    separates domains: the same text under two purposes gives two unrelated pseudonyms.
+
+    Raises:
+        ConfigurationRefused: the key is shorter than 32 bytes.
+    """
+    require_key(key)
+    encoded = pc.utf8_trim_whitespace(values.cast(pa.string())).dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    prefix = purpose.encode() + b"\x00"
+    pseudonyms = [_pseudonym(text, key, prefix) for text in encoded.dictionary.to_pylist()]
+    return pa.array(pseudonyms, pa.string()).take(encoded.indices)
+
+
+def require_key(key: bytes) -> None:
+    """Refuse a key that is too short to resist trying every key.
+
+    Raises:
+        ConfigurationRefused: fewer than 32 bytes.
+    """
+    if len(key) < MINIMUM_KEY_BYTES:
+        raise ConfigurationRefused(
+            f"the HMAC key has {len(key)} bytes, fewer than {MINIMUM_KEY_BYTES}",
+            remedy="give a key of 32 or more random bytes",
+        )
+
+
+def original_sealer(key: bytes) -> Callable[[bytes], bytes]:
+    """Give a function that seals bytes with AES-SIV: equal bytes give equal seals, so reruns stay byte-identical."""
+    cipher = _seal_cipher(key)
+    return lambda original: cipher.encrypt(original, [_SEAL_PURPOSE]) if original else b""
+
+
+def open_sealed_original(sealed: bytes, key: bytes) -> bytes:
+    """Give back the bytes that ``original_sealer`` sealed with the same key.
+
+    Raises:
+        cryptography.exceptions.InvalidTag: another key, or the bytes were changed.
+    """
+    return _seal_cipher(key).decrypt(sealed, [_SEAL_PURPOSE]) if sealed else b""
+
+
+def _pseudonym(text: str | None, key: bytes, prefix: bytes) -> str | None:
+    if not text:
+        return None
+    return hmac.digest(key, prefix + text.casefold().encode(), "sha256").hex()[:PSEUDONYM_HEX_DIGITS]
+
+
+def _seal_cipher(key: bytes) -> AESSIV:
+    require_key(key)
+    return AESSIV(hmac.new(key, _SEAL_PURPOSE, hashlib.sha512).digest())
