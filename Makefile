@@ -1,0 +1,147 @@
+# Seller credit passport. `make help` lists what there is to make.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+PROFILE ?= demo
+OUT ?= artifacts
+PYTHON ?= python3
+VENV ?= .venv
+DATA_DIR ?=
+
+export DATA_DIR
+# Idle OpenMP threads that spin cost a shared machine four times the work they do.
+export OMP_WAIT_POLICY ?= passive
+export MLFLOW_DISABLE_TELEMETRY ?= true
+export GX_ANALYTICS_ENABLED ?= false
+
+BIN := $(VENV)/bin
+PASSPORT := $(BIN)/passport
+UV := $(shell command -v uv 2>/dev/null)
+P := $(OUT)/$(PROFILE)
+PROFILE_FILE := pipelines/profiles/$(PROFILE).toml
+STAGE = $(PASSPORT) $(1) --profile $(PROFILE) --out $(OUT) && touch $(P)/$(1)/CHECKED
+
+# What each stage's code is; the stage itself decides by content whether anything has to be done again.
+code = $(shell find $(1) -type f \( -name '*.py' -o -name '*.yaml' -o -name '*.j2' -o -name '*.css' -o -name '*.toml' \) -not -path '*/profiles/*')
+CONTRACTS := $(call code,data_contracts)
+FEATURES := $(CONTRACTS) $(call code,features)
+MODELS := $(FEATURES) $(call code,models)
+REPORTS := $(call code,pipelines/reports)
+
+# Raw files: the synthetic world's where the profile has one, else those in the profile's raw_dir.
+HAS_WORLD := $(shell grep -c '^\[world\]' $(PROFILE_FILE) 2>/dev/null)
+ifneq ($(HAS_WORLD),0)
+RAW_TARGET := $(P)/world/CURRENT
+RAW_DIR := $(shell test -f $(P)/world/CURRENT && echo "$(P)/world/$$(cat $(P)/world/CURRENT)/raw")
+else
+RAW_TARGET :=
+RAW_SETTING := $(shell sed -n 's/^raw_dir = "\(.*\)"/\1/p' $(PROFILE_FILE) 2>/dev/null)
+RAW_DIR := $(if $(DATA_DIR),$(DATA_DIR)/$(notdir $(RAW_SETTING)),$(RAW_SETTING))
+endif
+RAW_FILES := $(if $(RAW_DIR),$(shell find $(RAW_DIR) -type f 2>/dev/null))
+
+.PHONY: help run test setup setup-test world ingest validate features train explain register score monitor \
+        bench lint types layers docs docs-check notebooks wheel clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  variables    PROFILE=$(PROFILE) OUT=$(OUT) DATA_DIR=$(DATA_DIR) PYTHON=$(PYTHON)"
+
+# ---- set-up -------------------------------------------------------------------------------------------------------
+define install
+$(if $(UV),$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
+$(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet) --require-hashes -r $(1)
+$(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet) --no-deps --no-build-isolation -e .
+@touch $(2)
+endef
+
+$(VENV)/.run-ready: requirements.lock pyproject.toml
+	$(call install,requirements.lock,$@)
+
+$(VENV)/.test-ready: requirements-test.lock pyproject.toml
+	$(call install,requirements-test.lock,$@)
+
+setup: $(VENV)/.run-ready ## Install what the pipeline needs, from the hash lock
+setup-test: $(VENV)/.test-ready ## Install what the tests need, from the hash lock
+
+# ---- the way of the data ------------------------------------------------------------------------------------------
+# CHECKED is when a stage last looked at its inputs; CURRENT names the run in force and moves only when content does.
+$(P)/%/CURRENT: $(P)/%/CHECKED ;
+
+run: score monitor explain ## Set up and go the whole way: raw files to passports (PROFILE=demo)
+	@$(PASSPORT) summary --profile $(PROFILE) --out $(OUT)
+
+ifneq ($(HAS_WORLD),0)
+world: $(P)/world/CURRENT ## Simulate the synthetic seller world (profiles that have one)
+$(P)/world/CHECKED: $(PROFILE_FILE) $(call code,simulator) | $(VENV)/.run-ready
+	$(call STAGE,world)
+else
+world: ; @echo "profile $(PROFILE) reads real files; it has no synthetic world"
+endif
+
+ingest: $(P)/ingest/CURRENT ## Read raw files into canonical tables; set aside what breaks a contract
+$(P)/ingest/CHECKED: $(RAW_TARGET) $(RAW_FILES) $(PROFILE_FILE) $(CONTRACTS) pipelines/ingest.py | $(VENV)/.run-ready
+	$(call STAGE,ingest)
+
+validate: $(P)/validate/CURRENT ## Check canonical tables; write the validation report
+$(P)/validate/CHECKED: $(P)/ingest/CURRENT pipelines/validate.py | $(VENV)/.run-ready
+	$(call STAGE,validate)
+
+features: $(P)/features/CURRENT ## Build the feature matrix as of each observation date
+$(P)/features/CHECKED: $(P)/validate/CURRENT $(PROFILE_FILE) $(FEATURES) pipelines/build_features.py | $(VENV)/.run-ready
+	$(call STAGE,features)
+
+train: $(P)/train/CURRENT ## Train, calibrate and evaluate the default model; write the signed bundle
+$(P)/train/CHECKED: $(P)/features/CURRENT $(PROFILE_FILE) $(MODELS) pipelines/train.py | $(VENV)/.run-ready
+	$(call STAGE,train)
+
+explain: $(P)/explain/CURRENT ## Write the model report and the SHAP report
+$(P)/explain/CHECKED: $(P)/train/CURRENT $(REPORTS) pipelines/explain.py | $(VENV)/.run-ready
+	$(call STAGE,explain)
+
+register: $(P)/register/CURRENT ## Pass the gates and register the bundle in MLflow as champion
+$(P)/register/CHECKED: $(P)/train/CURRENT pipelines/register.py models/gates.py models/registry.py | $(VENV)/.run-ready
+	$(call STAGE,register)
+
+score: $(P)/score/CURRENT ## Score the profile's applicants and issue their passports
+$(P)/score/CHECKED: $(P)/register/CURRENT $(P)/features/CURRENT $(REPORTS) pipelines/score.py pipelines/passports.py | $(VENV)/.run-ready
+	$(call STAGE,score)
+
+monitor: $(P)/monitor/CURRENT ## Compare the scored applicants with the training population
+$(P)/monitor/CHECKED: $(P)/score/CURRENT pipelines/monitor.py | $(VENV)/.run-ready
+	$(call STAGE,monitor)
+
+# ---- quality ------------------------------------------------------------------------------------------------------
+test: $(VENV)/.test-ready ## Set up and run the tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.test-ready ## Style: ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test-ready ## Types: mypy strict
+	$(BIN)/mypy
+
+layers: $(VENV)/.test-ready ## Import direction: import-linter
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.test-ready ## Generate the contract, source and feature pages
+	$(PASSPORT) docs --folder docs
+
+docs-check: $(VENV)/.test-ready ## Fail when a generated page differs from its contract or feature
+	$(PASSPORT) docs --folder docs --check
+
+notebooks: $(VENV)/.test-ready ## Execute the notebooks
+	for notebook in notebooks/*.py; do $(BIN)/jupytext --to ipynb --execute --output $(OUT)/notebooks/$$(basename $$notebook .py).ipynb $$notebook; done
+
+bench: $(VENV)/.test-ready ## Run the benchmarks; JSON under OUT/benchmarks
+	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark --out $(OUT)/benchmarks; done
+
+wheel: $(VENV)/.test-ready ## Build the wheel
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist
+
+clean: ## Remove every output (signing keys in .keys stay)
+	rm -rf $(OUT) dist build *.egg-info

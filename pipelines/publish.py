@@ -1,0 +1,88 @@
+"""Write files so that a reader sees the old content or the new content, never a torn one."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pyarrow as pa
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names inside a folder durable; a file's own fsync does not cover its directory entry."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def fsync_tree(folder: Path) -> None:
+    """Make every file and every folder below ``folder`` durable."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            descriptor = os.open(os.path.join(parent, name), os.O_RDONLY)  # noqa: PTH118 - a hot loop over many files
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        descriptor = os.open(parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def atomic_write_bytes(path: Path, data: bytes) -> None:
+    """Replace ``path`` by ``data`` in one step: temporary file beside it, fsync, rename, fsync of the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # noqa: PTH101 - mkstemp gives a name, and published files are for all to read
+        os.replace(temporary, path)  # noqa: PTH105 - as above
+    except BaseException:
+        os.unlink(temporary)  # noqa: PTH108 - as above
+        raise
+    fsync_folder(path.parent)
+
+
+def json_bytes(value: Mapping[str, Any] | list[Any]) -> bytes:
+    """JSON with sorted keys, two spaces and a closing newline, so that equal values are equal bytes."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False)
+    return (text + "\n").encode()
+
+
+def write_json(path: Path, value: Mapping[str, Any] | list[Any]) -> None:
+    """Write ``value`` as deterministic JSON, atomically."""
+    atomic_write_bytes(path, json_bytes(value))
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is any of six types; the caller knows which
+    """Read a JSON file."""
+    return json.loads(path.read_bytes())
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    """Write a table as Parquet (zstd, page checksums); equal tables give equal bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.partial")
+    pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+    temporary.replace(path)
+
+
+def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Read a Parquet file and check its page checksums; a flipped bit raises instead of passing as data."""
+    # memory_map would hand out pages before they are verified on some filesystems, and partitioning guesses types.
+    return pq.read_table(path, columns=columns, page_checksum_verification=True, partitioning=None)

@@ -1,0 +1,72 @@
+"""The house stands as it is described: packages are ours, imports are light, indexes stay unnamed."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PACKAGES = ("data_contracts", "features", "models", "pipelines", "simulator")
+HEAVY = (
+    *("pandas", "numpy", "pyarrow", "duckdb", "lightgbm", "sklearn", "shap"),
+    *("mlflow", "great_expectations", "networkx", "matplotlib"),
+)
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_each_package_resolves_inside_this_checkout(name: str) -> None:
+    module = importlib.import_module(name)
+    assert Path(str(module.__file__)).resolve().is_relative_to(CHECKOUT)
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_each_package_is_marked_as_typed(name: str) -> None:
+    assert (CHECKOUT / name / "py.typed").is_file()
+
+
+def test_every_package_folder_is_listed_for_the_wheel() -> None:
+    listed = set(tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    present = {
+        init.parent.relative_to(CHECKOUT).as_posix().replace("/", ".")
+        for name in PACKAGES
+        for init in (CHECKOUT / name).rglob("__init__.py")
+    }
+    assert present == listed
+
+
+def test_help_imports_no_heavy_package() -> None:
+    code = (
+        "import sys\nsys.argv = ['passport', '--help']\nfrom pipelines.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CHECKOUT)
+    assert finished.stderr.strip() == "[]"
+    assert "score" in finished.stdout
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-test.lock"])
+def test_locks_pin_every_package_by_hash_and_name_no_index(lock: str) -> None:
+    text = (CHECKOUT / lock).read_text()
+    pins = re.findall(
+        r"^[A-Za-z0-9_.-]+==[^\n]*\n((?:    --hash=sha256:[0-9a-f]{64}[^\n]*\n)*)", text, flags=re.MULTILINE
+    )
+    assert len(pins) > 50
+    assert all(pins)
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links", text)
+
+
+def test_product_code_names_no_development_data_folder() -> None:
+    offenders = [
+        path.relative_to(CHECKOUT).as_posix()
+        for name in PACKAGES
+        for path in (CHECKOUT / name).rglob("*.py")
+        if "../shared" in path.read_text(encoding="utf-8")
+    ]
+    assert offenders == []
