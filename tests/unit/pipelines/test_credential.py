@@ -151,10 +151,11 @@ def test_a_proof_of_another_kind_is_malformed(member: str, value: object) -> Non
     assert refusal(rfc8785.dumps(secured)) == "malformed"
 
 
-@pytest.mark.parametrize("proof", [None, [], {}, "x"])
-def test_a_document_without_a_proof_is_malformed(proof: Any) -> None:
-    assert refusal(rfc8785.dumps({**document(), "proof": proof})) == "malformed"
+def test_a_document_without_a_proof_is_malformed() -> None:
     assert refusal(rfc8785.dumps(document())) == "malformed"
+    no_proofs: tuple[object, ...] = ({}, "x", None, [])
+    for proof in no_proofs:
+        assert refusal(rfc8785.dumps(document(proof=proof))) == "malformed"
 
 
 def test_another_issuers_name_cannot_be_borrowed() -> None:

@@ -131,8 +131,7 @@ def test_a_trust_file_written_for_a_key_ring_reads_back(tmp_path: Path) -> None:
     [
         "",
         "[]",
-        '{"issuers": [{"did": "did:web:x", "name": "x", "valid_from": "2025-01-01", "valid_until": null,'
-        ' "revoked_on": null}]}',
+        '{"issuers": [{"did":"did:web:x","name":"x","valid_from":"2025-01-01","valid_until":null,"revoked_on":null}]}',
         '{"issuers": [], "more": 1}',
         '{"issuers": [{"did": "did:key:z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ7XJPt4swbTQ2"}]}',
     ],
