@@ -1,0 +1,152 @@
+"""Redraws of whole related-party components, and every measure on them.
+
+Sellers that belong together default together; drawing rows would pretend that they are independent and make intervals
+too narrow. So components are drawn with replacement and each brings all its rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.evaluation.calibration_quality import calibration_lines, log_losses, log_odds_of, squared_errors
+from models.evaluation.discrimination import (
+    Ranking,
+    auc_of_steps,
+    average_precision_of_steps,
+    ks_of_steps,
+    rank_rows,
+    step_weights,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from models.evaluation.estimates import FloatArray, IntArray
+
+MEASURES = (
+    "auc",
+    "gini",
+    "ks",
+    "average_precision",
+    "brier",
+    "log_loss",
+    "calibration_slope",
+    "calibration_intercept",
+    "expected_to_observed",
+)
+"""Names of the measures, in the order in which results list them."""
+
+CELLS_AT_ONCE = 400_000
+"""Weights held at a time (draws x rows), so that memory stays small and inside the processor's cache."""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Rows to evaluate on: ``label`` (rows,) 1 = bad; ``cluster`` (rows,) number of the row's component, from 0."""
+
+    label: IntArray
+    cluster: IntArray
+
+    def __post_init__(self) -> None:
+        """Refuse rows of unequal number and labels other than 0 and 1."""
+        if self.label.shape != self.cluster.shape or self.label.ndim != 1 or self.label.size == 0:
+            raise ValueError(
+                f"labels {self.label.shape} and clusters {self.cluster.shape} must be one-dimensional, equal"
+            )
+        if not np.isin(self.label, (0, 1)).all():
+            raise ValueError("labels must be 0 (good) or 1 (bad)")
+
+    def subset(self, rows: IntArray) -> Outcomes:
+        """The same for some rows; component numbers stay, so that the same redraws apply."""
+        return Outcomes(self.label[rows], self.cluster[rows])
+
+
+def draw_counts(clusters: int, draws: int, seed: int) -> IntArray:
+    """How often each component is drawn: (draws, clusters); each row sums to ``clusters``."""
+    generator = np.random.default_rng(seed)
+    drawn = (generator.integers(0, clusters, clusters) for _ in range(draws))
+    return np.stack([np.bincount(components, minlength=clusters) for components in drawn])
+
+
+def measures_of_sample(outcomes: Outcomes, probability: FloatArray) -> dict[str, float]:
+    """Every measure on the sample itself; NaN where undefined."""
+    clusters = int(outcomes.cluster.max()) + 1
+    on_sample = measure_draws(outcomes, probability, np.ones((1, clusters), dtype=np.int64))
+    return {name: float(values[0]) for name, values in on_sample.items()}
+
+
+def measure_draws(outcomes: Outcomes, probability: FloatArray, counts: IntArray) -> dict[str, FloatArray]:
+    """Every measure on redrawn samples.
+
+    Args:
+        outcomes: the rows.
+        probability: (rows,) predicted probability of default.
+        counts: (draws, clusters) from ``draw_counts``.
+
+    Returns:
+        Measure to its values (draws,), NaN where a draw leaves it undefined.
+    """
+    ranking = rank_rows(probability)
+    ranked_cluster = outcomes.cluster[ranking.order]
+    ranked = Outcomes(outcomes.label[ranking.order], ranked_cluster)
+    log_odds = log_odds_of(probability[ranking.order])
+    whole = calibration_lines(ranked.label, log_odds, np.ones((1, ranked.label.size)))
+    start = (float(whole[0][0]), float(whole[1][0])) if np.isfinite(whole[1][0]) else (0.0, 1.0)
+    chunks = [
+        _row_measures(outcomes.label, ranking, log_odds, weight, start)
+        for weight in _weights_in_chunks(counts, ranked_cluster)
+    ]
+    found = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+    found.update(_mean_measures(outcomes, probability, counts))
+    return {name: found[name] for name in MEASURES}
+
+
+def auc_draws(outcomes: Outcomes, probability: FloatArray, counts: IntArray) -> FloatArray:
+    """The AUC alone on redrawn samples (draws,): what periods and segments need."""
+    ranking = rank_rows(probability)
+    chunks = _weights_in_chunks(counts, outcomes.cluster[ranking.order])
+    return np.concatenate([auc_of_steps(step_weights(outcomes.label, ranking, weight)) for weight in chunks])
+
+
+def _weights_in_chunks(counts: IntArray, ranked_cluster: IntArray) -> Iterator[FloatArray]:
+    size = max(1, CELLS_AT_ONCE // ranked_cluster.size)
+    for begin in range(0, len(counts), size):
+        yield counts[begin : begin + size][:, ranked_cluster].astype(np.float64)
+
+
+def _row_measures(
+    label: IntArray, ranking: Ranking, log_odds: FloatArray, weight: FloatArray, start: tuple[float, float]
+) -> Mapping[str, FloatArray]:
+    """Measures that need every row's weight; ``log_odds`` and ``weight`` are in ranking order."""
+    steps = step_weights(label, ranking, weight)
+    area = auc_of_steps(steps)
+    intercept, slope = calibration_lines(label[ranking.order], log_odds, weight, start)
+    return {
+        "auc": area,
+        "gini": 2 * area - 1,
+        "ks": ks_of_steps(steps),
+        "average_precision": average_precision_of_steps(steps),
+        "calibration_slope": slope,
+        "calibration_intercept": intercept,
+    }
+
+
+def _mean_measures(outcomes: Outcomes, probability: FloatArray, counts: IntArray) -> Mapping[str, FloatArray]:
+    """Measures that are means over rows: sums by component suffice, so a draw is one row of a matrix product."""
+    clusters = counts.shape[1]
+
+    def drawn_sum(values: FloatArray) -> FloatArray:
+        return np.asarray(counts @ np.bincount(outcomes.cluster, values, minlength=clusters))
+
+    rows = drawn_sum(np.ones(outcomes.label.size))
+    bad = drawn_sum(outcomes.label.astype(np.float64))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = drawn_sum(probability) / bad
+        return {
+            "brier": drawn_sum(squared_errors(outcomes.label, probability)) / rows,
+            "log_loss": drawn_sum(log_losses(outcomes.label, probability)) / rows,
+            "expected_to_observed": np.where(bad > 0, ratio, np.nan),
+        }

@@ -1,0 +1,75 @@
+"""What a sample of this size can and cannot show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from scipy.stats import norm
+
+from models.evaluation.estimates import Estimate, FloatArray, estimate_from_draws
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Verdict = Literal["better", "worse", "not_shown"]
+
+COMPARED_MEASURES = ("auc", "brier", "log_loss")
+"""Measures on which models are compared in pairs."""
+
+LOWER_IS_BETTER = frozenset({"brier", "log_loss"})
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A model against the champion on the same redrawn samples.
+
+    ``gain`` is positive where the champion is better, whichever way the measure runs. ``detectable_gain`` is the
+    smallest true gain that this sample would show with the wanted power. ``verdict`` is "better" only where the
+    interval excludes zero **and** the gain reaches the detectable one; otherwise no improvement is claimed. It is
+    "worse" as soon as the interval lies below zero: harm needs less proof than merit.
+    """
+
+    other: str
+    measure: str
+    gain: Estimate
+    detectable_gain: float
+    verdict: Verdict
+
+
+def detectable_gain(standard_error: float, power: float = 0.8, significance: float = 0.05) -> float:
+    """Smallest true difference that a two-sided test finds with the given power, from the difference's standard error.
+
+    The normal approximation (z of 1 - significance/2 plus z of power) x standard error: 2.80 standard errors as set.
+    """
+    return float((norm.ppf(1 - significance / 2) + norm.ppf(power)) * standard_error)
+
+
+@dataclass(frozen=True)
+class MeasuredModel:
+    """A model's measures on the sample and on its redraws."""
+
+    name: str
+    on_sample: Mapping[str, float]
+    draws: Mapping[str, FloatArray]
+
+
+def differences(champion: MeasuredModel, other: MeasuredModel, power: float = 0.8) -> tuple[Difference, ...]:
+    """The champion against another model on every compared measure; both must come from the same redraws."""
+    return tuple(_difference(champion, other, measure, power) for measure in COMPARED_MEASURES)
+
+
+def _difference(champion: MeasuredModel, other: MeasuredModel, measure: str, power: float) -> Difference:
+    sign = -1.0 if measure in LOWER_IS_BETTER else 1.0
+    value = sign * (champion.on_sample[measure] - other.on_sample[measure])
+    gain = estimate_from_draws(value, sign * (champion.draws[measure] - other.draws[measure]))
+    smallest = detectable_gain(gain.standard_error, power)
+    return Difference(other.name, measure, gain, smallest, _verdict(gain, smallest))
+
+
+def _verdict(gain: Estimate, smallest: float) -> Verdict:
+    if gain.upper < 0:
+        return "worse"
+    if gain.lower > 0 and gain.value >= smallest:
+        return "better"
+    return "not_shown"
