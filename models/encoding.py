@@ -195,3 +195,21 @@ def _treatment(fact: FeatureFacts, observed: int, rows: int, settings: EncodingS
     if fact.direction != 0:
         return "one_sided"
     return "free" if observed == rows else "set_aside"
+
+
+def encoded_columns(features: Sequence[ModelFeature]) -> tuple[tuple[str, Direction], ...]:
+    """Name and direction of the encoded columns of all features, in order.
+
+    Direction +1 may only raise risk, -1 may only lower it, 0 is free.
+    """
+    return tuple(column for feature in features for column in feature.columns)
+
+
+def encode_matrix(features: Sequence[ModelFeature], X: FloatArray) -> FloatArray:
+    """Gives the encoded columns (n, q) of ``X`` (n, p): clipped to the training range, missing beyond its worst end."""
+    if X.ndim != 2 or X.shape[1] != len(features):
+        raise ValueError(f"matrix of shape {X.shape} does not have the model's {len(features)} columns")
+    columns = [column for i, feature in enumerate(features) for column in feature.encode(X[:, i])]
+    if not columns:
+        return np.empty((len(X), 0))
+    return np.ascontiguousarray(np.column_stack(columns))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from data_contracts.errors import ConfigurationRefused
 
-LABEL_SCHEMA = pa.schema({"seller_id": pa.string(), "as_of": pa.date32(), "label": pa.int8()})
+_LABEL_FIELDS: list[pa.Field[Any]] = [
+    pa.field("seller_id", pa.string()),
+    pa.field("as_of", pa.date32()),
+    pa.field("label", pa.int8()),
+]
+LABEL_SCHEMA = pa.schema(_LABEL_FIELDS)
 """One row an observation: label 1 = default within the performance window, 0 = none."""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import expit, ndtri
 
 from data_contracts.errors import InternalFault
-from models.encoding import BoolArray, FeatureFacts, FloatArray, ModelFeature
+from models.encoding import BoolArray, FeatureFacts, FloatArray, ModelFeature, encode_matrix
 from models.scale import GradeScale, IntArray, IssuedPoints, PointsScale
 
 if TYPE_CHECKING:
@@ -82,27 +82,12 @@ class CreditModel:
         return tuple(feature.name for feature in self.features)
 
     @cached_property
-    def encoded_columns(self) -> tuple[str, ...]:
-        """Names of the columns the components see, in order."""
-        return tuple(name for feature in self.features for name, _ in feature.columns)
-
-    @cached_property
-    def encoded_directions(self) -> tuple[int, ...]:
-        """Direction of each encoded column: +1 may only raise risk, -1 may only lower it, 0 is free."""
-        return tuple(direction for feature in self.features for _, direction in feature.columns)
-
-    @cached_property
     def _source_of_column(self) -> npt.NDArray[np.intp]:
         return np.asarray([i for i, feature in enumerate(self.features) for _ in feature.columns], dtype=np.intp)
 
     def encode(self, X: FloatArray) -> FloatArray:
         """Gives the encoded columns (n, q): clipped to the training range, missing beyond the worst end of it."""
-        if X.ndim != 2 or X.shape[1] != len(self.features):
-            raise ValueError(f"matrix of shape {X.shape} does not have the model's {len(self.features)} columns")
-        columns = [column for i, feature in enumerate(self.features) for column in feature.encode(X[:, i])]
-        if not columns:
-            return np.empty((len(X), 0))
-        return np.ascontiguousarray(np.column_stack(columns))
+        return encode_matrix(self.features, X)
 
     def missing_required(self, X: FloatArray) -> BoolArray:
         """Tells (n,) which rows lack a feature without direction; such rows must be refused, their numbers are NaN."""
