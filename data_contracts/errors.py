@@ -19,7 +19,7 @@ class PassportError(Exception):
         return one_line(super().__str__())
 
 
-class InputRefused(PassportError):  # noqa: N818 - named after what happened
+class InputRefused(PassportError):
     """An input that cannot be used at all: names file, row, column, the rule broken and what to do about it."""
 
     exit_code: ClassVar[int] = 2
@@ -34,7 +34,7 @@ class InputRefused(PassportError):  # noqa: N818 - named after what happened
         super().__init__(f"input refused: {', '.join(where)}: {rule}; remedy: {remedy}")
 
 
-class ConfigurationRefused(PassportError):  # noqa: N818 - named after what happened
+class ConfigurationRefused(PassportError):
     """A setting, profile or contract that makes no sense, and what to change."""
 
     exit_code: ClassVar[int] = 2
@@ -44,25 +44,25 @@ class ConfigurationRefused(PassportError):  # noqa: N818 - named after what happ
         super().__init__(f"configuration refused: {message}; remedy: {remedy}")
 
 
-class IntegrityRefused(PassportError):  # noqa: N818 - named after what happened
+class IntegrityRefused(PassportError):
     """A bundle, passport or stored file that is not what its digest or signature says."""
 
     exit_code: ClassVar[int] = 2
 
 
-class GateFailed(PassportError):  # noqa: N818 - named after what happened
+class GateFailed(PassportError):
     """A model or data gate said no."""
 
     exit_code: ClassVar[int] = 1
 
 
-class QuarantineLimitExceeded(PassportError):  # noqa: N818 - named after what happened
+class QuarantineLimitExceeded(PassportError):
     """More rows were set aside than the profile allows."""
 
     exit_code: ClassVar[int] = 1
 
 
-class InternalFault(PassportError):  # noqa: N818 - named after what happened
+class InternalFault(PassportError):
     """A promise of the program itself is broken, such as rows that do not add up."""
 
     exit_code: ClassVar[int] = 3

@@ -1,0 +1,245 @@
+"""The strict reader of delimited text: every physical line is read, set aside with a reason, or blank."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from data_contracts.decoding import utf8_bytes
+from data_contracts.digest import sha256_bytes
+from data_contracts.errors import ConfigurationRefused, InputRefused, InternalFault
+from data_contracts.headers import HeaderMatch, match_headers, require_headers
+from data_contracts.lineage import Origin, ReadResult, SetAside, quarantine_table
+from data_contracts.lines import (
+    Flags,
+    LineFacts,
+    PhysicalLines,
+    Positions,
+    equal_lines,
+    find_lines,
+    joined_records,
+    line_facts,
+    record_form,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from data_contracts.contract import CompiledContract, ReadSpec
+
+_PREAMBLE_LINES = 50
+_SMALL_FILE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Header:
+    line: int
+    width: int
+    match: HeaderMatch
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """Data lines sorted into records (first and last line of each) and lines set aside by rule."""
+
+    first: Positions
+    last: Positions
+    aside: dict[str, Positions]
+    blank_count: int
+
+
+def read_delimited(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
+    """Gives the records of a delimited file as text columns, and its unusable lines with their bytes.
+
+    A line is set aside when its number of fields differs from the header's (``line:width``), a quote stands where none
+    may or is never closed (``line:quote``), it holds a stray carriage return (``line:carriage_return``) or repeats the
+    header (``line:repeated_header``). Blank lines are no rows; they are counted in the notes. Raises InputRefused when
+    the file cannot be this source's at all: empty, wrongly encoded, or without a column the contract needs.
+    """
+    spec = contract.read_spec
+    if spec is None or spec.format != "delimited":
+        raise ConfigurationRefused(f"{contract.identity} is no delimited source", "use the reader of its format")
+    text = utf8_bytes(data, spec.encoding, file_name)
+    lines = find_lines(text)
+    quote = spec.quote if spec.quote and spec.quote.encode() in text else None
+    header = _find_header(lines, contract, spec, file_name)
+    facts = line_facts(lines, spec.delimiter, quote)
+    found = _sort_lines(lines, facts, header, _Dialect(spec.delimiter, quote, spec.quoted_newlines))
+    rows = _parse(lines, found, header, _Dialect(spec.delimiter, quote, spec.quoted_newlines))
+    same_bytes = spec.encoding in {"utf-8", "ascii"}
+    originals = _Originals(lines if same_bytes else find_lines(data), found.first, found.last)
+    origin = Origin(contract.identity, file_name, sha256_bytes(data), originals)
+    groups = [_group(rule, aside, facts, header.width) for rule, aside in found.aside.items()]
+    quarantined = quarantine_table(origin, groups)
+    notes = (*header.notes, *_line_notes(lines, found))
+    table = _contract_columns(rows, found.first + 1, contract, header.match)
+    return ReadResult(table, quarantined, table.num_rows + quarantined.num_rows, header.match.headers, origin, notes)
+
+
+@dataclass(frozen=True)
+class _Dialect:
+    delimiter: str
+    quote: str | None
+    quoted_newlines: bool
+
+
+@dataclass(frozen=True)
+class _Originals:
+    """Finds the bytes of a record by its physical row, from the file's bytes as delivered."""
+
+    lines: PhysicalLines
+    first: Positions
+    last: Positions
+
+    def __call__(self, source_rows: Sequence[int]) -> list[bytes | None]:
+        wanted = np.asarray(source_rows, dtype=np.int64) - 1
+        if not len(self.first):
+            return [self.lines.content(line) for line in wanted]
+        place = np.minimum(np.searchsorted(self.first, wanted), len(self.first) - 1)
+        last = np.where(self.first[place] == wanted, self.last[place], wanted)
+        return [self.lines.content(int(a), int(b)) for a, b in zip(wanted, last, strict=True)]
+
+
+def _cells(line: bytes, spec: ReadSpec) -> list[str]:
+    text = line.decode("utf-8")
+    if spec.quote is None:
+        return text.split(spec.delimiter)
+    try:
+        return next(csv.reader(io.StringIO(text), delimiter=spec.delimiter, quotechar=spec.quote, strict=True), [""])
+    except csv.Error:
+        return text.split(spec.delimiter)
+
+
+def _find_header(lines: PhysicalLines, contract: CompiledContract, spec: ReadSpec, file_name: str) -> _Header:
+    """Gives the header line: the first line, or with a preamble the first that holds every column needed."""
+    candidates = [line for line in range(min(len(lines), _PREAMBLE_LINES)) if lines.content(line).strip()]
+    best: tuple[int, int, HeaderMatch] | None = None
+    for line in candidates if spec.preamble else candidates[:1]:
+        cells = _cells(lines.content(line), spec)
+        match = match_headers(cells, contract)
+        if best is None or len(match.positions) > len(best[2].positions):
+            best = line, len(cells), match
+        if not match.missing:
+            break
+    if best is None:
+        raise InputRefused(file=file_name, rule="no header line was found", remedy="export the file with its header")
+    line, width, match = best
+    return _Header(line, width, match, require_headers(match, contract, file_name, line + 1))
+
+
+def _sort_lines(lines: PhysicalLines, facts: LineFacts, header: _Header, dialect: _Dialect) -> _Sorted:
+    data_line = np.arange(len(lines)) > header.line
+    blank = data_line & (lines.ends == lines.starts)
+    repeated = data_line & equal_lines(lines, lines.content(header.line))
+    right_width = facts.widths == header.width
+    sound = data_line & ~blank & ~repeated & ~facts.unclosed & ~facts.misquoted & right_width
+    good = sound & ~facts.stray_return
+    spans: Sequence[tuple[int, int]] = ()
+    if dialect.quote and dialect.quoted_newlines:
+        form = record_form(dialect.delimiter, dialect.quote, header.width)
+        spans = joined_records(lines, facts.unclosed & data_line, good, form)
+    first, last, inside = _records(good, spans)
+    rest = data_line & ~blank & ~good & ~inside
+    aside = {}
+    for rule, broken in (
+        ("line:repeated_header", repeated),
+        ("line:carriage_return", facts.stray_return),
+        ("line:quote", facts.unclosed | facts.misquoted),
+        ("line:width", ~right_width),
+    ):
+        aside[rule] = np.flatnonzero(rest & broken)
+        rest &= ~broken
+    if rest.any():
+        raise InternalFault(f"{int(rest.sum())} lines were neither read nor set aside")
+    return _Sorted(first, last, aside, int((blank & ~inside).sum()))
+
+
+def _records(good: Flags, spans: Sequence[tuple[int, int]]) -> tuple[Positions, Positions, Flags]:
+    single = np.flatnonzero(good)
+    inside = np.zeros(len(good), dtype=bool)
+    if not spans:
+        return single, single, inside
+    begins, finishes = (np.array(ends, dtype=np.int64) for ends in zip(*spans, strict=True))
+    for begin, finish in spans:
+        inside[begin : finish + 1] = True
+    first, last = np.concatenate([single, begins]), np.concatenate([single, finishes])
+    order = np.argsort(first, kind="stable")
+    return first[order], last[order], inside
+
+
+def _parse(lines: PhysicalLines, found: _Sorted, header: _Header, dialect: _Dialect) -> pa.Table:
+    """Gives the wanted fields of every record as text, named by contract column."""
+    names = {str(position): name for name, position in header.match.positions.items()}
+    if not len(found.first):
+        return pa.table({name: pa.array([], pa.string()) for name in names.values()})
+    text = _record_text(lines, found)
+    multiline = bool((found.last > found.first).any())
+    longest = int((lines.ends[found.last] - lines.starts[found.first]).max())
+    try:
+        table = pacsv.read_csv(
+            io.BytesIO(text),
+            read_options=pacsv.ReadOptions(
+                column_names=[str(position) for position in range(header.width)],
+                use_threads=len(text) > _SMALL_FILE_BYTES,
+                block_size=max(_SMALL_FILE_BYTES, 2 * longest),
+            ),
+            parse_options=pacsv.ParseOptions(
+                delimiter=dialect.delimiter,
+                quote_char=dialect.quote or False,
+                double_quote=True,
+                escape_char=False,
+                newlines_in_values=multiline,
+                ignore_empty_lines=False,
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                include_columns=list(names),
+                strings_can_be_null=False,
+                check_utf8=False,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise InternalFault(f"lines found sound could not be parsed: {error}") from error
+    if table.num_rows != len(found.first):
+        raise InternalFault(f"{len(found.first)} records were found and {table.num_rows} parsed")
+    return table.rename_columns([names[name] for name in table.column_names])
+
+
+def _record_text(lines: PhysicalLines, found: _Sorted) -> bytes:
+    """Gives the bytes of all records one after another, copied run by run."""
+    breaks = np.flatnonzero(found.first[1:] != found.last[:-1] + 1) + 1
+    run_first = found.first[np.concatenate([[0], breaks])]
+    run_last = found.last[np.concatenate([breaks - 1, [len(found.last) - 1]])]
+    view = memoryview(lines.data)
+    return b"".join(view[lines.starts[a] : lines.stop(int(b))] for a, b in zip(run_first, run_last, strict=True))
+
+
+def _group(rule: str, aside: Positions, facts: LineFacts, width: int) -> SetAside:
+    values: list[str | None] = [None] * len(aside)
+    if rule == "line:width":
+        values = [f"{found} fields instead of {width}" for found in facts.widths[aside]]
+    return SetAside(rule, (aside + 1).tolist(), values)
+
+
+def _line_notes(lines: PhysicalLines, found: _Sorted) -> tuple[str, ...]:
+    notes = [f"{found.blank_count} blank lines were passed over"] if found.blank_count else []
+    if len(lines.data) and not lines.data.endswith(b"\n"):
+        notes.append("the last line has no line end: the file may have been cut off")
+    return tuple(notes)
+
+
+def _contract_columns(
+    rows: pa.Table, source_rows: Positions, contract: CompiledContract, match: HeaderMatch
+) -> pa.Table:
+    """Gives all contract columns in contract order; a column the file may lack and does lack is empty text."""
+    absent = pa.repeat("", rows.num_rows)
+    columns = [rows[c.name] if c.name in match.positions else absent for c in contract.columns]
+    names = [column.name for column in contract.columns]
+    return pa.table([*columns, pa.array(source_rows, pa.int64())], names=[*names, "source_row"])

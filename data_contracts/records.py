@@ -1,0 +1,364 @@
+"""Strict readers of JSON: arrays of records (with items below them) and JSON lines."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import pyarrow as pa
+
+from data_contracts.decoding import utf8_bytes
+from data_contracts.digest import sha256_bytes
+from data_contracts.errors import ConfigurationRefused, InputRefused
+from data_contracts.lineage import Origin, OriginalOf, ReadResult, SetAside, quarantine_table
+from data_contracts.lines import find_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from data_contracts.contract import Column, CompiledContract, ReadSpec
+
+
+class _NotANumber:
+    """Stands where a file says NaN or Infinity, which are not JSON."""
+
+
+class _RepeatedKey(dict[str, Any]):
+    """An object that gives one key twice; which of the two is meant cannot be known."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else _RepeatedKey(found)
+
+
+# Numbers stay text, so that no digit is lost before the contract says what they are.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=str, parse_int=str, parse_constant=lambda _: _NotANumber()
+)
+
+
+class _BadRecord(Exception):
+    """A record or item that cannot become a row: the rule broken, the place in it and what stood there."""
+
+    def __init__(self, rule: str, column: str | None = None, value: str | None = None) -> None:
+        super().__init__(rule)
+        self.rule, self.column, self.value = rule, column, value
+
+
+@dataclass
+class _Gathered:
+    """The rows of one file while it is read, column by column."""
+
+    cells: dict[str, list[str]]
+    source_rows: list[int] = field(default_factory=list)
+    source_items: list[int] = field(default_factory=list)
+    aside: list[tuple[int, _BadRecord]] = field(default_factory=list)
+    seen_paths: Counter[str] = field(default_factory=Counter)
+
+
+def read_json_records(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
+    """Gives one row a record, or one an item with the record's own fields repeated, as text columns.
+
+    ``source_row`` is the 1-based place of the record, ``source_item`` that of the item in it. A record is set aside
+    when it is no object (``json:record``), repeats a key (``json:repeated_key``) or lacks its items (``json:items``);
+    a row when a value is no single value (``json:value``) or NaN (``json:not_a_number``). Raises InputRefused when the
+    file is no JSON, the record array is not where the contract says, or a needed field occurs nowhere.
+    """
+    spec = _spec(contract, "json")
+    text = utf8_bytes(data, spec.encoding, file_name).decode("utf-8")
+    records = _record_array(_loaded(text, file_name), spec, file_name)
+    gathered = _Gathered({column.name: [] for column in contract.columns})
+    shape = _Shape(contract, spec)
+    for number, record in enumerate(records, start=1):
+        _gather(record, number, shape, gathered)
+    return _result(gathered, shape, (data, file_name), _ArrayOriginals(text, spec.record_path))
+
+
+def read_json_lines(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
+    """Gives one row a line (or item) of a JSON-lines file; ``source_row`` is the physical line.
+
+    As ``read_json_records``; besides, a line that is no JSON is set aside (``json:syntax``), blank lines are passed
+    over and the other lines do not suffer.
+    """
+    spec = _spec(contract, "jsonl")
+    lines = find_lines(utf8_bytes(data, spec.encoding, file_name))
+    gathered = _Gathered({column.name: [] for column in contract.columns})
+    shape = _Shape(contract, spec)
+    for number in range(1, len(lines) + 1):
+        content = lines.content(number - 1)
+        if not content.strip():
+            continue
+        try:
+            record = _DECODER.decode(content.decode("utf-8"))
+        except (ValueError, RecursionError) as error:
+            gathered.aside.append((number, _BadRecord("json:syntax", value=str(error)[:200])))
+            continue
+        _gather(record, number, shape, gathered)
+    return _result(gathered, shape, (data, file_name), lambda rows: [lines.content(row - 1) for row in rows])
+
+
+def _spec(contract: CompiledContract, wanted: str) -> ReadSpec:
+    spec = contract.read_spec
+    if spec is None or spec.format != wanted:
+        raise ConfigurationRefused(f"{contract.identity} is no {wanted} source", "use the reader of its format")
+    return spec
+
+
+def _loaded(text: str, file_name: str) -> object:
+    try:
+        return cast("object", _DECODER.decode(text))
+    except json.JSONDecodeError as error:
+        raise InputRefused(
+            file=file_name,
+            row=error.lineno,
+            rule=f"no JSON: {error.msg} at character {error.pos}",
+            remedy="export the file again, whole",
+        ) from error
+    except RecursionError as error:
+        raise InputRefused(
+            file=file_name, rule="JSON nested too deeply", remedy="export the records as a flat array"
+        ) from error
+
+
+def _record_array(document: object, spec: ReadSpec, file_name: str) -> list[object]:
+    for key in spec.record_path:
+        document = document.get(key) if isinstance(document, dict) else None
+    if not isinstance(document, list):
+        place = ".".join(spec.record_path) or "the top level"
+        raise InputRefused(
+            file=file_name, rule=f"no array of records at {place}", remedy="export the records as one JSON array there"
+        )
+    return document
+
+
+@dataclass(frozen=True)
+class _Field:
+    column: Column
+    path: tuple[str, ...]
+
+
+class _Shape:
+    """Where in a record, or in an item of it, each column's value stands."""
+
+    def __init__(self, contract: CompiledContract, spec: ReadSpec) -> None:
+        self.contract, self.spec = contract, spec
+        fields = [_Field(column, tuple(column.header.split("."))) for column in contract.columns]
+        item = spec.item_path
+        self.record_fields = [f for f in fields if item is None or f.path[0] != item]
+        self.item_fields = [_Field(f.column, f.path[1:]) for f in fields if item is not None and f.path[0] == item]
+        self.known = {f.path[:depth] for f in fields for depth in range(1, len(f.path) + 1)}
+        self.branches = {path[:-1] for path in self.known} - {()}
+
+
+def _gather(record: object, number: int, shape: _Shape, gathered: _Gathered) -> None:
+    try:
+        rows = list(_rows(record, shape, gathered.seen_paths))
+    except _BadRecord as bad:
+        gathered.aside.append((number, bad))
+        return
+    for item, row in enumerate(rows, start=1):
+        if isinstance(row, _BadRecord):
+            gathered.aside.append((number, row))
+            continue
+        for name, cell in row.items():
+            gathered.cells[name].append(cell)
+        gathered.source_rows.append(number)
+        gathered.source_items.append(item)
+
+
+def _rows(record: object, shape: _Shape, seen: Counter[str]) -> Iterator[dict[str, str] | _BadRecord]:
+    if not isinstance(record, dict):
+        raise _BadRecord("json:record", value=type(record).__name__)
+    if _repeats_key(record):
+        raise _BadRecord("json:repeated_key")
+    _note_paths(record, (), shape, seen)
+    shared = {f.column.name: _cell(record, f) for f in shape.record_fields}
+    if shape.spec.item_path is None:
+        yield shared
+        return
+    items = record.get(shape.spec.item_path)
+    if not isinstance(items, list) or not items:
+        raise _BadRecord("json:items", column=shape.spec.item_path)
+    for item in items:
+        try:
+            yield shared | _item_cells(item, shape, seen)
+        except _BadRecord as bad:
+            yield bad
+
+
+def _item_cells(item: object, shape: _Shape, seen: Counter[str]) -> dict[str, str]:
+    if not isinstance(item, dict):
+        raise _BadRecord("json:record", column=shape.spec.item_path, value=type(item).__name__)
+    _note_paths(item, (shape.spec.item_path or "",), shape, seen)
+    return {f.column.name: _cell(item, f) for f in shape.item_fields}
+
+
+def _repeats_key(value: object) -> bool:
+    if isinstance(value, dict):
+        return isinstance(value, _RepeatedKey) or any(_repeats_key(part) for part in value.values())
+    return isinstance(value, list) and any(_repeats_key(part) for part in value)
+
+
+def _note_paths(values: Mapping[str, Any], prefix: tuple[str, ...], shape: _Shape, seen: Counter[str]) -> None:
+    for key, value in values.items():
+        path = (*prefix, key)
+        seen[".".join(path)] += 1
+        if isinstance(value, dict) and path in shape.branches:
+            _note_paths(value, path, shape, seen)
+
+
+def _cell(values: Mapping[str, Any], wanted: _Field) -> str:
+    value: object = values
+    for key in wanted.path:
+        if not isinstance(value, dict):
+            raise _BadRecord("json:value", wanted.column.name, _shown(value))
+        value = value.get(key)
+        if value is None:
+            return ""
+    return _text(value, wanted.column)
+
+
+# JSON can spell a NUL and half a character; neither is text.
+_NO_TEXT = re.compile("[\\x00\ud800-\udfff]")
+
+
+def _text(value: object, column: Column) -> str:
+    if isinstance(value, str):
+        if _NO_TEXT.search(value):
+            raise _BadRecord("json:value", column.name, ascii(value)[:200])
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, _NotANumber):
+        raise _BadRecord("json:not_a_number", column.name, "NaN or Infinity")
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        if len(value) <= 1:
+            return "".join(value)
+        if column.cell.list_separator is not None and not any(column.cell.list_separator in part for part in value):
+            return column.cell.list_separator.join(value)
+    raise _BadRecord("json:value", column.name, _shown(value))
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)[:200]
+
+
+def _result(gathered: _Gathered, shape: _Shape, file: tuple[bytes, str], originals: OriginalOf) -> ReadResult:
+    data, file_name = file
+    present = _present(gathered, shape, file_name)
+    origin = Origin(shape.contract.identity, file_name, sha256_bytes(data), originals)
+    groups = [
+        SetAside(bad.rule, [number], [bad.value], column=bad.column, originals=None) for number, bad in gathered.aside
+    ]
+    quarantined = quarantine_table(origin, _merged(groups))
+    arrays: list[pa.Array[Any]] = [
+        pa.array(gathered.cells[column.name], pa.string()) for column in shape.contract.columns
+    ]
+    names = [column.name for column in shape.contract.columns]
+    arrays.append(pa.array(gathered.source_rows, pa.int64()))
+    names.append("source_row")
+    if shape.spec.item_path is not None:
+        arrays.append(pa.array(gathered.source_items, pa.int64()))
+        names.append("source_item")
+    rows = pa.table(arrays, names=names)
+    notes = _unknown_notes(gathered, shape, file_name)
+    return ReadResult(rows, quarantined, rows.num_rows + quarantined.num_rows, present, origin, notes)
+
+
+def _merged(groups: Sequence[SetAside]) -> list[SetAside]:
+    """Gives one group a rule and column, so that setting many rows aside stays cheap."""
+    merged: dict[tuple[str, str | None], tuple[list[int], list[str | None]]] = {}
+    for group in groups:
+        rows, values = merged.setdefault((group.rule_id, group.column), ([], []))
+        rows.extend(group.source_rows)
+        values.extend(group.values)
+    return [SetAside(rule, rows, values, column=column) for (rule, column), (rows, values) in merged.items()]
+
+
+def _present(gathered: _Gathered, shape: _Shape, file_name: str) -> tuple[str, ...]:
+    if not gathered.source_rows:
+        return ()
+    present = [column for column in shape.contract.columns if gathered.seen_paths[column.header]]
+    names = tuple(column.name for column in present)
+    missing = [c for c in shape.contract.columns if c.name not in names and not c.cell.header_optional]
+    if missing:
+        raise InputRefused(
+            file=file_name,
+            column=missing[0].header,
+            rule=f"fields in no record: {', '.join(repr(column.header) for column in missing)}",
+            remedy=f"export the file with every field of {shape.contract.identity}",
+        )
+    return names
+
+
+def _unknown_notes(gathered: _Gathered, shape: _Shape, file_name: str) -> tuple[str, ...]:
+    known = {".".join(path) for path in shape.known} | {shape.spec.item_path}
+    unknown = sorted(path for path in gathered.seen_paths if path not in known)
+    if not unknown or shape.spec.extra_columns == "allow":
+        return ()
+    named = ", ".join(repr(path) for path in unknown)
+    if shape.spec.extra_columns == "refuse":
+        raise InputRefused(
+            file=file_name,
+            column=unknown[0],
+            rule=f"fields not in the contract: {named}",
+            remedy=f"remove them, or extend {shape.contract.identity}",
+        )
+    return (f"{len(unknown)} fields not in the contract were left out: {named}",)
+
+
+@dataclass(frozen=True)
+class _ArrayOriginals:
+    """Finds the bytes of a record by its place, scanning the text again only when some are asked for."""
+
+    text: str
+    record_path: tuple[str, ...]
+
+    def __call__(self, source_rows: Sequence[int]) -> list[bytes | None]:
+        wanted = set(source_rows)
+        found = {number: part for number, part in self._parts() if number in wanted} if wanted else {}
+        return [found.get(row) for row in source_rows]
+
+    def _parts(self) -> Iterator[tuple[int, bytes]]:
+        position = self._array_start()
+        number = 0
+        while position >= 0:
+            position = _skip_blanks(self.text, position + 1)
+            if self.text[position] == "]":
+                return
+            _, stop = _DECODER.raw_decode(self.text, position)
+            number += 1
+            yield number, self.text[position:stop].encode("utf-8")
+            position = _skip_blanks(self.text, stop)
+            if self.text[position] == "]":
+                return
+
+    def _array_start(self) -> int:
+        position = _skip_blanks(self.text, 0)
+        for key in self.record_path:
+            position = _value_start(self.text, position, key)
+        return position
+
+
+def _skip_blanks(text: str, position: int) -> int:
+    while text[position] in " \t\r\n":
+        position += 1
+    return position
+
+
+def _value_start(text: str, position: int, wanted: str) -> int:
+    """Gives where the value of key ``wanted`` begins in the object at ``position``."""
+    position = _skip_blanks(text, position + 1)
+    found = -1
+    while text[position] != "}":
+        key, stop = _DECODER.raw_decode(text, position)
+        start = _skip_blanks(text, _skip_blanks(text, stop) + 1)
+        _, stop = _DECODER.raw_decode(text, start)
+        found = start if key == wanted else found
+        position = _skip_blanks(text, stop)
+        position = _skip_blanks(text, position + 1) if text[position] == "," else position
+    return found

@@ -1,0 +1,114 @@
+"""The strict reader of spreadsheets (XLSX), by calamine."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import python_calamine
+
+from data_contracts.digest import sha256_bytes
+from data_contracts.errors import ConfigurationRefused, InputRefused
+from data_contracts.headers import HeaderMatch, match_headers, require_headers
+from data_contracts.lineage import Origin, ReadResult, SetAside, quarantine_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from data_contracts.contract import CompiledContract, ReadSpec
+
+_PREAMBLE_ROWS = 50
+
+
+def read_workbook(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
+    """Gives the rows of a worksheet as text columns; ``source_row`` is the sheet's own row number.
+
+    Numbers appear with the shortest digits that mean them, whole numbers without a point, dates in ISO form. A row with
+    a value beyond the header's last column is set aside (``line:width``), a repeated header too
+    (``line:repeated_header``); empty rows are passed over. The original of a row is its cells as a JSON array, for a
+    sheet has no lines of bytes. Raises InputRefused when the file is no workbook or lacks the sheet or a column.
+    """
+    spec = contract.read_spec
+    if spec is None or spec.format != "xlsx":
+        raise ConfigurationRefused(f"{contract.identity} is no xlsx source", "use the reader of its format")
+    rows = _sheet_rows(data, spec, file_name)
+    header, match, notes = _header(rows, contract, spec, file_name)
+    width = len(rows[header])
+    good: list[int] = []
+    wide: list[int] = []
+    repeated: list[int] = []
+    for number in range(header + 1, len(rows)):
+        row = rows[number]
+        if not any(row):
+            continue
+        place = wide if any(row[width:]) else repeated if row == rows[header] else good
+        place.append(number)
+    origin = Origin(
+        contract.identity, file_name, sha256_bytes(data), lambda numbers: [_shown(rows[n - 1]) for n in numbers]
+    )
+    groups = [
+        SetAside("line:width", [n + 1 for n in wide], [f"values beyond column {width}"] * len(wide)),
+        SetAside("line:repeated_header", [n + 1 for n in repeated], [None] * len(repeated)),
+    ]
+    quarantined = quarantine_table(origin, groups)
+    table = _table([rows[n] for n in good], [n + 1 for n in good], contract, match)
+    return ReadResult(table, quarantined, table.num_rows + quarantined.num_rows, match.headers, origin, notes)
+
+
+def _sheet_rows(data: bytes, spec: ReadSpec, file_name: str) -> list[list[str]]:
+    try:
+        workbook = python_calamine.load_workbook(io.BytesIO(data))
+        name = spec.sheet if spec.sheet is not None else workbook.sheet_names[0]
+        cells = workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
+    except python_calamine.WorksheetNotFound as error:
+        raise InputRefused(
+            file=file_name, rule=f"the workbook has no sheet {spec.sheet!r}", remedy="export it with that sheet"
+        ) from error
+    except (python_calamine.CalamineError, IndexError) as error:
+        raise InputRefused(
+            file=file_name, rule=f"no readable workbook: {error}", remedy="save the file again as XLSX"
+        ) from error
+    return [[_text(cell) for cell in row] for row in cells]
+
+
+def _text(cell: object) -> str:
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+    if isinstance(cell, datetime.datetime):
+        return cell.date().isoformat() if cell.time() == datetime.time() else cell.isoformat(sep=" ")
+    if isinstance(cell, (datetime.date, datetime.time)):
+        return cell.isoformat()
+    return str(cell)
+
+
+def _header(
+    rows: Sequence[Sequence[str]], contract: CompiledContract, spec: ReadSpec, file_name: str
+) -> tuple[int, HeaderMatch, tuple[str, ...]]:
+    candidates = [number for number, row in enumerate(rows[:_PREAMBLE_ROWS]) if any(row)]
+    if not candidates:
+        raise InputRefused(file=file_name, rule="the sheet is empty", remedy="export it again, with its header")
+    if not spec.preamble:
+        candidates = candidates[:1]
+    matches = {number: match_headers(rows[number], contract) for number in candidates}
+    best = max(candidates, key=lambda number: (len(matches[number].positions), -number))
+    return best, matches[best], require_headers(matches[best], contract, file_name, best + 1)
+
+
+def _shown(row: Sequence[str]) -> bytes:
+    return json.dumps(list(row), ensure_ascii=False).encode("utf-8")
+
+
+def _table(
+    rows: Sequence[Sequence[str]], numbers: Sequence[int], contract: CompiledContract, match: HeaderMatch
+) -> pa.Table:
+    arrays = [
+        pa.array([row[match.positions[c.name]] if c.name in match.positions else "" for row in rows], pa.string())
+        for c in contract.columns
+    ]
+    names = [column.name for column in contract.columns]
+    return pa.table([*arrays, pa.array(numbers, pa.int64())], names=[*names, "source_row"])
