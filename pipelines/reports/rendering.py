@@ -71,9 +71,9 @@ class Texts:
         except KeyError as error:
             raise TextMissingError(f"text {key!r} in {self.language!r} needs a value for {error}") from error
 
-    def has(self, key: str) -> bool:
-        """Whether the page has words under a key."""
-        return key in self.words
+    def of_code(self, kind: str, code: str) -> str:
+        """Words for a code such as a pillar's or a reason's, or the code itself where the page has none for it."""
+        return self.words.get(f"{kind}_{code.replace(' ', '_').replace('-', '_')}", code)
 
 
 def render_page(template: str, language: Language, context: Mapping[str, object]) -> str:
@@ -194,11 +194,24 @@ def short_digest(digest: str | None) -> str:
     return NOT_AVAILABLE if not digest else digest[:12]
 
 
+def significant(value: float | None) -> str:
+    """A figure of any size with three significant digits, never in powers of ten; a dash where absent."""
+    if value is None or _is_absent(value):
+        return NOT_AVAILABLE
+    size = abs(value)
+    if size >= 100 or value == int(value):
+        return number(value, 0)
+    digits = 2 - math.floor(math.log10(size))
+    text = f"{value:.{digits}f}".rstrip("0").rstrip(".")
+    return with_typographic_minus(text)
+
+
 FORMATS: Mapping[str, Callable[..., str]] = {
     "number": number,
     "whole": whole,
     "signed": signed,
     "percent": percent,
     "short_digest": short_digest,
+    "significant": significant,
 }
 """Filters every template may use on figures."""

@@ -1,0 +1,120 @@
+"""A passport as one page: what its JSON says, laid out for a person who decides."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from pipelines.reports.feature_values import value_with_unit
+from pipelines.reports.rendering import LANGUAGES, Language, Texts, page_texts, render_page
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TEMPLATE = "passport_page.html.j2"
+SYNTHETIC_EVIDENCE = "synthetic world"
+RULER_ENDS = (0.001, 0.6)
+RULER_TICKS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+
+
+def render_passport_page(passport: Mapping[str, Any], language: str) -> str:
+    """The page of one passport.
+
+    Args:
+        passport: the parsed JSON of a passport (a credential with its proof, or one not yet signed).
+        language: "en" or "zh".
+
+    Raises:
+        ValueError: a language that pages are not written in.
+        KeyError: the JSON lacks a field that every passport has.
+    """
+    for known in LANGUAGES:
+        if known == language:
+            return render_page(TEMPLATE, known, _page_context(passport, known))
+    raise ValueError(f"pages are written in {', '.join(LANGUAGES)}, not in {language!r}")
+
+
+def _page_context(passport: Mapping[str, Any], language: Language) -> dict[str, object]:
+    subject = passport["credentialSubject"]
+    texts = page_texts(TEMPLATE.removesuffix(".html.j2"), language)
+    pseudonym = subject["pseudonym"]
+    evidence = subject.get("evidence")
+    return {
+        "file_names": {other: f"{pseudonym}.{other}.html" for other in LANGUAGES},
+        "synthetic": evidence == SYNTHETIC_EVIDENCE,
+        "evidence": None if evidence in (None, SYNTHETIC_EVIDENCE) else texts.of_code("evidence", evidence),
+        "subject": subject,
+        "issuer": passport["issuer"],
+        "proof": passport.get("proof"),
+        "passport_id": passport["id"],
+        "assessment": _assessment(subject["assessment"], texts),
+        "pillars": _pillars(subject["points"]["pillars"]),
+        "reasons": _reasons(subject["points"], texts),
+        "warnings": [warning[language] for warning in subject["warnings"]],
+        "coverage": subject.get("data_coverage"),
+        "contracts": subject.get("contracts"),
+    }
+
+
+def _assessment(assessment: Mapping[str, Any], texts: Texts) -> dict[str, object]:
+    probability = float(assessment["probability_of_default"])
+    interval = assessment.get("probability_of_default_interval")
+    lower, upper = (float(interval["lower"]), float(interval["upper"])) if interval else (probability, probability)
+    definition = assessment.get("default_definition")
+    return {
+        "score": int(assessment["score"]),
+        "grade": assessment["grade"],
+        "probability": probability,
+        "interval": (lower, upper, float(interval["level"])) if interval else None,
+        "definition": definition[texts.language] if definition else None,
+        "scale": {name: float(value) for name, value in assessment["scale"].items()},
+        "ruler": {
+            "mark": ruler_place(probability),
+            "from": ruler_place(lower),
+            "to": ruler_place(upper),
+            "ticks": [(tick, ruler_place(tick)) for tick in RULER_TICKS],
+        },
+    }
+
+
+def ruler_place(probability: float) -> float:
+    """Where a probability stands on the page's logarithmic ruler, 0 at its left end and 1 at its right."""
+    low, high = (math.log(end) for end in RULER_ENDS)
+    place = (math.log(max(probability, RULER_ENDS[0])) - low) / (high - low)
+    return min(1.0, place)
+
+
+def _pillars(pillars: list[Mapping[str, Any]]) -> list[dict[str, object]]:
+    longest = max((abs(int(pillar["points"])) for pillar in pillars), default=0) or 1
+    return [
+        {
+            "words": {language: pillar[language] for language in LANGUAGES},
+            "points": int(pillar["points"]),
+            "share": int(pillar["points"]) / longest,
+            "evidence": pillar.get("evidence"),
+        }
+        for pillar in pillars
+    ]
+
+
+def _reasons(points: Mapping[str, Any], texts: Texts) -> dict[str, object]:
+    speaking_for = [_reason(reason, texts) for reason in points["for"]]
+    against = [_reason(reason, texts) for reason in points["against"]]
+    return {
+        "base": int(points["base"]),
+        "for": speaking_for,
+        "for_points": sum(int(reason["points"]) for reason in points["for"]),
+        "against": against,
+        "against_points": sum(int(reason["points"]) for reason in points["against"]),
+        "all_others": int(points["all_others"]),
+    }
+
+
+def _reason(reason: Mapping[str, Any], texts: Texts) -> dict[str, object]:
+    value = reason.get("value")
+    return {
+        "words": reason[texts.language],
+        "pillar": texts.of_code("pillar", reason["pillar"]),
+        "points": int(reason["points"]),
+        "value": value_with_unit(None if value is None else float(value), reason.get("unit", ""), texts),
+    }

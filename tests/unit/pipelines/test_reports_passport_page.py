@@ -1,0 +1,95 @@
+"""The page of one passport says what its JSON says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pipelines.reports.passport_page import render_passport_page, ruler_place
+from tests.factories.pages import HOSTILE, faults_of, read_page
+from tests.factories.passports import OPTIONAL_FIELDS, passport_json, without
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_is_self_contained_and_well_formed(language: str) -> None:
+    page = render_passport_page(passport_json(), language)
+    assert faults_of(page) == []
+    assert len(page.encode()) < 60_000
+    assert f'lang="{"zh-Hans" if language == "zh" else "en"}"' in page
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_shows_the_assessment_its_reasons_and_its_origin(language: str) -> None:
+    passport = passport_json()
+    subject = passport["credentialSubject"]
+    text = read_page(render_passport_page(passport, language)).text
+    for shown in ("612", "B2", "3.12%", "2.12%", "4.51%", "+15", "−9", "182,234 USD", "21.0%"):
+        assert shown in text
+    for reason in (*subject["points"]["for"], *subject["points"]["against"]):
+        assert reason[language] in text
+    for digest in (
+        subject["model"]["bundle_sha256"],
+        subject["model"]["feature_set"]["sha256"],
+        passport["issuer"]["id"],
+    ):
+        assert digest in text
+    assert f"passport verify {subject['pseudonym']}.json" in text
+
+
+def test_the_printed_sum_is_the_score() -> None:
+    text = read_page(render_passport_page(passport_json(), "en")).text
+    assert "604 Base + 19 Reasons for − 13 Reasons against + 2 All others = 612 Score" in text
+    assert 604 + 19 - 13 + 2 == 612
+
+
+@pytest.mark.parametrize("path", OPTIONAL_FIELDS)
+def test_a_field_that_is_absent_leaves_no_trace(path: tuple[str, ...]) -> None:
+    assert faults_of(render_passport_page(without(path), "en")) == []
+
+
+def test_synthetic_is_called_synthetic_and_a_demonstration_a_demonstration() -> None:
+    synthetic = read_page(render_passport_page(passport_json(), "en")).text
+    assert "Synthetic data." in synthetic
+    assert "Demonstration passport" in synthetic
+    sample = passport_json()
+    sample["credentialSubject"] |= {"evidence": "demonstration sample", "demonstration": False}
+    real = read_page(render_passport_page(sample, "zh")).text
+    assert "合成数据" not in real
+    assert "演示样本" in real
+    assert "演示护照" not in real
+
+
+def replace_words(value: Any, hostile: str) -> Any:  # noqa: ANN401 - walks any JSON
+    if isinstance(value, dict):
+        return {key: replace_words(item, hostile) for key, item in value.items()}
+    if isinstance(value, list):
+        return [replace_words(item, hostile) for item in value]
+    return hostile if isinstance(value, str) and not _is_figure(value) else value
+
+
+def _is_figure(text: str) -> bool:
+    return text.lstrip("-").replace(".", "", 1).isdigit()
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_words_in_any_field_stay_text(hostile: str) -> None:
+    passport = replace_words(passport_json(), hostile)
+    assert json.dumps(passport).count(json.dumps(hostile)) > 50
+    for language in ("en", "zh"):
+        page = render_passport_page(passport, language)
+        assert faults_of(page) == []
+        assert "<script" not in page
+        assert "49" not in read_page(page).text.split()
+
+
+def test_the_ruler_runs_from_left_to_right_and_stays_inside() -> None:
+    places = [ruler_place(value) for value in (0.0, 0.001, 0.03, 0.3, 0.6, 1.0)]
+    assert places == sorted(places)
+    assert (places[0], places[-1]) == (0.0, 1.0)
+
+
+def test_other_languages_are_refused() -> None:
+    with pytest.raises(ValueError, match="not in 'fr'"):
+        render_passport_page(passport_json(), "fr")
