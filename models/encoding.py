@@ -84,12 +84,16 @@ class FeatureFacts(BaseModel):
 class EncodingSettings(BaseModel):
     """How features may enter a model.
 
-    ``two_sided`` names features whose risk grows with the distance from the training median.
+    ``two_sided`` names features whose risk grows with the distance from the training median. ``set_aside`` names
+    features the model must not use. ``free_features`` says what becomes of a feature without direction that was always
+    observed: it is used and rows without it are refused, or it is set aside.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     two_sided: tuple[str, ...] = ()
+    set_aside: tuple[str, ...] = ()
+    free_features: Literal["use_if_always_observed", "set_aside"] = "use_if_always_observed"
 
 
 class ModelFeature(FeatureFacts):
@@ -190,11 +194,14 @@ def _fit_feature(values: FloatArray, fact: FeatureFacts, settings: EncodingSetti
 
 
 def _treatment(fact: FeatureFacts, observed: int, rows: int, settings: EncodingSettings) -> Treatment:
+    if fact.name in settings.set_aside:
+        return "set_aside"
     if fact.name in settings.two_sided:
         return "two_sided"
     if fact.direction != 0:
         return "one_sided"
-    return "free" if observed == rows else "set_aside"
+    usable = settings.free_features == "use_if_always_observed" and observed == rows
+    return "free" if usable else "set_aside"
 
 
 def encoded_columns(features: Sequence[ModelFeature]) -> tuple[tuple[str, Direction], ...]:
