@@ -48,7 +48,8 @@ def fit_affine(margin: FloatArray, y: npt.NDArray[np.integer], clusters: npt.NDA
 
     The covariance is the cluster-robust sandwich over ``clusters`` (n,), since related sellers default together.
     A slope that comes out at zero or below carries no ranking: the smallest slope allowed is used in its place and the
-    intercept alone is fitted, which gives everybody nearly the base rate.
+    intercept alone is fitted, which gives everybody nearly the base rate. Numbers are rounded to nine decimals, so
+    that they do not depend on how the linear algebra is spread over threads.
     """
     target = np.asarray(y, dtype=np.float64)
     design = np.column_stack([np.ones_like(margin), margin])
@@ -59,9 +60,13 @@ def fit_affine(margin: FloatArray, y: npt.NDArray[np.integer], clusters: npt.NDA
         beta = np.array([intercept, _SMALLEST_SLOPE])
     covariance = _clustered_covariance(design, target, beta, clusters)
     return AffineCalibrator(
-        slope=float(beta[1]),
-        intercept=float(beta[0]),
-        covariance=(float(covariance[0, 0]), float(covariance[0, 1]), float(covariance[1, 1])),
+        slope=round(float(beta[1]), 9),
+        intercept=round(float(beta[0]), 9),
+        covariance=(
+            round(float(covariance[0, 0]), 9),
+            round(float(covariance[0, 1]), 9),
+            round(float(covariance[1, 1]), 9),
+        ),
     )
 
 
