@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from models.encoding import FloatArray, ModelFeature
     from models.model import CreditModel
@@ -32,7 +32,7 @@ class ModelAudit:
 
     ``additivity_error`` is the largest gap between contributions and log-odds; ``unequal_points`` counts rows whose
     issued points miss the score. A hiding trial blanks one feature or a pair in one row and is a gain when the
-    log-odds of default fall. A monotone trial is one step of a feature towards more risk and a break when they fall.
+    log-odds of default fall; those of pairs are counted once more as joint. A monotone trial is one step of a feature towards more risk and a break when they fall.
     """
 
     rows: int
@@ -42,6 +42,8 @@ class ModelAudit:
     hiding_gains: int
     monotone_trials: int
     monotone_breaks: int
+    joint_hiding_trials: int = 0
+    joint_hiding_gains: int = 0
 
 
 def audit_model(model: CreditModel, X: FloatArray, settings: AuditSettings) -> ModelAudit:
@@ -59,19 +61,24 @@ def audit_model(model: CreditModel, X: FloatArray, settings: AuditSettings) -> M
     gap = np.abs(contributions.base + contributions.values.sum(axis=1) - model.log_odds(sample))
     issued = model.issue_points(contributions)
     unequal = issued.score != issued.base_points + issued.points.sum(axis=1)
-    hiding = _hiding(model, sample, settings, generator)
+    single, joint = _hiding(model, sample, settings, generator)
+    hiding = (single[0] + joint[0], single[1] + joint[1])
     monotone = _monotone(model, sample, settings.steps)
-    return ModelAudit(len(sample), float(gap.max()), int(unequal.sum()), *hiding, *monotone)
+    return ModelAudit(len(sample), float(gap.max()), int(unequal.sum()), *hiding, *monotone, *joint)
 
 
 def _hiding(
     model: CreditModel, sample: FloatArray, settings: AuditSettings, generator: np.random.Generator
-) -> tuple[int, int]:
-    """Trials and gains of blanking each feature, and ``pairs`` random pairs of features."""
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Trials and gains of blanking each feature, and those of blanking ``pairs`` random pairs of features."""
     count = sample.shape[1]
-    sets = [(index,) for index in range(count)]
-    if count >= 2:
-        sets += [tuple(generator.choice(count, size=2, replace=False)) for _ in range(settings.pairs)]
+    single = [(index,) for index in range(count)]
+    pairs = [tuple(generator.choice(count, size=2, replace=False)) for _ in range(settings.pairs if count > 1 else 0)]
+    return _blanked(model, sample, single), _blanked(model, sample, pairs)
+
+
+def _blanked(model: CreditModel, sample: FloatArray, sets: Sequence[tuple[int, ...]]) -> tuple[int, int]:
+    """Trials and gains of blanking each set of columns in every row that knows one of them."""
     reported = model.log_odds(sample)
     trials = gains = 0
     for columns in sets:
