@@ -1,0 +1,33 @@
+"""Stage: simulate the synthetic seller world of a profile and write its raw files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.writing import write_truth, write_world
+
+from data_contracts.errors import ConfigurationRefused
+from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, run_stage
+from simulator.world import simulate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipelines.profiles import Profile
+
+
+def run(profile: Profile, place: Place) -> StageOutcome:
+    """Simulate and write ``raw/`` (what the pipeline reads) and ``truth/`` (what it never reads)."""
+    settings = profile.world
+    if settings is None:
+        raise ConfigurationRefused(
+            f"profile '{profile.name}' has no [world]", "it reads real files: start with `passport ingest`"
+        )
+
+    def work(folder: Path) -> StageRecord:
+        world = simulate(settings)
+        record = write_world(world, folder / "raw")
+        write_truth(world, folder / "truth")
+        return StageRecord(rows_in=record.rows, rows_kept=record.rows, notes={"files": record.files})
+
+    return run_stage("world", place, StageInputs({}, settings, ("data_contracts", "simulator")), work)
