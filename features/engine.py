@@ -1,0 +1,88 @@
+"""Where the rendered SQL runs. The embedded engine is DuckDB; another needs only these three methods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, Self
+
+import duckdb
+
+from data_contracts.errors import InputRefused
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    import pyarrow as pa
+
+
+class Engine(Protocol):
+    """What the builder asks of an engine."""
+
+    def load(self, name: str, table: pa.Table) -> None:
+        """Makes ``table`` readable under ``name``, in place of what had that name."""
+
+    def query(self, sql: str) -> pa.Table:
+        """The result of a query."""
+
+    def close(self) -> None:
+        """Frees what the engine holds."""
+
+
+class DuckDbEngine:
+    """DuckDB in memory, in UTC, without access to files or the network.
+
+    Sums of DECIMAL and BIGINT are exact, so the number of threads changes no bit of a result.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        config: dict[str, str | bool | int | float | list[str]] = {"enable_external_access": "false"}
+        if threads is not None:
+            config["threads"] = str(threads)
+        self._connection = duckdb.connect(":memory:", config=config)
+        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection.execute("CREATE MACRO unix_date(day) AS date_diff('day', DATE '1970-01-01', day)")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def load(self, name: str, table: pa.Table) -> None:
+        """Copies ``table`` into the engine as the table ``name``."""
+        self._connection.register("arriving", table)
+        self._connection.execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS FROM arriving")
+        self._connection.unregister("arriving")
+
+    def query(self, sql: str) -> pa.Table:
+        """The result of ``sql`` as an Arrow table.
+
+        Raises:
+            InputRefused: when an amount is too large to be summed exactly.
+        """
+        try:
+            result: pa.Table = self._connection.sql(sql).to_arrow_table()
+        except (duckdb.OutOfRangeException, duckdb.ConversionException) as error:
+            raise InputRefused(
+                file="canonical tables",
+                rule=f"an amount is too large to be summed exactly ({str(error).splitlines()[0]})",
+                remedy="check the amounts of the raw files for misplaced decimal marks",
+            ) from error
+
+        return result
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
+
+
+def quoted(name: str) -> str:
+    """A name as SQL identifier.
+
+    Raises:
+        ValueError: when it is not a plain name.
+    """
+    if not name.isidentifier():
+        raise ValueError(f"not a plain name: {name!r}")
+    return f'"{name}"'

@@ -1,0 +1,184 @@
+"""Snapshot of company links as of a date: who shares what with whom, without what nearly everybody shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy import sparse
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from numpy.typing import NDArray
+
+    from features.cut import Cut
+
+HOLDER_LINKS = ("owner", "director")
+ATTRIBUTE_LINKS = ("address", "phone", "bank_account", "device")
+GUARANTEE_LINK = "guarantee"
+
+Matrix = sparse.csr_array[Any]
+
+
+@dataclass(frozen=True)
+class GraphSettings:
+    """What counts as a relation.
+
+    Attributes:
+        hub_sellers: an address, person or other party tied to more sellers than this makes no edge: it is a service
+            (a forwarder, an agent, a nominee), not a relation.
+        counterparty_hub_sellers: the same for suppliers, buyers and consignees.
+        prior_strength: how many related sellers the base rate counts for when a share of defaults is smoothed.
+    """
+
+    hub_sellers: int = 12
+    counterparty_hub_sellers: int = 20
+    prior_strength: float = 4.0
+
+
+@dataclass(frozen=True)
+class PartyGraph:
+    """The snapshot. Nodes are numbered, sellers first; several parties of one seller are one node.
+
+    Attributes:
+        sellers: ids of the sellers the registry knows, sorted; node i < len(sellers) is seller i.
+        node_count: of all nodes.
+        holders: sellers x nodes, true where a person or company that is no seller owns or directs the seller.
+        attributes: sellers x nodes, true where the seller uses the address, phone, account or device.
+        direct: sellers x sellers, true where one owns or directs the other; symmetric.
+        links: node pairs of every link but guarantees, hubs left out; shape (n, 2).
+        guarantees: node pairs guarantor -> guaranteed; shape (n, 2).
+        guaranteed_usd: amount of each guarantee.
+        link_starts: for every link of a seller but guarantees, hubs included: the seller and the day it began.
+    """
+
+    sellers: NDArray[np.str_]
+    node_count: int
+    holders: Matrix
+    attributes: Matrix
+    direct: Matrix
+    links: NDArray[np.int64]
+    guarantees: NDArray[np.int64]
+    guaranteed_usd: NDArray[np.float64]
+    link_starts: tuple[NDArray[np.int64], NDArray[np.int64]]
+
+    @property
+    def related(self) -> Matrix:
+        """Sellers x sellers, 1 where two different sellers share a holder or attribute or hold one another."""
+        shared = self.holders @ self.holders.T + self.attributes @ self.attributes.T + self.direct
+        return without_diagonal(shared)
+
+
+def party_graph(party: pa.Table, party_link: pa.Table, cut: Cut | None, settings: GraphSettings) -> PartyGraph:
+    """The graph of what was in force and known as of the cut; None takes every row, in force or not.
+
+    Args:
+        party: canonical table ``party``.
+        party_link: canonical table ``party_link``.
+        cut: the date and, when replaying, the instant of recording.
+        settings: what counts as a relation.
+    """
+    if cut is not None:
+        party, party_link = cut.visible(party), in_force(cut.visible(party_link), cut.as_of)
+    numbers = _Numbers.of(party, party_link)
+    kinds = np.asarray(party_link["link_type"].cast(pa.string()).to_pylist(), dtype=np.str_)
+    is_guarantee = kinds == GUARANTEE_LINK
+    is_holder = np.isin(kinds, HOLDER_LINKS)
+    # A holder link points to the company, an attribute link away from it: bring both to (company, other).
+    company = np.where(is_holder, numbers.to_nodes, numbers.from_nodes)
+    other = np.where(is_holder, numbers.from_nodes, numbers.to_nodes)
+    is_tie = ~is_guarantee & (company != other)
+    sellers = len(numbers.sellers)
+    is_hub = _hubs(company[is_tie], other[is_tie], numbers, settings.hub_sellers)
+    kept = is_tie & ~is_hub[company] & ~is_hub[other]
+    outside = kept & (company < sellers) & (other >= sellers)
+    between = kept & (company < sellers) & (other < sellers)
+    started = is_tie & (company < sellers)
+    days = party_link["valid_from"].cast(pa.int32()).to_numpy().astype(np.int64)
+    amounts = np.nan_to_num(party_link["amount_usd"].cast(pa.float64()).to_numpy())
+    shape = (sellers, numbers.count)
+    return PartyGraph(
+        sellers=numbers.sellers,
+        node_count=numbers.count,
+        holders=incidence(company[outside & is_holder], other[outside & is_holder], shape),
+        attributes=incidence(company[outside & ~is_holder], other[outside & ~is_holder], shape),
+        direct=incidence(
+            np.concatenate([company[between], other[between]]),
+            np.concatenate([other[between], company[between]]),
+            (sellers, sellers),
+        ),
+        links=np.column_stack([company[kept], other[kept]]),
+        guarantees=np.column_stack([numbers.from_nodes, numbers.to_nodes])[is_guarantee],
+        guaranteed_usd=amounts[is_guarantee],
+        link_starts=(company[started], days[started]),
+    )
+
+
+def in_force(party_link: pa.Table, as_of: dt.date) -> pa.Table:
+    """The links that had not ended by the day."""
+    ends = party_link["valid_to"]
+    return party_link.filter(pc.or_kleene(pc.is_null(ends), pc.greater(ends, pa.scalar(as_of, pa.date32()))))
+
+
+def incidence(rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[int, int]) -> Matrix:
+    """A matrix of 1 at the given places, each counted once."""
+    ones = np.ones(len(rows), dtype=np.int64)
+    matrix = sparse.csr_array((ones, (rows, columns)), shape=shape)
+    matrix.data[:] = 1
+    return matrix
+
+
+def without_diagonal(matrix: Matrix) -> Matrix:
+    """1 wherever a square matrix is not zero off its diagonal."""
+    found = matrix.tocoo()
+    apart = (found.row != found.col) & (found.data != 0)
+    return incidence(found.row[apart].astype(np.int64), found.col[apart].astype(np.int64), matrix.shape)
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Numbers of nodes: sellers in the order of their ids, then every other party."""
+
+    sellers: NDArray[np.str_]
+    count: int
+    from_nodes: NDArray[np.int64]
+    to_nodes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, party: pa.Table, party_link: pa.Table) -> _Numbers:
+        known = party.filter(pc.is_valid(party["seller_id"]))
+        sellers, owner = coded(known["seller_id"])
+        columns = [known["party_id"], party_link["from_party_id"], party_link["to_party_id"]]
+        parties, codes = coded(pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string()))
+        nodes = np.full(len(parties), -1, dtype=np.int64)
+        nodes[codes[: len(known)]] = owner
+        outside = nodes < 0
+        nodes[outside] = len(sellers) + np.arange(int(outside.sum()))
+        ends = nodes[codes[len(known) :]].reshape(2, -1)
+        return cls(sellers, len(sellers) + int(outside.sum()), ends[0], ends[1])
+
+
+def coded(values: pa.ChunkedArray[Any]) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+    """The distinct texts of a column in alphabetical order, and for each row the place of its own among them."""
+    encoded = values.cast(pa.string()).combine_chunks().dictionary_encode()
+    distinct = np.asarray(encoded.dictionary.to_pylist(), dtype=np.str_)
+    order = np.argsort(distinct)
+    place = np.empty(len(distinct), dtype=np.int64)
+    place[order] = np.arange(len(distinct))
+    return distinct[order], place[np.asarray(encoded.indices, dtype=np.int64)]
+
+
+def _hubs(
+    company: NDArray[np.int64], other: NDArray[np.int64], numbers: _Numbers, most_sellers: int
+) -> NDArray[np.bool_]:
+    """Nodes, never sellers themselves, that are tied to too many sellers."""
+    sellers = len(numbers.sellers)
+    tied = incidence(np.concatenate([company, other]), np.concatenate([other, company]), (numbers.count, numbers.count))
+    of_sellers = np.asarray(tied[:sellers].sum(axis=0)).ravel() if sellers else np.zeros(numbers.count)
+    is_hub = of_sellers > most_sellers
+    is_hub[:sellers] = False
+    return is_hub

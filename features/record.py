@@ -1,0 +1,193 @@
+"""The record of a feature: formula and facts in one frozen object, from which code, pages and constraints are made."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Pillar = Literal[
+    "sales_health",
+    "user_quality",
+    "supply_chain",
+    "liquidity",
+    "platform_dependence",
+    "compliance",
+    "related_parties",
+    "data_integrity",
+]
+Direction = Literal[-1, 0, 1]
+Aggregate = Literal[
+    "count",
+    "sum",
+    "mean",
+    "stddev",
+    "min",
+    "max",
+    "median",
+    "days_since_last",
+    "days_since_first",
+    "count_distinct",
+    "hhi",
+    "top_share",
+    "repeat_share",
+    "max_per_key",
+]
+
+VALUED: frozenset[str] = frozenset({"sum", "mean", "stddev", "min", "max", "median"})
+KEYED: frozenset[str] = frozenset({"count_distinct", "hhi", "top_share", "repeat_share", "max_per_key"})
+ZERO_WHEN_EMPTY: frozenset[str] = frozenset({"count", "sum", "count_distinct"})
+
+# Functions a formula may call, and the other words of SQL it may use; every further word must be a column or a feature.
+_FUNCTIONS = "abs cast coalesce concat decimal extract greatest in least ln mod nullif sqrt unix_date"
+_WORDS = "and as between case date double else end false from is like month not null or then true when year"
+_BEFORE_BRACKETS = "and or not when then else case between"
+SQL_FUNCTIONS: frozenset[str] = frozenset(_FUNCTIONS.split())
+SQL_WORDS: frozenset[str] = SQL_FUNCTIONS | frozenset(_WORDS.split())
+
+_TEXT = re.compile(r"'[^']*'")
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*\(")
+_ALLOWED = re.compile(r"[A-Za-z0-9_\s+\-*/<>=(),.]*")
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,62}$")]
+Text = Annotated[str, Field(min_length=3)]
+
+
+def identifiers(formula: str) -> tuple[str, ...]:
+    """The columns or features a formula names, each once, in order of first use.
+
+    Raises:
+        ValueError: when the formula holds anything but plain arithmetic, comparisons and the allowed functions.
+    """
+    bare = _TEXT.sub(" ", formula)
+    if not _ALLOWED.fullmatch(bare) or "--" in bare or "/*" in bare:
+        raise ValueError(f"formula holds a character that is not allowed: {formula!r}")
+    calls = {word.lower() for word in _CALL.findall(bare)}
+    foreign = calls - SQL_FUNCTIONS - set(_BEFORE_BRACKETS.split())
+    if foreign:
+        raise ValueError(f"formula calls {sorted(foreign)}, which is not allowed: {formula!r}")
+    words = (word for word in _WORD.findall(bare) if word.lower() not in SQL_WORDS)
+    return tuple(dict.fromkeys(words))
+
+
+class Described(BaseModel):
+    """What every feature says of itself.
+
+    Attributes:
+        name: family, measure, window; never reused with a new meaning.
+        pillar: the pillar of the passport it belongs to.
+        family: near relations, whose reasons are shown together.
+        unit: of the value.
+        direction: +1 when higher means a higher probability of default, -1 when lower does, 0 when undecided.
+        title_en: short title for people.
+        title_zh: the same in Chinese.
+        description: what is counted, in words.
+        missing: what a missing value means.
+        reference: where the idea comes from, or "own".
+        since: version of this package that first had it.
+        stops_with_trading: True when the value changes by itself once a seller stops trading (recency, trend, recent
+            windows), so that it may speak of the default itself where the date of default is unknown.
+        is_part: True for a quantity that only feeds derived features, may not stand in a set and needs no titles.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    pillar: Pillar
+    family: Name
+    unit: Text
+    direction: Direction
+    title_en: str = ""
+    title_zh: str = ""
+    description: Text
+    missing: Text
+    reference: Text = "own"
+    since: str = "0.1.0"
+    stops_with_trading: bool = False
+    is_part: bool = False
+
+    @model_validator(mode="after")
+    def _has_titles(self) -> Self:
+        if not self.is_part and not (self.title_en and self.title_zh):
+            raise ValueError(f"{self.name}: a feature needs its title in English and in Chinese")
+        return self
+
+
+class Feature(Described):
+    """A base feature: one aggregate over the rows of one table that a seller has in a window ending at the date.
+
+    Attributes:
+        table: canonical table, or the as-of view ``instalment``.
+        aggregate: how rows become one number. ``hhi`` and ``top_share`` share ``value`` (one a row when absent) out
+            over ``key``; ``repeat_share`` is the share of keys with two rows or more; ``max_per_key`` counts the rows
+            of the key that has most.
+        value: SQL expression over the table's columns; summed as DECIMAL(18,4).
+        where: SQL condition on rows.
+        key: SQL expression that names the group, for the aggregates by key.
+        window_days: rows of ages 0 .. window_days-1; None for all history.
+    """
+
+    kind: Literal["base"] = "base"
+    table: Name
+    aggregate: Aggregate
+    value: str | None = None
+    where: str | None = None
+    key: str | None = None
+    window_days: Annotated[int, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _formula_fits_aggregate(self) -> Self:
+        if self.aggregate in VALUED and self.value is None:
+            raise ValueError(f"{self.name}: {self.aggregate} needs a value")
+        if (self.aggregate in KEYED) != (self.key is not None):
+            raise ValueError(f"{self.name}: a key belongs to {sorted(KEYED)} and to nothing else")
+        self.columns()
+        return self
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the table that the formula reads."""
+        parts = [part for part in (self.value, self.where, self.key) if part is not None]
+        return tuple(dict.fromkeys(word for part in parts for word in identifiers(part)))
+
+
+class DerivedFeature(Described):
+    """A feature computed from other features of the same seller and date; missing inputs make it missing.
+
+    Attributes:
+        expression: SQL expression over names of base or derived features, all of them DOUBLE.
+    """
+
+    kind: Literal["derived"] = "derived"
+    expression: Text
+
+    @model_validator(mode="after")
+    def _expression_is_plain(self) -> Self:
+        if not self.inputs():
+            raise ValueError(f"{self.name}: the expression names no feature")
+        return self
+
+    def inputs(self) -> tuple[str, ...]:
+        """The features the expression names."""
+        return identifiers(self.expression)
+
+
+class GraphFeature(Described):
+    """A feature read off the graph of related parties or shared counterparties as of the date.
+
+    Attributes:
+        signal: which signal of ``features.graph.signals``.
+        tables: tables whose rows of the seller itself it needs; where one is not covered the value is missing.
+        window_days: only edges no older than this, for counterparty signals; None for all history.
+        neighbour_feature: base or derived feature averaged over related sellers, for the signal ``related_mean``.
+    """
+
+    kind: Literal["graph"] = "graph"
+    signal: Name
+    tables: tuple[Name, ...]
+    window_days: Annotated[int, Field(gt=0)] | None = None
+    neighbour_feature: Name | None = None
+
+
+FeatureRecord = Feature | DerivedFeature | GraphFeature
