@@ -32,7 +32,8 @@ class ModelAudit:
 
     ``additivity_error`` is the largest gap between contributions and log-odds; ``unequal_points`` counts rows whose
     issued points miss the score. A hiding trial blanks one feature or a pair in one row and is a gain when the
-    log-odds of default fall; those of pairs are counted once more as joint. A monotone trial is one step of a feature towards more risk and a break when they fall.
+    log-odds of default fall; those of pairs are counted once more as joint. A monotone trial is one step of a feature
+    towards more risk and a break when they fall.
     """
 
     rows: int
