@@ -1,0 +1,200 @@
+"""Amazon settlements to ``money_event``.
+
+A settlement is a block of rows that opens with its totals row. The totals row carries what holds for the whole block
+(dates, currency) and becomes one payout of the opposite sign, so that a settled ledger sums to zero.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import functools
+import tomllib
+from importlib import resources
+from typing import Any
+
+import pyarrow as pa
+
+from data_contracts.casting import cast_columns
+from data_contracts.contract import CompiledContract
+from data_contracts.lineage import ReadResult, concat_quarantine
+from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+
+PLATFORM = "amazon"
+
+# A totals row opens a block; so does a change of settlement, for a block that lost its totals row.
+_BLOCKS = """
+WITH flagged AS (
+    SELECT *,
+        (is_total OR settlement_id IS DISTINCT FROM lag(settlement_id) OVER file_rows) AS opens
+    FROM (SELECT *, settled_total IS NOT NULL AS is_total FROM raw)
+    WINDOW file_rows AS (PARTITION BY file_order ORDER BY row_order)
+), blocks AS (
+    SELECT *, count_if(opens) OVER (ORDER BY row_order) AS block FROM flagged
+)
+"""
+
+# Of several deliveries of one settlement the first that adds up is kept, else the first.
+_OBJECTIONS = (
+    _BLOCKS
+    + """, sums AS (
+    SELECT block, delivered_for, settlement_id,
+        coalesce(sum(signed_amount), 0) <> coalesce(sum(settled_total), 0) OR count(settled_total) = 0 AS broken
+    FROM blocks GROUP BY block, delivered_for, settlement_id
+), ranked AS (
+    SELECT block, row_number() OVER (PARTITION BY delivered_for, settlement_id ORDER BY broken, block) AS copy
+    FROM sums
+)
+SELECT row_order, 'repeated settlement' AS reason, CAST(NULL AS VARCHAR) AS rule_id
+FROM blocks JOIN ranked USING (block) WHERE copy > 1
+"""
+)
+
+_EVENTS = """
+WITH heads AS (
+    SELECT delivered_for, settlement_id, any_value(settlement_end) AS settlement_end, any_value(deposit) AS deposit,
+        any_value(money_code) AS currency, min(row_order) AS first_row
+    FROM raw WHERE settled_total IS NOT NULL GROUP BY delivered_for, settlement_id
+), marketplaces AS (
+    SELECT delivered_for, settlement_id, min(marketplace_name) AS marketplace
+    FROM raw GROUP BY delivered_for, settlement_id
+)
+SELECT
+    'amazon:' || coalesce(account, delivered_for) || ':' || settlement_id || ':' || (row_order - first_row) AS event_id,
+    delivered_for AS seller_id,
+    'amazon' AS platform,
+    account AS store_id,
+    lower(coalesce(marketplace_name, marketplace)) AS marketplace,
+    settlement_id AS statement_id,
+    amazon_order AS order_id,
+    stock_unit AS sku,
+    purchased AS quantity,
+    CASE WHEN settled_total IS NOT NULL THEN 'payout' ELSE event_type END AS event_type,
+    transaction_type AS raw_type,
+    amount_type || '/' || amount_description AS raw_subtype,
+    coalesce(-settled_total, signed_amount) AS amount,
+    currency,
+    CASE WHEN settled_total IS NOT NULL THEN heads.deposit ELSE posted_at END AS event_at,
+    CASE event_type WHEN 'reserve_hold' THEN 'reserved' WHEN 'reserve_release' THEN 'released' ELSE 'paid' END AS status,
+    CAST(CASE WHEN settled_total IS NOT NULL THEN heads.deposit ELSE posted_at END AS DATE) AS event_date,
+    heads.settlement_end + to_days($known_lag_days) AS known_at,
+    source_file, source_sha256, source_row
+FROM raw
+JOIN heads USING (delivered_for, settlement_id)
+JOIN marketplaces USING (delivered_for, settlement_id)
+LEFT JOIN event_types USING (transaction_type, amount_type, amount_description)
+ORDER BY row_order
+"""
+
+_DECIMAL_MARKS = (
+    """
+WITH raw AS (
+    SELECT * REPLACE (nullif(trim(settled_total), '') AS settled_total, trim(settlement_id) AS settlement_id)
+    FROM text_rows
+), """
+    + _BLOCKS.strip().removeprefix("WITH ")
+    + """, marked AS (
+    SELECT block,
+        coalesce(min(by_marketplace.mark), min(by_currency.mark), '.') AS mark
+    FROM blocks
+    LEFT JOIN by_marketplace ON lower(trim(marketplace_name)) = by_marketplace.name
+    LEFT JOIN by_currency ON upper(trim(money_code)) = by_currency.name
+    GROUP BY block
+)
+SELECT mark FROM blocks JOIN marked USING (block) ORDER BY row_order
+"""
+)
+
+_KINDS = "SELECT DISTINCT transaction_type, amount_type, amount_description FROM raw WHERE signed_amount IS NOT NULL"
+
+
+_UNKNOWN_KINDS = """
+SELECT row_order, concat_ws(' / ', 'amount of unknown kind', transaction_type, amount_type, amount_description) AS reason
+FROM raw JOIN event_types USING (transaction_type, amount_type, amount_description)
+WHERE event_type = 'other'
+ORDER BY row_order
+"""
+
+
+@functools.cache
+def _settings(name: str) -> dict[str, Any]:
+    return tomllib.loads(resources.files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def event_type_of(transaction_type: str, amount_type: str, amount_description: str) -> str:
+    """Give the event type of an amount by ``event_types.toml``; ``other`` where no rule fits.
+
+    >>> event_type_of("REFUND", "ItemFees", "RefundCommission")
+    'commission'
+    >>> event_type_of("other-transaction", "other-transaction", "Something new")
+    'other'
+    """
+    kind = {
+        "transaction_type": transaction_type,
+        "amount_type": amount_type,
+        "amount_description": amount_description,
+    }
+    for rule in _settings("event_types")["rule"]:
+        if all(fnmatch.fnmatchcase(text.casefold(), rule.get(part, "*").casefold()) for part, text in kind.items()):
+            return str(rule["event_type"])
+    return "other"
+
+
+def cast(result: ReadResult, contract: CompiledContract) -> ReadResult:
+    """Type the text rows, each settlement by the decimal mark of its marketplace, never cell by cell."""
+    marks = decimal_marks(result.rows)
+    parts = []
+    for mark in sorted(set(marks.to_pylist())):
+        rows = result.rows.filter(pa.compute.equal(marks, mark))
+        read_spec = dataclasses.replace(contract.read_spec, decimal_mark=mark) if contract.read_spec else None
+        parts.append(cast_columns(dataclasses.replace(result, rows=rows), dataclasses.replace(contract, read_spec=read_spec)))
+    if len(parts) == 1:
+        return parts[0]
+    rows = pa.concat_tables([part.rows for part in parts]).unify_dictionaries().sort_by("source_row")
+    return dataclasses.replace(result, rows=rows, quarantined=concat_quarantine([part.quarantined for part in parts]))
+
+
+def decimal_marks(text_rows: pa.Table) -> pa.Array[Any]:
+    """Give the decimal mark of each text row: that of its block's marketplace, else of its block's currency."""
+    tables = {
+        f"by_{kind}": pa.table({"name": list(marks), "mark": list(marks.values())})
+        for kind, marks in (
+            ("marketplace", _settings("marketplaces")["marketplaces"]),
+            ("currency", _settings("marketplaces")["currencies"]),
+        )
+    }
+    return run_sql(_DECIMAL_MARKS, text_rows=text_rows, **tables)["mark"]
+
+
+def screen(raw: pa.Table) -> pa.Table:
+    """Give the rows of settlements that were delivered before."""
+    return run_sql(_OBJECTIONS, raw=raw)
+
+
+def event_types(raw: pa.Table) -> pa.Table:
+    """Give the kinds of amounts that occur, each with its event type."""
+    kinds = run_sql(_KINDS, raw=raw)
+    found = [event_type_of(*kind.values()) for kind in kinds.to_pylist()]
+    return kinds.append_column("event_type", pa.array(found, pa.string()))
+
+
+def remarks(raw: pa.Table) -> pa.Table:
+    """Give the amounts whose kind no rule knows, which count as ``other``."""
+    return run_sql(_UNKNOWN_KINDS, raw=raw, event_types=event_types(raw))
+
+
+def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
+    """Give ``money_event``: one row an amount, and one payout a settlement."""
+    parameters = {"known_lag_days": context.known_lag_days}
+    mapped = run_sql(_EVENTS, parameters, raw=raw, event_types=event_types(raw))
+    return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}
+
+
+MAPPING = SourceMapping(
+    source="amazon_settlement_v2",
+    covered_tables=("money_event",),
+    to_canonical=to_canonical,
+    cast=cast,
+    screen=screen,
+    remarks=remarks,
+)

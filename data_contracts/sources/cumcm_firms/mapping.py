@@ -1,0 +1,32 @@
+"""Firms of the CUMCM sample to ``credit_record``."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+
+# The bank states no dates, so its statement is dated by the end of the period the sample covers.
+_RECORDS = """
+SELECT
+    'cumcm:' || firm_code AS credit_record_id,
+    firm_code AS seller_id,
+    trim(firm_name) AS seller_name,
+    rating AS credit_rating,
+    defaulted AS is_default,
+    covered_to AS event_date,
+    CAST(covered_to AS TIMESTAMPTZ) + to_days($known_lag_days) AS known_at,
+    source_file, source_sha256, source_row
+FROM raw
+"""
+
+
+def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
+    """Give ``credit_record``."""
+    mapped = run_sql(_RECORDS, {"known_lag_days": context.known_lag_days}, raw=raw)
+    return {"credit_record": canonical_table("credit_record", mapped, context)}
+
+
+MAPPING = SourceMapping(
+    source="cumcm_firms", covered_tables=("credit_record",), to_canonical=to_canonical, needs_seller=False
+)

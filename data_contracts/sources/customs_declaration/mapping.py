@@ -1,0 +1,86 @@
+"""Export declarations to ``export_declaration``, one row an item."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.privacy import keyed_pseudonyms
+from data_contracts.sources.mapping import (
+    MappingContext,
+    SourceMapping,
+    Tables,
+    canonical_table,
+    relabelled,
+    repeated_rows,
+    run_sql,
+)
+
+# A bill "to order" names no consignee: as a shared counterparty it would tie strangers together.
+_ITEMS = """
+SELECT
+    entry_number || ':' || line_number AS declaration_item_id,
+    entry_number AS declaration_id,
+    line_number AS item_number,
+    delivered_for AS seller_id,
+    declaring_customs AS customs_office,
+    supervision AS supervision_mode,
+    tariff_code AS commodity_code,
+    left(tariff_code, 6) AS hs6,
+    coalesce(alpha_2, final_country) AS destination_country,
+    CASE WHEN terms IN ('5', '6') THEN NULL ELSE terms END AS incoterm,
+    traded_quantity AS quantity,
+    CASE WHEN legal_unit = '035' THEN legal_quantity END AS net_weight_kg,
+    declared_total AS declared_amount,
+    money_code AS currency,
+    coalesce(agent_code, agent_name) AS agent_id,
+    CASE WHEN NOT regexp_matches(consignee, '^(TO )?(THE )?ORDER( OF\\b.*)?$') THEN consignee END AS consignee_id,
+    exported_on AS event_date,
+    CAST(exported_on AS TIMESTAMPTZ) + to_days($known_lag_days) AS known_at,
+    source_file, source_sha256, source_row
+FROM (
+    SELECT *, trim(regexp_replace(upper(consignee_name), '[^A-Z0-9]+', ' ', 'g')) AS consignee FROM raw
+) LEFT JOIN countries ON final_country = alpha_3
+ORDER BY row_order
+"""
+
+
+def country_codes() -> pa.Table:
+    """Give ISO 3166 country codes: ``alpha_3`` as customs writes them, ``alpha_2`` as the canonical tables do."""
+    text = resources.files(__package__).joinpath("countries.toml").read_text(encoding="utf-8")
+    pairs = sorted(tomllib.loads(text)["alpha_2_of"].items())
+    return pa.table({"alpha_3": [pair[0] for pair in pairs], "alpha_2": [pair[1] for pair in pairs]})
+
+
+def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
+    """Give ``export_declaration``; consignees are keyed pseudonyms of their normalised names."""
+    labelled = relabelled(raw, context.contract)
+    mapped = run_sql(_ITEMS, {"known_lag_days": context.known_lag_days}, raw=labelled, countries=country_codes())
+    consignees = keyed_pseudonyms(mapped["consignee_id"], context.hmac_key, "consignee")
+    mapped = mapped.set_column(mapped.column_names.index("consignee_id"), "consignee_id", consignees)
+    usd_of = {"declared_amount_usd": "declared_amount"}
+    return {"export_declaration": canonical_table("export_declaration", mapped, context, usd_of)}
+
+
+def screen(raw: pa.Table) -> pa.Table | None:
+    """Give the items delivered before, word for word, and those bound for a country that does not exist."""
+    repeated = repeated_rows(raw, "customs_declaration", "repeated declaration item")
+    known = pc.is_in(raw["final_country"].cast(pa.string()), country_codes()["alpha_3"])
+    unknown = raw.filter(pc.invert(known)).select(["row_order"])
+    if not unknown.num_rows:
+        return repeated
+    objection = run_sql(
+        "SELECT row_order, 'unknown country' AS reason, 'final_country:known' AS rule_id FROM unknown", unknown=unknown
+    )
+    return pa.concat_tables([repeated, objection])
+
+
+MAPPING = SourceMapping(
+    source="customs_declaration",
+    covered_tables=("export_declaration",),
+    to_canonical=to_canonical,
+    screen=screen,
+)

@@ -1,0 +1,50 @@
+"""A lender's account of instalments and payments to ``repayment``."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from data_contracts.sources.mapping import (
+    MappingContext,
+    SourceMapping,
+    Tables,
+    canonical_table,
+    relabelled,
+    repeated_rows,
+    run_sql,
+)
+
+_ENTRIES = """
+SELECT
+    entry_number AS repayment_id,
+    loan_number AS loan_id,
+    borrower AS seller_id,
+    entry AS entry_type,
+    entered AS amount,
+    money_code AS currency,
+    entry_on AS event_date,
+    booked_at + to_days($known_lag_days) AS known_at,
+    source_file, source_sha256, source_row
+FROM raw
+"""
+
+
+def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
+    """Give ``repayment``; an entry is known from the moment it was booked."""
+    labelled = relabelled(raw, context.contract)
+    mapped = run_sql(_ENTRIES, {"known_lag_days": context.known_lag_days}, raw=labelled)
+    return {"repayment": canonical_table("repayment", mapped, context, {"amount_usd": "amount"})}
+
+
+def screen(raw: pa.Table) -> pa.Table:
+    """Give the entries delivered before, word for word."""
+    return repeated_rows(raw, "lender_repayments", "repeated entry")
+
+
+MAPPING = SourceMapping(
+    source="lender_repayments",
+    covered_tables=("repayment",),
+    to_canonical=to_canonical,
+    screen=screen,
+    needs_seller=False,
+)

@@ -1,0 +1,165 @@
+"""What every source mapping shares: its context, its parts, SQL over Arrow tables, and the form of a canonical table.
+
+A mapping is SQL from one typed raw table (named ``raw``) to the columns of canonical tables; money in US dollars, the lineage
+and the column types are added here, once for all sources. Besides the columns of its contract, ``raw`` has:
+
+- ``source_file``, ``source_sha256``: the file; ``source_row``: physical line or record in it; ``source_item``: the item of
+  the record, where records hold items, else 0;
+- ``file_order``: position of the file in the order of reading; ``row_order``: position of the row in that of all rows;
+- ``delivered_for``, ``account``, ``covered_to``: what the list of deliveries says about the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.compiler import source_contract, table_contract
+from data_contracts.contract import CompiledContract
+from data_contracts.currency import ExchangeRates, to_usd
+from data_contracts.lineage import ReadResult
+
+Tables = dict[str, pa.Table]
+
+
+@dataclass(frozen=True)
+class MappingContext:
+    """What a mapping may know besides the rows.
+
+    Attributes:
+        contract: the source's contract.
+        recorded_at: moment of recording, UTC.
+        hmac_key: key of the pseudonyms.
+        rates: exchange rates.
+    """
+
+    contract: CompiledContract
+    recorded_at: datetime
+    hmac_key: bytes = field(repr=False)
+    rates: ExchangeRates
+
+    @property
+    def known_lag_days(self) -> int:
+        """Days from a row's event until it is known, as the contract declares."""
+        return self.contract.known_lag_days
+
+
+def _unchanged(rows: pa.Table) -> pa.Table:
+    return rows
+
+
+def _nothing_to_screen(_raw: pa.Table) -> pa.Table | None:
+    return None
+
+
+@dataclass(frozen=True)
+class SourceMapping:
+    """The parts of a source's way into the canonical tables.
+
+    Attributes:
+        source: name of the source.
+        covered_tables: canonical tables for which a delivery of this source is evidence of coverage.
+        to_canonical: typed and accepted raw rows to canonical tables.
+        prepare: text rows to text rows, one for one, before they are typed; makes keys unique over files.
+        cast: typing, where the contract's one number format does not fit every file.
+        screen: typed rows to those to set aside: ``row_order``, ``reason``, ``rule_id`` (null for a duplicate). None
+            or an absent row means no objection.
+        remarks: accepted rows that earn a remark: ``row_order``, ``reason``.
+        group_column: rows equal in it stand or fall together.
+        needs_seller: whether the list of deliveries must name the seller of each file.
+    """
+
+    source: str
+    covered_tables: tuple[str, ...]
+    to_canonical: Callable[[pa.Table, MappingContext], Tables]
+    prepare: Callable[[pa.Table], pa.Table] = _unchanged
+    cast: Callable[[ReadResult, CompiledContract], ReadResult] | None = None
+    screen: Callable[[pa.Table], pa.Table | None] = _nothing_to_screen
+    remarks: Callable[[pa.Table], pa.Table | None] = _nothing_to_screen
+    group_column: str | None = None
+    needs_seller: bool = True
+
+
+def run_sql(query: str, parameters: Mapping[str, Any] | None = None, **tables: pa.Table) -> pa.Table:
+    """Run one query over named Arrow tables: single-threaded, in UTC, without access to files or the network."""
+    with duckdb.connect(config={"threads": 1, "enable_external_access": False}) as connection:
+        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false; SET lock_configuration = true")
+        for name, table in tables.items():
+            connection.register(name, table)
+        result: pa.Table = connection.sql(query, params=dict(parameters or {})).to_arrow_table()
+    return result.combine_chunks()
+
+
+def repeated_rows(raw: pa.Table, source: str, reason: str) -> pa.Table:
+    """Give, as a screen does, the rows that repeat an earlier row in every column of the source's contract."""
+    keys = ", ".join(f'"{column.name}"' for column in source_contract(source).columns)
+    account = 'delivered_for, "account"'
+    query = f"""
+        SELECT row_order, $reason AS reason, CAST(NULL AS VARCHAR) AS rule_id
+        FROM (SELECT row_order, row_number() OVER (PARTITION BY {account}, {keys} ORDER BY row_order) AS copy FROM raw)
+        WHERE copy > 1
+    """  # noqa: S608 - the names are a contract's, whose form is checked when it is compiled
+    return run_sql(query, {"reason": reason}, raw=raw)
+
+
+def relabelled(raw: pa.Table, contract: CompiledContract) -> pa.Table:
+    """Give the rows with each enumerated raw value replaced by the label its contract gives it, if it gives one."""
+    for column in contract.columns:
+        if column.labels and column.name in raw.column_names:
+            position = raw.column_names.index(column.name)
+            raw = raw.set_column(position, column.name, _relabelled_column(raw[column.name], dict(column.labels)))
+    return raw
+
+
+def _relabelled_column(values: Any, labels: Mapping[str, str]) -> Any:  # noqa: ANN401 - any Arrow column
+    encoded = values.combine_chunks() if pa.types.is_dictionary(values.type) else values.dictionary_encode().combine_chunks()
+    words = pa.array([labels.get(word, word) for word in encoded.dictionary.to_pylist()], pa.string())
+    return words.take(encoded.indices)
+
+
+def canonical_table(
+    name: str, mapped: pa.Table, context: MappingContext, usd_of: Mapping[str, str] | None = None
+) -> pa.Table:
+    """Give mapped columns the form of a canonical table.
+
+    Args:
+        name: the canonical table.
+        mapped: its columns without those added here; ``event_date``, ``known_at`` and the file lineage among them.
+        context: source identity, time of recording, exchange rates.
+        usd_of: columns in US dollars to make, each with the column in the row's ``currency`` it comes from.
+    """
+    currency_days = (mapped["event_date"],)
+    for target, origin in (usd_of or {}).items():
+        dollars = to_usd(mapped[origin], mapped["currency"], *currency_days, context.rates)
+        mapped = mapped.append_column(target, dollars)
+    length = mapped.num_rows
+    source = pa.DictionaryArray.from_arrays(np.zeros(length, dtype=np.int32), [context.contract.identity])
+    recorded = pa.repeat(pa.scalar(context.recorded_at, pa.timestamp("us", "UTC")), length)
+    mapped = mapped.append_column("source", source).append_column("recorded_at", recorded)
+    return conformed(mapped, name)
+
+
+def conformed(table: pa.Table, name: str) -> pa.Table:
+    """Give a table the columns, order and types of a canonical table; columns that may be null are filled with null."""
+    schema = table_contract(name).arrow_schema
+    columns = [
+        _as_type(table[entry.name], entry.type) if entry.name in table.column_names else pa.nulls(len(table), entry.type)
+        for entry in schema
+    ]
+    # Nullability is a rule that is checked and counted, not a promise that Arrow would make by crashing.
+    return pa.table(columns, schema=pa.schema([pa.field(entry.name, entry.type) for entry in schema]))
+
+
+def _as_type(values: Any, wanted: pa.DataType) -> Any:  # noqa: ANN401 - any Arrow column
+    if values.type == wanted:
+        return values
+    if pa.types.is_dictionary(wanted):
+        return pc.dictionary_encode(values.cast(wanted.value_type)).cast(wanted)
+    return values.cast(wanted)

@@ -1,0 +1,32 @@
+"""The mapping of every source, by name."""
+
+from __future__ import annotations
+
+import importlib
+
+from data_contracts.compiler import source_names
+from data_contracts.errors import ConfigurationRefused
+from data_contracts.sources.mapping import SourceMapping
+
+# These two describe other files; they hold no events of their own.
+DESCRIBING_SOURCES = ("delivery_manifest", "exchange_rates")
+
+
+def mapped_sources() -> tuple[str, ...]:
+    """Give the sources that become canonical tables, in alphabetical order."""
+    return tuple(name for name in source_names() if name not in DESCRIBING_SOURCES)
+
+
+def source_mapping(name: str) -> SourceMapping:
+    """Give the mapping of a source.
+
+    Raises:
+        ConfigurationRefused: there is no such source.
+    """
+    if name not in mapped_sources():
+        known = ", ".join(mapped_sources())
+        raise ConfigurationRefused(f"there is no source {name!r}", f"use one of {known}")
+    # The name is one of our own folders, so nothing foreign can be imported here.
+    module = importlib.import_module(f"data_contracts.sources.{name}.mapping")
+    mapping: SourceMapping = module.MAPPING
+    return mapping

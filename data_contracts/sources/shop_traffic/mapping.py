@@ -1,0 +1,44 @@
+"""Daily traffic of a web shop to ``site_day``."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from data_contracts.sources.mapping import (
+    MappingContext,
+    SourceMapping,
+    Tables,
+    canonical_table,
+    repeated_rows,
+    run_sql,
+)
+
+_DAYS = """
+SELECT
+    site_id || ':' || visited_on AS site_day_id,
+    delivered_for AS seller_id,
+    site_id,
+    sessions AS session_count,
+    visitors AS visitor_count,
+    bounced_sessions AS bounce_count,
+    paid_sessions AS paid_session_count,
+    advertising AS advertising_usd,
+    visited_on AS event_date,
+    CAST(visited_on AS TIMESTAMPTZ) + to_days($known_lag_days) AS known_at,
+    source_file, source_sha256, source_row
+FROM (SELECT *, coalesce(account, delivered_for) AS site_id FROM raw)
+"""
+
+
+def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
+    """Give ``site_day``."""
+    mapped = run_sql(_DAYS, {"known_lag_days": context.known_lag_days}, raw=raw)
+    return {"site_day": canonical_table("site_day", mapped, context)}
+
+
+def screen(raw: pa.Table) -> pa.Table:
+    """Give the days delivered before, word for word."""
+    return repeated_rows(raw, "shop_traffic", "repeated day")
+
+
+MAPPING = SourceMapping(source="shop_traffic", covered_tables=("site_day",), to_canonical=to_canonical, screen=screen)

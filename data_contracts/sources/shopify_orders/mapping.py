@@ -1,0 +1,99 @@
+"""Shopify order lines to ``site_order``, one row an order.
+
+What belongs to an order stands on its first line, the one with an Id; the lines below it carry goods only. Order numbers
+repeat from shop to shop and a second export repeats orders of the first, so a line's key becomes the shop, the number
+and where the run of lines begins.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from data_contracts.privacy import keyed_pseudonyms
+from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+
+# A run: the first line of an order and what follows it under the same number.
+_KEYS = """
+SELECT concat(account, order_name, '@', max(CASE WHEN opens THEN row_order END) OVER (
+    PARTITION BY file_order ORDER BY row_order)) AS order_key
+FROM (
+    SELECT *,
+        trim(shop_order_number) <> '' OR order_name IS DISTINCT FROM lag(order_name) OVER (
+            PARTITION BY file_order ORDER BY row_order) AS opens
+    FROM text_rows
+)
+ORDER BY row_order
+"""
+
+_REPEATED = """
+WITH orders AS (
+    SELECT order_name, min(row_order) AS first_row, count(shop_order_number) = 0 AS headless,
+        any_value(delivered_for) AS delivered_for, regexp_replace(order_name, '@[0-9]+$', '') AS number
+    FROM raw GROUP BY order_name
+), ranked AS (
+    SELECT order_name, row_number() OVER (PARTITION BY delivered_for, number ORDER BY headless, first_row) AS copy
+    FROM orders
+)
+SELECT row_order, 'repeated order' AS reason, CAST(NULL AS VARCHAR) AS rule_id
+FROM raw JOIN ranked USING (order_name) WHERE copy > 1
+"""
+
+# The export shows today's state of an old order; what happened after the row counts as known had not happened yet.
+_ORDERS = """
+SELECT
+    regexp_replace(order_name, '@[0-9]+$', '') AS site_order_id,
+    delivered_for AS seller_id,
+    coalesce(account, delivered_for) AS site_id,
+    email,
+    order_total AS total_amount,
+    coalesce(refunded, 0) AS refunded_amount,
+    coalesce(discounted, 0) AS discount_amount,
+    money_code AS currency,
+    item_count,
+    payment_state AS financial_status,
+    coalesce(delivery_state = 'fulfilled' AND (fulfilled_at IS NULL OR fulfilled_at <= known_at), false) AS is_fulfilled,
+    coalesce(cancelled_at <= known_at, false) AS is_cancelled,
+    coalesce(risk = 'High', false) AS is_high_risk,
+    CASE WHEN fulfilled_at <= known_at
+        THEN CAST(greatest(date_diff('day', created_at, fulfilled_at), 0) AS INTEGER) END AS fulfilment_days,
+    destination AS destination_country,
+    created_at AS event_at,
+    CAST(created_at AS DATE) AS event_date,
+    known_at,
+    source_file, source_sha256, source_row
+FROM (
+    SELECT *, created_at + to_days($known_lag_days) AS known_at FROM raw WHERE shop_order_number IS NOT NULL
+)
+JOIN (SELECT order_name, CAST(sum(line_quantity) AS INTEGER) AS item_count FROM raw GROUP BY order_name)
+USING (order_name)
+ORDER BY row_order
+"""
+
+
+def prepare(text_rows: pa.Table) -> pa.Table:
+    """Give the rows with order keys that are unique over shops and exports in place of order numbers."""
+    keys = run_sql(_KEYS, text_rows=text_rows)["order_key"]
+    return text_rows.set_column(text_rows.column_names.index("order_name"), "order_name", keys)
+
+
+def screen(raw: pa.Table) -> pa.Table:
+    """Give the lines of orders that were delivered before."""
+    return run_sql(_REPEATED, raw=raw)
+
+
+def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
+    """Give ``site_order``; customers are keyed pseudonyms of their e-mail addresses."""
+    mapped = run_sql(_ORDERS, {"known_lag_days": context.known_lag_days}, raw=raw)
+    mapped = mapped.append_column("customer_id", keyed_pseudonyms(mapped["email"], context.hmac_key, "customer"))
+    usd_of = {"total_usd": "total_amount", "refunded_usd": "refunded_amount", "discount_usd": "discount_amount"}
+    return {"site_order": canonical_table("site_order", mapped, context, usd_of)}
+
+
+MAPPING = SourceMapping(
+    source="shopify_orders",
+    covered_tables=("site_order",),
+    to_canonical=to_canonical,
+    prepare=prepare,
+    screen=screen,
+    group_column="order_name",
+)

@@ -1,0 +1,116 @@
+"""The account of every raw file: rows in = accepted + quarantined + duplicates, or the program is at fault."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from data_contracts.errors import InternalFault
+
+
+@dataclass(frozen=True)
+class FileAccount:
+    """Where the rows of one file went.
+
+    Attributes:
+        source: source contract as ``id@version``; empty for a file nobody listed.
+        file: path below the raw folder.
+        sha256: digest of its bytes; empty for a file nobody listed, which is not opened.
+        status: ``read``, or ``unlisted`` for a file set aside whole because no list speaks of it.
+        rows_in: rows (lines, records or items) found.
+        accepted: rows that became part of the canonical tables.
+        quarantined: rows set aside by the rule they broke.
+        duplicates: rows set aside by the reason they repeat something.
+        warnings: rows that earned a remark, by remark; they are accepted all the same.
+        notes: remarks on the file as a whole.
+    """
+
+    source: str
+    file: str
+    sha256: str
+    status: Literal["read", "unlisted"] = "read"
+    rows_in: int = 0
+    accepted: int = 0
+    quarantined: Mapping[str, int] = field(default_factory=dict)
+    duplicates: Mapping[str, int] = field(default_factory=dict)
+    warnings: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def set_aside(self) -> int:
+        """Rows quarantined or repeated."""
+        return sum(self.quarantined.values()) + sum(self.duplicates.values())
+
+
+def require_balance(account: FileAccount) -> None:
+    """Check that no row of a file vanished or appeared.
+
+    Raises:
+        InternalFault: rows in are not accepted + quarantined + duplicates.
+    """
+    if account.rows_in != account.accepted + account.set_aside:
+        raise InternalFault(
+            f"rows of {account.file} do not add up: {account.rows_in} in, {account.accepted} accepted, "
+            f"{sum(account.quarantined.values())} quarantined, {sum(account.duplicates.values())} duplicates"
+        )
+
+
+@dataclass(frozen=True)
+class SourceTotal:
+    """The sum of the accounts of one source."""
+
+    source: str
+    files: int
+    rows_in: int
+    accepted: int
+    quarantined: Mapping[str, int]
+    duplicates: Mapping[str, int]
+    warnings: Mapping[str, int]
+    notes: Mapping[str, int]
+
+
+def totals_by_source(accounts: Iterable[FileAccount]) -> list[SourceTotal]:
+    """Give one total a source, in alphabetical order; files nobody listed belong to no source and are left out."""
+    by_source: dict[str, list[FileAccount]] = {}
+    for account in accounts:
+        if account.status == "read":
+            by_source.setdefault(account.source, []).append(account)
+    return [_total(source, by_source[source]) for source in sorted(by_source)]
+
+
+def _total(source: str, accounts: list[FileAccount]) -> SourceTotal:
+    return SourceTotal(
+        source=source,
+        files=len(accounts),
+        rows_in=sum(account.rows_in for account in accounts),
+        accepted=sum(account.accepted for account in accounts),
+        quarantined=_summed(account.quarantined for account in accounts),
+        duplicates=_summed(account.duplicates for account in accounts),
+        warnings=_summed(account.warnings for account in accounts),
+        notes=dict(sorted(Counter(note for account in accounts for note in account.notes).items())),
+    )
+
+
+def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for count in counts:
+        total.update(count)
+    return dict(sorted(total.items()))
+
+
+def accounting_document(accounts: Iterable[FileAccount]) -> dict[str, Any]:
+    """Give the accounts as they are published: totals by source, the files nobody listed, and every file."""
+    accounts = list(accounts)
+    return {
+        "sources": [asdict(total) for total in totals_by_source(accounts)],
+        "unlisted_files": [account.file for account in accounts if account.status == "unlisted"],
+        "files": [asdict(account) for account in accounts if account.status == "read"],
+    }
+
+
+def accounts_of_document(document: Mapping[str, Any]) -> list[FileAccount]:
+    """Give back the accounts that ``accounting_document`` published."""
+    unlisted = [FileAccount("", file, "", status="unlisted") for file in document["unlisted_files"]]
+    return [FileAccount(**{**entry, "notes": tuple(entry["notes"])}) for entry in document["files"]] + unlisted

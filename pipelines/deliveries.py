@@ -1,0 +1,295 @@
+"""Which raw files there are, whose they are and what they cover: the list of deliveries, or a layout that implies it."""
+
+from __future__ import annotations
+
+import contextlib
+import zipfile
+import zlib
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from data_contracts.casting import cast_columns
+from data_contracts.checking import check_rows
+from data_contracts.compiler import source_contract
+from data_contracts.digest import sha256_bytes
+from data_contracts.errors import ConfigurationRefused, InputRefused
+from data_contracts.reading import read_file
+from data_contracts.sources.registry import mapped_sources, source_mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pipelines.ingest_settings import CoveragePeriod, IngestSettings
+
+MANIFEST_FILE = "deliveries.csv"
+MANIFEST_SOURCE = "delivery_manifest"
+LARGEST_FILE_BYTES = 2**30
+
+CUMCM_FIRM_FILES = ("firms_with_credit_record.csv", "firms_without_credit_record.csv")
+CUMCM_INVOICE_ZIPS = (
+    "with_record_purchase_invoices.zip",
+    "with_record_sales_invoices.zip",
+    "without_record_purchase_invoices.zip",
+    "without_record_sales_invoices.zip",
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The record that says what a file covers; becomes the lineage of its coverage rows."""
+
+    source: str
+    file: str
+    sha256: str | None
+    row: int
+
+
+@dataclass(frozen=True)
+class DeliveredFile:
+    """One file to read.
+
+    Attributes:
+        name: path below the raw folder; a file inside a zip is ``<zip>/<path in the zip>``.
+        source: its source contract.
+        container: the zip that holds it, or None.
+        size_bytes: its size, by which files are grouped.
+        group: files of one group are read together, since rows may repeat from one to the next.
+        seller: the seller it is delivered for, or None when it names many.
+        account: store or site, or None.
+        covered_from, covered_to, delivered_at: what it covers and when it came.
+        listed_sha256: the digest it must have, or None where nothing states one.
+        evidence: the record that says all this.
+    """
+
+    name: str
+    source: str
+    container: str | None
+    size_bytes: int
+    group: str
+    seller: str | None
+    account: str | None
+    covered_from: date
+    covered_to: date
+    delivered_at: datetime
+    listed_sha256: str | None
+    evidence: Origin
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """The files to read, in order of source, group and name; the files nobody listed."""
+
+    files: tuple[DeliveredFile, ...]
+    unlisted: tuple[str, ...]
+
+
+def find_deliveries(raw_dir: Path, settings: IngestSettings) -> Deliveries:
+    """Give the files of a raw folder in the layout its settings name.
+
+    Raises:
+        InputRefused: the folder or its list is missing or broken, or a listed file is absent.
+        ConfigurationRefused: the settings ask for a source that does not exist.
+    """
+    unknown = sorted(set(settings.sources) - set(mapped_sources()))
+    if unknown:
+        raise ConfigurationRefused(f"there is no source {unknown[0]!r}", f"use some of {', '.join(mapped_sources())}")
+    if not raw_dir.is_dir():
+        raise InputRefused(file=str(raw_dir), rule="no such folder", remedy="name the folder that holds the raw files")
+    if settings.layout == "cumcm2020c":
+        if settings.coverage is None:
+            raise ConfigurationRefused("layout cumcm2020c states no coverage", "set the period the sample covers")
+        found = _cumcm_deliveries(raw_dir, settings.coverage)
+    else:
+        found = _listed_deliveries(raw_dir)
+    wanted = settings.sources or mapped_sources()
+    kept = sorted((file for file in found.files if file.source in wanted), key=lambda f: (f.source, f.group, f.name))
+    return Deliveries(tuple(kept), found.unlisted)
+
+
+def read_deliveries(raw_dir: Path, files: Sequence[DeliveredFile]) -> Iterator[tuple[DeliveredFile, bytes]]:
+    """Give each file with its bytes, in order; a zip is opened once for all its files.
+
+    Raises:
+        InputRefused: a file is absent, too large, broken as a zip entry, or not what the list says it is.
+    """
+    with contextlib.ExitStack() as opened:
+        archives: dict[str, zipfile.ZipFile] = {}
+        for file in files:
+            if file.size_bytes > LARGEST_FILE_BYTES:
+                raise InputRefused(
+                    file=file.name,
+                    rule=f"the file has {file.size_bytes} bytes, more than {LARGEST_FILE_BYTES}",
+                    remedy="deliver it in parts",
+                )
+            if file.container is not None and file.container not in archives:
+                archives[file.container] = opened.enter_context(zipfile.ZipFile(raw_dir / file.container))
+            data = _bytes_of(raw_dir, file, archives)
+            _require_listed_digest(file, data)
+            yield file, data
+
+
+def _bytes_of(raw_dir: Path, file: DeliveredFile, archives: Mapping[str, zipfile.ZipFile]) -> bytes:
+    if file.container is None:
+        try:
+            return (raw_dir / file.name).read_bytes()
+        except FileNotFoundError as error:
+            raise _absent(file.name, file.evidence) from error
+    try:
+        return archives[file.container].read(file.name.removeprefix(f"{file.container}/"))
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+        raise InputRefused(
+            file=file.name, rule=f"the zip cannot be read: {error}", remedy="deliver the zip again"
+        ) from error
+
+
+def _require_listed_digest(file: DeliveredFile, data: bytes) -> None:
+    if file.listed_sha256 is not None and sha256_bytes(data) != file.listed_sha256:
+        raise InputRefused(
+            file=file.name,
+            rule=f"the file's SHA-256 is not the one listed in row {file.evidence.row} of {file.evidence.file}",
+            remedy="deliver the file again, or correct the list",
+        )
+
+
+def _listed_deliveries(raw_dir: Path) -> Deliveries:
+    path = raw_dir / MANIFEST_FILE
+    if not path.is_file():
+        raise InputRefused(
+            file=MANIFEST_FILE,
+            rule=f"the folder {raw_dir} has no list of deliveries",
+            remedy=f"add {MANIFEST_FILE}, one row a file",
+        )
+    data = path.read_bytes()
+    evidence_digest = sha256_bytes(data)
+    files = [_listed_file(raw_dir, row, evidence_digest) for row in _manifest_rows(data)]
+    listed = {file.name for file in files} | {MANIFEST_FILE}
+    present = (entry.relative_to(raw_dir).as_posix() for entry in raw_dir.rglob("*") if entry.is_file())
+    return Deliveries(tuple(files), tuple(sorted(name for name in present if name not in listed)))
+
+
+def _manifest_rows(data: bytes) -> list[dict[str, Any]]:
+    """Give the rows of the list; one bad row spoils it, because every file's meaning hangs on it."""
+    contract = source_contract(MANIFEST_SOURCE)
+    typed = cast_columns(read_file(data, contract, MANIFEST_FILE), contract)
+    checked = check_rows(typed.rows, contract, typed.origin)
+    for quarantined in (typed.quarantined, checked.quarantined, checked.duplicates):
+        if quarantined.num_rows:
+            first = quarantined.slice(0, 1).to_pylist()[0]
+            raise InputRefused(
+                file=MANIFEST_FILE,
+                row=first["source_row"],
+                column=first["column"],
+                rule=f"rule {first['rule_id']} is broken by {first['value']!r}",
+                remedy="correct the list of deliveries",
+            )
+    rows: list[dict[str, Any]] = checked.accepted.to_pylist()
+    return rows
+
+
+def _listed_file(raw_dir: Path, row: dict[str, Any], evidence_digest: str) -> DeliveredFile:
+    evidence = Origin(source_contract(MANIFEST_SOURCE).identity, MANIFEST_FILE, evidence_digest, row["source_row"])
+    name, source = row["file_name"], row["delivered_source"]
+    if source not in mapped_sources():
+        raise InputRefused(
+            file=MANIFEST_FILE,
+            row=evidence.row,
+            column="Source",
+            rule=f"there is no source {source!r}",
+            remedy=f"use one of {', '.join(mapped_sources())}",
+        )
+    if row["delivered_for"] is None and source_mapping(source).needs_seller:
+        raise InputRefused(
+            file=MANIFEST_FILE,
+            row=evidence.row,
+            column="Seller ref",
+            rule=f"files of {source} do not name their seller, and neither does the list",
+            remedy="fill in the seller",
+        )
+    path = raw_dir / name
+    if not path.is_file() or not path.resolve().is_relative_to(raw_dir.resolve()):
+        raise _absent(name, evidence)
+    return DeliveredFile(
+        name=name,
+        source=source,
+        container=None,
+        size_bytes=path.stat().st_size,
+        group=row["delivered_for"] or "",
+        seller=row["delivered_for"],
+        account=row["account"],
+        covered_from=row["covered_from"],
+        covered_to=row["covered_to"],
+        delivered_at=row["delivered_on"],
+        listed_sha256=row["file_sha256"],
+        evidence=evidence,
+    )
+
+
+def _absent(name: str, evidence: Origin) -> InputRefused:
+    return InputRefused(
+        file=name,
+        rule=f"the file is listed in row {evidence.row} of {evidence.file} but is not in the folder",
+        remedy="deliver the file, or take it off the list",
+    )
+
+
+def _cumcm_deliveries(raw_dir: Path, coverage: CoveragePeriod) -> Deliveries:
+    files = [_cumcm_file(raw_dir, name, coverage) for name in CUMCM_FIRM_FILES]
+    unlisted: list[str] = []
+    for container in CUMCM_INVOICE_ZIPS:
+        for entry in _zip_entries(raw_dir, container):
+            name = f"{container}/{entry.filename}"
+            if PurePosixPath(entry.filename).suffix == ".csv":
+                files.append(_cumcm_invoices(name, container, entry.file_size, coverage))
+            else:
+                unlisted.append(name)
+    known = {*CUMCM_FIRM_FILES, *CUMCM_INVOICE_ZIPS}
+    unlisted += [entry.name for entry in raw_dir.iterdir() if entry.is_file() and entry.name not in known]
+    return Deliveries(tuple(files), tuple(sorted(unlisted)))
+
+
+def _zip_entries(raw_dir: Path, container: str) -> list[zipfile.ZipInfo]:
+    path = raw_dir / container
+    if not path.is_file():
+        raise InputRefused(
+            file=container, rule=f"not in the folder {raw_dir}", remedy="fetch the whole sample, see docs/data.md"
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [entry for entry in archive.infolist() if not entry.is_dir()]
+    except zipfile.BadZipFile as error:
+        raise InputRefused(file=container, rule=f"no zip: {error}", remedy="fetch the file again") from error
+
+
+def _cumcm_file(raw_dir: Path, name: str, coverage: CoveragePeriod) -> DeliveredFile:
+    path = raw_dir / name
+    if not path.is_file():
+        raise InputRefused(
+            file=name, rule=f"not in the folder {raw_dir}", remedy="fetch the whole sample, see docs/data.md"
+        )
+    return _implied("cumcm_firms", name, None, path.stat().st_size, coverage)
+
+
+def _cumcm_invoices(name: str, container: str, size_bytes: int, coverage: CoveragePeriod) -> DeliveredFile:
+    return _implied("vat_invoices", name, container, size_bytes, coverage)
+
+
+def _implied(
+    source: str, name: str, container: str | None, size_bytes: int, coverage: CoveragePeriod
+) -> DeliveredFile:
+    """Give a file of a layout without a list: it is evidence of its own coverage, and names its firms itself."""
+    return DeliveredFile(
+        name=name,
+        source=source,
+        container=container,
+        size_bytes=size_bytes,
+        group="" if container is None else PurePosixPath(name).stem,
+        seller=None,
+        account=None,
+        covered_from=coverage.period_from,
+        covered_to=coverage.period_to,
+        delivered_at=coverage.delivered_at,
+        listed_sha256=None,
+        evidence=Origin(source_contract(source).identity, name, None, 1),
+    )

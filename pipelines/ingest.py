@@ -1,0 +1,259 @@
+"""Stage ``ingest``: raw files into canonical tables, what breaks a contract set aside, every row accounted for."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import resource
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.casting import cast_columns
+from data_contracts.checking import check_rows
+from data_contracts.compiler import source_contract, table_contract, table_names
+from data_contracts.errors import InputRefused, QuarantineLimitExceeded
+from data_contracts.lineage import concat_quarantine
+from data_contracts.privacy import require_key
+from data_contracts.reading import read_file
+from data_contracts.sources.registry import source_mapping
+from pipelines.accounting import FileAccount, accounting_document
+from pipelines.coverage import COVERAGE_TABLE, coverage_table
+from pipelines.deliveries import DeliveredFile, find_deliveries
+from pipelines.gathering import DUPLICATE_SCHEMA
+from pipelines.ingest_batch import BatchRequest, BatchResult, RateOverrides, ingest_batch
+from pipelines.keys import keyed_digest, load_keys
+from pipelines.publish import write_json, write_parquet
+from pipelines.stages import StageInputs, StageOutcome, StageRecord, current_run, run_stage
+
+if TYPE_CHECKING:
+    from pipelines.ingest_settings import IngestSettings
+    from pipelines.profiles import Profile
+    from pipelines.stages import Place
+
+log = logging.getLogger(__name__)
+
+STAGE = "ingest"
+RATES_SOURCE = "exchange_rates"
+# Below this it takes longer to start a reading process than to read.
+SMALL_DELIVERY_BYTES = 24 * 2**20
+# The folder counts by its content; the others change how the stage works, not what it gives.
+_WITHOUT_EFFECT = {"raw_dir", "worker_count", "worker_memory_mib", "batch_mib", "quarantine_limit_share"}
+
+
+@dataclass(frozen=True)
+class IngestResult:
+    """What a raw folder gave.
+
+    Attributes:
+        tables: canonical tables by name: those its sources feed, and ``source_coverage``; possibly without rows.
+        quarantine: rows set aside with the rule they broke (QUARANTINE_SCHEMA).
+        duplicates: rows set aside because they repeat another (DUPLICATE_SCHEMA).
+        accounting: the account of every file.
+    """
+
+    tables: dict[str, pa.Table]
+    quarantine: pa.Table
+    duplicates: pa.Table
+    accounting: tuple[FileAccount, ...]
+
+
+def ingest_folder(raw_dir: Path, settings: IngestSettings, hmac_key: bytes) -> IngestResult:
+    """Read a raw folder into canonical tables.
+
+    The result depends on the files and settings alone, not on the number of processes or the size of batches.
+
+    Raises:
+        InputRefused: a file cannot be used at all; names file, row, column, rule and remedy.
+        ConfigurationRefused: the key is too short, or the settings make no sense.
+        InternalFault: rows do not add up.
+    """
+    require_key(hmac_key)
+    deliveries = find_deliveries(raw_dir, settings)
+    overrides = _rate_overrides(settings.exchange_rate_file)
+    batches = _batches(deliveries.files, settings.batch_mib * 2**20)
+    requests = [
+        BatchRequest(raw_dir, files[0].source, files, settings.recorded_at, overrides, hmac_key) for files in batches
+    ]
+    results = list(_run_batches(requests, settings))
+    accounts = {account.file: account for result in results for account in result.accounts}
+    named = {file: sellers for result in results for file, sellers in result.sellers_named.items()}
+    tables = _joined_tables([request.source for request in requests], results)
+    tables[COVERAGE_TABLE] = coverage_table(deliveries.files, accounts, named, settings.recorded_at)
+    unlisted = [FileAccount("", name, "", status="unlisted") for name in deliveries.unlisted]
+    return IngestResult(
+        tables=tables,
+        quarantine=concat_quarantine([result.quarantine for result in results]),
+        duplicates=_joined([result.duplicates for result in results], DUPLICATE_SCHEMA),
+        accounting=(*accounts.values(), *unlisted),
+    )
+
+
+def run(profile: Profile, place: Place) -> StageOutcome:
+    """Run the stage for a profile: ``tables/``, ``quarantine/``, ``duplicates/`` and ``accounting.json``.
+
+    Raises:
+        QuarantineLimitExceeded: more rows were quarantined than the profile allows; everything is written first.
+    """
+    settings = profile.ingest
+    raw_dir = settings.raw_dir if settings.raw_dir is not None else current_run(place, "world") / "raw"
+    keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
+    inputs = StageInputs(
+        files={"raw": raw_dir, **own_code()},
+        settings={
+            **settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
+            # Pseudonyms change with the key; its fingerprint tells nothing about it.
+            "hmac_key_fingerprint": keyed_digest(keys.hmac_key, "fingerprint of the HMAC key")[:16],
+        },
+        code_packages=("data_contracts",),
+    )
+
+    def work(folder: Path) -> StageRecord:
+        result = ingest_folder(raw_dir, settings, keys.hmac_key)
+        _write(folder, result)
+        return _record(result)
+
+    outcome = run_stage(STAGE, place, inputs, work)
+    share = float(outcome.record.notes["quarantined_share"])
+    if share > settings.quarantine_limit_share:
+        raise QuarantineLimitExceeded(
+            f"{share:.2%} of the rows were quarantined, more than the {settings.quarantine_limit_share:.2%} of profile "
+            f"{profile.name}; see {outcome.run_dir / 'accounting.json'}"
+        )
+    return outcome
+
+
+def own_code() -> dict[str, Path]:
+    """Give the modules besides the contracts on which the stage's output depends."""
+    names = ("accounting", "coverage", "deliveries", "gathering", "ingest", "ingest_batch", "row_sorting")
+    return {f"code of {name}": Path(__file__).with_name(f"{name}.py") for name in names}
+
+
+def _rate_overrides(path: Path | None) -> RateOverrides:
+    """Give the rates of the override file, checked by its contract; every row must be good."""
+    if path is None:
+        return {}
+    if not path.is_file():
+        raise InputRefused(file=str(path), rule="no such file", remedy="correct exchange_rate_file")
+    contract = source_contract(RATES_SOURCE)
+    typed = cast_columns(read_file(path.read_bytes(), contract, path.name), contract)
+    checked = check_rows(typed.rows, contract, typed.origin)
+    bad = concat_quarantine([typed.quarantined, checked.quarantined, checked.duplicates])
+    if bad.num_rows:
+        first = bad.slice(0, 1).to_pylist()[0]
+        raise InputRefused(
+            file=path.name,
+            row=first["source_row"],
+            column=first["column"],
+            rule=f"rule {first['rule_id']} is broken by {first['value']!r}",
+            remedy="correct the exchange rates",
+        )
+    overrides: dict[str, dict[date, Decimal]] = {}
+    for row in checked.accepted.to_pylist():
+        overrides.setdefault(row["money_code"], {})[row["rate_on"]] = row["usd"]
+    return overrides
+
+
+def _batches(files: Sequence[DeliveredFile], batch_bytes: int) -> list[tuple[DeliveredFile, ...]]:
+    """Give the files in batches of one source and about equal size; the files of one group stay together."""
+    batches: list[list[DeliveredFile]] = []
+    size, last = 0, None
+    for file in files:
+        same_group = last is not None and (last.source, last.group) == (file.source, file.group)
+        same_source = last is not None and last.source == file.source
+        if not batches or not same_source or (size >= batch_bytes and not same_group):
+            batches.append([])
+            size = 0
+        batches[-1].append(file)
+        size, last = size + file.size_bytes, file
+    return [tuple(batch) for batch in batches]
+
+
+def _run_batches(requests: Sequence[BatchRequest], settings: IngestSettings) -> Iterator[BatchResult]:
+    """Give the result of each batch in order, read by child processes where that pays."""
+    total = sum(file.size_bytes for request in requests for file in request.files)
+    if settings.worker_count == 1 or total < SMALL_DELIVERY_BYTES:
+        yield from map(ingest_batch, requests)
+        return
+    # A forked child would inherit locks of Arrow's threads, so children start fresh.
+    context = multiprocessing.get_context("spawn")
+    limit = (settings.worker_memory_mib * 2**20,)
+    with ProcessPoolExecutor(settings.worker_count, context, initializer=_limit_memory, initargs=limit) as pool:
+        futures = [pool.submit(ingest_batch, request) for request in requests]
+        try:
+            for request, future in zip(requests, futures, strict=True):
+                try:
+                    yield future.result()
+                except (BrokenProcessPool, MemoryError) as error:
+                    raise _unreadable(request, settings) from error
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def _limit_memory(limit_bytes: int) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
+
+
+def _unreadable(request: BatchRequest, settings: IngestSettings) -> InputRefused:
+    return InputRefused(
+        file=f"{request.files[0].name} and {len(request.files) - 1} more of {request.source}",
+        rule=f"the process that read them ended abnormally, within {settings.worker_memory_mib} MiB",
+        remedy="look for a file of abnormal size or form, or raise worker_memory_mib",
+    )
+
+
+def _joined_tables(sources: Sequence[str], results: Sequence[BatchResult]) -> dict[str, pa.Table]:
+    """Give each canonical table that the sources feed, its parts in order of batches."""
+    fed = {name for source in sources for name in source_mapping(source).covered_tables}
+    parts: dict[str, list[pa.Table]] = {name: [] for name in table_names() if name in fed}
+    for result in results:
+        for name, table in result.tables.items():
+            parts[name].append(table)
+    return {name: _joined(tables, table_contract(name).arrow_schema) for name, tables in parts.items()}
+
+
+def _joined(parts: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
+    kept = [part for part in parts if part.num_rows]
+    if not kept:
+        return pa.schema([pa.field(entry.name, entry.type) for entry in schema]).empty_table()
+    return pa.concat_tables(kept).unify_dictionaries().combine_chunks()
+
+
+def _write(folder: Path, result: IngestResult) -> None:
+    for name, table in result.tables.items():
+        write_parquet(folder / "tables" / f"{name}.parquet", table)
+    for name, records in (("quarantine", result.quarantine), ("duplicates", result.duplicates)):
+        for source in sorted(pc.unique(records["source"]).to_pylist()):
+            chosen = records.filter(pc.equal(records["source"], source)).unify_dictionaries().combine_chunks()
+            write_parquet(folder / name / f"{source.partition('@')[0]}.parquet", chosen)
+    write_json(folder / "accounting.json", accounting_document(result.accounting))
+
+
+def _record(result: IngestResult) -> StageRecord:
+    rows_in = sum(account.rows_in for account in result.accounting)
+    set_aside: dict[str, int] = {}
+    for account in result.accounting:
+        for rule_id, rows in account.quarantined.items():
+            set_aside[f"quarantined by {rule_id}"] = set_aside.get(f"quarantined by {rule_id}", 0) + rows
+        for reason, rows in account.duplicates.items():
+            set_aside[reason] = set_aside.get(reason, 0) + rows
+    return StageRecord(
+        rows_in=rows_in,
+        rows_kept=sum(account.accepted for account in result.accounting),
+        set_aside=dict(sorted(set_aside.items())),
+        notes={
+            "files": len(result.accounting),
+            "unlisted_files": sum(account.status == "unlisted" for account in result.accounting),
+            "quarantined_share": result.quarantine.num_rows / rows_in if rows_in else 0.0,
+        },
+    )

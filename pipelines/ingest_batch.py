@@ -1,0 +1,179 @@
+"""A batch of files of one source, from bytes to canonical tables, every row accounted for.
+
+The files of a batch are read one by one (so that a fault names its file) and then typed, screened, checked and mapped as
+one table, because thousands of small files would otherwise cost thousands of small tables.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.casting import cast_columns
+from data_contracts.compiler import source_contract
+from data_contracts.currency import load_exchange_rates
+from data_contracts.errors import InternalFault
+from data_contracts.lineage import concat_quarantine
+from data_contracts.privacy import original_sealer
+from data_contracts.reading import read_file
+from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables
+from data_contracts.sources.registry import source_mapping
+from pipelines.accounting import FileAccount, require_balance
+from pipelines.deliveries import DeliveredFile, read_deliveries
+from pipelines.gathering import Gathered
+from pipelines.row_sorting import SortedRows, sort_rows
+
+if TYPE_CHECKING:
+    from data_contracts.arrow import Values
+    from data_contracts.contract import CompiledContract
+
+RateOverrides = dict[str, dict[date, Decimal]]
+"""Currency to day to US dollars for one unit."""
+
+
+@dataclass(frozen=True)
+class BatchRequest:
+    """What one batch needs; crosses into a reading process."""
+
+    raw_dir: Path
+    source: str
+    files: tuple[DeliveredFile, ...]
+    recorded_at: datetime
+    overrides: RateOverrides
+    hmac_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What one batch gave.
+
+    ``quarantine`` follows QUARANTINE_SCHEMA, ``duplicates`` DUPLICATE_SCHEMA; ``sellers_named`` tells by file the
+    sellers found in its accepted rows.
+    """
+
+    tables: Tables
+    quarantine: pa.Table
+    duplicates: pa.Table
+    accounts: tuple[FileAccount, ...]
+    sellers_named: dict[str, tuple[str, ...]]
+
+
+def ingest_batch(request: BatchRequest) -> BatchResult:
+    """Read, type, screen, check and map the files of a batch.
+
+    Raises:
+        InputRefused: a file cannot be its source's at all.
+        InternalFault: rows do not add up.
+    """
+    contract, mapping = source_contract(request.source), source_mapping(request.source)
+    reads = [read_file(data, contract, file.name) for file, data in read_deliveries(request.raw_dir, request.files)]
+    gathered = Gathered(reads, request.files)
+    text = gathered.as_one_read(contract)
+    text = dataclasses.replace(text, rows=mapping.prepare(text.rows))
+    group_keys = _one_array(text.rows[mapping.group_column]) if mapping.group_column else None
+    found = sort_rows((mapping.cast or cast_columns)(text, contract), group_keys, mapping, contract)
+    quarantine = concat_quarantine([*(read.quarantined for read in reads), gathered.located(found.quarantined)])
+    duplicates = gathered.located_duplicates(found.duplicates, contract)
+    accounts = _accounts(gathered, found, quarantine, duplicates)
+    raw = gathered.with_physical_rows(found.accepted)
+    rates = load_exchange_rates(request.overrides)
+    tables = mapping.to_canonical(raw, MappingContext(contract, request.recorded_at, request.hmac_key, rates))
+    _require_all_mapped(raw, tables, mapping)
+    sealed = _without_personal_values(quarantine, contract, request.hmac_key)
+    return BatchResult(tables, sealed, duplicates, accounts, _sellers_named(tables))
+
+
+def _one_array(values: Values) -> Values:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+
+
+def _require_all_mapped(raw: pa.Table, tables: Tables, mapping: SourceMapping) -> None:
+    """Check that each accepted row, or each group of rows that makes one record, became one canonical row."""
+    mapped = sum(table.num_rows for table in tables.values())
+    column = mapping.group_column
+    expected = raw.num_rows if column is None else len(pc.unique(raw[column]))
+    if mapped != expected:
+        raise InternalFault(f"{mapping.source}: {expected} records were accepted and {mapped} mapped")
+
+
+def _without_personal_values(quarantine: pa.Table, contract: CompiledContract, hmac_key: bytes) -> pa.Table:
+    """Give the records with what they show of people sealed, where the source carries personal columns at all.
+
+    The original bytes become a seal that only the key opens; a value is kept only if a column that is not personal
+    holds it by itself.
+    """
+    personal = {column.name for column in contract.columns if column.classification == "personal"}
+    if not personal or not quarantine.num_rows:
+        return quarantine
+    seal = original_sealer(hmac_key)
+    originals = [None if original is None else seal(original) for original in quarantine["original"].to_pylist()]
+    harmless = {column.name for column in contract.columns} - personal
+    values = [
+        value if column in harmless or rule_id == "line:width" else None
+        for value, column, rule_id in zip(
+            *(quarantine[name].to_pylist() for name in ("value", "column", "rule_id")), strict=True
+        )
+    ]
+    for name, cells in (("value", pa.array(values, pa.string())), ("original", pa.array(originals, pa.binary()))):
+        quarantine = quarantine.set_column(quarantine.column_names.index(name), name, cells)
+    return quarantine
+
+
+def _accounts(
+    gathered: Gathered, found: SortedRows, quarantine: pa.Table, duplicates: pa.Table
+) -> tuple[FileAccount, ...]:
+    accepted = np.bincount(found.accepted["file_order"].to_numpy(), minlength=len(gathered.reads))
+    quarantined = _counts(quarantine, "rule_id")
+    repeated = _counts(duplicates, "reason")
+    remarks: dict[int, Counter[str]] = {}
+    for remark, ordinals in found.remarks:
+        for file, rows in enumerate(np.bincount(gathered.file_of[ordinals], minlength=0)):
+            if rows:
+                remarks.setdefault(file, Counter())[remark] += int(rows)
+    accounts = []
+    for number, read in enumerate(gathered.reads):
+        name = str(read.origin.source_file)
+        account = FileAccount(
+            source=str(read.origin.source),
+            file=name,
+            sha256=str(read.origin.source_sha256),
+            rows_in=read.rows_in,
+            accepted=int(accepted[number]),
+            quarantined=quarantined.get(name, {}),
+            duplicates=repeated.get(name, {}),
+            warnings=dict(sorted(remarks.get(number, Counter()).items())),
+            notes=read.notes,
+        )
+        require_balance(account)
+        accounts.append(account)
+    return tuple(accounts)
+
+
+def _counts(records: pa.Table, reason: str) -> dict[str, dict[str, int]]:
+    """Give by file the number of records by reason."""
+    counts: dict[str, dict[str, int]] = {}
+    pairs = Counter(zip(records["source_file"].to_pylist(), records[reason].to_pylist(), strict=True))
+    for (file, why), rows in sorted(pairs.items()):
+        counts.setdefault(file, {})[why] = rows
+    return counts
+
+
+def _sellers_named(tables: Tables) -> dict[str, tuple[str, ...]]:
+    named: dict[str, set[str]] = {}
+    for table in tables.values():
+        if "seller_id" not in table.column_names:
+            continue
+        pairs = table.select(["source_file", "seller_id"]).group_by(["source_file", "seller_id"]).aggregate([])
+        for file, seller in zip(pairs["source_file"].to_pylist(), pairs["seller_id"].to_pylist(), strict=True):
+            if seller is not None:
+                named.setdefault(file, set()).add(seller)
+    return {file: tuple(sorted(sellers)) for file, sellers in sorted(named.items())}

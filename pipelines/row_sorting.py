@@ -1,0 +1,147 @@
+"""The rows of a batch sorted into accepted, quarantined and duplicates, by the mapping's screen and the contract's rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.arrow import Values
+from data_contracts.checking import RowChecker
+from data_contracts.contract import Severity
+from data_contracts.errors import ConfigurationRefused
+from data_contracts.lineage import ReadResult, SetAside, concat_quarantine, empty_quarantine, quarantine_table
+from data_contracts.rule_sql import RuleDatabase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from data_contracts.contract import CompiledContract
+    from data_contracts.sources.mapping import SourceMapping
+
+_NO_DUPLICATES = pa.schema([("row_order", pa.int64()), ("reason", pa.string())]).empty_table()
+
+
+@dataclass(frozen=True)
+class SortedRows:
+    """Every row of a batch in one of three places.
+
+    Attributes:
+        accepted: typed rows that keep every rule.
+        quarantined: QUARANTINE_SCHEMA, ``source_row`` the ordinal.
+        duplicates: ``row_order``, ``reason``.
+        remarks: for each remark the ordinals of the accepted rows it is made on.
+    """
+
+    accepted: pa.Table
+    quarantined: pa.Table
+    duplicates: pa.Table
+    remarks: tuple[tuple[str, Values], ...]
+
+
+def sort_rows(
+    typed: ReadResult, group_keys: Values | None, mapping: SourceMapping, contract: CompiledContract
+) -> SortedRows:
+    """Sort typed rows.
+
+    A rule may judge a row by its group (a settlement by its sum, a line by its order), so a row that falls out can
+    break others; checking is repeated until nothing more falls out.
+
+    Args:
+        typed: the rows, and the records of those that could not be typed.
+        group_keys: by ordinal the key of the group of each row, where groups stand or fall together.
+        mapping: the source's mapping.
+        contract: the source's contract.
+    """
+    if contract.file_rules():
+        raise ConfigurationRefused(
+            f"{contract.identity} states rules on a whole file", "files are read in batches: judge groups by row rules"
+        )
+    rows, repeated, objected = _screened(typed, mapping)
+    quarantined, duplicates = [typed.quarantined, objected], [repeated]
+    with RowChecker(contract) as checker:
+        while True:
+            checked = checker.check(rows, typed.origin)
+            quarantined.append(checked.quarantined)
+            duplicates.append(_as_duplicates(checked.duplicates))
+            whole, torn = _whole_groups(checked.accepted, quarantined, group_keys, typed)
+            quarantined.append(torn)
+            settled = whole.num_rows == rows.num_rows or not _judges_groups(contract, group_keys)
+            rows = whole
+            if settled:
+                break
+    return SortedRows(
+        accepted=rows,
+        quarantined=concat_quarantine(quarantined),
+        duplicates=pa.concat_tables(duplicates),
+        remarks=(*_warnings(rows, contract), *_mapping_remarks(rows, mapping)),
+    )
+
+
+def _judges_groups(contract: CompiledContract, group_keys: Values | None) -> bool:
+    return group_keys is not None or any("${table}" in (rule.arguments.sql or "") for rule in contract.row_rules())
+
+
+def _screened(typed: ReadResult, mapping: SourceMapping) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Give the rows without objection, the duplicates, and the quarantine records of the others."""
+    found = mapping.screen(typed.rows)
+    if found is None or not found.num_rows:
+        return typed.rows, _NO_DUPLICATES, empty_quarantine()
+    is_duplicate: Values = pc.is_null(found["rule_id"])
+    repeated = found.filter(is_duplicate).select(["row_order", "reason"])
+    objected = found.filter(pc.invert(is_duplicate))
+    objected = objected.filter(pc.invert(pc.is_in(objected["row_order"], repeated["row_order"])))
+    kept = typed.rows.filter(pc.invert(pc.is_in(typed.rows["row_order"], found["row_order"])))
+    return kept, repeated, _objection_records(typed, objected)
+
+
+def _objection_records(typed: ReadResult, objected: pa.Table) -> pa.Table:
+    groups = []
+    for rule_id in sorted(set(objected["rule_id"].to_pylist())):
+        chosen: Values = objected.filter(pc.equal(objected["rule_id"], rule_id))
+        groups.append(SetAside(rule_id, chosen["row_order"].to_pylist(), chosen["reason"].to_pylist()))
+    return quarantine_table(typed.origin, groups)
+
+
+def _as_duplicates(records: pa.Table) -> pa.Table:
+    reasons = [f"repeated key ({rule_id})" for rule_id in records["rule_id"].to_pylist()]
+    return pa.table({"row_order": records["source_row"], "reason": pa.array(reasons, pa.string())})
+
+
+def _whole_groups(
+    accepted: pa.Table, quarantined: Iterable[pa.Table], group_keys: Values | None, typed: ReadResult
+) -> tuple[pa.Table, pa.Table]:
+    """Give the rows whose whole group is accepted, and the records of the rows left over from broken groups."""
+    lost = np.concatenate([table["source_row"].to_numpy() for table in quarantined])
+    if group_keys is None or not len(lost):
+        return accepted, empty_quarantine()
+    keys = group_keys.take(accepted["row_order"])
+    torn: Values = pc.is_in(keys, value_set=group_keys.take(pa.array(lost)))
+    rows: list[int] = accepted.filter(torn)["row_order"].to_pylist()
+    group = SetAside("group:whole", rows, ["another row of the same record was set aside"] * len(rows))
+    return accepted.filter(pc.invert(torn)), quarantine_table(typed.origin, [group])
+
+
+def _warnings(rows: pa.Table, contract: CompiledContract) -> list[tuple[str, Values]]:
+    rules = [rule for rule in contract.row_rules() if rule.severity is Severity.WARNING]
+    if not rules or not rows.num_rows:
+        return []
+    with RuleDatabase() as database:
+        database.load(rows)
+        flags = database.bad_rows(rules)
+    ordinals = rows["row_order"].to_numpy()
+    return [(rule.rule_id, ordinals[flags[rule.rule_id]]) for rule in rules if flags[rule.rule_id].any()]
+
+
+def _mapping_remarks(rows: pa.Table, mapping: SourceMapping) -> list[tuple[str, Values]]:
+    found = mapping.remarks(rows)
+    if found is None or not found.num_rows:
+        return []
+    remarks = []
+    for remark in sorted(set(found["reason"].to_pylist())):
+        chosen: Values = found.filter(pc.equal(found["reason"], remark))
+        remarks.append((remark, chosen["row_order"].to_numpy()))
+    return remarks
