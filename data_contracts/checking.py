@@ -37,7 +37,6 @@ __all__ = [
     "RowChecker",
     "check_rows",
     "concat_quarantine",
-    "conformed",
     "drop_duplicates",
 ]
 
@@ -293,23 +292,6 @@ def _require_types(table: pa.Table, contract: CompiledContract) -> None:
         found = table.schema.field(column.name).type
         if found != column.arrow_type:
             raise InternalFault(f"{contract.identity}: column {column.name} is {found}, not {column.arrow_type}")
-
-
-def conformed(table: pa.Table, contract: CompiledContract) -> pa.Table:
-    """Gives the contract's columns of ``table`` in contract order and types, by lossless casts only.
-
-    Raises InternalFault when a column is absent or would lose information.
-    """
-    columns: list[Values] = []
-    for column in contract.columns:
-        if column.name not in table.column_names:
-            raise InternalFault(f"table for {contract.identity} lacks column {column.name}")
-        values: Values = table[column.name]
-        try:
-            columns.append(values if values.type == column.arrow_type else values.cast(column.arrow_type))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise InternalFault(f"{contract.identity}: column {column.name} does not convert: {error}") from error
-    return pa.Table.from_arrays(columns, schema=pa.schema([(c.name, c.arrow_type) for c in contract.columns]))
 
 
 def _accepted(table: pa.Table, contract: CompiledContract, kept: NDArray[np.bool_]) -> pa.Table:

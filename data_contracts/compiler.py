@@ -119,6 +119,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "IDENTIFIER",
     "Arguments",
     "Bounds",
     "CellSpec",
@@ -136,7 +137,7 @@ __all__ = [
 ]
 
 _SUFFIX = ".odcs.yaml"
-_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
+IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 _CONTRACT_PROPERTIES = {"knownLagDays", "includes"}
 _SERVER_PROPERTIES = {
     "quote": "quote",
@@ -207,7 +208,7 @@ def load_contract(path: Path) -> CompiledContract:
 
 
 def _packaged(file: Traversable, name: str) -> CompiledContract:
-    if not _IDENTIFIER.fullmatch(name) or not file.is_file():
+    if not IDENTIFIER.fullmatch(name) or not file.is_file():
         known = ", ".join(table_names() + source_names())
         raise ConfigurationRefused(f"there is no contract {name!r}", f"use one of {known}")
     return _compiled(file.read_bytes(), name)
@@ -288,7 +289,7 @@ def _rules(
 
 def _check_names(properties: Sequence[SchemaProperty], label: str) -> None:
     names = [prop.name or "" for prop in properties]
-    wrong = [name for name in names if not _IDENTIFIER.fullmatch(name) or names.count(name) > 1]
+    wrong = [name for name in names if not IDENTIFIER.fullmatch(name) or names.count(name) > 1]
     if wrong:
         # Names go into SQL text as identifiers, so their form is part of the safety of every query.
         raise ConfigurationRefused(f"contract {label} has columns {wrong}", "use unique names of a-z, 0-9 and _")
