@@ -129,6 +129,7 @@ __all__ = [
     "ReadSpec",
     "Rule",
     "Severity",
+    "compile_contract",
     "load_contract",
     "source_contract",
     "source_names",
@@ -204,19 +205,22 @@ def source_contract(name: str) -> CompiledContract:
 
 def load_contract(path: Path) -> CompiledContract:
     """Gives the contract in the file at ``path``; ConfigurationRefused when it is not a contract we can honour."""
-    return _compiled(path.read_bytes(), str(path))
+    return compile_contract(path.read_bytes(), str(path))
 
 
 def _packaged(file: Traversable, name: str) -> CompiledContract:
     if not IDENTIFIER.fullmatch(name) or not file.is_file():
         known = ", ".join(table_names() + source_names())
         raise ConfigurationRefused(f"there is no contract {name!r}", f"use one of {known}")
-    return _compiled(file.read_bytes(), name)
+    return compile_contract(file.read_bytes(), name)
 
 
 @functools.cache
-def _compiled(data: bytes, label: str) -> CompiledContract:
-    """Compiles a contract file; cached by content, so a changed file is compiled anew."""
+def compile_contract(data: bytes, label: str) -> CompiledContract:
+    """Gives the contract that the bytes of a file state; ``label`` names it in messages.
+
+    Cached by content, so a changed file is compiled anew. ConfigurationRefused when it is no contract we can honour.
+    """
     document = _document(data, label)
     schemas = document.schema_ or []
     if len(schemas) != 1 or not schemas[0].properties:

@@ -50,11 +50,11 @@ def _keyword_rules(prop: SchemaProperty, column: Column) -> Iterator[tuple[Kind,
         yield Kind.PATTERN, "pattern", Arguments(pattern=pattern), f"{column.name} has the form {pattern}"
     if any(key in options for key in _RANGE_KEYS):
         bounds = _range_bounds(options, column)
-        yield Kind.RANGE, "range", Arguments(bounds=bounds), f"{column.name} {describe_bounds(bounds)}"
+        yield Kind.RANGE, "range", Arguments(bounds=bounds), f"{column.name} is {describe_bounds(bounds)}"
     if any(key in options for key in _LENGTH_KEYS):
         shortest, longest = (options.get(key) for key in _LENGTH_KEYS)
         bounds = Bounds(_decimal(shortest), _decimal(longest))
-        yield Kind.LENGTH, "length", Arguments(bounds=bounds), f"length of {column.name} {describe_bounds(bounds)}"
+        yield Kind.LENGTH, "length", Arguments(bounds=bounds), f"length of {column.name} is {describe_bounds(bounds)}"
 
 
 def primary_key_rule(columns: tuple[str, ...]) -> Rule:

@@ -1,0 +1,142 @@
+"""A contract as a page people read: what the table is, what each column means, what is checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from data_contracts.arrow import Values
+    from data_contracts.contract import Column, CompiledContract, ReadSpec, Rule
+
+_EFFECTS = {"critical": "rejects the file", "error": "sets the row aside", "warning": "is counted"}
+
+
+def contract_page(contract: CompiledContract) -> str:
+    """Gives the contract as Markdown, ending with a line end; the same contract always gives the same text."""
+    parts = [f"# {contract.title}", _facts(contract), contract.purpose]
+    if contract.read_spec is not None:
+        parts += ["## File", _bullets(_file_facts(contract, contract.read_spec))]
+    parts += ["## Columns", _columns_table(contract)]
+    enums = [_values(column) for column in contract.columns if column.enum]
+    if enums:
+        parts += ["## Values", *enums]
+    parts += ["## Rules", _rules_table(contract.rules)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _facts(contract: CompiledContract) -> str:
+    facts = [f"Contract `{contract.identity}`", f"SHA-256 `{contract.digest[:16]}…`"]
+    if contract.primary_key:
+        facts.append("a row is identified by " + " + ".join(f"`{name}`" for name in contract.primary_key))
+    if contract.read_spec is not None:
+        days = contract.known_lag_days
+        facts.append(f"a row is known {days} {'day' if days == 1 else 'days'} after its event")
+    return "; ".join(facts) + "."
+
+
+def _file_facts(contract: CompiledContract, spec: ReadSpec) -> Iterator[str]:
+    form = {"delimited": "Delimited text", "json": "JSON", "jsonl": "JSON lines", "xlsx": "Workbook"}[spec.format]
+    yield f"{form}, {spec.encoding.upper()}" if spec.format != "xlsx" else form
+    if spec.format == "delimited":
+        yield f"fields parted by {'tabs' if spec.delimiter == chr(9) else _code(spec.delimiter)}"
+        yield f"quote character {_code(spec.quote)}" if spec.quote else "no quote character"
+    if spec.quoted_newlines:
+        yield "a quoted field may run over several lines"
+    if spec.record_path:
+        yield f"records at {_code('.'.join(spec.record_path))}"
+    if spec.item_path:
+        yield f"one row an item of {_code(spec.item_path)}"
+    if spec.preamble:
+        yield "lines may stand before the header"
+    if spec.decimal_mark != ".":
+        yield f"decimal mark {_code(spec.decimal_mark)}"
+    for group in spec.exactly_one_of:
+        yield "exactly one of " + ", ".join(_code(contract.column(name).header) for name in group)
+    yield {
+        "warn": "other columns are left out with a warning",
+        "allow": "other columns are left out",
+        "refuse": "other columns are refused",
+    }[spec.extra_columns]
+
+
+def _columns_table(contract: CompiledContract) -> str:
+    raw = contract.read_spec is not None
+    header = ["Column", *(["In the file"] if raw else []), "Type", "Unit", "Required", "Meaning", "含义", "Sensitivity"]
+    rows = [
+        [
+            _code(column.name),
+            *([_headers(column)] if raw else []),
+            type_name(column),
+            column.unit or "",
+            "yes" if column.required else "",
+            column.description,
+            column.description_zh,
+            column.classification,
+        ]
+        for column in contract.columns
+    ]
+    return _table(header, rows)
+
+
+def _headers(column: Column) -> str:
+    named = ", ".join(_code(name) for name in (column.header, *column.synonyms) if name) or "(no header)"
+    return f"{named} (may be absent)" if column.cell.header_optional else named
+
+
+def type_name(column: Column) -> str:
+    """Gives the type of a column as people call it."""
+    kind: Values = column.arrow_type
+    if pa.types.is_decimal(kind):
+        return f"decimal({kind.precision}, {kind.scale})"
+    if pa.types.is_integer(kind):
+        return f"integer ({kind.bit_width} bits)"
+    written = f", written {' or '.join(column.cell.formats)}" if column.cell.formats else ""
+    names = (
+        (pa.types.is_dictionary, "text, few values"),
+        (pa.types.is_string, "text"),
+        (pa.types.is_date, f"date{written}"),
+        (pa.types.is_timestamp, f"time (UTC){written}"),
+        (pa.types.is_boolean, "yes or no"),
+        (pa.types.is_floating, "floating number"),
+    )
+    return next(name for is_kind, name in names if is_kind(kind))
+
+
+def _values(column: Column) -> str:
+    meanings = dict(column.labels)
+    values = ", ".join(
+        f"{_code(value)} ({_text(meanings[value])})" if value in meanings else _code(value) for value in column.enum
+    )
+    return f"{_code(column.name)}: {values}"
+
+
+def _rules_table(rules: Sequence[Rule]) -> str:
+    rows = [[_code(rule.rule_id), rule.description, rule.scope, _EFFECTS[rule.severity]] for rule in rules]
+    return _table(["Rule", "What holds", "Of each", "A breach"], rows)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(_cell(text) for text in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text if text.startswith("`") or text == "---" else _text(text)
+
+
+def _text(text: str) -> str:
+    """Gives text that Markdown shows as it is."""
+    plain = text.replace("\n", " ").replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    return plain.replace("*", "\\*").replace("_", "\\_").replace("[", "\\[").replace("^", "\\^")
+
+
+def _code(text: str) -> str:
+    return "`" + text.replace("|", "\\|").replace("`", "'") + "`"
+
+
+def _bullets(lines: Iterator[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
