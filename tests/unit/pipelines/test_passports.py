@@ -1,0 +1,256 @@
+"""Passports: what they say is what was scored, it adds up, and a changed one is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import date
+from importlib import resources
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+import rfc8785
+from pydantic import ValidationError
+
+from pipelines.credential import CredentialRefused, verify_credential
+from pipelines.keys import TrustedIssuer, TrustList, subject_commitment
+from pipelines.passport_document import SCHEMA_FILE, PassportDocument, passport_schema
+from pipelines.passports import (
+    Delivery,
+    Evidence,
+    PassportTerms,
+    Row,
+    decimal_text,
+    issue_passport,
+    passport_document,
+)
+from pipelines.scoring import score_chunk
+from tests.factories.scoring import ISSUED_ON, KEYS, applicants, context, small_bundle, with_values
+
+TERMS = PassportTerms(
+    keys=KEYS,
+    issuer_name="test issuer",
+    issued_on=ISSUED_ON,
+    valid_days=92,
+    as_of_age_days=180,
+    default_definition=("90 or more days past due within 365 days", "365 天内逾期 90 天及以上"),
+)
+DELIVERIES = {
+    "S000000": (
+        Delivery("shopify_orders", "site_order", date(2023, 1, 1), date(2024, 12, 31), 2),
+        Delivery("amazon_settlement_v2", "money_event", date(2023, 1, 1), date(2024, 12, 28), 3),
+    )
+}
+EVIDENCE = Evidence(
+    data_digests={"applicants.csv": "ef" * 32},
+    deliveries=DELIVERIES,
+    pillar_tables={
+        "sales_health": frozenset({"money_event"}),
+        "user_quality": frozenset({"money_event", "site_order"}),
+        "related_parties": frozenset({"party_link"}),
+    },
+    feature_set_version="1.0.0",
+)
+TRUST = TrustList(
+    issuers=(TrustedIssuer(did=KEYS.did, name="test", valid_from=date(2025, 1, 1), valid_until=None, revoked_on=None),)
+)
+
+
+def scored_rows(count: int = 3) -> list[Row]:
+    return score_chunk(context(), applicants(count)).to_pylist()
+
+
+def document(row: Row | None = None, evidence: Evidence = EVIDENCE) -> dict[str, Any]:
+    return passport_document(row or scored_rows()[0], small_bundle(), evidence, TERMS).as_json()
+
+
+def subject(row: Row | None = None, evidence: Evidence = EVIDENCE) -> dict[str, Any]:
+    found: dict[str, Any] = document(row, evidence)["credentialSubject"]
+    return found
+
+
+def test_an_issued_passport_is_its_canonical_bytes_and_verifies() -> None:
+    passport = issue_passport(scored_rows()[0], small_bundle(), EVIDENCE, TERMS)
+    assert rfc8785.dumps(json.loads(passport.data)) == passport.data
+    verified = verify_credential(passport.data, ISSUED_ON, TRUST)
+    assert verified.document["credentialSubject"]["pseudonym"] == passport.pseudonym
+    assert (verified.valid_from, verified.valid_until) == (ISSUED_ON, date(2025, 6, 14))
+
+
+def test_every_changed_byte_of_a_whole_passport_is_refused() -> None:
+    data = issue_passport(scored_rows()[0], small_bundle(), EVIDENCE, TERMS).data
+    verify_credential(data, ISSUED_ON, TRUST)
+    for position in range(len(data)):
+        changed = data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]
+        with pytest.raises(CredentialRefused):
+            verify_credential(changed, ISSUED_ON, TRUST)
+
+
+def test_the_same_row_gives_the_same_bytes_and_pages() -> None:
+    first, again = (issue_passport(scored_rows()[0], small_bundle(), EVIDENCE, TERMS) for _ in range(2))
+    assert (first.data, first.pages) == (again.data, again.pages)
+
+
+def test_a_passport_says_what_was_scored_in_strings_that_add_up() -> None:
+    for row in scored_rows(50):
+        says = subject(row)
+        assert says["assessment"]["score"] == str(row["score"])
+        assert says["assessment"]["grade"] == row["grade"]
+        assert float(says["assessment"]["probability_of_default"]) == pytest.approx(
+            row["probability_of_default"], abs=5e-7
+        )
+        points = says["points"]
+        assert int(points["base"]) + sum(int(pillar["points"]) for pillar in points["pillars"]) == row["score"]
+        named = sum(int(reason["points"]) for reason in points["for"] + points["against"])
+        assert int(points["base"]) + named + int(points["all_others"]) == row["score"]
+
+
+def test_no_number_stands_outside_a_string() -> None:
+    def numbers(value: object) -> list[object]:
+        if isinstance(value, dict):
+            return [number for item in value.values() for number in numbers(item)]
+        if isinstance(value, list):
+            return [number for item in value for number in numbers(item)]
+        return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []
+
+    assert numbers(document()) == []
+
+
+def test_the_seller_is_named_only_by_what_needs_a_key() -> None:
+    row = scored_rows()[0]
+    passport = issue_passport(row, small_bundle(), EVIDENCE, TERMS)
+    everything = passport.data.decode() + "".join(passport.pages.values())
+    assert row["seller_id"] not in everything
+    assert row["applicant_id"] not in everything
+    assert passport.salt not in everything
+    says = subject(row)
+    assert says["subject_commitment"]["value"] == subject_commitment(passport.salt, row["seller_id"])
+    assert says["subject_commitment"]["value"] != subject_commitment(passport.salt, "S999999")
+
+
+def test_another_date_is_another_salt_of_the_same_pseudonym() -> None:
+    row = scored_rows()[0]
+    first, second = (
+        issue_passport({**row, "as_of": day}, small_bundle(), EVIDENCE, TERMS)
+        for day in (date(2024, 12, 31), date(2024, 9, 30))
+    )
+    assert first.pseudonym == second.pseudonym
+    assert first.salt != second.salt
+    assert json.loads(first.data)["id"] != json.loads(second.data)["id"]
+
+
+def test_evidence_is_claimed_only_where_it_was_computed() -> None:
+    pillars = {pillar["pillar"]: pillar for pillar in subject()["points"]["pillars"]}
+    assert pillars["sales_health"]["evidence"] == {"grade": "single_source", "sources": ["amazon_settlement_v2"]}
+    assert pillars["related_parties"]["evidence"] == {"grade": "not_evidenced", "sources": []}
+    assert "evidence" not in pillars["user_quality"]
+
+
+def test_of_a_ready_matrix_no_coverage_and_no_evidence_is_claimed() -> None:
+    says = subject(evidence=Evidence(data_digests={"matrix.parquet": "ef" * 32}))
+    assert "data_coverage" not in says
+    assert all("evidence" not in pillar for pillar in says["points"]["pillars"])
+
+
+def test_coverage_and_digests_of_what_was_scored_are_told() -> None:
+    says = subject()
+    assert says["data_coverage"][0] == {
+        "source": "amazon_settlement_v2",
+        "table": "money_event",
+        "period_from": "2023-01-01",
+        "period_to": "2024-12-28",
+        "deliveries": "3",
+    }
+    assert says["data_digests"]["applicants.csv"] == "ef" * 32
+    assert says["model"]["bundle_sha256"] == small_bundle().digest
+
+
+def test_a_seller_of_whom_nothing_was_delivered_has_empty_coverage() -> None:
+    assert subject(scored_rows()[1])["data_coverage"] == []
+
+
+def test_warnings_are_told_in_both_languages() -> None:
+    chunk = applicants(1)
+    chunk = with_values(chunk, "refund_share_90d", [1000.0])
+    row = score_chunk(context(), chunk).to_pylist()[0]
+    (caution,) = [one for one in subject(row)["warnings"] if one["code"] == "out_of_range"]
+    assert caution["feature"] == "refund_share_90d"
+    assert caution["en"].startswith("Refund share 90d: outside")
+    assert "训练样本" in caution["zh"]
+
+
+def test_a_passport_without_an_interval_leaves_it_out() -> None:
+    row = {**scored_rows()[0], "pd_lower": None, "pd_upper": None}
+    assert "probability_of_default_interval" not in subject(row)["assessment"]
+
+
+@pytest.mark.parametrize("change", [{"status": "refused"}, {"reasons": None}])
+def test_no_passport_is_issued_for_a_refused_or_unexplained_row(change: Row) -> None:
+    with pytest.raises(ValueError, match="scored row with its reasons"):
+        issue_passport({**scored_rows()[0], **change}, small_bundle(), EVIDENCE, TERMS)
+
+
+def test_a_passport_whose_points_do_not_add_up_cannot_be_made() -> None:
+    row = scored_rows()[0]
+    with pytest.raises(ValidationError, match="add up"):
+        document({**row, "score": row["score"] + 1})
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("credentialSubject", "assessment", "score"), 612),
+        (("credentialSubject", "assessment", "score"), "0612"),
+        (("credentialSubject", "assessment", "probability_of_default"), "1.2"),
+        (("credentialSubject", "valid_until"), "2026-06-14"),
+        (("credentialSubject", "as_of"), "2025-12-31"),
+        (("credentialSubject", "id"), "urn:seller-pseudonym:" + "0" * 32),
+        (("credentialSubject", "status"), "refused"),
+        (("credentialSubject", "surprise"), "x"),
+        (("credentialSubject", "demonstration"), "true"),
+        (("@context",), ["https://www.w3.org/ns/credentials/v2"]),
+        (("type",), ["VerifiableCredential"]),
+    ],
+)
+def test_what_is_no_passport_is_refused_by_its_form(place: tuple[str, ...], value: object) -> None:
+    made = document()
+    PassportDocument.model_validate_json(json.dumps(made))
+    inside = made
+    for name in place[:-1]:
+        inside = inside[name]
+    inside[place[-1]] = value
+    with pytest.raises(ValidationError):
+        PassportDocument.model_validate_json(json.dumps(made))
+
+
+def test_the_schema_file_is_made_from_the_classes_and_accepts_a_passport() -> None:
+    stored = json.loads(resources.files("pipelines").joinpath(SCHEMA_FILE).read_text(encoding="utf-8"))
+    assert stored == json.loads(json.dumps(passport_schema()))
+    validator = jsonschema.Draft202012Validator(stored)
+    validator.check_schema(stored)
+    made = document()
+    validator.validate(made)
+    made["credentialSubject"]["assessment"]["score"] = 612
+    assert not validator.is_valid(made)
+
+
+def test_pages_come_in_both_languages_and_load_nothing() -> None:
+    passport = issue_passport(scored_rows()[0], small_bundle(), EVIDENCE, TERMS)
+    assert set(passport.pages) == {"en", "zh"}
+    for page in passport.pages.values():
+        assert passport.pseudonym in page
+        assert not re.search(r"(?:src|href)=[\"']https?:", page)
+
+
+def test_a_feature_set_without_a_known_version_still_has_a_page() -> None:
+    evidence = replace(EVIDENCE, feature_set_version=None)
+    assert issue_passport(scored_rows()[0], small_bundle(), evidence, TERMS).pages["en"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(600.0, "600"), (0.25, "0.25"), (1e-7, "0.0000001"), (-1e21, "-1" + "0" * 21), (0.0, "0")]
+)
+def test_decimals_are_written_without_exponents(value: float, text: str) -> None:
+    assert decimal_text(value) == text
