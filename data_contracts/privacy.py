@@ -1,8 +1,8 @@
 """Personal values become keyed pseudonyms, and the originals of rows that hold them are sealed.
 
 A plain hash of an e-mail address or a telephone number can be reversed by trying every likely value, so every
-pseudonym here needs the key. What is quarantined keeps its original bytes; where a source carries personal columns those
-bytes are sealed with a key derived from the same secret, so that only its holder can read them again.
+pseudonym here needs the key. What is quarantined keeps its original bytes; where a source carries personal columns
+those bytes are sealed with a key derived from the same secret, so that only its holder can read them again.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from data_contracts.errors import ConfigurationRefused
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from data_contracts.arrow import Values
+
 MINIMUM_KEY_BYTES = 32
 PSEUDONYM_HEX_DIGITS = 32
 _SEAL_PURPOSE = b"seal quarantined originals"
 
 
-def keyed_pseudonyms(values: pa.Array | pa.ChunkedArray, key: bytes, purpose: str) -> pa.Array:
+def keyed_pseudonyms(values: Values, key: bytes, purpose: str) -> Values:
     """Give the HMAC-SHA256 pseudonym of each value: 32 hexadecimal digits, null where the value is null or blank.
 
     Values are trimmed and case-folded first, so that one mailbox written in two ways stays one person. The purpose
@@ -35,7 +37,7 @@ def keyed_pseudonyms(values: pa.Array | pa.ChunkedArray, key: bytes, purpose: st
         ConfigurationRefused: the key is shorter than 32 bytes.
     """
     require_key(key)
-    encoded = pc.utf8_trim_whitespace(values.cast(pa.string())).dictionary_encode()
+    encoded: Values = pc.utf8_trim_whitespace(values.cast(pa.string())).dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
     prefix = purpose.encode() + b"\x00"

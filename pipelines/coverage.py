@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from data_contracts.arrow import Values
     from pipelines.accounting import FileAccount
     from pipelines.deliveries import DeliveredFile
 
@@ -50,7 +51,10 @@ def coverage_table(
         "delivered_at": pa.timestamp("us", "UTC"),
         "source_row": pa.int64(),
     }
-    table = pa.table({name: pa.array(cells, types.get(name, pa.string())) for name, cells in zip(names, columns, strict=True)})
+    arrays: list[Values] = [
+        pa.array(cells, types.get(name, pa.string())) for name, cells in zip(names, columns, strict=True)
+    ]
+    table = pa.table(arrays, names=list(names))
     recorded = pa.array([recorded_at] * table.num_rows, pa.timestamp("us", "UTC"))
     for name, values in (
         ("event_date", table["period_from"]),

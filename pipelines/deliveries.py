@@ -1,4 +1,4 @@
-"""Which raw files there are, whose they are and what they cover: the list of deliveries, or a layout that implies it."""
+"""Which raw files there are, whose they are and what they cover: by the list of deliveries, or by the layout."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import zipfile
 import zlib
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from data_contracts.sources.registry import mapped_sources, source_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date, datetime
 
     from pipelines.ingest_settings import CoveragePeriod, IngestSettings
 
@@ -275,9 +275,7 @@ def _cumcm_invoices(name: str, container: str, size_bytes: int, coverage: Covera
     return _implied("vat_invoices", name, container, size_bytes, coverage)
 
 
-def _implied(
-    source: str, name: str, container: str | None, size_bytes: int, coverage: CoveragePeriod
-) -> DeliveredFile:
+def _implied(source: str, name: str, container: str | None, size_bytes: int, coverage: CoveragePeriod) -> DeliveredFile:
     """Give a file of a layout without a list: it is evidence of its own coverage, and names its firms itself."""
     return DeliveredFile(
         name=name,

@@ -47,13 +47,13 @@ class Gathered:
         self._digests = [read.origin.source_sha256 for read in reads]
 
     def as_one_read(self, contract: CompiledContract) -> ReadResult:
-        """Give the text rows of all files, each with what is known of its file (see ``data_contracts.sources.mapping``)."""
+        """Give the text rows of all files, each with what is known of its file (``data_contracts.sources.mapping``)."""
         rows = pa.concat_tables([read.rows for read in self.reads]).combine_chunks()
         ordinal = pa.array(np.arange(rows.num_rows, dtype=np.int64))
         rows = rows.set_column(rows.column_names.index("source_row"), "source_row", ordinal)
         if "source_item" not in rows.column_names:
             rows = rows.append_column("source_item", pa.array(np.zeros(rows.num_rows, dtype=np.int64)))
-        covered_to = pa.array([file.covered_to for file in self.files], pa.date32())
+        covered_to: Values = pa.array([file.covered_to for file in self.files], pa.date32())
         for name, values in (
             ("row_order", ordinal),
             ("file_order", pa.array(self.file_of)),

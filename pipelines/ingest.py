@@ -6,12 +6,9 @@ import logging
 import multiprocessing
 import os
 import resource
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +22,7 @@ from data_contracts.errors import InputRefused, QuarantineLimitExceeded
 from data_contracts.lineage import concat_quarantine
 from data_contracts.privacy import require_key
 from data_contracts.reading import read_file
+from data_contracts.sources.mapping import nullable
 from data_contracts.sources.registry import source_mapping
 from pipelines.accounting import FileAccount, accounting_document
 from pipelines.coverage import COVERAGE_TABLE, coverage_table
@@ -36,6 +34,11 @@ from pipelines.publish import write_json, write_parquet
 from pipelines.stages import StageInputs, StageOutcome, StageRecord, current_run, run_stage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+    from decimal import Decimal
+
+    from data_contracts.arrow import Values
     from pipelines.ingest_settings import IngestSettings
     from pipelines.profiles import Profile
     from pipelines.stages import Place
@@ -225,7 +228,7 @@ def _joined_tables(sources: Sequence[str], results: Sequence[BatchResult]) -> di
 def _joined(parts: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
     kept = [part for part in parts if part.num_rows]
     if not kept:
-        return pa.schema([pa.field(entry.name, entry.type) for entry in schema]).empty_table()
+        return nullable(schema).empty_table()
     return pa.concat_tables(kept).unify_dictionaries().combine_chunks()
 
 
@@ -233,8 +236,11 @@ def _write(folder: Path, result: IngestResult) -> None:
     for name, table in result.tables.items():
         write_parquet(folder / "tables" / f"{name}.parquet", table)
     for name, records in (("quarantine", result.quarantine), ("duplicates", result.duplicates)):
-        for source in sorted(pc.unique(records["source"]).to_pylist()):
-            chosen = records.filter(pc.equal(records["source"], source)).unify_dictionaries().combine_chunks()
+        identities: Values = pc.unique(records["source"])
+        for source in sorted(identities.to_pylist()):
+            chosen = (
+                records.filter(pc.equal(records["source"], pa.scalar(source))).unify_dictionaries().combine_chunks()
+            )
             write_parquet(folder / name / f"{source.partition('@')[0]}.parquet", chosen)
     write_json(folder / "accounting.json", accounting_document(result.accounting))
 

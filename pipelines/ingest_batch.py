@@ -1,7 +1,7 @@
 """A batch of files of one source, from bytes to canonical tables, every row accounted for.
 
-The files of a batch are read one by one (so that a fault names its file) and then typed, screened, checked and mapped as
-one table, because thousands of small files would otherwise cost thousands of small tables.
+The files of a batch are read one by one (so that a fault names its file) and then typed, screened, checked and mapped
+as one table, because thousands of small files would otherwise cost thousands of small tables.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +32,8 @@ from pipelines.gathering import Gathered
 from pipelines.row_sorting import SortedRows, sort_rows
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from data_contracts.arrow import Values
     from data_contracts.contract import CompiledContract
 
@@ -158,7 +159,7 @@ def _accounts(
     return tuple(accounts)
 
 
-def _counts(records: pa.Table, reason: str) -> dict[str, dict[str, int]]:
+def _counts(records: Values, reason: str) -> dict[str, dict[str, int]]:
     """Give by file the number of records by reason."""
     counts: dict[str, dict[str, int]] = {}
     pairs = Counter(zip(records["source_file"].to_pylist(), records[reason].to_pylist(), strict=True))
@@ -172,7 +173,7 @@ def _sellers_named(tables: Tables) -> dict[str, tuple[str, ...]]:
     for table in tables.values():
         if "seller_id" not in table.column_names:
             continue
-        pairs = table.select(["source_file", "seller_id"]).group_by(["source_file", "seller_id"]).aggregate([])
+        pairs: Values = table.select(["source_file", "seller_id"]).group_by(["source_file", "seller_id"]).aggregate([])
         for file, seller in zip(pairs["source_file"].to_pylist(), pairs["seller_id"].to_pylist(), strict=True):
             if seller is not None:
                 named.setdefault(file, set()).add(seller)

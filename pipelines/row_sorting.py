@@ -1,15 +1,14 @@
-"""The rows of a batch sorted into accepted, quarantined and duplicates, by the mapping's screen and the contract's rules."""
+"""The rows of a batch sorted into accepted, quarantined and duplicates, by the mapping's screen and the contract."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.arrow import Values
 from data_contracts.checking import RowChecker
 from data_contracts.contract import Severity
 from data_contracts.errors import ConfigurationRefused
@@ -19,10 +18,12 @@ from data_contracts.rule_sql import RuleDatabase
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from data_contracts.arrow import Values
     from data_contracts.contract import CompiledContract
     from data_contracts.sources.mapping import SourceMapping
 
-_NO_DUPLICATES = pa.schema([("row_order", pa.int64()), ("reason", pa.string())]).empty_table()
+_DUPLICATE_FIELDS: list[pa.Field[Any]] = [pa.field("row_order", pa.int64()), pa.field("reason", pa.string())]
+_DUPLICATES = pa.schema(_DUPLICATE_FIELDS)
 
 
 @dataclass(frozen=True)
@@ -89,26 +90,30 @@ def _screened(typed: ReadResult, mapping: SourceMapping) -> tuple[pa.Table, pa.T
     """Give the rows without objection, the duplicates, and the quarantine records of the others."""
     found = mapping.screen(typed.rows)
     if found is None or not found.num_rows:
-        return typed.rows, _NO_DUPLICATES, empty_quarantine()
-    is_duplicate: Values = pc.is_null(found["rule_id"])
-    repeated = found.filter(is_duplicate).select(["row_order", "reason"])
-    objected = found.filter(pc.invert(is_duplicate))
-    objected = objected.filter(pc.invert(pc.is_in(objected["row_order"], repeated["row_order"])))
-    kept = typed.rows.filter(pc.invert(pc.is_in(typed.rows["row_order"], found["row_order"])))
-    return kept, repeated, _objection_records(typed, objected)
+        return typed.rows, _DUPLICATES.empty_table(), empty_quarantine()
+    repeated, objected = _split(found, pc.is_null(found["rule_id"]))
+    _, objected = _split(objected, pc.is_in(objected["row_order"], repeated["row_order"]))
+    _, kept = _split(typed.rows, pc.is_in(typed.rows["row_order"], found["row_order"]))
+    return kept, repeated.select(["row_order", "reason"]), _objection_records(typed, objected)
 
 
-def _objection_records(typed: ReadResult, objected: pa.Table) -> pa.Table:
+def _split(table: Values, chosen: Values) -> tuple[pa.Table, pa.Table]:
+    """Give the chosen rows and the others."""
+    return table.filter(chosen), table.filter(pc.invert(chosen))
+
+
+def _objection_records(typed: ReadResult, objected: Values) -> pa.Table:
     groups = []
     for rule_id in sorted(set(objected["rule_id"].to_pylist())):
-        chosen: Values = objected.filter(pc.equal(objected["rule_id"], rule_id))
+        chosen = objected.filter(pc.equal(objected["rule_id"], rule_id))
         groups.append(SetAside(rule_id, chosen["row_order"].to_pylist(), chosen["reason"].to_pylist()))
     return quarantine_table(typed.origin, groups)
 
 
 def _as_duplicates(records: pa.Table) -> pa.Table:
     reasons = [f"repeated key ({rule_id})" for rule_id in records["rule_id"].to_pylist()]
-    return pa.table({"row_order": records["source_row"], "reason": pa.array(reasons, pa.string())})
+    ordinals: Values = records["source_row"]
+    return pa.Table.from_arrays([ordinals, pa.array(reasons, pa.string())], schema=_DUPLICATES)
 
 
 def _whole_groups(
@@ -120,9 +125,11 @@ def _whole_groups(
         return accepted, empty_quarantine()
     keys = group_keys.take(accepted["row_order"])
     torn: Values = pc.is_in(keys, value_set=group_keys.take(pa.array(lost)))
-    rows: list[int] = accepted.filter(torn)["row_order"].to_pylist()
+    left_over, whole = _split(accepted, torn)
+    ordinals: Values = left_over["row_order"]
+    rows: list[int] = ordinals.to_pylist()
     group = SetAside("group:whole", rows, ["another row of the same record was set aside"] * len(rows))
-    return accepted.filter(pc.invert(torn)), quarantine_table(typed.origin, [group])
+    return whole, quarantine_table(typed.origin, [group])
 
 
 def _warnings(rows: pa.Table, contract: CompiledContract) -> list[tuple[str, Values]]:
@@ -137,11 +144,11 @@ def _warnings(rows: pa.Table, contract: CompiledContract) -> list[tuple[str, Val
 
 
 def _mapping_remarks(rows: pa.Table, mapping: SourceMapping) -> list[tuple[str, Values]]:
-    found = mapping.remarks(rows)
+    found: Values = mapping.remarks(rows)
     if found is None or not found.num_rows:
         return []
     remarks = []
     for remark in sorted(set(found["reason"].to_pylist())):
-        chosen: Values = found.filter(pc.equal(found["reason"], remark))
+        chosen = found.filter(pc.equal(found["reason"], remark))
         remarks.append((remark, chosen["row_order"].to_numpy()))
     return remarks

@@ -1,30 +1,33 @@
 """What every source mapping shares: its context, its parts, SQL over Arrow tables, and the form of a canonical table.
 
-A mapping is SQL from one typed raw table (named ``raw``) to the columns of canonical tables; money in US dollars, the lineage
-and the column types are added here, once for all sources. Besides the columns of its contract, ``raw`` has:
+A mapping is SQL from one typed raw table (named ``raw``) to the columns of canonical tables; money in US dollars, the
+lineage and the column types are added here, once for all sources. Besides the columns of its contract, ``raw`` has:
 
-- ``source_file``, ``source_sha256``: the file; ``source_row``: physical line or record in it; ``source_item``: the item of
-  the record, where records hold items, else 0;
+- ``source_file``, ``source_sha256``: the file; ``source_row``: physical line or record in it; ``source_item``: the item
+  of the record, where records hold items, else 0;
 - ``file_order``: position of the file in the order of reading; ``row_order``: position of the row in that of all rows;
 - ``delivered_for``, ``account``, ``covered_to``: what the list of deliveries says about the file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.compiler import source_contract, table_contract
-from data_contracts.contract import CompiledContract
 from data_contracts.currency import ExchangeRates, to_usd
-from data_contracts.lineage import ReadResult
+from data_contracts.lineage import ReadResult, constant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from data_contracts.arrow import Values
+    from data_contracts.contract import CompiledContract
 
 Tables = dict[str, pa.Table]
 
@@ -87,7 +90,7 @@ class SourceMapping:
     needs_seller: bool = True
 
 
-def run_sql(query: str, parameters: Mapping[str, Any] | None = None, **tables: pa.Table) -> pa.Table:
+def run_sql(query: str, parameters: Mapping[str, object] | None = None, **tables: pa.Table) -> pa.Table:
     """Run one query over named Arrow tables: single-threaded, in UTC, without access to files or the network."""
     with duckdb.connect(config={"threads": 1, "enable_external_access": False}) as connection:
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false; SET lock_configuration = true")
@@ -118,8 +121,9 @@ def relabelled(raw: pa.Table, contract: CompiledContract) -> pa.Table:
     return raw
 
 
-def _relabelled_column(values: Any, labels: Mapping[str, str]) -> Any:  # noqa: ANN401 - any Arrow column
-    encoded = values.combine_chunks() if pa.types.is_dictionary(values.type) else values.dictionary_encode().combine_chunks()
+def _relabelled_column(values: Values, labels: Mapping[str, str]) -> Values:
+    encoded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
+    encoded = encoded.combine_chunks()
     words = pa.array([labels.get(word, word) for word in encoded.dictionary.to_pylist()], pa.string())
     return words.take(encoded.indices)
 
@@ -135,29 +139,35 @@ def canonical_table(
         context: source identity, time of recording, exchange rates.
         usd_of: columns in US dollars to make, each with the column in the row's ``currency`` it comes from.
     """
-    currency_days = (mapped["event_date"],)
     for target, origin in (usd_of or {}).items():
-        dollars = to_usd(mapped[origin], mapped["currency"], *currency_days, context.rates)
+        dollars = to_usd(mapped[origin], mapped["currency"], mapped["event_date"], context.rates)
         mapped = mapped.append_column(target, dollars)
     length = mapped.num_rows
-    source = pa.DictionaryArray.from_arrays(np.zeros(length, dtype=np.int32), [context.contract.identity])
     recorded = pa.repeat(pa.scalar(context.recorded_at, pa.timestamp("us", "UTC")), length)
-    mapped = mapped.append_column("source", source).append_column("recorded_at", recorded)
+    mapped = mapped.append_column("source", constant(context.contract.identity, length)).append_column(
+        "recorded_at", recorded
+    )
     return conformed(mapped, name)
 
 
 def conformed(table: pa.Table, name: str) -> pa.Table:
     """Give a table the columns, order and types of a canonical table; columns that may be null are filled with null."""
     schema = table_contract(name).arrow_schema
-    columns = [
-        _as_type(table[entry.name], entry.type) if entry.name in table.column_names else pa.nulls(len(table), entry.type)
+    columns: list[Values] = [
+        _as_type(table[entry.name], entry.type)
+        if entry.name in table.column_names
+        else pa.nulls(table.num_rows, entry.type)
         for entry in schema
     ]
-    # Nullability is a rule that is checked and counted, not a promise that Arrow would make by crashing.
-    return pa.table(columns, schema=pa.schema([pa.field(entry.name, entry.type) for entry in schema]))
+    return pa.Table.from_arrays(columns, schema=nullable(schema))
 
 
-def _as_type(values: Any, wanted: pa.DataType) -> Any:  # noqa: ANN401 - any Arrow column
+def nullable(schema: pa.Schema) -> pa.Schema:
+    """Give a schema whose fields may all be null: being given is a rule that is checked and counted, row by row."""
+    return pa.schema([pa.field(entry.name, entry.type) for entry in schema])
+
+
+def _as_type(values: Values, wanted: Values) -> Values:
     if values.type == wanted:
         return values
     if pa.types.is_dictionary(wanted):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
 from data_contracts.compiler import source_names
 from data_contracts.errors import ConfigurationRefused
-from data_contracts.sources.mapping import SourceMapping
+
+if TYPE_CHECKING:
+    from data_contracts.sources.mapping import SourceMapping
 
 # These two describe other files; they hold no events of their own.
 DESCRIBING_SOURCES = ("delivery_manifest", "exchange_rates")

@@ -15,18 +15,19 @@ HMAC_KEY = bytes(range(32))
 CANARY_EMAIL = "canary.bird@example.com"
 CANARY_NAME = "Wilhelmina Canary"
 
-AMAZON_HEADER = (
-    "settlement-id settlement-start-date settlement-end-date deposit-date total-amount currency transaction-type order-id "
-    "merchant-order-id adjustment-id shipment-id marketplace-name amount-type amount-description amount fulfillment-id "
-    "posted-date posted-date-time order-item-code merchant-order-item-id merchant-adjustment-item-id sku "
-    "quantity-purchased promotion-id"
-).split()
+AMAZON_HEADER = tuple(
+    """settlement-id settlement-start-date settlement-end-date deposit-date total-amount currency transaction-type order-id
+    merchant-order-id adjustment-id shipment-id marketplace-name amount-type amount-description amount fulfillment-id
+    posted-date posted-date-time order-item-code merchant-order-item-id merchant-adjustment-item-id sku
+    quantity-purchased promotion-id""".split()
+)
 
-SHOPIFY_HEADER = (
-    "Name,Email,Financial Status,Paid at,Fulfillment Status,Fulfilled at,Accepts Marketing,Currency,Subtotal,Shipping,"
-    "Taxes,Total,Discount Code,Discount Amount,Shipping Method,Created at,Lineitem quantity,Lineitem name,Lineitem price,"
-    "Lineitem sku,Billing Name,Shipping Name,Shipping Country,Notes,Cancelled at,Refunded Amount,Vendor,Id,Risk Level,Phone"
-).split(",")
+SHOPIFY_HEADER = tuple(
+    """Name|Email|Financial Status|Paid at|Fulfillment Status|Fulfilled at|Accepts Marketing|Currency|Subtotal|Shipping|
+Taxes|Total|Discount Code|Discount Amount|Shipping Method|Created at|Lineitem quantity|Lineitem name|Lineitem price|
+Lineitem sku|Billing Name|Shipping Name|Shipping Country|Notes|Cancelled at|Refunded Amount|Vendor|Id|Risk Level|
+Phone""".replace("\n", "").split("|")
+)
 
 VAT_HEADER = {
     "sale": ",企业代号,发票号码,开票日期,购方单位代号,金额,税额,价税合计,发票状态",
@@ -86,7 +87,9 @@ def amazon_total(settlement: str, total: str, currency: str = "USD", day: str = 
     }
 
 
-def amazon_amount(settlement: str, amount: str, kind: str = "Order/ItemPrice/Principal", **cells: str) -> dict[str, str]:
+def amazon_amount(
+    settlement: str, amount: str, kind: str = "Order/ItemPrice/Principal", **cells: str
+) -> dict[str, str]:
     """One amount of a settlement; ``kind`` is transaction type, amount type and description."""
     transaction_type, amount_type, description = kind.split("/")
     return {
@@ -150,7 +153,7 @@ def shopify_line(name: str, quantity: str = "1", **cells: str) -> dict[str, str]
     }
 
 
-def shopify_file(rows: Sequence[Mapping[str, str]], header: Sequence[str] = tuple(SHOPIFY_HEADER)) -> bytes:
+def shopify_file(rows: Sequence[Mapping[str, str]], header: Sequence[str] = SHOPIFY_HEADER) -> bytes:
     """An order export of such rows, quoted where needed."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")

@@ -11,44 +11,48 @@ import fnmatch
 import functools
 import tomllib
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from data_contracts.casting import cast_columns
-from data_contracts.contract import CompiledContract
+from data_contracts.contract import CompiledContract, ReadSpec
 from data_contracts.lineage import ReadResult, concat_quarantine
 from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
 
+if TYPE_CHECKING:
+    from data_contracts.arrow import Values
+
 PLATFORM = "amazon"
 
-# A totals row opens a block; so does a change of settlement, for a block that lost its totals row.
+# A totals row opens a block; so does a change of settlement, for a block that lost its totals row. Serves text and typed
+# rows alike.
 _BLOCKS = """
-WITH flagged AS (
-    SELECT *,
-        (is_total OR settlement_id IS DISTINCT FROM lag(settlement_id) OVER file_rows) AS opens
-    FROM (SELECT *, settled_total IS NOT NULL AS is_total FROM raw)
+SELECT row_order, count_if(opens) OVER (ORDER BY row_order) AS block
+FROM (
+    SELECT row_order,
+        trim(CAST(settled_total AS VARCHAR)) <> ''
+            OR trim(settlement_id) IS DISTINCT FROM lag(trim(settlement_id)) OVER file_rows AS opens
+    FROM (SELECT * REPLACE (coalesce(CAST(settled_total AS VARCHAR), '') AS settled_total) FROM raw)
     WINDOW file_rows AS (PARTITION BY file_order ORDER BY row_order)
-), blocks AS (
-    SELECT *, count_if(opens) OVER (ORDER BY row_order) AS block FROM flagged
 )
 """
 
 # Of several deliveries of one settlement the first that adds up is kept, else the first.
-_OBJECTIONS = (
-    _BLOCKS
-    + """, sums AS (
+_OBJECTIONS = """
+WITH sums AS (
     SELECT block, delivered_for, settlement_id,
         coalesce(sum(signed_amount), 0) <> coalesce(sum(settled_total), 0) OR count(settled_total) = 0 AS broken
-    FROM blocks GROUP BY block, delivered_for, settlement_id
+    FROM raw JOIN blocks USING (row_order) GROUP BY block, delivered_for, settlement_id
 ), ranked AS (
     SELECT block, row_number() OVER (PARTITION BY delivered_for, settlement_id ORDER BY broken, block) AS copy
     FROM sums
 )
 SELECT row_order, 'repeated settlement' AS reason, CAST(NULL AS VARCHAR) AS rule_id
 FROM blocks JOIN ranked USING (block) WHERE copy > 1
+ORDER BY row_order
 """
-)
 
 _EVENTS = """
 WITH heads AS (
@@ -75,7 +79,8 @@ SELECT
     coalesce(-settled_total, signed_amount) AS amount,
     currency,
     CASE WHEN settled_total IS NOT NULL THEN heads.deposit ELSE posted_at END AS event_at,
-    CASE event_type WHEN 'reserve_hold' THEN 'reserved' WHEN 'reserve_release' THEN 'released' ELSE 'paid' END AS status,
+    CASE event_type WHEN 'reserve_hold' THEN 'reserved' WHEN 'reserve_release' THEN 'released' ELSE 'paid' END
+        AS status,
     CAST(CASE WHEN settled_total IS NOT NULL THEN heads.deposit ELSE posted_at END AS DATE) AS event_date,
     heads.settlement_end + to_days($known_lag_days) AS known_at,
     source_file, source_sha256, source_row
@@ -86,30 +91,24 @@ LEFT JOIN event_types USING (transaction_type, amount_type, amount_description)
 ORDER BY row_order
 """
 
-_DECIMAL_MARKS = (
-    """
-WITH raw AS (
-    SELECT * REPLACE (nullif(trim(settled_total), '') AS settled_total, trim(settlement_id) AS settlement_id)
+_DECIMAL_MARKS = """
+WITH marked AS (
+    SELECT block, coalesce(min(by_marketplace.mark), min(by_currency.mark), '.') AS mark
     FROM text_rows
-), """
-    + _BLOCKS.strip().removeprefix("WITH ")
-    + """, marked AS (
-    SELECT block,
-        coalesce(min(by_marketplace.mark), min(by_currency.mark), '.') AS mark
-    FROM blocks
+    JOIN blocks USING (row_order)
     LEFT JOIN by_marketplace ON lower(trim(marketplace_name)) = by_marketplace.name
     LEFT JOIN by_currency ON upper(trim(money_code)) = by_currency.name
     GROUP BY block
 )
 SELECT mark FROM blocks JOIN marked USING (block) ORDER BY row_order
 """
-)
 
 _KINDS = "SELECT DISTINCT transaction_type, amount_type, amount_description FROM raw WHERE signed_amount IS NOT NULL"
 
 
 _UNKNOWN_KINDS = """
-SELECT row_order, concat_ws(' / ', 'amount of unknown kind', transaction_type, amount_type, amount_description) AS reason
+SELECT row_order,
+    concat_ws(' / ', 'amount of unknown kind', transaction_type, amount_type, amount_description) AS reason
 FROM raw JOIN event_types USING (transaction_type, amount_type, amount_description)
 WHERE event_type = 'other'
 ORDER BY row_order
@@ -143,39 +142,41 @@ def event_type_of(transaction_type: str, amount_type: str, amount_description: s
 def cast(result: ReadResult, contract: CompiledContract) -> ReadResult:
     """Type the text rows, each settlement by the decimal mark of its marketplace, never cell by cell."""
     marks = decimal_marks(result.rows)
-    parts = []
-    for mark in sorted(set(marks.to_pylist())):
-        rows = result.rows.filter(pa.compute.equal(marks, mark))
-        read_spec = dataclasses.replace(contract.read_spec, decimal_mark=mark) if contract.read_spec else None
-        parts.append(cast_columns(dataclasses.replace(result, rows=rows), dataclasses.replace(contract, read_spec=read_spec)))
-    if len(parts) == 1:
-        return parts[0]
+    parts = [_cast_by_mark(result, contract, marks, mark) for mark in sorted({".", *marks.to_pylist()})]
     rows = pa.concat_tables([part.rows for part in parts]).unify_dictionaries().sort_by("source_row")
     return dataclasses.replace(result, rows=rows, quarantined=concat_quarantine([part.quarantined for part in parts]))
 
 
-def decimal_marks(text_rows: pa.Table) -> pa.Array[Any]:
+def _cast_by_mark(result: ReadResult, contract: CompiledContract, marks: Values, mark: str) -> ReadResult:
+    read_spec = dataclasses.replace(contract.read_spec or ReadSpec("delimited"), decimal_mark=mark)
+    chosen: Values = pc.equal(marks, pa.scalar(mark))
+    rows = dataclasses.replace(result, rows=result.rows.filter(chosen))
+    return cast_columns(rows, dataclasses.replace(contract, read_spec=read_spec))
+
+
+def decimal_marks(text_rows: pa.Table) -> Values:
     """Give the decimal mark of each text row: that of its block's marketplace, else of its block's currency."""
-    tables = {
-        f"by_{kind}": pa.table({"name": list(marks), "mark": list(marks.values())})
-        for kind, marks in (
-            ("marketplace", _settings("marketplaces")["marketplaces"]),
-            ("currency", _settings("marketplaces")["currencies"]),
-        )
-    }
-    return run_sql(_DECIMAL_MARKS, text_rows=text_rows, **tables)["mark"]
+    by_marketplace, by_currency = (_mark_table(kind) for kind in ("marketplaces", "currencies"))
+    tables = {"text_rows": text_rows, "blocks": run_sql(_BLOCKS, raw=text_rows)}
+    return run_sql(_DECIMAL_MARKS, None, **tables, by_marketplace=by_marketplace, by_currency=by_currency)["mark"]
+
+
+def _mark_table(kind: str) -> pa.Table:
+    marks = _settings("marketplaces")[kind]
+    return pa.table({"name": list(marks), "mark": list(marks.values())})
 
 
 def screen(raw: pa.Table) -> pa.Table:
     """Give the rows of settlements that were delivered before."""
-    return run_sql(_OBJECTIONS, raw=raw)
+    return run_sql(_OBJECTIONS, raw=raw, blocks=run_sql(_BLOCKS, raw=raw))
 
 
 def event_types(raw: pa.Table) -> pa.Table:
     """Give the kinds of amounts that occur, each with its event type."""
-    kinds = run_sql(_KINDS, raw=raw)
+    kinds: Values = run_sql(_KINDS, raw=raw)
     found = [event_type_of(*kind.values()) for kind in kinds.to_pylist()]
-    return kinds.append_column("event_type", pa.array(found, pa.string()))
+    with_types: pa.Table = kinds.append_column("event_type", pa.array(found, pa.string()))
+    return with_types
 
 
 def remarks(raw: pa.Table) -> pa.Table:

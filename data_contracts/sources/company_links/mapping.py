@@ -1,12 +1,12 @@
 """FollowTheMoney entities to ``party`` and ``party_link``.
 
-Names, addresses, account and telephone numbers stay behind: for the network it is enough that two companies hold the same
-node, and the node's identifier says so.
+Names, addresses, account and telephone numbers stay behind: for the network it is enough that two companies hold the
+same node, and the node's identifier says so.
 """
 
 from __future__ import annotations
 
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from data_contracts.sources.mapping import (
     MappingContext,
@@ -16,6 +16,9 @@ from data_contracts.sources.mapping import (
     repeated_rows,
     run_sql,
 )
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _PARTIES = """
 SELECT

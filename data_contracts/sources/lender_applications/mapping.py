@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from data_contracts.sources.mapping import (
     MappingContext,
@@ -12,6 +12,9 @@ from data_contracts.sources.mapping import (
     repeated_rows,
     run_sql,
 )
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _APPLICATIONS = """
 SELECT

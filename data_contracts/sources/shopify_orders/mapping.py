@@ -1,16 +1,19 @@
 """Shopify order lines to ``site_order``, one row an order.
 
-What belongs to an order stands on its first line, the one with an Id; the lines below it carry goods only. Order numbers
-repeat from shop to shop and a second export repeats orders of the first, so a line's key becomes the shop, the number
-and where the run of lines begins.
+What belongs to an order stands on its first line, the one with an Id; the lines below it carry goods only. Order
+numbers repeat from shop to shop and a second export repeats orders of the first, so a line's key becomes the shop, the
+number and where the run of lines begins.
 """
 
 from __future__ import annotations
 
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from data_contracts.privacy import keyed_pseudonyms
 from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # A run: the first line of an order and what follows it under the same number.
 _KEYS = """
@@ -51,7 +54,8 @@ SELECT
     money_code AS currency,
     item_count,
     payment_state AS financial_status,
-    coalesce(delivery_state = 'fulfilled' AND (fulfilled_at IS NULL OR fulfilled_at <= known_at), false) AS is_fulfilled,
+    coalesce(delivery_state = 'fulfilled' AND (fulfilled_at IS NULL OR fulfilled_at <= known_at), false)
+        AS is_fulfilled,
     coalesce(cancelled_at <= known_at, false) AS is_cancelled,
     coalesce(risk = 'High', false) AS is_high_risk,
     CASE WHEN fulfilled_at <= known_at

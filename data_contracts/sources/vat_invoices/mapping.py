@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, relabelled, run_sql
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # An invoice number repeats over series and years and a void copy may stand beside the valid one, so the rest of the
 # invoice enters its identifier as a digest.
