@@ -108,9 +108,12 @@ def _comparable(X: FloatArray, needed: int) -> FloatArray:
 def _rules(values: FloatArray, bad: BoolArray, settings: LeakSettings) -> Iterator[tuple[str, str]]:
     known = np.isfinite(values)
     groups = _Groups.of(np.where(known, values, np.inf), bad)
-    presence = _Groups.of(known.astype(np.float64), bad)
-    yield from _pure_value(presence, "presence", settings)
+    yield from _pure_value(_Groups.of(known.astype(np.float64), bad), "presence", settings)
     yield from _pure_value(groups, "value", settings)
+    # An amount that is nearly always nothing says as much by not being nothing as a flag does.
+    commonest = groups.level[int(np.argmax(groups.rows))]
+    unusual = np.where(known, values, np.inf) != commonest
+    yield from _pure_value(_Groups.of(unusual.astype(np.float64), bad), f"other than {commonest:.6g}", settings)
     yield from _pure_tail(groups, settings)
     yield from _near_perfect_ranking(values, bad, known, settings)
 
@@ -187,6 +190,8 @@ def _variance(values: FloatArray) -> float:
 
 
 def _shown(level: float, what: str) -> str:
+    if what == "value":
+        return "missing" if np.isinf(level) else f"value {level:.6g}"
     if what == "presence":
         return "known" if level == 1.0 else "missing"
-    return "missing" if np.isinf(level) else f"value {level:.6g}"
+    return what if level == 1.0 else f"not {what}"

@@ -198,7 +198,7 @@ def _worded(
 
 def _reason(text: ReasonText, points: int, value: float) -> Reason:
     known = bool(np.isfinite(value))
-    shown = f"{format_value(value)} {text.unit}".strip()
+    shown = f"{format_value(value)} {text.unit}" if known else ""
     if not known:
         english, chinese = text.missing_en, text.missing_zh
     elif points > 0:

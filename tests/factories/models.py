@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from scipy.special import expit
 
+from models.bundle import BundleMeta, bundle_contents, write_bundle
 from models.calibration import IDENTITY, fit_affine
 from models.dataset import Dataset
 from models.encoding import EncodingSettings, FeatureFacts, encode_matrix, encoded_columns, fit_encoding
@@ -17,6 +20,8 @@ from models.scale import GradeScale, PointsScale
 from models.scorecard import fit_scorecard
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from models.encoding import Direction, FloatArray
 
 
@@ -110,3 +115,34 @@ def small_world() -> World:
 def small_credit_model() -> CreditModel:
     """A small trained model: one-sided, two-sided, free and set-aside features, two components."""
     return train_small_model(small_world().dataset)
+
+
+def bundle_meta(**changes: object) -> BundleMeta:
+    """Meta data of a bundle of the small model."""
+    facts: dict[str, object] = {
+        "model_name": "seller-default",
+        "model_version": "test-1",
+        "feature_set": "small@1",
+        "feature_set_digest": "0" * 64,
+        "contracts": ("money_event@1.0.0",),
+        "data_digests": {"matrix": "1" * 64},
+        "code_version": "test",
+        "evidence": "tiny synthetic sample",
+        "is_synthetic": True,
+        "performance_days": 365,
+        "trained_from": dt.date(2022, 3, 31),
+        "trained_until": dt.date(2024, 12, 31),
+    }
+    return BundleMeta.model_validate(facts | changes)
+
+
+def signing_key(seed: int = 1) -> Ed25519PrivateKey:
+    """A key for tests, the same for the same seed."""
+    return Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
+
+
+def write_small_bundle(folder: Path, key: Ed25519PrivateKey | None = None) -> str:
+    """Writes the small model as a bundle signed with ``key`` (default ``signing_key()``); gives its digest."""
+    dataset = small_world().dataset
+    contents = bundle_contents(small_credit_model(), dataset.X, dataset.y)
+    return write_bundle(contents, bundle_meta(), key or signing_key(), folder)
