@@ -1,0 +1,79 @@
+"""How trouble spreads: owners move cash within their group, guarantors are called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from simulator.state import Week
+
+_TRANSFER_WEEKS = 4
+
+
+def move_group_cash(week: Week) -> None:
+    """Every fourth week owners fill their largest seller, when it is weak, with the spare cash of the others."""
+    state, setting, network = week.state, week.setting, week.setting.network
+    if week.number % _TRANSFER_WEEKS or not len(network.group_ties):
+        return
+    is_member = (network.group >= 0) & state.is_active & network.group_ties[network.group, 0]
+    largest = np.full(len(network.group_ties), -np.inf)
+    np.maximum.at(largest, network.group[is_member], setting.firms.log_level[is_member])
+    is_head = is_member & (setting.firms.log_level == largest[network.group])
+    outflow = state.weekly_outflow(setting, week.number)
+    need = np.maximum(1.5 * outflow + state.arrears.sum(axis=1) - state.cash, 0.0) * (state.default_day < 0) * is_head
+    spare = np.maximum(state.cash - 0.5 * setting.firms.discipline * outflow, 0.0)
+    spare *= is_member & ~is_head
+    spare *= setting.settings.network.drain_share
+    groups = len(network.group_ties)
+    needed = np.bincount(network.group[is_member], need[is_member], minlength=groups)
+    offered = np.bincount(network.group[is_member], spare[is_member], minlength=groups)
+    moved = np.minimum(needed, offered)
+    received = np.floor(need * (moved / np.maximum(needed, 1.0))[network.group] * 100) / 100 * is_head
+    sent = spare * (moved / np.maximum(offered, 1.0))[network.group] * is_member
+    sent = _balanced(np.round(sent, 2), received, network.group, is_member)
+    week.book("group_sent", -sent)
+    week.book("group_received", received)
+
+
+def _balanced(sent: NDArray[np.float64], received: NDArray[np.float64], group: NDArray[np.int64], is_member: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Takes the rounding difference of each group from its largest sender, so that what is sent is received."""
+    at = np.flatnonzero(is_member)
+    gap = np.bincount(group[at], received[at] - sent[at], minlength=group.max() + 1)
+    order = at[np.lexsort((-sent[at], group[at]))]
+    firsts = order[np.unique(group[order], return_index=True)[1]]
+    sent = sent.copy()
+    sent[firsts] = np.round(sent[firsts] + gap[group[firsts]], 2)
+    return sent
+
+
+def call_guarantees(week: Week, newly_defaulted: NDArray[np.bool_]) -> None:
+    """Calls those who answer for sellers that just defaulted: guarantors, and the other sellers of the same owner."""
+    state, network, shares = week.state, week.setting.network, week.setting.settings.network
+    left = ((state.term - state.dues_passed) * state.instalment * (state.loan >= 0)).sum(axis=1)
+    debt = left + state.arrears.sum(axis=1)
+    outflow = state.weekly_outflow(week.setting, week.number)
+    for kind, payer, debtor, share, weeks in (
+        ("guarantee", network.guarantor, network.guaranteed, shares.guarantee_called_share, 0.0),
+        ("owner", network.liable, network.liable_for, shares.owner_liable_share, shares.owner_run_weeks),
+    ):
+        is_called = newly_defaulted[debtor] & state.is_active[payer]
+        payers, debtors = payer[is_called], debtor[is_called]
+        split = np.bincount(debtors, minlength=len(debt))
+        called = np.round(debt[debtors] * share / np.maximum(split[debtors], 1) + weeks * outflow[payers], 2)
+        np.add.at(state.guarantee_due, payers, called)
+        week.books.add_rows(
+            "guarantee_calls", guarantor=payers, guaranteed=debtors, kind=np.full(len(payers), kind),
+            week=np.full(len(payers), week.number), called=called,
+        )  # fmt: skip
+
+
+def pay_guarantees(week: Week) -> None:
+    """Guarantors pay what was called, at most half of what they can spend in a week."""
+    state = week.state
+    wanted = np.minimum(state.guarantee_due, 0.5 * state.spendable(week.setting, week.number))
+    paid = week.pay("guarantee_paid", wanted)
+    state.guarantee_due = np.round(np.maximum(state.guarantee_due - paid, 0.0), 2)

@@ -1,0 +1,75 @@
+"""Blows that strike single sellers: suspension, recall or IP claim, a supplier's failure."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulator.state import ACCOUNT_ITEMS, Week
+
+
+def suspend(week: Week) -> None:
+    """Suspends marketplace accounts for some weeks; a few never come back. The dishonest are hit more in crackdowns."""
+    state, setting, firms, number = week.state, week.setting, week.setting.firms, week.number
+    rng, count = week.rng("incidents"), firms.count
+    rate = setting.settings.economy.suspension_rate / 52 * np.exp(-0.35 * state.quality - 0.25 * firms.honesty)
+    crackdown = np.where((firms.honesty < -0.6) | firms.is_brusher, setting.shocks.suspension[number], 1.0)
+    is_hit = (rng.random(count) < rate * crackdown) & state.is_active & (number >= state.suspended_until)
+    length = np.where(rng.random(count) < 0.25, 400, rng.integers(3, 15, count))
+    state.suspended_until = np.where(is_hit, number + length, state.suspended_until)
+    state.level -= is_hit * rng.uniform(0.0, 0.5, count)
+    _note(week, is_hit, "suspension", length.astype(np.float64))
+
+
+def claim(week: Week) -> None:
+    """Recalls and IP claims: part of the stock is lost, the account is charged, lawyers are paid."""
+    state, setting, firms = week.state, week.setting, week.setting.firms
+    rng, count = week.rng("incidents"), firms.count
+    rate = setting.settings.economy.claim_rate / 52 * np.exp(-0.3 * state.quality)
+    is_hit = (rng.random(count) < rate) & state.is_active
+    lost = rng.uniform(0.15, 0.6, count)
+    state.stock *= 1 - is_hit * lost
+    penalty = np.round(is_hit * state.expected * rng.uniform(0.3, 1.5, count), 2)
+    state.account[ACCOUNT_ITEMS.index("penalty")] += penalty
+    week.pay("claim_paid", is_hit * state.weekly_outflow(setting, week.number) * rng.uniform(0.5, 2.0, count))
+    state.level -= is_hit * rng.uniform(0.05, 0.4, count)
+    _note(week, is_hit, "claim", lost)
+
+
+def lose_outside(week: Week) -> None:
+    """Debts come due for reasons no seller data shows: another business of the owner, private loans, a fraud.
+
+    Creditors collect them week by week, ahead of the lenders.
+    """
+    state, setting, firms = week.state, week.setting, week.setting.firms
+    rng, count = week.rng("outside"), firms.count
+    rate = setting.settings.economy.outside_loss_rate / 52 * np.exp(-0.3 * firms.honesty)
+    rate *= setting.shocks.outside[week.number]
+    network = setting.network
+    shares_owner = (network.group >= 0) & np.append(network.group_ties[:, 0], False)[network.group]  # noqa: FBT003
+    owner_draw = rng.random(len(network.group_ties) + 1)[network.group]
+    rate = np.where(shares_owner, rate * setting.settings.network.owner_risk_factor, rate)
+    is_hit = (np.where(shares_owner, owner_draw, rng.random(count)) < rate) & state.is_active
+    weeks = np.exp(2.5 + 0.7 * rng.standard_normal(count))
+    state.outside_due += np.round(is_hit * state.weekly_outflow(setting, week.number) * weeks, 2)
+    paid = week.pay("outside_loss", np.minimum(state.outside_due, 0.7 * state.spendable(setting, week.number)))
+    state.outside_due = np.round(np.maximum(state.outside_due - paid, 0.0) * state.is_active, 2)
+    _note(week, is_hit, "outside loss", weeks)
+
+
+def fail_suppliers(week: Week) -> None:
+    """Suppliers go under: their customers lose the goods on order, deposit included."""
+    state, setting, network = week.state, week.setting, week.setting.network
+    rng = week.rng("suppliers")
+    failed = rng.random(network.supplier_count) < setting.settings.economy.supplier_failure_rate / 52
+    share = (failed[network.suppliers] * (network.suppliers >= 0) * network.supplier_weights).sum(axis=1)
+    is_hit = (share > 0.02) & state.is_active
+    state.arriving *= 1 - np.where(is_hit, share, 0.0)
+    state.balance_due = np.round(state.balance_due * (1 - np.where(is_hit, share, 0.0)), 2)
+    _note(week, is_hit, "supplier failure", share)
+
+
+def _note(week: Week, is_hit: np.ndarray, kind: str, size: np.ndarray) -> None:
+    at = np.flatnonzero(is_hit)
+    week.books.add_rows(
+        "incidents", seller=at, week=np.full(len(at), week.number), kind=np.full(len(at), kind), size=size[at]
+    )

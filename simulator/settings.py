@@ -1,0 +1,116 @@
+"""Every number a simulated world depends on: two seeds, size, dates, and the economy's parameters.
+
+The defaults are the simulator's own choices, tuned so that default rates and predictability fall into the bands the
+project aims at; none of them is an estimate of a real market.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class _Frozen(BaseModel):
+    """Settings that cannot be changed or misspelt."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EconomySettings(_Frozen):
+    """Demand, margins, stock and fixed costs of the firms. Shares are of gross sales unless said."""
+
+    median_annual_sales: float = Field(default=260_000.0, gt=0, description="Marketplace sales of the median firm, USD.")
+    log_size_sd: float = Field(default=1.0, ge=0, description="Spread of log size over firms.")
+    annual_growth: float = Field(default=0.07, description="Log growth a year of a firm of quality 0, listings aside.")
+    annual_quality_drift: float = Field(default=0.10, description="Log growth a year per unit of hidden quality.")
+    annual_level_sd: float = Field(default=0.15, ge=0, description="Spread of the yearly change of the log sales level.")
+    weekly_noise_sd: float = Field(default=0.11, ge=0, description="Spread of the mean-reverting weekly demand noise.")
+    quality_persistence: float = Field(default=0.993, ge=0, le=1, description="Weekly persistence of hidden quality.")
+    commission_share: float = Field(default=0.15, ge=0, le=1)
+    fulfilment_share: float = Field(default=0.16, ge=0, le=1)
+    freight_share: float = Field(default=0.07, ge=0, description="Freight over goods value at freight index 1.")
+    fixed_cost_share: float = Field(default=0.095, ge=0, description="Payroll and rent over expected sales at entry.")
+    margin_sd: float = Field(default=0.026, ge=0, description="Spread of the hidden cost ratio over firms.")
+    tax_share: float = Field(default=0.01, ge=0, le=1)
+    entry_stock_weeks: float = Field(default=10.0, gt=0, description="Sales weeks of stock at entry.")
+    listing_loss_rate: float = Field(default=0.12, ge=0, description="Yearly rate of losing a key listing.")
+    listing_hit_rate: float = Field(default=0.16, ge=0, description="Yearly rate of a hit product.")
+    suspension_rate: float = Field(default=0.055, ge=0, description="Yearly rate of marketplace account suspension.")
+    claim_rate: float = Field(default=0.06, ge=0, description="Yearly rate of a recall or IP claim.")
+    outside_loss_rate: float = Field(default=0.074, ge=0, description="Yearly rate of a loss no seller data shows.")
+    other_business_share: float = Field(default=1.1, ge=0, description="Mean size of the owners' other business.")
+    other_business_margin: float = Field(default=0.15, description="Net money from it over its sales, in quiet times.")
+    other_business_sd: float = Field(default=0.30, ge=0, description="Spread of its yearly log change.")
+    rescue_rate: float = Field(default=0.14, ge=0, le=1, description="Weekly chance that a fully backed owner steps in.")
+    supplier_failure_rate: float = Field(default=0.025, ge=0, description="Yearly rate at which a supplier fails.")
+
+
+class CreditSettings(_Frozen):
+    """How firms borrow, how lenders accept, how instalments are paid."""
+
+    slots: int = Field(default=3, ge=1, le=5, description="Most loans a firm may have open at once.")
+    amount_months: float = Field(default=0.45, gt=0, description="Median loan over monthly gross sales.")
+    annual_rate_pct: float = Field(default=11.0, gt=0, description="Median yearly interest rate, per cent.")
+    acceptance_threshold: float = Field(default=-0.85, description="Noisy score above which a lender accepts.")
+    acceptance_noise_sd: float = Field(default=1.0, ge=0)
+    overdraft_weeks: float = Field(default=0.8, ge=0, description="Informal overdraft, in weeks of operating outflow.")
+    forgetful_share: float = Field(default=0.40, ge=0, le=1, description="Share of firms that pay late out of habit.")
+    dispute_rate: float = Field(default=0.22, ge=0, description="Yearly rate of holding back instalments for weeks.")
+    default_days_past_due: int = Field(default=90, ge=30)
+    lenders: int = Field(default=8, ge=1, le=99)
+
+
+class NetworkSettings(_Frozen):
+    """Who is related to whom."""
+
+    grouped_share: float = Field(default=0.30, ge=0, le=1, description="Share of sellers in control groups of 2-6.")
+    quality_correlation: float = Field(default=0.65, ge=0, le=1, description="Correlation of quality within a group.")
+    circle_share: float = Field(default=0.09, ge=0, le=1, description="Share of sellers in guarantee circles of 2-4.")
+    hub_count: int = Field(default=6, ge=0, description="Service addresses shared by many honest firms.")
+    hub_size: int = Field(default=45, ge=2, description="Mean number of sellers at a service address.")
+    drain_share: float = Field(default=0.7, ge=0, le=1, description="Share of spare cash an owner moves to a weak firm.")
+    owner_liable_share: float = Field(default=0.6, ge=0, description="Same, from the owner's other sellers.")
+    owner_run_weeks: float = Field(default=9.0, ge=0, description="Weeks of outflow creditors call after a group default.")
+    owner_risk_factor: float = Field(default=1.1, ge=0, description="Outside losses of owners of several sellers, factor.")
+    guarantee_called_share: float = Field(default=0.9, ge=0, le=1, description="Share of a defaulted debt called in.")
+
+
+class LieSettings(_Frozen):
+    """Planted deceit; who lies is in the truth tables."""
+
+    brusher_share: float = Field(default=0.05, ge=0, le=1, description="Share of own-site sellers who fake orders.")
+    withholder_share: float = Field(default=0.03, ge=0, le=1, description="Share of sellers hiding their worse source.")
+
+
+class ObservationSettings(_Frozen):
+    """How the world is seen: lags, refusals, dirt."""
+
+    refusal_share: float = Field(default=0.05, ge=0, le=1, description="Mean share of sources refused by a seller.")
+    repeated_block_share: float = Field(default=0.5, ge=0, le=1, description="Year files repeating the last block.")
+    duplicate_invoice_share: float = Field(default=0.0004, ge=0, le=0.01)
+    malformed_row_share: float = Field(default=0.00005, ge=0, le=0.001)
+    void_invoice_share: float = Field(default=0.02, ge=0, le=0.2)
+
+
+class WorldSettings(_Frozen):
+    """Settings of one simulated world. ``seed`` makes the truth, ``observation_seed`` what is seen of it."""
+
+    seller_count: int = Field(default=4_000, ge=60, le=10_000)
+    first_day: date = date(2019, 1, 1)
+    last_day: date = date(2024, 12, 31)
+    seed: int = Field(default=7, ge=0)
+    observation_seed: int = Field(default=11, ge=0)
+    economy: EconomySettings = EconomySettings()
+    credit: CreditSettings = CreditSettings()
+    network: NetworkSettings = NetworkSettings()
+    lies: LieSettings = LieSettings()
+    observation: ObservationSettings = ObservationSettings()
+
+    @model_validator(mode="after")
+    def _long_enough(self) -> Self:
+        if (self.last_day - self.first_day).days < 364:
+            message = "a world needs at least a year between first_day and last_day"
+            raise ValueError(message)
+        return self

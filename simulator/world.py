@@ -1,0 +1,131 @@
+"""Simulates a world: causes and events of every seller, week by week, with known truth."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulator import cash, contagion, credit, incidents, marketplace, trade
+from simulator.firms import Firms, draw_firms
+from simulator.randomness import stream
+from simulator.shocks import shock_paths
+from simulator.state import Books, Setting, State, Week, new_books, new_state
+from simulator.timeline import Timeline, build_timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from simulator.network import Network
+    from simulator.settings import WorldSettings
+
+log = logging.getLogger(__name__)
+
+_STREAMS = (
+    "demand", "site", "marketplace", "incidents", "suppliers", "habits", "lenders", "borrowing", "closing", "outside", "rescue", "other",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class World:
+    """A simulated world.
+
+    Attributes:
+        settings: What it was made from.
+        timeline: Weeks, season, exchange rates.
+        firms: Fixed attributes, hidden ones included.
+        network: Relations.
+        flows: Cash movements in CNY by cause (``simulator.state.FLOWS``), shape (causes, weeks, sellers).
+        cash: Closing cash, CNY, shape (weeks, sellers); the opening cash of week 0 is nil.
+        weekly: Weekly amounts by name, each of shape (weeks, sellers).
+        events: Event tables: name to columns of equal length.
+        default_day: Day number of the first default, -1 for none, shape (sellers,).
+        closed_week: Week of closing, past the end for none, shape (sellers,).
+    """
+
+    settings: WorldSettings
+    timeline: Timeline
+    firms: Firms
+    network: Network
+    flows: NDArray[np.float64]
+    cash: NDArray[np.float64]
+    weekly: Mapping[str, NDArray[np.float64]]
+    events: Mapping[str, Mapping[str, NDArray[np.generic]]]
+    default_day: NDArray[np.int64]
+    closed_week: NDArray[np.int64]
+
+
+def _turn(week: Week, starts: NDArray[np.int64]) -> None:
+    """One week in the life of all sellers, causes before effects."""
+    trade.enter(week)
+    trade.drift(week)
+    incidents.suspend(week)
+    incidents.fail_suppliers(week)
+    trade.receive_goods(week)
+    trade.sell(week)
+    marketplace.charge(week)
+    incidents.claim(week)
+    incidents.lose_outside(week)
+    marketplace.collect(week)
+    marketplace.settle(week)
+    cash.run_other_business(week)
+    cash.pay_running_costs(week)
+    trade.pay_suppliers(week)
+    credit.find_defaults(week, starts)
+    cash.rescue(week)
+    contagion.pay_guarantees(week)
+    credit.serve_debt(week, starts)
+    trade.order_goods(week)
+    credit.borrow(week, starts)
+    contagion.move_group_cash(week)
+    cash.draw(week)
+    credit.close_firms(week)
+    week.books.cash[week.number] = week.state.cash
+
+
+def _joined(books: Books) -> dict[str, dict[str, NDArray[np.generic]]]:
+    return {
+        table: {column: np.concatenate([part[column] for part in parts]) for column in parts[0]}
+        for table, parts in books.rows.items()
+    }
+
+
+def _finish(setting: Setting, state: State, books: Books) -> World:
+    return World(
+        settings=setting.settings, timeline=setting.timeline, firms=setting.firms, network=setting.network,
+        flows=books.flows, cash=np.round(books.cash, 2), weekly=books.weekly, events=_joined(books),
+        default_day=state.default_day, closed_week=state.closed_week,
+    )  # fmt: skip
+
+
+def simulate(settings: WorldSettings) -> World:
+    """Simulates a world from its settings; equal settings give equal worlds.
+
+    What is simulated: demand with season, dated shocks and noise; stock and supplier payments with lead times; fees,
+    refunds, reserve and statements of one marketplace account a seller; an own site for some; fixed costs, tax, owner's
+    draws; loans of 6-18 months under a lender's noisy acceptance; group cash, guarantees, suppliers in common; accounts
+    suspended, claims, suppliers failing. What is not: several marketplaces a seller, hosted models, single shoppers'
+    orders on the marketplace, employees, courts.
+
+    Args:
+        settings: Size, dates, seeds, parameters. ``observation_seed`` changes nothing here.
+
+    Returns:
+        The world with its hidden truth.
+    """
+    timeline = build_timeline(settings)
+    firms, network = draw_firms(settings, timeline)
+    streams = {name: stream(settings.seed, name) for name in _STREAMS}
+    setting = Setting(settings, timeline, shock_paths(timeline), firms, network, streams)
+    state, books = new_state(setting), new_books(setting)
+    starts = credit.month_starts(timeline.first_day)
+    for number in range(timeline.weeks):
+        _turn(Week(number, setting, state, books), starts)
+    credit.note_last_defaults(state, starts, 7 * timeline.weeks, settings.credit.default_days_past_due)
+    world = _finish(setting, state, books)
+    log.info("simulated %d sellers over %d weeks, %d defaults", firms.count, timeline.weeks, (world.default_day >= 0).sum())
+    return world
