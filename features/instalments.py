@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from features.cut import Cut
 
 INSTALMENT_COLUMNS: tuple[str, ...] = ("seller_id", "loan_id", "event_date", "due_amount_usd", "days_late", "is_unpaid")
+REPAYMENT_COLUMNS: tuple[str, ...] = ("repayment_id", "loan_id", "entry_type", "amount", "amount_usd")
 
 # An instalment of which less than this part is missing counts as paid: rounding and bank charges are no arrears.
 IMMATERIAL_SHARE = "0.01"

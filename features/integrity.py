@@ -16,8 +16,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         name="declared_over_sales_365d",
         pillar="data_integrity",
         family="triangulation",
-        expression="CASE WHEN platform_sales_365d + COALESCE(site_sales_365d, 0) > 0 THEN GREATEST("
+        expression="CASE WHEN declared_365d IS NOT NULL AND platform_sales_365d + COALESCE(site_sales_365d, 0) > 0 "
+        "THEN GREATEST("
         "declared_365d / (platform_sales_365d + COALESCE(site_sales_365d, 0)) - 1, 0) END",
+        handles_missing=True,
         unit="ratio",
         direction=1,
         title_en="Exports declared beyond what was sold",
@@ -70,6 +72,7 @@ RECORDS: tuple[FeatureRecord, ...] = (
         "CASE WHEN site_days_365d IS NULL THEN 1 ELSE 0 END + "
         "CASE WHEN purchase_invoices_365d IS NULL THEN 1 ELSE 0 END + "
         "CASE WHEN declaration_rows_365d IS NULL THEN 1 ELSE 0 END",
+        handles_missing=True,
         unit="count",
         direction=1,
         title_en="Kinds of records not delivered",

@@ -157,10 +157,13 @@ class DerivedFeature(Described):
 
     Attributes:
         expression: SQL expression over names of base or derived features, all of them DOUBLE.
+        handles_missing: True when the expression itself says what a missing input means. Otherwise one missing input
+            makes the feature missing, even where SQL would not (``GREATEST`` passes over what is missing).
     """
 
     kind: Literal["derived"] = "derived"
     expression: Text
+    handles_missing: bool = False
 
     @model_validator(mode="after")
     def _expression_is_plain(self) -> Self:
@@ -171,6 +174,14 @@ class DerivedFeature(Described):
     def inputs(self) -> tuple[str, ...]:
         """The features the expression names."""
         return identifiers(self.expression)
+
+    @property
+    def guarded(self) -> str:
+        """The expression as it is computed."""
+        if self.handles_missing:
+            return self.expression
+        present = " AND ".join(f"{name} IS NOT NULL" for name in self.inputs())
+        return f"CASE WHEN {present} THEN {self.expression} END"
 
 
 class GraphFeature(Described):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from features.coverage import CoverageNeed, coverage_sql
-from features.instalments import INSTALMENT_COLUMNS, instalment_view
+from features.instalments import INSTALMENT_COLUMNS, REPAYMENT_COLUMNS, instalment_view
 from features.record import KEYED, ZERO_WHEN_EMPTY
 from features.sql_text import OBSERVED, date_literal, days_before, nested, select, with_parts
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # Views computed as of the date, and the canonical table each is made of.
 AS_OF_VIEWS: Mapping[str, str] = {"instalment": "repayment"}
 VIEW_COLUMNS: Mapping[str, tuple[str, ...]] = {"instalment": INSTALMENT_COLUMNS}
+# The columns of the canonical table that the views made of it read.
+VIEW_TABLES: Mapping[str, tuple[str, ...]] = {"repayment": REPAYMENT_COLUMNS}
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def render(plan: Plan, cut: Cut) -> str:
     parts["base_features"] = _assembled(plan, found, needs)
     last = "base_features"
     for depth, layer in enumerate(derived_layers(plan.derived)):
-        columns = [f"CAST({record.expression} AS DOUBLE) AS {record.name}" for record in layer]
+        columns = [f"CAST({record.guarded} AS DOUBLE) AS {record.name}" for record in layer]
         parts[f"derived_{depth}"] = select(["*", *columns], last)
         last = f"derived_{depth}"
     return with_parts(parts, select(["*"], f"{last}\nORDER BY seller_id"))

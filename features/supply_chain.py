@@ -123,6 +123,7 @@ RECORDS: tuple[FeatureRecord, ...] = (
         family="purchases",
         expression="CASE WHEN platform_sales_365d + COALESCE(site_sales_365d, 0) > 0 "
         "THEN purchases_365d / (platform_sales_365d + COALESCE(site_sales_365d, 0)) END",
+        handles_missing=True,
         unit="ratio",
         direction=1,
         title_en="Purchases against sales",

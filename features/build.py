@@ -1,0 +1,249 @@
+"""From tables, observations and a feature set to the matrix a model reads."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.compiler import table_contract
+from data_contracts.errors import ConfigurationRefused, InputRefused, InternalFault
+from features.coverage import CoverageNeed
+from features.cut import Cut
+from features.engine import DuckDbEngine
+from features.graph.edges import GraphSettings
+from features.graph.signals import SIGNAL_COLUMNS, Snapshot, graph_values, signal_tables
+from features.observations import OBSERVATION_SCHEMA
+from features.record import DerivedFeature, Feature, GraphFeature
+from features.rendering import AS_OF_VIEWS, VIEW_TABLES, Plan, render
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from features.engine import Engine
+    from features.spec import FeatureSet
+
+log = logging.getLogger(__name__)
+
+# The lender's own books and the registry: nobody has to deliver them, so an absent row means that nothing happened.
+ALWAYS_COVERED = frozenset({"loan", "repayment", "application", "party", "party_link"})
+
+# How many days before the date the newest delivery may end: settlements close twice a month and are published later;
+# declarations, orders and invoices are exported once a month.
+COVERAGE_LAG_DAYS: Mapping[str, int] = MappingProxyType(
+    {"money_event": 45, "trade_invoice": 45, "export_declaration": 45, "site_order": 45, "site_day": 45}
+)
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """How features are built.
+
+    Attributes:
+        coverage_lag_days: by table, how many days before the date the newest delivery may end.
+        graph: what counts as a relation.
+        threads: of the embedded engine; None for all processors. No bit of a result depends on it.
+    """
+
+    coverage_lag_days: Mapping[str, int] = field(default_factory=lambda: COVERAGE_LAG_DAYS)
+    graph: GraphSettings = field(default_factory=GraphSettings)
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class FeatureMatrix:
+    """Features by seller and date.
+
+    Attributes:
+        table: ``seller_id``, ``as_of`` and the features of the set in order as float64, null where missing; sorted by
+            date, then seller.
+        feature_set: the set it was built for.
+    """
+
+    table: pa.Table
+    feature_set: FeatureSet
+
+    def to_numpy(self) -> NDArray[np.float64]:
+        """The features alone, shape (rows, features), NaN where missing."""
+        columns = [self.table[name].to_numpy() for name in self.feature_set.names]
+        return np.column_stack(columns) if columns else np.empty((self.table.num_rows, 0))
+
+
+def matrix_schema(feature_set: FeatureSet) -> pa.Schema:
+    """The schema of the matrix of a feature set."""
+    fields: list[pa.Field[Any]] = [pa.field("seller_id", pa.string(), nullable=False)]
+    fields.append(pa.field("as_of", pa.date32(), nullable=False))
+    return pa.schema([*fields, *(pa.field(name, pa.float64()) for name in feature_set.names)])
+
+
+def build_features(
+    tables: Mapping[str, pa.Table],
+    observations: pa.Table,
+    feature_set: FeatureSet,
+    recorded_until: dt.datetime | None = None,
+    settings: BuildSettings | None = None,
+) -> FeatureMatrix:
+    """The matrix of a feature set for sellers as of dates, each by what could be known by the end of its day.
+
+    Args:
+        tables: canonical tables by name; one that is absent counts as empty, and so as not delivered.
+        observations: ``seller_id`` and ``as_of``, each pair once, in any order.
+        feature_set: which features.
+        recorded_until: only rows recorded up to this instant, to replay what was said at the time.
+        settings: how features are built.
+
+    Raises:
+        InputRefused: when an observation stands twice or is incomplete, or an amount is too large to sum exactly.
+        ConfigurationRefused: when a table needs a coverage lag that the settings do not give.
+    """
+    settings = settings or BuildSettings()
+    observations = _checked(observations)
+    plan = make_plan(feature_set, settings)
+    complete = {
+        name: _columns_of(name, columns, tables) for name, columns in _needed_columns(feature_set, plan).items()
+    }
+    asked: dict[dt.date, list[str]] = {}
+    for row in observations.sort_by([("as_of", "ascending"), ("seller_id", "ascending")]).to_pylist():
+        asked.setdefault(row["as_of"], []).append(row["seller_id"])
+    built = [matrix_schema(feature_set).empty_table()]
+    with DuckDbEngine(settings.threads) as engine:
+        for name in _sql_tables(plan):
+            engine.load(name, complete[name])
+        for day, sellers in asked.items():
+            snapshot = Snapshot(complete, Cut(day, recorded_until), settings.graph)
+            built.append(_as_of(engine, plan, snapshot, sellers, feature_set))
+            log.info("features as of %s: %d sellers", day, len(sellers))
+    return FeatureMatrix(pa.concat_tables(built).combine_chunks(), feature_set)
+
+
+def make_plan(feature_set: FeatureSet, settings: BuildSettings) -> Plan:
+    """The plan by which the SQL text of a feature set is rendered.
+
+    Raises:
+        ConfigurationRefused: when the settings lack a coverage lag.
+    """
+    records = (*feature_set.inputs, *feature_set.records)
+    needs = {
+        CoverageNeed(table, record.window_days)
+        for record in records
+        if isinstance(record, GraphFeature)
+        for table in record.tables
+        if table not in ALWAYS_COVERED
+    }
+    plan = Plan(
+        base=tuple(record for record in records if isinstance(record, Feature)),
+        derived=_in_order([record for record in records if isinstance(record, DerivedFeature)]),
+        always_covered=ALWAYS_COVERED,
+        coverage_lag_days=settings.coverage_lag_days,
+        extra_coverage=tuple(needs),
+    )
+    without = sorted({need.table for need in plan.coverage_needs()} - set(settings.coverage_lag_days))
+    if without:
+        raise ConfigurationRefused(f"no coverage lag for {', '.join(without)}", "give it in coverage_lag_days")
+    return plan
+
+
+def _in_order(derived: Sequence[DerivedFeature]) -> tuple[DerivedFeature, ...]:
+    """Derived features so that each comes after those it is made of."""
+    waiting = {record.name: record for record in derived}
+    ordered: list[DerivedFeature] = []
+    while waiting:
+        ready = [record for record in waiting.values() if not set(record.inputs()) & set(waiting)]
+        ordered += ready
+        for record in ready:
+            del waiting[record.name]
+    return tuple(ordered)
+
+
+def _checked(observations: pa.Table) -> pa.Table:
+    observations = observations.select(["seller_id", "as_of"]).cast(OBSERVATION_SCHEMA)
+    if observations["seller_id"].null_count or observations["as_of"].null_count:
+        raise InputRefused(file="observations", rule="seller and date are required", remedy="fill both columns")
+    repeated = observations.group_by(["seller_id", "as_of"]).aggregate([([], "count_all")])
+    repeated = repeated.filter(pc.field("count_all") > 1)
+    if repeated.num_rows:
+        first = repeated.slice(0, 1).to_pylist()[0]
+        rule = f"seller {first['seller_id']} stands more than once as of {first['as_of']}"
+        raise InputRefused(file="observations", column="seller_id", rule=rule, remedy="name each pair once")
+    return observations
+
+
+def _needed_columns(feature_set: FeatureSet, plan: Plan) -> dict[str, list[str]]:
+    """The columns to keep of every canonical table that is read."""
+    needed: dict[str, list[str]] = {}
+    for feature in plan.base:
+        table = AS_OF_VIEWS.get(feature.table, feature.table)
+        own = VIEW_TABLES[table] if feature.table in AS_OF_VIEWS else feature.columns()
+        needed.setdefault(table, []).extend(own)
+    if plan.coverage_needs():
+        needed["source_coverage"] = ["covered_table", "period_from", "period_to"]
+    for record in feature_set.records:
+        for table in signal_tables(record) if isinstance(record, GraphFeature) else ():
+            needed.setdefault(table, []).extend(SIGNAL_COLUMNS[table])
+    common = ("event_date", "known_at", "recorded_at")
+    # A link belongs to its parties, not to one seller.
+    keys = {table: () if table == "party_link" else ("seller_id",) for table in needed}
+    return {table: list(dict.fromkeys([*keys[table], *common, *columns])) for table, columns in needed.items()}
+
+
+def _sql_tables(plan: Plan) -> list[str]:
+    read = {AS_OF_VIEWS.get(feature.table, feature.table) for feature in plan.base}
+    return sorted(read | ({"source_coverage"} if plan.coverage_needs() else set()))
+
+
+def _columns_of(name: str, columns: Sequence[str], tables: Mapping[str, pa.Table]) -> pa.Table:
+    table = tables.get(name)
+    if table is None:
+        table = table_contract(name).arrow_schema.empty_table()
+    absent = [column for column in columns if column not in table.column_names]
+    if absent:
+        raise InputRefused(
+            file=f"table {name}", column=absent[0], rule="the column is missing", remedy="validate the table first"
+        )
+    return table.select(columns)
+
+
+def _as_of(engine: Engine, plan: Plan, snapshot: Snapshot, sellers: list[str], feature_set: FeatureSet) -> pa.Table:
+    """The rows of one date, sorted by seller."""
+    graph = [record for record in feature_set.records if isinstance(record, GraphFeature)]
+    asked = sellers
+    if any(record.neighbour_feature is not None for record in graph):
+        asked = snapshot.relatives(sellers)
+    engine.load("observed", pa.table({"seller_id": pa.array(asked, pa.string())}))
+    found = engine.query(render(plan, snapshot.cut))
+    signals = graph_values(graph, snapshot, sellers, found)
+    own = found.filter(pc.is_in(found["seller_id"], value_set=pa.array(sellers, pa.string()))).sort_by("seller_id")
+    if own["seller_id"].to_pylist() != sellers:
+        raise InternalFault(f"features as of {snapshot.cut.as_of}: rows went missing or came twice")
+    arrays: list[pa.Array[Any]] = [pa.array(sellers, pa.string())]
+    arrays.append(pa.array([snapshot.cut.as_of] * len(sellers), pa.date32()))
+    for record in feature_set.records:
+        if isinstance(record, GraphFeature):
+            values = _covered_only(signals[record.name], record, own)
+        else:
+            values = _finite(own[record.name].to_numpy(), record.name)
+        arrays.append(pa.array(values, pa.float64(), from_pandas=True))
+    return pa.Table.from_arrays(arrays, schema=matrix_schema(feature_set))
+
+
+def _covered_only(values: NDArray[np.float64], record: GraphFeature, own: pa.Table) -> NDArray[np.float64]:
+    """Blanks the value of sellers whose own rows of a table were not delivered."""
+    for table in record.tables:
+        if table not in ALWAYS_COVERED:
+            covered = own[CoverageNeed(table, record.window_days).column].to_numpy() == 1
+            values = np.where(covered, values, np.nan)
+    return values
+
+
+def _finite(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    if np.isinf(values).any():
+        raise InternalFault(f"feature {name} became infinite; its formula must say what a zero denominator means")
+    return values

@@ -1,0 +1,264 @@
+"""What the graph says of each seller as of a date, one function a signal.
+
+Every signal is a few operations on sparse matrices over all sellers of the tables, whoever is asked about, so that an
+answer never depends on the other questions.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from features.delinquency import default_dates
+from features.graph.counterparties import counterparty_overlap
+from features.graph.edges import GraphSettings, coded, incidence, party_graph
+from features.graph.groups import seller_groups
+from features.instalments import REPAYMENT_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from features.cut import Cut
+    from features.graph.counterparties import Overlap
+    from features.graph.edges import Matrix, PartyGraph
+    from features.record import GraphFeature
+
+LONGEST_CYCLE = 4
+
+
+@dataclass(frozen=True)
+class SellerValues:
+    """A number for each of some sellers, and the one for all others.
+
+    Attributes:
+        sellers: ids, sorted.
+        values: one a seller.
+        otherwise: the value of a seller who is not listed; NaN for missing.
+    """
+
+    sellers: NDArray[np.str_]
+    values: NDArray[np.float64]
+    otherwise: float
+
+    def of(self, asked: Sequence[str]) -> NDArray[np.float64]:
+        """The values of the sellers asked about, in their order."""
+        found = np.full(len(asked), self.otherwise)
+        if len(self.sellers) == 0 or len(asked) == 0:
+            return found
+        ids = np.asarray(asked, dtype=np.str_)
+        place = np.minimum(np.searchsorted(self.sellers, ids), len(self.sellers) - 1)
+        known = self.sellers[place] == ids
+        found[known] = self.values[place[known]]
+        return found
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All the signals need, as of one date.
+
+    Attributes:
+        tables: canonical tables by name.
+        cut: the date and, when replaying, the instant of recording.
+        settings: what counts as a relation.
+    """
+
+    tables: Mapping[str, pa.Table]
+    cut: Cut
+    settings: GraphSettings
+
+    @cached_property
+    def graph(self) -> PartyGraph:
+        """The graph of links in force."""
+        return party_graph(self.tables["party"], self.tables["party_link"], self.cut, self.settings)
+
+    @cached_property
+    def related(self) -> Matrix:
+        """Sellers x sellers of the graph, 1 where directly related."""
+        return self.graph.related
+
+    def relatives(self, sellers: Sequence[str]) -> list[str]:
+        """The sellers asked about and all directly related to them, sorted."""
+        asked = np.isin(self.graph.sellers, np.asarray(sellers, dtype=np.str_))
+        near = (self.related @ asked.astype(np.int64)) > 0
+        return sorted({*sellers, *self.graph.sellers[near].tolist()})
+
+
+def graph_values(
+    records: Sequence[GraphFeature], snapshot: Snapshot, sellers: Sequence[str], neighbours: pa.Table
+) -> dict[str, NDArray[np.float64]]:
+    """The value of every graph feature for the sellers asked about, NaN where missing.
+
+    Args:
+        records: the features.
+        snapshot: the tables and the date.
+        sellers: the sellers asked about.
+        neighbours: ``seller_id`` and every neighbour feature the records name, for the sellers and their relatives.
+    """
+    values = {}
+    for record in records:
+        if record.neighbour_feature is not None:
+            own = neighbours[record.neighbour_feature].to_numpy()
+            ids = np.asarray(neighbours["seller_id"].to_pylist(), dtype=np.str_)
+            found = _related_mean(snapshot, ids, own)
+        else:
+            found = SIGNALS[record.signal](snapshot, record)
+        values[record.name] = found.of(sellers)
+    return values
+
+
+def _of_registry(snapshot: Snapshot, values: NDArray[np.float64] | NDArray[np.int64]) -> SellerValues:
+    return SellerValues(snapshot.graph.sellers, np.asarray(values, dtype=np.float64), float("nan"))
+
+
+def _group_seller_count(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
+    groups = seller_groups(snapshot.graph, with_guarantees=False)
+    sizes = np.bincount(groups, minlength=1)
+    return _of_registry(snapshot, sizes[groups] - 1)
+
+
+def _shared_attribute_count(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
+    return _of_registry(snapshot, _shared_columns(snapshot.graph.attributes))
+
+
+def _shared_holder_count(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
+    return _of_registry(snapshot, _shared_columns(snapshot.graph.holders))
+
+
+def _shared_columns(has: Matrix) -> NDArray[np.int64]:
+    """For each row, in how many of its columns another row stands too."""
+    is_shared = np.asarray(has.sum(axis=0)).ravel() > 1
+    return np.asarray(has @ is_shared.astype(np.int64)).ravel()
+
+
+def _known_default_excess(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
+    """Smoothed share of related sellers with a known default, less the share among all others but oneself."""
+    graph, cut = snapshot.graph, snapshot.cut
+    known = default_dates(snapshot.tables["repayment"], recorded_until=cut.recorded_until, as_of=cut.as_of)
+    defaulted = np.isin(graph.sellers, np.asarray(known["seller_id"].to_pylist(), dtype=np.str_)).astype(np.int64)
+    others = max(len(graph.sellers) - 1, 1)
+    usual = (defaulted.sum() - defaulted) / others
+    count = np.asarray(snapshot.related.sum(axis=1)).ravel()
+    hit = np.asarray(snapshot.related @ defaulted).ravel()
+    return _of_registry(snapshot, (hit - count * usual) / (count + snapshot.settings.prior_strength))
+
+
+def _related_mean(snapshot: Snapshot, sellers: NDArray[np.str_], values: NDArray[np.float64]) -> SellerValues:
+    """Mean over directly related sellers, itself left out, of a feature they have; 0 where none has it."""
+    order = np.argsort(sellers)
+    own = SellerValues(sellers[order], values[order], float("nan")).of(snapshot.graph.sellers.tolist())
+    has = ~np.isnan(own)
+    count = np.asarray(snapshot.related @ has.astype(np.int64)).ravel()
+    total = np.asarray(snapshot.related @ np.where(has, own, 0.0)).ravel()
+    return _of_registry(snapshot, total / np.maximum(count, 1))
+
+
+def _group_lender_count(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
+    """Distinct lenders of the seller and the directly related ones."""
+    graph = snapshot.graph
+    loans = snapshot.cut.visible(snapshot.tables["loan"])
+    borrowers, borrower = coded(loans["seller_id"])
+    lenders, lender = coded(loans["lender_id"])
+    of_borrower = incidence(borrower, lender, (len(borrowers), len(lenders)))
+    place = SellerValues(borrowers, np.arange(len(borrowers), dtype=np.float64), -1.0).of(graph.sellers.tolist())
+    has_loan = np.flatnonzero(place >= 0)
+    picks = incidence(has_loan, place[has_loan].astype(np.int64), (len(graph.sellers), len(borrowers)))
+    own = picks @ of_borrower
+    reached = own + snapshot.related @ own
+    return _of_registry(snapshot, np.asarray((reached > 0).sum(axis=1)).ravel())
+
+
+def _guarantee_given_usd(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
+    graph = snapshot.graph
+    given = np.zeros(graph.node_count)
+    # In order of amount, so that the order of rows cannot change the last bit of a sum.
+    order = np.argsort(graph.guaranteed_usd, kind="stable")
+    np.add.at(given, graph.guarantees[order, 0], graph.guaranteed_usd[order])
+    return _of_registry(snapshot, given[: len(graph.sellers)])
+
+
+def _guarantee_cycle_flag(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
+    """1 on a directed circle of two to four guarantees.
+
+    A closed walk of at most four steps without a step onto the spot passes its start on a circle, so that products of
+    the matrix find every circle without listing any.
+    """
+    graph = snapshot.graph
+    apart = graph.guarantees[:, 0] != graph.guarantees[:, 1]
+    size = (graph.node_count, graph.node_count)
+    one = incidence(graph.guarantees[apart, 0], graph.guarantees[apart, 1], size)
+    two = one @ one
+    closed = one * one.T + two * one.T + two * two.T
+    on_cycle = np.asarray(closed.sum(axis=1)).ravel() > 0
+    return _of_registry(snapshot, on_cycle[: len(graph.sellers)].astype(np.int64))
+
+
+def _new_link_count(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
+    seller, day = snapshot.graph.link_starts
+    today = (snapshot.cut.as_of - dt.date(1970, 1, 1)).days
+    recent = day > today - record.window_days if record.window_days is not None else np.ones(len(day), dtype=np.bool_)
+    return _of_registry(snapshot, np.bincount(seller[recent], minlength=len(snapshot.graph.sellers)))
+
+
+def _overlap(snapshot: Snapshot, record: GraphFeature) -> Overlap:
+    table = record.tables[0]
+    hub_sellers = snapshot.settings.counterparty_hub_sellers
+    return counterparty_overlap(table, snapshot.tables[table], snapshot.cut, record.window_days, hub_sellers)
+
+
+def _counterparty_overlap_count(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
+    overlap = _overlap(snapshot, record)
+    return SellerValues(overlap.sellers, overlap.similar_sellers, 0.0)
+
+
+def _counterparty_overlap_jaccard(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
+    overlap = _overlap(snapshot, record)
+    return SellerValues(overlap.sellers, overlap.closest, 0.0)
+
+
+def _counterparty_shared_share(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
+    overlap = _overlap(snapshot, record)
+    return SellerValues(overlap.sellers, overlap.shared_share, float("nan"))
+
+
+SIGNALS: Mapping[str, Callable[[Snapshot, GraphFeature], SellerValues]] = {
+    "related_group_seller_count": _group_seller_count,
+    "shared_attribute_count": _shared_attribute_count,
+    "shared_holder_count": _shared_holder_count,
+    "related_known_default_excess": _known_default_excess,
+    "group_lender_count": _group_lender_count,
+    "guarantee_given_usd": _guarantee_given_usd,
+    "guarantee_cycle_flag": _guarantee_cycle_flag,
+    "new_link_count": _new_link_count,
+    "counterparty_overlap_count": _counterparty_overlap_count,
+    "counterparty_overlap_jaccard": _counterparty_overlap_jaccard,
+    "counterparty_shared_share": _counterparty_shared_share,
+}
+
+# Tables a signal reads besides those the record names.
+SIGNAL_TABLES: Mapping[str, tuple[str, ...]] = {
+    "related_known_default_excess": ("repayment",),
+    "group_lender_count": ("loan",),
+}
+
+# Columns the signals read of each table, besides the seller and what the cut needs.
+SIGNAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "party": ("party_id",),
+    "party_link": ("from_party_id", "to_party_id", "link_type", "amount_usd", "valid_from", "valid_to"),
+    "repayment": REPAYMENT_COLUMNS,
+    "loan": ("lender_id",),
+    "trade_invoice": ("counterparty_id", "direction", "status"),
+    "export_declaration": ("consignee_id",),
+}
+
+
+def signal_tables(record: GraphFeature) -> tuple[str, ...]:
+    """Every table a graph feature reads."""
+    registry = ("party",) if "party_link" in record.tables else ()
+    return (*registry, *record.tables, *SIGNAL_TABLES.get(record.signal, ()))
