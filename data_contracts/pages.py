@@ -125,17 +125,20 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    return text if text.startswith("`") or text == "---" else _text(text)
+    """Gives a cell in which code between backticks stays code and everything else is shown as it is."""
+    parts = text.split("`")
+    return "`".join(part.replace("|", "\\|") if index % 2 else _text(part) for index, part in enumerate(parts))
 
 
 def _text(text: str) -> str:
-    """Gives text that Markdown shows as it is."""
+    if text == "---":
+        return text
     plain = text.replace("\n", " ").replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
-    return plain.replace("*", "\\*").replace("_", "\\_").replace("[", "\\[").replace("^", "\\^")
+    return plain.replace("*", "\\*").replace("_", "\\_").replace("[", "\\[")
 
 
 def _code(text: str) -> str:
-    return "`" + text.replace("|", "\\|").replace("`", "'") + "`"
+    return "`" + text.replace("`", "'") + "`"
 
 
 def _bullets(lines: Iterator[str]) -> str:

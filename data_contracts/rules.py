@@ -47,7 +47,7 @@ def _keyword_rules(prop: SchemaProperty, column: Column) -> Iterator[tuple[Kind,
         yield Kind.ENUM, "enum", Arguments(values=column.enum), described
     if "pattern" in options:
         pattern = anchored(str(options["pattern"]), column.name)
-        yield Kind.PATTERN, "pattern", Arguments(pattern=pattern), f"{column.name} has the form {pattern}"
+        yield Kind.PATTERN, "pattern", Arguments(pattern=pattern), f"{column.name} has the form `{pattern}`"
     if any(key in options for key in _RANGE_KEYS):
         bounds = _range_bounds(options, column)
         yield Kind.RANGE, "range", Arguments(bounds=bounds), f"{column.name} is {describe_bounds(bounds)}"

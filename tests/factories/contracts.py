@@ -1,0 +1,126 @@
+"""Tiny contracts, and tables that keep or break them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from data_contracts.compiler import compile_contract
+from data_contracts.contract import Column, CompiledContract
+
+
+def column(name: str, logical_type: str = "string", header: str | None = None, **keywords: Any) -> dict[str, Any]:
+    """An ODCS property; ``custom`` holds its custom properties as a dictionary."""
+    custom: Mapping[str, Any] = keywords.pop("custom", {})
+    prop = {
+        "name": name,
+        "logicalType": logical_type,
+        "description": f"Meaning of {name}",
+        "businessName": "含义",
+        "classification": "internal",
+        **keywords,
+    }
+    if header is not None:
+        prop["physicalName"] = header
+    if custom:
+        prop["customProperties"] = [{"property": key, "value": value} for key, value in custom.items()]
+    return prop
+
+
+def bad_rows(name: str, condition: str, severity: str = "error") -> dict[str, Any]:
+    """An ODCS quality entry that marks rows by an SQL condition."""
+    query = "SELECT COUNT(*) FROM ${table} WHERE " + condition
+    return {"name": name, "type": "sql", "severity": severity, "mustBe": 0, "query": query, "description": name}
+
+
+def contract_document(
+    columns: Sequence[Mapping[str, Any]],
+    quality: Sequence[Mapping[str, Any]] = (),
+    server: Mapping[str, Any] | None = None,
+    custom: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """An ODCS document; ``server`` holds the server's fields, ``custom`` the contract's custom properties."""
+    document: dict[str, Any] = {
+        "apiVersion": "v3.2.0",
+        "kind": "DataContract",
+        "id": "tiny",
+        "version": "1.0.0",
+        "name": "Tiny",
+        "status": "active",
+        "description": {"purpose": "For tests."},
+        "schema": [{"name": "tiny", "properties": list(columns), **({"quality": list(quality)} if quality else {})}],
+    }
+    if server is not None:
+        document["servers"] = [{"server": "file", "type": "custom", "encoding": "UTF-8", **server}]
+    if custom:
+        document["customProperties"] = [{"property": key, "value": value} for key, value in custom.items()]
+    return document
+
+
+def contract_of(
+    columns: Sequence[Mapping[str, Any]],
+    quality: Sequence[Mapping[str, Any]] = (),
+    server: Mapping[str, Any] | None = None,
+) -> CompiledContract:
+    """The compiled contract of such a document; JSON is YAML too."""
+    return compile_contract(json.dumps(contract_document(columns, quality, server)).encode(), "tiny")
+
+
+def delimited(delimiter: str = ",", **custom: Any) -> dict[str, Any]:
+    """Server fields of delimited text; keywords are its custom properties."""
+    properties = [{"property": key, "value": value} for key, value in custom.items()]
+    fields: dict[str, Any] = {"format": "delimited", "delimiter": delimiter}
+    return {**fields, "customProperties": properties} if properties else fields
+
+
+def text_contract(*names: str, **custom: Any) -> CompiledContract:
+    """A comma-separated source whose columns are all text, headed by their names in capitals."""
+    return contract_of([column(name, header=name.upper()) for name in names], server=delimited(**custom))
+
+
+_SHA256 = "0" * 64
+_FIRST_DAY = date(2020, 1, 1)
+
+
+def sample_table(contract: CompiledContract, row_count: int, seed: int = 0) -> pa.Table:
+    """A table of the contract's types whose values break its rules here and there: missing, foreign, out of range."""
+    random = np.random.default_rng(seed)
+    arrays = [pa.array(_cells(c, row_count, random), _plain_type(c)).cast(c.arrow_type) for c in contract.columns]
+    return pa.table(arrays, names=[c.name for c in contract.columns])
+
+
+def _plain_type(column: Column) -> pa.DataType:
+    return pa.string() if pa.types.is_dictionary(column.arrow_type) else column.arrow_type
+
+
+def _cells(column: Column, row_count: int, random: np.random.Generator) -> list[Any]:
+    missing = random.random(row_count) < 0.1
+    return [None if gone else _cell(column, random) for gone in missing]
+
+
+def _cell(column: Column, random: np.random.Generator) -> Any:
+    kind = column.arrow_type
+    if column.name == "source":
+        return random.choice(["tiny@1.0.0", "tiny@1.0.0", "nonsense"])
+    if column.name == "source_sha256":
+        return random.choice([_SHA256, _SHA256, "short"])
+    if pa.types.is_date(kind):
+        return _FIRST_DAY + timedelta(days=int(random.integers(-20, 20)))
+    if pa.types.is_timestamp(kind):
+        return datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=int(random.integers(-480, 480)))
+    if pa.types.is_decimal(kind):
+        return (Decimal(int(random.integers(-300, 300))) / 100).quantize(Decimal("0.0001"))
+    if pa.types.is_floating(kind):
+        return float(random.normal())
+    if pa.types.is_integer(kind):
+        return int(random.integers(-2, 5))
+    if pa.types.is_boolean(kind):
+        return bool(random.integers(0, 2))
+    words = [*column.enum, "USD", "CNY", "123456", "12345678", "US", "", "other words", "名称"]
+    return str(random.choice(words))

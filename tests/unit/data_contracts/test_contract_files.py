@@ -1,0 +1,143 @@
+"""What holds for every contract file, found by listing, not by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any
+
+import jsonschema
+import pyarrow as pa
+import pytest
+import yaml
+
+from data_contracts.checking import check_rows
+from data_contracts.compiler import source_contract, source_names, table_contract, table_names
+from data_contracts.contract import CompiledContract
+from data_contracts.expectations import expectation_suite
+from data_contracts.pages import contract_page
+from tests.factories.contracts import sample_table
+
+CANONICAL = (
+    "money_event trade_invoice export_declaration site_order site_day party party_link loan repayment application "
+    "credit_record source_coverage feature_matrix score"
+).split()
+
+
+def contracts() -> list[CompiledContract]:
+    return [table_contract(name) for name in table_names()] + [source_contract(name) for name in source_names()]
+
+
+def contract_id(contract: CompiledContract) -> str:
+    return contract.contract_id
+
+
+def files() -> Iterator[Any]:
+    for folder in ("data_contracts.tables", "data_contracts.sources"):
+        for entry in resources.files(folder).iterdir():
+            inner = entry.iterdir() if entry.is_dir() else [entry]
+            yield from (file for file in inner if file.name.endswith(".odcs.yaml"))
+
+
+def document_of(contract: CompiledContract) -> dict[str, Any]:
+    named = resources.files("data_contracts.tables") / f"{contract.contract_id}.odcs.yaml"
+    source = resources.files("data_contracts.sources") / contract.contract_id / "contract.odcs.yaml"
+    loaded: dict[str, Any] = yaml.safe_load((named if named.is_file() else source).read_text(encoding="utf-8"))
+    return loaded
+
+
+def stated_rules(contract: CompiledContract) -> int:
+    """Counts the rules of a contract in its YAML, by hand and without the compiler."""
+    document = document_of(contract)
+    schemas = [document["schema"][0]]
+    if any(entry["property"] == "includes" for entry in document.get("customProperties", [])):
+        shared = resources.files("data_contracts.tables") / "_lineage.odcs.yaml"
+        schemas.append(yaml.safe_load(shared.read_text(encoding="utf-8"))["schema"][0])
+    properties = [prop for schema in schemas for prop in schema["properties"]]
+    count = 0
+    for prop in properties:
+        options = prop.get("logicalTypeOptions", {})
+        count += bool(prop.get("required")) + bool(prop.get("unique")) + bool(prop.get("enum")) + ("pattern" in options)
+        count += any(key in options for key in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"))
+        count += any(key in options for key in ("minLength", "maxLength"))
+        count += len(prop.get("quality", []))
+    count += any(prop.get("primaryKey") for prop in properties)
+    return count + sum(len(schema.get("quality", [])) for schema in schemas)
+
+
+def test_all_canonical_tables_have_a_contract() -> None:
+    assert set(CANONICAL) <= set(table_names())
+
+
+def test_there_are_source_contracts() -> None:
+    assert {"vat_invoices", "lender_loans"} <= set(source_names())
+
+
+@pytest.mark.parametrize("file", list(files()), ids=str)
+def test_every_file_is_valid_odcs(file: Any) -> None:
+    schema = json.loads((resources.files("open_data_contract_standard") / "schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft201909Validator(schema).validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("contract", contracts(), ids=contract_id)
+def test_every_rule_gives_one_expectation_and_one_check(contract: CompiledContract) -> None:
+    stated = stated_rules(contract)
+    rule_ids = [rule.rule_id for rule in contract.rules]
+    assert stated == len(rule_ids) == len(set(rule_ids)) > 0
+    suite = expectation_suite(contract)
+    assert sorted(expectation.meta["rule_id"] for expectation in suite.expectations) == sorted(rule_ids)
+    checked = check_rows(sample_table(contract, 20), contract)
+    assert list(checked.counts_by_rule) == rule_ids
+
+
+@pytest.mark.parametrize("contract", contracts(), ids=contract_id)
+def test_every_column_says_what_it_means_in_two_languages_and_how_sensitive_it_is(contract: CompiledContract) -> None:
+    for prop in document_of(contract)["schema"][0]["properties"]:
+        assert prop["description"], prop["name"]
+        assert any(ord(letter) > 0x2E80 for letter in prop["businessName"]) or prop["businessName"] == "SKU", prop[
+            "name"
+        ]
+        assert prop["classification"] in {"public", "internal", "confidential", "personal"}, prop["name"]
+
+
+def test_every_number_of_a_canonical_table_has_a_unit() -> None:
+    for name in table_names():
+        for column in table_contract(name).columns:
+            is_number = not isinstance(column.arrow_type, pa.DictionaryType) and (
+                pa.types.is_decimal(column.arrow_type) or pa.types.is_integer(column.arrow_type)
+            )
+            assert column.unit or not is_number, (name, column.name)
+
+
+def test_every_rule_of_a_table_has_a_description() -> None:
+    for name in table_names():
+        assert all(rule.description for rule in table_contract(name).rules)
+
+
+# Amazon gave three columns of its settlement report the plain words that everybody uses.
+FIXED_BY_OTHERS = {"amazon_settlement_v2": {"currency", "amount", "sku"}}
+
+
+@pytest.mark.parametrize("name", source_names())
+def test_no_raw_header_equals_a_canonical_column_unless_its_publisher_named_it_so(name: str) -> None:
+    canonical = {column.name for table in table_names() for column in table_contract(table).columns}
+    raw = {header for column in source_contract(name).columns for header in (column.header, *column.synonyms)}
+    assert raw & canonical == FIXED_BY_OTHERS.get(name, set())
+
+
+def test_event_tables_end_with_the_columns_of_lineage() -> None:
+    lineage = ["event_date", "known_at", "recorded_at", "source", "source_file", "source_sha256", "source_row"]
+    for name in set(CANONICAL) - {"feature_matrix", "score"}:
+        assert [column.name for column in table_contract(name).columns][-7:] == lineage
+
+
+@pytest.mark.parametrize("contract", contracts(), ids=contract_id)
+def test_every_contract_has_a_page_that_shows_each_column_and_rule(contract: CompiledContract) -> None:
+    page = contract_page(contract)
+    assert page == contract_page(contract)
+    for column in contract.columns:
+        assert f"| `{column.name}` |" in page
+        assert column.description_zh in page
+    for rule in contract.rules:
+        assert f"| `{rule.rule_id}` |" in page
