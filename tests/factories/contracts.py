@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +15,9 @@ from data_contracts.compiler import compile_contract
 from data_contracts.contract import Column, CompiledContract
 
 
-def column(name: str, logical_type: str = "string", header: str | None = None, **keywords: Any) -> dict[str, Any]:
+def column(name: str, logical_type: str = "string", header: str | None = None, **keywords: object) -> dict[str, Any]:
     """An ODCS property; ``custom`` holds its custom properties as a dictionary."""
-    custom: Mapping[str, Any] = keywords.pop("custom", {})
+    custom = cast("Mapping[str, object]", keywords.pop("custom", {}))
     prop = {
         "name": name,
         "logicalType": logical_type,
@@ -35,7 +35,7 @@ def column(name: str, logical_type: str = "string", header: str | None = None, *
 
 def bad_rows(name: str, condition: str, severity: str = "error") -> dict[str, Any]:
     """An ODCS quality entry that marks rows by an SQL condition."""
-    query = "SELECT COUNT(*) FROM ${table} WHERE " + condition
+    query = f"SELECT COUNT(*) FROM ${{table}} WHERE {condition}"  # noqa: S608 - a test's own condition
     return {"name": name, "type": "sql", "severity": severity, "mustBe": 0, "query": query, "description": name}
 
 
@@ -72,20 +72,22 @@ def contract_of(
     return compile_contract(json.dumps(contract_document(columns, quality, server)).encode(), "tiny")
 
 
-def delimited(delimiter: str = ",", **custom: Any) -> dict[str, Any]:
+def delimited(delimiter: str = ",", **custom: object) -> dict[str, Any]:
     """Server fields of delimited text; keywords are its custom properties."""
     properties = [{"property": key, "value": value} for key, value in custom.items()]
     fields: dict[str, Any] = {"format": "delimited", "delimiter": delimiter}
     return {**fields, "customProperties": properties} if properties else fields
 
 
-def text_contract(*names: str, **custom: Any) -> CompiledContract:
+def text_contract(*names: str, **custom: object) -> CompiledContract:
     """A comma-separated source whose columns are all text, headed by their names in capitals."""
     return contract_of([column(name, header=name.upper()) for name in names], server=delimited(**custom))
 
 
 _SHA256 = "0" * 64
 _FIRST_DAY = date(2020, 1, 1)
+_FIRST_MOMENT = datetime(2020, 1, 1, tzinfo=UTC)
+_PLACES = Decimal("0.0001")
 
 
 def sample_table(contract: CompiledContract, row_count: int, seed: int = 0) -> pa.Table:
@@ -99,28 +101,25 @@ def _plain_type(column: Column) -> pa.DataType:
     return pa.string() if pa.types.is_dictionary(column.arrow_type) else column.arrow_type
 
 
-def _cells(column: Column, row_count: int, random: np.random.Generator) -> list[Any]:
+def _cells(column: Column, row_count: int, random: np.random.Generator) -> list[object]:
     missing = random.random(row_count) < 0.1
-    return [None if gone else _cell(column, random) for gone in missing]
+    maker = next(make for fits, make in _MAKERS if fits(column.arrow_type))
+    return [None if gone else maker(column, random) for gone in missing]
 
 
-def _cell(column: Column, random: np.random.Generator) -> Any:
-    kind = column.arrow_type
-    if column.name == "source":
-        return random.choice(["tiny@1.0.0", "tiny@1.0.0", "nonsense"])
-    if column.name == "source_sha256":
-        return random.choice([_SHA256, _SHA256, "short"])
-    if pa.types.is_date(kind):
-        return _FIRST_DAY + timedelta(days=int(random.integers(-20, 20)))
-    if pa.types.is_timestamp(kind):
-        return datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=int(random.integers(-480, 480)))
-    if pa.types.is_decimal(kind):
-        return (Decimal(int(random.integers(-300, 300))) / 100).quantize(Decimal("0.0001"))
-    if pa.types.is_floating(kind):
-        return float(random.normal())
-    if pa.types.is_integer(kind):
-        return int(random.integers(-2, 5))
-    if pa.types.is_boolean(kind):
-        return bool(random.integers(0, 2))
+def _text(column: Column, random: np.random.Generator) -> str:
+    special = {"source": ["tiny@1.0.0", "nonsense"], "source_sha256": [_SHA256, "short"]}
     words = [*column.enum, "USD", "CNY", "123456", "12345678", "US", "", "other words", "名称"]
-    return str(random.choice(words))
+    return str(random.choice(special.get(column.name, words)))
+
+
+_MAKERS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[Column, np.random.Generator], object]], ...] = (
+    (pa.types.is_date, lambda _, random: _FIRST_DAY + timedelta(days=int(random.integers(-20, 20)))),
+    (pa.types.is_timestamp, lambda _, random: _FIRST_MOMENT + timedelta(hours=int(random.integers(-480, 480)))),
+    (pa.types.is_decimal, lambda _, random: (Decimal(int(random.integers(-300, 300))) / 100).quantize(_PLACES)),
+    (pa.types.is_floating, lambda _, random: float(random.normal())),
+    (pa.types.is_integer, lambda _, random: int(random.integers(-2, 5))),
+    (pa.types.is_boolean, lambda _, random: bool(random.integers(0, 2))),
+    (pa.types.is_string, _text),
+    (pa.types.is_dictionary, _text),
+)
