@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FALLING_WEIGHT = 88.0
 RESIDUAL_WEIGHT = -0.5
+WEEKS_A_QUARTER = 13
 
 
 @dataclass(frozen=True)
@@ -75,16 +76,16 @@ def pool_small_parts(
     return [part if len(sellers[part]) >= smallest else pooled_name for part in part_of_row]
 
 
-def stability_score(gini_by_period: Sequence[float]) -> float | None:
-    """Mean Gini + 88 min(0, trend per period) - 0.5 x standard deviation around the trend.
+def stability_score(gini_by_quarter: Sequence[float]) -> float | None:
+    """Mean Gini + 88 min(0, trend a week) - 0.5 x standard deviation around the trend.
 
-    The metric of the Home Credit 2024 competition, which counted weeks; here a period is whatever the caller counts, so
-    compare scores only between models on the same periods. None with fewer than three periods.
+    The metric of the Home Credit 2024 competition, whose periods were weeks; a quarter counts as 13 of them. None with
+    fewer than three quarters.
     """
-    ginis = np.asarray(gini_by_period, dtype=np.float64)
+    ginis = np.asarray(gini_by_quarter, dtype=np.float64)
     if ginis.size < 3:
         return None
-    period = np.arange(ginis.size)
-    slope, intercept = np.polyfit(period, ginis, 1)
-    residual = ginis - (slope * period + intercept)
+    week = WEEKS_A_QUARTER * np.arange(ginis.size)
+    slope, intercept = np.polyfit(week, ginis, 1)
+    residual = ginis - (slope * week + intercept)
     return float(ginis.mean() + FALLING_WEIGHT * min(0.0, float(slope)) + RESIDUAL_WEIGHT * residual.std())

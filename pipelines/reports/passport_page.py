@@ -6,13 +6,12 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pipelines.reports.feature_values import value_with_unit
-from pipelines.reports.rendering import LANGUAGES, Language, Texts, page_texts, render_page
+from pipelines.reports.rendering import LANGUAGES, SYNTHETIC_EVIDENCE, Language, Texts, banners, page_texts, render_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TEMPLATE = "passport_page.html.j2"
-SYNTHETIC_EVIDENCE = "synthetic world"
 RULER_ENDS = (0.001, 0.6)
 RULER_TICKS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 
@@ -41,8 +40,7 @@ def _page_context(passport: Mapping[str, Any], language: Language) -> dict[str, 
     evidence = subject.get("evidence")
     return {
         "file_names": {other: f"{pseudonym}.{other}.html" for other in LANGUAGES},
-        "synthetic": evidence == SYNTHETIC_EVIDENCE,
-        "evidence": None if evidence in (None, SYNTHETIC_EVIDENCE) else texts.of_code("evidence", evidence),
+        **banners(evidence, texts, is_synthetic=evidence == SYNTHETIC_EVIDENCE),
         "subject": subject,
         "issuer": passport["issuer"],
         "proof": passport.get("proof"),

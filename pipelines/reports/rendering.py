@@ -26,6 +26,9 @@ LANGUAGES: tuple[Language, ...] = ("en", "zh")
 CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 """What a page may load: its own inline style and embedded pictures, nothing else."""
 
+SYNTHETIC_EVIDENCE = "synthetic world"
+"""Evidence of what was made by the simulator; its pages carry the synthetic banner."""
+
 NOT_AVAILABLE = "–"
 """Shown where a figure is absent."""
 
@@ -146,6 +149,12 @@ def _environment(language: Language) -> jinja2.Environment:
 
 def _package_text(name: str) -> str:
     return resources.files("pipelines.reports.templates").joinpath(name).read_text(encoding="utf-8")
+
+
+def banners(evidence: str | None, texts: Texts, *, is_synthetic: bool) -> dict[str, object]:
+    """The layout's ``synthetic`` and ``evidence`` values: what the page's figures rest on, said at its top."""
+    said = evidence is not None and evidence != SYNTHETIC_EVIDENCE
+    return {"synthetic": is_synthetic, "evidence": texts.of_code("evidence", str(evidence)) if said else None}
 
 
 def in_language(words: str | Mapping[str, str], language: Language) -> str:

@@ -208,7 +208,7 @@ def test_detectable_gain_is_found_with_the_promised_power() -> None:
 
 def test_a_falling_gini_costs_stability() -> None:
     assert stability_score([0.5, 0.5, 0.5]) == pytest.approx(0.5)
-    assert stability_score([0.52, 0.5, 0.48]) < 0
+    assert stability_score([0.526, 0.5, 0.474]) == pytest.approx(0.5 - 88 * 0.002)
     assert stability_score([0.48, 0.5, 0.52]) == pytest.approx(0.5)
     assert stability_score([0.5, 0.4]) is None
 

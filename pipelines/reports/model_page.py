@@ -1,0 +1,292 @@
+"""The model report: what a risk team reads before it lets a model decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipelines.reports.charts import (
+    ChartWords,
+    Frame,
+    RatePoint,
+    Series,
+    SeriesPoint,
+    calibration_chart,
+    column_chart,
+    series_chart,
+)
+from pipelines.reports.forest import forest_scale
+from pipelines.reports.rendering import LANGUAGES, Language, Texts, banners, page_texts, render_page
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping, Sequence
+
+    from pipelines.reports.rendering import TrustedMarkup
+
+TEMPLATE = "model_page.html.j2"
+DEMONSTRATION_EVIDENCE = "demonstration sample"
+SIGNIFICANT = 0.05
+ABLATION_PREFIX = "without_"
+KEY_MEASURES = ("auc", "ks", "brier", "log_loss", "calibration_slope")
+CHART = Frame(width=470, height=300)
+WIDE_CHART = Frame(width=940, height=250, bottom=44)
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """What a model is and what it was made from, as its bundle states it.
+
+    ``components`` are pairs of kind and weight; ``scale`` holds base score, base odds and points to double the odds.
+    """
+
+    name: str
+    version: str
+    bundle_digest: str
+    signed_by: str
+    feature_set: str
+    feature_set_digest: str
+    contracts: tuple[str, ...]
+    data_digests: Mapping[str, str]
+    code_version: str
+    evidence: str
+    is_synthetic: bool
+    trained_from: dt.date
+    trained_until: dt.date
+    valid_until: dt.date | None
+    components: tuple[tuple[str, float], ...]
+    calibration_slope: float
+    calibration_intercept: float
+    scale: tuple[float, float, float]
+    features: int
+
+
+def render_model_page(evaluation: Mapping[str, Any], identity: ModelIdentity, language: Language) -> str:
+    """The report of one model.
+
+    Args:
+        evaluation: what training wrote as ``evaluation.json``: the evaluation itself under ``evaluation``, and the
+            sections target, population, split, audit, training and extra, each of which may be None.
+        identity: of the model.
+        language: of the page.
+
+    Raises:
+        KeyError: a section is absent rather than None.
+    """
+    texts = page_texts(TEMPLATE.removesuffix(".html.j2"), language)
+    return render_page(TEMPLATE, language, _page_context(evaluation, identity, texts))
+
+
+def _page_context(document: Mapping[str, Any], identity: ModelIdentity, texts: Texts) -> dict[str, object]:
+    evaluation = document["evaluation"]
+    found: dict[str, object] = {
+        "file_names": {other: f"model.{other}.html" for other in LANGUAGES},
+        "explanation_file": f"explanation.{texts.language}.html",
+        **banners(identity.evidence, texts, is_synthetic=identity.is_synthetic),
+        "is_demonstration": identity.evidence == DEMONSTRATION_EVIDENCE,
+        "identity": identity,
+        "evaluation": evaluation,
+        "sample": evaluation["sample"],
+        "repeated": evaluation["protocol"] == "repeated_cross_validation",
+        "champion": evaluation["models"][0],
+        "target": document["target"],
+        "population": _population(document["population"], texts),
+        "split": _split(document["split"], texts),
+        "models": _models(evaluation, texts),
+        "comparisons": _comparisons(evaluation, "baseline", texts),
+        "ablations": _comparisons(evaluation, "ablation", texts),
+        "calibration": _calibration(evaluation, texts),
+        "grades": _grades(evaluation["grades"], texts),
+        "periods": _periods(evaluation["periods"], texts),
+        "segments": _segments(evaluation["segments"], texts),
+        "audit": document["audit"],
+        "training": document["training"],
+        "variants": _variants(document["extra"], texts),
+        "extra": document["extra"],
+    }
+    return {**found, "sections": _sections(found)}
+
+
+def _sections(context: Mapping[str, object]) -> tuple[str, ...]:
+    """The sections that have something to say, in the order of the page."""
+    optional = ("population", "split", "models", "ablations", "calibration", "grades", "stability", "variants")
+    has = {**context, "stability": context["periods"] or context["segments"]}
+    shown = [name for name in optional if has[name]]
+    extra = context["extra"]
+    populations = ["populations"] if isinstance(extra, dict) and extra["populations"] else []
+    audit = ["audit"] if context["audit"] else []
+    training = ["training"] if context["training"] else []
+    return ("summary", "identity", *shown, *populations, *audit, *training, "limits")
+
+
+def model_words(name: str, texts: Texts) -> str:
+    """A model's name in words: a known one's, "without" a pillar's, or the name as it is."""
+    words = texts.of_code("model", name)
+    if words == name and name.startswith(ABLATION_PREFIX):
+        pillar = texts.of_code("pillar", name.removeprefix(ABLATION_PREFIX))
+        return texts("model_without_pillar", pillar=pillar.lower())
+    return words
+
+
+def _population(population: Mapping[str, Any] | None, texts: Texts) -> dict[str, object] | None:
+    if population is None:
+        return None
+    dropped = [
+        {"words": texts.of_code("reason", code), "rows": rows, "share": rows / max(population["start"], 1)}
+        for code, rows in population["dropped"].items()
+        if rows
+    ]
+    return {**population, "dropped": dropped, "share_kept": population["kept"] / max(population["start"], 1)}
+
+
+def _split(split: Mapping[str, Any] | None, texts: Texts) -> dict[str, object] | None:
+    if split is None:
+        return None
+    return {**split, "chart": _split_chart(split["by_date"], texts) if split["by_date"] else None}
+
+
+def _split_chart(by_date: Sequence[Mapping[str, Any]], texts: Texts) -> TrustedMarkup:
+    dates = sorted({row["as_of"] for row in by_date})
+    stacks = []
+    for date in dates:
+        rows = [row for row in by_date if row["as_of"] == date]
+        in_train = sum(row["rows"] for row in rows if row["part"] == "train")
+        in_test = sum(row["rows"] for row in rows if row["part"] == "test")
+        stacks.append((in_train, sum(row["rows"] for row in rows) - in_train - in_test, in_test))
+    words = ChartWords(texts("split_chart_title"), texts("as_of_axis"), texts("rows_axis"))
+    return column_chart(dates, stacks, ("a", "c", "b"), words, WIDE_CHART)
+
+
+def _models(evaluation: Mapping[str, Any], texts: Texts) -> list[dict[str, object]]:
+    shown = [model for model in evaluation["models"] if model["role"] != "ablation"]
+    scale = forest_scale([model["measures"]["auc"] for model in shown])
+    return [
+        {
+            "words": model_words(model["name"], texts),
+            "is_champion": model["role"] == "champion",
+            "measures": [(name, model["measures"][name]) for name in KEY_MEASURES],
+            "forest": scale.cell(model["measures"]["auc"]),
+        }
+        for model in shown
+    ]
+
+
+def _comparisons(evaluation: Mapping[str, Any], role: str, texts: Texts) -> list[dict[str, object]]:
+    """The champion's paired AUC gain over every baseline, or over every ablation."""
+    names = [model["name"] for model in evaluation["models"] if model["role"] == role]
+    found = [one for one in evaluation["differences"] if one["measure"] == "auc" and one["other"] in names]
+    limits = [one["detectable_gain"] for one in found if one["detectable_gain"] is not None]
+    scale = forest_scale([one["gain"] for one in found], reference=0.0, others=limits)
+    return [
+        {
+            **one,
+            "words": model_words(one["other"], texts),
+            "forest": scale.cell(one["gain"], one["detectable_gain"]),
+        }
+        for one in found
+    ]
+
+
+def _calibration(evaluation: Mapping[str, Any], texts: Texts) -> dict[str, object]:
+    champion = evaluation["models"][0]
+    slope = champion["measures"]["calibration_slope"]
+    grades = evaluation["grades"]
+    rows = grades["rows"] if grades else evaluation["bands"]
+    points = [
+        RatePoint(row["expected"], row["observed"], row["observed_lower"], row["observed_upper"])
+        for row in evaluation["bands"]
+        if row["rows"]
+    ]
+    words = ChartWords(texts("calibration_chart_title"), texts("expected_axis"), texts("observed_axis"))
+    return {
+        "slope": slope,
+        "holds_one": slope["lower"] is not None and slope["lower"] <= 1 <= slope["upper"],
+        "chart": calibration_chart(points, words, CHART),
+        "bands": evaluation["bands"],
+        "brier": champion["brier_parts"],
+        "groups": len(rows),
+    }
+
+
+def rate_verdict(row: Mapping[str, Any]) -> str:
+    """How expected and observed rate of a group compare: empty, understated, overstated or within."""
+    if not row["rows"]:
+        return "empty"
+    if row["understated"] < SIGNIFICANT:
+        return "understated"
+    return "overstated" if row["expected"] > row["observed_upper"] else "within"
+
+
+def _grades(grades: Mapping[str, Any] | None, texts: Texts) -> dict[str, object] | None:
+    if grades is None:
+        return None
+    total = max(grades["total"]["rows"], 1)
+    rows = [{**row, "share": row["rows"] / total, "verdict": rate_verdict(row)} for row in grades["rows"]]
+    words = ChartWords(texts("grades_chart_title"), texts("grade_axis"), texts("share_axis"))
+    stacks = [((row["rows"] - row["bad"]) / total, row["bad"] / total) for row in grades["rows"]]
+    chart = column_chart([row["name"] for row in rows], stacks, ("a", "bad"), words, CHART)
+    return {**grades, "rows": rows, "verdict": rate_verdict(grades["total"]), "chart": chart}
+
+
+def _periods(periods: Sequence[Mapping[str, Any]], texts: Texts) -> dict[str, object] | None:
+    if not periods:
+        return None
+    names = [part["part"] for part in periods]
+    areas = Series("a", tuple(_series_point(part["auc"]) for part in periods))
+    words = ChartWords(texts("auc_chart_title"), texts("quarter_axis"), texts("auc_axis"))
+    expected = Series("b", tuple(SeriesPoint(_hundred(part["rates"]["expected"])) for part in periods))
+    observed = Series(
+        "a",
+        tuple(
+            SeriesPoint(*(_hundred(part["rates"][name]) for name in ("observed", "observed_lower", "observed_upper")))
+            for part in periods
+        ),
+    )
+    rate_words = ChartWords(texts("rates_chart_title"), texts("quarter_axis"), texts("rate_axis"))
+    return {
+        "rows": periods,
+        "auc_chart": series_chart(names, [areas], words, CHART),
+        "rate_chart": series_chart(names, [expected, observed], rate_words, CHART),
+    }
+
+
+def _series_point(estimate: Mapping[str, Any] | None) -> SeriesPoint:
+    if estimate is None:
+        return SeriesPoint(None)
+    return SeriesPoint(estimate["value"], estimate["lower"], estimate["upper"])
+
+
+def _hundred(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def _segments(segments: Sequence[Mapping[str, Any]], texts: Texts) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = []
+    for segment in segments:
+        estimates = [part["auc"] for part in segment["parts"] if part["auc"] is not None]
+        scale = forest_scale(estimates, reference=0.5)
+        parts = [
+            {
+                **part,
+                "words": texts.of_code("segment", part["part"]),
+                "forest": None if part["auc"] is None else scale.cell(part["auc"]),
+            }
+            for part in segment["parts"]
+        ]
+        found.append({"words": texts.of_code("column", segment["column"]), "parts": parts})
+    return found
+
+
+def _variants(extra: Mapping[str, Any] | None, texts: Texts) -> list[dict[str, object]] | None:
+    if extra is None or not extra["variants"]:
+        return None
+    scale = forest_scale([variant["auc"] for variant in extra["variants"]])
+    return [
+        {**variant, "words": _variant_words(variant, texts), "forest": scale.cell(variant["auc"])}
+        for variant in extra["variants"]
+    ]
+
+
+def _variant_words(variant: Mapping[str, Any], texts: Texts) -> str:
+    key = f"variant_{variant['code']}"
+    return texts(key, cut=variant["cut"]) if key in texts.words else str(variant["code"])
