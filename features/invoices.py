@@ -172,14 +172,14 @@ RECORDS: tuple[FeatureRecord, ...] = (
         name="invoice_margin",
         pillar="sales_health",
         family="invoice_margin",
-        expression="(GREATEST(invoice_sales_all, 0) - GREATEST(invoice_purchases_all, 0)) "
-        "/ NULLIF(GREATEST(invoice_sales_all, 0) + GREATEST(invoice_purchases_all, 0), 0)",
+        expression="CASE WHEN invoice_sales_all > 0 AND invoice_purchases_all > 0 THEN "
+        "(invoice_sales_all - invoice_purchases_all) / (invoice_sales_all + invoice_purchases_all) END",
         unit="ratio, -1 to 1",
         direction=-1,
         title_en="Sales against purchases, whole record",
         title_zh="销售与采购之差（全部）",
         description="(sales - purchases) / (sales + purchases) of valid invoices over the whole record.",
-        missing="The invoices were not delivered up to the date, or hold neither sale nor purchase.",
+        missing="The invoices were not delivered up to the date, or lack sales or purchases.",
     ),
     Feature(
         name="invoice_sale_mean",

@@ -191,6 +191,7 @@ class GraphFeature(Described):
         signal: which signal of ``features.graph.signals``.
         tables: tables whose rows of the seller itself it needs; where one is not covered the value is missing.
         window_days: only edges no older than this, for counterparty signals; None for all history.
+        side: which invoices tell the partners, for counterparty signals over ``trade_invoice``.
         neighbour_feature: base or derived feature averaged over related sellers, for the signal ``related_mean``.
     """
 
@@ -198,7 +199,14 @@ class GraphFeature(Described):
     signal: Name
     tables: tuple[Name, ...]
     window_days: Annotated[int, Field(gt=0)] | None = None
+    side: Literal["purchase", "sale"] | None = None
     neighbour_feature: Name | None = None
+
+    @model_validator(mode="after")
+    def _names_a_side_of_invoices(self) -> Self:
+        if (self.side is not None) != ("trade_invoice" in self.tables):
+            raise ValueError(f"{self.name}: a side belongs to signals over trade_invoice and to nothing else")
+        return self
 
 
 FeatureRecord = Feature | DerivedFeature | GraphFeature

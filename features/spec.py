@@ -18,6 +18,7 @@ from data_contracts.compiler import table_contract
 from data_contracts.errors import ConfigurationRefused
 from features import cash, compliance, customers, integrity, invoices, parts, platform, sales, supply_chain
 from features.graph import records as graph_records
+from features.graph.signals import NEIGHBOUR_MEAN, SIGNALS
 from features.record import DerivedFeature, Feature, FeatureRecord, GraphFeature, Name
 from features.rendering import AS_OF_VIEWS, VIEW_COLUMNS
 
@@ -144,6 +145,8 @@ def select_features(
     records = tuple(known[each] for each in chosen)
     inputs = _inputs(name, records, known)
     _refuse_labels(name, (*records, *inputs))
+    signals = {record.signal for record in records if isinstance(record, GraphFeature)}
+    _refuse(name, "needs signals that do not exist", signals - set(SIGNALS) - {NEIGHBOUR_MEAN})
     return FeatureSet(name, version, description, records, inputs)
 
 

@@ -121,7 +121,7 @@ RECORDS: tuple[FeatureRecord, ...] = (
         name="purchase_to_sales_365d",
         pillar="supply_chain",
         family="purchases",
-        expression="CASE WHEN platform_sales_365d + COALESCE(site_sales_365d, 0) > 0 "
+        expression="CASE WHEN purchases_365d > 0 AND platform_sales_365d + COALESCE(site_sales_365d, 0) > 0 "
         "THEN purchases_365d / (platform_sales_365d + COALESCE(site_sales_365d, 0)) END",
         handles_missing=True,
         unit="ratio",
@@ -130,7 +130,7 @@ RECORDS: tuple[FeatureRecord, ...] = (
         title_zh="采购与销售之比",
         description="Net purchases over gross sales on platforms and, where there is one, the own site in the last "
         "365 days: a thin margin or growing stock.",
-        missing="Invoices or settlements were not delivered for the window, or nothing was sold.",
+        missing="Invoices or settlements were not delivered for the window, or nothing was bought or sold.",
         stops_with_trading=True,
     ),
     DerivedFeature(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from features.cut import Cut
     from features.graph.edges import Matrix
+    from features.record import GraphFeature
 
 SHARED_AT_LEAST = 2
 
@@ -27,7 +28,7 @@ class Overlap:
 
     Attributes:
         sellers: ids of the sellers with at least one partner, sorted.
-        similar_sellers: how many other sellers share two partners or more.
+        similar_sellers: how many other sellers share two partners or more that are no hubs.
         closest: largest Jaccard index with another seller over partners that are no hubs; 0 without any in common.
         shared_share: partners that another seller has too and that are no hubs, of all partners.
     """
@@ -38,30 +39,24 @@ class Overlap:
     shared_share: NDArray[np.float64]
 
 
-def counterparty_overlap(
-    table_name: str, table: pa.Table, cut: Cut, window_days: int | None, hub_sellers: int
-) -> Overlap:
-    """The overlap of partners by the rows of ``trade_invoice`` or ``export_declaration`` visible as of the cut.
+def counterparty_overlap(table: pa.Table, record: GraphFeature, cut: Cut, hub_sellers: int) -> Overlap:
+    """The overlap of partners by the rows of ``table`` visible as of the cut.
 
-    Suppliers and buyers are told apart: the same code on the other side of an invoice is another partner.
+    Args:
+        table: ``trade_invoice`` or ``export_declaration``, as the record says.
+        record: which side of the invoices and how far back.
+        cut: the date and, when replaying, the instant of recording.
+        hub_sellers: a partner of more sellers than this is left out.
     """
-    sellers, row, partner = _pairs(table_name, _recent(cut.visible(table), cut, window_days))
-    partners, column = np.unique(partner, return_inverse=True)
-    has = incidence(row, column.astype(np.int64), (len(sellers), len(partners)))
-    return _overlap(sellers, has, hub_sellers)
-
-
-def _pairs(table_name: str, table: pa.Table) -> tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.int64]]:
-    """Who trades with whom by valid invoices or named consignees: sellers, and number of seller and partner a row."""
-    if table_name == "trade_invoice":
-        rows = table.filter(pc.field("status") == "valid")
-        sellers, row = coded(rows["seller_id"])
-        _, partner = coded(rows["counterparty_id"])
-        sides, side = coded(rows["direction"])
-        return sellers, row, partner * len(sides) + side
-    rows = table.filter(pc.is_valid(table["consignee_id"]))
+    rows = _recent(cut.visible(table), cut, record.window_days)
+    if record.side is None:
+        rows, partners = rows.filter(pc.is_valid(rows["consignee_id"])), "consignee_id"
+    else:
+        rows = rows.filter((pc.field("status") == "valid") & (pc.field("direction") == record.side))
+        partners = "counterparty_id"
     sellers, row = coded(rows["seller_id"])
-    return sellers, row, coded(rows["consignee_id"])[1]
+    others, column = coded(rows[partners])
+    return _overlap(sellers, incidence(row, column, (len(sellers), len(others))), hub_sellers)
 
 
 def _recent(table: pa.Table, cut: Cut, window_days: int | None) -> pa.Table:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from features.graph.edges import Matrix, PartyGraph
     from features.record import GraphFeature
 
-LONGEST_CYCLE = 4
+# The signal that is the mean of a feature over related sellers; every other is a function of the snapshot alone.
+NEIGHBOUR_MEAN = "related_mean"
 
 
 @dataclass(frozen=True)
@@ -207,19 +208,19 @@ def _new_link_count(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
 
 
 def _overlap(snapshot: Snapshot, record: GraphFeature) -> Overlap:
-    table = record.tables[0]
-    hub_sellers = snapshot.settings.counterparty_hub_sellers
-    return counterparty_overlap(table, snapshot.tables[table], snapshot.cut, record.window_days, hub_sellers)
+    table = snapshot.tables[record.tables[0]]
+    return counterparty_overlap(table, record, snapshot.cut, snapshot.settings.counterparty_hub_sellers)
 
 
+# A seller without partners is missing, not zero: to deliver no names must not look like having none in common.
 def _counterparty_overlap_count(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
     overlap = _overlap(snapshot, record)
-    return SellerValues(overlap.sellers, overlap.similar_sellers, 0.0)
+    return SellerValues(overlap.sellers, overlap.similar_sellers, float("nan"))
 
 
 def _counterparty_overlap_jaccard(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
     overlap = _overlap(snapshot, record)
-    return SellerValues(overlap.sellers, overlap.closest, 0.0)
+    return SellerValues(overlap.sellers, overlap.closest, float("nan"))
 
 
 def _counterparty_shared_share(snapshot: Snapshot, record: GraphFeature) -> SellerValues:

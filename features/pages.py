@@ -1,0 +1,105 @@
+"""The feature page of the documentation, written from the records themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_args
+
+from features.record import DerivedFeature, Feature, Pillar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from features.record import FeatureRecord
+
+PILLAR_TITLES: dict[str, tuple[str, str]] = {
+    "sales_health": ("Sales health", "销售健康度"),
+    "user_quality": ("User quality", "用户质量"),
+    "supply_chain": ("Supply-chain stability", "供应链稳定性"),
+    "liquidity": ("Liquidity", "流动性"),
+    "platform_dependence": ("Platform dependence", "平台依赖度"),
+    "compliance": ("Compliance", "合规"),
+    "related_parties": ("Related parties", "关联方"),
+    "data_integrity": ("Data integrity", "数据真实性"),
+}
+
+_HIGHER = {1: "higher means more risk", -1: "higher means less risk", 0: "no direction is imposed"}
+
+_INTRODUCTION = """\
+# Features
+
+Every feature is computed of a seller as of a date, from rows that had happened and were known by the end of that day.
+A window of *n* days holds the date and the *n* - 1 days before it. Where the table behind a feature was not delivered
+for the whole window, the feature is missing, never zero. This page is written from the feature records by `make docs`;
+change `features/`, not this file.
+"""
+
+
+def feature_page(records: Sequence[FeatureRecord]) -> str:
+    """The page in Markdown: features by pillar, then the quantities they are made of.
+
+    Args:
+        records: the catalogue, or the records of a set with its inputs.
+    """
+    features = [record for record in records if not record.is_part]
+    parts = [record for record in records if record.is_part]
+    sections = [_INTRODUCTION, _overview(features)]
+    for pillar in get_args(Pillar):
+        members = [record for record in features if record.pillar == pillar]
+        if members:
+            sections.append("\n".join([f"## {_pillar_title(pillar)}\n", *(_entry(record) for record in members)]))
+    if parts:
+        rows = [f"| `{part.name}` | {part.description} | `{_cell(formula(part))}` |" for part in parts]
+        head = ["## Quantities that feed features\n", "| name | what | formula |", "|---|---|---|"]
+        sections.append("\n".join([*head, *rows]) + "\n")
+    return "\n".join(sections)
+
+
+def formula(record: FeatureRecord) -> str:
+    """The formula of a record on one line."""
+    if isinstance(record, DerivedFeature):
+        return record.expression
+    if isinstance(record, Feature):
+        inside = record.value or ("*" if record.key is None else "rows")
+        by = "" if record.key is None else f" by {record.key}"
+        where = "" if record.where is None else f" where {record.where}"
+        return f"{record.aggregate}({inside}){by} from {record.table}{where}{_window(record.window_days)}"
+    of = "" if record.neighbour_feature is None else f"({record.neighbour_feature})"
+    side = "" if record.side is None else f", side {record.side}"
+    return f"{record.signal}{of} from {', '.join(record.tables)}{side}{_window(record.window_days)}"
+
+
+def _overview(features: Sequence[FeatureRecord]) -> str:
+    rows = ["| pillar | features |", "|---|---|"]
+    for pillar in get_args(Pillar):
+        count = sum(record.pillar == pillar for record in features)
+        if count:
+            rows.append(f"| {_pillar_title(pillar)} | {count} |")
+    return "\n".join(rows) + "\n"
+
+
+def _pillar_title(pillar: str) -> str:
+    english, chinese = PILLAR_TITLES[pillar]
+    return f"{english} · {chinese}"
+
+
+def _entry(record: FeatureRecord) -> str:
+    stops = "It changes by itself once a seller stops trading." if record.stops_with_trading else ""
+    lines = [
+        f"### `{record.name}`\n",
+        f"**{record.title_en}** · {record.title_zh}\n",
+        f"{record.description} {stops}".strip() + "\n",
+        f"- Formula: `{formula(record)}`",
+        f"- Unit: {record.unit}; {_HIGHER[record.direction]}",
+        f"- Family: {record.family}; since {record.since}",
+        f"- Missing: {record.missing}",
+        f"- Source: {record.reference}\n",
+    ]
+    return "\n".join(lines)
+
+
+def _window(days: int | None) -> str:
+    return "" if days is None else f" over {days} days"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
