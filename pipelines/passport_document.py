@@ -129,10 +129,10 @@ class Coverage(_Part):
 
 
 class FeatureSetReference(_Part):
-    """The set of features the score was computed from."""
+    """The set of features the score was computed from; its version is "unknown" for a set not installed here."""
 
     name: Word
-    version: Word | None = None
+    version: Word
     sha256: Sha256
 
 

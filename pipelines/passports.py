@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from models.bundle import Bundle
     from pipelines.keys import KeyRing
 
+UNKNOWN_VERSION: Final = "unknown"
+
 Row = dict[str, Any]
 """A row of ``pipelines.scoring.SCORE_SCHEMA`` as Python values."""
 
@@ -60,7 +62,7 @@ class Evidence:
     data_digests: Mapping[str, str]
     deliveries: Mapping[str, Sequence[Delivery]] | None = None
     pillar_tables: Mapping[str, frozenset[str]] | None = None
-    feature_set_version: str | None = None
+    feature_set_version: str = UNKNOWN_VERSION
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from datetime import date
 from importlib import resources
 from typing import Any
@@ -244,9 +243,8 @@ def test_pages_come_in_both_languages_and_load_nothing() -> None:
         assert not re.search(r"(?:src|href)=[\"']https?:", page)
 
 
-def test_a_feature_set_without_a_known_version_still_has_a_page() -> None:
-    evidence = replace(EVIDENCE, feature_set_version=None)
-    assert issue_passport(scored_rows()[0], small_bundle(), evidence, TERMS).pages["en"]
+def test_a_feature_set_this_installation_does_not_have_is_of_unknown_version() -> None:
+    assert subject(evidence=Evidence({}))["model"]["feature_set"]["version"] == "unknown"
 
 
 @pytest.mark.parametrize(
