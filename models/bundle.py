@@ -126,7 +126,10 @@ def bundle_contents(model: CreditModel, X: FloatArray, y: npt.NDArray[np.integer
 
 
 def write_bundle(contents: BundleContents, meta: BundleMeta, signing_key: Ed25519PrivateKey, folder: Path) -> str:
-    """Writes a bundle into an empty or absent folder and gives its digest; the same contents give the same bytes."""
+    """Writes a bundle into an empty or absent folder and gives its digest; the same contents give the same bytes.
+
+    A model whose trees do not prove its directions is refused here already, before anybody signs it.
+    """
     component_files = {f"components/{i}{_suffix(c)}": c for i, c in enumerate(contents.model.components)}
     documents: dict[str, BaseModel] = {
         "model.json": _model_document(contents.model, tuple(component_files)),
@@ -136,6 +139,7 @@ def write_bundle(contents: BundleContents, meta: BundleMeta, signing_key: Ed2551
     }
     files = {name: _json_bytes(document) for name, document in documents.items()}
     files |= {name: _component_bytes(component) for name, component in component_files.items()}
+    _model(_document(_ModelDocument, files["model.json"], "model.json"), files, threads=1)
     return seal(folder, files, meta.model_dump(mode="json"), signing_key)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import lightgbm
@@ -12,9 +13,15 @@ import numpy as np
 import pytest
 
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
-from models.bundle import load_bundle
+from models.bundle import bundle_contents, load_bundle, write_bundle
 from models.sealed_folder import seal, unseal
-from tests.factories.models import signing_key, small_credit_model, small_world, write_small_bundle
+from tests.factories.models import (
+    bundle_meta,
+    signing_key,
+    small_credit_model,
+    small_world,
+    write_small_bundle,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -269,6 +276,15 @@ def test_a_bad_model_is_refused_even_under_a_trusted_signature(
 
 def test_signing_again_without_a_change_is_accepted(copy: Path) -> None:
     load_bundle(resigned(copy, lambda _: None), TRUSTED)
+
+
+def test_a_model_whose_trees_do_not_prove_its_directions_is_never_signed(tmp_path: Path) -> None:
+    model, dataset = small_credit_model(), small_world().dataset
+    contents = bundle_contents(model, dataset.X, dataset.y)
+    turned = (model.features[0].model_copy(update={"direction": 1}), *model.features[1:])
+    with pytest.raises(IntegrityRefused, match="direction of column 0"):
+        write_bundle(contents._replace(model=replace(model, features=turned)), bundle_meta(), KEY, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_a_bundle_is_never_written_over_another(copy: Path) -> None:
