@@ -56,9 +56,11 @@ def coverage_table(
     ]
     table = pa.table(arrays, names=list(names))
     recorded = pa.array([recorded_at] * table.num_rows, pa.timestamp("us", "UTC"))
+    first_day = table["period_from"]
     for name, values in (
-        ("event_date", table["period_from"]),
-        ("known_at", table["delivered_at"]),
+        ("event_date", first_day),
+        # A source can be exported up to any day of its period from its first day on; delivery is another matter.
+        ("known_at", first_day.cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))),
         ("recorded_at", recorded),
     ):
         table = table.append_column(name, values)
