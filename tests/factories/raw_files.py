@@ -8,18 +8,27 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from pipelines.ingest import IngestResult, ingest_folder
+from pipelines.ingest_settings import IngestSettings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipelines.accounting import FileAccount
 
 HMAC_KEY = bytes(range(32))
 CANARY_EMAIL = "canary.bird@example.com"
 CANARY_NAME = "Wilhelmina Canary"
 
 AMAZON_HEADER = tuple(
-    """settlement-id settlement-start-date settlement-end-date deposit-date total-amount currency transaction-type order-id
-    merchant-order-id adjustment-id shipment-id marketplace-name amount-type amount-description amount fulfillment-id
-    posted-date posted-date-time order-item-code merchant-order-item-id merchant-adjustment-item-id sku
-    quantity-purchased promotion-id""".split()
+    """settlement-id|settlement-start-date|settlement-end-date|deposit-date|total-amount|currency|transaction-type|
+order-id|merchant-order-id|adjustment-id|shipment-id|marketplace-name|amount-type|amount-description|amount|
+fulfillment-id|posted-date|posted-date-time|order-item-code|merchant-order-item-id|merchant-adjustment-item-id|sku|
+quantity-purchased|promotion-id""".replace("\n", "").split("|")
 )
 
 SHOPIFY_HEADER = tuple(
@@ -233,3 +242,26 @@ LOANS_HEADER = "Loan No,Borrower,Lender,Disbursed On,Matures On,Principal,Ccy,Ra
 REPAYMENTS_HEADER = "Entry No,Loan No,Borrower,Entry,Entry Date,Amount,Ccy,Booked At (UTC)"
 APPLICATIONS_HEADER = "Application No,Applicant,Applied On,Requested (USD),Purpose,Consent Ref,Decision"
 TRAFFIC_HEADER = "Day,Online store visitors,Sessions,Bounced sessions,Paid sessions,Ad spend (USD)"
+
+
+def ingested(folder: Path, files: Iterable[RawFile], **settings: Any) -> IngestResult:
+    """What ingest makes of a folder with these files."""
+    write_raw_folder(folder, files)
+    return ingest_folder(folder, ingest_settings(**settings), HMAC_KEY)
+
+
+def ingest_settings(**settings: Any) -> IngestSettings:
+    """Settings of ingest for a test."""
+    return IngestSettings(recorded_at=datetime(2026, 1, 1, tzinfo=UTC), **settings)
+
+
+def only_account(result: IngestResult) -> FileAccount:
+    """The account of the one file of a folder."""
+    (account,) = result.accounting
+    return account
+
+
+def cells(table: pa.Table, *names: str) -> list[Any]:
+    """A column of a table as a list, or several as a list of tuples."""
+    columns = [table[name].to_pylist() for name in names]
+    return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 PLATFORM = "amazon"
 
-# A totals row opens a block; so does a change of settlement, for a block that lost its totals row. Serves text and typed
-# rows alike.
+# A totals row opens a block; so does a change of settlement, for a block that lost its totals row. Serves text rows and
+# typed rows alike.
 _BLOCKS = """
 SELECT row_order, count_if(opens) OVER (ORDER BY row_order) AS block
 FROM (

@@ -30,15 +30,15 @@ ORDER BY row_order
 
 _REPEATED = """
 WITH orders AS (
-    SELECT order_name, min(row_order) AS first_row, count(shop_order_number) = 0 AS headless,
-        any_value(delivered_for) AS delivered_for, regexp_replace(order_name, '@[0-9]+$', '') AS number
-    FROM raw GROUP BY order_name
+    SELECT order_name, min(row_order) AS first_row, any_value(delivered_for) AS delivered_for,
+        regexp_replace(order_name, '@[0-9]+$', '') AS number
+    FROM raw GROUP BY order_name HAVING count(shop_order_number) > 0
 ), ranked AS (
-    SELECT order_name, row_number() OVER (PARTITION BY delivered_for, number ORDER BY headless, first_row) AS copy
-    FROM orders
+    SELECT order_name, row_number() OVER (PARTITION BY delivered_for, number ORDER BY first_row) AS copy FROM orders
 )
 SELECT row_order, 'repeated order' AS reason, CAST(NULL AS VARCHAR) AS rule_id
 FROM raw JOIN ranked USING (order_name) WHERE copy > 1
+ORDER BY row_order
 """
 
 # The export shows today's state of an old order; what happened after the row counts as known had not happened yet.

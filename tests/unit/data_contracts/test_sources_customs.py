@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.factories.raw_files import (
+    RawFile,
+    cells,
+    declaration,
+    declaration_item,
+    declarations_file,
+    ingested,
+    only_account,
+)
+
+from data_contracts.errors import InputRefused
+from data_contracts.sources.customs_declaration.mapping import country_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+FIRST, SECOND = "222520230000000001", "222520230000000002"
+
+
+def customs(declarations: Sequence[Mapping[str, Any]], name: str = "2023") -> RawFile:
+    data = declarations_file(declarations)
+    return RawFile(f"customs_declaration/S000001/{name}.json", "customs_declaration", data, "S000001")
+
+
+def test_each_item_of_a_declaration_is_a_row(tmp_path: Path) -> None:
+    one = declaration(FIRST, [declaration_item("1"), declaration_item("2", declTotal="99.5")])
+    table = ingested(tmp_path, [customs([one])]).tables["export_declaration"]
+    assert cells(table, "declaration_item_id", "declared_amount") == [
+        (f"{FIRST}:1", Decimal("1500.0000")),
+        (f"{FIRST}:2", Decimal("99.5000")),
+    ]
+
+
+def test_tariff_codes_stay_text_with_their_leading_zeros(tmp_path: Path) -> None:
+    table = ingested(tmp_path, [customs([declaration(FIRST, [declaration_item("1")])])]).tables["export_declaration"]
+    assert cells(table, "commodity_code", "hs6") == [("0901210000", "090121")]
+
+
+@pytest.mark.parametrize("name", ["TO ORDER", "To  Order", "TO ORDER OF HSBC", "TO THE ORDER", "ORDER", ""])
+def test_goods_to_order_have_no_consignee(tmp_path: Path, name: str) -> None:
+    rows = [declaration(FIRST, [declaration_item("1")], consigneeEname=name)]
+    assert cells(ingested(tmp_path, [customs(rows)]).tables["export_declaration"], "consignee_id") == [None]
+
+
+def test_a_consignee_is_one_pseudonym_however_its_name_is_typed(tmp_path: Path) -> None:
+    names = ["Lamp House Ltd.", "LAMP HOUSE LTD", "lamp  house, ltd", "Order Desk Inc"]
+    rows = [declaration(str(int(FIRST) + n), [declaration_item("1")], consigneeEname=x) for n, x in enumerate(names)]
+    found = cells(ingested(tmp_path, [customs(rows)]).tables["export_declaration"], "consignee_id")
+    assert found[0] == found[1] == found[2] != found[3]
+    assert "lamp" not in str(found).lower()
+
+
+@pytest.mark.parametrize(
+    ("mode", "incoterm"), [("1", "CIF"), ("2", "CFR"), ("3", "FOB"), ("5", None), ("7", "EXW"), ("", None)]
+)
+def test_terms_of_delivery_become_incoterms(tmp_path: Path, mode: str, incoterm: str | None) -> None:
+    rows = [declaration(FIRST, [declaration_item("1")], transMode=mode)]
+    assert cells(ingested(tmp_path, [customs(rows)]).tables["export_declaration"], "incoterm") == [incoterm]
+
+
+def test_weight_is_the_legal_quantity_only_in_kilograms(tmp_path: Path) -> None:
+    rows = [declaration(FIRST, [declaration_item("1"), declaration_item("2", unit1="011")])]
+    table = ingested(tmp_path, [customs(rows)]).tables["export_declaration"]
+    assert cells(table, "net_weight_kg") == [Decimal("12.5000"), None]
+
+
+def test_countries_become_alpha_2_and_invented_ones_are_quarantined(tmp_path: Path) -> None:
+    rows = [declaration(FIRST, [declaration_item("1"), declaration_item("2", destinationCountry="XQZ")])]
+    result = ingested(tmp_path, [customs(rows)])
+    assert cells(result.tables["export_declaration"], "destination_country") == ["DE"]
+    assert only_account(result).quarantined == {"final_country:known": 1}
+
+
+def test_country_codes_are_a_bijection() -> None:
+    codes = country_codes()
+    assert codes.num_rows == 249
+    assert len(set(cells(codes, "alpha_2"))) == len(set(cells(codes, "alpha_3"))) == 249
+
+
+def test_an_unreadable_total_costs_its_item_only(tmp_path: Path) -> None:
+    rows = [declaration(FIRST, [declaration_item("1"), declaration_item("2", declTotal="无")])]
+    account = only_account(ingested(tmp_path, [customs(rows)]))
+    assert (account.rows_in, account.accepted, account.quarantined) == (2, 1, {"type:declared_total": 1})
+
+
+def test_a_declaration_delivered_twice_is_counted_once(tmp_path: Path) -> None:
+    one, two = (declaration(entry, [declaration_item("1")]) for entry in (FIRST, SECOND))
+    result = ingested(tmp_path, [customs([one, two]), customs([two], "2024")])
+    assert result.tables["export_declaration"].num_rows == 2
+    assert cells(result.duplicates, "reason") == ["repeated declaration item"]
+
+
+def test_a_year_without_exports_is_a_file_without_rows(tmp_path: Path) -> None:
+    result = ingested(tmp_path, [customs([])])
+    assert result.tables["export_declaration"].num_rows == 0
+    assert cells(result.tables["source_coverage"], "covered_table") == ["export_declaration"]
+
+
+def test_what_is_no_json_is_refused_in_one_line(tmp_path: Path) -> None:
+    file = RawFile("customs_declaration/S000001/2023.json", "customs_declaration", b'[{"entryId": "1"', "S000001")
+    with pytest.raises(InputRefused, match=r"file customs_declaration/S000001/2023\.json") as refusal:
+        ingested(tmp_path, [file])
+    assert "\n" not in str(refusal.value)
