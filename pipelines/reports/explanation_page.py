@@ -1,0 +1,162 @@
+"""The explanation page: what moves the score, whether it moves it the way it should, and why single sellers score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipelines.reports.charts import ChartWords, DependencePoint, Frame, dependence_chart
+from pipelines.reports.feature_values import value_with_unit
+from pipelines.reports.rendering import LANGUAGES, Language, Texts, banners, page_texts, render_page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pipelines.reports.rendering import TrustedMarkup
+
+TEMPLATE = "explanation_page.html.j2"
+MOST_CURVES = 30
+MULTIPLE = Frame(width=300, height=190, left=44, right=12, top=8, bottom=40)
+STEP_MARGIN = 0.08
+
+
+@dataclass(frozen=True)
+class ExplanationSubject:
+    """Which model is explained, on what evidence, and what its scale is (points to double the odds)."""
+
+    name: str
+    version: str
+    evidence: str
+    is_synthetic: bool
+    points_to_double_odds: float
+
+
+def render_explanation_page(explanation: Mapping[str, Any], subject: ExplanationSubject, language: Language) -> str:
+    """The page of one explanation.
+
+    Args:
+        explanation: ``models.explanation.Explanation.to_dict()``.
+        subject: the model.
+        language: of the page.
+    """
+    texts = page_texts(TEMPLATE.removesuffix(".html.j2"), language)
+    return render_page(TEMPLATE, language, _page_context(explanation, subject, texts))
+
+
+def _page_context(explanation: Mapping[str, Any], subject: ExplanationSubject, texts: Texts) -> dict[str, object]:
+    features = {feature["name"]: feature for feature in explanation["features"]}
+    dependence = {one["feature"]: one for one in explanation["dependence"]}
+    return {
+        "file_names": {other: f"explanation.{other}.html" for other in LANGUAGES},
+        "model_file": f"model.{texts.language}.html",
+        **banners(subject.evidence, texts, is_synthetic=subject.is_synthetic),
+        "subject": subject,
+        "explanation": explanation,
+        "pillars": _weighted(explanation["pillars"]),
+        "features": [
+            {**feature, "title": _title(feature, texts), "verdict": dependence[feature["name"]]["verdict"]}
+            for feature in _weighted(explanation["features"])
+        ],
+        "multiples": _multiples(explanation, dependence, texts),
+        "left_out": max(0, _used(dependence.values()) - MOST_CURVES),
+        "against": [_title(features[name], texts) for name, one in dependence.items() if one["verdict"] == "against"],
+        "local": [_local(local, features, texts) for local in explanation["local"]],
+    }
+
+
+def _title(feature: Mapping[str, Any], texts: Texts) -> str:
+    return str(feature[f"title_{texts.language}"])
+
+
+def _weighted(groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Groups with the length of their bar, the heaviest of them 1."""
+    heaviest = max((group["mean_absolute_points"] for group in groups), default=0.0) or 1.0
+    return [{**group, "bar": group["mean_absolute_points"] / heaviest} for group in groups]
+
+
+def _used(dependence: Iterable[Mapping[str, Any]]) -> int:
+    return sum(one["verdict"] != "unused" for one in dependence)
+
+
+def _multiples(
+    explanation: Mapping[str, Any], dependence: Mapping[str, Mapping[str, Any]], texts: Texts
+) -> list[dict[str, object]]:
+    """Small charts of the features that weigh, heaviest first, all on one scale of points."""
+    shown = [one for one in explanation["features"] if dependence[one["name"]]["verdict"] != "unused"][:MOST_CURVES]
+    limits = _limits([dependence[feature["name"]] for feature in shown])
+    return [
+        {
+            "title": _title(feature, texts),
+            "expected": _expected(feature, dependence[feature["name"]]),
+            "verdict": dependence[feature["name"]]["verdict"],
+            "missing_rows": dependence[feature["name"]]["missing_rows"],
+            "chart": _curve(feature, dependence[feature["name"]], limits, texts),
+        }
+        for feature in shown
+    ]
+
+
+def _limits(dependence: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    bins = [group for one in dependence for group in one["bins"]]
+    missing = [one["missing_points"] for one in dependence if one["missing_points"] is not None]
+    low = min([*(group["low_points"] for group in bins), *missing], default=0.0)
+    high = max([*(group["high_points"] for group in bins), *missing], default=0.0)
+    return low, high
+
+
+def _expected(feature: Mapping[str, Any], dependence: Mapping[str, Any]) -> str:
+    """Which way the points should go as the value rises: a key of the page's words."""
+    if dependence["centre"] is not None:
+        return "expected_middle"
+    return {1: "expected_falls", -1: "expected_rises", 0: "expected_free"}[feature["direction"]]
+
+
+def _curve(
+    feature: Mapping[str, Any], dependence: Mapping[str, Any], limits: tuple[float, float], texts: Texts
+) -> TrustedMarkup:
+    points = [
+        DependencePoint(group["value"], group["mean_points"], group["low_points"], group["high_points"])
+        for group in dependence["bins"]
+    ]
+    unit = texts.of_code("unit", feature["unit"]) if feature["unit"] != "share" else texts("unit_fraction")
+    words = ChartWords(
+        title=texts("curve_title", title=_title(feature, texts)),
+        x_axis=texts("value_axis", unit=unit) if unit else texts("value_axis_bare"),
+        y_axis=texts("points_axis"),
+    )
+    return dependence_chart(points, dependence["missing_points"], limits, words, MULTIPLE)
+
+
+def _local(local: Mapping[str, Any], features: Mapping[str, Mapping[str, Any]], texts: Texts) -> dict[str, object]:
+    """One seller's points as steps from the base to the score."""
+    lines = [
+        (
+            _title(features[line["feature"]], texts),
+            value_with_unit(line["value"], features[line["feature"]]["unit"], texts),
+            line["points"],
+        )
+        for line in local["lines"]
+    ]
+    lines.append((texts("all_others"), "", local["all_others"]))
+    running = [local["base_points"]]
+    for _, _, points in lines:
+        running.append(running[-1] + points)
+    low, high = min(running), max(running)
+    margin = STEP_MARGIN * (high - low) or 1.0
+    scale = (low - margin, high + margin)
+    return {
+        **local,
+        "base_step": _step(scale, scale[0], local["base_points"]),
+        "steps": [
+            {"words": words, "value": value, "points": points, "running": after, "step": _step(scale, before, after)}
+            for (words, value, points), before, after in zip(lines, running, running[1:], strict=False)
+        ],
+        "score_step": _step(scale, scale[0], local["score"]),
+    }
+
+
+def _step(scale: tuple[float, float], before: float, after: float) -> dict[str, float]:
+    """Place and width, in percent, of a bar that runs from one sum of points to the next."""
+    low, high = scale
+    left, right = sorted(100 * (value - low) / (high - low) for value in (before, after))
+    return {"left": left, "width": right - left}
