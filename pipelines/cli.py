@@ -98,6 +98,21 @@ def monitor(profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> No
     _stage(profile, out, "monitor")
 
 
+@app.command()
+def docs(
+    folder: Annotated[Path, typer.Option("--folder", help="Documentation folder.")] = Path("docs"),
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a page is out of date.")] = False,
+) -> None:
+    """Generate the contract and feature pages."""
+    from pipelines.documentation import stale_pages, write_pages
+
+    changed = stale_pages(folder) if check else write_pages(folder)
+    typer.echo("\n".join(changed) if changed else "docs: every generated page is up to date")
+    if check and changed:
+        raise typer.Exit(1)
+
+
 def main() -> None:
     """Entry point of ``passport``: one line and an exit code for every refusal, a traceback only when asked for."""
     logging.basicConfig(level=os.environ.get("PASSPORT_LOG", "WARNING"), format="%(levelname)s %(name)s: %(message)s")

@@ -1,0 +1,74 @@
+"""Pages generated from contracts and features, so that documents cannot drift from what runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data_contracts.compiler import source_contract, source_names, table_contract, table_names
+from data_contracts.pages import contract_page
+from features.pages import feature_page
+from features.spec import feature_records, feature_set_names, load_feature_set
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from data_contracts.contract import CompiledContract
+
+
+def pages() -> dict[str, str]:
+    """Every generated page: path below the docs folder to Markdown text."""
+    tables = [table_contract(name) for name in table_names()]
+    sources = [source_contract(name) for name in source_names()]
+    found = {f"contracts/tables/{contract.table}.md": contract_page(contract) for contract in tables}
+    found |= {f"contracts/sources/{contract.table}.md": contract_page(contract) for contract in sources}
+    found["contracts/README.md"] = _contract_index(tables, sources)
+    found["features.md"] = feature_page(feature_records())
+    found["feature_sets.md"] = _feature_sets_page()
+    return found
+
+
+def write_pages(folder: Path) -> list[str]:
+    """Write every page below ``folder``, remove contract pages of contracts that are gone; names of what changed."""
+    changed = stale_pages(folder)
+    for name in changed:
+        if name in (wanted := pages()):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(wanted[name], encoding="utf-8")
+        else:
+            (folder / name).unlink()
+    return changed
+
+
+def stale_pages(folder: Path) -> list[str]:
+    """Names of pages that are missing, differ from what would be generated, or describe a contract that is gone."""
+    wanted = pages()
+    present = {path.relative_to(folder).as_posix() for path in (folder / "contracts").rglob("*.md")}
+    differing = {name for name, text in wanted.items() if _text_of(folder / name) != text}
+    return sorted(differing | (present - wanted.keys()))
+
+
+def _text_of(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def _contract_index(tables: list[CompiledContract], sources: list[CompiledContract]) -> str:
+    lines = ["# Contracts", "", "Generated from the contracts by `make docs`.", "", "## Sources", ""]
+    lines += [f"- [{contract.title}](sources/{contract.table}.md) `{contract.identity}`" for contract in sources]
+    lines += ["", "## Canonical tables", ""]
+    lines += [f"- [{contract.title}](tables/{contract.table}.md) `{contract.identity}`" for contract in tables]
+    return "\n".join(lines) + "\n"
+
+
+def _feature_sets_page() -> str:
+    lines = [
+        "# Feature sets",
+        "",
+        "Generated from `features/sets/` by `make docs`; formulas are in [features](features.md).",
+    ]
+    for name in feature_set_names():
+        chosen = load_feature_set(name)
+        lines += ["", f"## {chosen.name} {chosen.version}", "", chosen.description, ""]
+        lines += [f"{len(chosen.names)} features, SHA-256 `{chosen.digest[:16]}`.", ""]
+        lines += ["| feature | pillar | unit | direction |", "|---|---|---|---|"]
+        lines += [f"| `{r.name}` | {r.pillar} | {r.unit} | {r.direction:+d} |" for r in chosen.records]
+    return "\n".join(lines) + "\n"
