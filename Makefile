@@ -14,6 +14,8 @@ DATA_DIR ?=
 export DATA_DIR
 # Idle OpenMP threads that spin cost a shared machine four times the work they do.
 export OMP_WAIT_POLICY ?= passive
+# Small matrices only: BLAS threads cost more than they give, and one thread gives the same bits everywhere.
+export OPENBLAS_NUM_THREADS ?= 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 export GX_ANALYTICS_ENABLED ?= false
 
