@@ -94,7 +94,7 @@ def _decimals(text: Values, column: Column, spec: ReadSpec) -> Values:
     arrow_type: Any = column.arrow_type
     whole_digits, places = arrow_type.precision - arrow_type.scale, arrow_type.scale
     plain = _plain_numbers(text, spec)
-    decimals = r"\d{1,20}" if column.cell.round_to is not None else rf"\d{{0,{places}}}0*"
+    decimals = r"\d{1,20}" if column.cell.round_to is not None else rf"\d{{1,{places}}}0*"
     fits = pc.match_substring_regex(plain, rf"^[+-]?(0*\d{{1,{whole_digits}}})(\.{decimals})?$")
     plain = pc.if_else(fits, plain, pa.scalar(None, pa.string()))
     if column.cell.round_to is None:
@@ -122,7 +122,7 @@ def _plain_numbers(text: Values, spec: ReadSpec) -> Values:
 
 def _integers(text: Values, column: Column, spec: ReadSpec) -> Values:
     fits = pc.match_substring_regex(_plain_numbers(text, spec), r"^[+-]?\d{1,18}$")
-    plain = pc.if_else(fits, _plain_numbers(text, spec), pa.scalar(None, pa.string()))
+    plain = pc.utf8_ltrim(pc.if_else(fits, _plain_numbers(text, spec), pa.scalar(None, pa.string())), "+")
     numbers: Values = plain.cast(pa.int64())
     if pa.types.is_int32(column.arrow_type):
         fits = pc.less_equal(pc.abs(numbers), pa.scalar(2**31 - 1))
@@ -133,7 +133,7 @@ def _integers(text: Values, column: Column, spec: ReadSpec) -> Values:
 def _floats(text: Values, _: Column, spec: ReadSpec) -> Values:
     plain = _plain_numbers(text, spec)
     fits = pc.match_substring_regex(plain, r"^[+-]?\d{1,300}(\.\d{1,300})?([eE][+-]?\d{1,3})?$")
-    numbers = pc.if_else(fits, plain, pa.scalar(None, pa.string())).cast(pa.float64())
+    numbers = pc.utf8_ltrim(pc.if_else(fits, plain, pa.scalar(None, pa.string())), "+").cast(pa.float64())
     return pc.if_else(pc.is_finite(numbers), numbers, pa.scalar(None, pa.float64()))
 
 

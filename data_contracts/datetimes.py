@@ -134,7 +134,7 @@ def _moments(parts: Values) -> Values:
 
 def _offset_minutes(zone: Values) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     digits = pc.replace_substring(pc.replace_substring(pc.fill_null(zone, "Z"), "Z", "+0000"), ":", "")
-    number = np.asarray(pc.utf8_rpad(digits, 5, "0").cast(pa.int64()))
+    number = np.asarray(pc.utf8_ltrim(pc.utf8_rpad(digits, 5, "0"), "+").cast(pa.int64()))
     hours, minutes = np.divmod(np.abs(number), 100)
     offset = np.sign(number) * (hours * 60 + minutes)
     return offset, (minutes < 60) & (np.abs(offset) <= _LONGEST_OFFSET_MINUTES)

@@ -36,7 +36,8 @@ def read_workbook(data: bytes, contract: CompiledContract, file_name: str) -> Re
         raise ConfigurationRefused(f"{contract.identity} is no xlsx source", "use the reader of its format")
     rows = _sheet_rows(data, spec, file_name)
     header, match, notes = _header(rows, contract, spec, file_name)
-    width = len(rows[header])
+    # A sheet is as wide as its widest row: cells behind the last heading have none.
+    width = max(place for place, cell in enumerate(rows[header]) if cell) + 1
     good: list[int] = []
     wide: list[int] = []
     repeated: list[int] = []
