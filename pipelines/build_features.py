@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from features.build import build_features
-from features.observations import open_loan_observations
 
 from data_contracts.compiler import table_names
+from features.build import build_features
 from features.graph.groups import related_components
+from features.observations import open_loan_observations
 from features.spec import load_feature_set
 from pipelines.publish import read_parquet, write_json, write_parquet
 from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, current_run, run_stage
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pipelines.profiles import ObservationSettings, Profile
 
+CODE = ("data_contracts", "features", "pipelines/build_features.py")
 _OBSERVATION_FIELDS: list[pa.Field[Any]] = [pa.field("seller_id", pa.string()), pa.field("as_of", pa.date32())]
 OBSERVATION_SCHEMA = pa.schema(_OBSERVATION_FIELDS)
 
@@ -49,7 +50,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
             notes={"features": len(feature_set.names), "sellers": len(distinct_sellers(observations))},
         )
 
-    return run_stage("features", place, StageInputs({"tables": source}, settings, ("data_contracts", "features")), work)
+    return run_stage("features", place, StageInputs({"tables": source}, settings, CODE), work)
 
 
 def read_tables(folder: Path) -> dict[str, pa.Table]:

@@ -48,7 +48,8 @@ log = logging.getLogger(__name__)
 STAGE = "ingest"
 RATES_SOURCE = "exchange_rates"
 # Below this it takes longer to start a reading process than to read.
-SMALL_DELIVERY_BYTES = 24 * 2**20
+MEBIBYTE = 2**20
+SMALL_DELIVERY_BYTES = 24 * MEBIBYTE
 # The folder counts by its content; the others change how the stage works, not what it gives.
 _WITHOUT_EFFECT = {"raw_dir", "worker_count", "worker_memory_mib", "batch_mib", "quarantine_limit_share"}
 
@@ -83,7 +84,7 @@ def ingest_folder(raw_dir: Path, settings: IngestSettings, hmac_key: bytes) -> I
     require_key(hmac_key)
     deliveries = find_deliveries(raw_dir, settings)
     overrides = _rate_overrides(settings.exchange_rate_file)
-    batches = _batches(deliveries.files, settings.batch_mib * 2**20)
+    batches = _batches(deliveries.files, settings.batch_mib * MEBIBYTE)
     requests = [
         BatchRequest(raw_dir, files[0].source, files, settings.recorded_at, overrides, hmac_key) for files in batches
     ]
@@ -117,7 +118,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
             # Pseudonyms change with the key; its fingerprint tells nothing about it.
             "hmac_key_fingerprint": keyed_digest(keys.hmac_key, "fingerprint of the HMAC key")[:16],
         },
-        code_packages=("data_contracts",),
+        code=("data_contracts",),
     )
 
     def work(folder: Path) -> StageRecord:
@@ -189,7 +190,7 @@ def _run_batches(requests: Sequence[BatchRequest], settings: IngestSettings) -> 
         return
     # A forked child would inherit locks of Arrow's threads, so children start fresh.
     context = multiprocessing.get_context("spawn")
-    limit = (settings.worker_memory_mib * 2**20,)
+    limit = (settings.worker_memory_mib * MEBIBYTE,)
     with ProcessPoolExecutor(settings.worker_count, context, initializer=_limit_memory, initargs=limit) as pool:
         futures = [pool.submit(ingest_batch, request) for request in requests]
         try:

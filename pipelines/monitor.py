@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from models.model import CreditModel
     from pipelines.profiles import Profile
 
+CODE = ("data_contracts", "features", "models", "pipelines/samples.py", "pipelines/monitor.py")
 LOG_ODDS = "log_odds_of_default"
 
 
@@ -36,9 +37,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
     scored_file = current_run(place, "score") / "passports.parquet"
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
     settings = DriftSettings()
-    inputs = StageInputs(
-        {**files.named(), "bundle": bundle_dir, "scores": scored_file}, asdict(settings), ("features", "models")
-    )
+    inputs = StageInputs({**files.named(), "bundle": bundle_dir, "scores": scored_file}, asdict(settings), CODE)
 
     def work(folder: Path) -> StageRecord:
         model = load_bundle(bundle_dir, [keys.public_key]).model

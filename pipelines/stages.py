@@ -51,12 +51,13 @@ class Place:
 class StageInputs:
     """Everything that decides a stage's output.
 
-    ``files`` maps a name to a file or a folder; ``code_packages`` are our packages whose source the stage runs.
+    ``files`` maps a name to a file or a folder; ``code`` names our packages, or single modules such as
+    ``pipelines/train.py``, whose source the stage runs.
     """
 
     files: Mapping[str, Path]
     settings: BaseModel | Mapping[str, Any]
-    code_packages: tuple[str, ...]
+    code: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,11 @@ def digest_of_path(path: Path) -> str:
     return sha256_bytes(lines.encode())
 
 
-def digest_of_code(packages: tuple[str, ...]) -> str:
-    """SHA-256 over every source, contract, template and profile-independent file of our packages."""
+def digest_of_code(places: tuple[str, ...]) -> str:
+    """SHA-256 over every source, contract and template (profiles left out) of our packages or single modules."""
     root = Path(__file__).resolve().parents[1]
     suffixes = {".py", ".yaml", ".j2", ".css", ".toml", ".json"}
-    paths = (path for package in packages for path in sorted((root / package).rglob("*")))
+    paths = (path for place in places for path in (sorted((root / place).rglob("*")) or [root / place]))
     sources = (path for path in paths if path.suffix in suffixes and "profiles" not in path.relative_to(root).parts)
     lines = (f"{path.relative_to(root).as_posix()}\t{sha256_file(path)}\n" for path in sources)
     return sha256_bytes("".join(lines).encode())
@@ -115,7 +116,7 @@ def run_stage(stage: str, place: Place, inputs: StageInputs, work: Callable[[Pat
         "stage": stage,
         "inputs": {name: digest_of_path(path) for name, path in sorted(inputs.files.items())},
         "settings": _as_json(inputs.settings),
-        "code_sha256": digest_of_code(inputs.code_packages),
+        "code_sha256": digest_of_code(inputs.code),
     }
     run_id = sha256_bytes(json_bytes(identity))[:RUN_ID_LENGTH]
     folder = place.stage_dir(stage)

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from models.dataset import Dataset
     from pipelines.profiles import Profile
 
-CODE = ("data_contracts", "features", "models")
+MODULES = ("train", "samples", "sensitivity", "evaluation_document")
+CODE = ("data_contracts", "features", "models", *(f"pipelines/{name}.py" for name in MODULES))
 ABLATION_PREFIX = "without_"
 
 

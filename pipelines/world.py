@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.writing import write_truth, write_world
-
 from data_contracts.errors import ConfigurationRefused
 from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, run_stage
 from simulator.world import simulate
+from simulator.writing import write_truth, write_world
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,4 +29,6 @@ def run(profile: Profile, place: Place) -> StageOutcome:
         write_truth(world, folder / "truth")
         return StageRecord(rows_in=record.rows, rows_kept=record.rows, notes={"files": record.files})
 
-    return run_stage("world", place, StageInputs({}, settings, ("data_contracts", "simulator")), work)
+    return run_stage(
+        "world", place, StageInputs({}, settings, ("data_contracts", "simulator", "pipelines/world.py")), work
+    )
