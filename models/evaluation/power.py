@@ -12,7 +12,7 @@ from models.evaluation.estimates import Estimate, FloatArray, estimate_from_draw
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Verdict = Literal["better", "worse", "not_shown"]
+Verdict = Literal["better", "worse", "not_shown", "identical"]
 
 COMPARED_MEASURES = ("auc", "brier", "log_loss")
 """Measures on which models are compared in pairs."""
@@ -27,7 +27,8 @@ class Difference:
     ``gain`` is positive where the champion is better, whichever way the measure runs. ``detectable_gain`` is the
     smallest true gain that this sample would show with the wanted power. ``verdict`` is "better" only where the
     interval excludes zero **and** the gain reaches the detectable one; otherwise no improvement is claimed. It is
-    "worse" as soon as the interval lies below zero: harm needs less proof than merit.
+    "worse" as soon as the interval lies below zero: harm needs less proof than merit. It is "identical" where no redraw
+    tells the two apart.
     """
 
     other: str
@@ -68,6 +69,8 @@ def _difference(champion: MeasuredModel, other: MeasuredModel, measure: str, pow
 
 
 def _verdict(gain: Estimate, smallest: float) -> Verdict:
+    if gain.value == 0 and gain.standard_error == 0:
+        return "identical"
     if gain.upper < 0:
         return "worse"
     if gain.lower > 0 and gain.value >= smallest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,16 @@ if TYPE_CHECKING:
     from pipelines.reports.rendering import TrustedMarkup
 
 TEMPLATE = "model_page.html.j2"
+BANDS = tuple(
+    (re.compile(pattern), key)
+    for pattern, key in (
+        (r"below (?P<edge>\S+)", "band_below"),
+        (r"(?P<low>\S+) to (?P<high>\S+)", "band_between"),
+        (r"(?P<edge>\S+) and above", "band_above"),
+    )
+)
+"""How training names the bands of a segment, and the words for each."""
+
 DEMONSTRATION_EVIDENCE = "demonstration sample"
 SIGNIFICANT = 0.05
 ABLATION_PREFIX = "without_"
@@ -37,7 +48,8 @@ WIDE_CHART = Frame(width=940, height=250, bottom=44)
 class ModelIdentity:
     """What a model is and what it was made from, as its bundle states it.
 
-    ``components`` are pairs of kind and weight; ``scale`` holds base score, base odds and points to double the odds.
+    ``components`` are pairs of kind and weight; ``scale`` holds base score, base odds and points to double the odds;
+    ``feature_titles`` maps each feature to its title by language.
     """
 
     name: str
@@ -58,7 +70,7 @@ class ModelIdentity:
     calibration_slope: float
     calibration_intercept: float
     scale: tuple[float, float, float]
-    features: int
+    feature_titles: Mapping[str, Mapping[str, str]]
 
 
 def render_model_page(evaluation: Mapping[str, Any], identity: ModelIdentity, language: Language) -> str:
@@ -98,13 +110,13 @@ def _page_context(document: Mapping[str, Any], identity: ModelIdentity, texts: T
         "calibration": _calibration(evaluation, texts),
         "grades": _grades(evaluation["grades"], texts),
         "periods": _periods(evaluation["periods"], texts),
-        "segments": _segments(evaluation["segments"], texts),
-        "audit": document["audit"],
-        "training": document["training"],
+        "segments": _segments(evaluation["segments"], identity.feature_titles, texts),
+        "audit": _audit(document["audit"], texts),
+        "training": _training(document["training"]),
         "variants": _variants(document["extra"], texts),
         "extra": document["extra"],
     }
-    return {**found, "sections": _sections(found)}
+    return {**found, "powered": _powered(found["comparisons"]), "sections": _sections(found)}
 
 
 def _sections(context: Mapping[str, object]) -> tuple[str, ...]:
@@ -260,7 +272,9 @@ def _hundred(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
-def _segments(segments: Sequence[Mapping[str, Any]], texts: Texts) -> list[dict[str, object]]:
+def _segments(
+    segments: Sequence[Mapping[str, Any]], titles: Mapping[str, Mapping[str, str]], texts: Texts
+) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     for segment in segments:
         estimates = [part["auc"] for part in segment["parts"] if part["auc"] is not None]
@@ -268,13 +282,58 @@ def _segments(segments: Sequence[Mapping[str, Any]], texts: Texts) -> list[dict[
         parts = [
             {
                 **part,
-                "words": texts.of_code("segment", part["part"]),
+                "words": segment_words(part["part"], texts),
                 "forest": None if part["auc"] is None else scale.cell(part["auc"]),
             }
             for part in segment["parts"]
         ]
-        found.append({"words": texts.of_code("column", segment["column"]), "parts": parts})
+        title = titles.get(segment["column"], {}).get(texts.language, segment["column"])
+        found.append({"words": title, "parts": parts})
     return found
+
+
+def segment_words(part: str, texts: Texts) -> str:
+    """A segment's name in words: bands such as "below 3", "3 to 12", "12 and above", or a code, or as it is."""
+    for pattern, key in BANDS:
+        match = pattern.fullmatch(part)
+        if match:
+            return texts(key, **match.groupdict())
+    return texts.of_code("segment", part)
+
+
+def _audit(audit: Mapping[str, Any] | None, texts: Texts) -> dict[str, object] | None:
+    """Promises with the number of trials and of breaks; None where nothing was tried."""
+    if audit is None:
+        return None
+    monotonicity, hiding = audit["monotonicity"], audit["hiding"]
+    promises: list[dict[str, object]] = []
+    if hiding is not None:
+        promises += [
+            {"words": texts(f"promise_hiding_{how}"), "trials": hiding[how]["tried"], "breaks": hiding[how]["gained"]}
+            for how in ("single", "joint")
+        ]
+    if monotonicity is not None:
+        tried = monotonicity["features"] * monotonicity["sellers"] * (monotonicity["steps"] - 1)
+        words = texts("promise_monotone", features=monotonicity["features"], steps=monotonicity["steps"])
+        promises.append({"words": words, "trials": tried, "breaks": monotonicity["violations"]})
+    return {
+        "rows": (monotonicity or hiding or {}).get("sellers"),
+        "promises": promises,
+        "auc_cost": None if hiding is None else hiding["auc_cost"],
+        "leaks": audit["leaks"],
+    }
+
+
+def _training(training: Mapping[str, Any] | None) -> dict[str, object] | None:
+    if training is None:
+        return None
+    return {**training, "with_auc": any(one["auc"] is not None for one in training["candidates"])}
+
+
+def _powered(comparisons: object) -> dict[str, object] | None:
+    """The first comparison with another model, for the sentence on power."""
+    found = comparisons if isinstance(comparisons, list) else []
+    return next((one for one in found if one["verdict"] != "identical"), None)
 
 
 def _variants(extra: Mapping[str, Any] | None, texts: Texts) -> list[dict[str, object]] | None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import asdict
 from functools import cache
 from typing import Any
 
 import pandas as pd
 
-from models.audit import ModelAudit
 from models.evaluation import EvaluationSettings, evaluate, evaluate_repeats
 from pipelines.reports.model_page import ModelIdentity
 from tests.factories.evaluation import GRADES, holdout, out_of_fold
@@ -44,7 +42,7 @@ def identity(evidence: str = "synthetic world") -> ModelIdentity:
         calibration_slope=1.04,
         calibration_intercept=-0.03,
         scale=(600.0, 30.0, 40.0),
-        features=44,
+        feature_titles={"main_channel": {"en": "Main sales channel", "zh": "主要销售渠道"}},
     )
 
 
@@ -56,7 +54,7 @@ def split_section() -> dict[str, Any]:
         for position, end in enumerate(ends)
         for part, rows in (
             ("train" if position < 11 else "embargo" if position < 15 else "test", 700 + 20 * position),
-            ("early_but_test_component" if position < 11 else "embargo", 300),
+            ("component_overlap", 300),
         )
     ]
     parts = [
@@ -89,15 +87,20 @@ def _out_of_time() -> dict[str, Any]:
         },
         "split": split_section(),
         "audit": {
-            "model": asdict(ModelAudit(200, 3.1e-15, 0, 9400, 0, 126_000, 0)),
-            "hiding_auc_cost": 0.003,
-            "leaks": {"checked": 44, "findings": [], "trials": []},
+            "monotonicity": {"features": 30, "sellers": 200, "steps": 21, "violations": 0},
+            "hiding": {
+                "sellers": 200,
+                "single": {"tried": 8800, "gained": 0},
+                "joint": {"tried": 9100, "gained": 0},
+                "auc_cost": 0.003,
+            },
+            "leaks": {"checked": 44, "rejected": []},
         },
         "training": {
             "train_auc": 0.81,
             "candidates": [
-                {"name": "lightgbm 15 leaves", "auc": 0.77, "log_loss": 0.23, "chosen": False},
-                {"name": "blend 0.7 / 0.3", "auc": 0.775, "log_loss": 0.229, "chosen": True},
+                {"name": "gbm 15 leaves", "auc": None, "log_loss": 0.23, "chosen": False},
+                {"name": "blend 0.7", "auc": None, "log_loss": 0.229, "chosen": True},
             ],
             "seed": 7,
             "features_offered": 60,
@@ -112,7 +115,7 @@ def _small_sample() -> dict[str, Any]:
     settings = EvaluationSettings(baselines=("single",), grade_order=GRADES, draws=200, bands=5)
     evaluation = evaluate_repeats(out_of_fold(), settings).to_dict()
     area = evaluation["models"][0]["measures"]["auc"]
-    leak = {"feature": "credit_rating", "rule": "pure value", "evidence": "value 4 for 24 rows, all of them defaulters"}
+    leak = {"feature": "credit_rating", "reason": "pure value: value 4 for 24 rows, all of them defaulters"}
     return {
         "schema_version": "1.0",
         "evaluation": evaluation,
@@ -120,9 +123,9 @@ def _small_sample() -> dict[str, Any]:
         "population": {"start": 425, "dropped": {"no_recorded_outcome": 302}, "kept": 123, "bad": 27},
         "split": None,
         "audit": {
-            "model": None,
-            "hiding_auc_cost": None,
-            "leaks": {"checked": 24, "findings": [], "trials": [leak]},
+            "monotonicity": None,
+            "hiding": None,
+            "leaks": {"checked": 24, "rejected": [leak]},
         },
         "training": None,
         "extra": {

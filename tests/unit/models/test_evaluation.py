@@ -84,7 +84,7 @@ def test_a_model_does_not_beat_itself(sample: pd.DataFrame) -> None:
     twin = sample.assign(pd_twin=sample["pd_champion"])
     found = evaluate(twin, EvaluationSettings(baselines=("twin",), draws=50)).difference("twin")
     assert (found.gain.value, found.gain.lower, found.gain.upper) == (0, 0, 0)
-    assert found.verdict == "not_shown"
+    assert found.verdict == "identical"
 
 
 def test_drawing_whole_components_widens_the_interval_of_related_sellers() -> None:
