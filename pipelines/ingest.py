@@ -51,7 +51,7 @@ RATES_SOURCE = "exchange_rates"
 MEBIBYTE = 2**20
 SMALL_DELIVERY_BYTES = 24 * MEBIBYTE
 # The folder counts by its content; the others change how the stage works, not what it gives.
-_WITHOUT_EFFECT = {"raw_dir", "worker_count", "worker_memory_mib", "batch_mib", "quarantine_limit_share"}
+_WITHOUT_EFFECT = {"raw_dir", "worker_count", "worker_memory_mib", "batch_bytes", "quarantine_limit_share"}
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def ingest_folder(raw_dir: Path, settings: IngestSettings, hmac_key: bytes) -> I
     require_key(hmac_key)
     deliveries = find_deliveries(raw_dir, settings)
     overrides = _rate_overrides(settings.exchange_rate_file)
-    batches = _batches(deliveries.files, settings.batch_mib * MEBIBYTE)
+    batches = _batches(deliveries.files, settings.batch_bytes)
     requests = [
         BatchRequest(raw_dir, files[0].source, files, settings.recorded_at, overrides, hmac_key) for files in batches
     ]

@@ -107,23 +107,18 @@ def _require_all_mapped(raw: pa.Table, tables: Tables, mapping: SourceMapping) -
 
 
 def _without_personal_values(quarantine: pa.Table, contract: CompiledContract, hmac_key: bytes) -> pa.Table:
-    """Give the records with what they show of people sealed, where the source carries personal columns at all.
+    """Give the records with what they might show of people sealed, where the source carries personal columns at all.
 
-    The original bytes become a seal that only the key opens; a value is kept only if a column that is not personal
-    holds it by itself.
+    The original bytes become a seal that only the key opens. Values go: in a row that is out of order, a name or a
+    telephone number may stand in any column.
     """
-    personal = {column.name for column in contract.columns if column.classification == "personal"}
+    personal = any(column.classification == "personal" for column in contract.columns)
     if not personal or not quarantine.num_rows:
         return quarantine
     seal = original_sealer(hmac_key)
     originals = [None if original is None else seal(original) for original in quarantine["original"].to_pylist()]
-    harmless = {column.name for column in contract.columns} - personal
-    values = [
-        value if column in harmless or rule_id == "line:width" else None
-        for value, column, rule_id in zip(
-            *(quarantine[name].to_pylist() for name in ("value", "column", "rule_id")), strict=True
-        )
-    ]
+    shown = zip(quarantine["value"].to_pylist(), quarantine["rule_id"].to_pylist(), strict=True)
+    values = [value if rule_id == "line:width" else None for value, rule_id in shown]
     for name, cells in (("value", pa.array(values, pa.string())), ("original", pa.array(originals, pa.binary()))):
         quarantine = quarantine.set_column(quarantine.column_names.index(name), name, cells)
     return quarantine

@@ -42,7 +42,7 @@ class IngestSettings(_Settings):
         quarantine_limit_share: share of rows in that may be quarantined before the stage ends with exit code 1.
         worker_count: processes that read; 1 reads in the process itself. Never changes the result.
         worker_memory_mib: memory a reading process may use; hostile files end with it, not with the machine.
-        batch_mib: raw bytes a reading process takes at a time.
+        batch_bytes: raw bytes a reading process takes at a time, about.
     """
 
     layout: Literal["deliveries", "cumcm2020c"] = "deliveries"
@@ -54,7 +54,7 @@ class IngestSettings(_Settings):
     quarantine_limit_share: float = Field(default=0.01, ge=0.0, le=1.0)
     worker_count: int = Field(default=2, ge=1, le=64)
     worker_memory_mib: int = Field(default=6144, ge=512)
-    batch_mib: int = Field(default=48, ge=1)
+    batch_bytes: int = Field(default=48 * 2**20, ge=1)
 
     @field_validator("recorded_at")
     @classmethod

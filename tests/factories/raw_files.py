@@ -244,13 +244,13 @@ APPLICATIONS_HEADER = "Application No,Applicant,Applied On,Requested (USD),Purpo
 TRAFFIC_HEADER = "Day,Online store visitors,Sessions,Bounced sessions,Paid sessions,Ad spend (USD)"
 
 
-def ingested(folder: Path, files: Iterable[RawFile], **settings: Any) -> IngestResult:
+def ingested(folder: Path, files: Iterable[RawFile], **settings: object) -> IngestResult:
     """What ingest makes of a folder with these files."""
     write_raw_folder(folder, files)
     return ingest_folder(folder, ingest_settings(**settings), HMAC_KEY)
 
 
-def ingest_settings(**settings: Any) -> IngestSettings:
+def ingest_settings(**settings: object) -> IngestSettings:
     """Settings of ingest for a test."""
     return IngestSettings(recorded_at=datetime(2026, 1, 1, tzinfo=UTC), **settings)
 

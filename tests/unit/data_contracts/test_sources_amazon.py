@@ -4,9 +4,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.factories.raw_files import RawFile, amazon_amount, amazon_file, amazon_total, cells, ingested, only_account
 
 from data_contracts.sources.amazon_settlement_v2.mapping import event_type_of
+from tests.factories.raw_files import RawFile, amazon_amount, amazon_file, amazon_total, cells, ingested, only_account
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.factories.raw_files import RawFile, cells, entity, ingested, links_file, only_account
 
 if TYPE_CHECKING:

@@ -4,6 +4,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+
+from data_contracts.errors import InputRefused
+from data_contracts.sources.customs_declaration.mapping import country_codes
 from tests.factories.raw_files import (
     RawFile,
     cells,
@@ -13,9 +16,6 @@ from tests.factories.raw_files import (
     ingested,
     only_account,
 )
-
-from data_contracts.errors import InputRefused
-from data_contracts.sources.customs_declaration.mapping import country_codes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,9 +4,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.factories.raw_files import RawFile, cells, ingested, only_account, vat_file, vat_row
 
 from data_contracts.errors import InputRefused
+from tests.factories.raw_files import RawFile, cells, ingested, only_account, vat_file, vat_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
