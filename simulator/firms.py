@@ -97,9 +97,14 @@ class Firms:
         return np.array([m.currency == "EUR" for m in MARKETS])[self.market]
 
 
+def seller_id(seller: int) -> str:
+    """Reference of a seller as lenders write it: ``S000001`` for seller 0."""
+    return f"S{seller + 1:06d}"
+
+
 def seller_ids(count: int) -> list[str]:
-    """References of the sellers as lenders write them: ``S000001`` onwards."""
-    return [f"S{number:06d}" for number in range(1, count + 1)]
+    """References of the first ``count`` sellers."""
+    return [seller_id(seller) for seller in range(count)]
 
 
 def _correlated(network: Network, correlation: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -153,16 +158,24 @@ def _characters(network: Network, settings: WorldSettings, rng: np.random.Genera
     }
 
 
-def _site(entry: NDArray[np.int64], weeks: int, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
-    """Own web shops: about 45 % of sellers, many opened some time after entry."""
+def _site(
+    entry: NDArray[np.int64], log_level: NDArray[np.float64], weeks: int, rng: np.random.Generator
+) -> dict[str, NDArray[np.float64]]:
+    """Own web shops: about 45 % of sellers, many opened some time after entry.
+
+    Shops differ in how often they sell: many small baskets to buyers who return, or few trade-size baskets.
+    """
     count = len(entry)
+    pace = rng.standard_normal(count)
+    share = np.clip(rng.gamma(1.6, 0.07, count), 0.01, 0.6)
+    orders_a_week = np.clip(np.exp(0.7 * pace - 0.45), 0.08, 4.0)
     has_site = rng.random(count) < 0.45
     wait = np.where(rng.random(count) < 0.55, 0.0, rng.gamma(2.0, 26.0, count))
     return {
         "site_week": np.where(has_site, entry + wait, weeks + 1),
-        "site_share": np.clip(rng.gamma(1.6, 0.07, count), 0.01, 0.6),
-        "site_basket": np.exp(5.3 + 0.8 * rng.standard_normal(count)),
-        "site_repurchase": np.clip(rng.beta(2.2, 5.0, count), 0.02, 0.85),
+        "site_share": share,
+        "site_basket": np.maximum(np.exp(log_level) * share / orders_a_week, 18.0),
+        "site_repurchase": np.clip(rng.beta(2.2, 5.0, count) * np.exp(0.2 * pace), 0.02, 0.85),
     }
 
 
@@ -174,7 +187,7 @@ def draw_firms(settings: WorldSettings, timeline: Timeline) -> tuple[Firms, Netw
     network = draw_network(settings, category)
     entry, founded = _entries(settings, timeline.weeks, rng)
     characters = _characters(network, settings, rng)
-    site = _site(entry, timeline.weeks, rng)
+    site = _site(entry, characters["log_level"], timeline.weeks, rng)
     prices = np.array([c.unit_price for c in CATEGORIES])[category]
     has_site = site["site_week"] <= timeline.weeks
     dishonest = characters["honesty"] < np.quantile(characters["honesty"], 0.3)

@@ -7,7 +7,8 @@ import numpy as np
 from simulator.state import ACCOUNT_ITEMS, Week
 
 SUBSCRIPTION = 39.99
-_SIGNS = {"principal": 1, "shipping": 1, "refund_commission": 1, "compensation": 1}
+_SIGNS = {"principal": 1, "shipping": 1, "compensation": 1}
+_COMMISSION_KEPT = 0.2  # of the commission on refunded sales
 
 
 def charge(week: Week) -> None:
@@ -17,7 +18,7 @@ def charge(week: Week) -> None:
     sales = week.books.weekly["sales"][week.number]
     past = 0.6 * state.last_week_sales + 0.4 * sales
     worse = np.exp(-0.30 * (state.quality - firms.quality))
-    refund = past * firms.refund_share * worse * np.exp(0.35 * rng.standard_normal(count) - 0.06)
+    refund = np.minimum(past * firms.refund_share * worse * np.exp(0.35 * rng.standard_normal(count) - 0.06), 0.8 * past)
     expected = state.expected * setting.season(week.number) * (sales > 0)
     advertising = firms.advertising_share * (0.5 * expected + 0.5 * sales) * np.exp(0.2 * rng.standard_normal(count))
     is_month_end = (week.number % 4 == 0) & state.is_active
@@ -26,10 +27,9 @@ def charge(week: Week) -> None:
     is_disputed = rng.random(count) < 0.012 * np.exp(-0.5 * state.quality)
     items = {
         "shipping": 0.03 * sales * ~firms.is_fulfilled_by_market,
-        "commission": economy.commission_share * sales,
+        "commission": economy.commission_share * (sales - (1 - _COMMISSION_KEPT) * refund),
         "fulfilment": economy.fulfilment_share * sales * firms.is_fulfilled_by_market,
-        "refund": np.minimum(refund, 0.8 * past),
-        "refund_commission": np.minimum(refund, 0.8 * past) * economy.commission_share * 0.8,
+        "refund": refund,
         "chargeback": is_disputed * sales * rng.uniform(0.01, 0.06, count),
         "advertising": advertising,
         "storage": is_month_end * monthly_storage,

@@ -83,7 +83,7 @@ class Books:
 
 WEEKLY: tuple[str, ...] = ("demand", "sales", "site_sales", "site_refunds", "site_advertising", "quality", "stock")
 ACCOUNT_ITEMS: tuple[str, ...] = (
-    "principal", "shipping", "commission", "fulfilment", "refund", "refund_commission", "chargeback", "advertising",
+    "principal", "shipping", "commission", "fulfilment", "refund", "chargeback", "advertising",
     "storage", "subscription", "penalty", "compensation",
 )  # fmt: skip
 

@@ -52,6 +52,12 @@ class Timeline:
         return int((np.datetime64(day, "D") - self.first_day).astype(int)) // 7
 
 
+def years_of(first_day: np.datetime64, day: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Calendar year of each day number counted from ``first_day``."""
+    years: NDArray[np.int64] = (first_day + day).astype("datetime64[Y]").astype(np.int64) + 1970
+    return years
+
+
 @lru_cache(maxsize=1)
 def _converter() -> CurrencyConverter:
     return CurrencyConverter(fallback_on_missing_rate=True, fallback_on_missing_rate_method="last_known")

@@ -1,0 +1,173 @@
+"""Companies, owners, directors, shared attributes and guarantees as FollowTheMoney JSON lines.
+
+Hidden behind nominees: a control group shows only the ties the network drew for it. Honest sellers at a service address
+share that address and nothing else; a few unrelated sellers share an agent's phone.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulator.catalogue import CITIES
+from simulator.firms import seller_id
+from simulator.network import SHARED_TIES
+from simulator.observation import Observation, registry_lag_days
+from simulator.randomness import scatter, unit_interval
+from simulator.raw_files import RawFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from simulator.world import World
+
+SOURCE = "company_links"
+_LONGEST_LAG_DAYS = {
+    "owner": 60, "director": 60, "address": 60, "phone": 30, "bank_account": 20, "device": 7, "guarantor": 45,
+}  # fmt: skip
+_PREFIX = {"owner": "pe", "director": "pe", "address": "ad", "phone": "ph", "bank_account": "ba", "device": "dv"}
+_AGENT_PHONE_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class _Tie:
+    """One seller's tie to a node."""
+
+    kind: str
+    seller: int
+    node: str
+    from_day: int
+    share: float
+
+
+def _node(world: World, kind: str, seller: int, chance: float) -> tuple[str, bool]:
+    """The node a seller is tied to, and whether its control group shares it."""
+    network, prefix = world.network, _PREFIX[kind]
+    group, hub = int(network.group[seller]), int(network.hub[seller])
+    if group >= 0 and network.group_ties[group, SHARED_TIES.index(kind)]:
+        return f"{prefix}-{kind[0]}g{group + 1:05d}", True
+    if kind == "address" and hub >= 0:
+        return f"{prefix}-hub{hub + 1:03d}", False
+    if kind == "phone" and chance < _AGENT_PHONE_SHARE:
+        return f"{prefix}-agent{int(chance / _AGENT_PHONE_SHARE * max(world.firms.count // 100, 1)) + 1:03d}", False
+    own = "o" if kind == "director" else kind[0]  # owners run their own firm unless the group has a director in common
+    return f"{prefix}-{own}{seller + 1:06d}", False
+
+
+def _ties(world: World) -> list[_Tie]:
+    """All ties of all sellers to persons and attributes."""
+    firms, seed, sellers = world.firms, world.settings.seed, np.arange(world.firms.count)
+    found: list[_Tie] = []
+    for number, kind in enumerate(SHARED_TIES):
+        chance = unit_interval(scatter(seed, f"tie {kind}", sellers))
+        late = unit_interval(scatter(seed, f"late tie {kind}", sellers))
+        for seller in range(firms.count):
+            node, is_shared = _node(world, kind, seller, float(chance[seller]))
+            begins = int(firms.founded_day[seller]) + (0 if number < 3 else int(20 * chance[seller]))
+            if kind == "device":
+                begins = 7 * int(firms.entry_week[seller])
+            if is_shared and late[seller] < 0.2:  # bought into the group, or careless, only later
+                begins = 7 * int(firms.entry_week[seller]) + int(late[seller] * 5 * 500)
+            found.append(_Tie(kind, seller, node, begins, 51.0 + np.floor(49.0 * chance[seller])))
+    return found
+
+
+def _date(world: World, day: int) -> str:
+    return str(world.timeline.first_day + day)
+
+
+def _line(ident: str, schema: str, properties: dict[str, str], first_seen: str) -> str:
+    body = {"id": ident, "schema": schema, "properties": {k: [v] for k, v in properties.items() if v}}
+    return json.dumps({**body, "first_seen": f"{first_seen}T00:00:00"}, ensure_ascii=False)
+
+
+def _company(world: World, seller: int, lag: int) -> str:
+    founded = int(world.firms.founded_day[seller])
+    city = CITIES[seller % len(CITIES)]
+    return _line(
+        f"co-{seller_id(seller)}", "Company",
+        {
+            "name": f"{city}卖家{seller + 1:06d}贸易有限公司", "idNumber": seller_id(seller),
+            "registrationNumber": f"91440300MA5{seller + 1:06d}X", "jurisdiction": "cn", "incorporationDate": _date(world, founded),
+        },
+        _date(world, founded + lag),
+    )  # fmt: skip
+
+
+def _node_line(node: str, number: int, first_seen: str) -> str:
+    """A person, address, bank account, phone or device."""
+    prefix = node[:2]
+    city = CITIES[number % len(CITIES)]
+    schema, properties = {
+        "pe": ("Person", {"name": f"人员 {node[3:]}", "nationality": "cn"}),
+        "ad": ("Address", {"full": f"{city}市示例路{number + 1}号", "city": city, "country": "cn"}),
+        "ba": ("BankAccount", {"accountNumber": f"6222{number:012d}", "bankName": "示例银行"}),
+        "ph": ("UserAccount", {"service": "phone", "username": f"+86 199{number:08d}", "number": f"+86199{number:08d}"}),
+        "dv": ("UserAccount", {"service": "device", "username": f"device-{node[3:]}"}),
+    }[prefix]
+    return _line(node, schema, properties, first_seen)
+
+
+def _edge_line(world: World, tie: _Tie, number: int, lag: int) -> str:
+    company, start = f"co-{seller_id(tie.seller)}", _date(world, tie.from_day)
+    schema, properties = {
+        "owner": ("Ownership", {"owner": tie.node, "asset": company, "percentage": f"{tie.share:.2f}"}),
+        "director": ("Directorship", {"director": tie.node, "organization": company, "role": "legal representative"}),
+    }.get(tie.kind, ("UnknownLink", {"subject": company, "object": tie.node, "role": tie.kind}))
+    return _line(f"ln-{number + 1:07d}", schema, {**properties, "startDate": start}, _date(world, tie.from_day + lag))
+
+
+def guarantee_start_days(world: World) -> NDArray[np.int64]:
+    """Day each guarantee was signed: some time after both sellers have entered."""
+    network, firms = world.network, world.firms
+    both = 7 * np.maximum(firms.entry_week[network.guarantor], firms.entry_week[network.guaranteed])
+    wait = scatter(world.settings.seed, "guarantee", network.guarantor, network.guaranteed) % np.uint64(90)
+    return np.asarray(both + wait.astype(np.int64), dtype=np.int64)
+
+
+def _guarantee_lines(world: World, first_number: int) -> list[str]:
+    network = world.network
+    starts = guarantee_start_days(world)
+    lags = registry_lag_days(world, first_number + np.arange(len(starts)), _LONGEST_LAG_DAYS["guarantor"])
+    amounts = np.maximum(np.rint(np.exp(world.firms.log_level[network.guaranteed]) * 5 / 1_000), 1) * 1_000
+    last_day = 7 * world.timeline.weeks
+    return [
+        _line(
+            f"ln-{first_number + place + 1:07d}", "UnknownLink",
+            {
+                "subject": f"co-{seller_id(int(a))}", "object": f"co-{seller_id(int(b))}", "role": "guarantor",
+                "startDate": _date(world, int(start)), "summary": f"USD {amount:.2f}",
+            },
+            _date(world, int(start + lag)),
+        )
+        for place, (a, b, start, lag, amount) in enumerate(
+            zip(network.guarantor, network.guaranteed, starts, lags, amounts, strict=True)
+        )
+        if start < last_day
+    ]  # fmt: skip
+
+
+def company_link_files(world: World, observation: Observation) -> Iterator[RawFile]:
+    """The network of all sellers as one file."""
+    del observation  # registries know; only their lags are observed, and those have their own draws
+    ties = _ties(world)
+    numbers = np.arange(len(ties))
+    by_kind = {kind: registry_lag_days(world, numbers, longest) for kind, longest in _LONGEST_LAG_DAYS.items()}
+    lags = np.array([by_kind[tie.kind][number] for number, tie in enumerate(ties)])
+    seen: dict[str, int] = {}
+    for tie, lag in zip(ties, lags.tolist(), strict=True):
+        seen[tie.node] = min(seen.get(tie.node, 10**9), tie.from_day + lag)
+    company_lag = registry_lag_days(world, 10_000_000 + np.arange(world.firms.count), 60).tolist()
+    lines = [_company(world, seller, lag) for seller, lag in enumerate(company_lag)]
+    lines += [_node_line(node, number, _date(world, day)) for number, (node, day) in enumerate(seen.items())]
+    lines += [_edge_line(world, tie, number, int(lags[number])) for number, tie in enumerate(ties)]
+    lines += _guarantee_lines(world, len(ties))
+    content = ("\n".join(lines) + "\n").encode()
+    yield RawFile(
+        f"{SOURCE}/links.jsonl", "", SOURCE, "", (0, 7 * world.timeline.weeks - 1), (0, 21_600), (content,), len(lines)
+    )

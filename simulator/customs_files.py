@@ -1,0 +1,152 @@
+"""Export declarations (报关单) as JSON arrays: each supplier order that ships is declared, with one to three items.
+
+Declared value is the goods' cost with a mark-up and noise; how much the noise is depends on the firm.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from simulator.catalogue import CATEGORIES, CUSTOMS_OFFICES, MARKETS, SUPERVISION_MODES
+from simulator.firms import seller_id
+from simulator.randomness import scatter, unit_interval
+from simulator.raw_files import Lines, RawFile, View, year_deliveries, year_parts, year_path
+from simulator.text_columns import cents_text, chosen, day_text, joined, whole_text
+from simulator.timeline import years_of
+from simulator.trade import PRODUCTION_WEEKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from simulator.text_columns import Text
+
+SOURCE = "customs_declaration"
+_KILOGRAM = "035"
+_CONSIGNEES = ("OCEANIC HOME LLC", "NORTH STAR TRADING INC", "BLUE HARBOR GMBH", "SUNRISE RETAIL SARL", "TO ORDER")
+_AGENTS = ("深圳市恒通报关有限公司", "宁波联运国际货代有限公司", "义乌众达供应链有限公司", "广州启航报关行")
+
+
+class _Declarations:
+    """Declarations of the sellers in view; arrays of one entry a declaration."""
+
+    def __init__(self, view: View) -> None:
+        rows = view.rows("orders", SOURCE)
+        world = view.world
+        is_shipped = rows["week"].astype(np.int64) + PRODUCTION_WEEKS < world.timeline.weeks
+        self.seller = rows["seller"].astype(np.int64)[is_shipped]
+        self.week = rows["week"].astype(np.int64)[is_shipped] + PRODUCTION_WEEKS
+        cost = rows["cost"].astype(np.float64)[is_shipped]
+        seed = world.settings.seed
+        self.bits = scatter(seed, "declaration", self.seller, self.week)
+        self.day = 7 * self.week + (self.bits % np.uint64(7)).astype(np.int64)
+        noise = unit_interval(scatter(seed, "declared", self.seller, self.week)) - 0.5
+        habit = unit_interval(scatter(seed, "declaring habit", self.seller)) - 0.5
+        self.value = cost / world.timeline.cny_per_usd[self.week] * 1.06 * np.exp(0.5 * noise + 0.4 * habit)
+        self.items = 1 + (self.bits >> np.uint64(9)) % np.uint64(10) // np.uint64(4)
+        self.items = self.items.astype(np.int64)
+        self.category = world.firms.category[self.seller]
+        self.market = world.firms.market[self.seller]
+        mode = world.firms.supervision[self.seller]
+        changed = (self.bits >> np.uint64(14)) % np.uint64(25) == 0
+        self.mode = np.where(changed, (mode + 1) % len(SUPERVISION_MODES), mode)
+
+
+def _pick(choices: tuple[str, ...], bits: NDArray[np.uint64], shift: int) -> Text:
+    return chosen(choices, (bits >> np.uint64(shift)) % np.uint64(len(choices)))
+
+
+def _heads(view: View, found: _Declarations) -> Text:
+    """Everything of a declaration before its item list."""
+    bits, seller = found.bits, found.seller
+    office = scatter(view.world.settings.seed, "customs office", seller)
+    at_office = _pick(CUSTOMS_OFFICES, office, 3)
+    year = years_of(view.first_day, found.day)
+    serial = found.week * 10_000 + seller
+    entry = joined(at_office, whole_text(year, 4), "0", whole_text(serial, 9))
+    company = whole_text(seller + 1, 6)
+    social = joined("91440300MA5", company, "X")
+    weight = np.maximum(np.rint(found.value / 9.0), 1).astype(np.int64)
+    date = day_text(view.first_day, found.day, "%Y%m%d")
+    country = chosen([m.country3 for m in MARKETS], found.market)
+    agent = (office >> np.uint64(20)) % np.uint64(len(_AGENTS))
+    cells: list[tuple[str, list[Text | str]]] = [
+        ("entryId", [entry]), ("preEntryId", ["E", entry]), ("consignorCname", ["卖家", company, "贸易有限公司"]),
+        ("cnsnTradeCode", ["4403", company]), ("cnsnTradeScc", [social]),
+        ("consigneeEname", [_pick(_CONSIGNEES, office + bits % np.uint64(5) // np.uint64(4), 30)]),
+        ("ownerName", ["卖家", company, "贸易有限公司"]), ("ownerScc", [social]), ("agentName", [chosen(_AGENTS, agent)]),
+        ("agentCode", ["53", whole_text(agent, 8)]), ("iEPort", [at_office]), ("customMaster", [at_office]), ("iEDate", [date]),
+        ("cusTrafMode", [_pick(("2", "2", "5"), bits, 33)]), ("trafName", ["VESSEL ", whole_text(bits % np.uint64(90), 2)]),
+        ("billNo", ["BL", whole_text(serial, 9)]), ("supvModeCdde", [chosen(SUPERVISION_MODES, found.mode)]), ("cutMode", ["101"]),
+        ("contrNo", ["C", whole_text(serial, 9)]), ("cusTradeNationCode", [country]), ("cusTradeCountry", [country]),
+        ("distinatePort", [country, "000"]), ("transMode", [_pick(("3", "3", "3", "1", "2"), office, 40)]),
+        ("packNo", [whole_text(np.maximum(weight // 12, 1))]), ("grossWt", [whole_text(weight + weight // 10)]),
+        ("netWt", [whole_text(weight)]),
+    ]  # fmt: skip
+    parts: list[Text | str] = [",\n{"]
+    for name, values in cells:
+        parts += [f'"{name}":"', *values, '",']
+    return joined(*parts, '"decMergeListVo":[')
+
+
+def _items(view: View, found: _Declarations, owner: NDArray[np.int64], place: NDArray[np.int64]) -> Text:
+    """One JSON object an item: the declared value is split over the items, the rest goes to the first."""
+    value = np.rint(found.value * 100).astype(np.int64)
+    share = (value * 3 // 10)[owner]
+    cents = np.where(place == 0, value[owner] - share * (found.items[owner] - 1), share)
+    weight = np.maximum(np.rint(cents / 900), 1).astype(np.int64)
+    prices = np.array([c.unit_price * c.goods_cost_share for c in CATEGORIES])[found.category[owner]]
+    quantity = np.maximum(np.rint(cents / 100 / prices), 1).astype(np.int64)
+    codes = [code for c in CATEGORIES for code in c.commodity_codes]
+    main = scatter(view.world.settings.seed, "main product", found.seller[owner]) % np.uint64(3)
+    code = found.category[owner] * 3 + (main.astype(np.int64) + place) % 3
+    country = chosen([m.country3 for m in MARKETS], found.market[owner])
+    return joined(
+        '{"gNo":"', whole_text(place + 1), '","codeTs":"', chosen(codes, code), '","gName":"',
+        chosen([c.name_zh for c in CATEGORIES], found.category[owner]), '","gModel":"M', whole_text(code, 2), '","gQty":"',
+        whole_text(quantity), '","gUnit":"011","qty1":"', whole_text(weight), f'","unit1":"{_KILOGRAM}","declPrice":"',
+        cents_text(np.maximum(cents // quantity, 1)), '","declTotal":"', cents_text(cents),
+        '","tradeCurr":"USD","cusOriginCountry":"CHN","destinationCountry":"', country, '","districtCode":"44199"}',
+    )  # fmt: skip
+
+
+def _item_lines(view: View) -> Lines:
+    """Items in order; the first of a declaration carries its head, the last closes it."""
+    found = _Declarations(view)
+    owner = np.repeat(np.arange(len(found.seller)), found.items)
+    place = np.arange(len(owner)) - np.repeat(np.cumsum(found.items) - found.items, found.items)
+    heads = _heads(view, found).take(pa.array(owner))
+    start = pc.if_else(pa.array(place == 0), heads, ",")
+    end = chosen(["", "]}"], (place == found.items[owner] - 1).astype(np.int64))
+    text = joined(start, _items(view, found, owner, place), end)
+    year = years_of(view.first_day, found.day)[owner]
+
+    def junk(row: int) -> bytes:
+        bad = ("-", "无")[row % 2]
+        return (
+            ',{"gNo":"50","codeTs":"3926909090","gName":"样品","gModel":"","gQty":"1","gUnit":"011","qty1":"1","unit1":"035",'
+            f'"declPrice":"{bad}","declTotal":"{bad}","tradeCurr":"USD","cusOriginCountry":"CHN","destinationCountry":"USA",'
+            '"districtCode":"44199"}'
+        ).encode()
+
+    return Lines(text, found.seller[owner], year, place > 0, junk)
+
+
+def customs_files(view: View) -> Iterator[RawFile]:
+    """Declaration files of the sellers in view, one a seller and year of export."""
+    if not view.rows("orders", SOURCE).get("seller", np.array([])).size:
+        return
+    lines = _item_lines(view)
+    for file in year_deliveries(view, SOURCE, lines):
+        parts, planted = year_parts(view, "customs junk", file, lines)
+        opening = memoryview(parts[0])[2:]
+        content = (b"[\n", opening, *parts[1:], b"\n]\n") if file.end_row > file.first_row else (b"[]\n",)
+        yield RawFile(
+            year_path(SOURCE, file, "json"), seller_id(file.seller), SOURCE, "", file.period, file.delivered, content,
+            file.end_row - file.first_row + planted, planted,
+        )  # fmt: skip

@@ -1,0 +1,79 @@
+"""How a world is seen: which sources a seller delivers from when, what is late, what is refused.
+
+Has its own seed: another observation of the same world shows other gaps and lags of the same truth. Refusals are not
+at random: sellers of low quality refuse somewhat more often.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulator.lies import withheld_sources
+from simulator.randomness import scatter, stream, unit_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from simulator.world import World
+
+SELLER_SOURCES: tuple[str, ...] = (
+    "amazon_settlement_v2", "shopify_orders", "shop_traffic", "customs_declaration", "vat_invoices",
+)  # fmt: skip
+# Sellers that have the source at all, and how much more often than on average it is refused.
+_HAVE = {"amazon_settlement_v2": 0.97, "shopify_orders": 1.0, "shop_traffic": 0.60, "customs_declaration": 0.82, "vat_invoices": 0.90}
+_REFUSED = {"amazon_settlement_v2": 0.3, "shopify_orders": 1.3, "shop_traffic": 1.2, "customs_declaration": 1.0, "vat_invoices": 1.2}
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What is delivered of a world.
+
+    Attributes:
+        first_week: First week delivered, by source; past the world's end for sources never delivered, shape (sellers,).
+        delivery_lag_days: Days from the start of a delivery period to the delivery, shape (sellers,).
+        delivery_second: Second of the day of deliveries, shape (sellers,).
+    """
+
+    first_week: Mapping[str, NDArray[np.int64]]
+    delivery_lag_days: NDArray[np.int64]
+    delivery_second: NDArray[np.int64]
+
+
+def observe(world: World) -> Observation:
+    """Draws what each seller delivers, from the observation's seed."""
+    settings, firms = world.settings, world.firms
+    rng = stream(settings.observation_seed, "deliveries")
+    never = world.timeline.weeks + 1
+    late = np.where(rng.random(firms.count) < 0.14, rng.gamma(2.0, 18.0, firms.count), 0.0).astype(np.int64)
+    withheld = withheld_sources(world)
+    first: dict[str, NDArray[np.int64]] = {}
+    for source in SELLER_SOURCES:
+        has = rng.random(firms.count) < _HAVE[source]
+        chance = settings.observation.refusal_share * _REFUSED[source] * np.exp(-0.5 * firms.quality - 0.2 * firms.honesty)
+        is_open = has & (rng.random(firms.count) >= chance) & (withheld != source)
+        start = np.maximum(firms.entry_week, firms.site_week) if source.startswith("shop") else firms.entry_week
+        first[source] = np.where(is_open & (start + late < world.closed_week), start + late, never)
+    first["shop_traffic"] = np.where(first["shopify_orders"] < never, first["shop_traffic"], never)
+    return Observation(first, rng.integers(0, 6, firms.count), rng.integers(0, 86_400, firms.count))
+
+
+def booking_lag_days(world: World, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Days until a lender books a payment: 0-5, mostly 0-1."""
+    chance = unit_interval(scatter(world.settings.observation_seed, "booking", numbers))
+    return np.searchsorted(np.array([0.45, 0.75, 0.88, 0.94, 0.98]), chance, side="right").astype(np.int64)
+
+
+def registry_lag_days(world: World, numbers: NDArray[np.int64], longest: int) -> NDArray[np.int64]:
+    """Days until a registry or a device log shows a link: skewed towards the shorter end, at most ``longest``."""
+    chance = unit_interval(scatter(world.settings.observation_seed, "registry", numbers))
+    return np.floor(chance**2 * (longest + 1)).astype(np.int64)
+
+
+def is_dirty(world: World, name: str, keys: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
+    """Which rows (or files) of a source get a planted defect."""
+    return unit_interval(scatter(world.settings.observation_seed, name, keys)) < share

@@ -1,0 +1,96 @@
+"""Whole columns of numbers and dates as text, and whole tables of text as the bytes of many files.
+
+Millions of rows are written without a Python loop over rows: columns become Arrow strings, rows are joined by Arrow,
+and a file is a slice of the joined buffer.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+Text = pa.StringArray
+
+
+def text(values: Sequence[str]) -> Text:
+    """An Arrow string column."""
+    return pa.array(list(values), type=pa.string())
+
+
+def chosen(choices: Sequence[str], index: NDArray[np.integer]) -> Text:
+    """The choice at each index, as a string column."""
+    return text(choices).take(pa.array(np.asarray(index, dtype=np.int64)))
+
+
+def joined(*parts: Text | str) -> Text:
+    """Glues string columns and constants row by row."""
+    return pc.binary_join_element_wise(*[part if isinstance(part, str) else part for part in parts], "")
+
+
+def whole_text(numbers: NDArray[np.integer], width: int = 0) -> Text:
+    """Whole numbers as text, padded with zeros to ``width``."""
+    plain = pc.cast(pa.array(np.asarray(numbers, dtype=np.int64)), pa.string())
+    return pc.utf8_lpad(plain, width, "0") if width else plain
+
+
+@lru_cache(maxsize=4)
+def _two_digits(mark: str) -> Text:
+    return text([f"{mark}{number:02d}" for number in range(100)])
+
+
+def cents_text(cents: NDArray[np.int64], mark: str = ".") -> Text:
+    """Money held in cents as text with two decimals after ``mark``: ``-1234.50``."""
+    size = np.abs(cents)
+    sign = chosen(["", "-"], (cents < 0).astype(np.int64))
+    return joined(sign, whole_text(size // 100), _two_digits(mark).take(pa.array(size % 100)))
+
+
+def to_cents(amount: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Money in units, booked to the cent, as whole cents."""
+    return np.rint(np.asarray(amount) * 100).astype(np.int64)
+
+
+@lru_cache(maxsize=32)
+def _days(first_day: np.datetime64, count: int, style: str) -> Text:
+    days = first_day + np.arange(count)
+    return text([day.strftime(style) for day in days.astype(object)])
+
+
+def day_text(first_day: np.datetime64, day: NDArray[np.int64], style: str = "%Y-%m-%d") -> Text:
+    """Day numbers counted from ``first_day`` as dates in a ``strftime`` style; days before it count from its past."""
+    low = min(int(day.min(initial=0)), 0)
+    count = int(day.max(initial=0)) - low + 1
+    start = first_day + low
+    return _days(start, max(count, 1), style).take(pa.array(np.asarray(day, dtype=np.int64) - low))
+
+
+def unpadded_day_text(first_day: np.datetime64, day: NDArray[np.int64]) -> Text:
+    """Dates as tax software writes them: ``2021/3/5``."""
+    days = (first_day + np.arange(int(day.max(initial=0)) + 1)).astype(object)
+    return chosen([f"{d.year}/{d.month}/{d.day}" for d in days], day)
+
+
+@lru_cache(maxsize=1)
+def _clock() -> Text:
+    return text([f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in range(86_400)])
+
+
+def clock_text(second: NDArray[np.int64]) -> Text:
+    """Seconds of the day as ``HH:MM:SS``."""
+    return _clock().take(pa.array(np.asarray(second, dtype=np.int64)))
+
+
+def line_offsets(lines: Text) -> tuple[NDArray[np.int64], memoryview]:
+    """Byte offset of each line in the joined buffer (one more than lines), and the buffer."""
+    _, offsets, data = lines.buffers()
+    positions = np.frombuffer(offsets, dtype=np.int32)[lines.offset : lines.offset + len(lines) + 1].astype(np.int64)
+    return positions, memoryview(data) if data is not None else memoryview(b"")

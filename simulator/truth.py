@@ -1,0 +1,117 @@
+"""Writes the truth of a world: what nobody observes. For judging the pipeline only; no pipeline may read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from simulator.catalogue import CATEGORIES, MARKETS, SUPERVISION_MODES
+from simulator.firms import seller_ids
+from simulator.lies import withheld_sources
+from simulator.shocks import SHOCKS
+from simulator.state import FLOWS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from simulator.world import World
+
+_NOTE = """Synthetic world: truth tables, written beside the raw files and never read by the pipeline.
+
+sellers.csv            fixed attributes, hidden ones included; default and closing days (empty = never)
+cash_by_year.csv       cash movements by cause and calendar year, CNY; opening + movements = closing
+incidents.csv          suspensions, claims, supplier failures, losses no seller data shows
+shocks.csv             dated shocks of the whole world
+guarantees.csv         guarantees, and the circle each belongs to
+guarantee_calls.csv    debts called from guarantors and from owners' other sellers
+lies.csv               who fakes own-site orders, who hides which source
+
+Default: first day an instalment is 90 days past due, payments serving the oldest instalment first.
+Marketplace statement rows stand for groups of orders; own-site orders are single orders.
+"""
+
+
+def _dates(world: World, day: NDArray[np.int64], never: NDArray[np.bool_]) -> pa.Array:
+    dates = pa.array((world.timeline.first_day + day).astype("datetime64[D]"))
+    return pa.compute.if_else(pa.array(never), pa.scalar(None, pa.date32()), dates)
+
+
+def _sellers(world: World) -> dict[str, object]:
+    firms, network, weeks = world.firms, world.network, world.timeline.weeks
+    plain = {name: getattr(firms, name) for name in firms.__dataclass_fields__ if name not in {"category", "market", "supervision"}}
+    return {
+        "seller_id": seller_ids(firms.count),
+        "category": [CATEGORIES[number].name for number in firms.category],
+        "marketplace": [MARKETS[number].name for number in firms.market],
+        "supervision_mode": [SUPERVISION_MODES[number] for number in firms.supervision],
+        "control_group": network.group, "service_address": network.hub,
+        "default_date": _dates(world, np.maximum(world.default_day, 0), world.default_day < 0),
+        "closing_date": _dates(world, 7 * np.minimum(world.closed_week, weeks), world.closed_week > weeks),
+        **plain,
+    }  # fmt: skip
+
+
+def _cash_by_year(world: World) -> dict[str, object]:
+    """Cash movements of each seller and year by cause, with opening and closing balance, CNY."""
+    year = world.timeline.week_start.astype("datetime64[Y]").astype(np.int64) + 1970
+    years, starts = np.unique(year, return_index=True)
+    count = world.firms.count
+    closing = np.stack([world.cash[end - 1] for end in [*starts[1:], len(year)]])
+    opening = np.concatenate([np.zeros((1, count)), closing[:-1]])
+    columns: dict[str, object] = {
+        "seller_id": seller_ids(count) * len(years), "calendar_year": np.repeat(years, count), "opening_cny": opening.ravel(),
+    }  # fmt: skip
+    for cause, flows in zip(FLOWS, world.flows, strict=True):
+        columns[f"{cause}_cny"] = np.round(np.add.reduceat(flows, starts, axis=0), 2).ravel()
+    return {**columns, "closing_cny": closing.ravel()}
+
+
+def _events(world: World, table: str, sellers: tuple[str, ...]) -> dict[str, object]:
+    """An event table with seller references and dates instead of numbers."""
+    rows = world.events.get(table, {})
+    ids = np.array(seller_ids(world.firms.count))
+    shown: dict[str, object] = {name: ids[rows[name].astype(np.int64)] for name in sellers if name in rows}
+    if "week" in rows:
+        shown["week_start"] = world.timeline.week_start[np.minimum(rows["week"].astype(np.int64), world.timeline.weeks - 1)]
+    return shown | {name: values for name, values in rows.items() if name not in (*sellers, "week")}
+
+
+def _lies(world: World) -> dict[str, object]:
+    hidden = withheld_sources(world)
+    at = np.flatnonzero(world.firms.is_brusher | (hidden != ""))
+    ids = np.array(seller_ids(world.firms.count))
+    return {"seller_id": ids[at], "fakes_site_orders": world.firms.is_brusher[at], "hides_source": hidden[at]}
+
+
+def _guarantees(world: World) -> dict[str, object]:
+    ids, network = np.array(seller_ids(world.firms.count)), world.network
+    return {"guarantor": ids[network.guarantor], "guaranteed": ids[network.guaranteed], "circle": network.circle}
+
+
+def _tables(world: World) -> dict[str, Mapping[str, object]]:
+    shocks: dict[str, object] = {name: [getattr(s, name) for s in SHOCKS] for name in ("name", "effect", "first_day", "last_day", "size")}
+    shocks["markets"] = [" ".join(shock.markets) for shock in SHOCKS]
+    return {
+        "sellers": _sellers(world), "cash_by_year": _cash_by_year(world), "shocks": shocks,
+        "incidents": _events(world, "incidents", ("seller",)), "guarantees": _guarantees(world), "lies": _lies(world),
+        "guarantee_calls": _events(world, "guarantee_calls", ("guarantor", "guaranteed")),
+    }  # fmt: skip
+
+
+def write_truth(world: World, truth_dir: Path) -> None:
+    """Writes the truth tables of a world as CSV, with a note that explains them.
+
+    Args:
+        world: The simulated world.
+        truth_dir: Folder to write into, outside the raw folder; made when absent.
+    """
+    truth_dir.mkdir(parents=True, exist_ok=True)
+    (truth_dir / "README.txt").write_text(_NOTE, encoding="utf-8")
+    for name, columns in _tables(world).items():
+        pacsv.write_csv(pa.table({key: pa.array(values) for key, values in columns.items()}), truth_dir / f"{name}.csv")
