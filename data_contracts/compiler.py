@@ -68,8 +68,8 @@ Types: ``logicalType`` string, date, timestamp, number, integer, boolean; ``phys
 Date and time formats are made of yyyy M MM d dd HH mm ss SSS, literals in single quotes, ``X`` (offset: Z, +08, +0800
 or +08:00) and ``z`` (the letters UTC or GMT); a timestamp without offset is in ``defaultTimezone``, else UTC.
 
-Rules. Keywords: required, unique, primaryKey, enum, pattern (anchored ``^...$``), minimum, maximum and their exclusive
-forms (one range rule), minLength and maxLength (one length rule). ``quality`` entries need a ``name``: library metrics
+Rules. Keywords: required, unique, primaryKey, enum, pattern (``^...$``, with classes such as [0-9] written out),
+minimum, maximum and their exclusive forms (one range rule), minLength and maxLength (one length rule). ``quality`` entries need a ``name``: library metrics
 nullValues, missingValues, invalidValues (validValues or pattern), duplicateValues with ``mustBe: 0``; rowCount with any
 operator; or ``type: sql``. A query ``SELECT COUNT(*) FROM ${table} WHERE <condition>`` with ``mustBe: 0`` is a row rule
 whose condition marks the bad rows (unknown is not bad; ``${table}`` may occur again in sub-queries, which is how a

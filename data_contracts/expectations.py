@@ -119,6 +119,12 @@ def _unique(rule: Rule) -> _Expected:
     return "ExpectCompoundColumnsToBeUnique", arguments
 
 
+def _pattern(rule: Rule) -> _Expected:
+    # To Python a dollar also stands before a final line end; a value ending in one would pass.
+    pattern = (rule.arguments.pattern or "").removesuffix("$") + r"\Z"
+    return "ExpectColumnValuesToMatchRegex", {"column": rule.column, "regex": pattern}
+
+
 def _range(rule: Rule) -> _Expected:
     return "ExpectColumnValuesToBeBetween", {"column": rule.column, **_between(rule.arguments.bounds or Bounds())}
 
@@ -148,10 +154,7 @@ _EXPECTATIONS: Mapping[Kind, Callable[[Rule], _Expected]] = {
         "ExpectColumnValuesToNotBeInSet",
         {"column": rule.column, "value_set": list(rule.arguments.values)},
     ),
-    Kind.PATTERN: lambda rule: (
-        "ExpectColumnValuesToMatchRegex",
-        {"column": rule.column, "regex": rule.arguments.pattern},
-    ),
+    Kind.PATTERN: _pattern,
     Kind.RANGE: _range,
     Kind.LENGTH: _length,
     Kind.ROW_EXPRESSION: lambda rule: (

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _RULE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _BAD_ROWS = re.compile(r"\s*SELECT\s+COUNT\(\*\)\s+FROM\s+\$\{table\}\s+WHERE\s+(.+)", re.IGNORECASE | re.DOTALL)
+_SHORTHAND = re.compile(r"\\[dDwWsSbB]")
 _RANGE_KEYS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _LENGTH_KEYS = ("minLength", "maxLength")
 
@@ -46,7 +47,7 @@ def _keyword_rules(prop: SchemaProperty, column: Column) -> Iterator[tuple[Kind,
         described = f"{column.name} is one of {', '.join(column.enum)}"
         yield Kind.ENUM, "enum", Arguments(values=column.enum), described
     if "pattern" in options:
-        pattern = anchored(str(options["pattern"]), column.name)
+        pattern = whole_pattern(str(options["pattern"]), column.name)
         yield Kind.PATTERN, "pattern", Arguments(pattern=pattern), f"{column.name} has the form `{pattern}`"
     if any(key in options for key in _RANGE_KEYS):
         bounds = _range_bounds(options, column)
@@ -125,7 +126,7 @@ def _metric_of_rows(entry: DataQuality, column: Column | None) -> _Compiled:
     if entry.metric == "missingValues":
         return _Compiled(Kind.NOT_IN, Arguments(values=tuple(map(str, given.get("missingValues", ())))))
     if entry.metric == "invalidValues" and "pattern" in given:
-        return _Compiled(Kind.PATTERN, Arguments(pattern=anchored(str(given["pattern"]), column.name)))
+        return _Compiled(Kind.PATTERN, Arguments(pattern=whole_pattern(str(given["pattern"]), column.name)))
     if entry.metric == "invalidValues" and "validValues" in given:
         return _Compiled(Kind.ENUM, Arguments(values=tuple(map(str, given["validValues"]))))
     raise ConfigurationRefused(f"quality rule {entry.name!r} cannot be read", "see the compiler's documentation")
@@ -155,10 +156,13 @@ def _compared(entry: DataQuality, sql: str | None = None) -> Arguments:
     raise ConfigurationRefused(f"quality rule {entry.name!r} compares with nothing", "add mustBe or another operator")
 
 
-def anchored(pattern: str, column: str) -> str:
-    """Gives ``pattern`` back; ConfigurationRefused unless it speaks of the whole value (``^...$``)."""
+def whole_pattern(pattern: str, column: str) -> str:
+    """Gives ``pattern`` back; ConfigurationRefused unless every engine reads it alike and it speaks of whole values."""
     if not (pattern.startswith("^") and pattern.endswith("$")):
         raise ConfigurationRefused(f"pattern of {column} is not anchored", "write it as ^...$")
+    if _SHORTHAND.search(pattern):
+        # Whether these know other alphabets than ours depends on the engine.
+        raise ConfigurationRefused(f"pattern of {column} has a shorthand class", "write it out, such as [0-9]")
     return pattern
 
 

@@ -111,6 +111,7 @@ def test_a_quality_entry_we_would_not_check_is_refused(entry: dict[str, Any], me
         (column("a", "number", physicalType="varchar"), "has type 'number' 'varchar'"),
         (column("a", enum=[{"value": False}]), "not text"),
         (column("a", logicalTypeOptions={"pattern": "x"}), "not anchored"),
+        (column("a", logicalTypeOptions={"pattern": r"^\d+$"}), "shorthand class"),
         (column("a", custom={"trimm": False}), "unknown custom properties trimm"),
     ],
 )
