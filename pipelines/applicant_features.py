@@ -45,18 +45,24 @@ class SellerTables:
 
 
 def describe_applicants(
-    applicants: Chunk, source: SellerTables, feature_set: FeatureSet, limits: ScoringLimits
+    applicants: Chunk,
+    source: SellerTables,
+    feature_set: FeatureSet,
+    limits: ScoringLimits,
+    matrix: pa.Table | None = None,
 ) -> Chunk:
     """Applicants (identifiers alone) with every feature of the set, refusal codes and a column of warnings.
 
-    The order of rows stays. Features are null where the row is refused.
+    The order of rows stays. Features are null where the row is refused. They are built from the tables, or taken from
+    ``matrix`` (seller_id, as_of, features) where these very tables' features have been built already.
     """
     coverage = known_coverage(source.tables.get("source_coverage"), applicants.select(_KEYS))
     refusals = join_codes(applicants["refusals"], _coverage_codes(applicants, source, coverage, limits))
     applicants = applicants.set_column(applicants.column_names.index("refusals"), "refusals", refusals)
-    accepted = applicants.filter(_equals(refusals, ""))
-    observations = accepted.select(_KEYS).group_by(_KEYS).aggregate([])
-    matrix = build_features(source.tables, observations, feature_set).table
+    if matrix is None:
+        accepted = applicants.filter(_equals(refusals, ""))
+        observations = accepted.select(_KEYS).group_by(_KEYS).aggregate([])
+        matrix = build_features(source.tables, observations, feature_set).table
     described = _with_features(applicants, matrix, feature_set.names)
     return described.append_column("warnings", _unseen_types(applicants, source.tables.get("money_event")))
 

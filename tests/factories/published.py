@@ -1,0 +1,62 @@
+"""Published runs of the stages before registration and scoring, around the small bundle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from pipelines.publish import write_json, write_parquet
+from pipelines.stages import CURRENT, Place
+from tests.factories.models import small_world
+from tests.factories.scoring import AS_OF, FEATURES, META, write_small_bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+ROWS = 120
+
+
+def publish(place: Place, stage: str, run_id: str = "run1") -> Path:
+    """The folder of a run that is in force."""
+    folder = place.stage_dir(stage) / run_id
+    folder.mkdir(parents=True, exist_ok=True)
+    (place.stage_dir(stage) / CURRENT).write_text(f"{run_id}\n")
+    return folder
+
+
+def matrix(rows: int = ROWS) -> pa.Table:
+    """Rows of the small world as a feature matrix at one date."""
+    X = small_world().dataset.X[:rows]
+    features = {name: pa.array(X[:, place], from_pandas=True) for place, name in enumerate(FEATURES)}
+    days = pa.array([AS_OF] * rows, pa.date32())
+    return pa.table({"seller_id": [f"S{row:06d}" for row in range(rows)], "as_of": days, **features})
+
+
+def estimate(value: float, half_width: float) -> dict[str, float]:
+    return {"value": value, "lower": value - half_width, "upper": value + half_width}
+
+
+def evaluation(auc_gain: float = 0.01, slope: float = 1.0) -> dict[str, Any]:
+    """What the gates and the registry read of ``evaluation.json``."""
+    measures = {"auc": estimate(0.78, 0.03), "calibration_slope": estimate(slope, 0.2)}
+    gain = {"other": "scorecard", "measure": "auc", "gain": estimate(auc_gain, 0.005), "detectable_gain": 0.02}
+    return {
+        "evaluation": {
+            "sample": {"bad": 240},
+            "models": [{"name": "champion", "measures": measures}],
+            "differences": [gain],
+        }
+    }
+
+
+def publish_candidate(place: Place, judged: Mapping[str, Any] | None = None, run_id: str = "run1") -> None:
+    """Publish ``features`` and ``train`` as the stages would, with the small bundle as candidate."""
+    features = publish(place, "features", run_id)
+    write_parquet(features / "matrix.parquet", matrix())
+    feature_set = {"name": META.feature_set, "version": "1.0.0", "digest": META.feature_set_digest}
+    write_json(features / "feature_set.json", {**feature_set, "features": list(FEATURES)})
+    train = publish(place, "train", run_id)
+    write_small_bundle(train / "bundle")
+    write_json(train / "evaluation.json", dict(judged or evaluation()))

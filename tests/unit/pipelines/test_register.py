@@ -1,0 +1,141 @@
+"""Registration: a sound candidate becomes champion, a faulty one never does, and both are written down."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_contracts.errors import GateFailed
+from models.bundle import load_bundle
+from models.ledger import read_ledger
+from models.registry import champion_of, fetch_bundle
+from pipelines.keys import KeyRing, load_keys
+from pipelines.profiles import Profile, load_profile
+from pipelines.publish import read_json, write_json
+from pipelines.register import REGISTRATION_FILE, champion_metrics, registry_of, run
+from pipelines.stages import Place, current_run
+from tests.factories import published, scoring
+
+
+@pytest.fixture(scope="module")
+def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = Place("demo", tmp_path_factory.mktemp("template"))
+    assert champion_of(registry_of(place, "seller-default")) is None
+    return place.root / "mlflow.db"
+
+
+@pytest.fixture
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyRing:
+    monkeypatch.setenv("KEYS_DIR", str(tmp_path / "keys"))
+    made = load_keys("demo", is_demonstration=True, environment={"KEYS_DIR": str(tmp_path / "keys")})
+    monkeypatch.setattr(scoring, "KEYS", made)
+    return made
+
+
+@pytest.fixture
+def profile() -> Profile:
+    return load_profile("demo")
+
+
+@pytest.fixture
+def place(tmp_path: Path, keys: KeyRing, template_database: Path) -> Place:
+    place = Place("demo", tmp_path / "out")
+    place.root.mkdir(parents=True)
+    shutil.copy(template_database, place.root / "mlflow.db")
+    published.publish_candidate(place)
+    return place
+
+
+def registration(place: Place) -> dict[str, Any]:
+    found: dict[str, Any] = read_json(current_run(place, "register") / REGISTRATION_FILE)
+    return found
+
+
+def ledger(place: Place, keys: KeyRing) -> list[tuple[str, str | None]]:
+    return [(entry.outcome, entry.version) for entry in read_ledger(place.root / "ledger", keys.public_key)]
+
+
+def test_a_sound_candidate_becomes_champion(profile: Profile, place: Place, keys: KeyRing, tmp_path: Path) -> None:
+    outcome = run(profile, place)
+    assert outcome.record.rows_in == outcome.record.rows_kept == 8
+    assert registration(place)["outcome"] == "promoted"
+    registry = registry_of(place, "seller-default")
+    champion = champion_of(registry)
+    assert champion is not None
+    assert champion.version == registration(place)["champion"]["version"] == "1"
+    assert ledger(place, keys) == [("promoted", "1")]
+    folder, _ = fetch_bundle("models:/seller-default@champion", registry.tracking_uri, tmp_path / "fetched")
+    assert load_bundle(folder, [keys.public_key]).digest == champion.bundle_sha256
+
+
+def test_registering_again_changes_nothing(profile: Profile, place: Place, keys: KeyRing) -> None:
+    run(profile, place)
+    before = (place.root / "ledger" / "promotions.jsonl").read_bytes()
+    assert run(profile, place).was_current
+    shutil.rmtree(place.stage_dir("register"))
+    run(profile, place)
+    assert (place.root / "ledger" / "promotions.jsonl").read_bytes() == before
+    assert registration(place)["champion"]["version"] == "1"
+
+
+def test_a_candidate_worse_than_the_scorecard_is_refused_and_the_champion_stays(
+    profile: Profile, place: Place, keys: KeyRing
+) -> None:
+    run(profile, place)
+    write_json(current_run(place, "train") / "evaluation.json", published.evaluation(auc_gain=-0.05))
+    with pytest.raises(GateFailed, match="not_worse_than_scorecard") as caught:
+        run(profile, place)
+    assert caught.value.exit_code == 1
+    assert registration(place)["outcome"] == "refused"
+    assert registration(place)["champion"]["version"] == "1"
+    assert ledger(place, keys) == [("promoted", "1"), ("refused", None)]
+
+
+def test_a_refusal_stays_a_refusal_when_asked_again(profile: Profile, place: Place, keys: KeyRing) -> None:
+    write_json(current_run(place, "train") / "evaluation.json", published.evaluation(slope=2.0))
+    for _ in range(2):
+        with pytest.raises(GateFailed, match="calibration_slope"):
+            run(profile, place)
+    assert ledger(place, keys) == [("refused", None)]
+    assert champion_of(registry_of(place, "seller-default")) is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "gate"),
+    [
+        ("bundle changed", "signature"),
+        ("bundle gone", "signature"),
+        ("other feature set", "schema"),
+        ("matrix gone", "reasons_add_up"),
+        ("evaluation gone", "not_worse_than_scorecard"),
+    ],
+)
+def test_a_fault_or_a_missing_piece_is_never_promoted(
+    profile: Profile, place: Place, keys: KeyRing, fault: str, gate: str
+) -> None:
+    train, features = current_run(place, "train"), current_run(place, "features")
+    if fault == "bundle changed":
+        path = train / "bundle" / "model.json"
+        path.write_bytes(path.read_bytes().replace(b"600", b"700", 1))
+    elif fault == "bundle gone":
+        (train / "bundle" / "manifest.json").unlink()
+    elif fault == "other feature set":
+        changed = {**read_json(features / "feature_set.json"), "digest": "ee" * 32}
+        write_json(features / "feature_set.json", changed)
+    elif fault == "matrix gone":
+        (features / "matrix.parquet").write_bytes(b"")
+    else:
+        write_json(train / "evaluation.json", {})
+    with pytest.raises(GateFailed, match=gate):
+        run(profile, place)
+    assert champion_of(registry_of(place, "seller-default")) is None
+    assert ledger(place, keys) == [("refused", None)]
+
+
+def test_metrics_are_flat_and_leave_out_what_is_undefined() -> None:
+    measures = {"auc": {"value": 0.8, "lower": 0.7, "upper": None}}
+    assert champion_metrics({"models": [{"measures": measures}]}) == {"auc": 0.8, "auc_lower": 0.7}
+    assert champion_metrics({}) == {}
