@@ -212,8 +212,9 @@ def nice_range(low: float, high: float, wanted: int = 5) -> tuple[float, float, 
     Returns:
         Low end, high end, and ticks 1, 2 or 5 times a power of ten apart.
     """
-    if not high > low:
-        low, high = low - (abs(low) * 0.1 or 0.5), high + (abs(high) * 0.1 or 0.5)
+    if high - low < 1e-9 * max(1.0, abs(low), abs(high)):
+        widening = 0.1 * abs(high) if abs(high) > 1e-6 else 0.5
+        low, high = low - widening, high + widening
     rough = (high - low) / wanted
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
