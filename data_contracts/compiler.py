@@ -69,12 +69,13 @@ Date and time formats are made of yyyy M MM d dd HH mm ss SSS, literals in singl
 or +08:00) and ``z`` (the letters UTC or GMT); a timestamp without offset is in ``defaultTimezone``, else UTC.
 
 Rules. Keywords: required, unique, primaryKey, enum, pattern (``^...$``, with classes such as [0-9] written out),
-minimum, maximum and their exclusive forms (one range rule), minLength and maxLength (one length rule). ``quality`` entries need a ``name``: library metrics
-nullValues, missingValues, invalidValues (validValues or pattern), duplicateValues with ``mustBe: 0``; rowCount with any
-operator; or ``type: sql``. A query ``SELECT COUNT(*) FROM ${table} WHERE <condition>`` with ``mustBe: 0`` is a row rule
-whose condition marks the bad rows (unknown is not bad; ``${table}`` may occur again in sub-queries, which is how a
-group of rows is judged by its sum). Any other query gives one number and is a file rule. Severities: critical rejects
-the file, error quarantines the row, warning only counts; a file rule is critical (default) or warning.
+minimum, maximum and their exclusive forms (one range rule), minLength and maxLength (one length rule). ``quality``
+entries need a ``name``: library metrics nullValues, missingValues, invalidValues (validValues or pattern),
+duplicateValues with ``mustBe: 0``; rowCount with any operator; or ``type: sql``. A query
+``SELECT COUNT(*) FROM ${table} WHERE <condition>`` with ``mustBe: 0`` is a row rule whose condition marks the bad rows
+(unknown is not bad; ``${table}`` may occur again in sub-queries, which is how a group of rows is judged by its sum).
+Any other query gives one number and is a file rule. Severities: critical rejects the file, error quarantines the row,
+warning only counts; a file rule is critical (default) or warning.
 
 ``includes: lineage`` in a canonical table appends the columns and rules of ``_lineage.odcs.yaml``.
 """

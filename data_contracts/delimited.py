@@ -18,12 +18,13 @@ from data_contracts.headers import HeaderMatch, match_headers, require_headers
 from data_contracts.lineage import Origin, ReadResult, SetAside, quarantine_table
 from data_contracts.lines import (
     Flags,
+    JoinedLines,
     LineFacts,
     PhysicalLines,
     Positions,
     equal_lines,
     find_lines,
-    joined_records,
+    joined_lines,
     line_facts,
     record_form,
 )
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from data_contracts.contract import CompiledContract, ReadSpec
 
 _PREAMBLE_LINES = 50
+_MARK = b"\xef\xbb\xbf"
 _SMALL_FILE_BYTES = 1 << 20
 
 
@@ -53,6 +55,7 @@ class _Sorted:
     last: Positions
     aside: dict[str, Positions]
     blank_count: int
+    has_newlines: bool
 
 
 def read_delimited(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
@@ -141,24 +144,29 @@ def _sort_lines(lines: PhysicalLines, facts: LineFacts, header: _Header, dialect
     right_width = facts.widths == header.width
     sound = data_line & ~blank & ~repeated & ~facts.unclosed & ~facts.misquoted & right_width
     good = sound & ~facts.stray_return
-    spans: Sequence[tuple[int, int]] = ()
+    joined = JoinedLines((), np.zeros(len(lines), dtype=bool))
     if dialect.quote and dialect.quoted_newlines:
         form = record_form(dialect.delimiter, dialect.quote, header.width)
-        spans = joined_records(lines, facts.unclosed & data_line, good, form)
-    first, last, inside = _records(good, spans)
-    rest = data_line & ~blank & ~good & ~inside
-    aside = {}
+        for line in np.flatnonzero(sound & facts.stray_return):
+            good[line] = form.fullmatch(lines.content(int(line))) is not None
+        joined = joined_lines(lines, facts.unclosed & data_line, good, form)
+        good &= ~joined.doubtful
+    first, last, inside = _records(good, joined.spans)
+    rest = data_line & ~(blank & ~joined.doubtful) & ~good & ~inside
+    aside: dict[str, Positions] = {}
     for rule, broken in (
+        ("line:quote", joined.doubtful),
         ("line:repeated_header", repeated),
         ("line:carriage_return", facts.stray_return),
         ("line:quote", facts.unclosed | facts.misquoted),
         ("line:width", ~right_width),
     ):
-        aside[rule] = np.flatnonzero(rest & broken)
+        aside[rule] = np.concatenate([aside.get(rule, np.zeros(0, np.int64)), np.flatnonzero(rest & broken)])
         rest &= ~broken
     if rest.any():
         raise InternalFault(f"{int(rest.sum())} lines were neither read nor set aside")
-    return _Sorted(first, last, aside, int((blank & ~inside).sum()))
+    has_newlines = bool(len(joined.spans) or (good & facts.stray_return).any())
+    return _Sorted(first, last, aside, int((blank & ~inside & ~joined.doubtful).sum()), has_newlines)
 
 
 def _records(good: Flags, spans: Sequence[tuple[int, int]]) -> tuple[Positions, Positions, Flags]:
@@ -180,7 +188,6 @@ def _parse(lines: PhysicalLines, found: _Sorted, header: _Header, dialect: _Dial
     if not len(found.first):
         return pa.table({name: pa.array([], pa.string()) for name in names.values()})
     text = _record_text(lines, found)
-    multiline = bool((found.last > found.first).any())
     longest = int((lines.ends[found.last] - lines.starts[found.first]).max())
     try:
         table = pacsv.read_csv(
@@ -195,7 +202,7 @@ def _parse(lines: PhysicalLines, found: _Sorted, header: _Header, dialect: _Dial
                 quote_char=dialect.quote or False,
                 double_quote=True,
                 escape_char=False,
-                newlines_in_values=multiline,
+                newlines_in_values=found.has_newlines,
                 ignore_empty_lines=False,
             ),
             convert_options=pacsv.ConvertOptions(
@@ -218,7 +225,9 @@ def _record_text(lines: PhysicalLines, found: _Sorted) -> bytes:
     run_first = found.first[np.concatenate([[0], breaks])]
     run_last = found.last[np.concatenate([breaks - 1, [len(found.last) - 1]])]
     view = memoryview(lines.data)
-    return b"".join(view[lines.starts[a] : lines.stop(int(b))] for a, b in zip(run_first, run_last, strict=True))
+    text = b"".join(view[lines.starts[a] : lines.stop(int(b))] for a, b in zip(run_first, run_last, strict=True))
+    # The parser would take a mark at its first byte for the file's own.
+    return _MARK + text if text.startswith(_MARK) else text
 
 
 def _group(rule: str, aside: Positions, facts: LineFacts, width: int) -> SetAside:

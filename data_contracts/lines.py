@@ -19,6 +19,7 @@ Flags = NDArray[np.bool_]
 _NEWLINE, _RETURN = 10, 13
 # A quoted field running over more lines than this is taken for a quote that was never closed.
 _LONGEST_RECORD_LINES = 1000
+_LONGEST_DOUBT_LINES = 100
 
 
 @dataclass(frozen=True)
@@ -132,28 +133,38 @@ def _misplaced_quotes(
     return misplaced
 
 
-def joined_records(
-    lines: PhysicalLines, unclosed: Flags, complete: Flags, form: re.Pattern[bytes]
-) -> Sequence[tuple[int, int]]:
-    """Gives the records that run over several lines, as (first, last) line.
+@dataclass(frozen=True)
+class JoinedLines:
+    """Records over several lines, as (first, last) line; and lines that might be one such record or several."""
 
-    A line with an unclosed quote begins such a record if the next line with an odd number of quotes closes it to
-    exactly one record of the right ``form`` and no line between is ``complete`` by itself. Otherwise the quote counts
-    as never closed, and reading resumes with the line after it: a lost quote costs its own line and no other.
+    spans: Sequence[tuple[int, int]]
+    doubtful: Flags
+
+
+def joined_lines(lines: PhysicalLines, unclosed: Flags, complete: Flags, form: re.Pattern[bytes]) -> JoinedLines:
+    """Gives the records that begin on a line with an unclosed quote.
+
+    Such a record ends on the next line with an odd number of quotes, if the lines together have the ``form`` of exactly
+    one record. Otherwise the quote was never closed, and reading resumes with the line after it: a lost quote costs its
+    own line and no other. Where a line between is ``complete`` by itself both readings are possible; neither is taken.
     """
     odd = np.flatnonzero(unclosed)
     complete_before = np.concatenate([[0], np.cumsum(complete)])
+    doubtful = np.zeros(len(lines), dtype=bool)
     spans: list[tuple[int, int]] = []
     position = 0
     while position + 1 < len(odd):
         first, last = int(odd[position]), int(odd[position + 1])
-        near = last - first <= _LONGEST_RECORD_LINES
         lonely = complete_before[last] == complete_before[first + 1]
-        if near and lonely and form.fullmatch(lines.content(first, last)):
-            spans.append((first, last))
+        near = last - first <= (_LONGEST_RECORD_LINES if lonely else _LONGEST_DOUBT_LINES)
+        if near and form.fullmatch(lines.content(first, last)):
+            if lonely:
+                spans.append((first, last))
+            else:
+                doubtful[first : last + 1] = True
             position += 1
         position += 1
-    return spans
+    return JoinedLines(spans, doubtful)
 
 
 @functools.cache

@@ -139,11 +139,35 @@ def test_a_quoted_field_over_lines_is_set_aside_where_the_contract_knows_none() 
     assert [row for row, _, _ in aside(result)] == [2, 3]
 
 
-def test_a_quote_never_closed_does_not_swallow_a_whole_row_after_it() -> None:
-    data = b'A,B,C\n1,"lost,2\n3,4,5\n6,7",8\n'
+def test_a_quote_never_closed_does_not_swallow_the_rows_after_it() -> None:
+    data = b'A,B,C\n1,"lost,2\n3,4,5\n6,"7",8\n'
     result = read_delimited(data, MULTILINE, "f")
-    assert cells(result) == [("3", "4", "5", 3)]
-    assert [row for row, _, _ in aside(result)] == [2, 4]
+    assert cells(result) == [("3", "4", "5", 3), ("6", "7", "8", 4)]
+    assert aside(result) == [(2, "line:quote", b'1,"lost,2')]
+
+
+def test_lines_that_are_one_row_or_several_are_all_set_aside() -> None:
+    result = read_delimited(b'A,B,C\n1,"lost,2\n3,4,5\n\n6,7",8\n9,9,9\n', MULTILINE, "f")
+    assert cells(result) == [("9", "9", "9", 6)]
+    assert [(row, rule) for row, rule, _ in aside(result)] == [(row, "line:quote") for row in (2, 3, 4, 5)]
+    assert result.rows_in == 5
+
+
+def test_two_lost_quotes_far_apart_cost_their_own_lines_only() -> None:
+    data = b'A,B,C\n1,"lost,2\n' + b"3,4,5\n" * 200 + b'6,7",8\n'
+    result = read_delimited(data, MULTILINE, "f")
+    assert result.rows.num_rows == 200
+    assert [row for row, _, _ in aside(result)] == [2, 203]
+
+
+def test_a_carriage_return_inside_quotes_is_text_where_fields_run_over_lines() -> None:
+    assert cells(read_delimited(b'A,B,C\n1,"a\rb",2\n', MULTILINE, "f")) == [("1", "a\rb", "2", 2)]
+    assert aside(read_delimited(b'A,B,C\n1,"a\rb",2\n', QUOTED, "f"))[0][1] == "line:carriage_return"
+    assert aside(read_delimited(b'A,B,C\n1,"a",2\rb\n', MULTILINE, "f"))[0][1] == "line:carriage_return"
+
+
+def test_a_byte_order_mark_inside_the_file_stays_text() -> None:
+    assert cells(read_delimited("A,B\n\ufeff1,2\n".encode(), PLAIN, "f")) == [("\ufeff1", "2", 2)]
 
 
 def test_originals_are_the_bytes_as_delivered_in_any_encoding() -> None:
