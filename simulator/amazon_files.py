@@ -17,8 +17,17 @@ from simulator.observation import is_dirty
 from simulator.randomness import scatter
 from simulator.raw_files import Lines, RawFile, View, YearFile, year_deliveries, year_parts, year_path
 from simulator.text_columns import (
-    cents_text, chosen, clock_text, day_text, joined, line_offsets, to_cents, whole_text,
-)  # fmt: skip
+    cents_text,
+    chosen,
+    clock_text,
+    day_text,
+    either,
+    joined,
+    line_offsets,
+    taken,
+    to_cents,
+    whole_text,
+)
 from simulator.timeline import years_of
 
 if TYPE_CHECKING:
@@ -76,7 +85,9 @@ class _Statements:
         self.seller = columns["seller"].astype(np.int64)
         self.week = columns["week"].astype(np.int64)
         self.end_day = 7 * self.week + 6
-        self.end_second = (scatter(world.settings.seed, "statement hour", self.seller) % np.uint64(86_400)).astype(np.int64)
+        self.end_second = (scatter(world.settings.seed, "statement hour", self.seller) % np.uint64(86_400)).astype(
+            np.int64
+        )
         self.year = years_of(view.first_day, self.end_day)
         self.is_euro = world.firms.is_euro[self.seller]
         self.market = world.firms.market[self.seller]
@@ -87,15 +98,11 @@ class _Statements:
     def locale_date(self, first_day: np.datetime64, day: NDArray[np.int64], second: NDArray[np.int64]) -> Text:
         """Time stamps of the totals row as the marketplace's country writes dates."""
         plain, dotted = day_text(first_day, day), day_text(first_day, day, "%d.%m.%Y")
-        return joined(_either(self.is_euro, dotted, plain), " ", clock_text(second), " UTC")
-
-
-def _either(is_first: NDArray[np.bool_], first: Text, second: Text) -> Text:
-    return pa.compute.if_else(pa.array(is_first), first, second)
+        return joined(either(self.is_euro, dotted, plain), " ", clock_text(second), " UTC")
 
 
 def _money(cents: NDArray[np.int64], is_euro: NDArray[np.bool_]) -> Text:
-    return _either(is_euro, cents_text(cents, ","), cents_text(cents))
+    return either(is_euro, cents_text(cents, ","), cents_text(cents))
 
 
 def _totals(view: View, statements: _Statements) -> Text:
@@ -107,25 +114,31 @@ def _totals(view: View, statements: _Statements) -> Text:
         whole_text(statements.number), "\t", statements.locale_date(first, opened, statements.end_second), "\t",
         statements.locale_date(first, statements.end_day, statements.end_second), "\t",
         statements.locale_date(first, statements.deposit_day, statements.end_second), "\t",
-        _money(total, statements.is_euro), "\t", chosen(["USD", "EUR"], statements.is_euro.astype(np.int64)), "\t" * 18 + "\n",
+        _money(total, statements.is_euro), "\t", chosen(["USD", "EUR"], statements.is_euro), "\t" * 18 + "\n",
     )  # fmt: skip
 
 
-def _order_fields(view: View, statements: _Statements, at: NDArray[np.int64], kind: NDArray[np.int64]) -> dict[str, Text]:
+def _order_fields(
+    view: View, statements: _Statements, at: NDArray[np.int64], kind: NDArray[np.int64]
+) -> dict[str, Text]:
     """Cells only order and refund rows fill: order, shipper, sku, quantity."""
     firms, bits = view.world.firms, statements.bits[at]
     is_order, is_counted = kind < _ORDER_KINDS, np.isin(kind, _COUNTED_KINDS)
     prefix = np.array([m.order_prefix for m in MARKETS])[statements.market[at]] + (bits % np.uint64(3)).astype(np.int64)
     middle, last = (bits >> np.uint64(8)) % np.uint64(10**7), (bits >> np.uint64(36)) % np.uint64(10**7)
     order = joined(whole_text(prefix), "-", whole_text(middle, 7), "-", whole_text(last, 7))
-    sku = joined("S", whole_text(statements.seller[at] + 1, 6), "-K", whole_text((bits >> np.uint64(60)) % np.uint64(5), 2))
+    sku = joined(
+        "S", whole_text(statements.seller[at] + 1, 6), "-K", whole_text((bits >> np.uint64(60)) % np.uint64(5), 2)
+    )
     amounts = np.where(kind == 0, statements.columns["principal"][at], statements.columns["refund"][at])
-    units = np.maximum(np.rint(amounts.astype(np.float64) / firms.unit_price[statements.seller[at]]), 1).astype(np.int64)
+    units = np.maximum(np.rint(amounts.astype(np.float64) / firms.unit_price[statements.seller[at]]), 1).astype(
+        np.int64
+    )
     empty = chosen([""], np.zeros(len(at), dtype=np.int64))
-    shipper = chosen(["MFN", "AFN"], firms.is_fulfilled_by_market[statements.seller[at]].astype(np.int64))
+    shipper = chosen(["MFN", "AFN"], firms.is_fulfilled_by_market[statements.seller[at]])
     return {
-        "order": _either(is_order, order, empty), "shipper": _either(is_order, shipper, empty),
-        "sku": _either(is_order, sku, empty), "units": _either(is_counted, whole_text(units), empty),
+        "order": either(is_order, order, empty), "shipper": either(is_order, shipper, empty),
+        "sku": either(is_order, sku, empty), "units": either(is_counted, whole_text(units), empty),
     }  # fmt: skip
 
 
@@ -139,22 +152,29 @@ def _items(
     is_last = kind >= len(_KINDS) - 2
     back = np.where(is_last, 0, (bits % np.uint64(_STATEMENT_DAYS - 1)).astype(np.int64))
     day = np.maximum(statements.end_day[at] - back, 7 * view.world.firms.entry_week[statements.seller[at]])
-    second = np.where(is_last, statements.end_second[at], ((bits >> np.uint64(20)) % np.uint64(86_400)).astype(np.int64))
+    second = np.where(
+        is_last, statements.end_second[at], ((bits >> np.uint64(20)) % np.uint64(86_400)).astype(np.int64)
+    )
     second = np.where(back == 0, np.minimum(second, statements.end_second[at]), second)
-    posted = _either(statements.is_euro[at], day_text(view.first_day, day, "%d.%m.%Y"), day_text(view.first_day, day, "%m/%d/%y"))
+    posted = either(
+        statements.is_euro[at], day_text(view.first_day, day, "%d.%m.%Y"), day_text(view.first_day, day, "%m/%d/%y")
+    )
     fields = _order_fields(view, statements, at, kind)
     return joined(
         whole_text(statements.number[at]), chosen(heads, kind), fields["order"], "\t\t\t\t",
-        chosen([m.name for m in MARKETS], statements.market[at]), chosen(tails, kind), _money(cents, statements.is_euro[at]),
-        "\t", fields["shipper"], "\t", posted, "\t", day_text(view.first_day, day), " ", clock_text(second), " UTC\t\t\t\t",
-        fields["sku"], "\t", fields["units"], "\t\n",
+        chosen([m.name for m in MARKETS], statements.market[at]), chosen(tails, kind),
+        _money(cents, statements.is_euro[at]), "\t", fields["shipper"], "\t", posted, "\t",
+        day_text(view.first_day, day), " ", clock_text(second), " UTC\t\t\t\t", fields["sku"], "\t", fields["units"],
+        "\t\n",
     )  # fmt: skip
 
 
 def _settlement_lines(view: View) -> tuple[Lines, _Statements, NDArray[np.int64]]:
     """All rows of the sellers in view: each statement's totals row, then one row for each amount that is not nil."""
     statements = _Statements(view)
-    amounts = np.stack([sign * to_cents(statements.columns[name].astype(np.float64)) for name, sign, *_ in _KINDS], axis=1)
+    amounts = np.stack(
+        [sign * to_cents(statements.columns[name].astype(np.float64)) for name, sign, *_ in _KINDS], axis=1
+    )
     at, kind = np.nonzero(amounts)
     text = pa.concat_arrays([_totals(view, statements), _items(view, statements, at, kind, amounts[at, kind])])
     count = len(statements.seller)
@@ -170,7 +190,7 @@ def _settlement_lines(view: View) -> tuple[Lines, _Statements, NDArray[np.int64]
         cells |= {"marketplace-name": market, "amount-type": "other-transaction", "amount-description": "Storage Fee"}
         return ("\t".join(cells.get(column, "") for column in COLUMNS) + "\n").encode()
 
-    lines = Lines(text.take(pa.array(order)), statements.seller[owner], statements.year[owner], order >= count, junk)
+    lines = Lines(taken(text, order), statements.seller[owner], statements.year[owner], order >= count, junk)
     return lines, statements, owner
 
 

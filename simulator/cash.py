@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from simulator.state import Week
+if TYPE_CHECKING:
+    from simulator.state import Week
 
 _DRAW_WEEKS = 4
 

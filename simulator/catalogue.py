@@ -7,30 +7,75 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Category:
-    """A product category: HS codes (10 digits), cost, return and season character."""
+    """A product category.
+
+    Attributes:
+        name: English name.
+        name_zh: Chinese name, as customs and invoices write it.
+        commodity_codes: Three 10-digit HS codes traded under it.
+        unit_price: Mean price of a unit, account currency.
+        goods_cost_share: Landed goods cost over sales.
+        refund_share: Refunds over sales.
+        peak: Strength of the year-end peak.
+        summer: Strength of the summer swell.
+        kg_per_unit: Net weight of a unit.
+        tariff_sensitive: Whether the dated US tariff lists cover it.
+    """
 
     name: str
     name_zh: str
     commodity_codes: tuple[str, ...]
-    unit_price: float  # account currency
-    goods_cost_share: float  # landed goods cost over sales
+    unit_price: float
+    goods_cost_share: float
     refund_share: float
-    peak: float  # strength of the year-end peak
-    summer: float  # strength of the summer peak (negative: winter goods)
+    peak: float
+    summer: float
     kg_per_unit: float
     tariff_sensitive: bool
 
 
 CATEGORIES: tuple[Category, ...] = (
-    Category("consumer electronics", "消费电子", ("8518300090", "8504401990", "8517799000"), 32.0, 0.33, 0.060, 0.55, 0.0, 0.35, True),
-    Category("apparel", "服装", ("6110300090", "6204430090", "6109100010"), 24.0, 0.27, 0.110, 0.30, 0.10, 0.40, False),
-    Category("home and kitchen", "家居厨具", ("7323930000", "3924100000", "9404904000"), 29.0, 0.31, 0.050, 0.35, 0.0, 1.30, True),
-    Category("toys", "玩具", ("9503008900", "9503006000", "9504500090"), 21.0, 0.29, 0.040, 0.95, 0.0, 0.60, False),
-    Category("garden", "园艺", ("8201300090", "9405410000", "3926909090"), 38.0, 0.32, 0.045, 0.0, 0.45, 2.20, True),
-    Category("sports", "运动户外", ("9506919000", "6307900090", "4202920000"), 34.0, 0.31, 0.050, 0.20, 0.25, 1.10, False),
-    Category("beauty", "美妆个护", ("3304990099", "8510100000", "9615110000"), 18.0, 0.26, 0.030, 0.30, 0.0, 0.25, False),
-    Category("auto parts", "汽车配件", ("8708999990", "8512209000", "4016991090"), 41.0, 0.34, 0.060, 0.05, 0.05, 1.80, True),
-)
+    Category(
+        name="consumer electronics", name_zh="消费电子", commodity_codes=("8518300090", "8504401990", "8517799000"),
+        unit_price=32.0, goods_cost_share=0.33, refund_share=0.06, peak=0.55, summer=0.0, kg_per_unit=0.35,
+        tariff_sensitive=True,
+    ),
+    Category(
+        name="apparel", name_zh="服装", commodity_codes=("6110300090", "6204430090", "6109100010"),
+        unit_price=24.0, goods_cost_share=0.27, refund_share=0.11, peak=0.3, summer=0.1, kg_per_unit=0.4,
+        tariff_sensitive=False,
+    ),
+    Category(
+        name="home and kitchen", name_zh="家居厨具", commodity_codes=("7323930000", "3924100000", "9404904000"),
+        unit_price=29.0, goods_cost_share=0.31, refund_share=0.05, peak=0.35, summer=0.0, kg_per_unit=1.3,
+        tariff_sensitive=True,
+    ),
+    Category(
+        name="toys", name_zh="玩具", commodity_codes=("9503008900", "9503006000", "9504500090"),
+        unit_price=21.0, goods_cost_share=0.29, refund_share=0.04, peak=0.95, summer=0.0, kg_per_unit=0.6,
+        tariff_sensitive=False,
+    ),
+    Category(
+        name="garden", name_zh="园艺", commodity_codes=("8201300090", "9405410000", "3926909090"),
+        unit_price=38.0, goods_cost_share=0.32, refund_share=0.045, peak=0.0, summer=0.45, kg_per_unit=2.2,
+        tariff_sensitive=True,
+    ),
+    Category(
+        name="sports", name_zh="运动户外", commodity_codes=("9506919000", "6307900090", "4202920000"),
+        unit_price=34.0, goods_cost_share=0.31, refund_share=0.05, peak=0.2, summer=0.25, kg_per_unit=1.1,
+        tariff_sensitive=False,
+    ),
+    Category(
+        name="beauty", name_zh="美妆个护", commodity_codes=("3304990099", "8510100000", "9615110000"),
+        unit_price=18.0, goods_cost_share=0.26, refund_share=0.03, peak=0.3, summer=0.0, kg_per_unit=0.25,
+        tariff_sensitive=False,
+    ),
+    Category(
+        name="auto parts", name_zh="汽车配件", commodity_codes=("8708999990", "8512209000", "4016991090"),
+        unit_price=41.0, goods_cost_share=0.34, refund_share=0.06, peak=0.05, summer=0.05, kg_per_unit=1.8,
+        tariff_sensitive=True,
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,8 @@ def _company(world: World, seller: int, lag: int) -> str:
         f"co-{seller_id(seller)}", "Company",
         {
             "name": f"{city}卖家{seller + 1:06d}贸易有限公司", "idNumber": seller_id(seller),
-            "registrationNumber": f"91440300MA5{seller + 1:06d}X", "jurisdiction": "cn", "incorporationDate": _date(world, founded),
+            "registrationNumber": f"91440300MA5{seller + 1:06d}X", "jurisdiction": "cn",
+            "incorporationDate": _date(world, founded),
         },
         _date(world, founded + lag),
     )  # fmt: skip
@@ -107,7 +108,10 @@ def _node_line(node: str, number: int, first_seen: str) -> str:
         "pe": ("Person", {"name": f"人员 {node[3:]}", "nationality": "cn"}),
         "ad": ("Address", {"full": f"{city}市示例路{number + 1}号", "city": city, "country": "cn"}),
         "ba": ("BankAccount", {"accountNumber": f"6222{number:012d}", "bankName": "示例银行"}),
-        "ph": ("UserAccount", {"service": "phone", "username": f"+86 199{number:08d}", "number": f"+86199{number:08d}"}),
+        "ph": (
+            "UserAccount",
+            {"service": "phone", "username": f"+86 199{number:08d}", "number": f"+86199{number:08d}"},
+        ),
         "dv": ("UserAccount", {"service": "device", "username": f"device-{node[3:]}"}),
     }[prefix]
     return _line(node, schema, properties, first_seen)

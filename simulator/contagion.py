@@ -32,14 +32,16 @@ def move_group_cash(week: Week) -> None:
     needed = np.bincount(network.group[is_member], need[is_member], minlength=groups)
     offered = np.bincount(network.group[is_member], spare[is_member], minlength=groups)
     moved = np.minimum(needed, offered)
-    received = np.floor(need * (moved / np.maximum(needed, 1.0))[network.group] * 100) / 100 * is_head
+    received = np.where(is_head, np.floor(need * (moved / np.maximum(needed, 1.0))[network.group] * 100) / 100, 0.0)
     sent = spare * (moved / np.maximum(offered, 1.0))[network.group] * is_member
     sent = _balanced(np.round(sent, 2), received, network.group, is_member)
     week.book("group_sent", -sent)
     week.book("group_received", received)
 
 
-def _balanced(sent: NDArray[np.float64], received: NDArray[np.float64], group: NDArray[np.int64], is_member: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _balanced(
+    sent: NDArray[np.float64], received: NDArray[np.float64], group: NDArray[np.int64], is_member: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """Takes the rounding difference of each group from its largest sender, so that what is sent is received."""
     at = np.flatnonzero(is_member)
     gap = np.bincount(group[at], received[at] - sent[at], minlength=group.max() + 1)
@@ -76,4 +78,4 @@ def pay_guarantees(week: Week) -> None:
     state = week.state
     wanted = np.minimum(state.guarantee_due, 0.5 * state.spendable(week.setting, week.number))
     paid = week.pay("guarantee_paid", wanted)
-    state.guarantee_due = np.round(np.maximum(state.guarantee_due - paid, 0.0), 2)
+    state.guarantee_due = np.asarray(np.round(np.maximum(state.guarantee_due - paid, 0.0), 2), dtype=np.float64)

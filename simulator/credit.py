@@ -32,9 +32,7 @@ def month_starts(first_day: np.datetime64, months: int = 240) -> NDArray[np.int6
     return numbers
 
 
-def due_days(
-    starts: NDArray[np.int64], state: State, instalment_number: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def due_days(starts: NDArray[np.int64], state: State, instalment_number: NDArray[np.int64]) -> NDArray[np.int64]:
     """Day number on which an instalment (1 = first) of the loan in each slot falls due, shape (sellers, slots)."""
     month = np.clip(state.first_month + instalment_number, 0, len(starts) - 1)
     days: NDArray[np.int64] = starts[month] + state.day_of_month - 1
@@ -73,7 +71,9 @@ def serve_debt(week: Week, starts: NDArray[np.int64]) -> None:
     remembers = rng.random(forgetful.shape) < np.where(forgetful, 0.36, 0.65)
     quarrels = rng.random(forgetful.shape) < week.setting.settings.credit.dispute_rate / 52
     length = rng.integers(3, 10, forgetful.shape)
-    state.disputed_until = np.where(quarrels & (state.disputed_until < week.number - 13), week.number + length, state.disputed_until)
+    state.disputed_until = np.where(
+        quarrels & (state.disputed_until < week.number - 13), week.number + length, state.disputed_until
+    )
     may_pay = (state.default_day < 0) & (week.number >= state.disputed_until)
     for slot in range(state.loan.shape[1]):
         _pay_slot(week, slot, state.arrears[:, slot] * (may_pay & remembers), np.full(len(may_pay), first_day))
@@ -118,7 +118,9 @@ def borrow(week: Week, starts: NDArray[np.int64]) -> None:
     rng, count = week.rng("borrowing"), firms.count
     total_sales = state.expected + firms.other_share * np.exp(firms.log_level + state.other_trend)
     monthly_sales = total_sales * 52 / 12 * setting.cny_rate(week.number)
-    debt = ((state.term - state.dues_passed) * state.instalment * (state.loan >= 0)).sum(axis=1) + state.arrears.sum(axis=1)
+    debt = ((state.term - state.dues_passed) * state.instalment * (state.loan >= 0)).sum(axis=1) + state.arrears.sum(
+        axis=1
+    )
     debt_months = debt / np.maximum(monthly_sales, 1.0)
     shortage = np.clip(1.4 - state.cash / np.maximum(4.0 * state.weekly_outflow(setting, week.number), 1.0), 0, 1.4)
     urge = np.clip(0.125 * firms.appetite + 0.06 * shortage, 0, 0.9)
@@ -148,7 +150,11 @@ def _write_applications(
 
 
 def _disburse(
-    week: Week, at: NDArray[np.int64], amount: NDArray[np.float64], score: NDArray[np.float64], starts: NDArray[np.int64]
+    week: Week,
+    at: NDArray[np.int64],
+    amount: NDArray[np.float64],
+    score: NDArray[np.float64],
+    starts: NDArray[np.int64],
 ) -> None:
     """Pays out loans into the first free slot: monthly annuity, first instalment a month later."""
     state, rng, credit = week.state, week.rng("borrowing"), week.setting.settings.credit
@@ -156,7 +162,7 @@ def _disburse(
     day = 7 * week.number + rng.integers(0, 5, len(at))
     term = rng.choice(TERMS_MONTHS, len(at), p=_TERM_WEIGHTS)
     rate = credit.annual_rate_pct * np.exp(0.18 * rng.standard_normal(len(at)) - 0.06 * score[at])
-    rate = np.round(np.clip(rate, 4.0, 24.0), 2)
+    rate = np.asarray(np.round(np.clip(rate, 4.0, 24.0), 2), dtype=np.float64)
     monthly = rate / 1_200
     instalment = np.round(amount[at] * monthly / (1 - (1 + monthly) ** -term), 2)
     month = np.searchsorted(starts, day, side="right") - 1

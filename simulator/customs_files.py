@@ -8,14 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from simulator.catalogue import CATEGORIES, CUSTOMS_OFFICES, MARKETS, SUPERVISION_MODES
 from simulator.firms import seller_id
 from simulator.randomness import scatter, unit_interval
 from simulator.raw_files import Lines, RawFile, View, year_deliveries, year_parts, year_path
-from simulator.text_columns import cents_text, chosen, day_text, joined, whole_text
+from simulator.text_columns import cents_text, chosen, day_text, either, joined, taken, whole_text
 from simulator.timeline import years_of
 from simulator.trade import PRODUCTION_WEEKS
 
@@ -79,10 +77,12 @@ def _heads(view: View, found: _Declarations) -> Text:
         ("entryId", [entry]), ("preEntryId", ["E", entry]), ("consignorCname", ["卖家", company, "贸易有限公司"]),
         ("cnsnTradeCode", ["4403", company]), ("cnsnTradeScc", [social]),
         ("consigneeEname", [_pick(_CONSIGNEES, office + bits % np.uint64(5) // np.uint64(4), 30)]),
-        ("ownerName", ["卖家", company, "贸易有限公司"]), ("ownerScc", [social]), ("agentName", [chosen(_AGENTS, agent)]),
-        ("agentCode", ["53", whole_text(agent, 8)]), ("iEPort", [at_office]), ("customMaster", [at_office]), ("iEDate", [date]),
-        ("cusTrafMode", [_pick(("2", "2", "5"), bits, 33)]), ("trafName", ["VESSEL ", whole_text(bits % np.uint64(90), 2)]),
-        ("billNo", ["BL", whole_text(serial, 9)]), ("supvModeCdde", [chosen(SUPERVISION_MODES, found.mode)]), ("cutMode", ["101"]),
+        ("ownerName", ["卖家", company, "贸易有限公司"]), ("ownerScc", [social]),
+        ("agentName", [chosen(_AGENTS, agent)]), ("agentCode", ["53", whole_text(agent, 8)]),
+        ("iEPort", [at_office]), ("customMaster", [at_office]), ("iEDate", [date]),
+        ("cusTrafMode", [_pick(("2", "2", "5"), bits, 33)]),
+        ("trafName", ["VESSEL ", whole_text(bits % np.uint64(90), 2)]), ("billNo", ["BL", whole_text(serial, 9)]),
+        ("supvModeCdde", [chosen(SUPERVISION_MODES, found.mode)]), ("cutMode", ["101"]),
         ("contrNo", ["C", whole_text(serial, 9)]), ("cusTradeNationCode", [country]), ("cusTradeCountry", [country]),
         ("distinatePort", [country, "000"]), ("transMode", [_pick(("3", "3", "3", "1", "2"), office, 40)]),
         ("packNo", [whole_text(np.maximum(weight // 12, 1))]), ("grossWt", [whole_text(weight + weight // 10)]),
@@ -108,7 +108,8 @@ def _items(view: View, found: _Declarations, owner: NDArray[np.int64], place: ND
     country = chosen([m.country3 for m in MARKETS], found.market[owner])
     return joined(
         '{"gNo":"', whole_text(place + 1), '","codeTs":"', chosen(codes, code), '","gName":"',
-        chosen([c.name_zh for c in CATEGORIES], found.category[owner]), '","gModel":"M', whole_text(code, 2), '","gQty":"',
+        chosen([c.name_zh for c in CATEGORIES], found.category[owner]), '","gModel":"M', whole_text(code, 2),
+        '","gQty":"',
         whole_text(quantity), '","gUnit":"011","qty1":"', whole_text(weight), f'","unit1":"{_KILOGRAM}","declPrice":"',
         cents_text(np.maximum(cents // quantity, 1)), '","declTotal":"', cents_text(cents),
         '","tradeCurr":"USD","cusOriginCountry":"CHN","destinationCountry":"', country, '","districtCode":"44199"}',
@@ -120,9 +121,8 @@ def _item_lines(view: View) -> Lines:
     found = _Declarations(view)
     owner = np.repeat(np.arange(len(found.seller)), found.items)
     place = np.arange(len(owner)) - np.repeat(np.cumsum(found.items) - found.items, found.items)
-    heads = _heads(view, found).take(pa.array(owner))
-    start = pc.if_else(pa.array(place == 0), heads, ",")
-    end = chosen(["", "]}"], (place == found.items[owner] - 1).astype(np.int64))
+    start = either(place == 0, taken(_heads(view, found), owner), ",")
+    end = chosen(["", "]}"], place == found.items[owner] - 1)
     text = joined(start, _items(view, found, owner, place), end)
     year = years_of(view.first_day, found.day)[owner]
 

@@ -115,7 +115,9 @@ def _correlated(network: Network, correlation: float, rng: np.random.Generator) 
     return np.where(network.group >= 0, mixed, own)
 
 
-def _entries(settings: WorldSettings, weeks: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _entries(
+    settings: WorldSettings, weeks: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Entry week and registration day: a quarter of the sellers is older than the world, the rest comes over time."""
     count = settings.seller_count
     entry = np.floor(rng.random(count) ** 0.9 * weeks * 0.76).astype(np.int64)

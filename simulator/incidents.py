@@ -45,7 +45,7 @@ def lose_outside(week: Week) -> None:
     rate = setting.settings.economy.outside_loss_rate / 52 * np.exp(-0.3 * firms.honesty)
     rate *= setting.shocks.outside[week.number]
     network = setting.network
-    shares_owner = (network.group >= 0) & np.append(network.group_ties[:, 0], False)[network.group]  # noqa: FBT003
+    shares_owner = (network.group >= 0) & np.append(network.group_ties[:, 0], False)[network.group]
     owner_draw = rng.random(len(network.group_ties) + 1)[network.group]
     rate = np.where(shares_owner, rate * setting.settings.network.owner_risk_factor, rate)
     is_hit = (np.where(shares_owner, owner_draw, rng.random(count)) < rate) & state.is_active

@@ -5,15 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from simulator.credit import month_starts
 from simulator.observation import Observation, booking_lag_days, is_dirty
 from simulator.randomness import scatter
 from simulator.raw_files import RawFile
 from simulator.text_columns import (
-    cents_text, clock_text, day_text, joined, line_offsets, text, to_cents, whole_text,
-)  # fmt: skip
+    cents_text,
+    chosen,
+    clock_text,
+    day_text,
+    joined,
+    line_offsets,
+    text,
+    to_cents,
+    whole_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,10 +41,12 @@ def _whole(columns: dict[str, NDArray[np.generic]], name: str) -> NDArray[np.int
 
 
 def due_rows(world: World) -> dict[str, NDArray[np.int64]]:
-    """Every instalment of every loan: loan, seller, number (1 = first), day it falls due, cents, day of disbursement."""
+    """Every instalment of every loan: loan, seller, number (1 = first), day due, cents, day of disbursement."""
     loans = dict(world.events.get("loans", {}))
     if not loans:
-        return {name: np.array([], dtype=np.int64) for name in ("loan", "seller", "number", "day", "cents", "disbursed")}
+        return {
+            name: np.array([], dtype=np.int64) for name in ("loan", "seller", "number", "day", "cents", "disbursed")
+        }
     starts = month_starts(world.timeline.first_day)
     term = _whole(loans, "term")
     owner = np.repeat(np.arange(len(term)), term)
@@ -59,14 +68,15 @@ def _loans(world: World) -> Text:
     first = world.timeline.first_day
     return joined(
         "L", whole_text(_whole(loans, "loan") + 1, 7), ",S", whole_text(_whole(loans, "seller") + 1, 6), ",LN",
-        whole_text(_whole(loans, "lender"), 2), ",", day_text(first, _whole(loans, "day")), ",", day_text(first, last), ",",
+        whole_text(_whole(loans, "lender"), 2), ",", day_text(first, _whole(loans, "day")), ",",
+        day_text(first, last), ",",
         cents_text(to_cents(loans["principal"].astype(np.float64))), ",CNY,",
         cents_text(to_cents(loans["rate_pct"].astype(np.float64))), ",", whole_text(_whole(loans, "term")), "\n",
     )  # fmt: skip
 
 
 def _repayments(world: World) -> Text:
-    """Instalments due (known from the day of disbursement) and payments (booked some days later), in order of booking."""
+    """Instalments due (known from disbursement on) and payments (booked some days later), in order of booking."""
     dues, paid = due_rows(world), dict(world.events.get("payments", {}))
     if not paid:
         paid = {name: np.array([], dtype=np.int64) for name in ("loan", "seller", "day", "amount")}
@@ -81,13 +91,15 @@ def _repayments(world: World) -> Text:
             ("cents", to_cents(paid["amount"].astype(np.float64))),
         )
     }  # fmt: skip
-    entry = text(["Due", "Paid"]).take(pa.array(is_paid[order].astype(np.int64)))
-    jitter = (scatter(world.settings.observation_seed, "booked", np.arange(len(order))) % np.uint64(3_600)).astype(np.int64)
+    entry = chosen(["Due", "Paid"], is_paid[order])
+    bits = scatter(world.settings.observation_seed, "booked", np.arange(len(order)))
+    jitter = (bits % np.uint64(3_600)).astype(np.int64)
     first = world.timeline.first_day
     return joined(
         "R", whole_text(np.arange(len(order)) + 1, 8), ",L", whole_text(columns["loan"] + 1, 7), ",S",
-        whole_text(columns["seller"] + 1, 6), ",", entry, ",", day_text(first, columns["day"]), ",", cents_text(columns["cents"]),
-        ",CNY,", day_text(first, booked[order]), " ", clock_text(_BOOKING_SECOND + jitter), "\n",
+        whole_text(columns["seller"] + 1, 6), ",", entry, ",", day_text(first, columns["day"]), ",",
+        cents_text(columns["cents"]), ",CNY,", day_text(first, booked[order]), " ",
+        clock_text(_BOOKING_SECOND + jitter), "\n",
     )  # fmt: skip
 
 
@@ -100,12 +112,13 @@ def _applications(world: World) -> Text:
     starts = np.flatnonzero(np.concatenate([[True], np.diff(seller[order]) != 0]))
     nth = np.empty(len(seller), dtype=np.int64)
     nth[order] = np.arange(len(seller)) - np.repeat(starts, np.diff(np.concatenate([starts, [len(seller)]]))) + 1
-    decision = text(["rejected", "accepted"]).take(pa.array(_whole(rows, "is_accepted")))
+    decision = chosen(["rejected", "accepted"], _whole(rows, "is_accepted"))
     ident = whole_text(seller + 1, 6)
     return joined(
-        "A", whole_text(np.arange(len(seller)) + 1, 7), ",S", ident, ",", day_text(world.timeline.first_day, _whole(rows, "day")),
-        ",", cents_text(to_cents(rows["requested_usd"].astype(np.float64))), ",", text(rows["purpose"].tolist()), ",CR-S", ident,
-        "-", whole_text(nth, 2), ",", decision, "\n",
+        "A", whole_text(np.arange(len(seller)) + 1, 7), ",S", ident, ",",
+        day_text(world.timeline.first_day, _whole(rows, "day")), ",",
+        cents_text(to_cents(rows["requested_usd"].astype(np.float64))), ",", text(rows["purpose"].tolist()), ",CR-S",
+        ident, "-", whole_text(nth, 2), ",", decision, "\n",
     )  # fmt: skip
 
 
@@ -115,7 +128,13 @@ def lender_files(world: World, observation: Observation) -> Iterator[RawFile]:
     period = (0, 7 * world.timeline.weeks - 1)
     sheets = (
         ("lender_loans", "loans", LOAN_HEADER, _loans(world), ""),
-        ("lender_repayments", "repayments", REPAYMENT_HEADER, _repayments(world), "R9{0:07d},L0000001,S000001,Paid,2021-05-04,??,CNY,2021-05-04 18:00:00\n"),
+        (
+            "lender_repayments",
+            "repayments",
+            REPAYMENT_HEADER,
+            _repayments(world),
+            "R9{0:07d},L0000001,S000001,Paid,2021-05-04,??,CNY,2021-05-04 18:00:00\n",
+        ),
         ("lender_applications", "applications", APPLICATION_HEADER, _applications(world), ""),
     )
     for source, name, header, lines, junk in sheets:
@@ -124,4 +143,6 @@ def lender_files(world: World, observation: Observation) -> Iterator[RawFile]:
         bad = int(is_dirty(world, source, np.arange(len(lines)), share).sum()) if junk else 0
         extra = "".join(junk.format(place) for place in range(bad)).encode()
         content: tuple[bytes | memoryview, ...] = (header.encode(), data, extra)
-        yield RawFile(f"{source}/{name}.csv", "", source, "", period, (0, _BOOKING_SECOND), content, len(lines) + bad, bad)
+        yield RawFile(
+            f"{source}/{name}.csv", "", source, "", period, (0, _BOOKING_SECOND), content, len(lines) + bad, bad
+        )

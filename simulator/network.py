@@ -78,7 +78,12 @@ def _guarantees(
 def _owner_pairs(groups: list[NDArray[np.int64]], ties: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Ordered pairs of sellers with one owner, shape (pairs, 2): the owner answers for each with the others."""
     pairs = [
-        (int(a), int(b)) for members, tie in zip(groups, ties, strict=True) if tie[0] for a in members for b in members if a != b
+        (int(a), int(b))
+        for members, tie in zip(groups, ties, strict=True)
+        if tie[0]
+        for a in members
+        for b in members
+        if a != b
     ]
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 

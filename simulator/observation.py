@@ -25,8 +25,20 @@ SELLER_SOURCES: tuple[str, ...] = (
     "amazon_settlement_v2", "shopify_orders", "shop_traffic", "customs_declaration", "vat_invoices",
 )  # fmt: skip
 # Sellers that have the source at all, and how much more often than on average it is refused.
-_HAVE = {"amazon_settlement_v2": 0.97, "shopify_orders": 1.0, "shop_traffic": 0.60, "customs_declaration": 0.82, "vat_invoices": 0.90}
-_REFUSED = {"amazon_settlement_v2": 0.3, "shopify_orders": 1.3, "shop_traffic": 1.2, "customs_declaration": 1.0, "vat_invoices": 1.2}
+_HAVE = {
+    "amazon_settlement_v2": 0.97,
+    "shopify_orders": 1.0,
+    "shop_traffic": 0.60,
+    "customs_declaration": 0.82,
+    "vat_invoices": 0.90,
+}
+_REFUSED = {
+    "amazon_settlement_v2": 0.3,
+    "shopify_orders": 1.3,
+    "shop_traffic": 1.2,
+    "customs_declaration": 1.0,
+    "vat_invoices": 1.2,
+}
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,9 @@ def observe(world: World) -> Observation:
     first: dict[str, NDArray[np.int64]] = {}
     for source in SELLER_SOURCES:
         has = rng.random(firms.count) < _HAVE[source]
-        chance = settings.observation.refusal_share * _REFUSED[source] * np.exp(-0.5 * firms.quality - 0.2 * firms.honesty)
+        chance = (
+            settings.observation.refusal_share * _REFUSED[source] * np.exp(-0.5 * firms.quality - 0.2 * firms.honesty)
+        )
         is_open = has & (rng.random(firms.count) >= chance) & (withheld != source)
         start = np.maximum(firms.entry_week, firms.site_week) if source.startswith("shop") else firms.entry_week
         first[source] = np.where(is_open & (start + late < world.closed_week), start + late, never)

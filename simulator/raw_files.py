@@ -72,7 +72,7 @@ class View:
         columns = self.world.events.get(table, {})
         if not columns:
             return {}
-        at = np.flatnonzero(self.delivers(source, columns["seller"], columns["week"]))
+        at = np.flatnonzero(self.delivers(source, columns["seller"].astype(np.int64), columns["week"].astype(np.int64)))
         at = at[np.argsort(columns["seller"][at], kind="stable")]
         return {name: values[at] for name, values in columns.items()}
 
@@ -151,4 +151,3 @@ def year_parts(view: View, name: str, file: YearFile, rows: Lines) -> tuple[tupl
 def year_path(source: str, file: YearFile, suffix: str) -> str:
     """Path of a year file: ``<source>/<seller>/<year>.<suffix>``."""
     return f"{source}/{seller_id(file.seller)}/{file.year}.{suffix}"
-

@@ -21,11 +21,15 @@ class _Frozen(BaseModel):
 class EconomySettings(_Frozen):
     """Demand, margins, stock and fixed costs of the firms. Shares are of gross sales unless said."""
 
-    median_annual_sales: float = Field(default=260_000.0, gt=0, description="Marketplace sales of the median firm, USD.")
+    median_annual_sales: float = Field(
+        default=260_000.0, gt=0, description="Marketplace sales of the median firm, USD."
+    )
     log_size_sd: float = Field(default=1.0, ge=0, description="Spread of log size over firms.")
     annual_growth: float = Field(default=0.07, description="Log growth a year of a firm of quality 0, listings aside.")
     annual_quality_drift: float = Field(default=0.10, description="Log growth a year per unit of hidden quality.")
-    annual_level_sd: float = Field(default=0.15, ge=0, description="Spread of the yearly change of the log sales level.")
+    annual_level_sd: float = Field(
+        default=0.15, ge=0, description="Spread of the yearly change of the log sales level."
+    )
     weekly_noise_sd: float = Field(default=0.11, ge=0, description="Spread of the mean-reverting weekly demand noise.")
     quality_persistence: float = Field(default=0.993, ge=0, le=1, description="Weekly persistence of hidden quality.")
     commission_share: float = Field(default=0.15, ge=0, le=1)
@@ -43,7 +47,9 @@ class EconomySettings(_Frozen):
     other_business_share: float = Field(default=1.1, ge=0, description="Mean size of the owners' other business.")
     other_business_margin: float = Field(default=0.15, description="Net money from it over its sales, in quiet times.")
     other_business_sd: float = Field(default=0.30, ge=0, description="Spread of its yearly log change.")
-    rescue_rate: float = Field(default=0.14, ge=0, le=1, description="Weekly chance that a fully backed owner steps in.")
+    rescue_rate: float = Field(
+        default=0.14, ge=0, le=1, description="Weekly chance that a fully backed owner steps in."
+    )
     supplier_failure_rate: float = Field(default=0.025, ge=0, description="Yearly rate at which a supplier fails.")
 
 
@@ -70,10 +76,16 @@ class NetworkSettings(_Frozen):
     circle_share: float = Field(default=0.09, ge=0, le=1, description="Share of sellers in guarantee circles of 2-4.")
     hub_count: int = Field(default=6, ge=0, description="Service addresses shared by many honest firms.")
     hub_size: int = Field(default=45, ge=2, description="Mean number of sellers at a service address.")
-    drain_share: float = Field(default=0.7, ge=0, le=1, description="Share of spare cash an owner moves to a weak firm.")
+    drain_share: float = Field(
+        default=0.7, ge=0, le=1, description="Share of spare cash an owner moves to a weak firm."
+    )
     owner_liable_share: float = Field(default=0.6, ge=0, description="Same, from the owner's other sellers.")
-    owner_run_weeks: float = Field(default=9.0, ge=0, description="Weeks of outflow creditors call after a group default.")
-    owner_risk_factor: float = Field(default=1.1, ge=0, description="Outside losses of owners of several sellers, factor.")
+    owner_run_weeks: float = Field(
+        default=9.0, ge=0, description="Weeks of outflow creditors call after a group default."
+    )
+    owner_risk_factor: float = Field(
+        default=1.1, ge=0, description="Outside losses of owners of several sellers, factor."
+    )
     guarantee_called_share: float = Field(default=0.9, ge=0, le=1, description="Share of a defaulted debt called in.")
 
 

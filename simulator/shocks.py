@@ -48,7 +48,16 @@ class Shock:
 
 
 SHOCKS: tuple[Shock, ...] = (
-    Shock("US tariff, first list", "tariff", date(2019, 5, 10), date(2099, 1, 1), 2, 0.08, ("US",), True),
+    Shock(
+        "US tariff, first list",
+        "tariff",
+        date(2019, 5, 10),
+        date(2099, 1, 1),
+        2,
+        0.08,
+        ("US",),
+        tariff_sensitive_only=True,
+    ),
     Shock("factories and ports shut", "lead_time", date(2020, 2, 3), date(2020, 4, 6), 1, 3.0),
     Shock("spring slump", "demand", date(2020, 2, 17), date(2020, 4, 20), 2, 0.78),
     Shock("home shopping boom", "demand", date(2020, 5, 4), date(2021, 6, 28), 6, 1.22),
@@ -58,7 +67,16 @@ SHOCKS: tuple[Shock, ...] = (
     Shock("private lenders call their money", "outside", date(2021, 8, 30), date(2022, 1, 31), 4, 2.0),
     Shock("inflation slump", "demand", date(2022, 4, 4), date(2023, 3, 27), 10, 0.85),
     Shock("delivery-date reserve policy", "reserve", date(2022, 9, 5), date(2099, 1, 1), 4, 0.14),
-    Shock("US tariff, second list", "tariff", date(2023, 6, 5), date(2099, 1, 1), 3, 0.15, ("US",), True),
+    Shock(
+        "US tariff, second list",
+        "tariff",
+        date(2023, 6, 5),
+        date(2099, 1, 1),
+        3,
+        0.15,
+        ("US",),
+        tariff_sensitive_only=True,
+    ),
     Shock("private lenders call their money again", "outside", date(2023, 5, 8), date(2024, 7, 29), 6, 2.2),
     Shock("low-price platforms arrive", "demand", date(2023, 9, 4), date(2024, 9, 30), 14, 0.88),
     Shock("Red Sea detour", "freight", date(2023, 12, 25), date(2024, 8, 26), 5, 1.0),
@@ -102,7 +120,8 @@ def _hit(shock: Shock) -> NDArray[np.bool_]:
     """Which (market, category) pairs a shock hits."""
     market = np.array([not shock.markets or m.country in shock.markets for m in MARKETS])
     category = np.array([c.tariff_sensitive or not shock.tariff_sensitive_only for c in CATEGORIES])
-    return market[:, None] & category[None, :]
+    pairs: NDArray[np.bool_] = market[:, None] & category[None, :]
+    return pairs
 
 
 def shock_paths(timeline: Timeline, shocks: tuple[Shock, ...] = SHOCKS) -> ShockPaths:

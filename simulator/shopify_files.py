@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from simulator.catalogue import CATEGORIES, MARKETS
 from simulator.firms import seller_id
 from simulator.raw_files import Lines, RawFile, View, year_deliveries, year_parts, year_path
 from simulator.site_orders import SiteOrders, site_orders
-from simulator.text_columns import cents_text, chosen, clock_text, day_text, joined, whole_text
+from simulator.text_columns import cents_text, chosen, clock_text, day_text, either, joined, taken, whole_text
 from simulator.timeline import years_of
 
 if TYPE_CHECKING:
@@ -39,23 +37,24 @@ COLUMNS: tuple[str, ...] = (
     "Payment References",
 )  # fmt: skip
 HEADER = (",".join(COLUMNS) + "\n").encode()
-_NAMES = ("Ann Example", "Ben Sample", "Cleo Muster", "Dario Prova", "Elsa Ejemplo", "Finn Specimen", "Gus Testman", "Hana Model")
+_NAMES = (
+    "Ann Example",
+    "Ben Sample",
+    "Cleo Muster",
+    "Dario Prova",
+    "Elsa Ejemplo",
+    "Finn Specimen",
+    "Gus Testman",
+    "Hana Model",
+)
 _STREETS = ("1 Main St", "12 Mill Road, Flat 3", "7 High Street", "Am Markt 4", "Via Roma 9, Int. 2", "Rue Haute 21")
 _CITIES = ("Springfield", "Riverton", "Neustadt", "Villanova", "Port Ville", "Lakeside")
 _MAILS = ("example.com", "example.net", "example.org")
 _SHIPPING_CENTS = 499
 
 
-def _either(is_first: NDArray[np.bool_], first: Text, second: str | Text = "") -> Text:
-    return pc.if_else(pa.array(is_first), first, second)
-
-
 def _quoted(choices: tuple[str, ...]) -> list[str]:
     return [f'"{choice}"' if "," in choice else choice for choice in choices]
-
-
-def _money(cents: NDArray[np.int64]) -> Text:
-    return cents_text(cents)
 
 
 class _Orders:
@@ -73,6 +72,7 @@ class _Orders:
         self.created = joined(day_text(view.first_day, orders.day), " ", clock_text(orders.second), self.zone)
         self.name = joined("#", whole_text(orders.number + 1001))
         self.mail = self._mail()
+        self.is_pending = orders.bits % np.uint64(199) == 0
 
     def _mail(self) -> Text:
         orders = self.orders
@@ -82,10 +82,9 @@ class _Orders:
     def statuses(self) -> tuple[Text, Text]:
         """Financial and fulfilment status."""
         orders = self.orders
-        is_all = orders.refunded_cents >= orders.cents
+        is_all, is_refunded = orders.refunded_cents >= orders.cents, orders.refunded_cents > 0
         money = np.select(
-            [orders.is_cancelled, (orders.refunded_cents > 0) & is_all, orders.refunded_cents > 0, orders.bits % np.uint64(199) == 0],
-            [4, 2, 1, 3], 0,
+            [orders.is_cancelled, is_refunded & is_all, is_refunded, self.is_pending], [4, 2, 1, 3], 0,
         )  # fmt: skip
         goods = np.where(orders.is_fulfilled, np.where(orders.bits % np.uint64(61) == 0, 2, 0), 1)
         return (
@@ -96,8 +95,10 @@ class _Orders:
     def later(self, days: NDArray[np.int64], is_there: NDArray[np.bool_]) -> Text:
         """A time stamp some days after the order, empty where it never came."""
         orders = self.orders
-        shown = joined(day_text(self.view.first_day, orders.day + days), " ", clock_text(orders.second // 2 + 30_000), self.zone)
-        return _either(is_there & (orders.day + days < 7 * self.view.world.timeline.weeks), shown)
+        shown = joined(
+            day_text(self.view.first_day, orders.day + days), " ", clock_text(orders.second // 2 + 30_000), self.zone
+        )
+        return either(is_there & (orders.day + days < 7 * self.view.world.timeline.weeks), shown)
 
 
 def _address(orders: SiteOrders, market: NDArray[np.int64]) -> Text:
@@ -107,7 +108,8 @@ def _address(orders: SiteOrders, market: NDArray[np.int64]) -> Text:
     country = chosen([m.country for m in MARKETS], np.where(abroad, orders.buyer % len(MARKETS), market))
     return joined(
         chosen(_NAMES, (orders.buyer + orders.seller) % len(_NAMES)), ",", street, ",", street, ",,,",
-        chosen(_CITIES, orders.buyer % len(_CITIES)), ",", whole_text(10_000 + orders.buyer % 80_000), ",,", country, ",",
+        chosen(_CITIES, orders.buyer % len(_CITIES)), ",", whole_text(10_000 + orders.buyer % 80_000), ",,", country,
+        ",",
     )  # fmt: skip
 
 
@@ -116,19 +118,34 @@ def _head(cells: _Orders) -> tuple[Text, Text, Text]:
     orders = cells.orders
     zero = np.zeros(len(orders.day), dtype=np.int64)
     money, goods = cells.statuses()
-    paid = _either(~orders.is_cancelled & (orders.bits % np.uint64(199) != 0), cells.created)
+    paid = either(~orders.is_cancelled & ~cells.is_pending, cells.created)
     fulfilled = cells.later(orders.fulfilment_days, orders.is_fulfilled)
-    code = _either(cells.discount > 0, chosen(["SALE10", "WELCOME", "VIP"], orders.buyer % 3))
+    code = either(cells.discount > 0, chosen(["SALE10", "WELCOME", "VIP"], orders.buyer % 3))
     before = joined(
         cells.name, ",", cells.mail, ",", money, ",", paid, ",", goods, ",", fulfilled, ",",
         chosen(["no", "yes"], orders.buyer % 2), ",", chosen([m.currency for m in MARKETS], cells.market), ",",
-        _money(cells.goods), ",", _money(cells.shipping), ",0.00,", _money(orders.cents), ",", code, ",", _money(cells.discount),
-        ",Standard,", cells.created, ",",
+        cents_text(cells.goods), ",", cents_text(cells.shipping), ",0.00,", cents_text(orders.cents), ",", code, ",",
+        cents_text(cells.discount), ",Standard,", cells.created, ",",
     )  # fmt: skip
     address = _address(orders, cells.market)
     cancelled = cells.later(zero + 1, orders.is_cancelled)
-    method = chosen(["Shopify Payments", "PayPal Express Checkout", "manual"], np.where(orders.is_fake, 2, orders.buyer % 2))
-    between = joined(address, ",", address, ",,,", cancelled, ",", method, ",", whole_text(orders.bits >> np.uint64(24)), ",", _money(orders.refunded_cents), ",")
+    method = chosen(
+        ["Shopify Payments", "PayPal Express Checkout", "manual"], np.where(orders.is_fake, 2, orders.buyer % 2)
+    )
+    between = joined(
+        address,
+        ",",
+        address,
+        ",,,",
+        cancelled,
+        ",",
+        method,
+        ",",
+        whole_text(orders.bits >> np.uint64(24)),
+        ",",
+        cents_text(orders.refunded_cents),
+        ",",
+    )
     number = 4_000_000_000_000 + orders.seller * 1_000_000 + orders.number
     risk = chosen(["Low", "Medium", "High"], np.where(orders.is_high_risk, 2, orders.bits % np.uint64(23) == 0))
     after = joined(",0.00,,,,", whole_text(number), ",,", risk, ",web,")
@@ -138,7 +155,6 @@ def _head(cells: _Orders) -> tuple[Text, Text, Text]:
 def _lines(view: View, orders: SiteOrders) -> Lines:
     """Export lines: an order's first line in full, further line items with their own cells only."""
     cells = _Orders(view, orders)
-    before, between, after = _head(cells)
     owner = np.repeat(np.arange(len(orders.day)), orders.lines)
     place = np.arange(len(owner)) - np.repeat(np.cumsum(orders.lines) - orders.lines, orders.lines)
     share = (cells.goods + cells.discount)[owner] // orders.lines[owner]
@@ -147,25 +163,30 @@ def _lines(view: View, orders: SiteOrders) -> Lines:
     category = view.world.firms.category[orders.seller[owner]]
     product = (orders.bits[owner] >> np.uint64(5)).astype(np.int64) % 6 + place
     item = joined(
-        "1,", chosen([f"{c.name} {n}" if "," not in c.name else f'"{c.name} {n}"' for c in CATEGORIES for n in range(8)], category * 8 + product),
-        ",", _money(amount), ",,SKU-", whole_text(orders.seller[owner] + 1, 6), "-", whole_text(product),
-        ",true,true,", chosen(["pending", "fulfilled"], orders.is_fulfilled[owner].astype(np.int64)), ",",
+        "1,", chosen([f"{c.name} {n}" for c in CATEGORIES for n in range(8)], category * 8 + product),
+        ",", cents_text(amount), ",,SKU-", whole_text(orders.seller[owner] + 1, 6), "-", whole_text(product),
+        ",true,true,", chosen(["pending", "fulfilled"], orders.is_fulfilled[owner]), ",",
     )  # fmt: skip
-    at = pa.array(owner)
     is_first = place == 0
     vendor = joined("Shop ", whole_text(orders.seller[owner] + 1, 6))
-    blank_head = joined(cells.name.take(at), ",", cells.mail.take(at), "," * 14, cells.created.take(at), ",")
-    full = joined(before.take(at), item, between.take(at), vendor, after.take(at), "0.00" + "," * 19 + "\n")
+    blank_head = taken(joined(cells.name, ",", cells.mail, "," * 14, cells.created, ","), owner)
+    before, between, after = (taken(part, owner) for part in _head(cells))
+    full = joined(before, item, between, vendor, after, "0.00" + "," * 19 + "\n")
     short = joined(blank_head, item, "," * 26, vendor, "," * 9, "0.00" + "," * 19 + "\n")
     owner_year = years_of(view.first_day, orders.day)[owner]
 
     def junk(row: int) -> bytes:
         values = {"Name": f"#9{row:06d}", "Email": "broken@example.com", "Financial Status": "paid", "Currency": "USD"}
-        values |= {"Total": "12,x4", "Subtotal": "12.40", "Created at": "2021-02-30 10:00:00 -0500", "Lineitem quantity": "1"}
+        values |= {
+            "Total": "12,x4",
+            "Subtotal": "12.40",
+            "Created at": "2021-02-30 10:00:00 -0500",
+            "Lineitem quantity": "1",
+        }
         values |= {"Id": f"3{row:012d}", "Lineitem name": "broken", "Lineitem price": "12.40", "Risk Level": "Low"}
         return (",".join(f'"{v}"' if "," in v else v for v in (values.get(c, "") for c in COLUMNS)) + "\n").encode()
 
-    return Lines(_either(is_first, full, short), orders.seller[owner], owner_year, is_first, junk)
+    return Lines(either(is_first, full, short), orders.seller[owner], owner_year, is_first, junk)
 
 
 def shopify_files(view: View) -> Iterator[RawFile]:

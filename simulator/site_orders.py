@@ -8,11 +8,12 @@ rates of the period, so raw refunds match the shop's true refunds in expectation
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from simulator.randomness import scatter, unit_interval
+from simulator.text_columns import to_cents
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,10 +89,13 @@ def _periods(view: View) -> _Periods:
     order = np.lexsort((period, column))
     period, column = period[order], column[order]
     return _Periods(
-        seller=sellers[column], first_week=starts[period], sales_cents=np.rint(sales[period, column] * 100).astype(np.int64),
+        seller=sellers[column],
+        first_week=starts[period],
+        sales_cents=to_cents(sales[period, column]),
         refund_share=(refunds / np.maximum(sales, 0.01))[period, column],
-        quality=world.weekly["quality"][starts[period], sellers[column]], strain=strain[period, column],
-    )  # fmt: skip
+        quality=world.weekly["quality"][starts[period], sellers[column]],
+        strain=strain[period, column],
+    )
 
 
 def _poisson(mean: NDArray[np.float64], chance: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -109,7 +113,7 @@ def _poisson(mean: NDArray[np.float64], chance: NDArray[np.float64]) -> NDArray[
 
 
 def _true_counts(view: View, periods: _Periods) -> NDArray[np.int64]:
-    mean = periods.sales_cents / 100 / view.world.firms.site_basket[periods.seller]
+    mean = np.asarray(periods.sales_cents / 100 / view.world.firms.site_basket[periods.seller], dtype=np.float64)
     chance = unit_interval(scatter(view.world.settings.seed, "site count", periods.seller, periods.first_week))
     return np.maximum(_poisson(mean, chance), 1)
 
@@ -118,7 +122,7 @@ def _fake_counts(view: View, periods: _Periods) -> NDArray[np.int64]:
     """Brushers fake more when sales are weak: between a half and twice as many orders as are true."""
     is_brusher = view.world.firms.is_brusher[periods.seller]
     chance = unit_interval(scatter(view.world.settings.seed, "fake count", periods.seller, periods.first_week))
-    mean = (2.0 + 1.2 * _true_counts(view, periods)) * np.exp(-0.3 * periods.quality)
+    mean = np.asarray((2.0 + 1.2 * _true_counts(view, periods)) * np.exp(-0.3 * periods.quality), dtype=np.float64)
     return np.where(is_brusher, _poisson(mean, chance), 0)
 
 
@@ -132,18 +136,80 @@ def _split(cents: NDArray[np.int64], count: NDArray[np.int64], weight: NDArray[n
     upto[ends - 1] = cents
     before = np.concatenate([[0], upto[:-1]])
     before[ends - count] = 0
-    return upto - before
+    parts: NDArray[np.int64] = upto - before
+    return parts
 
 
-def _buyers(seller: NDArray[np.int64], returns: NDArray[np.bool_], pick: NDArray[np.float64]) -> NDArray[np.int64]:
+def _numbered(seller: NDArray[np.int64], returns: NDArray[np.bool_], pick: NDArray[np.float64]) -> NDArray[np.int64]:
     """Numbers buyers in order of appearance; a returning one is drawn from those seen before in the shop."""
     starts = np.flatnonzero(np.concatenate([[True], seller[1:] != seller[:-1]]))
     is_new = ~returns
     is_new[starts] = True
-    seen = np.cumsum(is_new)
-    base = np.repeat(seen[starts] - 1, np.diff(np.concatenate([starts, [len(seller)]])))
-    known = seen - base
+    seen = np.cumsum(is_new).astype(np.int64)
+    known: NDArray[np.int64] = seen - np.repeat(seen[starts] - 1, _lengths(starts, len(seller)))
     return np.where(is_new, known - 1, np.floor(pick * known).astype(np.int64))
+
+
+def _lengths(starts: NDArray[np.int64], end: int) -> NDArray[np.int64]:
+    return np.diff(np.concatenate([starts, [end]]))
+
+
+class _Draws:
+    """Uniform numbers of each order, by name: the same whatever part of the world is written."""
+
+    def __init__(self, view: View, *keys: NDArray[np.int64]) -> None:
+        self._seed, self._keys = view.world.settings.seed, keys
+
+    def bits(self, name: str) -> NDArray[np.uint64]:
+        """64 random bits an order."""
+        return scatter(self._seed, f"site order {name}", *self._keys)
+
+    def chance(self, name: str) -> NDArray[np.float64]:
+        """A number in [0, 1) an order."""
+        return unit_interval(self.bits(name))
+
+    def waiting(self, name: str) -> NDArray[np.float64]:
+        """An exponential number an order, cut off near seven."""
+        return -np.log1p(-0.999 * self.chance(name))
+
+
+def _amounts(
+    periods: _Periods, true: NDArray[np.int64], is_fake: NDArray[np.bool_], draws: _Draws
+) -> NDArray[np.int64]:
+    """Order totals in cents: true ones add up to the period's sales, faked ones are small baskets."""
+    cents = np.zeros(len(is_fake), dtype=np.int64)
+    cents[~is_fake] = _split(periods.sales_cents, true, (0.3 + draws.waiting("size"))[~is_fake])
+    cents[is_fake] = np.rint(1_200 + 2_600 * draws.chance("fake size")[is_fake]).astype(np.int64)
+    return np.maximum(cents, 1)
+
+
+def _buyers(
+    view: View, seller: NDArray[np.int64], quality: NDArray[np.float64], is_fake: NDArray[np.bool_], draws: _Draws
+) -> NDArray[np.int64]:
+    """Buyer of each order; a brusher's few helpers buy again and again."""
+    rate = np.clip(view.world.firms.site_repurchase[seller] * np.exp(0.35 * quality), 0, 0.92)
+    pick = draws.chance("buyer")
+    buyer = _numbered(seller, (draws.chance("returning") < rate) & ~is_fake, pick)
+    return np.where(is_fake, 3 + 5 * np.floor(pick * _FAKE_BUYERS).astype(np.int64), buyer)
+
+
+def _handled(
+    periods: _Periods, period: NDArray[np.int64], cents: NDArray[np.int64], is_fake: NDArray[np.bool_], draws: _Draws
+) -> dict[str, NDArray[np.generic]]:
+    """What became of each order: cancelled, refunded, sent when, flagged."""
+    quality, strain = periods.quality[period], periods.strain[period]
+    is_cancelled = (draws.chance("cancelled") < 0.015 + 0.10 * strain) & ~is_fake
+    is_refunded = (draws.chance("refunded") < periods.refund_share[period]) & ~is_fake & ~is_cancelled
+    part = np.where(draws.chance("in full") < 0.6, 1.0, 0.3 + 0.5 * draws.chance("part"))
+    is_sent = draws.chance("sent") > np.where(is_fake, 0.85, 0.015 + 0.2 * strain)
+    days = 1 + np.floor(draws.waiting("days") * 2.2 * np.exp(0.8 * strain - 0.25 * quality))
+    return {
+        "is_cancelled": is_cancelled,
+        "refunded_cents": np.where(is_refunded, np.floor(cents * part), 0).astype(np.int64),
+        "is_fulfilled": ~is_cancelled & is_sent,
+        "fulfilment_days": days.astype(np.int64),
+        "is_high_risk": draws.chance("risk") > np.where(is_fake, 0.75, 1 - 0.02 * np.exp(-0.3 * quality)),
+    }
 
 
 def site_orders(view: View) -> SiteOrders | None:
@@ -157,33 +223,29 @@ def site_orders(view: View) -> SiteOrders | None:
     true, fake = _true_counts(view, periods), _fake_counts(view, periods)
     period = np.repeat(np.arange(len(true)), true + fake)
     place = np.arange(len(period)) - np.repeat(np.cumsum(true + fake) - true - fake, true + fake)
-    is_fake = place >= true[period]
-    seed, seller = view.world.settings.seed, periods.seller[period]
-    bits = scatter(seed, "site order", seller, periods.first_week[period], place)
-    chance = [unit_interval(scatter(seed, f"site order {name}", seller, periods.first_week[period], place)) for name in range(8)]
-    quality, strain = periods.quality[period], periods.strain[period]
-    cents = np.zeros(len(period), dtype=np.int64)
-    cents[~is_fake] = _split(periods.sales_cents, true, (0.3 - np.log1p(-chance[0] * 0.999))[~is_fake])
-    cents[is_fake] = np.rint(1_200 + 2_600 * chance[0][is_fake]).astype(np.int64)
-    rate = np.clip(view.world.firms.site_repurchase[seller] * np.exp(0.35 * quality), 0, 0.92)
-    buyer = _buyers(seller, (chance[1] < rate) & ~is_fake, chance[2])
-    buyer = np.where(is_fake, 3 + 5 * np.floor(chance[2] * _FAKE_BUYERS).astype(np.int64), buyer)
-    is_cancelled = (chance[3] < 0.015 + 0.10 * strain) & ~is_fake
-    is_refunded = (chance[4] < periods.refund_share[period]) & ~is_fake & ~is_cancelled
-    part = np.where(chance[5] < 0.6, 1.0, 0.3 + 0.5 * chance[6])
-    day = 7 * periods.first_week[period] + np.floor(unit_interval(bits) * 7 * PERIOD_WEEKS).astype(np.int64)
-    day = np.minimum(day, 7 * view.world.timeline.weeks - 1)
-    second = ((bits >> np.uint64(17)) % np.uint64(86_400)).astype(np.int64)
-    order = np.lexsort((second, day, seller))
-    starts = np.searchsorted(seller, np.unique(seller))
-    unsorted = SiteOrders(
-        seller=seller, day=day, second=second,
-        number=np.arange(len(seller)) - np.repeat(starts, np.diff(np.concatenate([starts, [len(seller)]]))),
-        buyer=buyer, cents=np.maximum(cents, 1), refunded_cents=np.where(is_refunded, np.floor(cents * part), 0).astype(np.int64),
-        lines=1 + (chance[7] > 0.80) + (chance[7] > 0.96), is_fake=is_fake, bits=bits, is_cancelled=is_cancelled,
-        is_fulfilled=~is_cancelled & (chance[6] > np.where(is_fake, 0.85, 0.015 + 0.2 * strain)),
-        fulfilment_days=1 + np.floor(-np.log1p(-chance[5] * 0.999) * 2.2 * np.exp(0.8 * strain - 0.25 * quality)).astype(np.int64),
-        is_high_risk=chance[3] > np.where(is_fake, 0.75, 1 - 0.02 * np.exp(-0.3 * quality)),
-    )  # fmt: skip
-    kept = {name: getattr(unsorted, name)[order] for name in SiteOrders.__dataclass_fields__ if name != "number"}
-    return SiteOrders(number=unsorted.number, **kept)
+    is_fake, seller = place >= true[period], periods.seller[period]
+    draws = _Draws(view, seller, periods.first_week[period], place)
+    bits = draws.bits("details")
+    day = 7 * periods.first_week[period] + np.floor(draws.chance("day") * 7 * PERIOD_WEEKS).astype(np.int64)
+    cents = _amounts(periods, true, is_fake, draws)
+    columns: dict[str, NDArray[np.generic]] = {
+        "seller": seller,
+        "day": np.minimum(day, 7 * view.world.timeline.weeks - 1),
+        "second": ((bits >> np.uint64(17)) % np.uint64(86_400)).astype(np.int64),
+        "buyer": _buyers(view, seller, periods.quality[period], is_fake, draws),
+        "cents": cents,
+        "lines": 1 + (draws.chance("lines") > 0.80).astype(np.int64) + (draws.chance("lines") > 0.96),
+        "is_fake": is_fake,
+        "bits": bits,
+        **_handled(periods, period, cents, is_fake, draws),
+    }
+    return _in_order(columns)
+
+
+def _in_order(columns: dict[str, NDArray[np.generic]]) -> SiteOrders:
+    """Orders sorted by seller and time, numbered within each shop."""
+    order = np.lexsort((columns["second"], columns["day"], columns["seller"]))
+    kept: dict[str, Any] = {name: values[order] for name, values in columns.items()}
+    seller = kept["seller"]
+    starts = np.flatnonzero(np.concatenate([[True], seller[1:] != seller[:-1]]))
+    return SiteOrders(number=np.arange(len(seller)) - np.repeat(starts, _lengths(starts, len(seller))), **kept)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -25,9 +24,15 @@ if TYPE_CHECKING:
 FLOWS: tuple[str, ...] = (
     "owner_capital", "marketplace_deposit", "site_payout", "loan_disbursed", "group_received",
     "supplier_paid", "freight_paid", "duty_paid", "payroll_and_rent_paid", "tax_paid", "site_costs_paid",
-    "own_shipping_paid", "instalment_paid", "guarantee_paid", "group_sent", "owner_drawn", "claim_paid", "outside_loss", "other_business",
+    "own_shipping_paid", "instalment_paid", "guarantee_paid", "group_sent", "owner_drawn", "claim_paid", "outside_loss",
+    "other_business",
 )  # fmt: skip
 RING = 16  # weeks a payment or a shipment may lie ahead
+
+
+def _by_currency(firms: Firms, euro: float, dollar: float) -> NDArray[np.float64]:
+    rates: NDArray[np.float64] = np.where(firms.is_euro, np.float64(euro), np.float64(dollar))
+    return rates
 
 
 @dataclass(frozen=True)
@@ -43,14 +48,13 @@ class Setting:
 
     def cny_rate(self, week: int) -> NDArray[np.float64]:
         """CNY per unit of each seller's account currency in a week, shape (sellers,)."""
-        return np.where(self.firms.is_euro, self.timeline.cny_per_eur[week], self.timeline.cny_per_usd[week])
+        return _by_currency(self.firms, self.timeline.cny_per_eur[week], self.timeline.cny_per_usd[week])
 
     def reference_rate(self, week: int) -> NDArray[np.float64]:
         """CNY per account unit by which prices were last set: a year's trailing mean, shape (sellers,)."""
         first = max(week - 51, 0)
-        dollar = self.timeline.cny_per_usd[first : week + 1].mean()
-        euro = self.timeline.cny_per_eur[first : week + 1].mean()
-        return np.where(self.firms.is_euro, euro, dollar)
+        dollar, euro = self.timeline.cny_per_usd[first : week + 1], self.timeline.cny_per_eur[first : week + 1]
+        return _by_currency(self.firms, euro.mean(), dollar.mean())
 
     def season(self, week: int) -> NDArray[np.float64]:
         """Season factor of each seller's category, shape (sellers,); past the end the year before repeats."""
@@ -172,15 +176,21 @@ class State:
 def new_state(setting: Setting) -> State:
     """State before the first week: nobody has entered yet."""
     count, slots, weeks = setting.firms.count, setting.settings.credit.slots, setting.timeline.weeks
-    zeros, integers = (lambda *more: np.zeros((count, *more))), (lambda *more: np.zeros((count, *more), dtype=np.int64))
+
+    def zeros(*more: int) -> NDArray[np.float64]:
+        return np.zeros((count, *more))
+
+    def integers(*more: int) -> NDArray[np.int64]:
+        return np.zeros((count, *more), dtype=np.int64)
+
     return State(
         is_active=np.zeros(count, dtype=bool), is_winding_down=np.zeros(count, dtype=bool),
         level=setting.firms.log_level.copy(), noise=zeros(), quality=setting.firms.quality.copy(),
-        other_trend=zeros(),
-        expected=zeros(), long_expected=zeros(), cash=zeros(), stock=zeros(),
+        other_trend=zeros(), expected=zeros(), long_expected=zeros(), cash=zeros(), stock=zeros(),
         arriving=np.zeros((RING, count)), balance_due=np.zeros((RING, count)), fixed_cost=zeros(),
         account=np.zeros((len(ACCOUNT_ITEMS), count)), last_week_sales=zeros(), reserve=zeros(), carried=zeros(),
-        suspended_until=integers() - 1, guarantee_due=zeros(), outside_due=zeros(), disputed_until=integers(), default_day=integers() - 1,
+        suspended_until=integers() - 1, guarantee_due=zeros(), outside_due=zeros(), disputed_until=integers(),
+        default_day=integers() - 1,
         closed_week=np.full(count, weeks + 1), loan=integers(slots) - 1, instalment=zeros(slots), arrears=zeros(slots),
         dues_passed=integers(slots), term=integers(slots), first_month=integers(slots), day_of_month=integers(slots),
     )  # fmt: skip
@@ -213,9 +223,10 @@ class Week:
 
     def pay(self, cause: str, wanted: NDArray[np.float64]) -> NDArray[np.float64]:
         """Pays what is wanted as far as cash and overdraft reach, and gives what was paid, CNY."""
-        paid = np.floor(np.minimum(np.round(wanted, 2), self.state.spendable(self.setting, self.number)) * 100 + 1e-6) / 100
+        paid = (
+            np.floor(np.minimum(np.round(wanted, 2), self.state.spendable(self.setting, self.number)) * 100 + 1e-6)
+            / 100
+        )
         paid = np.maximum(paid, 0.0)
         self.book(cause, -paid)
         return paid
-
-

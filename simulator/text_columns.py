@@ -7,7 +7,7 @@ and a file is a slice of the joined buffer.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -26,20 +26,31 @@ def text(values: Sequence[str]) -> Text:
     return pa.array(list(values), type=pa.string())
 
 
-def chosen(choices: Sequence[str], index: NDArray[np.integer]) -> Text:
+def taken(column: Text, index: NDArray[np.integer[Any]] | NDArray[np.bool_]) -> Text:
+    """The rows of a column at each index; a truth value counts as index 0 or 1."""
+    return column.take(pa.array(np.asarray(index, dtype=np.int64), type=pa.int64()))
+
+
+def chosen(choices: Sequence[str], index: NDArray[np.integer[Any]] | NDArray[np.bool_]) -> Text:
     """The choice at each index, as a string column."""
-    return text(choices).take(pa.array(np.asarray(index, dtype=np.int64)))
+    return taken(text(choices), index)
+
+
+def either(is_first: NDArray[np.bool_], first: Text | str, second: Text | str = "") -> Text:
+    """One of two columns (or constants) row by row."""
+    return cast("Text", pc.if_else(pa.array(is_first, type=pa.bool_()), first, second))
 
 
 def joined(*parts: Text | str) -> Text:
     """Glues string columns and constants row by row."""
-    return pc.binary_join_element_wise(*[part if isinstance(part, str) else part for part in parts], "")
+    columns: list[Any] = [*parts, ""]  # Arrow takes constants here, its type hints do not
+    return cast("Text", pc.binary_join_element_wise(*columns))
 
 
-def whole_text(numbers: NDArray[np.integer], width: int = 0) -> Text:
+def whole_text(numbers: NDArray[np.integer[Any]], width: int = 0) -> Text:
     """Whole numbers as text, padded with zeros to ``width``."""
-    plain = pc.cast(pa.array(np.asarray(numbers, dtype=np.int64)), pa.string())
-    return pc.utf8_lpad(plain, width, "0") if width else plain
+    plain = pc.cast(pa.array(np.asarray(numbers, dtype=np.int64), type=pa.int64()), pa.string())
+    return cast("Text", pc.utf8_lpad(plain, width, "0") if width else plain)
 
 
 @lru_cache(maxsize=4)
@@ -50,8 +61,7 @@ def _two_digits(mark: str) -> Text:
 def cents_text(cents: NDArray[np.int64], mark: str = ".") -> Text:
     """Money held in cents as text with two decimals after ``mark``: ``-1234.50``."""
     size = np.abs(cents)
-    sign = chosen(["", "-"], (cents < 0).astype(np.int64))
-    return joined(sign, whole_text(size // 100), _two_digits(mark).take(pa.array(size % 100)))
+    return joined(chosen(["", "-"], cents < 0), whole_text(size // 100), taken(_two_digits(mark), size % 100))
 
 
 def to_cents(amount: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -70,7 +80,7 @@ def day_text(first_day: np.datetime64, day: NDArray[np.int64], style: str = "%Y-
     low = min(int(day.min(initial=0)), 0)
     count = int(day.max(initial=0)) - low + 1
     start = first_day + low
-    return _days(start, max(count, 1), style).take(pa.array(np.asarray(day, dtype=np.int64) - low))
+    return taken(_days(start, max(count, 1), style), day - low)
 
 
 def unpadded_day_text(first_day: np.datetime64, day: NDArray[np.int64]) -> Text:
@@ -86,11 +96,13 @@ def _clock() -> Text:
 
 def clock_text(second: NDArray[np.int64]) -> Text:
     """Seconds of the day as ``HH:MM:SS``."""
-    return _clock().take(pa.array(np.asarray(second, dtype=np.int64)))
+    return taken(_clock(), second)
 
 
 def line_offsets(lines: Text) -> tuple[NDArray[np.int64], memoryview]:
     """Byte offset of each line in the joined buffer (one more than lines), and the buffer."""
     _, offsets, data = lines.buffers()
-    positions = np.frombuffer(offsets, dtype=np.int32)[lines.offset : lines.offset + len(lines) + 1].astype(np.int64)
-    return positions, memoryview(data) if data is not None else memoryview(b"")
+    if offsets is None or data is None:
+        return np.zeros(len(lines) + 1, dtype=np.int64), memoryview(b"")
+    positions = np.frombuffer(memoryview(offsets), dtype=np.int32)[lines.offset : lines.offset + len(lines) + 1]
+    return positions.astype(np.int64), memoryview(data)

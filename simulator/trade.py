@@ -24,7 +24,9 @@ def enter(week: Week) -> None:
     rate = week.setting.reference_rate(week.number)
     state.stock = np.where(new, economy.entry_stock_weeks * sales * firms.goods_cost_share * rate, state.stock)
     state.fixed_cost = np.where(new, np.round(firms.fixed_cost_share * sales * rate, 2), state.fixed_cost)
-    week.book("owner_capital", np.where(new, firms.entry_cash_weeks * state.weekly_outflow(week.setting, week.number), 0.0))
+    week.book(
+        "owner_capital", np.where(new, firms.entry_cash_weeks * state.weekly_outflow(week.setting, week.number), 0.0)
+    )
 
 
 def drift(week: Week) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from simulator.firms import seller_id
 from simulator.randomness import scatter, unit_interval
 from simulator.raw_files import Lines, RawFile, View, year_deliveries, year_parts, year_path
-from simulator.text_columns import cents_text, day_text, joined, whole_text
+from simulator.text_columns import cents_text, day_text, joined, to_cents, whole_text
 from simulator.timeline import years_of
 
 if TYPE_CHECKING:
@@ -39,13 +39,21 @@ def _days(view: View) -> Lines:
     dollar = np.where(firms.is_euro[seller], (world.timeline.cny_per_eur / world.timeline.cny_per_usd)[week], 1.0)
     spend = world.weekly["site_advertising"][week, seller] / 7 * dollar * (0.6 + 0.8 * chance[2])
     paid = np.minimum(np.rint(spend / 0.9), np.rint(0.85 * sessions)).astype(np.int64)
-    bounced = np.rint(sessions * np.clip(0.48 - 0.05 * world.weekly["quality"][week, seller] + 0.2 * (chance[3] - 0.5), 0.1, 0.9))
+    bounced = np.rint(
+        sessions * np.clip(0.48 - 0.05 * world.weekly["quality"][week, seller] + 0.2 * (chance[3] - 0.5), 0.1, 0.9)
+    )
     visitors = np.rint(sessions * (0.78 + 0.15 * chance[1])).astype(np.int64)
     lines = joined(
         day_text(view.first_day, day), ",", whole_text(visitors), ",", whole_text(sessions), ",",
-        whole_text(bounced.astype(np.int64)), ",", whole_text(paid), ",", cents_text(np.rint(spend * 100).astype(np.int64)), "\n",
+        whole_text(bounced.astype(np.int64)), ",", whole_text(paid), ",", cents_text(to_cents(spend)), "\n",
     )  # fmt: skip
-    return Lines(lines, seller, years_of(view.first_day, day), np.ones(len(day), dtype=bool), lambda _: b"2021-06-15,12,n/a,3,1,4.00\n")
+    return Lines(
+        lines,
+        seller,
+        years_of(view.first_day, day),
+        np.ones(len(day), dtype=bool),
+        lambda _: b"2021-06-15,12,n/a,3,1,4.00\n",
+    )
 
 
 def traffic_files(view: View) -> Iterator[RawFile]:

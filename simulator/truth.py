@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -37,14 +37,17 @@ Marketplace statement rows stand for groups of orders; own-site orders are singl
 """
 
 
-def _dates(world: World, day: NDArray[np.int64], never: NDArray[np.bool_]) -> pa.Array:
-    dates = pa.array((world.timeline.first_day + day).astype("datetime64[D]"))
-    return pa.compute.if_else(pa.array(never), pa.scalar(None, pa.date32()), dates)
+def _dates(world: World, day: NDArray[np.int64], never: NDArray[np.bool_]) -> NDArray[np.datetime64]:
+    return np.where(never, np.datetime64("NaT", "D"), world.timeline.first_day + day)
 
 
 def _sellers(world: World) -> dict[str, object]:
     firms, network, weeks = world.firms, world.network, world.timeline.weeks
-    plain = {name: getattr(firms, name) for name in firms.__dataclass_fields__ if name not in {"category", "market", "supervision"}}
+    plain = {
+        name: getattr(firms, name)
+        for name in firms.__dataclass_fields__
+        if name not in {"category", "market", "supervision"}
+    }
     return {
         "seller_id": seller_ids(firms.count),
         "category": [CATEGORIES[number].name for number in firms.category],
@@ -65,7 +68,8 @@ def _cash_by_year(world: World) -> dict[str, object]:
     closing = np.stack([world.cash[end - 1] for end in [*starts[1:], len(year)]])
     opening = np.concatenate([np.zeros((1, count)), closing[:-1]])
     columns: dict[str, object] = {
-        "seller_id": seller_ids(count) * len(years), "calendar_year": np.repeat(years, count), "opening_cny": opening.ravel(),
+        "seller_id": seller_ids(count) * len(years), "calendar_year": np.repeat(years, count),
+        "opening_cny": opening.ravel(),
     }  # fmt: skip
     for cause, flows in zip(FLOWS, world.flows, strict=True):
         columns[f"{cause}_cny"] = np.round(np.add.reduceat(flows, starts, axis=0), 2).ravel()
@@ -78,7 +82,9 @@ def _events(world: World, table: str, sellers: tuple[str, ...]) -> dict[str, obj
     ids = np.array(seller_ids(world.firms.count))
     shown: dict[str, object] = {name: ids[rows[name].astype(np.int64)] for name in sellers if name in rows}
     if "week" in rows:
-        shown["week_start"] = world.timeline.week_start[np.minimum(rows["week"].astype(np.int64), world.timeline.weeks - 1)]
+        shown["week_start"] = world.timeline.week_start[
+            np.minimum(rows["week"].astype(np.int64), world.timeline.weeks - 1)
+        ]
     return shown | {name: values for name, values in rows.items() if name not in (*sellers, "week")}
 
 
@@ -95,13 +101,19 @@ def _guarantees(world: World) -> dict[str, object]:
 
 
 def _tables(world: World) -> dict[str, Mapping[str, object]]:
-    shocks: dict[str, object] = {name: [getattr(s, name) for s in SHOCKS] for name in ("name", "effect", "first_day", "last_day", "size")}
+    shocks: dict[str, object] = {
+        name: [getattr(s, name) for s in SHOCKS] for name in ("name", "effect", "first_day", "last_day", "size")
+    }
     shocks["markets"] = [" ".join(shock.markets) for shock in SHOCKS]
     return {
         "sellers": _sellers(world), "cash_by_year": _cash_by_year(world), "shocks": shocks,
         "incidents": _events(world, "incidents", ("seller",)), "guarantees": _guarantees(world), "lies": _lies(world),
         "guarantee_calls": _events(world, "guarantee_calls", ("guarantor", "guaranteed")),
     }  # fmt: skip
+
+
+def _column(values: Any) -> Any:  # noqa: ANN401 - lists and arrays of any kind, and the Arrow array of each
+    return pa.array(values)
 
 
 def write_truth(world: World, truth_dir: Path) -> None:
@@ -114,4 +126,4 @@ def write_truth(world: World, truth_dir: Path) -> None:
     truth_dir.mkdir(parents=True, exist_ok=True)
     (truth_dir / "README.txt").write_text(_NOTE, encoding="utf-8")
     for name, columns in _tables(world).items():
-        pacsv.write_csv(pa.table({key: pa.array(values) for key, values in columns.items()}), truth_dir / f"{name}.csv")
+        pacsv.write_csv(pa.table({key: _column(values) for key, values in columns.items()}), truth_dir / f"{name}.csv")

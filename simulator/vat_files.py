@@ -1,7 +1,8 @@
-"""Value-added-tax invoices in the layout of the tax bureau's list: purchases from suppliers, sales to trading buyers."""
+"""Value-added-tax invoices as the tax bureau lists them: purchases from suppliers, sales to trading buyers."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,13 +11,24 @@ from simulator.firms import seller_id
 from simulator.observation import is_dirty
 from simulator.randomness import scatter, unit_interval
 from simulator.raw_files import RawFile, View
-from simulator.text_columns import cents_text, chosen, joined, line_offsets, unpadded_day_text, whole_text
+from simulator.text_columns import (
+    cents_text,
+    chosen,
+    joined,
+    line_offsets,
+    taken,
+    to_cents,
+    unpadded_day_text,
+    whole_text,
+)
 from simulator.trade import PRODUCTION_WEEKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from simulator.text_columns import Text
 
 SOURCE = "vat_invoices"
 STATUSES = ("有效发票", "作废发票", " 作废发票")
@@ -27,32 +39,49 @@ _PERIOD_WEEKS = 4
 _MAX_INVOICES = 3  # of one order
 
 
+@dataclass(frozen=True)
 class _Invoices:
-    """Invoices of one direction; gross amounts in CNY cents, arrays in order of seller and time."""
+    """Invoices of one direction in order of seller and time; gross amounts in CNY cents."""
 
-    def __init__(self, seller: NDArray[np.int64], day: NDArray[np.int64], gross: NDArray[np.int64], party: NDArray[np.int64]) -> None:
-        order = np.lexsort((day, seller))
-        self.seller, self.day, self.gross, self.party = seller[order], day[order], gross[order], party[order]
+    seller: NDArray[np.int64]
+    day: NDArray[np.int64]
+    gross: NDArray[np.int64]
+    party: NDArray[np.int64]
+
+
+def _sorted(
+    seller: NDArray[np.int64], day: NDArray[np.int64], gross: NDArray[np.int64], party: NDArray[np.int64]
+) -> _Invoices:
+    order = np.lexsort((day, seller))
+    return _Invoices(seller[order], day[order], gross[order], party[order])
+
+
+def _by_supplier(view: View, seller: NDArray[np.int64], week: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Share of each order by supplier: the seller's habits, tilted by chance, the smallest dropped."""
+    network = view.world.network
+    place = np.arange(network.suppliers.shape[1])
+    keys = (np.repeat(seller[:, None], len(place), axis=1), week[:, None] * 8 + place[None, :])
+    weights = network.supplier_weights[seller] * unit_interval(scatter(view.world.settings.seed, "supplier", *keys))
+    is_small = np.argsort(np.argsort(-weights, axis=1), axis=1) >= _MAX_INVOICES
+    weights = np.where(is_small | (weights < 0.08 * weights.max(axis=1, keepdims=True)), 0.0, weights)
+    shares: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _purchases(view: View) -> _Invoices:
     """Each supplier order is invoiced when goods are ready, split over the seller's suppliers by their shares."""
     rows, world = view.rows("orders", SOURCE), view.world
     seller, week = rows["seller"].astype(np.int64), rows["week"].astype(np.int64) + PRODUCTION_WEEKS
-    cents = np.rint(rows["cost"].astype(np.float64) * 100).astype(np.int64)
-    tilt = unit_interval(scatter(world.settings.seed, "supplier", seller[:, None] + 0 * world.network.suppliers[seller], week[:, None] * 8 + np.arange(5)))
-    weights = world.network.supplier_weights[seller] * tilt
-    is_small = np.argsort(np.argsort(-weights, axis=1), axis=1) >= _MAX_INVOICES
-    weights = np.where(is_small | (weights < 0.08 * weights.max(axis=1, keepdims=True)), 0.0, weights)
-    share = weights / weights.sum(axis=1, keepdims=True)
+    cents = to_cents(rows["cost"].astype(np.float64))
+    share = _by_supplier(view, seller, week)
     part = np.floor(cents[:, None] * share).astype(np.int64)
-    largest = share.argmax(axis=1)
-    part[np.arange(len(part)), largest] += cents - part.sum(axis=1)
+    part[np.arange(len(part)), share.argmax(axis=1)] += cents - part.sum(axis=1)
     order, which = np.nonzero(part)
-    lag = (scatter(world.settings.seed, "invoice day", seller[order], week[order], which) % np.uint64(10)).astype(np.int64)
-    day = 7 * week[order] + lag
+    lag = scatter(world.settings.seed, "invoice day", seller[order], week[order], which) % np.uint64(10)
+    day = 7 * week[order] + lag.astype(np.int64)
     kept = day < 7 * world.timeline.weeks
-    return _Invoices(seller[order][kept], day[kept], part[order, which][kept], world.network.suppliers[seller[order], which][kept])
+    order, which, day = order[kept], which[kept], day[kept]
+    return _sorted(seller[order], day, part[order, which], world.network.suppliers[seller[order], which])
 
 
 def _sales(view: View) -> _Invoices:
@@ -70,35 +99,39 @@ def _sales(view: View) -> _Invoices:
     noise = np.exp(0.3 * (unit_interval(scatter(seed, "billing", seller, week)) - 0.5))
     buyer = seller * 3 + (scatter(seed, "billed entity", seller, week) % np.uint64(16) == 0)
     day = 7 * week + (scatter(seed, "billing day", seller, week) % np.uint64(7)).astype(np.int64)
-    return _Invoices(seller, day, np.rint(amount * rate * price * noise * 100).astype(np.int64), buyer)
+    return _sorted(seller, day, to_cents(amount * rate * price * noise), buyer)
 
 
+@dataclass(frozen=True)
 class _Written:
-    """Invoice rows as text, defects included."""
+    """Invoice rows as text, exact duplicates included: seller of each row, and whether a row has a twin."""
 
-    def __init__(self, view: View, invoices: _Invoices, direction: str) -> None:
-        world, options = view.world, view.world.settings.observation
-        count = len(invoices.seller)
-        place = np.arange(count) - np.repeat(*np.unique(invoices.seller, return_index=True, return_counts=True)[1:])
-        keys = (invoices.seller, place, np.full(count, direction == "sale", dtype=np.int64))
-        chance = unit_interval(scatter(world.settings.seed, "invoice status", *keys))
-        void = options.void_invoice_share
-        status = np.select([chance < void * 0.1, chance < void], [2, 1], 0)
-        is_credit = (chance > 0.99) & (place > 0)
-        gross = np.where(is_credit, -(invoices.gross // 20), invoices.gross)
-        net = np.rint(gross / (1 + _TAX_RATE)).astype(np.int64) if direction == "purchase" else gross
-        doubled = is_dirty(world, f"doubled {direction}", invoices.seller * 100_000 + place, options.duplicate_invoice_share)
-        at = np.repeat(np.arange(count), 1 + doubled)
-        self.seller, self.repeated = invoices.seller[at], np.repeat(doubled, 1 + doubled)
-        serial = np.arange(len(at)) + 100_001
-        number = 10_000_000 + (invoices.seller * 131_071 + place * 17) % 80_000_000
-        prefix, width = ("V", 5) if direction == "purchase" else ("B", 6)
-        text = joined(
-            ",S", whole_text(invoices.seller + 1, 6), ",", whole_text(number, 8), ",", unpadded_day_text(view.first_day, invoices.day),
-            f",{prefix}", whole_text(invoices.party + 1, width), ",", cents_text(net), ",", cents_text(gross - net), ",",
-            cents_text(gross), ",", chosen(STATUSES, status), "\n",
-        )  # fmt: skip
-        self.lines = joined(whole_text(serial), text.take(at))
+    lines: Text
+    seller: NDArray[np.int64]
+    repeated: NDArray[np.bool_]
+
+
+def _written(view: View, invoices: _Invoices, direction: str) -> _Written:
+    """Writes the rows of one direction: some void, some credit notes, a few doubled."""
+    options, seed, seller = view.world.settings.observation, view.world.settings.seed, invoices.seller
+    starts, counts = np.unique(seller, return_index=True, return_counts=True)[1:]
+    place = np.arange(len(seller)) - np.repeat(starts, counts)
+    chance = unit_interval(scatter(seed, f"{direction} invoice status", seller, place))
+    void = options.void_invoice_share
+    status = np.select([chance < void * 0.1, chance < void], [2, 1], 0)
+    gross = np.where((chance > 0.99) & (place > 0), -(invoices.gross // 20), invoices.gross)
+    net = to_cents(gross / (1 + _TAX_RATE) / 100) if direction == "purchase" else gross
+    number = 10_000_000 + (seller * 131_071 + place * 17) % 80_000_000
+    prefix, width = ("V", 5) if direction == "purchase" else ("B", 6)
+    text = joined(
+        ",S", whole_text(seller + 1, 6), ",", whole_text(number, 8), ",",
+        unpadded_day_text(view.first_day, invoices.day), f",{prefix}", whole_text(invoices.party + 1, width), ",",
+        cents_text(net), ",", cents_text(gross - net), ",", cents_text(gross), ",", chosen(STATUSES, status), "\n",
+    )  # fmt: skip
+    doubled = is_dirty(view.world, f"doubled {direction}", seller * 100_000 + place, options.duplicate_invoice_share)
+    at = np.repeat(np.arange(len(seller)), 1 + doubled)
+    row_number = whole_text(np.arange(len(at)) + 100_001)
+    return _Written(joined(row_number, taken(text, at)), seller[at], np.repeat(doubled, 1 + doubled))
 
 
 def _file(view: View, written: _Written, direction: str, seller: int) -> RawFile:
@@ -113,11 +146,14 @@ def _file(view: View, written: _Written, direction: str, seller: int) -> RawFile
     planted = int(is_dirty(world, f"vat junk {direction}", np.array([seller]), share)[0])
     if planted:
         day, amount = (("2021/13/5", "103.20"), ("2021/3/5", "1O3.20"))[seller % 2]
-        parts += (f"99{seller},{seller_id(seller)},9{seller:07d},{day},V00001,{amount},0.00,103.20,有效发票\n".encode(),)
+        parts += (
+            f"99{seller},{seller_id(seller)},9{seller:07d},{day},V00001,{amount},0.00,103.20,有效发票\n".encode(),
+        )
     delivered = (start + int(observation.delivery_lag_days[seller]), int(observation.delivery_second[seller]))
+    path, period = f"{SOURCE}/{seller_id(seller)}/{direction}.csv", (start, 7 * world.timeline.weeks - 1)
     return RawFile(
-        f"{SOURCE}/{seller_id(seller)}/{direction}.csv", seller_id(seller), SOURCE, "", (start, 7 * world.timeline.weeks - 1),
-        delivered, parts, end - first + planted, planted, int(written.repeated[first:end].sum()) // 2,
+        path, seller_id(seller), SOURCE, "", period, delivered, parts, end - first + planted, planted,
+        int(written.repeated[first:end].sum()) // 2,
     )  # fmt: skip
 
 
@@ -125,7 +161,10 @@ def vat_files(view: View) -> Iterator[RawFile]:
     """Invoice lists of the sellers in view, one a seller and direction, whole history."""
     if not view.rows("orders", SOURCE).get("seller", np.array([])).size:
         return
-    written = {direction: _Written(view, found, direction) for direction, found in (("purchase", _purchases(view)), ("sale", _sales(view)))}
+    written = {
+        direction: _written(view, found, direction)
+        for direction, found in (("purchase", _purchases(view)), ("sale", _sales(view)))
+    }
     for seller in view.sellers.tolist():
         if view.observation.first_week[SOURCE][seller] < view.world.timeline.weeks:
             for direction, rows in written.items():

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _STREAMS = (
-    "demand", "site", "marketplace", "incidents", "suppliers", "habits", "lenders", "borrowing", "closing", "outside", "rescue", "other",
+    "demand", "site", "marketplace", "incidents", "suppliers", "habits", "lenders", "borrowing", "closing", "outside",
+    "rescue", "other",
 )  # fmt: skip
 
 
@@ -127,5 +128,7 @@ def simulate(settings: WorldSettings) -> World:
         _turn(Week(number, setting, state, books), starts)
     credit.note_last_defaults(state, starts, 7 * timeline.weeks, settings.credit.default_days_past_due)
     world = _finish(setting, state, books)
-    log.info("simulated %d sellers over %d weeks, %d defaults", firms.count, timeline.weeks, (world.default_day >= 0).sum())
+    log.info(
+        "simulated %d sellers over %d weeks, %d defaults", firms.count, timeline.weeks, (world.default_day >= 0).sum()
+    )
     return world
