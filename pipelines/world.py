@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from data_contracts.errors import ConfigurationRefused
 from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, run_stage
+from simulator.truth import write_truth
 from simulator.world import simulate
-from simulator.writing import write_truth, write_world
+from simulator.writing import write_world
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,8 @@ def run(profile: Profile, place: Place) -> StageOutcome:
         world = simulate(settings)
         record = write_world(world, folder / "raw")
         write_truth(world, folder / "truth")
-        return StageRecord(rows_in=record.rows, rows_kept=record.rows, notes={"files": record.files})
+        rows = sum(record.rows.values())
+        return StageRecord(rows_in=rows, rows_kept=rows, notes=dict(record.rows))
 
     return run_stage(
         "world", place, StageInputs({}, settings, ("data_contracts", "simulator", "pipelines/world.py")), work
