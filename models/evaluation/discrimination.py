@@ -51,9 +51,11 @@ def step_weights(label: IntArray, ranking: Ranking, ordered_weight: FloatArray) 
         ranking: of the same rows.
         ordered_weight: (draws, rows) weights already in ranking order.
     """
-    is_bad = label[ranking.order].astype(np.float64)
+    bad = ordered_weight * label[ranking.order].astype(np.float64)
+    if ranking.starts.size == label.size:  # no ties, nothing to add up
+        return StepWeights(bad=bad, good=ordered_weight - bad)
     total = np.add.reduceat(ordered_weight, ranking.starts, axis=1)
-    bad = np.add.reduceat(ordered_weight * is_bad, ranking.starts, axis=1)
+    bad = np.add.reduceat(bad, ranking.starts, axis=1)
     return StepWeights(bad=bad, good=total - bad)
 
 

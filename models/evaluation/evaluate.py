@@ -15,11 +15,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from models.evaluation.bootstrap import MEASURES, Outcomes, auc_draws, draw_counts, measure_draws, measures_of_sample
+from models.evaluation.bootstrap import (
+    MEASURES,
+    Outcomes,
+    auc_draws,
+    compared_draws,
+    draw_counts,
+    measure_draws,
+    measures_of_sample,
+)
 from models.evaluation.calibration_quality import brier_parts, equal_count_bins, mean_parts
 from models.evaluation.discrimination import auc
 from models.evaluation.estimates import FloatArray, IntArray, estimate_from_draws
-from models.evaluation.power import MeasuredModel, differences
+from models.evaluation.power import COMPARED_MEASURES, MeasuredModel, differences
 from models.evaluation.rates import grade_table, rates_by_band
 from models.evaluation.results import Contrast, Evaluation, EvaluationSettings, ModelResult, SampleSize, SegmentResults
 from models.evaluation.stability import PartResult, pool_small_parts, results_by_part, stability_score
@@ -131,7 +139,7 @@ def _evaluation(
     protocol: Protocol, predictions: Predictions, settings: EvaluationSettings, contrast: Contrast | None
 ) -> Evaluation:
     counts = draw_counts(int(predictions.outcomes.cluster.max()) + 1, settings.draws, settings.seed)
-    measured = [_measured(predictions, name, counts) for name in settings.models]
+    measured = [_measured(predictions, name, settings, counts) for name in settings.models]
     periods = _periods(predictions, settings, counts)
     champion = predictions.mean_probability(settings.champion)
     return Evaluation(
@@ -149,15 +157,18 @@ def _evaluation(
     )
 
 
-def _measured(predictions: Predictions, model: str, counts: IntArray) -> MeasuredModel:
+def _measured(predictions: Predictions, model: str, settings: EvaluationSettings, counts: IntArray) -> MeasuredModel:
     """A model's measures, averaged over repeats on the sample and on each redraw."""
-    repeats = predictions.by_model[model]
-    on_sample = [measures_of_sample(predictions.outcomes, probability) for probability in repeats]
-    draws = [measure_draws(predictions.outcomes, probability, counts) for probability in repeats]
+    repeats, outcomes = predictions.by_model[model], predictions.outcomes
+    is_ablation = settings.role_of(model) == "ablation"
+    draw = compared_draws if is_ablation else measure_draws
+    names = COMPARED_MEASURES if is_ablation else MEASURES
+    on_sample = [measures_of_sample(outcomes, probability) for probability in repeats]
+    draws = [draw(outcomes, probability, counts) for probability in repeats]
     return MeasuredModel(
         name=model,
-        on_sample={name: float(np.mean([one[name] for one in on_sample])) for name in MEASURES},
-        draws={name: np.asarray(np.mean([one[name] for one in draws], axis=0)) for name in MEASURES},
+        on_sample={name: float(np.mean([one[name] for one in on_sample])) for name in names},
+        draws={name: np.asarray(np.mean([one[name] for one in draws], axis=0)) for name in names},
     )
 
 
@@ -169,7 +180,7 @@ def _model_result(predictions: Predictions, model: MeasuredModel, settings: Eval
     return ModelResult(
         name=model.name,
         role=settings.role_of(model.name),
-        measures={name: estimate_from_draws(model.on_sample[name], model.draws[name]) for name in MEASURES},
+        measures={name: estimate_from_draws(value, model.draws[name]) for name, value in model.on_sample.items()},
         brier_parts=mean_parts(parts),
         spread_over_repeats=float(np.std(areas, ddof=1)) if len(areas) > 1 else None,
     )

@@ -48,7 +48,7 @@ def detectable_gain(standard_error: float, power: float = 0.8, significance: flo
 
 @dataclass(frozen=True)
 class MeasuredModel:
-    """A model's measures on the sample and on its redraws."""
+    """A model's measures on the sample and on its redraws; at least the compared ones."""
 
     name: str
     on_sample: Mapping[str, float]

@@ -70,6 +70,7 @@ class SampleSize:
 class ModelResult:
     """One model's measures, each with its interval, and the parts of its Brier score.
 
+    An ablation has the compared measures only (AUC, Brier score, log-loss): it is there for its difference.
     ``spread_over_repeats`` is the standard deviation of the AUC over repeats of the cross-validation: what the choice
     of folds alone moves. None for an out-of-time test.
     """

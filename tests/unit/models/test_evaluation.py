@@ -16,7 +16,7 @@ from models.evaluation.bootstrap import MEASURES, Outcomes, auc_draws, draw_coun
 from models.evaluation.discrimination import auc
 from models.evaluation.estimates import estimate_from_draws, to_json_value
 from models.evaluation.evaluate import POOLED_SEGMENT
-from models.evaluation.power import detectable_gain
+from models.evaluation.power import COMPARED_MEASURES, detectable_gain
 from models.evaluation.rates import grade_table, jeffreys_interval, jeffreys_p_value
 from models.evaluation.stability import pool_small_parts, stability_score
 from tests.factories.evaluation import GRADES, holdout, out_of_fold
@@ -48,7 +48,7 @@ def evaluation(sample: pd.DataFrame) -> Evaluation:
 
 def test_every_measure_lies_in_its_interval(evaluation: Evaluation) -> None:
     for model in evaluation.models:
-        assert set(model.measures) == set(MEASURES)
+        assert set(model.measures) == set(COMPARED_MEASURES if model.role == "ablation" else MEASURES)
         for measure in model.measures.values():
             assert measure.lower <= measure.value <= measure.upper
             assert measure.draws == SETTINGS.draws

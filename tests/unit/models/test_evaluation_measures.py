@@ -102,8 +102,10 @@ def test_separable_outcomes_have_no_calibration_line() -> None:
     assert math.isnan(slope)
 
 
-def test_a_redraw_gives_the_same_measures_as_the_sample_written_out() -> None:
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_redraw_gives_the_same_measures_as_the_sample_written_out(tied: bool) -> None:
     label, probability = tied_sample(rows=90)
+    probability = probability if tied else np.random.default_rng(1).random(90)
     outcomes = Outcomes(label, np.arange(90) % 25)
     counts = draw_counts(25, 6, seed=1)
     drawn = measure_draws(outcomes, probability, counts)
