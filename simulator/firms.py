@@ -128,14 +128,17 @@ def _entries(
 
 
 def _costs(
-    settings: WorldSettings, category: NDArray[np.int64], quality: NDArray[np.float64], rng: np.random.Generator
+    settings: WorldSettings,
+    category: NDArray[np.int64],
+    characters: dict[str, NDArray[np.float64]],
+    rng: np.random.Generator,
 ) -> dict[str, NDArray[np.float64]]:
     """Cost shares: category means, hidden firm effects, quality showing through noisily."""
-    economy, count = settings.economy, len(category)
+    economy, count, quality = settings.economy, len(category), characters["quality"]
     goods = np.array([c.goods_cost_share for c in CATEGORIES])[category]
     refunds = np.array([c.refund_share for c in CATEGORIES])[category]
     return {
-        "goods_cost_share": np.clip(goods + economy.margin_sd * rng.standard_normal(count), 0.12, 0.55),
+        "goods_cost_share": np.clip(goods + economy.margin_sd * characters.pop("waste"), 0.12, 0.55),
         "refund_share": np.clip(refunds * np.exp(0.30 * rng.standard_normal(count) - 0.18 * quality), 0.005, 0.30),
         "advertising_share": np.clip(0.085 * np.exp(0.40 * rng.standard_normal(count) - 0.10 * quality), 0.01, 0.25),
         "fixed_cost_share": np.clip(economy.fixed_cost_share + 0.02 * rng.standard_normal(count), 0.03, 0.2),
@@ -149,6 +152,7 @@ def _characters(network: Network, settings: WorldSettings, rng: np.random.Genera
     return {
         "quality": _correlated(network, correlation, rng),
         "honesty": _correlated(network, correlation, rng),
+        "waste": _correlated(network, correlation, rng),
         "discipline": np.clip(np.exp(1.50 + 0.45 * _correlated(network, correlation, rng)), 1.5, 16.0),
         "optimism": np.exp(0.05 + 0.16 * rng.standard_normal(count)),
         "appetite": np.exp(0.45 * rng.standard_normal(count)),
@@ -189,6 +193,7 @@ def draw_firms(settings: WorldSettings, timeline: Timeline) -> tuple[Firms, Netw
     network = draw_network(settings, category)
     entry, founded = _entries(settings, timeline.weeks, rng)
     characters = _characters(network, settings, rng)
+    costs = _costs(settings, category, characters, rng)
     site = _site(entry, characters["log_level"], timeline.weeks, rng)
     prices = np.array([c.unit_price for c in CATEGORIES])[category]
     has_site = site["site_week"] <= timeline.weeks
@@ -208,6 +213,6 @@ def draw_firms(settings: WorldSettings, timeline: Timeline) -> tuple[Firms, Netw
         is_withholder=dishonest & (rng.random(count) < lies.withholder_share / 0.3),
         site_week=site.pop("site_week").astype(np.int64),
         **characters,
-        **_costs(settings, category, characters["quality"], rng),
+        **costs,
         **site,
     ), network

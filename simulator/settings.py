@@ -36,14 +36,14 @@ class EconomySettings(_Frozen):
     fulfilment_share: float = Field(default=0.16, ge=0, le=1)
     freight_share: float = Field(default=0.07, ge=0, description="Freight over goods value at freight index 1.")
     fixed_cost_share: float = Field(default=0.095, ge=0, description="Payroll and rent over expected sales at entry.")
-    margin_sd: float = Field(default=0.026, ge=0, description="Spread of the hidden cost ratio over firms.")
+    margin_sd: float = Field(default=0.032, ge=0, description="Spread of the hidden cost ratio over firms.")
     tax_share: float = Field(default=0.01, ge=0, le=1)
     entry_stock_weeks: float = Field(default=10.0, gt=0, description="Sales weeks of stock at entry.")
     listing_loss_rate: float = Field(default=0.12, ge=0, description="Yearly rate of losing a key listing.")
     listing_hit_rate: float = Field(default=0.16, ge=0, description="Yearly rate of a hit product.")
-    suspension_rate: float = Field(default=0.055, ge=0, description="Yearly rate of marketplace account suspension.")
+    suspension_rate: float = Field(default=0.045, ge=0, description="Yearly rate of marketplace account suspension.")
     claim_rate: float = Field(default=0.06, ge=0, description="Yearly rate of a recall or IP claim.")
-    outside_loss_rate: float = Field(default=0.074, ge=0, description="Yearly rate of a loss no seller data shows.")
+    outside_loss_rate: float = Field(default=0.066, ge=0, description="Yearly rate of a loss no seller data shows.")
     other_business_share: float = Field(default=1.1, ge=0, description="Mean size of the owners' other business.")
     other_business_margin: float = Field(default=0.15, description="Net money from it over its sales, in quiet times.")
     other_business_sd: float = Field(default=0.30, ge=0, description="Spread of its yearly log change.")
@@ -81,7 +81,7 @@ class NetworkSettings(_Frozen):
     )
     owner_liable_share: float = Field(default=0.6, ge=0, description="Same, from the owner's other sellers.")
     owner_run_weeks: float = Field(
-        default=9.0, ge=0, description="Weeks of outflow creditors call after a group default."
+        default=13.0, ge=0, description="Weeks of outflow creditors call after a group default."
     )
     owner_risk_factor: float = Field(
         default=1.1, ge=0, description="Outside losses of owners of several sellers, factor."
