@@ -2,7 +2,7 @@
 
 manifest.json manifest.sig      what is there and who vouches for it (see ``models.sealed_folder``)
 model.json                      features, encoding, weights, calibrator, scale, grades, which component is where
-components/0.txt | 0.json …     LightGBM trees as text, scorecards as JSON
+components/0.txt | 0.json …     LightGBM trees as text, linear components and scorecards as JSON
 reasons.json reference.json     wording of reasons; the training population
 golden.json                     rows with the numbers the model gave for them, bit by bit
 """
@@ -20,6 +20,7 @@ from data_contracts.errors import IntegrityRefused
 from models.calibration import AffineCalibrator
 from models.encoding import ModelFeature, encoded_columns
 from models.gbm import LightGbmComponent
+from models.linear import LinearComponent, LinearTable
 from models.model import CreditModel
 from models.reasons import ReasonDictionary, reason_dictionary
 from models.reference import ReferencePopulation, describe_reference
@@ -29,7 +30,7 @@ from models.sealed_folder import seal, unseal
 from models.tree_text import read_trees, refuse_unproven_direction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -100,7 +101,7 @@ class Bundle(NamedTuple):
 class _ComponentEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["lightgbm", "scorecard"]
+    kind: Literal["lightgbm", "linear", "scorecard"]
     file: str
     weight: float = Field(ge=0, allow_inf_nan=False)
 
@@ -128,7 +129,7 @@ def bundle_contents(model: CreditModel, X: FloatArray, y: npt.NDArray[np.integer
 def write_bundle(contents: BundleContents, meta: BundleMeta, signing_key: Ed25519PrivateKey, folder: Path) -> str:
     """Writes a bundle into an empty or absent folder and gives its digest; the same contents give the same bytes.
 
-    A model whose trees do not prove its directions is refused here already, before anybody signs it.
+    A model whose components do not prove its directions is refused here already, before anybody signs it.
     """
     component_files = {f"components/{i}{_suffix(c)}": c for i, c in enumerate(contents.model.components)}
     documents: dict[str, BaseModel] = {
@@ -231,7 +232,7 @@ def _suffix(component: Component) -> str:
 def _component_bytes(component: Component) -> bytes:
     if isinstance(component, LightGbmComponent):
         return component.text.encode("ascii")
-    if isinstance(component, ScorecardComponent):
+    if isinstance(component, LinearComponent | ScorecardComponent):
         return _json_bytes(component.table)
     raise TypeError(f"a component of kind {component.kind} has no file form")
 
@@ -285,8 +286,12 @@ def _component(
     data = _file(files, entry.file)
     if entry.kind == "scorecard":
         table = _document(ScorecardTable, data, entry.file)
-        _refuse_unfit_scorecard(table, directions, entry.file)
+        _refuse_unfit(entry.file, directions, [np.diff(column.log_odds) for column in table.columns])
         return ScorecardComponent(table)
+    if entry.kind == "linear":
+        line = _document(LinearTable, data, entry.file)
+        _refuse_unfit(entry.file, directions, [np.asarray(column.coefficient) for column in line.columns])
+        return LinearComponent(line)
     try:
         text = data.decode("ascii")
     except UnicodeDecodeError as error:
@@ -295,9 +300,10 @@ def _component(
     return LightGbmComponent(text, len(directions), threads)
 
 
-def _refuse_unfit_scorecard(table: ScorecardTable, directions: tuple[int, ...], name: str) -> None:
-    if len(table.columns) != len(directions):
+def _refuse_unfit(name: str, directions: tuple[int, ...], slopes: Sequence[FloatArray]) -> None:
+    """Refuses a component unless it has a slope of the right sign, or none, everywhere in every column."""
+    if len(slopes) != len(directions):
         raise IntegrityRefused(f"bundle refused: {name} does not have the model's {len(directions)} columns")
-    for position, (column, direction) in enumerate(zip(table.columns, directions, strict=True)):
-        if direction != 0 and (np.diff(column.log_odds) * direction < 0.0).any():
+    for position, (slope, direction) in enumerate(zip(slopes, directions, strict=True)):
+        if (slope * direction < 0.0).any():
             raise IntegrityRefused(f"bundle refused: {name} breaks the declared direction of column {position}")

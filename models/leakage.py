@@ -15,16 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import gammaln
 from scipy.stats import rankdata
 
-from data_contracts.errors import ConfigurationRefused, GateFailed
+from data_contracts.errors import GateFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from models.dataset import Dataset
     from models.encoding import BoolArray, FloatArray
-
-LABEL_TABLES = frozenset({"credit_record"})
-"""Tables that state outcomes, or opinions formed with the outcome in view: no feature may read them."""
 
 
 class LeakSettings(BaseModel):
@@ -77,15 +74,6 @@ def refuse_leaks(dataset: Dataset, settings: LeakSettings) -> None:
         named = "; ".join(f"{finding.feature} ({finding.rule}: {finding.evidence})" for finding in findings)
         raise GateFailed(
             f"leak check failed: {named}; remedy: remove the features, or list them as reviewed with a written reason"
-        )
-
-
-def refuse_label_sources(tables_read: Iterable[tuple[str, str]]) -> None:
-    """Refuses features that read a table of outcomes; ``tables_read`` are pairs of feature and table name."""
-    offenders = sorted({feature for feature, table in tables_read if table in LABEL_TABLES})
-    if offenders:
-        raise ConfigurationRefused(
-            f"features read a table of outcomes: {', '.join(offenders)}", "take them out of the feature set"
         )
 
 

@@ -117,16 +117,22 @@ def evidence_matrix(columns: Sequence[BinnedColumn], encoded: FloatArray) -> Flo
     return np.column_stack([column.transform(encoded[:, i]) for i, column in enumerate(columns)])
 
 
-def fit_weights(evidence: FloatArray, y: npt.NDArray[np.integer], penalty: float) -> tuple[float, FloatArray]:
+def fit_weights(
+    evidence: FloatArray,
+    y: npt.NDArray[np.integer],
+    penalty: float,
+    start: tuple[float, FloatArray] | None = None,
+) -> tuple[float, FloatArray]:
     """Gives intercept and weights (q,) of a ridge logistic regression whose weights are never negative.
 
     A negative weight would turn the declared direction of a column around. Newton's method; each quadratic step is a
     non-negative least-squares problem, halved until the penalised loss falls. Rounded to nine decimals, far above the
     error of the method, so that the result does not depend on how the linear algebra is spread over threads.
+    ``start`` is where to begin: the solution for a neighbouring penalty saves steps.
     """
     target = np.asarray(y, dtype=np.float64)
     rate = float(target.mean())
-    intercept, weights = float(np.log(rate / (1.0 - rate))), np.zeros(evidence.shape[1])
+    intercept, weights = start or (float(np.log(rate / (1.0 - rate))), np.zeros(evidence.shape[1]))
     loss = _loss(evidence, target, penalty, intercept, weights)
     for _ in range(_MOST_STEPS):
         next_intercept, next_weights = _newton_step(evidence, target, penalty, intercept, weights)

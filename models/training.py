@@ -19,13 +19,13 @@ from models.dataset import stratified_folds
 from models.encoding import EncodingSettings, encode_matrix, encoded_columns, fit_encoding
 from models.gbm import FitSettings, fit_gbm
 from models.leakage import LeakSettings, refuse_leaks
+from models.linear import fit_linear
 from models.model import CreditModel
 from models.scale import GradeScale, PointsScale
 from models.scorecard import fit_scorecard
 from models.tuning import (
     GbmChoice,
     Sample,
-    ScorecardChoice,
     Trial,
     cross_fitted_log_odds,
     gbm_grid,
@@ -33,6 +33,7 @@ from models.tuning import (
     row_losses,
     tune_blend,
     tune_gbm,
+    tune_linear,
     tune_scorecard,
 )
 
@@ -48,9 +49,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["scorecard", "gbm", "blend"]
-KINDS: tuple[Kind, ...] = ("scorecard", "gbm", "blend")
-"""Kinds of champion, the simplest first."""
+Kind = Literal["linear", "scorecard", "gbm", "blend"]
+KINDS: tuple[Kind, ...] = ("linear", "scorecard", "gbm", "blend")
+"""Kinds of champion, the simplest first: a linear model takes one number a column from the outcomes, a scorecard one a
+bin, a booster its splits as well, and a blend is two models at once."""
 
 BEST_SINGLE = "best_single_variable"
 
@@ -60,12 +62,12 @@ class TrainingSettings(BaseModel):
 
     ``champion``: the kind, or ``auto`` for the simplest kind whose out-of-fold log-loss lies within one standard error
     of the best. ``fold_kind``: by related-party component, or stratified by outcome where every firm is observed once.
-    ``fits`` is the budget of booster fits spent on tuning.
+    ``fits`` is the budget of booster fits a repeat of the folds; at least one booster is tried whatever the budget.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    champion: Literal["auto", "scorecard", "gbm", "blend"] = "auto"
+    champion: Literal["auto", "linear", "scorecard", "gbm", "blend"] = "auto"
     seed: int = 1
     threads: int = Field(default=1, ge=1)
     folds: int = Field(default=4, ge=2)
@@ -110,10 +112,14 @@ class Candidate:
 
 
 class _Tuned(NamedTuple):
-    """What tuning settled, and the out-of-fold margins (repeats, n) it was settled on."""
+    """What tuning settled, and the out-of-fold margins (repeats, n) it was settled on.
+
+    ``penalties`` are those of the linear and the scorecard kind; ``partner`` is the one of them in the blend.
+    """
 
     gbm: GbmChoice
-    scorecard: ScorecardChoice
+    penalties: dict[Kind, float]
+    partner: Kind
     share_of_gbm: float
     margins: dict[str, FloatArray]
     calibrators: dict[str, AffineCalibrator]
@@ -200,18 +206,29 @@ def _sample(train: Dataset, features: tuple[ModelFeature, ...], settings: Traini
 
 
 def _tune(sample: Sample, settings: TrainingSettings) -> _Tuned:
-    trials_allowed = max(1, settings.fits // (settings.folds * settings.repeats))
+    trials_allowed = max(1, settings.fits // settings.folds)
     grid = gbm_grid(len(sample.y), int(sample.y.sum()))[:trials_allowed]
-    gbm, gbm_trials = tune_gbm(sample, grid, settings.fit_settings())
+    linear, linear_trials = tune_linear(sample)
     scorecard, scorecard_trials = tune_scorecard(sample, settings.binning)
-    share, blend_trials = tune_blend(gbm.margin, scorecard.margin, sample)
-    margins: dict[str, FloatArray] = {
-        "scorecard": scorecard.margin,
-        "gbm": gbm.margin,
-        "blend": share * gbm.margin + (1.0 - share) * scorecard.margin,
-    }
-    calibrators = {str(kind): _calibrator(margins[kind], sample) for kind in KINDS}
-    return _Tuned(gbm, scorecard, share, margins, calibrators, (*gbm_trials, *scorecard_trials, *blend_trials))
+    gbm, gbm_trials = tune_gbm(sample, grid, settings.fit_settings())
+    margins: dict[str, FloatArray] = {"linear": linear.margin, "scorecard": scorecard.margin, "gbm": gbm.margin}
+    partner = _partner({"linear": linear_trials, "scorecard": scorecard_trials})
+    share, blend_trials = tune_blend(gbm.margin, margins[partner], partner, sample)
+    margins["blend"] = share * gbm.margin + (1.0 - share) * margins[partner]
+    return _Tuned(
+        gbm=gbm,
+        penalties={"linear": linear.penalty, "scorecard": scorecard.penalty},
+        partner=partner,
+        share_of_gbm=share,
+        margins=margins,
+        calibrators={str(kind): _calibrator(margins[kind], sample) for kind in KINDS},
+        trials=(*linear_trials, *scorecard_trials, *gbm_trials, *blend_trials),
+    )
+
+
+def _partner(trials: dict[Kind, tuple[Trial, ...]]) -> Kind:
+    """The kind with the least out-of-fold log-loss, the first of two equal ones."""
+    return min(trials, key=lambda kind: min(trial.log_loss for trial in trials[kind]))
 
 
 def _calibrator(margin: FloatArray, sample: Sample) -> AffineCalibrator:
@@ -241,9 +258,10 @@ def _clustered_error(excess: FloatArray, sample: Sample) -> float:
 def _every_kind(
     features: tuple[ModelFeature, ...], train: Dataset, tuned: _Tuned, settings: TrainingSettings
 ) -> dict[str, CreditModel]:
-    scorecard = _fit("scorecard", features, train, tuned, settings)
-    gbm = _fit("gbm", features, train, tuned, settings)
-    return {"scorecard": scorecard, "gbm": gbm, "blend": _blend(gbm, scorecard, tuned)}
+    alone: dict[str, CreditModel] = {
+        kind: _fit(kind, features, train, tuned, settings) for kind in KINDS if kind != "blend"
+    }
+    return {**alone, "blend": _blend(alone["gbm"], alone[tuned.partner], tuned)}
 
 
 def _fit(
@@ -252,22 +270,24 @@ def _fit(
     """Fits one kind on all training rows with what tuning settled."""
     if kind == "blend":
         gbm = _fit("gbm", features, train, tuned, settings)
-        return _blend(gbm, _fit("scorecard", features, train, tuned, settings), tuned)
+        return _blend(gbm, _fit(tuned.partner, features, train, tuned, settings), tuned)
     encoded = encode_matrix(features, train.X)
     directions = [direction for _, direction in encoded_columns(features)]
     component: Component
     if kind == "gbm":
         fit_settings = settings.fit_settings(tuned.gbm.rounds)
         component = fit_gbm(encoded, train.y, directions, tuned.gbm.parameters, fit_settings)
+    elif kind == "scorecard":
+        component = fit_scorecard(encoded, train.y, directions, tuned.penalties[kind], settings.binning)
     else:
-        component = fit_scorecard(encoded, train.y, directions, tuned.scorecard.penalty, settings.binning)
+        component = fit_linear(encoded, train.y, directions, tuned.penalties[kind])
     return CreditModel(features, (component,), (1.0,), tuned.calibrators[kind], settings.scale, settings.grades)
 
 
-def _blend(gbm: CreditModel, scorecard: CreditModel, tuned: _Tuned) -> CreditModel:
+def _blend(gbm: CreditModel, partner: CreditModel, tuned: _Tuned) -> CreditModel:
     return replace(
         gbm,
-        components=(*gbm.components, *scorecard.components),
+        components=(*gbm.components, *partner.components),
         weights=(tuned.share_of_gbm, 1.0 - tuned.share_of_gbm),
         calibrator=tuned.calibrators["blend"],
     )
@@ -298,7 +318,10 @@ class _Single(NamedTuple):
 def _best_single(
     features: tuple[ModelFeature, ...], train: Dataset, sample: Sample, settings: TrainingSettings
 ) -> _Single:
-    """Makes a scorecard of the one feature that ranks best by itself in the training window."""
+    """Makes a linear model of the one feature that ranks best by itself in the training window.
+
+    Its scale rises with the feature without a flat piece, so that it ranks sellers exactly as the feature does.
+    """
     strengths = [_own_auc(feature, train.X[:, i], train.y) for i, feature in enumerate(features)]
     best = features[int(np.argmax(strengths))]
     others = tuple(feature.name for feature in features if feature.name != best.name)
@@ -306,8 +329,8 @@ def _best_single(
     encoded = encode_matrix(alone, train.X)
     directions = tuple(direction for _, direction in encoded_columns(alone))
     part = sample._replace(encoded=encoded, directions=directions)
-    choice, _ = tune_scorecard(part, settings.binning)
-    component = fit_scorecard(encoded, train.y, directions, choice.penalty, settings.binning)
+    choice, _ = tune_linear(part)
+    component = fit_linear(encoded, train.y, directions, choice.penalty)
     model = CreditModel(
         alone, (component,), (1.0,), _calibrator(choice.margin, sample), settings.scale, settings.grades
     )

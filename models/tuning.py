@@ -11,18 +11,20 @@ from models.binning import bin_columns
 from models.calibration import fit_affine
 from models.dataset import component_folds, stratified_folds
 from models.gbm import FitSettings, GbmParameters, fit_fold, fold_margin, prepare_fold
+from models.linear import normal_scales, risk_design
 from models.scorecard import evidence_matrix, fit_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from models.binning import BinningSettings
     from models.dataset import Dataset
-    from models.encoding import FloatArray
+    from models.encoding import BoolArray, FloatArray
 
 # Below this many defaults only very small trees are tried.
 _FEW_DEFAULTS = 150
 SCORECARD_PENALTIES = (1.0, 4.0, 16.0, 64.0)
+LINEAR_PENALTIES = (1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0)
 BLEND_SHARES = (0.25, 0.5, 0.75)
 
 
@@ -47,8 +49,8 @@ class GbmChoice(NamedTuple):
     margin: FloatArray
 
 
-class ScorecardChoice(NamedTuple):
-    """The scorecard penalty that did best out of fold, and its margins (repeats, n)."""
+class PenaltyChoice(NamedTuple):
+    """The penalty of a scorecard or linear component that did best out of fold, and its margins (repeats, n)."""
 
     penalty: float
     margin: FloatArray
@@ -78,7 +80,7 @@ def gbm_grid(rows: int, defaults: int) -> tuple[GbmParameters, ...]:
         return (
             GbmParameters(leaves=3, rows_in_leaf=part, learning_rate=0.05, lambda_l2=10.0, feature_share=0.5),
             GbmParameters(leaves=2, rows_in_leaf=part, learning_rate=0.05, lambda_l2=10.0, feature_share=0.5),
-            GbmParameters(leaves=5, rows_in_leaf=part, learning_rate=0.05, lambda_l2=30.0, feature_share=0.3),
+            GbmParameters(leaves=2, rows_in_leaf=2 * part, learning_rate=0.05, lambda_l2=50.0, feature_share=0.3),
         )
     part = max(20, rows // 200)
     return (
@@ -98,11 +100,7 @@ def tune_gbm(
 
     The rounds are the mean of the folds' best rounds, so that all folds are judged at the same size.
     """
-    prepared = [
-        (repeat, prepare_fold(sample.encoded, sample.y, assigned == fold))
-        for repeat, assigned in enumerate(sample.folds)
-        for fold in np.unique(assigned)
-    ]
+    prepared = [(repeat, prepare_fold(sample.encoded, sample.y, held_out)) for repeat, held_out in _every_fold(sample)]
     choices, trials = [], []
     for parameters in grid:
         fitted = [fit_fold(fold, sample.directions, parameters, settings) for _, fold in prepared]
@@ -117,33 +115,64 @@ def tune_gbm(
     return choices[best], tuple(trials)
 
 
-def tune_scorecard(sample: Sample, binning: BinningSettings) -> tuple[ScorecardChoice, tuple[Trial, ...]]:
+def tune_scorecard(sample: Sample, binning: BinningSettings) -> tuple[PenaltyChoice, tuple[Trial, ...]]:
     """Bins and fits scorecards on every fold and gives the penalty with the least out-of-fold log-loss."""
     margins = np.empty((len(SCORECARD_PENALTIES), *sample.folds.shape))
+    for repeat, held_out in _every_fold(sample):
+        columns = bin_columns(sample.encoded[~held_out], sample.y[~held_out], sample.directions, binning)
+        evidence = evidence_matrix(columns, sample.encoded)
+        margins[:, repeat, held_out] = _margins_of_penalties(evidence, sample.y, held_out, SCORECARD_PENALTIES)
+    return _best_penalty("scorecard", SCORECARD_PENALTIES, margins, sample)
+
+
+def tune_linear(sample: Sample) -> tuple[PenaltyChoice, tuple[Trial, ...]]:
+    """Fits linear components on every fold and gives the penalty with the least out-of-fold log-loss."""
+    margins = np.empty((len(LINEAR_PENALTIES), *sample.folds.shape))
+    for repeat, held_out in _every_fold(sample):
+        scales = normal_scales(sample.encoded[~held_out], sample.directions)
+        design = risk_design(scales, sample.encoded, sample.directions)
+        margins[:, repeat, held_out] = _margins_of_penalties(design, sample.y, held_out, LINEAR_PENALTIES)
+    return _best_penalty("linear", LINEAR_PENALTIES, margins, sample)
+
+
+def _every_fold(sample: Sample) -> Iterator[tuple[int, BoolArray]]:
+    """Each repeat with the rows (n,) held out in each of its folds."""
     for repeat, assigned in enumerate(sample.folds):
         for fold in np.unique(assigned):
-            held_out = assigned == fold
-            columns = bin_columns(sample.encoded[~held_out], sample.y[~held_out], sample.directions, binning)
-            evidence = evidence_matrix(columns, sample.encoded)
-            for position, penalty in enumerate(SCORECARD_PENALTIES):
-                intercept, weights = fit_weights(evidence[~held_out], sample.y[~held_out], penalty)
-                margins[position, repeat, held_out] = intercept + evidence[held_out] @ weights
+            yield repeat, assigned == fold
+
+
+def _margins_of_penalties(
+    design: FloatArray, y: npt.NDArray[np.int8], held_out: BoolArray, penalties: Sequence[float]
+) -> FloatArray:
+    """Margins (penalties, held-out rows) of fits on the other rows; each fit begins where a harder one ended."""
+    train, train_y, judged = design[~held_out], y[~held_out], design[held_out]
+    margins = np.empty((len(penalties), len(judged)))
+    fitted = None
+    for position in np.argsort(penalties)[::-1]:
+        fitted = fit_weights(train, train_y, penalties[position], fitted)
+        margins[position] = fitted[0] + judged @ fitted[1]
+    return margins
+
+
+def _best_penalty(
+    kind: str, penalties: Sequence[float], margins: FloatArray, sample: Sample
+) -> tuple[PenaltyChoice, tuple[Trial, ...]]:
     losses = [float(row_losses(margin, sample).mean()) for margin in margins]
     best = int(np.argmin(losses))
-    trials = [
-        Trial("scorecard", f"penalty={penalty}", loss)
-        for penalty, loss in zip(SCORECARD_PENALTIES, losses, strict=True)
-    ]
-    return ScorecardChoice(SCORECARD_PENALTIES[best], margins[best]), tuple(trials)
+    trials = tuple(Trial(kind, f"penalty={penalty}", loss) for penalty, loss in zip(penalties, losses, strict=True))
+    return PenaltyChoice(penalties[best], margins[best]), trials
 
 
-def tune_blend(gbm: FloatArray, scorecard: FloatArray, sample: Sample) -> tuple[float, tuple[Trial, ...]]:
+def tune_blend(
+    gbm: FloatArray, partner: FloatArray, partner_kind: str, sample: Sample
+) -> tuple[float, tuple[Trial, ...]]:
     """Gives the booster's share in a blend of both margins (repeats, n) with the least out-of-fold log-loss."""
     trials = tuple(
         Trial(
             "blend",
-            f"share_of_gbm={share}",
-            float(row_losses(share * gbm + (1.0 - share) * scorecard, sample).mean()),
+            f"share_of_gbm={share} rest={partner_kind}",
+            float(row_losses(share * gbm + (1.0 - share) * partner, sample).mean()),
         )
         for share in BLEND_SHARES
     )
@@ -159,10 +188,8 @@ def row_losses(margin: FloatArray, sample: Sample) -> FloatArray:
 def cross_fitted_log_odds(margin: FloatArray, sample: Sample) -> FloatArray:
     """Calibrates out-of-fold margins (repeats, n), each fold by a line fitted on the other folds."""
     z = np.empty(margin.shape)
-    for repeat, assigned in enumerate(sample.folds):
-        for fold in np.unique(assigned):
-            held_out = assigned == fold
-            rest = ~held_out
-            line = fit_affine(margin[repeat, rest], sample.y[rest], sample.cluster[rest])
-            z[repeat, held_out] = line.log_odds(margin[repeat, held_out])
+    for repeat, held_out in _every_fold(sample):
+        rest = ~held_out
+        line = fit_affine(margin[repeat, rest], sample.y[rest], sample.cluster[rest])
+        z[repeat, held_out] = line.log_odds(margin[repeat, held_out])
     return z

@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from data_contracts.errors import ConfigurationRefused, GateFailed
 from models.dataset import Dataset, assemble
-from models.leakage import LeakSettings, copied_rows, find_leaks, refuse_label_sources, refuse_leaks
+from models.leakage import LeakSettings, copied_rows, find_leaks, refuse_leaks
 from tests.factories.models import fact, world
 
 SETTINGS = LeakSettings()
@@ -58,12 +58,6 @@ def test_a_planted_leak_is_found_by_its_values(name: str) -> None:
     y, _ = small_lender()
     findings = find_leaks(sample(planted()[name], y), SETTINGS)
     assert [finding.feature for finding in findings] == ["column_0"]
-
-
-def test_a_feature_that_reads_a_table_of_outcomes_is_refused_by_its_source() -> None:
-    refuse_label_sources([("payout_sum_90d", "money_event")])
-    with pytest.raises(ConfigurationRefused, match="rating_score"):
-        refuse_label_sources([("payout_sum_90d", "money_event"), ("rating_score", "credit_record")])
 
 
 def test_training_stops_at_a_leak_and_names_it() -> None:
