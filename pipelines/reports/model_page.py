@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from models.evaluation.bootstrap import MEASURES
 from pipelines.reports.charts import (
     ChartWords,
     Frame,
@@ -101,6 +102,7 @@ def _page_context(document: Mapping[str, Any], identity: ModelIdentity, texts: T
         "sample": evaluation["sample"],
         "repeated": evaluation["protocol"] == "repeated_cross_validation",
         "champion": evaluation["models"][0],
+        "champion_measures": [(name, evaluation["models"][0]["measures"][name]) for name in MEASURES],
         "target": document["target"],
         "population": _population(document["population"], texts),
         "split": _split(document["split"], texts),
