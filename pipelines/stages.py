@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_contracts.digest import sha256_bytes, sha256_file
 from data_contracts.errors import ConfigurationRefused
-from pipelines.publish import atomic_write_bytes, fsync_folder, fsync_tree, json_bytes, read_json, write_json
+from pipelines.publish import atomic_write_bytes, fsync_path, fsync_tree, json_bytes, read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -167,7 +167,7 @@ def _publish(
         if run_dir.exists():  # a run whose files no longer match its manifest
             shutil.rmtree(run_dir)
         draft.rename(run_dir)
-    fsync_folder(run_dir.parent)
+    fsync_path(run_dir.parent)
     return record
 
 
