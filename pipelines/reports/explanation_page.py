@@ -118,7 +118,9 @@ def _curve(
         DependencePoint(group["value"], group["mean_points"], group["low_points"], group["high_points"])
         for group in dependence["bins"]
     ]
-    unit = texts.of_code("unit", feature["unit"]) if feature["unit"] != "share" else texts("unit_fraction")
+    unit = (
+        texts("unit_fraction") if feature["unit"] == "share" else texts.of_code("unit", feature["unit"]).strip("()（）")
+    )
     words = ChartWords(
         title=texts("curve_title", title=_title(feature, texts)),
         x_axis=texts("value_axis", unit=unit) if unit else texts("value_axis_bare"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
@@ -28,6 +29,9 @@ CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; 
 
 SYNTHETIC_EVIDENCE = "synthetic world"
 """Evidence of what was made by the simulator; its pages carry the synthetic banner."""
+
+NO_LETTER = re.compile(r"[^0-9A-Za-z]+")
+"""What a code holds that a key of the texts does not."""
 
 NOT_AVAILABLE = "–"
 """Shown where a figure is absent."""
@@ -76,7 +80,7 @@ class Texts:
 
     def of_code(self, kind: str, code: str) -> str:
         """Words for a code such as a pillar's or a reason's, or the code itself where the page has none for it."""
-        return self.words.get(f"{kind}_{code.replace(' ', '_').replace('-', '_')}", code)
+        return self.words.get(f"{kind}_{NO_LETTER.sub('_', code)}", code)
 
 
 def render_page(template: str, language: Language, context: Mapping[str, object]) -> str:

@@ -10,6 +10,7 @@ from importlib import resources
 import jinja2
 import pytest
 
+from features.spec import feature_records
 from pipelines.reports import rendering
 from pipelines.reports.feature_values import value_with_unit
 from pipelines.reports.rendering import LANGUAGES, Language, TextMissingError, Texts, page_texts
@@ -97,8 +98,23 @@ def test_figures_are_written_for_people(shown: str, expected: str) -> None:
         (182233.5, "USD", "en", "182,234 USD"),
         (12.0, "days", "zh", "12 天"),
         (3.0, "count", "en", "3"),
+        (-0.25, "ratio, -1 to 1", "en", "−0.25 (−1 to 1)"),
         (None, "USD", "zh", "未提供"),
     ],
 )
 def test_a_feature_value_carries_its_unit(value: float | None, unit: str, language: Language, expected: str) -> None:
     assert value_with_unit(value, unit, page_texts("passport_page", language)) == expected
+
+
+def test_every_unit_of_a_feature_has_words_or_is_a_currency() -> None:
+    units = {record.unit for record in feature_records()}
+    texts = page_texts("common", "zh")
+    assert units
+    assert {unit for unit in units if texts.of_code("unit", unit) == unit} <= {"USD", "CNY"}
+
+
+def test_every_pillar_of_a_feature_has_words() -> None:
+    pillars = {record.pillar for record in feature_records()}
+    texts = page_texts("common", "zh")
+    assert pillars
+    assert not {pillar for pillar in pillars if texts.of_code("pillar", pillar) == pillar}
