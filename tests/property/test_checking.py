@@ -103,7 +103,7 @@ def test_what_is_accepted_breaks_no_rule_but_warnings(rows: list[Row]) -> None:
 
 
 @given(ROWS.filter(lambda rows: len(rows) > 0))
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 def test_great_expectations_counts_the_same(rows: list[Row]) -> None:
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
     expected = check_rows(table, CONTRACT).counts_by_rule
