@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,40 +15,47 @@ if TYPE_CHECKING:
     from data_contracts.arrow import Values
     from data_contracts.contract import CompiledContract
     from pipelines.deliveries import DeliveredFile
+    from pipelines.file_reading import ReadGroup
 
 StringDictionary = pa.dictionary(pa.int32(), pa.string())
 
-DUPLICATE_SCHEMA = pa.schema(
-    [
-        pa.field("source", StringDictionary),
-        pa.field("source_file", StringDictionary),
-        pa.field("source_sha256", StringDictionary),
-        pa.field("source_row", pa.int64()),
-        pa.field("reason", StringDictionary),
-    ]
-)
+_DUPLICATE_FIELDS: list[pa.Field[Any]] = [
+    pa.field("source", StringDictionary),
+    pa.field("source_file", StringDictionary),
+    pa.field("source_sha256", StringDictionary),
+    pa.field("source_row", pa.int64()),
+    pa.field("reason", StringDictionary),
+]
+DUPLICATE_SCHEMA = pa.schema(_DUPLICATE_FIELDS)
 """One row for each row that repeats something already delivered."""
 
 
 class Gathered:
-    """The rows of several files, each with an ordinal that leads back to its file and physical row.
+    """The rows of several files in order of file and line, each with an ordinal that leads back to its file.
 
     While rows are sorted, ``source_row`` holds the ordinal, which is unique over all files; ``located`` and
-    ``with_physical_rows`` put the physical row back.
+    ``with_physical_rows`` put the physical row back. ``facts`` tells of every file, in order.
     """
 
-    def __init__(self, reads: Sequence[ReadResult], files: Sequence[DeliveredFile]) -> None:
-        self.reads, self.files = tuple(reads), tuple(files)
-        counts = [read.rows.num_rows for read in reads]
-        self.file_of = np.repeat(np.arange(len(reads), dtype=np.int32), counts)
-        physical = [read.rows["source_row"].to_numpy() for read in reads]
-        self._physical_row = np.concatenate([np.zeros(0, dtype=np.int64), *physical])
-        self._file_names = [read.origin.source_file for read in reads]
-        self._digests = [read.origin.source_sha256 for read in reads]
+    def __init__(self, groups: Sequence[ReadGroup], files: Sequence[DeliveredFile]) -> None:
+        self.groups, self.files = tuple(groups), tuple(files)
+        self.facts = tuple(sorted((one for group in groups for one in group.facts), key=lambda one: one.number))
+        counts = [group.rows.num_rows for group in groups]
+        file_of = np.concatenate([np.zeros(0, dtype=np.int64), *(group.file_of for group in groups)])
+        physical_row = np.concatenate([np.zeros(0, dtype=np.int64), *(group.physical_row for group in groups)])
+        # Rows of one file keep their order, for they stand in one group.
+        self._order = np.argsort(file_of, kind="stable")
+        self.file_of = file_of[self._order].astype(np.int32)
+        self._physical_row = physical_row[self._order]
+        self._group_of = np.repeat(np.arange(len(groups)), counts)[self._order]
+        self._first_of_group = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
     def as_one_read(self, contract: CompiledContract) -> ReadResult:
         """Give the text rows of all files, each with what is known of its file (``data_contracts.sources.mapping``)."""
-        rows = pa.concat_tables([read.rows for read in self.reads]).combine_chunks()
+        rows = pa.concat_tables([group.rows for group in self.groups]).combine_chunks()
+        if (self._order != np.arange(rows.num_rows)).any():
+            in_order: Values = pa.array(self._order)
+            rows = rows.take(in_order)
         ordinal = pa.array(np.arange(rows.num_rows, dtype=np.int64))
         rows = rows.set_column(rows.column_names.index("source_row"), "source_row", ordinal)
         if "source_item" not in rows.column_names:
@@ -57,8 +64,8 @@ class Gathered:
         for name, values in (
             ("row_order", ordinal),
             ("file_order", pa.array(self.file_of)),
-            ("source_file", _repeated(self._file_names, self.file_of)),
-            ("source_sha256", _repeated(self._digests, self.file_of)),
+            ("source_file", self._names(self.file_of)),
+            ("source_sha256", self._digests(self.file_of)),
             ("delivered_for", _repeated([file.seller for file in self.files], self.file_of)),
             ("account", _repeated([file.account for file in self.files], self.file_of)),
             ("covered_to", covered_to.take(pa.array(self.file_of))),
@@ -76,8 +83,8 @@ class Gathered:
         """Give records whose ``source_row`` is an ordinal with file, digest and physical row instead."""
         ordinals = records["source_row"].to_numpy()
         for name, values in (
-            ("source_file", _repeated(self._file_names, self.file_of[ordinals])),
-            ("source_sha256", _repeated(self._digests, self.file_of[ordinals])),
+            ("source_file", self._names(self.file_of[ordinals])),
+            ("source_sha256", self._digests(self.file_of[ordinals])),
             ("source_row", pa.array(self._physical_row[ordinals], pa.int64())),
         ):
             records = records.set_column(records.column_names.index(name), name, values)
@@ -87,24 +94,31 @@ class Gathered:
         """Give duplicates (``row_order``, ``reason``) in row order as DUPLICATE_SCHEMA."""
         duplicates = duplicates.sort_by("row_order")
         ordinals = duplicates["row_order"].to_numpy()
-        identity = np.zeros(len(ordinals), dtype=np.int32)
         columns = [
-            _repeated([contract.identity], identity),
-            _repeated(self._file_names, self.file_of[ordinals]),
-            _repeated(self._digests, self.file_of[ordinals]),
+            _repeated([contract.identity], np.zeros(len(ordinals), dtype=np.int32)),
+            self._names(self.file_of[ordinals]),
+            self._digests(self.file_of[ordinals]),
             pa.array(self._physical_row[ordinals], pa.int64()),
             duplicates["reason"].cast(pa.string()).dictionary_encode().combine_chunks(),
         ]
         return pa.Table.from_arrays(columns, schema=DUPLICATE_SCHEMA)
 
+    def _names(self, file_of: Values) -> Values:
+        return _repeated([one.name for one in self.facts], file_of)
+
+    def _digests(self, file_of: Values) -> Values:
+        return _repeated([one.sha256 for one in self.facts], file_of)
+
     def _originals(self, ordinals: Sequence[int]) -> list[bytes | None]:
         wanted = np.asarray(ordinals, dtype=np.int64)
         found: list[bytes | None] = [None] * len(wanted)
-        file_of = self.file_of[wanted]
-        for file in np.unique(file_of):
-            places = np.flatnonzero(file_of == file)
-            rows = [int(row) for row in self._physical_row[wanted[places]]]
-            for place, original in zip(places, self.reads[file].origin.original_of(rows), strict=True):
+        group_of = self._group_of[wanted]
+        for number in np.unique(group_of):
+            places = np.flatnonzero(group_of == number)
+            group = self.groups[number]
+            within = self._order[wanted[places]] - self._first_of_group[number]
+            rows = group.rows["source_row"].to_numpy()[within].tolist()
+            for place, original in zip(places, group.original_of(rows), strict=True):
                 found[place] = original
         return found
 

@@ -138,7 +138,16 @@ def run(profile: Profile, place: Place) -> StageOutcome:
 
 def own_code() -> dict[str, Path]:
     """Give the modules besides the contracts on which the stage's output depends."""
-    names = ("accounting", "coverage", "deliveries", "gathering", "ingest", "ingest_batch", "row_sorting")
+    names = (
+        "accounting",
+        "coverage",
+        "deliveries",
+        "gathering",
+        "ingest",
+        "file_reading",
+        "ingest_batch",
+        "row_sorting",
+    )
     return {f"code of {name}": Path(__file__).with_name(f"{name}.py") for name in names}
 
 

@@ -23,11 +23,11 @@ from data_contracts.currency import load_exchange_rates
 from data_contracts.errors import InternalFault
 from data_contracts.lineage import concat_quarantine
 from data_contracts.privacy import original_sealer
-from data_contracts.reading import read_file
 from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables
 from data_contracts.sources.registry import source_mapping
 from pipelines.accounting import FileAccount, require_balance
 from pipelines.deliveries import DeliveredFile, read_deliveries
+from pipelines.file_reading import RawFile, read_groups
 from pipelines.gathering import Gathered
 from pipelines.row_sorting import SortedRows, sort_rows
 
@@ -76,15 +76,16 @@ def ingest_batch(request: BatchRequest) -> BatchResult:
         InternalFault: rows do not add up.
     """
     contract, mapping = source_contract(request.source), source_mapping(request.source)
-    reads = [read_file(data, contract, file.name) for file, data in read_deliveries(request.raw_dir, request.files)]
-    gathered = Gathered(reads, request.files)
+    delivered = enumerate(read_deliveries(request.raw_dir, request.files))
+    groups = read_groups((RawFile(number, file.name, data) for number, (file, data) in delivered), contract)
+    gathered = Gathered(groups, request.files)
     text = gathered.as_one_read(contract)
     text = dataclasses.replace(text, rows=mapping.prepare(text.rows))
     group_keys = _one_array(text.rows[mapping.group_column]) if mapping.group_column else None
     found = sort_rows((mapping.cast or cast_columns)(text, contract), group_keys, mapping, contract)
-    quarantine = concat_quarantine([*(read.quarantined for read in reads), gathered.located(found.quarantined)])
+    quarantine = concat_quarantine([*(group.quarantined for group in groups), gathered.located(found.quarantined)])
     duplicates = gathered.located_duplicates(found.duplicates, contract)
-    accounts = _accounts(gathered, found, quarantine, duplicates)
+    accounts = _accounts(gathered, found, quarantine, duplicates, contract)
     raw = gathered.with_physical_rows(found.accepted)
     rates = load_exchange_rates(request.overrides)
     tables = mapping.to_canonical(raw, MappingContext(contract, request.recorded_at, request.hmac_key, rates))
@@ -125,9 +126,9 @@ def _without_personal_values(quarantine: pa.Table, contract: CompiledContract, h
 
 
 def _accounts(
-    gathered: Gathered, found: SortedRows, quarantine: pa.Table, duplicates: pa.Table
+    gathered: Gathered, found: SortedRows, quarantine: pa.Table, duplicates: pa.Table, contract: CompiledContract
 ) -> tuple[FileAccount, ...]:
-    accepted = np.bincount(found.accepted["file_order"].to_numpy(), minlength=len(gathered.reads))
+    accepted = np.bincount(found.accepted["file_order"].to_numpy(), minlength=len(gathered.facts))
     quarantined = _counts(quarantine, "rule_id")
     repeated = _counts(duplicates, "reason")
     remarks: dict[int, Counter[str]] = {}
@@ -136,18 +137,17 @@ def _accounts(
             if rows:
                 remarks.setdefault(file, Counter())[remark] += int(rows)
     accounts = []
-    for number, read in enumerate(gathered.reads):
-        name = str(read.origin.source_file)
+    for one in gathered.facts:
         account = FileAccount(
-            source=str(read.origin.source),
-            file=name,
-            sha256=str(read.origin.source_sha256),
-            rows_in=read.rows_in,
-            accepted=int(accepted[number]),
-            quarantined=quarantined.get(name, {}),
-            duplicates=repeated.get(name, {}),
-            warnings=dict(sorted(remarks.get(number, Counter()).items())),
-            notes=read.notes,
+            source=contract.identity,
+            file=one.name,
+            sha256=one.sha256,
+            rows_in=one.rows_in,
+            accepted=int(accepted[one.number]),
+            quarantined=quarantined.get(one.name, {}),
+            duplicates=repeated.get(one.name, {}),
+            warnings=dict(sorted(remarks.get(one.number, Counter()).items())),
+            notes=one.notes,
         )
         require_balance(account)
         accounts.append(account)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
 DESCRIBING_SOURCES = ("delivery_manifest", "exchange_rates")
 
 
+@functools.cache
 def mapped_sources() -> tuple[str, ...]:
     """Give the sources that become canonical tables, in alphabetical order."""
     return tuple(name for name in source_names() if name not in DESCRIBING_SOURCES)
 
 
+@functools.cache
 def source_mapping(name: str) -> SourceMapping:
     """Give the mapping of a source.
 
