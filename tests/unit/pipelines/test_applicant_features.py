@@ -120,7 +120,7 @@ def test_recent_entries_of_an_unknown_type_are_warned_of() -> None:
     assert [row["refusals"] for row in rows] == ["", ""]
 
 
-def test_deliveries_are_told_by_source_and_table_up_to_the_date() -> None:
+def test_deliveries_are_told_by_table_up_to_the_date() -> None:
     coverage = [
         *coverage_rows(["S1"], ["money_event"], "2023-01-01", "2023-12-31", "2023-01-05"),
         *coverage_rows(["S1"], ["money_event"], "2024-01-01", "2024-12-31", "2024-01-05"),
@@ -128,7 +128,7 @@ def test_deliveries_are_told_by_source_and_table_up_to_the_date() -> None:
     ]
     known = known_coverage(canonical_table("source_coverage", coverage), observations([("S1", AS_OF)]))
     assert deliveries_by_seller(known) == {
-        "S1": (Delivery("factory", "money_event", dt.date(2023, 1, 1), dt.date(2024, 6, 30), 2),)
+        "S1": (Delivery("amazon_settlement_v2", "money_event", dt.date(2023, 1, 1), dt.date(2024, 6, 30), 2),)
     }
 
 

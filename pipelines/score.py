@@ -1,0 +1,267 @@
+"""Stage and command ``score``: one result an applicant row, and signed passports on request."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.digest import sha256_file
+from data_contracts.errors import ConfigurationRefused
+from pipelines.applicant_features import SellerTables
+from pipelines.keys import KeyRing, keys_folder, load_keys, read_trust_file, trust_file_for
+from pipelines.passports import PassportTerms
+from pipelines.publish import atomic_write_bytes, read_json, read_parquet
+from pipelines.register import REGISTRATION_FILE, registry_of
+from pipelines.score_inputs import COVERAGE, Request, described_input, identified, open_input
+from pipelines.score_model import ModelChoice, champion_model, keys_of, load_model
+from pipelines.score_results import CODE, ScoreJob, locked, refuse_foreign_folder, replace_folder, write_results
+from pipelines.scoring import REFUSED
+from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, current_run, run_stage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+    from pathlib import Path
+
+    from data_contracts.arrow import Values
+    from pipelines.profiles import Profile
+    from pipelines.score_model import ScoringModel
+    from pipelines.score_parts import ScoreCounts
+    from pipelines.score_results import Written
+
+TRUST_FILE = "trust.json"
+_LEDGER_COLUMNS = ["seller_id", "event_type", "event_date", "known_at"]
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """How ``passport score APPLICANTS`` is to work.
+
+    Attributes:
+        out: folder of the results; it is replaced whole, and only if it is empty or holds results.
+        profile: whose limits, terms and keys hold.
+        place: where the profile's tables and registry stand.
+        issued_on: the day on the passports, from which ages are counted.
+        model: a ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION`` address; with neither this nor ``bundle`` the
+            profile's champion.
+        bundle: a bundle folder.
+        registry: MLflow tracking URI; None for the profile's own.
+        trust: trust file of the issuers whose bundles are believed; None for the profile's own key.
+        as_of: date for rows without one, and of raw exports.
+        with_reasons: whether points and reasons are computed; passports need them.
+        passport_count: how many signed passports to issue; 0 for none, None for all.
+        threads: a prediction may use; changes no result.
+        environment: where keys are named.
+    """
+
+    out: Path
+    profile: Profile
+    place: Place
+    issued_on: date
+    model: str | None = None
+    bundle: Path | None = None
+    registry: str | None = None
+    trust: Path | None = None
+    as_of: date | None = None
+    with_reasons: bool = True
+    passport_count: int | None = 0
+    threads: int = 1
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def keys(self) -> KeyRing:
+        """The profile's own keys."""
+        demonstration = self.profile.is_demonstration
+        return load_keys(self.profile.name, is_demonstration=demonstration, environment=self.environment)
+
+
+@dataclass(frozen=True)
+class ScoreOutcome:
+    """What a scoring run left behind: the folder, the counts, passports issued, and notes worth a warning."""
+
+    folder: Path
+    counts: ScoreCounts
+    passports: int
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 when at least one row was scored, 1 when every row was refused."""
+        return 0 if self.counts.scored else 1
+
+
+def score_command(applicants: Path, options: ScoreOptions) -> ScoreOutcome:
+    """Score an applicant file (CSV, XLSX, Parquet) or a folder of raw exports.
+
+    An interrupted run goes on where it stopped when it is started again; results appear under ``options.out`` at once
+    and whole.
+
+    Raises:
+        InputRefused: the file cannot serve; names file, row, column, rule and remedy.
+        ConfigurationRefused: an option, key, model or table is missing or contradicts another.
+        IntegrityRefused: the bundle is not what a trusted key signed.
+    """
+    refuse_foreign_folder(options.out)
+    if options.passport_count != 0 and not options.with_reasons:
+        raise ConfigurationRefused("a passport states reasons, and none are to be computed", "leave out --no-reasons")
+    profile, model = options.profile, _model(options)
+    limits = profile.scoring.limits
+    request = Request(model.bundle.meta, model.bundle.model.feature_names, limits, options.place, options.as_of)
+    rows = open_input(applicants, request, profile.ingest, lambda: options.keys().hmac_key)
+    job = ScoreJob(
+        model=model,
+        rows=rows,
+        limits=limits,
+        issued_on=options.issued_on,
+        chunk_rows=profile.scoring.chunk_rows,
+        with_reasons=options.with_reasons,
+        terms=passport_terms(profile, options.keys(), options.issued_on) if options.passport_count != 0 else None,
+        passport_count=options.passport_count,
+    )
+    with locked(options.out):
+        written = _publish(job, options.out)
+    return ScoreOutcome(options.out, written.counts, written.passports, rows.notes)
+
+
+def run(profile: Profile, place: Place) -> StageOutcome:
+    """Score the applicants of a profile with its champion, and issue their passports."""
+    keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
+    publish_trust_file(profile, keys, os.environ)
+    files = {
+        "bundle": current_run(place, "train") / "bundle",
+        "matrix": current_run(place, "features") / "matrix.parquet",
+        "registration": current_run(place, "register") / REGISTRATION_FILE,
+        "coverage": current_run(place, "validate") / "tables" / f"{COVERAGE}.parquet",
+    }
+    settings = {
+        **profile.scoring.model_dump(mode="json"),
+        **profile.model_dump(mode="json", include={"is_demonstration", "observations", "target"}),
+        "signed_by": keys.did,
+    }
+    parts = place.stage_dir("score") / ".parts"
+
+    def work(folder: Path) -> StageRecord:
+        registry = registry_of(place, profile.model.name)
+        model = champion_model(files["bundle"], read_json(files["registration"]), registry, [keys.public_key])
+        job = stage_job(profile, place, keys, model)
+        written = write_results(job, parts / job.key, folder)
+        shutil.rmtree(parts)
+        return _record(written, model)
+
+    return run_stage("score", place, StageInputs(files, settings, CODE), work)
+
+
+def stage_job(profile: Profile, place: Place, keys: KeyRing, model: ScoringModel) -> ScoreJob:
+    """What the stage scores: the profile's applicants, with their features from the matrix in force."""
+    matrix_file = current_run(place, "features") / "matrix.parquet"
+    matrix = read_parquet(matrix_file)
+    source = stage_tables(place)
+    source = replace(source, digests={**source.digests, "matrix.parquet": sha256_file(matrix_file)})
+    as_of = profile.observations.last_as_of
+    limits = profile.scoring.limits
+    request = Request(model.bundle.meta, model.bundle.model.feature_names, limits, place, as_of)
+    applicants = identified(stage_sellers(profile, place, matrix), as_of)
+    return ScoreJob(
+        model=model,
+        rows=described_input(applicants, source, request, matrix),
+        limits=limits,
+        issued_on=profile.scoring.issued_on,
+        chunk_rows=profile.scoring.chunk_rows,
+        terms=passport_terms(profile, keys, profile.scoring.issued_on),
+        passport_count=profile.scoring.passport_count,
+    )
+
+
+def stage_sellers(profile: Profile, place: Place, matrix: pa.Table) -> Values:
+    """The sellers a profile scores, in the order of the matrix at the last as-of date."""
+    as_of = pa.scalar(profile.observations.last_as_of, pa.date32())
+    current: Values = pc.equal(matrix["as_of"], as_of)
+    sellers: Values = matrix.filter(current)["seller_id"].combine_chunks()
+    if profile.scoring.applicants == "latest":
+        return sellers
+    path = current_run(place, "validate") / "tables" / "credit_record.parquet"
+    records = read_parquet(path, ["seller_id", "is_default"])
+    has_record: Values = pc.is_valid(records["is_default"])
+    stated = records.filter(has_record)["seller_id"].combine_chunks()
+    return sellers.filter(pc.invert(pc.is_in(sellers, value_set=stated)))
+
+
+def stage_tables(place: Place) -> SellerTables:
+    """The tables that say what was delivered of whom and what was odd in it; no others are read."""
+    folder = current_run(place, "validate") / "tables"
+    columns = {COVERAGE: None, "money_event": _LEDGER_COLUMNS}
+    paths = {name: folder / f"{name}.parquet" for name in columns}
+    present = {name: path for name, path in paths.items() if path.is_file()}
+    tables = {name: read_parquet(path, columns[name]) for name, path in present.items()}
+    return SellerTables(tables, {f"{COVERAGE}.parquet": sha256_file(paths[COVERAGE])})
+
+
+def publish_trust_file(profile: Profile, keys: KeyRing, environment: Mapping[str, str]) -> None:
+    """Put a trust file beside a demonstration's keys, for whoever wants to verify its passports."""
+    path = keys_folder(profile.name, environment) / TRUST_FILE
+    if profile.is_demonstration and path.parent.is_dir():
+        content = trust_file_for(keys, profile.scoring.issuer_name, profile.scoring.issued_on)
+        if not path.is_file() or path.read_bytes() != content:
+            atomic_write_bytes(path, content)
+
+
+def passport_terms(profile: Profile, keys: KeyRing, issued_on: date) -> PassportTerms:
+    """Who issues a profile's passports, for how long, and what default means in them."""
+    performance = profile.target.performance
+    definition = ("default as stated by a lender, without a date", "以贷款机构给出的违约标识为准，无违约日期")
+    if performance is not None:
+        overdue, window = profile.target.days_past_due, performance.performance_days
+        definition = (
+            f"{overdue} or more days past due within {window} days after the as-of date",
+            f"截止日后 {window} 天内逾期 {overdue} 天及以上",
+        )
+    return PassportTerms(
+        keys=keys,
+        issuer_name=profile.scoring.issuer_name,
+        issued_on=issued_on,
+        valid_days=profile.scoring.valid_days,
+        as_of_age_days=profile.scoring.limits.as_of_age_days,
+        default_definition=definition,
+    )
+
+
+def _model(options: ScoreOptions) -> ScoringModel:
+    if options.trust is None:
+        trusted = [options.keys().public_key]
+    else:
+        trusted = keys_of(read_trust_file(options.trust), options.issued_on)
+    return load_model(
+        ModelChoice(
+            place=options.place,
+            model_name=options.profile.model.name,
+            bundle=options.bundle,
+            address=options.model,
+            registry=options.registry,
+            trusted=trusted,
+            threads=options.threads,
+        )
+    )
+
+
+def _publish(job: ScoreJob, out: Path) -> Written:
+    """Write into a draft beside ``out`` and let it take its place; the parts stay until it has."""
+    parts = out.with_name(f".{out.name}.parts-{job.key}")
+    draft = out.with_name(f".{out.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    written = write_results(job, parts, draft)
+    replace_folder(draft, out)
+    for left in out.parent.glob(f".{out.name}.parts-*"):
+        shutil.rmtree(left)
+    return written
+
+
+def _record(written: Written, model: ScoringModel) -> StageRecord:
+    counts = written.counts
+    refused = counts.by_status.get(REFUSED, 0)
+    notes: dict[str, str | int | float] = {"passports": written.passports, "model_version": model.version}
+    notes |= {f"code {code}": count for code, count in counts.by_code.items()}
+    return StageRecord(counts.rows, counts.scored, {REFUSED: refused} if refused else {}, notes)
