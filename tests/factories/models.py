@@ -15,6 +15,7 @@ from models.calibration import IDENTITY, fit_affine
 from models.dataset import Dataset
 from models.encoding import EncodingSettings, FeatureFacts, encode_matrix, encoded_columns, fit_encoding
 from models.gbm import FitSettings, GbmParameters, fit_gbm
+from models.linear import fit_linear
 from models.model import CreditModel
 from models.scale import GradeScale, PointsScale
 from models.scorecard import fit_scorecard
@@ -105,6 +106,15 @@ def train_small_model(dataset: Dataset, seed: int = 3, *, blend: bool = True) ->
     return raw.with_calibrator(fit_affine(raw.margin(dataset.X), dataset.y, dataset.component_id))
 
 
+def train_linear_model(dataset: Dataset) -> CreditModel:
+    """A linear component alone, calibrated on the same sample."""
+    features = fit_encoding(dataset.X, dataset.facts, EncodingSettings(two_sided=WORLD_TWO_SIDED))
+    directions = [direction for _, direction in encoded_columns(features)]
+    component = fit_linear(encode_matrix(features, dataset.X), dataset.y, directions, penalty=16.0)
+    raw = CreditModel(features, (component,), (1.0,), IDENTITY, PointsScale(), GradeScale())
+    return raw.with_calibrator(fit_affine(raw.margin(dataset.X), dataset.y, dataset.component_id))
+
+
 @lru_cache(maxsize=1)
 def small_world() -> World:
     """The world the small model was trained on (2,000 rows, 10 features)."""
@@ -115,6 +125,12 @@ def small_world() -> World:
 def small_credit_model() -> CreditModel:
     """A small trained model: one-sided, two-sided, free and set-aside features, two components."""
     return train_small_model(small_world().dataset)
+
+
+@lru_cache(maxsize=1)
+def small_linear_model() -> CreditModel:
+    """A linear model of the same world and features."""
+    return train_linear_model(small_world().dataset)
 
 
 def bundle_meta(**changes: object) -> BundleMeta:
@@ -141,8 +157,11 @@ def signing_key(seed: int = 1) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
 
 
-def write_small_bundle(folder: Path, key: Ed25519PrivateKey | None = None) -> str:
-    """Writes the small model as a bundle signed with ``key`` (default ``signing_key()``); gives its digest."""
+def write_small_bundle(folder: Path, key: Ed25519PrivateKey | None = None, model: CreditModel | None = None) -> str:
+    """Writes a model of the small world, the small one if none is named, as a bundle; gives its digest.
+
+    Signed with ``key``, or ``signing_key()``.
+    """
     dataset = small_world().dataset
-    contents = bundle_contents(small_credit_model(), dataset.X, dataset.y)
+    contents = bundle_contents(model or small_credit_model(), dataset.X, dataset.y)
     return write_bundle(contents, bundle_meta(), key or signing_key(), folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,9 +13,14 @@ from hypothesis.extra import numpy as hnp
 
 from models.reasons import batch_reasons, reason_dictionary, reasons_for_row
 from models.scale import PointsScale, points_by_group
-from tests.factories.models import small_credit_model, small_world, world
+from tests.factories.models import small_credit_model, small_linear_model, small_world, world
+
+if TYPE_CHECKING:
+    from models.model import CreditModel
 
 MODEL = small_credit_model()
+MODELS = {"trees and scorecard": MODEL, "linear": small_linear_model()}
+every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 SELLERS = world(n=400, seed=31).dataset.X
 REQUIRED = [i for i, feature in enumerate(MODEL.features) if feature.treatment == "free"]
 HIDEABLE = [i for i, feature in enumerate(MODEL.features) if feature.treatment in {"one_sided", "two_sided"}]
@@ -30,9 +36,10 @@ def scorable(rows: np.ndarray) -> np.ndarray:
     return rows
 
 
+@every_model
 @given(any_rows)
-def test_contributions_add_up_to_the_log_odds_whatever_is_delivered(rows: np.ndarray) -> None:
-    base, values, log_odds = MODEL.contributions(scorable(rows))
+def test_contributions_add_up_to_the_log_odds_whatever_is_delivered(model: CreditModel, rows: np.ndarray) -> None:
+    base, values, log_odds = model.contributions(scorable(rows))
     assert np.isfinite(log_odds).all()
     assert np.abs(base + values.sum(axis=1) - log_odds).max() < 1e-9
 
@@ -91,74 +98,83 @@ def test_named_reasons_and_all_others_add_up_for_any_points(points: np.ndarray, 
     assert ((batch.negative_feature >= 0) == (batch.negative_points < 0)).all()
 
 
-def test_hiding_one_feature_or_two_never_helps_any_seller() -> None:
-    reported = MODEL.log_odds(SELLERS)
+@every_model
+def test_hiding_one_feature_or_two_never_helps_any_seller(model: CreditModel) -> None:
+    reported = model.log_odds(SELLERS)
     gains, changed = 0, 0
     for hidden in [(i,) for i in HIDEABLE] + list(combinations(HIDEABLE, 2)):
         silent = SELLERS.copy()
         silent[:, hidden] = np.nan
-        after = MODEL.log_odds(silent)
+        after = model.log_odds(silent)
         gains += int((after < reported).sum())
         changed += int((after > reported).sum())
     assert gains == 0
     assert changed > 5000
-    assert (MODEL.score(SELLERS) >= MODEL.score(np.where(np.isin(range(10), HIDEABLE), np.nan, SELLERS))).all()
+    assert (model.score(SELLERS) >= model.score(np.where(np.isin(range(10), HIDEABLE), np.nan, SELLERS))).all()
 
 
+@every_model
 @given(st.sets(st.sampled_from(HIDEABLE)), st.integers(0, len(SELLERS) - 1))
-def test_hiding_any_set_of_features_never_helps(hidden: set[int], row: int) -> None:
+def test_hiding_any_set_of_features_never_helps(model: CreditModel, hidden: set[int], row: int) -> None:
     reported = SELLERS[row : row + 1]
     silent = reported.copy()
     silent[:, sorted(hidden)] = np.nan
-    assert MODEL.log_odds(silent)[0] >= MODEL.log_odds(reported)[0]
+    assert model.log_odds(silent)[0] >= model.log_odds(reported)[0]
 
 
+@every_model
 @given(st.sampled_from(HIDEABLE), st.integers(0, len(SELLERS) - 1), any_float)
-def test_no_invented_value_is_worse_than_silence(column: int, row: int, value: float) -> None:
+def test_no_invented_value_is_worse_than_silence(model: CreditModel, column: int, row: int, value: float) -> None:
     invented, silent = SELLERS[row : row + 1].copy(), SELLERS[row : row + 1].copy()
     invented[:, column], silent[:, column] = value, np.nan
-    assert MODEL.log_odds(invented)[0] <= MODEL.log_odds(silent)[0]
+    assert model.log_odds(invented)[0] <= model.log_odds(silent)[0]
 
 
+@every_model
 @pytest.mark.parametrize("column", [i for i in HIDEABLE if MODEL.features[i].treatment == "one_sided"])
-def test_risk_moves_only_the_declared_way_over_every_sweep(column: int) -> None:
-    feature = MODEL.features[column]
+def test_risk_moves_only_the_declared_way_over_every_sweep(model: CreditModel, column: int) -> None:
+    feature = model.features[column]
     grid = np.linspace(feature.lower - 1.0, feature.upper + 1.0, 50)
     sweep = np.repeat(SELLERS, len(grid), axis=0)
     sweep[:, column] = np.tile(grid, len(SELLERS))
-    risk = MODEL.log_odds(sweep).reshape(len(SELLERS), len(grid))
+    risk = model.log_odds(sweep).reshape(len(SELLERS), len(grid))
     assert (np.diff(risk, axis=1) * feature.direction >= 0.0).all()
-    score = MODEL.score(sweep).reshape(len(SELLERS), len(grid))
+    score = model.score(sweep).reshape(len(SELLERS), len(grid))
     assert (np.diff(score, axis=1) * feature.direction <= 0).all()
 
 
-def test_risk_grows_with_the_distance_from_the_centre_of_a_two_sided_feature() -> None:
-    column = MODEL.feature_names.index("customs_payout_ratio")
-    centre = MODEL.features[column].centre
+@every_model
+def test_risk_grows_with_the_distance_from_the_centre_of_a_two_sided_feature(model: CreditModel) -> None:
+    column = model.feature_names.index("customs_payout_ratio")
+    centre = model.features[column].centre
     for side in (-1.0, 1.0):
         sweep = np.repeat(SELLERS, 50, axis=0)
         sweep[:, column] = centre + side * np.tile(np.linspace(0.0, 6.0, 50), len(SELLERS))
-        assert (np.diff(MODEL.log_odds(sweep).reshape(len(SELLERS), 50), axis=1) >= 0.0).all()
+        assert (np.diff(model.log_odds(sweep).reshape(len(SELLERS), 50), axis=1) >= 0.0).all()
 
 
+@every_model
 @given(st.permutations(range(40)), st.integers(1, 40))
 @settings(max_examples=40)
-def test_a_row_has_the_same_numbers_alone_in_any_batch_and_in_any_order(order: list[int], size: int) -> None:
+def test_a_row_has_the_same_numbers_alone_in_any_batch_and_in_any_order(
+    model: CreditModel, order: list[int], size: int
+) -> None:
     rows = SELLERS[:40]
-    whole = MODEL.contributions(rows)
+    whole = model.contributions(rows)
     shuffled = rows[order]
     for start in range(0, 40, size):
         chunk = shuffled[start : start + size]
         chosen = order[start : start + size]
-        part = MODEL.contributions(chunk)
+        part = model.contributions(chunk)
         assert np.array_equal(part.log_odds, whole.log_odds[chosen])
         assert np.array_equal(part.values, whole.values[chosen])
-        assert np.array_equal(MODEL.probability(chunk), MODEL.probability(rows)[chosen])
+        assert np.array_equal(model.probability(chunk), model.probability(rows)[chosen])
 
 
-def test_memory_layout_of_the_matrix_changes_no_bit() -> None:
-    assert np.array_equal(MODEL.log_odds(np.asfortranarray(SELLERS)), MODEL.log_odds(SELLERS))
-    assert np.array_equal(MODEL.log_odds(SELLERS[::2]), MODEL.log_odds(SELLERS)[::2])
+@every_model
+def test_memory_layout_of_the_matrix_changes_no_bit(model: CreditModel) -> None:
+    assert np.array_equal(model.log_odds(np.asfortranarray(SELLERS)), model.log_odds(SELLERS))
+    assert np.array_equal(model.log_odds(SELLERS[::2]), model.log_odds(SELLERS)[::2])
 
 
 def test_worded_reasons_add_up_for_every_seller() -> None:

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import lightgbm
 import numpy as np
@@ -19,6 +19,7 @@ from tests.factories.models import (
     bundle_meta,
     signing_key,
     small_credit_model,
+    small_linear_model,
     small_world,
     write_small_bundle,
 )
@@ -26,6 +27,8 @@ from tests.factories.models import (
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from models.model import CreditModel
 
 KEY = signing_key()
 TRUSTED = [signing_key(9).public_key(), KEY.public_key()]
@@ -36,6 +39,18 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("signed") / "bundle"
     write_small_bundle(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def signed_linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("signed") / "linear"
+    write_small_bundle(folder, model=small_linear_model())
+    return folder
+
+
+@pytest.fixture
+def copy_of_linear(signed_linear: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(signed_linear, tmp_path / "linear")
 
 
 @pytest.fixture
@@ -70,6 +85,14 @@ def test_a_loaded_bundle_gives_the_numbers_of_the_model_bit_for_bit(signed: Path
     assert bundle.meta.is_synthetic
     assert len(bundle.golden.inputs) == 32
     assert bundle.reference.rows == len(X)
+
+
+def test_a_loaded_linear_model_gives_the_same_numbers_bit_for_bit(signed_linear: Path) -> None:
+    bundle = load_bundle(signed_linear, TRUSTED)
+    model, X = small_linear_model(), small_world().dataset.X
+    assert bundle.model == model
+    assert np.array_equal(bundle.model.log_odds(X), model.log_odds(X))
+    assert np.array_equal(bundle.model.contributions(X).values, model.contributions(X).values)
 
 
 def test_the_same_model_and_key_give_the_same_bytes(signed: Path, tmp_path: Path) -> None:
@@ -274,12 +297,87 @@ def test_a_bad_model_is_refused_even_under_a_trusted_signature(
     refused(resigned(copy, change), why)
 
 
+def changed_line(change: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, bytes]], None]:
+    """A change of the first component, a linear one, as the document it is."""
+
+    def apply(files: dict[str, bytes]) -> None:
+        table = json.loads(files["components/0.json"])
+        change(table)
+        files["components/0.json"] = json.dumps(table).encode()
+
+    return apply
+
+
+def turned_coefficient(table: dict[str, Any]) -> None:
+    table["columns"][0]["coefficient"] *= -1
+
+
+def lost_column(table: dict[str, Any]) -> None:
+    table["columns"].pop()
+
+
+def turned_scores(table: dict[str, Any]) -> None:
+    table["columns"][0]["scale"]["scores"].reverse()
+
+
+def turned_knots(table: dict[str, Any]) -> None:
+    table["columns"][0]["scale"]["knots"].reverse()
+
+
+def lost_score(table: dict[str, Any]) -> None:
+    table["columns"][0]["scale"]["scores"].pop()
+
+
+def no_knots(table: dict[str, Any]) -> None:
+    table["columns"][0]["scale"] = {"knots": [], "scores": []}
+
+
+def infinite_knot(table: dict[str, Any]) -> None:
+    table["columns"][0]["scale"]["knots"][-1] = float("inf")
+
+
+def coefficient_that_is_no_number(table: dict[str, Any]) -> None:
+    table["columns"][0]["coefficient"] = float("nan")
+
+
+def unknown_field(table: dict[str, Any]) -> None:
+    table["columns"][0]["loader"] = "evil"
+
+
+def larger_coefficient(table: dict[str, Any]) -> None:
+    table["columns"][0]["coefficient"] *= 1.0 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (turned_coefficient, r"components/0\.json breaks the declared direction of column 0"),
+        (lost_column, r"components/0\.json does not have the model's 10 columns"),
+        (turned_scores, r"components/0\.json is not what"),
+        (turned_knots, r"components/0\.json is not what"),
+        (lost_score, r"components/0\.json is not what"),
+        (no_knots, r"components/0\.json is not what"),
+        (infinite_knot, r"components/0\.json is not what"),
+        (coefficient_that_is_no_number, r"components/0\.json is not what"),
+        (unknown_field, r"components/0\.json is not what"),
+        (larger_coefficient, "golden rows do not come out the same"),
+    ],
+)
+def test_a_bad_linear_model_is_refused_even_under_a_trusted_signature(
+    copy_of_linear: Path, change: Callable[[dict[str, Any]], None], why: str
+) -> None:
+    refused(resigned(copy_of_linear, changed_line(change)), why)
+
+
 def test_signing_again_without_a_change_is_accepted(copy: Path) -> None:
     load_bundle(resigned(copy, lambda _: None), TRUSTED)
 
 
-def test_a_model_whose_trees_do_not_prove_its_directions_is_never_signed(tmp_path: Path) -> None:
-    model, dataset = small_credit_model(), small_world().dataset
+@pytest.mark.parametrize("make", [small_credit_model, small_linear_model], ids=["trees", "linear"])
+def test_a_model_whose_components_do_not_prove_its_directions_is_never_signed(
+    tmp_path: Path, make: Callable[[], CreditModel]
+) -> None:
+    model, dataset = make(), small_world().dataset
     contents = bundle_contents(model, dataset.X, dataset.y)
     turned = (model.features[0].model_copy(update={"direction": 1}), *model.features[1:])
     with pytest.raises(IntegrityRefused, match="direction of column 0"):

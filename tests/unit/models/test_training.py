@@ -86,11 +86,11 @@ def test_out_of_fold_frame_has_every_training_row_once_a_repeat() -> None:
 def test_the_tuning_log_tells_every_trial_within_the_budget() -> None:
     kinds = [trial.kind for trial in candidate().tuning]
     assert kinds.count("gbm") == 2
-    assert {"scorecard", "blend"} < set(kinds)
+    assert {"linear", "scorecard", "blend"} < set(kinds)
     assert all(0.1 < trial.log_loss < 0.7 for trial in candidate().tuning)
 
 
-def test_a_scorecard_not_beaten_beyond_noise_stays_champion() -> None:
+def test_a_linear_model_not_beaten_beyond_noise_stays_champion() -> None:
     generator = np.random.default_rng(4)
     n = 1500
     X = generator.normal(size=(n, 3))
@@ -98,7 +98,42 @@ def test_a_scorecard_not_beaten_beyond_noise_stays_champion() -> None:
     names = np.arange(n).astype(np.str_)
     facts = tuple(fact(name, 1) for name in "abc")
     additive = Dataset(X, y, names, np.full(n, np.datetime64("2022-01-01")), names, facts)
-    assert train_candidate(additive, TrainingSettings(fits=4, max_rounds=60)).champion_kind == "scorecard"
+    assert train_candidate(additive, TrainingSettings(fits=4, max_rounds=60)).champion_kind == "linear"
+
+
+def test_trees_win_where_risk_lies_in_what_no_sum_can_say() -> None:
+    generator = np.random.default_rng(5)
+    n = 4000
+    X = generator.normal(size=(n, 2))
+    both = (X > 0.3).all(axis=1)
+    y = (generator.random(n) < np.where(both, 0.8, 0.05)).astype(np.int8)
+    names = np.arange(n).astype(np.str_)
+    joint = Dataset(X, y, names, np.full(n, np.datetime64("2022-01-01")), names, (fact("a", 1), fact("b", 1)))
+    trained = train_candidate(joint, TrainingSettings(fits=4, max_rounds=100, ablations=False))
+    assert trained.champion_kind in {"gbm", "blend"}
+
+
+def test_the_best_single_variable_ranks_as_the_raw_variable() -> None:
+    dataset = small_world().dataset
+    name = str(candidate().notes["best_single_variable"])
+    column = dataset.feature_names.index(name)
+    known = np.isfinite(dataset.X[:, column])
+    raw = dataset.X[known, column] * dataset.facts[column].direction
+    risk = candidate().models[BEST_SINGLE].margin(dataset.X)[known]
+    assert np.array_equal(np.argsort(risk, kind="stable"), np.argsort(raw, kind="stable"))
+    other = np.arange(dataset.X.shape[1]) != column
+    blank = np.where(other, 0.0, dataset.X)
+    assert np.array_equal(candidate().models[BEST_SINGLE].margin(blank)[known], risk)
+
+
+def test_a_blend_mixes_trees_with_the_better_of_linear_model_and_scorecard() -> None:
+    losses: dict[str, list[float]] = {}
+    for trial in candidate().tuning:
+        losses.setdefault(trial.kind, []).append(trial.log_loss)
+    better = min(("linear", "scorecard"), key=lambda kind: min(losses[kind]))
+    blend = candidate().baselines["blend"]
+    assert [component.kind for component in blend.components] == ["lightgbm", better]
+    assert blend.components[1] == candidate().baselines[better].components[0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -177,6 +212,16 @@ def test_the_calibrator_of_a_fold_has_not_seen_the_fold() -> None:
     before, after = (cross_fitted_log_odds(margin, sample._replace(y=each)) for each in (y, turned))
     assert np.array_equal(before[0, folds[0] == 1], after[0, folds[0] == 1])
     assert not np.array_equal(before[0, folds[0] == 2], after[0, folds[0] == 2])
+
+
+def test_more_repeats_of_the_folds_try_no_fewer_boosters() -> None:
+    dataset = world(300, seed=5).dataset
+    settings = TrainingSettings(
+        fold_kind="stratified", folds=3, repeats=2, fits=9, max_rounds=5, ablations=False, encoding=ENCODING
+    )
+    kinds = [trial.kind for trial in train_candidate(dataset, settings).tuning]
+    assert dataset.y.sum() < 150
+    assert kinds.count("gbm") == 3 == len(gbm_grid(dataset.n, int(dataset.y.sum())))
 
 
 def test_few_defaults_are_met_with_very_small_trees() -> None:
