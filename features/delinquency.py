@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from features.cut import Cut
 from features.engine import DuckDbEngine
-from features.instalments import due_rows, paid_rows
+from features.instalments import SAME_LOAN, due_rows, paid_rows
 from features.sql_text import date_literal, nested, select
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def default_dates(
     paid_by_then = f"unix_date(paid.paid_on) <= {reached} AND paid.paid_so_far >= due.settled_at"
     source = (
         f"{nested(due_rows(rows), 'due')}\nLEFT JOIN {nested(paid_rows(rows), 'paid')}\n"
-        f"ON paid.loan_id = due.loan_id AND {paid_by_then}"
+        f"ON {SAME_LOAN} AND {paid_by_then}"
     )
     unpaid = f"paid.loan_id IS NULL AND {reached} <= unix_date({date_literal(day)})"
     columns = {"seller_id": "due.seller_id", "reached": reached, "known_at": "due.known_at"}

@@ -19,10 +19,14 @@ REPAYMENT_COLUMNS: tuple[str, ...] = ("repayment_id", "loan_id", "entry_type", "
 # An instalment of which less than this part is missing counts as paid: rounding and bank charges are no arrears.
 IMMATERIAL_SHARE = "0.01"
 
+SAME_LOAN = "paid.seller_id = due.seller_id AND paid.loan_id = due.loan_id"
+
 
 def due_rows(source: str) -> str:
     """SQL for the instalments in ``source`` (rows of ``repayment``), each with all that must be paid to settle it."""
-    so_far = "SUM(amount) OVER (PARTITION BY loan_id ORDER BY event_date, repayment_id ROWS UNBOUNDED PRECEDING)"
+    so_far = (
+        "SUM(amount) OVER (PARTITION BY seller_id, loan_id ORDER BY event_date, repayment_id ROWS UNBOUNDED PRECEDING)"
+    )
     columns = {
         "seller_id": "seller_id",
         "loan_id": "loan_id",
@@ -37,8 +41,8 @@ def due_rows(source: str) -> str:
 def paid_rows(source: str) -> str:
     """SQL for the payments in ``source``, each with all that was paid on its loan by its day."""
     # RANGE, not ROWS: payments of one day count together, in whatever order they are booked.
-    so_far = "SUM(amount) OVER (PARTITION BY loan_id ORDER BY event_date RANGE UNBOUNDED PRECEDING)"
-    columns = {"loan_id": "loan_id", "paid_on": "event_date", "paid_so_far": so_far}
+    so_far = "SUM(amount) OVER (PARTITION BY seller_id, loan_id ORDER BY event_date RANGE UNBOUNDED PRECEDING)"
+    columns = {"seller_id": "seller_id", "loan_id": "loan_id", "paid_on": "event_date", "paid_so_far": so_far}
     return select(columns, source, where="entry_type = 'paid'")
 
 
@@ -61,7 +65,7 @@ def instalment_view(cut: Cut) -> str:
     }
     source = (
         f"{nested(due_rows(known), 'due')}\nLEFT JOIN {nested(paid_rows(known), 'paid')}\n"
-        "ON paid.loan_id = due.loan_id AND paid.paid_so_far >= due.settled_at"
+        f"ON {SAME_LOAN} AND paid.paid_so_far >= due.settled_at"
     )
     return select(
         columns, source, group_by="due.seller_id, due.loan_id, due.event_date, due.due_amount_usd, due.settled_at"

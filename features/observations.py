@@ -69,16 +69,19 @@ def _open_loans(cut: Cut) -> str:
     # The schedule counts to its end, payments only up to the day.
     is_paid = f"entry_type = 'paid' AND event_date <= {date_literal(cut.as_of)}"
     totals = {
+        "seller_id": "seller_id",
         "loan_id": "loan_id",
         "due": "SUM(CASE WHEN entry_type = 'due' THEN amount ELSE 0 END)",
         "paid": f"SUM(CASE WHEN {is_paid} THEN amount ELSE 0 END)",
     }
-    balance = select(totals, nested(known_repayments, "known_repayment"), group_by="loan_id")
+    balance = select(totals, nested(known_repayments, "known_repayment"), group_by="seller_id, loan_id")
     owed = f"balance.paid < balance.due * (1 - CAST({IMMATERIAL_SHARE} AS DECIMAL(3,2)))"
     is_open = (
         f"(balance.due > 0 AND {owed}) OR "
         f"(COALESCE(balance.due, 0) = 0 AND disbursed.maturity_date >= {date_literal(cut.as_of)})"
     )
-    source = "disbursed LEFT JOIN balance ON balance.loan_id = disbursed.loan_id"
+    source = (
+        "disbursed LEFT JOIN balance ON balance.loan_id = disbursed.loan_id AND balance.seller_id = disbursed.seller_id"
+    )
     parts = {"disbursed": select(["*"], "loan", where=cut.condition()), "balance": balance}
     return with_parts(parts, select(["DISTINCT disbursed.seller_id AS seller_id"], source, where=is_open))
