@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from models.reasons import format_value
 from pipelines.reports.feature_values import value_with_unit
 from pipelines.reports.rendering import LANGUAGES, SYNTHETIC_EVIDENCE, Language, Texts, banners, page_texts, render_page
 
@@ -109,10 +110,13 @@ def _reasons(points: Mapping[str, Any], texts: Texts) -> dict[str, object]:
 
 
 def _reason(reason: Mapping[str, Any], texts: Texts) -> dict[str, object]:
-    value = reason.get("value")
+    """A reason's line; its value stands beside the words unless the words already state it."""
+    words, value = str(reason[texts.language]), reason.get("value")
+    is_stated = value is not None and format_value(float(value)) in words
+    shown = value_with_unit(None if value is None else float(value), reason.get("unit", ""), texts)
     return {
-        "words": reason[texts.language],
+        "words": words,
         "pillar": texts.of_code("pillar", reason["pillar"]),
         "points": int(reason["points"]),
-        "value": value_with_unit(None if value is None else float(value), reason.get("unit", ""), texts),
+        "value": None if is_stated else shown,
     }

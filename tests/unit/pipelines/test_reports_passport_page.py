@@ -44,6 +44,16 @@ def test_the_printed_sum_is_the_score() -> None:
     assert 604 + 19 - 13 + 2 == 612
 
 
+def test_a_value_that_the_reason_states_is_not_said_twice() -> None:
+    passport = passport_json()
+    reason = passport["credentialSubject"]["points"]["against"][0]
+    assert read_page(render_passport_page(passport, "en")).text.count("21.0%") == 1
+    reason["en"] = "Refund rate, last 90 days (0.21 share) lowers the score"
+    text = read_page(render_passport_page(passport, "en")).text
+    assert "21.0%" not in text
+    assert text.count("0.21") == 1
+
+
 @pytest.mark.parametrize("path", OPTIONAL_FIELDS)
 def test_a_field_that_is_absent_leaves_no_trace(path: tuple[str, ...]) -> None:
     assert faults_of(render_passport_page(without(path), "en")) == []
