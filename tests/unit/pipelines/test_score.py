@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -327,3 +330,62 @@ def test_the_stage_scores_the_latest_applicants_and_a_rerun_does_nothing(
     files = sorted((current_run(place, "score") / "passports").glob("*.json"))
     trust = tmp_path / "keys" / "demo" / "trust.json"
     assert exit_code_of(verify_command(files, VerifyOptions(on=ISSUED_ON, trust=trust))) == 0
+
+
+def test_scoring_and_verifying_import_no_tracking_validation_or_explanation_package() -> None:
+    heavy = ("mlflow", "great_expectations", "shap", "networkx", "matplotlib")
+    program = f"import sys, pipelines.score, pipelines.verify; print([m for m in {heavy!r} if m in sys.modules])"
+    root = Path(__file__).resolve().parents[3]
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=root)
+    assert found.stdout.strip() == "[]"
+
+
+def test_a_run_killed_between_parts_goes_on_and_gives_the_same_bytes(
+    options: ScoreOptions, matrix_file: Path, tmp_path: Path
+) -> None:
+    scoring = options.profile.scoring.model_copy(update={"chunk_rows": 9})
+    small = replace(options, profile=options.profile.model_copy(update={"scoring": scoring}))
+    score_command(matrix_file, replace(small, out=tmp_path / "whole"))
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(matrix_file), str(small.bundle), str(small.out)],
+        check=False,
+        cwd=Path(__file__).resolve().parents[3],
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert not small.out.exists()
+    assert len(list(small.out.parent.glob(".out.parts-*/part-*.parquet"))) == 2
+    score_command(matrix_file, small)
+    for name in RESULTS:
+        assert (small.out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+KILLED = """
+import os, signal, sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+import pipelines.score_parts as parts
+from pipelines.profiles import load_profile
+from pipelines.score import ScoreOptions, score_command
+from pipelines.stages import Place
+from tests.factories.scoring import KEYS
+
+written = []
+real = parts.atomic_write_bytes
+
+def write(path, data):
+    if len(written) == 2:
+        path.with_name(".half").write_bytes(data[: len(data) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+    written.append(path)
+    real(path, data)
+
+parts.atomic_write_bytes = write
+ScoreOptions.keys = lambda _: KEYS
+profile = load_profile("demo")
+profile = profile.model_copy(update={"scoring": profile.scoring.model_copy(update={"chunk_rows": 9})})
+matrix, bundle, out = map(Path, sys.argv[1:])
+place = Place("demo", out.parent / "artifacts")
+options = ScoreOptions(out=out, profile=profile, place=place, issued_on=date(2024, 7, 15), bundle=bundle)
+score_command(matrix, options)
+"""
