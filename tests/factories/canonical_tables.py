@@ -344,6 +344,8 @@ def _cell(value: object, kind: pa.DataType) -> object:
         return _as_date(value)
     if pa.types.is_timestamp(kind):
         return _as_time(value)
+    if isinstance(value, str) and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        return float(value) if pa.types.is_floating(kind) else int(value)
     return value
 
 
