@@ -123,3 +123,21 @@ _MAKERS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[Column, np.random.
     (pa.types.is_string, _text),
     (pa.types.is_dictionary, _text),
 )
+
+
+def extreme_table(contract: CompiledContract) -> pa.Table:
+    """A row of the largest and a row of the smallest value of each numeric type, sound words in all other columns."""
+    rows = [{c.name: _extreme(c, sign) for c in contract.columns} for sign in (1, -1)]
+    return pa.Table.from_pylist(rows, schema=pa.schema([(c.name, c.arrow_type) for c in contract.columns]))
+
+
+def _extreme(column: Column, sign: int) -> object:
+    kind: Any = column.arrow_type
+    if pa.types.is_decimal(kind):
+        return sign * Decimal(10**kind.precision - 1).scaleb(-kind.scale)
+    if pa.types.is_integer(kind):
+        return sign * (2 ** (kind.bit_width - 1) - 1)
+    if pa.types.is_floating(kind):
+        return sign * 1.7e308
+    maker = next(make for fits, make in _MAKERS if fits(kind))
+    return maker(column, np.random.default_rng(0))

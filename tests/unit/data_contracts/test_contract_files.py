@@ -18,7 +18,7 @@ from data_contracts.compiler import source_contract, source_names, table_contrac
 from data_contracts.contract import CompiledContract
 from data_contracts.expectations import expectation_suite
 from data_contracts.pages import contract_page
-from tests.factories.contracts import sample_table
+from tests.factories.contracts import extreme_table, sample_table
 
 EVENT_TABLES = {
     "money_event",
@@ -152,3 +152,8 @@ def test_every_contract_has_a_page_that_shows_each_column_and_rule(contract: Com
         assert column.description_zh in page
     for rule in contract.rules:
         assert f"| `{rule.rule_id}` |" in page
+
+
+@pytest.mark.parametrize("contract", contracts(), ids=contract_id)
+def test_the_largest_amounts_break_rules_but_never_the_check(contract: CompiledContract) -> None:
+    assert check_rows(extreme_table(contract), contract).rows_in == 2
