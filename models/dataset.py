@@ -78,7 +78,8 @@ class Assembled(NamedTuple):
 class SplitSettings(BaseModel):
     """An out-of-time and by-component split.
 
-    Test observations lie on ``test_from`` or later; a training observation's performance window ends before that day.
+    Test observations lie on ``test_from`` or later; a training observation's performance window ends on that day
+    at the latest, since both dates mean the end of their day.
     A component is on the test side when the hash of ``salt`` and its id falls into the first ``test_share`` of the
     range, so the side never depends on which other components there are.
     """
@@ -160,7 +161,7 @@ def split_out_of_time(dataset: Dataset, settings: SplitSettings) -> Split:
     """Splits by time and component; an empty side or one without both outcomes is refused."""
     test_from = np.datetime64(settings.test_from, "D")
     late = dataset.as_of >= test_from
-    window_over = dataset.as_of + np.timedelta64(settings.performance_days, "D") < test_from
+    window_over = dataset.as_of + np.timedelta64(settings.performance_days, "D") <= test_from
     test_side = hash_share(dataset.component_id, settings.salt) < settings.test_share
     train, test = window_over & ~test_side, late & test_side
     counts = {

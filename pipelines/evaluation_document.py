@@ -52,9 +52,9 @@ def _split(profile: Profile, dataset: Dataset, trained: Trained) -> dict[str, An
         return None
     test_from = np.datetime64(profile.split.test_from, "D")
     window = np.timedelta64(profile.split.performance_days, "D")
-    late, early = dataset.as_of >= test_from, dataset.as_of + window < test_from
+    late, early = dataset.as_of >= test_from, dataset.as_of + window <= test_from
     rest = dataset.rows(~(_among(dataset, trained.split.train) | _among(dataset, trained.split.test)))
-    rest_overlaps = (rest.as_of >= test_from) | (rest.as_of + window < test_from)
+    rest_overlaps = (rest.as_of >= test_from) | (rest.as_of + window <= test_from)
     parts = [
         ("train", trained.split.train),
         ("embargo", rest.rows(~rest_overlaps)),
