@@ -1,0 +1,41 @@
+"""One tiny simulated world, written once, for all tests of the simulator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from simulator.settings import WorldSettings
+from simulator.truth import write_truth
+from simulator.world import World, simulate
+from simulator.writing import WorldRecord, write_world
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TINY = WorldSettings(seller_count=150, seed=3)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A world and where it was written."""
+
+    world: World
+    raw: Path
+    truth: Path
+    record: WorldRecord
+
+
+@pytest.fixture(scope="session")
+def tiny_world() -> World:
+    return simulate(TINY)
+
+
+@pytest.fixture(scope="session")
+def written(tiny_world: World, tmp_path_factory: pytest.TempPathFactory) -> Written:
+    folder = tmp_path_factory.mktemp("world")
+    record = write_world(tiny_world, folder / "raw")
+    write_truth(tiny_world, folder / "truth")
+    return Written(tiny_world, folder / "raw", folder / "truth", record)
