@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
@@ -30,15 +29,22 @@ class _RepeatedKey(dict[str, Any]):
     """An object that gives one key twice; which of the two is meant cannot be known."""
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    return found if len(found) == len(pairs) else _RepeatedKey(found)
+class _Decoder:
+    """Decodes JSON so that no digit is lost before the contract says what it is: numbers stay text."""
 
+    def __init__(self) -> None:
+        self.met_repeated_key = False
+        self._json = json.JSONDecoder(
+            object_pairs_hook=self._object, parse_float=str, parse_int=str, parse_constant=lambda _: _NotANumber()
+        )
+        self.decode, self.raw_decode = self._json.decode, self._json.raw_decode
 
-# Numbers stay text, so that no digit is lost before the contract says what they are.
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_float=str, parse_int=str, parse_constant=lambda _: _NotANumber()
-)
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) == len(pairs):
+            return found
+        self.met_repeated_key = True
+        return _RepeatedKey(found)
 
 
 class _BadRecord(Exception):
@@ -51,13 +57,17 @@ class _BadRecord(Exception):
 
 @dataclass
 class _Gathered:
-    """The rows of one file while it is read, column by column."""
+    """The rows of one file while it is read, each a list of cells in contract order."""
 
-    cells: dict[str, list[str]]
+    rows: list[list[str]] = field(default_factory=list)
     source_rows: list[int] = field(default_factory=list)
     source_items: list[int] = field(default_factory=list)
     aside: list[tuple[int, _BadRecord]] = field(default_factory=list)
-    seen_paths: Counter[str] = field(default_factory=Counter)
+    seen_keys: set[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=set)
+
+    def seen_paths(self) -> set[str]:
+        """The places of all fields met, as dotted paths."""
+        return {".".join((*prefix, key)) for prefix, keys in self.seen_keys for key in keys}
 
 
 def read_json_records(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
@@ -70,9 +80,9 @@ def read_json_records(data: bytes, contract: CompiledContract, file_name: str) -
     """
     spec = _spec(contract, "json")
     text = utf8_bytes(data, spec.encoding, file_name).decode("utf-8")
-    records = _record_array(_loaded(text, file_name), spec, file_name)
-    gathered = _Gathered({column.name: [] for column in contract.columns})
-    shape = _Shape(contract, spec)
+    decoder = _Decoder()
+    records = _record_array(_loaded(text, decoder, file_name), spec, file_name)
+    gathered, shape = _Gathered(), _Shape(contract, spec, decoder, text)
     for number, record in enumerate(records, start=1):
         _gather(record, number, shape, gathered)
     return _result(gathered, shape, (data, file_name), _ArrayOriginals(text, spec.record_path))
@@ -85,15 +95,15 @@ def read_json_lines(data: bytes, contract: CompiledContract, file_name: str) -> 
     over and the other lines do not suffer.
     """
     spec = _spec(contract, "jsonl")
-    lines = find_lines(utf8_bytes(data, spec.encoding, file_name))
-    gathered = _Gathered({column.name: [] for column in contract.columns})
-    shape = _Shape(contract, spec)
+    text = utf8_bytes(data, spec.encoding, file_name)
+    lines, decoder = find_lines(text), _Decoder()
+    gathered, shape = _Gathered(), _Shape(contract, spec, decoder, text.decode("utf-8"))
     for number in range(1, len(lines) + 1):
         content = lines.content(number - 1)
         if not content.strip():
             continue
         try:
-            record = _DECODER.decode(content.decode("utf-8"))
+            record = decoder.decode(content.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             gathered.aside.append((number, _BadRecord("json:syntax", value=str(error)[:200])))
             continue
@@ -108,9 +118,9 @@ def _spec(contract: CompiledContract, wanted: str) -> ReadSpec:
     return spec
 
 
-def _loaded(text: str, file_name: str) -> object:
+def _loaded(text: str, decoder: _Decoder, file_name: str) -> object:
     try:
-        return cast("object", _DECODER.decode(text))
+        return cast("object", decoder.decode(text))
     except json.JSONDecodeError as error:
         raise InputRefused(
             file=file_name,
@@ -137,26 +147,36 @@ def _record_array(document: object, spec: ReadSpec, file_name: str) -> list[obje
 
 @dataclass(frozen=True)
 class _Field:
+    position: int
     column: Column
     path: tuple[str, ...]
 
 
-class _Shape:
-    """Where in a record, or in an item of it, each column's value stands."""
+# JSON can spell a NUL and half a character; neither is text.
+_NO_TEXT = re.compile("[\\x00\ud800-\udfff]")
+_SPELLED_NO_TEXT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
-    def __init__(self, contract: CompiledContract, spec: ReadSpec) -> None:
-        self.contract, self.spec = contract, spec
-        fields = [_Field(column, tuple(column.header.split("."))) for column in contract.columns]
+
+class _Shape:
+    """Where in a record, or in an item of it, each column's value stands, and what this file needs checked."""
+
+    def __init__(self, contract: CompiledContract, spec: ReadSpec, decoder: _Decoder, text: str) -> None:
+        self.contract, self.spec, self.decoder = contract, spec, decoder
+        self.check_text = _SPELLED_NO_TEXT.search(text) is not None
+        fields = [_Field(n, column, tuple(column.header.split("."))) for n, column in enumerate(contract.columns)]
         item = spec.item_path
         self.record_fields = [f for f in fields if item is None or f.path[0] != item]
-        self.item_fields = [_Field(f.column, f.path[1:]) for f in fields if item is not None and f.path[0] == item]
+        self.item_fields = [replace(f, path=f.path[1:]) for f in fields if item is not None and f.path[0] == item]
         self.known = {f.path[:depth] for f in fields for depth in range(1, len(f.path) + 1)}
-        self.branches = {path[:-1] for path in self.known} - {()}
+        self.branches: dict[tuple[str, ...], set[str]] = {}
+        for path in self.known:
+            if len(path) > 1 and path[:-1] != (item,):
+                self.branches.setdefault(path[:-2], set()).add(path[-2])
 
 
 def _gather(record: object, number: int, shape: _Shape, gathered: _Gathered) -> None:
     try:
-        rows = list(_rows(record, shape, gathered.seen_paths))
+        rows = list(_rows(record, shape, gathered))
     except _BadRecord as bad:
         gathered.aside.append((number, bad))
         return
@@ -164,19 +184,19 @@ def _gather(record: object, number: int, shape: _Shape, gathered: _Gathered) -> 
         if isinstance(row, _BadRecord):
             gathered.aside.append((number, row))
             continue
-        for name, cell in row.items():
-            gathered.cells[name].append(cell)
+        gathered.rows.append(row)
         gathered.source_rows.append(number)
         gathered.source_items.append(item)
 
 
-def _rows(record: object, shape: _Shape, seen: Counter[str]) -> Iterator[dict[str, str] | _BadRecord]:
+def _rows(record: object, shape: _Shape, gathered: _Gathered) -> Iterator[list[str] | _BadRecord]:
     if not isinstance(record, dict):
         raise _BadRecord("json:record", value=type(record).__name__)
-    if _repeats_key(record):
+    if shape.decoder.met_repeated_key and _repeats_key(record):
         raise _BadRecord("json:repeated_key")
-    _note_paths(record, (), shape, seen)
-    shared = {f.column.name: _cell(record, f) for f in shape.record_fields}
+    _note_keys(record, (), shape, gathered)
+    shared = [""] * len(shape.contract.columns)
+    _fill(shared, record, shape.record_fields, shape)
     if shape.spec.item_path is None:
         yield shared
         return
@@ -185,16 +205,18 @@ def _rows(record: object, shape: _Shape, seen: Counter[str]) -> Iterator[dict[st
         raise _BadRecord("json:items", column=shape.spec.item_path)
     for item in items:
         try:
-            yield shared | _item_cells(item, shape, seen)
+            yield _item_row(item, shared, shape, gathered)
         except _BadRecord as bad:
             yield bad
 
 
-def _item_cells(item: object, shape: _Shape, seen: Counter[str]) -> dict[str, str]:
+def _item_row(item: object, shared: list[str], shape: _Shape, gathered: _Gathered) -> list[str]:
     if not isinstance(item, dict):
         raise _BadRecord("json:record", column=shape.spec.item_path, value=type(item).__name__)
-    _note_paths(item, (shape.spec.item_path or "",), shape, seen)
-    return {f.column.name: _cell(item, f) for f in shape.item_fields}
+    _note_keys(item, (shape.spec.item_path or "",), shape, gathered)
+    row = shared.copy()
+    _fill(row, item, shape.item_fields, shape)
+    return row
 
 
 def _repeats_key(value: object) -> bool:
@@ -203,32 +225,30 @@ def _repeats_key(value: object) -> bool:
     return isinstance(value, list) and any(_repeats_key(part) for part in value)
 
 
-def _note_paths(values: Mapping[str, Any], prefix: tuple[str, ...], shape: _Shape, seen: Counter[str]) -> None:
-    for key, value in values.items():
-        path = (*prefix, key)
-        seen[".".join(path)] += 1
-        if isinstance(value, dict) and path in shape.branches:
-            _note_paths(value, path, shape, seen)
+def _note_keys(values: Mapping[str, Any], prefix: tuple[str, ...], shape: _Shape, gathered: _Gathered) -> None:
+    gathered.seen_keys.add((prefix, tuple(values)))
+    for key in shape.branches.get(prefix, ()):
+        inner = values.get(key)
+        if isinstance(inner, dict):
+            _note_keys(inner, (*prefix, key), shape, gathered)
 
 
-def _cell(values: Mapping[str, Any], wanted: _Field) -> str:
-    value: object = values
-    for key in wanted.path:
-        if not isinstance(value, dict):
-            raise _BadRecord("json:value", wanted.column.name, _shown(value))
-        value = value.get(key)
-        if value is None:
-            return ""
-    return _text(value, wanted.column)
+def _fill(row: list[str], values: Mapping[str, Any], fields: Sequence[_Field], shape: _Shape) -> None:
+    for wanted in fields:
+        value: object = values.get(wanted.path[0])
+        for key in wanted.path[1:]:
+            if value is None:
+                break
+            if not isinstance(value, dict):
+                raise _BadRecord("json:value", wanted.column.name, _shown(value))
+            value = value.get(key)
+        if value is not None:
+            row[wanted.position] = _text(value, wanted.column, check=shape.check_text)
 
 
-# JSON can spell a NUL and half a character; neither is text.
-_NO_TEXT = re.compile("[\\x00\ud800-\udfff]")
-
-
-def _text(value: object, column: Column) -> str:
+def _text(value: object, column: Column, *, check: bool) -> str:
     if isinstance(value, str):
-        if _NO_TEXT.search(value):
+        if check and _NO_TEXT.search(value):
             raise _BadRecord("json:value", column.name, ascii(value)[:200])
         return value
     if isinstance(value, bool):
@@ -236,10 +256,9 @@ def _text(value: object, column: Column) -> str:
     if isinstance(value, _NotANumber):
         raise _BadRecord("json:not_a_number", column.name, "NaN or Infinity")
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
-        if len(value) <= 1:
-            return "".join(value)
-        if column.cell.list_separator is not None and not any(column.cell.list_separator in part for part in value):
-            return column.cell.list_separator.join(value)
+        separator = column.cell.list_separator
+        if len(value) <= 1 or (separator is not None and not any(separator in part for part in value)):
+            return _text((separator or "").join(value), column, check=check)
     raise _BadRecord("json:value", column.name, _shown(value))
 
 
@@ -255,9 +274,8 @@ def _result(gathered: _Gathered, shape: _Shape, file: tuple[bytes, str], origina
         SetAside(bad.rule, [number], [bad.value], column=bad.column, originals=None) for number, bad in gathered.aside
     ]
     quarantined = quarantine_table(origin, _merged(groups))
-    arrays: list[pa.Array[Any]] = [
-        pa.array(gathered.cells[column.name], pa.string()) for column in shape.contract.columns
-    ]
+    columns = zip(*gathered.rows, strict=True) if gathered.rows else ((),) * len(shape.contract.columns)
+    arrays: list[pa.Array[Any]] = [pa.array(cells, pa.string()) for cells in columns]
     names = [column.name for column in shape.contract.columns]
     arrays.append(pa.array(gathered.source_rows, pa.int64()))
     names.append("source_row")
@@ -282,7 +300,8 @@ def _merged(groups: Sequence[SetAside]) -> list[SetAside]:
 def _present(gathered: _Gathered, shape: _Shape, file_name: str) -> tuple[str, ...]:
     if not gathered.source_rows:
         return ()
-    present = [column for column in shape.contract.columns if gathered.seen_paths[column.header]]
+    seen = gathered.seen_paths()
+    present = [column for column in shape.contract.columns if column.header in seen]
     names = tuple(column.name for column in present)
     missing = [c for c in shape.contract.columns if c.name not in names and not c.cell.header_optional]
     if missing:
@@ -297,7 +316,7 @@ def _present(gathered: _Gathered, shape: _Shape, file_name: str) -> tuple[str, .
 
 def _unknown_notes(gathered: _Gathered, shape: _Shape, file_name: str) -> tuple[str, ...]:
     known = {".".join(path) for path in shape.known} | {shape.spec.item_path}
-    unknown = sorted(path for path in gathered.seen_paths if path not in known)
+    unknown = sorted(path for path in gathered.seen_paths() if path not in known)
     if not unknown or shape.spec.extra_columns == "allow":
         return ()
     named = ", ".join(repr(path) for path in unknown)
@@ -309,6 +328,9 @@ def _unknown_notes(gathered: _Gathered, shape: _Shape, file_name: str) -> tuple[
             remedy=f"remove them, or extend {shape.contract.identity}",
         )
     return (f"{len(unknown)} fields not in the contract were left out: {named}",)
+
+
+_SCANNER = json.JSONDecoder()
 
 
 @dataclass(frozen=True)
@@ -330,7 +352,7 @@ class _ArrayOriginals:
             position = _skip_blanks(self.text, position + 1)
             if self.text[position] == "]":
                 return
-            _, stop = _DECODER.raw_decode(self.text, position)
+            _, stop = _SCANNER.raw_decode(self.text, position)
             number += 1
             yield number, self.text[position:stop].encode("utf-8")
             position = _skip_blanks(self.text, stop)
@@ -355,9 +377,9 @@ def _value_start(text: str, position: int, wanted: str) -> int:
     position = _skip_blanks(text, position + 1)
     found = -1
     while text[position] != "}":
-        key, stop = _DECODER.raw_decode(text, position)
+        key, stop = _SCANNER.raw_decode(text, position)
         start = _skip_blanks(text, _skip_blanks(text, stop) + 1)
-        _, stop = _DECODER.raw_decode(text, start)
+        _, stop = _SCANNER.raw_decode(text, start)
         found = start if key == wanted else found
         position = _skip_blanks(text, stop)
         position = _skip_blanks(text, position + 1) if text[position] == "," else position
