@@ -33,7 +33,10 @@ SCORES_FILE: Final = "passports.parquet"
 JSON_LINES_FILE: Final = "scores.jsonl"
 CSV_FILE: Final = "scores.csv"
 _JSON_COLUMNS: Final = ("pillar_points", "reasons")
+# What the applicant file said; every other column is ours and cannot hold a formula.
+_GIVEN_TEXTS: Final = ("applicant_id", "seller_id")
 _CSV_COLUMNS: Final = tuple(name for name in SCORE_SCHEMA.names if name not in _JSON_COLUMNS)
+_OWN_COLUMNS: Final = tuple(name for name in _CSV_COLUMNS if name not in ("source_row", *_GIVEN_TEXTS))
 _DIGEST_DIGITS: Final = 32
 
 
@@ -129,12 +132,13 @@ def json_line(row: Mapping[str, Any]) -> str:
 def csv_cells(row: Mapping[str, Any], titles: Mapping[str, str]) -> list[object]:
     """A row of scores as cells of a spreadsheet: reasons in short, and no text that could run as a formula."""
     reasons = {"for": [], "against": []} if row["reasons"] is None else json.loads(row["reasons"])
-    values = [row[name] for name in _CSV_COLUMNS]
     shown = [
         "; ".join(f"{titles.get(one['feature'], one['feature'])} ({one['points']:+d})" for one in reasons[way])
         for way in ("for", "against")
     ]
-    return [cell_text(value) if isinstance(value, str) else value for value in (*values, *shown)]
+    given = (row[name] for name in _GIVEN_TEXTS)
+    named = [None if text is None else cell_text(text) for text in given]
+    return [row["source_row"], *named, *(row[name] for name in _OWN_COLUMNS), *map(cell_text, shown)]
 
 
 @contextmanager
