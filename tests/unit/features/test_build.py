@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from data_contracts.compiler import table_contract
+from data_contracts.errors import ConfigurationRefused, InputRefused
+from features.build import ALWAYS_COVERED, BuildSettings, build_features, make_plan, matrix_schema
+from features.cut import Cut
+from features.record import DerivedFeature
+from features.rendering import render
+from features.spec import feature_records, load_feature_set, select_features
+from tests.factories.canonical_tables import OWN_COLUMNS, canonical_tables, coverage_rows, observations
+
+SELLER_TABLES = ("money_event", "trade_invoice", "export_declaration", "site_order", "site_day")
+CATALOGUE = {record.name: record for record in feature_records()}
+# Features that say by themselves what it means that a table was not delivered.
+SPEAKS_OF_ABSENCE = {"missing_source_count_365d"}
+SITE_IS_OPTIONAL = {"purchase_to_sales_365d", "declared_over_sales_365d"}
+
+
+def busy_seller() -> dict[str, list[dict[str, Any]]]:
+    """A seller who trades every month in every way, so that nearly every feature has a value."""
+    days = [dt.date(2023, 1, 15) + dt.timedelta(days=28 * month) for month in range(19)]
+    kinds = ["payout", "refund", "commission", "penalty", "reserve_hold", "chargeback", "advertising", "storage_fee"]
+    seller = {"seller_id": "S1"}
+    every = [{**seller, "event_date": day} for day in days]
+    sales = [{**row, "event_type": "sale", "sku": f"k{n % 3}", "amount": 900 + n} for n, row in enumerate(every)]
+    taken = [{**row, "event_type": kind, "amount": -9 - n} for n, row in enumerate(every) for kind in kinds]
+    invoices = [{**row, "counterparty_id": f"c{n % 4}", "net_amount": 500 + n} for n, row in enumerate(every)]
+    return {
+        "money_event": sales + taken,
+        "trade_invoice": [{**row, "direction": side} for row in invoices for side in ("sale", "purchase")],
+        "export_declaration": [
+            {**row, "consignee_id": f"k{n % 2}", "customs_office": "1"} for n, row in enumerate(every)
+        ],
+        "site_order": [{**row, "customer_id": f"u{n % 5}"} for n, row in enumerate(every)],
+        "site_day": every,
+        "party": [{**seller, "party_id": "P1"}],
+        "source_coverage": coverage_rows(["S1"], SELLER_TABLES),
+    }
+
+
+def reads(name: str) -> set[str]:
+    record = CATALOGUE[name]
+    if isinstance(record, DerivedFeature):
+        return set().union(*(reads(each) for each in record.inputs()))
+    return {record.table} if record.kind == "base" else set(record.tables)
+
+
+ASKED = observations([("S1", "2024-06-30")])
+
+
+@pytest.mark.parametrize("withheld", SELLER_TABLES)
+def test_a_withheld_table_makes_everything_that_reads_it_missing(withheld: str) -> None:
+    world = busy_seller()
+    names = {*load_feature_set("seller_core").names, *load_feature_set("trade_invoice").names}
+    feature_set = select_features("all", "1.0.0", sorted(names))
+    before = build_features(canonical_tables(**world), ASKED, feature_set).table.to_pylist()[0]
+    world["source_coverage"] = [row for row in world["source_coverage"] if row["covered_table"] != withheld]
+    world[withheld] = []
+    after = build_features(canonical_tables(**world), ASKED, feature_set).table.to_pylist()[0]
+    excused = SPEAKS_OF_ABSENCE | (SITE_IS_OPTIONAL if withheld == "site_order" else set())
+    affected = {name for name in feature_set.names if withheld in reads(name)}
+    assert {name for name in affected - excused if after[name] is not None} == set()
+    assert {name for name in affected if before[name] is not None}, "nothing was there to be withheld"
+    assert all(after[name] == before[name] for name in set(feature_set.names) - affected)
+    assert after["missing_source_count_365d"] == before["missing_source_count_365d"] + 1
+    for name in SITE_IS_OPTIONAL:
+        assert after[name] is None or after[name] >= before[name]
+
+
+def test_a_busy_seller_has_nearly_every_feature() -> None:
+    """Guards the test above: features that are always missing would pass it."""
+    row = build_features(canonical_tables(**busy_seller()), ASKED, load_feature_set("seller_core")).table.to_pylist()[0]
+    assert [name for name, value in row.items() if value is None] == []
+
+
+def test_the_matrix_has_the_sets_columns_and_is_sorted() -> None:
+    feature_set = load_feature_set("seller_core")
+    asked = observations([("S2", "2024-06-30"), ("S1", "2024-06-30"), ("S3", "2024-03-31")])
+    built = build_features(canonical_tables(**busy_seller()), asked, feature_set)
+    assert built.table.schema.equals(matrix_schema(feature_set))
+    rows = list(zip(built.table["as_of"].to_pylist(), built.table["seller_id"].to_pylist(), strict=True))
+    assert rows == sorted(rows)
+    assert built.to_numpy().shape == (3, len(feature_set.names))
+    assert not np.isinf(built.to_numpy()).any()
+
+
+def test_no_observation_gives_an_empty_matrix() -> None:
+    feature_set = load_feature_set("seller_core")
+    built = build_features(canonical_tables(), observations([]), feature_set)
+    assert built.table.num_rows == 0
+    assert built.table.schema.equals(matrix_schema(feature_set))
+
+
+def test_a_table_that_is_not_there_counts_as_not_delivered() -> None:
+    row = build_features({}, ASKED, load_feature_set("seller_core")).table.to_pylist()[0]
+    assert row["penalty_count_365d"] is None
+    assert row["missing_source_count_365d"] == 5
+    assert row["loan_count"] == 0
+
+
+def test_an_observation_named_twice_is_refused() -> None:
+    with pytest.raises(InputRefused, match="S1 stands more than once as of 2024-06-30"):
+        build_features({}, observations([("S1", "2024-06-30")] * 2), load_feature_set("seller_core"))
+
+
+def test_a_table_without_a_needed_column_is_refused_by_name() -> None:
+    tables = canonical_tables()
+    tables["money_event"] = tables["money_event"].drop_columns(["amount_usd"])
+    with pytest.raises(InputRefused, match="amount_usd"):
+        build_features(tables, ASKED, load_feature_set("seller_core"))
+
+
+def test_amounts_too_large_to_sum_exactly_are_refused_and_never_rounded() -> None:
+    huge = [
+        {"seller_id": "S1", "event_date": "2024-06-01", "total_amount": Decimal("99999999999999")} for _ in range(200)
+    ]
+    tables = canonical_tables(site_order=huge, source_coverage=coverage_rows(["S1"], SELLER_TABLES))
+    with pytest.raises(InputRefused, match="too large to be summed exactly"):
+        build_features(tables, ASKED, select_features("one", "1.0.0", ["site_order_variation_365d"]))
+
+
+def test_a_table_without_a_coverage_lag_is_refused() -> None:
+    with pytest.raises(ConfigurationRefused, match="trade_invoice"):
+        make_plan(load_feature_set("trade_invoice"), BuildSettings(coverage_lag_days={"money_event": 45}))
+
+
+def test_the_sql_text_is_the_same_for_the_same_question() -> None:
+    plan = make_plan(load_feature_set("seller_core"), BuildSettings())
+    cut = Cut(dt.date(2024, 6, 30))
+    assert render(plan, cut) == render(make_plan(load_feature_set("seller_core"), BuildSettings()), cut)
+
+
+def test_the_sql_text_keeps_to_what_two_engines_share() -> None:
+    text = render(make_plan(load_feature_set("seller_core"), BuildSettings()), Cut(dt.date(2024, 6, 30)))
+    for only_here in (
+        "::",
+        "HUGEINT",
+        "date_diff",
+        "EXCLUDE",
+        "QUALIFY",
+        "list(",
+        "ARG_MAX",
+        "TRY_CAST",
+        "USING SAMPLE",
+    ):
+        assert only_here not in text
+
+
+def test_tables_that_are_always_covered_are_contracts() -> None:
+    assert {table_contract(name).table for name in ALWAYS_COVERED} == ALWAYS_COVERED
+
+
+@pytest.mark.parametrize("table", sorted(OWN_COLUMNS))
+def test_the_factories_build_what_the_contracts_say(table: str) -> None:
+    """Tests on tables of another form than the real ones would prove nothing."""
+    contract = table_contract(table)
+    made = canonical_tables()[table].schema
+    assert {field.name: field.type for field in made} == {column.name: column.arrow_type for column in contract.columns}
+
+
+def test_sums_of_money_are_exact() -> None:
+    cents = [
+        {"seller_id": "S1", "event_date": "2024-06-01", "event_type": "payout", "amount": "-0.1"} for _ in range(10)
+    ]
+    tables = canonical_tables(money_event=cents, source_coverage=coverage_rows(["S1"], SELLER_TABLES))
+    built = build_features(tables, ASKED, select_features("one", "1.0.0", ["payout_net_log_90d"]))
+    assert built.table["payout_net_log_90d"][0].as_py() == np.log(2.0)
+    assert isinstance(built.table, pa.Table)
