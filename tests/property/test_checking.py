@@ -16,6 +16,9 @@ from data_contracts.checking import CheckResult, check_rows, drop_duplicates
 from data_contracts.expectations import validate_with_gx
 from tests.factories.contracts import bad_rows, column, contract_of
 
+# A busy machine must not decide a test.
+unhurried = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+
 CONTRACT = contract_of(
     [
         column("key", required=True, logicalTypeOptions={"pattern": "^[a-z]+$", "minLength": 1, "maxLength": 2}),
@@ -76,13 +79,13 @@ def plain_counts(rows: list[Row]) -> dict[str, int]:
 
 
 @given(ROWS)
-@settings(deadline=None, max_examples=40)
+@unhurried
 def test_each_rule_counts_the_rows_that_break_it(rows: list[Row]) -> None:
     assert checked(rows).counts_by_rule == plain_counts(rows)
 
 
 @given(ROWS)
-@settings(deadline=None, max_examples=40)
+@unhurried
 def test_every_row_comes_out_once(rows: list[Row]) -> None:
     result = checked(rows)
     assert result.rows_in == len(rows)
@@ -94,7 +97,7 @@ def test_every_row_comes_out_once(rows: list[Row]) -> None:
 
 
 @given(ROWS)
-@settings(deadline=None, max_examples=40)
+@unhurried
 def test_what_is_accepted_breaks_no_rule_but_warnings(rows: list[Row]) -> None:
     accepted = checked(rows).accepted
     again = check_rows(accepted, CONTRACT)
@@ -114,7 +117,7 @@ def test_great_expectations_counts_the_same(rows: list[Row]) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 2) | st.none(), st.integers(1, 9)), max_size=12))
-@settings(deadline=None, max_examples=40)
+@unhurried
 def test_dropping_duplicates_keeps_the_first_of_each_in_source_order(rows: list[tuple[str, int | None, int]]) -> None:
     letters, numbers, lines = zip(*rows, strict=True) if rows else ((), (), ())
     types = [pa.string(), pa.int64(), pa.int64()]

@@ -8,7 +8,7 @@ import json
 from datetime import date
 from decimal import Decimal
 
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.casting import cast_columns
@@ -16,6 +16,9 @@ from data_contracts.contract import CompiledContract
 from data_contracts.errors import InputRefused
 from data_contracts.reading import ReadResult, read_delimited, read_json_lines, read_json_records
 from tests.factories.contracts import column, contract_of, delimited, text_contract
+
+# A busy machine must not decide a test.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 PLAIN = text_contract("a", "b", "c")
 QUOTED = text_contract("a", "b", "c", quote='"')
@@ -46,6 +49,7 @@ def written(rows: list[tuple[str, ...]], line_end: str = "\n", quoting: int = cs
     return file.getvalue().encode()
 
 
+@unhurried
 @given(st.lists(st.tuples(SIMPLE, SIMPLE, SIMPLE), max_size=8))
 def test_unquoted_text_comes_back_as_it_was(rows: list[tuple[str, ...]]) -> None:
     data = "\n".join(["A,B,C", *(",".join(row) for row in rows)]).encode()
@@ -54,6 +58,7 @@ def test_unquoted_text_comes_back_as_it_was(rows: list[tuple[str, ...]]) -> None
     assert accounted(result)
 
 
+@unhurried
 @given(st.lists(st.tuples(ONE_LINE, ONE_LINE, ONE_LINE), max_size=8), st.sampled_from(["\n", "\r\n"]))
 def test_quoted_text_comes_back_as_it_was(rows: list[tuple[str, ...]], line_end: str) -> None:
     for contract in (QUOTED, MULTILINE):
@@ -67,6 +72,7 @@ def holds_a_row(cell: str) -> bool:
     return any(line.count(",") >= 2 for line in cell.split("\n"))
 
 
+@unhurried
 @given(st.lists(st.tuples(ONE_LINE, HOSTILE.filter(lambda cell: not holds_a_row(cell)), ONE_LINE), max_size=8))
 def test_fields_over_several_lines_come_back_as_they_were(rows: list[tuple[str, ...]]) -> None:
     # Left to itself the csv module does not quote a carriage return.
@@ -77,6 +83,7 @@ def test_fields_over_several_lines_come_back_as_they_were(rows: list[tuple[str, 
     assert b"".join(original + b"\n" for original in originals if original is not None) == data[len(b"A,B,C\n") :]
 
 
+@unhurried
 @given(st.binary(max_size=60))
 @example(b'"')
 @example(b'1,"\n"x,2,3\n4,5,6\n')
@@ -117,6 +124,7 @@ def covers_every_line(data: bytes, result: ReadResult) -> bool:
     return all(line in {b"", b"\r"} for line in left)
 
 
+@unhurried
 @given(st.lists(st.tuples(ONE_LINE, ONE_LINE, ONE_LINE), min_size=3, max_size=8), st.data())
 def test_one_damaged_line_costs_no_other(rows: list[tuple[str, ...]], data: st.DataObject) -> None:
     lines = written(rows).decode().split("\n")[:-1]
@@ -130,6 +138,7 @@ def test_one_damaged_line_costs_no_other(rows: list[tuple[str, ...]], data: st.D
     assert accounted(result)
 
 
+@unhurried
 @given(st.lists(HOSTILE, max_size=6))
 def test_a_single_column_is_read_too(cells: list[str]) -> None:
     data = b"A\n" + b"".join(b'"%s"\n' % cell.replace('"', '""').encode() for cell in cells)
@@ -146,6 +155,7 @@ AMOUNTS = st.decimals(min_value=-(10**14) + 1, max_value=10**14 - 1, places=4, a
 DAYS = st.dates(min_value=date(1990, 1, 1), max_value=date(2100, 12, 31))
 
 
+@unhurried
 @given(st.lists(st.tuples(AMOUNTS, DAYS), max_size=10))
 def test_amounts_and_days_survive_exactly(rows: list[tuple[Decimal, date]]) -> None:
     lines = [f"{amount:f},{day.isoformat()},x" for amount, day in rows]
@@ -154,6 +164,7 @@ def test_amounts_and_days_survive_exactly(rows: list[tuple[Decimal, date]]) -> N
     assert [(row["amount"], row["day"]) for row in result.rows.to_pylist()] == rows
 
 
+@unhurried
 @given(st.lists(st.tuples(SIMPLE, SIMPLE, SIMPLE), max_size=8))
 def test_a_cell_is_typed_missing_or_sets_its_row_aside(rows: list[tuple[str, ...]]) -> None:
     data = "\n".join(["A,B,C", *(",".join(row) for row in rows)]).encode()
@@ -175,6 +186,7 @@ RECORDS = contract_of(JSON_COLUMNS, server={"format": "json"})
 LINES = contract_of(JSON_COLUMNS, server={"format": "jsonl"})
 
 
+@unhurried
 @given(st.lists(JSON_FIELDS, max_size=6))
 def test_json_records_and_lines_tell_the_same(records: list[dict[str, object]]) -> None:
     as_array = read_json_records(json.dumps(records).encode(), RECORDS, "f")
@@ -188,6 +200,7 @@ def test_json_records_and_lines_tell_the_same(records: list[dict[str, object]]) 
         assert read_json_lines(lines.encode(), LINES, "f").rows.equals(as_array.rows)
 
 
+@unhurried
 @given(st.text(max_size=40))
 def test_any_text_as_json_is_read_set_aside_or_refused(text: str) -> None:
     for read, contract in ((read_json_records, RECORDS), (read_json_lines, LINES)):
