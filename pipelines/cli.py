@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,7 @@ app = typer.Typer(
 ProfileOption = Annotated[str, typer.Option("--profile", help="Name of a shipped profile, or a TOML file.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder of the outputs.")]
 DEFAULT_OUT = Path("artifacts")
+DAY = "%Y-%m-%d"
 
 
 def _stage(profile_name: str, out: Path, module: str) -> None:
@@ -96,6 +98,104 @@ def register(profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> N
 def monitor(profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
     """Compare the scored applicants with the training population."""
     _stage(profile, out, "monitor")
+
+
+@app.command()
+def score(
+    applicants: Annotated[
+        Path | None,
+        typer.Argument(help="Applicant file (CSV, XLSX, Parquet) or folder of raw exports; none: the profile's own."),
+    ] = None,
+    profile: ProfileOption = "demo",
+    out: OutOption = DEFAULT_OUT,
+    *,
+    model: Annotated[str | None, typer.Option("--model", help="models:/NAME@ALIAS or models:/NAME/VERSION.")] = None,
+    bundle: Annotated[Path | None, typer.Option("--bundle", help="Bundle folder; needs no registry.")] = None,
+    registry: Annotated[str | None, typer.Option("--registry", help="MLflow tracking URI.")] = None,
+    trust: Annotated[Path | None, typer.Option("--trust", help="Trust file of those who sign bundles.")] = None,
+    as_of: Annotated[datetime | None, typer.Option("--as-of", formats=[DAY], help="Date for rows without one.")] = None,
+    issued_on: Annotated[datetime | None, typer.Option("--issued-on", formats=[DAY], help="Default: today.")] = None,
+    artifacts: Annotated[Path, typer.Option("--artifacts", help="Where the profile's stages stand.")] = DEFAULT_OUT,
+    passports: Annotated[int, typer.Option("--passports", min=0, help="How many signed passports to issue.")] = 0,
+    reasons: Annotated[bool, typer.Option("--reasons/--no-reasons", help="Compute points and reasons.")] = True,
+) -> None:
+    """Score applicants: one result a row; without APPLICANTS, the stage that scores the profile's own."""
+    if applicants is None:
+        _stage(profile, out, "score")
+        return
+    from pipelines.profiles import load_profile
+    from pipelines.score import ScoreOptions, score_command
+    from pipelines.stages import Place
+
+    chosen = load_profile(profile)
+    options = ScoreOptions(
+        out=out,
+        profile=chosen,
+        place=Place(chosen.name, artifacts),
+        issued_on=issued_on.date() if issued_on else date.today(),
+        model=model,
+        bundle=bundle,
+        registry=registry,
+        trust=trust,
+        as_of=as_of.date() if as_of else None,
+        with_reasons=reasons,
+        passport_count=passports,
+        environment=os.environ,
+    )
+    outcome = score_command(applicants, options)
+    for note in outcome.notes:
+        typer.echo(f"note: {note}")
+    counted = ", ".join(f"{status}: {rows:,}" for status, rows in sorted(outcome.counts.by_status.items()))
+    codes = ", ".join(f"{code}: {rows:,}" for code, rows in sorted(outcome.counts.by_code.items())) or "none"
+    typer.echo(
+        f"score: {outcome.counts.rows:,} rows ({counted}); codes: {codes}; "
+        f"passports: {outcome.passports:,} -> {outcome.folder}"
+    )
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
+def verify(
+    files: Annotated[list[Path], typer.Argument(help="Passport files.")],
+    trust: Annotated[Path | None, typer.Option("--trust", help="Trust file naming the issuers you believe.")] = None,
+    on: Annotated[datetime | None, typer.Option("--on", formats=[DAY], help="Day asked for; default today.")] = None,
+    subject: Annotated[str | None, typer.Option("--subject", help="Seller the passport should be about.")] = None,
+    salt: Annotated[str | None, typer.Option("--salt", help="Salt the seller holds.")] = None,
+) -> None:
+    """Check passports offline: signature, exact bytes, issuer, dates, subject."""
+    from pipelines.verify import VerifyOptions, exit_code_of, verify_command
+
+    day = on.date() if on else date.today()
+    outcomes = verify_command(files, VerifyOptions(on=day, trust=trust, subject=subject, salt=salt))
+    for outcome in outcomes:
+        typer.echo(f"{outcome.file}: {outcome.code}: {outcome.message}")
+    raise typer.Exit(exit_code_of(outcomes))
+
+
+@app.command()
+def show(
+    seller: Annotated[str, typer.Argument(help="Seller id as delivered.")],
+    profile: ProfileOption = "demo",
+    out: OutOption = DEFAULT_OUT,
+) -> None:
+    """Print a scored seller's result and reasons."""
+    from pipelines.overview import describe_seller
+    from pipelines.profiles import load_profile
+    from pipelines.stages import Place
+
+    chosen = load_profile(profile)
+    typer.echo(describe_seller(Place(chosen.name, out), seller))
+
+
+@app.command()
+def summary(profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
+    """Print the champion's figures and where the pages and passports of a profile are."""
+    from pipelines.overview import describe_run
+    from pipelines.profiles import load_profile
+    from pipelines.stages import Place
+
+    chosen = load_profile(profile)
+    typer.echo(describe_run(chosen, Place(chosen.name, out)))
 
 
 @app.command()
