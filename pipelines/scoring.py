@@ -50,10 +50,10 @@ _FIELDS: Final[list[pa.Field[Any]]] = [
     pa.field("base_points", pa.int32()),
     pa.field("pillar_points", pa.string()),
     pa.field("reasons", pa.string()),
-    pa.field("model_name", _LABEL, nullable=False),
-    pa.field("model_version", _LABEL),
-    pa.field("bundle_sha256", _LABEL, nullable=False),
-    pa.field("feature_set", _LABEL, nullable=False),
+    pa.field("model_name", pa.string(), nullable=False),
+    pa.field("model_version", pa.string(), nullable=False),
+    pa.field("bundle_sha256", pa.string(), nullable=False),
+    pa.field("feature_set", pa.string(), nullable=False),
 ]
 SCORE_SCHEMA: Final = pa.schema(_FIELDS)
 """One row an applicant row. Figures are null on refused rows; the interval also where the calibration has none."""
@@ -69,14 +69,14 @@ _FIGURES: Final = (
 class ScoringContext:
     """What every row is scored with.
 
-    ``model_version`` is the registry's, None for a bundle folder. ``issued_on`` is the day ages are counted from.
-    Without ``with_reasons`` scores, grades and probabilities are the same and only the points are left out.
+    ``model_version`` is the registry's, or what a bundle folder states of itself; ages are counted from ``issued_on``.
+    Without ``with_reasons`` all figures are the same, and only the points of pillars and reasons are left out.
     """
 
     bundle: Bundle
     limits: ScoringLimits
     issued_on: date
-    model_version: str | None = None
+    model_version: str
     with_reasons: bool = True
 
 
@@ -160,7 +160,7 @@ def _figures(context: ScoringContext, X: FloatArray) -> dict[str, Sequence[objec
         "pd_upper": upper,
         "score": model.scale.score(log_odds).tolist(),
         "grade": model.grades.grades_of(probability),
-        "base_points": [None] * len(X),
+        "base_points": [context.bundle.golden.base_points] * len(X),
         "pillar_points": [None] * len(X),
         "reasons": [None] * len(X),
     }
@@ -221,7 +221,7 @@ def probability_interval(model: CreditModel, margin: FloatArray) -> tuple[list[f
     )
 
 
-def _provenance(context: ScoringContext) -> dict[str, str | None]:
+def _provenance(context: ScoringContext) -> dict[str, str]:
     bundle = context.bundle
     return {
         "model_name": bundle.meta.model_name,

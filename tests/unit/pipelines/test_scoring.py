@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from data_contracts.checking import check_rows
+from data_contracts.compiler import table_contract
 from models.calibration import AffineCalibrator
 from pipelines.score_settings import ScoringLimits
 from pipelines.scoring import SCORE_SCHEMA, feature_matrix, probability_interval, score_chunk
@@ -33,6 +35,17 @@ def test_every_row_comes_out_once_in_order_and_in_the_schema() -> None:
     assert set(scored["status"].to_pylist()) <= {"scored", "scored_with_warning", "refused"}
     assert scored["model_version"].to_pylist() == ["3"] * 40
     assert scored["bundle_sha256"].to_pylist() == [small_bundle().digest] * 40
+
+
+def test_results_keep_the_contract_of_scores() -> None:
+    contract = table_contract("score")
+    chunk = applicants(80)
+    chunk = with_values(chunk, "refusals", ["unknown_seller" if row % 9 == 0 else "" for row in range(80)])
+    names = [column.name for column in contract.columns]
+    for with_reasons in (True, False):
+        scored = score_chunk(context(with_reasons=with_reasons), chunk).select(names)
+        checked = check_rows(scored.cast(contract.arrow_schema), contract)
+        assert checked.accepted.num_rows == 80, checked.counts_by_rule
 
 
 def test_the_figures_are_the_models_own() -> None:
@@ -64,7 +77,7 @@ def test_points_and_reasons_add_up_to_the_score_in_every_row() -> None:
 
 def test_without_reasons_the_figures_are_the_same() -> None:
     with_reasons, without = (score_chunk(context(with_reasons=flag), applicants(60)) for flag in (True, False))
-    explained = ["base_points", "pillar_points", "reasons"]
+    explained = ["pillar_points", "reasons"]
     assert with_reasons.drop_columns(explained) == without.drop_columns(explained)
     assert all(without[name].null_count == 60 for name in explained)
     assert with_reasons["reasons"].null_count == 0
