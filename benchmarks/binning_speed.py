@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.binning import BinningSettings, bin_columns
-from models.gbm import FitSettings, GbmParameters, fit_gbm
+from models.gbm import GbmParameters, fit_gbm
 from models.scorecard import fit_scorecard
+from models.settings import FitSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -32,9 +32,10 @@ from scipy.special import expit
 from models.bundle import BundleMeta, bundle_contents, load_bundle, write_bundle
 from models.calibration import IDENTITY, fit_affine
 from models.encoding import EncodingSettings, FeatureFacts, encode_matrix, encoded_columns, fit_encoding
-from models.gbm import FitSettings, GbmParameters, LightGbmComponent, fit_gbm
+from models.gbm import GbmParameters, LightGbmComponent, fit_gbm
 from models.model import CreditModel
 from models.scale import GradeScale, PointsScale
+from models.settings import FitSettings
 from pipelines.applicants import read_applicants
 from pipelines.score_parts import join_parts, score_in_parts
 from pipelines.score_settings import ScoringLimits

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from models.encoding import FloatArray
+    from models.settings import FitSettings
 
 _END_OF_TREES = "end of trees\n"
 
@@ -31,15 +32,6 @@ class GbmParameters(BaseModel):
     lambda_l2: float = Field(default=5.0, ge=0)
     feature_share: float = Field(default=0.6, gt=0, le=1)
     row_share: float = Field(default=0.8, gt=0, le=1)
-
-
-class FitSettings(NamedTuple):
-    """What is the same for every fit of a training run."""
-
-    seed: int = 0
-    threads: int = 1
-    max_rounds: int = 500
-    patience: int = 25
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
 
 from data_contracts.errors import ConfigurationRefused
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from models.settings import LabelSettings
 
 _LABEL_FIELDS: list[pa.Field[Any]] = [
     pa.field("seller_id", pa.string()),
@@ -21,20 +24,6 @@ _LABEL_FIELDS: list[pa.Field[Any]] = [
 ]
 LABEL_SCHEMA = pa.schema(_LABEL_FIELDS)
 """One row an observation: label 1 = default within the performance window, 0 = none."""
-
-
-class LabelSettings(BaseModel):
-    """The target: default within ``performance_days`` after the observation date.
-
-    ``data_until`` is the last day the default records cover. A default is taken to be on record
-    ``reporting_lag_days`` after it happened, so an observation is mature when both have passed.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    data_until: dt.date
-    performance_days: int = Field(default=365, gt=0)
-    reporting_lag_days: int = Field(default=0, ge=0)
 
 
 class Labels(NamedTuple):

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import gammaln
 from scipy.stats import rankdata
 
@@ -22,28 +21,7 @@ if TYPE_CHECKING:
 
     from models.dataset import Dataset
     from models.encoding import BoolArray, FloatArray
-
-
-class LeakSettings(BaseModel):
-    """When a feature is taken for a leak.
-
-    ``largest_probability``: a pure group counts only if chance would make it this rarely. A group of defaulters only
-    must have ``fewest_rows`` rows and ``value_share`` of all defaulters where it is one value, ``tail_share`` where it
-    is an end of the range; a value of non-defaulters only must have ``good_share`` of them. ``auc_limit`` is compared
-    with the lower bound of the feature's own AUC, ``standard_errors`` below the estimate.
-    ``reviewed`` names features that people have looked at and found honest.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    largest_probability: float = Field(default=1e-6, gt=0, lt=1)
-    fewest_rows: int = Field(default=8, ge=1)
-    value_share: float = Field(default=0.2, gt=0, le=1)
-    tail_share: float = Field(default=0.6, gt=0, le=1)
-    good_share: float = Field(default=0.5, gt=0, le=1)
-    auc_limit: float = Field(default=0.9, gt=0.5, lt=1)
-    standard_errors: float = Field(default=3.0, gt=0)
-    reviewed: tuple[str, ...] = ()
+    from models.settings import LeakSettings
 
 
 class LeakFinding(NamedTuple):

@@ -8,20 +8,17 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import expit
 from scipy.stats import rankdata
 
 from data_contracts.errors import ConfigurationRefused
-from models.binning import BinningSettings
 from models.calibration import fit_affine
 from models.dataset import stratified_folds
-from models.encoding import EncodingSettings, encode_matrix, encoded_columns, fit_encoding
-from models.gbm import FitSettings, fit_gbm
-from models.leakage import LeakSettings, refuse_leaks
+from models.encoding import encode_matrix, encoded_columns, fit_encoding
+from models.gbm import fit_gbm
+from models.leakage import refuse_leaks
 from models.linear import fit_linear
 from models.model import CreditModel
-from models.scale import GradeScale, PointsScale
 from models.scorecard import fit_scorecard
 from models.tuning import (
     GbmChoice,
@@ -46,6 +43,7 @@ if TYPE_CHECKING:
     from models.dataset import Dataset
     from models.encoding import FloatArray, ModelFeature
     from models.model import Component
+    from models.settings import TrainingSettings
 
 log = logging.getLogger(__name__)
 
@@ -55,37 +53,6 @@ KINDS: tuple[Kind, ...] = ("linear", "scorecard", "gbm", "blend")
 bin, a booster its splits as well, and a blend is two models at once."""
 
 BEST_SINGLE = "best_single_variable"
-
-
-class TrainingSettings(BaseModel):
-    """How a candidate is trained.
-
-    ``champion``: the kind, or ``auto`` for the simplest kind whose out-of-fold log-loss lies within one standard error
-    of the best. ``fold_kind``: by related-party component, or stratified by outcome where every firm is observed once.
-    ``fits`` is the budget of booster fits a repeat of the folds; at least one booster is tried whatever the budget.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    champion: Literal["auto", "linear", "scorecard", "gbm", "blend"] = "auto"
-    seed: int = 1
-    threads: int = Field(default=1, ge=1)
-    folds: int = Field(default=4, ge=2)
-    repeats: int = Field(default=1, ge=1)
-    fold_kind: Literal["component", "stratified"] = "component"
-    fits: int = Field(default=24, ge=1)
-    max_rounds: int = Field(default=400, ge=1)
-    patience: int = Field(default=25, ge=1)
-    ablations: bool = True
-    encoding: EncodingSettings = EncodingSettings()
-    binning: BinningSettings = BinningSettings()
-    leaks: LeakSettings = LeakSettings()
-    scale: PointsScale = PointsScale()
-    grades: GradeScale = GradeScale()
-
-    def fit_settings(self, rounds: int | None = None) -> FitSettings:
-        """Gives what every booster fit shares, for ``rounds`` rounds or up to the most allowed."""
-        return FitSettings(self.seed, self.threads, rounds or self.max_rounds, self.patience)
 
 
 @dataclass(frozen=True)

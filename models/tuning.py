@@ -10,7 +10,7 @@ import numpy.typing as npt
 from models.binning import bin_columns
 from models.calibration import fit_affine
 from models.dataset import component_folds, stratified_folds
-from models.gbm import FitSettings, GbmParameters, fit_fold, fold_margin, prepare_fold
+from models.gbm import GbmParameters, fit_fold, fold_margin, prepare_fold
 from models.linear import normal_scales, risk_design
 from models.scorecard import evidence_matrix, fit_weights
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from models.binning import BinningSettings
     from models.dataset import Dataset
     from models.encoding import BoolArray, FloatArray
+    from models.settings import FitSettings
 
 # Below this many defaults only very small trees are tried.
 _FEW_DEFAULTS = 150

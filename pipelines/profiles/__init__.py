@@ -13,8 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from data_contracts.errors import ConfigurationRefused
 from models.dataset import SplitSettings
-from models.labels import LabelSettings
-from models.training import TrainingSettings
+from models.settings import LabelSettings, TrainingSettings
 from pipelines.ingest_settings import IngestSettings, ValidationSettings
 from pipelines.score_settings import RegistrationSettings, ScoringSettings
 from simulator.settings import WorldSettings

@@ -16,9 +16,10 @@ from features.spec import load_feature_set
 from models.bundle import bundle_contents, write_bundle
 from models.calibration import IDENTITY, fit_affine
 from models.encoding import EncodingSettings, encode_matrix, encoded_columns, feature_facts, fit_encoding
-from models.gbm import FitSettings, GbmParameters, fit_gbm
+from models.gbm import GbmParameters, fit_gbm
 from models.model import CreditModel
 from models.scale import GradeScale, PointsScale
+from models.settings import FitSettings
 from pipelines.ingest import ingest_folder
 from pipelines.publish import write_json, write_parquet
 from pipelines.stages import MANIFEST

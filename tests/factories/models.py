@@ -14,11 +14,12 @@ from models.bundle import BundleMeta, bundle_contents, write_bundle
 from models.calibration import IDENTITY, fit_affine
 from models.dataset import Dataset
 from models.encoding import EncodingSettings, FeatureFacts, encode_matrix, encoded_columns, fit_encoding
-from models.gbm import FitSettings, GbmParameters, fit_gbm
+from models.gbm import GbmParameters, fit_gbm
 from models.linear import fit_linear
 from models.model import CreditModel
 from models.scale import GradeScale, PointsScale
 from models.scorecard import fit_scorecard
+from models.settings import FitSettings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,8 @@ import pytest
 
 from data_contracts.errors import GateFailed
 from models.dataset import Dataset
-from models.leakage import LeakSettings, find_leaks, refuse_leaks
+from models.leakage import find_leaks, refuse_leaks
+from models.settings import LeakSettings
 from tests.factories.models import fact
 
 if TYPE_CHECKING:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.gbm import FitSettings, GbmParameters, LightGbmComponent, fit_fold, fit_gbm, fold_margin, prepare_fold
+from models.gbm import GbmParameters, LightGbmComponent, fit_fold, fit_gbm, fold_margin, prepare_fold
+from models.settings import FitSettings
 
 GENERATOR = np.random.default_rng(11)
 X = GENERATOR.normal(size=(800, 3))

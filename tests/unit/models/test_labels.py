@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from data_contracts.errors import ConfigurationRefused
-from models.labels import LABEL_SCHEMA, LabelSettings, performance_labels, recorded_labels
+from models.labels import LABEL_SCHEMA, performance_labels, recorded_labels
+from models.settings import LabelSettings
 
 SETTINGS = LabelSettings(data_until=dt.date(2024, 12, 31))
 AS_OF = dt.date(2023, 6, 30)

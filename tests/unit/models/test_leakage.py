@@ -10,7 +10,8 @@ from scipy.special import expit
 
 from data_contracts.errors import ConfigurationRefused, GateFailed
 from models.dataset import Dataset, assemble
-from models.leakage import LeakSettings, copied_rows, find_leaks, refuse_leaks
+from models.leakage import copied_rows, find_leaks, refuse_leaks
+from models.settings import LeakSettings
 from tests.factories.models import fact, world
 
 SETTINGS = LeakSettings()

@@ -8,15 +8,8 @@ import pytest
 from data_contracts.errors import ConfigurationRefused, GateFailed
 from models.dataset import Dataset
 from models.encoding import EncodingSettings
-from models.training import (
-    BEST_SINGLE,
-    KINDS,
-    Candidate,
-    TrainingSettings,
-    nested_cross_validation,
-    predictions,
-    train_candidate,
-)
+from models.settings import TrainingSettings
+from models.training import BEST_SINGLE, KINDS, Candidate, nested_cross_validation, predictions, train_candidate
 from models.tuning import Sample, cross_fitted_log_odds, gbm_grid, plan_folds
 from tests.factories.models import WORLD_TWO_SIDED, fact, small_world, world
 

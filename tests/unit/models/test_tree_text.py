@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from data_contracts.errors import IntegrityRefused
-from models.gbm import FitSettings, GbmParameters, fit_gbm
+from models.gbm import GbmParameters, fit_gbm
+from models.settings import FitSettings
 from models.tree_text import read_trees, refuse_unproven_direction
 
 GENERATOR = np.random.default_rng(23)
