@@ -78,7 +78,7 @@ def known_coverage(coverage: pa.Table | None, observations: pa.Table) -> pd.Data
     frame = _dated(observations)
     if coverage is None or coverage.num_rows == 0:
         return frame.head(0).assign(**{name: pd.Series(dtype=object) for name in columns})
-    wanted = pc.is_in(coverage["seller_id"], value_set=pc.unique(observations["seller_id"].combine_chunks()))
+    wanted = pc.is_in(coverage["seller_id"], value_set=pc.unique(observations["seller_id"]))
     given = coverage.filter(wanted).select(["seller_id", "known_at", *columns]).to_pandas()
     merged: pd.DataFrame = frame.merge(given, on="seller_id", how="inner")
     for name in ("period_from", "period_to"):
@@ -158,7 +158,7 @@ def _named_sellers(tables: Mapping[str, pa.Table]) -> set[str]:
     found: set[str] = set()
     for table in tables.values():
         if "seller_id" in table.column_names:
-            found.update(filter(None, pc.unique(table["seller_id"].combine_chunks()).to_pylist()))
+            found.update(filter(None, pc.unique(table["seller_id"]).to_pylist()))
     return found
 
 
