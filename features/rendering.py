@@ -67,8 +67,8 @@ def render(plan: Plan, cut: Cut) -> str:
     if needs:
         parts["covered"] = coverage_sql(needs, cut, plan.coverage_lag_days)
     found: dict[str, str] = {}
-    for name, features in _by_table(plan.base).items():
-        parts.update(_table_parts(name, features, cut, found))
+    for one_pass in _passes(plan.base):
+        parts.update(_pass_parts(one_pass, cut, found))
     parts["base_features"] = _assembled(plan, found, needs)
     last = "base_features"
     for depth, layer in enumerate(derived_layers(plan.derived)):
@@ -91,42 +91,65 @@ def derived_layers(derived: Sequence[DerivedFeature]) -> list[list[DerivedFeatur
     return layers
 
 
-def _by_table(base: Sequence[Feature]) -> dict[str, list[Feature]]:
-    tables: dict[str, list[Feature]] = {}
+@dataclass(frozen=True)
+class _Pass:
+    """The features that are computed in one pass over one table: those with windows, or those over all history.
+
+    Apart from each other, so that a single feature over all history does not make every other one read all rows.
+    """
+
+    name: str
+    table: str
+    features: tuple[Feature, ...]
+
+    @property
+    def rows(self) -> str:
+        return f"{self.name}_rows"
+
+    @property
+    def longest_days(self) -> int | None:
+        """The longest window; None over all history."""
+        windows = [feature.window_days for feature in self.features]
+        return None if None in windows else max(window for window in windows if window is not None)
+
+
+def _passes(base: Sequence[Feature]) -> list[_Pass]:
+    groups: dict[tuple[str, bool], list[Feature]] = {}
     for feature in base:
-        tables.setdefault(feature.table, []).append(feature)
-    return dict(sorted(tables.items()))
+        groups.setdefault((feature.table, feature.window_days is None), []).append(feature)
+    return [
+        _Pass(f"{table}_all" if whole else table, table, tuple(features))
+        for (table, whole), features in sorted(groups.items(), key=lambda group: group[0])
+    ]
 
 
-def _table_parts(table: str, features: list[Feature], cut: Cut, found: dict[str, str]) -> dict[str, str]:
-    """The parts of one table; notes in ``found`` which part holds which feature."""
-    rows = f"{table}_rows"
-    parts = {rows: _visible_rows(table, features, cut)}
-    banded = [feature for feature in features if feature.aggregate not in KEYED | {"median"}]
+def _pass_parts(one: _Pass, cut: Cut, found: dict[str, str]) -> dict[str, str]:
+    """The parts of one pass; notes in ``found`` which part holds which feature."""
+    parts = {one.rows: _visible_rows(one, cut)}
+    banded = [feature for feature in one.features if feature.aggregate not in KEYED | {"median"}]
     if banded:
-        parts |= _banded_parts(table, banded, cut)
-        found.update({feature.name: f"{table}_windows" for feature in banded})
-    medians = [feature for feature in features if feature.aggregate == "median"]
+        parts |= _banded_parts(one, banded, cut)
+        found.update({feature.name: f"{one.name}_windows" for feature in banded})
+    medians = [feature for feature in one.features if feature.aggregate == "median"]
     if medians:
         columns = {feature.name: _median(feature, cut) for feature in medians}
-        parts[f"{table}_medians"] = select({"seller_id": "seller_id", **columns}, rows, group_by="seller_id")
-        found.update({feature.name: f"{table}_medians" for feature in medians})
-    keys = sorted({feature.key for feature in features if feature.key is not None})
-    for number, key in enumerate(keys):
-        of_key = [feature for feature in features if feature.key == key]
-        parts |= _keyed_parts(f"{table}_key{number}", rows, of_key, cut)
-        found.update({feature.name: f"{table}_key{number}" for feature in of_key})
+        parts[f"{one.name}_medians"] = select({"seller_id": "seller_id", **columns}, one.rows, group_by="seller_id")
+        found.update({feature.name: f"{one.name}_medians" for feature in medians})
+    for number, key in enumerate(sorted({feature.key for feature in one.features if feature.key is not None})):
+        of_key = [feature for feature in one.features if feature.key == key]
+        parts |= _keyed_parts(f"{one.name}_key{number}", one.rows, of_key, cut)
+        found.update({feature.name: f"{one.name}_key{number}" for feature in of_key})
     return parts
 
 
-def _visible_rows(table: str, features: Sequence[Feature], cut: Cut) -> str:
-    windows = [feature.window_days for feature in features]
-    oldest = None if None in windows else max(window for window in windows if window is not None) - 1
-    columns = ["seller_id", "event_date", *(column for feature in features for column in feature.columns())]
-    if table not in AS_OF_VIEWS:
-        return select(list(dict.fromkeys(columns)), table, where=f"{cut.condition(oldest)} AND {OBSERVED}")
+def _visible_rows(one: _Pass, cut: Cut) -> str:
+    read = ["seller_id", "event_date", *(column for feature in one.features for column in feature.columns())]
+    columns = list(dict.fromkeys(read))
+    oldest = None if one.longest_days is None else one.longest_days - 1
+    if one.table not in AS_OF_VIEWS:
+        return select(columns, one.table, where=f"{cut.condition(oldest)} AND {OBSERVED}")
     recent = "" if oldest is None else f" AND event_date >= {days_before(cut.as_of, oldest)}"
-    return select(list(dict.fromkeys(columns)), nested(instalment_view(cut), table), where=OBSERVED + recent)
+    return select(columns, nested(instalment_view(cut), one.table), where=OBSERVED + recent)
 
 
 # --- mergeable aggregates: bands of age, then running sums of bands -------------------------------------------------
@@ -172,7 +195,7 @@ _KEPT_OF_BANDS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _banded_parts(table: str, features: Sequence[Feature], cut: Cut) -> dict[str, str]:
+def _banded_parts(one: _Pass, features: Sequence[Feature], cut: Cut) -> dict[str, str]:
     edges = sorted({feature.window_days for feature in features if feature.window_days is not None})
     measures: dict[tuple[str | None, str | None], _Measure] = {}
     sums: dict[str, str] = {}
@@ -186,8 +209,8 @@ def _banded_parts(table: str, features: Sequence[Feature], cut: Cut) -> dict[str
         windows[feature.name] = _over_bands(measure.column, feature.aggregate, band, cut)
     bands = {"seller_id": "seller_id", "band": _band(edges, cut), **sums}
     return {
-        f"{table}_bands": select(bands, f"{table}_rows", group_by="1, 2"),
-        f"{table}_windows": select({"seller_id": "seller_id", **windows}, f"{table}_bands", group_by="seller_id"),
+        f"{one.name}_bands": select(bands, one.rows, group_by="1, 2"),
+        f"{one.name}_windows": select({"seller_id": "seller_id", **windows}, f"{one.name}_bands", group_by="seller_id"),
     }
 
 
