@@ -29,7 +29,7 @@ Row = dict[str, Any]
 """A row of ``pipelines.scoring.SCORE_SCHEMA`` as Python values."""
 
 CAUTIONS: Final[dict[str, tuple[str, str]]] = {
-    "out_of_range": ("{title}: outside the range seen in training", "{title}：超出训练样本的取值范围"),
+    "out_of_range": ("{title}: far outside the range seen in training", "{title}：远超训练样本的取值范围"),
     "missing_share": ("Many of the features have no data", "较多指标没有数据"),
     "unseen_type": (
         "Some ledger entries are of a type not known to the contract",

@@ -138,8 +138,9 @@ def _warnings(context: ScoringContext, X: FloatArray, accepted: BoolArray) -> li
     lower = np.asarray([feature.lower for feature in model.features])
     upper = np.asarray([feature.upper for feature in model.features])
     used = np.asarray([feature.treatment != "set_aside" for feature in model.features], dtype=np.bool_)
+    margin = context.limits.range_margin * (upper - lower)
     with np.errstate(invalid="ignore"):
-        beyond = (np.less(X, lower) | np.greater(X, upper)) & used & accepted[:, None]
+        beyond = (np.less(X, lower - margin) | np.greater(X, upper + margin)) & used & accepted[:, None]
     share = 1.0 - np.isfinite(X[:, used]).mean(axis=1) if used.any() else np.zeros(len(X))
     sparse = _codes_of({"missing_share": (share > context.limits.missing_share) & accepted}, len(X))
     return _joined(sparse, _codes_by_column(beyond, [f"out_of_range:{name}" for name in model.feature_names]))

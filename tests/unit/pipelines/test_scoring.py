@@ -140,7 +140,17 @@ def test_a_model_past_its_time_scores_nobody() -> None:
     assert set(codes(applicants(3), bundle=expired)) == {"model_expired"}
 
 
-def test_a_value_beyond_the_training_range_is_scored_with_a_warning() -> None:
+@pytest.mark.parametrize(("widths", "margin", "warned"), [(0.9, 1.0, False), (1.1, 1.0, True), (0.1, 0.0, True)])
+@pytest.mark.parametrize("side", ["lower", "upper"])
+def test_the_margin_of_the_training_range_is_a_setting(side: str, widths: float, margin: float, warned: bool) -> None:
+    feature = next(one for one in small_bundle().model.features if one.name == "refund_share_90d")
+    away = widths * (feature.upper - feature.lower)
+    value = feature.upper + away if side == "upper" else feature.lower - away
+    found = codes(first_value(applicants(3), "refund_share_90d", value), limits=ScoringLimits(range_margin=margin))[0]
+    assert ("out_of_range:refund_share_90d" in found.split(";")) == warned
+
+
+def test_a_value_far_beyond_the_training_range_is_scored_with_a_warning() -> None:
     row = score_chunk(context(), first_value(applicants(3), "refund_share_90d", 1000.0)).to_pylist()[0]
     assert row["status"] == "scored_with_warning"
     assert "out_of_range:refund_share_90d" in row["codes"].split(";")
