@@ -87,7 +87,9 @@ def score_chunk(context: ScoringContext, chunk: Chunk) -> pa.Table:
     """
     model = context.bundle.model
     X = feature_matrix(chunk, model.feature_names)
-    refusals = _joined(_texts(chunk, "refusals"), _refusals(context, chunk, X))
+    given = _texts(chunk, "refusals")
+    # A row refused before may have no features at all; what scoring would find in it says nothing more.
+    refusals = [before or found for before, found in zip(given, _refusals(context, chunk, X), strict=True)]
     accepted = np.asarray([not codes for codes in refusals], dtype=np.bool_)
     warnings = _joined(_texts(chunk, "warnings"), _warnings(context, X, accepted))
     figures = _figures(context, X[accepted])

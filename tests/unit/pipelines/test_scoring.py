@@ -108,11 +108,12 @@ def test_a_chunk_of_refused_rows_alone_is_refused_row_by_row() -> None:
     assert scored["codes"].to_pylist() == ["unreadable_row"] * 3
 
 
-def test_nothing_known_at_all_is_refused() -> None:
+def test_nothing_known_at_all_is_refused_and_not_named_where_the_row_was_refused_before() -> None:
     chunk = applicants(3)
     for name in FEATURES:
-        chunk = first_value(chunk, name, None)
-    assert codes(chunk)[0] == "all_missing"
+        chunk = with_values(chunk, name, [None, None, 1.0])
+    chunk = with_values(chunk, "refusals", ["", "unknown_seller", ""])
+    assert codes(chunk)[:2] == ["all_missing", "unknown_seller"]
 
 
 def test_a_feature_that_must_be_known_is_named_when_it_is_not() -> None:
