@@ -1,0 +1,242 @@
+"""The validation report: what was delivered, what was set aside and why, and the verdict on every rule."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from data_contracts.compiler import source_contract, table_contract
+from pipelines.reports.rendering import LANGUAGES, Language, Texts, banners, page_texts, render_page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from data_contracts.contract import CompiledContract
+
+TEMPLATE = "validation_page.html.j2"
+SECTIONS = ("summary", "sources", "aside", "tables", "rules", "origin")
+UNKNOWN_KIND = "amount of unknown kind / "
+REPEATED_KEY = re.compile(r"repeated key \((?P<key>.+)\)")
+COLUMN_RULE = re.compile(r"(?P<column>[a-z0-9_]+):(?P<what>required|unique|enum|pattern|range|length|known)")
+TYPE_RULE = re.compile(r"type:(?P<column>[a-z0-9_]+)")
+TONES = {"passed": "good", "failed": "bad", "not_validated": "warn"}
+NOT_A_LETTER = re.compile(r"[^a-z0-9]+")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Words for a rule or reason, its code, and whether the words are English on a page of another language."""
+
+    words: str
+    code: str
+    foreign: bool = False
+
+
+def render_validation_page(document: Mapping[str, Any], language: Language) -> str:
+    """The report of one validation.
+
+    Args:
+        document: what the stage wrote as ``validation.json``: ``about``, ``sources``, ``unlisted_files``, ``tables``.
+        language: of the page.
+
+    Raises:
+        KeyError: a part of the document is absent.
+    """
+    texts = page_texts(TEMPLATE.removesuffix(".html.j2"), language)
+    about = document["about"]
+    sources = [_source(source, texts) for source in document["sources"]]
+    tables = [_table(table, texts) for table in document["tables"]]
+    totals = _totals(sources)
+    context = {
+        **banners(about["evidence"], texts, is_synthetic=about["is_synthetic"]),
+        "file_names": {one: f"report.{one}.html" for one in LANGUAGES},
+        "about": about,
+        "sections": SECTIONS,
+        "sources": sources,
+        "unlisted_files": document["unlisted_files"],
+        "tables": tables,
+        "totals": totals,
+        "table_totals": _table_totals(tables),
+        "rule_totals": _rule_totals(tables),
+        "broken": [(table, rule) for table in tables for rule in table["rules"] if rule["status"] == "failed"],
+        "alarms": _alarms(about, totals, tables, texts),
+        "contracts": _contracts(document),
+    }
+    return render_page(TEMPLATE, language, context)
+
+
+def _source(source: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
+    contract = source_contract(source["name"])
+    reasons = [
+        *_reasons(source, "quarantined", contract, texts),
+        *_reasons(source, "duplicates", contract, texts),
+        *_reasons(source, "warnings", contract, texts),
+    ]
+    notes = [f"{note} ({files})" if files > 1 else note for note, files in source["notes"].items()]
+    return {
+        **source,
+        "title": _title("source", source["name"], source["title"], texts),
+        "quarantined_rows": sum(source["quarantined"].values()),
+        "duplicate_rows": sum(source["duplicates"].values()),
+        "remarked_rows": sum(source["warnings"].values()),
+        "reasons": reasons,
+        "notes": "; ".join(notes),
+        "is_sealed": bool(source["quarantined"]) and any(c.classification == "personal" for c in contract.columns),
+    }
+
+
+def _title(kind: str, name: str, otherwise: str, texts: Texts) -> str:
+    return texts.words.get(f"{kind}_{name}", otherwise)
+
+
+_BECAME = {
+    "quarantined": ("quarantined", "bad"),
+    "duplicates": ("duplicate", ""),
+    "warnings": ("accepted", "warn"),
+}
+
+
+def _reasons(
+    source: Mapping[str, Any], kind: str, contract: CompiledContract, texts: Texts
+) -> Iterable[dict[str, Any]]:
+    became, tone = _BECAME[kind]
+    for code, rows in source[kind].items():
+        reason = _duplicate_reason(code, texts) if kind == "duplicates" else reading_reason(code, contract, texts)
+        yield {
+            "words": reason.words,
+            "code": reason.code,
+            "foreign": reason.foreign,
+            "became": became,
+            "tone": tone,
+            "rows": rows,
+            "examples": source["examples"].get(code, []) if kind == "quarantined" else [],
+        }
+
+
+def _duplicate_reason(code: str, texts: Texts) -> Reason:
+    key = REPEATED_KEY.fullmatch(code)
+    if key:
+        return Reason(texts("duplicate_key", named=key["key"]), "")
+    words = texts.of_code("duplicate", code)
+    return Reason(words, "", foreign=words == code)
+
+
+def reading_reason(code: str, contract: CompiledContract, texts: Texts) -> Reason:
+    """Words for the reason a raw row was set aside or remarked on, from its code, in the page's language."""
+    if code.startswith(UNKNOWN_KIND):
+        return Reason(texts("remark_unknown_kind", kind=code.removeprefix(UNKNOWN_KIND)), "")
+    column_rule, type_rule = COLUMN_RULE.fullmatch(code), TYPE_RULE.fullmatch(code)
+    if column_rule:
+        column = _column_words(contract, column_rule["column"], texts)
+        return Reason(texts(f"reason_{column_rule['what']}", column=column), code)
+    if type_rule:
+        return Reason(texts("reason_type", column=_column_words(contract, type_rule["column"], texts)), code)
+    key = f"reason_{NOT_A_LETTER.sub('_', code)}"
+    if key in texts.words:
+        return Reason(texts(key), code)
+    described = next((rule.description for rule in contract.rules if rule.rule_id == code), None)
+    if described is None:
+        return Reason(code, "")
+    stated = _stated_rule(code, described, texts)
+    return Reason(texts("reason_broken", rule=stated.words), code, stated.foreign)
+
+
+def _stated_rule(code: str, description: str, texts: Texts) -> Reason:
+    """Words for a rule that its contract states in words of its own, which are English."""
+    if texts.language == "en":
+        return Reason(description, code)
+    words = texts.words.get(f"rule_{code}")
+    return Reason(words or description, code, foreign=words is None)
+
+
+def rule_reason(rule: Mapping[str, Any], contract: CompiledContract, texts: Texts) -> Reason:
+    """Words for a rule of a canonical table: the contract's own in English, those of its kind in other languages."""
+    code = rule["rule_id"]
+    if texts.language == "en":
+        return _stated_rule(code, rule["description"], texts)
+    if code == "primary_key":
+        return Reason(texts("kind_primary_key"), code)
+    key = f"kind_{rule['kind']}"
+    if rule["column"] is not None and key in texts.words:
+        return Reason(texts(key, column=_column_words(contract, rule["column"], texts)), code)
+    return _stated_rule(code, rule["description"], texts)
+
+
+def _column_words(contract: CompiledContract, name: str, texts: Texts) -> str:
+    """The header of a raw column in English, its Chinese meaning in Chinese; the name itself for an unknown column."""
+    column = next((column for column in contract.columns if column.name == name), None)
+    if column is None:
+        return name
+    if texts.language == "zh" and column.description_zh:
+        return f"“{column.description_zh}”"
+    return f"“{column.header}”" if column.header else name
+
+
+def _table(table: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
+    contract = table_contract(table["table"])
+    rules = [
+        {
+            **rule,
+            "reason": rule_reason(rule, contract, texts),
+            "tone": TONES[rule["status"]],
+            "examples": table["examples"].get(rule["rule_id"], []),
+        }
+        for rule in table["rules"]
+    ]
+    return {
+        **table,
+        "title": _title("table", table["table"], table["title"], texts),
+        "rules": rules,
+        "quarantined_rows": sum(table["quarantined"].values()),
+        "duplicate_rows": sum(table["duplicates"].values()),
+        **{status: sum(rule["status"] == status for rule in rules) for status in TONES},
+    }
+
+
+def _totals(sources: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    rows = sum(source["rows_in"] for source in sources)
+    found = {
+        "accepted": sum(source["accepted"] for source in sources),
+        "quarantined": sum(source["quarantined_rows"] for source in sources),
+        "duplicates": sum(source["duplicate_rows"] for source in sources),
+    }
+    shares = {f"{name}_share": count / rows if rows else 0.0 for name, count in found.items()}
+    files = sum(source["files"] for source in sources)
+    remarked = sum(source["remarked_rows"] for source in sources)
+    return {"files": files, "rows": rows, "remarked": remarked, **found, **shares}
+
+
+def _table_totals(tables: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    columns = {
+        "rows": "rows_in",
+        "accepted": "accepted",
+        "quarantined": "quarantined_rows",
+        "duplicates": "duplicate_rows",
+    }
+    return {name: sum(table[column] for table in tables) for name, column in columns.items()}
+
+
+def _rule_totals(tables: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    found = {status: sum(table[status] for table in tables) for status in TONES}
+    return {**found, "judged": found["passed"] + found["failed"]}
+
+
+def _alarms(
+    about: Mapping[str, Any], totals: Mapping[str, float], tables: Sequence[Mapping[str, Any]], texts: Texts
+) -> list[str]:
+    alarms = []
+    limit = about["ingest_quarantine_limit_share"]
+    if totals["quarantined_share"] > limit:
+        alarms.append(texts("verdict_over_ingest", share=f"{totals['quarantined_share']:.2%}", limit=f"{limit:.2%}"))
+    limit = about["quarantine_limit_share"]
+    for table in tables:
+        share = table["quarantined_rows"] / table["rows_in"] if table["rows_in"] else 0.0
+        if share > limit:
+            alarms.append(texts("verdict_over_table", table=table["table"], share=f"{share:.2%}", limit=f"{limit:.2%}"))
+    return alarms
+
+
+def _contracts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    sources = [(source["source"], source["contract_digest"]) for source in document["sources"]]
+    return [*sources, *((table["contract"], table["contract_digest"]) for table in document["tables"])]
