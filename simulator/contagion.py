@@ -15,26 +15,23 @@ _TRANSFER_WEEKS = 4
 
 
 def move_group_cash(week: Week) -> None:
-    """Every fourth week owners fill their largest seller, when it is weak, with the spare cash of the others."""
+    """Every fourth week an owner of several sellers pools part of their cash and shares it out by what each pays.
+
+    So a seller's cash, which no seller data shows, moves with how its sisters fare.
+    """
     state, setting, network = week.state, week.setting, week.setting.network
     if week.number % _TRANSFER_WEEKS or not len(network.group_ties):
         return
-    is_member = (network.group >= 0) & state.is_active & network.group_ties[network.group, 0]
-    largest = np.full(len(network.group_ties), -np.inf)
-    np.maximum.at(largest, network.group[is_member], setting.firms.log_level[is_member])
-    is_head = is_member & (setting.firms.log_level == largest[network.group])
-    outflow = state.weekly_outflow(setting, week.number)
-    need = np.maximum(1.5 * outflow + state.arrears.sum(axis=1) - state.cash, 0.0) * (state.default_day < 0) * is_head
-    spare = np.maximum(state.cash - 0.5 * setting.firms.discipline * outflow, 0.0)
-    spare *= is_member & ~is_head
-    spare *= setting.settings.network.drain_share
+    is_member = (network.group >= 0) & state.is_active & network.group_ties[network.group, 0] & (state.default_day < 0)
     groups = len(network.group_ties)
-    needed = np.bincount(network.group[is_member], need[is_member], minlength=groups)
-    offered = np.bincount(network.group[is_member], spare[is_member], minlength=groups)
-    moved = np.minimum(needed, offered)
-    received = np.where(is_head, np.floor(need * (moved / np.maximum(needed, 1.0))[network.group] * 100) / 100, 0.0)
-    sent = spare * (moved / np.maximum(offered, 1.0))[network.group] * is_member
-    sent = _balanced(np.round(sent, 2), received, network.group, is_member)
+    group, cash = network.group[is_member], state.cash[is_member]
+    outflow = state.weekly_outflow(setting, week.number)[is_member]
+    weeks_of_cash = np.bincount(group, cash, groups) / np.maximum(np.bincount(group, outflow, groups), 1.0)
+    moved = np.zeros(setting.firms.count)
+    moved[is_member] = setting.settings.network.pooled_share * (weeks_of_cash[group] * outflow - cash)
+    received = np.asarray(np.floor(np.maximum(moved, 0.0) * 100) / 100, dtype=np.float64)
+    offered = np.asarray(np.round(np.maximum(-moved, 0.0), 2), dtype=np.float64)
+    sent = _balanced(offered, received, network.group, is_member)
     week.book("group_sent", -sent)
     week.book("group_received", received)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from simulator.catalogue import CATEGORIES, CUSTOMS_OFFICES, MARKETS, SUPERVISION_MODES
 from simulator.firms import seller_id
+from simulator.network import sold_to
 from simulator.randomness import scatter, unit_interval
 from simulator.raw_files import Lines, RawFile, View, year_deliveries, year_parts, year_path
 from simulator.text_columns import cents_text, chosen, day_text, either, joined, taken, whole_text
@@ -26,8 +27,18 @@ if TYPE_CHECKING:
 
 SOURCE = "customs_declaration"
 _KILOGRAM = "035"
-_CONSIGNEES = ("OCEANIC HOME LLC", "NORTH STAR TRADING INC", "BLUE HARBOR GMBH", "SUNRISE RETAIL SARL", "TO ORDER")
+# Warehouses that receive goods for many sellers; most sellers name a consignee of their own or of their group.
+_WAREHOUSES = ("OCEANIC FULFILMENT LLC", "NORTH STAR LOGISTICS INC", "BLUE HARBOR LAGER GMBH")
 _AGENTS = ("深圳市恒通报关有限公司", "宁波联运国际货代有限公司", "义乌众达供应链有限公司", "广州启航报关行")
+
+
+_UNIT_COST = np.array([c.unit_price * c.goods_cost_share for c in CATEGORIES])
+_UNIT_KILOGRAMS = np.array([c.kg_per_unit for c in CATEGORIES])
+
+
+def _kilograms(value: NDArray[np.float64], category: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Net weight of goods of a declared value, at least a kilogram."""
+    return np.maximum(np.rint(value / _UNIT_COST[category] * _UNIT_KILOGRAMS[category]), 1).astype(np.int64)
 
 
 class _Declarations:
@@ -59,6 +70,15 @@ def _pick(choices: tuple[str, ...], bits: NDArray[np.uint64], shift: int) -> Tex
     return chosen(choices, (bits >> np.uint64(shift)) % np.uint64(len(choices)))
 
 
+def _consignees(view: View, found: _Declarations) -> Text:
+    """Who receives the goods abroad: often an entity of the control group, sometimes a warehouse, or ``TO ORDER``."""
+    bits = scatter(view.world.settings.seed, "consignee", found.seller)
+    entity = sold_to(view.world, found.seller)
+    own = joined("CONSIGNEE ", whole_text(entity, 6), " LTD")
+    named = either(bits % np.uint64(100) < 15, _pick(_WAREHOUSES, bits, 20), own)
+    return either(found.bits % np.uint64(8) == 0, "TO ORDER", named)
+
+
 def _heads(view: View, found: _Declarations) -> Text:
     """Everything of a declaration before its item list."""
     bits, seller = found.bits, found.seller
@@ -69,14 +89,14 @@ def _heads(view: View, found: _Declarations) -> Text:
     entry = joined(at_office, whole_text(year, 4), "0", whole_text(serial, 9))
     company = whole_text(seller + 1, 6)
     social = joined("91440300MA5", company, "X")
-    weight = np.maximum(np.rint(found.value / 9.0), 1).astype(np.int64)
+    weight = _kilograms(found.value, found.category)
     date = day_text(view.first_day, found.day, "%Y%m%d")
     country = chosen([m.country3 for m in MARKETS], found.market)
     agent = (office >> np.uint64(20)) % np.uint64(len(_AGENTS))
     cells: list[tuple[str, list[Text | str]]] = [
         ("entryId", [entry]), ("preEntryId", ["E", entry]), ("consignorCname", ["卖家", company, "贸易有限公司"]),
         ("cnsnTradeCode", ["4403", company]), ("cnsnTradeScc", [social]),
-        ("consigneeEname", [_pick(_CONSIGNEES, office + bits % np.uint64(5) // np.uint64(4), 30)]),
+        ("consigneeEname", [_consignees(view, found)]),
         ("ownerName", ["卖家", company, "贸易有限公司"]), ("ownerScc", [social]),
         ("agentName", [chosen(_AGENTS, agent)]), ("agentCode", ["53", whole_text(agent, 8)]),
         ("iEPort", [at_office]), ("customMaster", [at_office]), ("iEDate", [date]),
@@ -99,9 +119,8 @@ def _items(view: View, found: _Declarations, owner: NDArray[np.int64], place: ND
     value = np.rint(found.value * 100).astype(np.int64)
     share = (value * 3 // 10)[owner]
     cents = np.where(place == 0, value[owner] - share * (found.items[owner] - 1), share)
-    weight = np.maximum(np.rint(cents / 900), 1).astype(np.int64)
-    prices = np.array([c.unit_price * c.goods_cost_share for c in CATEGORIES])[found.category[owner]]
-    quantity = np.maximum(np.rint(cents / 100 / prices), 1).astype(np.int64)
+    weight = _kilograms(cents / 100, found.category[owner])
+    quantity = np.maximum(np.rint(cents / 100 / _UNIT_COST[found.category[owner]]), 1).astype(np.int64)
     codes = [code for c in CATEGORIES for code in c.commodity_codes]
     main = scatter(view.world.settings.seed, "main product", found.seller[owner]) % np.uint64(3)
     code = found.category[owner] * 3 + (main.astype(np.int64) + place) % 3

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.randomness import stream
+from simulator.randomness import scatter, stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from simulator.settings import WorldSettings
+    from simulator.world import World
 
 SHARED_TIES: tuple[str, ...] = ("owner", "director", "address", "phone", "bank_account", "device")
 # How often a control group shows each tie: owners hide behind nominees, so no tie is certain.
@@ -147,3 +148,10 @@ def draw_network(settings: WorldSettings, categories: NDArray[np.int64]) -> Netw
         guaranteed=guaranteed, circle=circle, liable=pairs[:, 0], liable_for=pairs[:, 1], suppliers=suppliers,
         supplier_weights=weights, supplier_count=supplier_count,
     )  # fmt: skip
+
+
+def sold_to(world: World, seller: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number of the overseas entity through which sellers trade: half of the control groups use one for all."""
+    group = world.network.group[seller]
+    is_shared = (group >= 0) & (scatter(world.settings.seed, "group entity", group) % np.uint64(2) == 0)
+    return np.where(is_shared, 100_000 + group, seller)

@@ -43,7 +43,7 @@ class EconomySettings(_Frozen):
     listing_hit_rate: float = Field(default=0.16, ge=0, description="Yearly rate of a hit product.")
     suspension_rate: float = Field(default=0.045, ge=0, description="Yearly rate of marketplace account suspension.")
     claim_rate: float = Field(default=0.06, ge=0, description="Yearly rate of a recall or IP claim.")
-    outside_loss_rate: float = Field(default=0.066, ge=0, description="Yearly rate of a loss no seller data shows.")
+    outside_loss_rate: float = Field(default=0.058, ge=0, description="Yearly rate of a loss no seller data shows.")
     other_business_share: float = Field(default=1.1, ge=0, description="Mean size of the owners' other business.")
     other_business_margin: float = Field(default=0.15, description="Net money from it over its sales, in quiet times.")
     other_business_sd: float = Field(default=0.30, ge=0, description="Spread of its yearly log change.")
@@ -76,16 +76,12 @@ class NetworkSettings(_Frozen):
     circle_share: float = Field(default=0.09, ge=0, le=1, description="Share of sellers in guarantee circles of 2-4.")
     hub_count: int = Field(default=6, ge=0, description="Service addresses shared by many honest firms.")
     hub_size: int = Field(default=45, ge=2, description="Mean number of sellers at a service address.")
-    drain_share: float = Field(
-        default=0.7, ge=0, le=1, description="Share of spare cash an owner moves to a weak firm."
-    )
+    pooled_share: float = Field(default=0.6, ge=0, le=1, description="Share of cash an owner pools over sellers.")
     owner_liable_share: float = Field(default=0.6, ge=0, description="Same, from the owner's other sellers.")
     owner_run_weeks: float = Field(
         default=13.0, ge=0, description="Weeks of outflow creditors call after a group default."
     )
-    owner_risk_factor: float = Field(
-        default=1.1, ge=0, description="Outside losses of owners of several sellers, factor."
-    )
+    owner_risk_factor: float = Field(default=1.7, ge=0, description="Outside losses of owners of several, factor.")
     guarantee_called_share: float = Field(default=0.9, ge=0, le=1, description="Share of a defaulted debt called in.")
 
 

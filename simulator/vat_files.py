@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.firms import seller_id
+from simulator.network import sold_to
 from simulator.observation import is_dirty
 from simulator.randomness import scatter, unit_interval
 from simulator.raw_files import RawFile, View
@@ -97,7 +98,7 @@ def _sales(view: View) -> _Invoices:
     rate = np.where(firms.is_euro[seller], timeline.cny_per_eur[week], timeline.cny_per_usd[week])
     price = 0.42 + 0.3 * unit_interval(scatter(seed, "transfer price", seller))
     noise = np.exp(0.3 * (unit_interval(scatter(seed, "billing", seller, week)) - 0.5))
-    buyer = seller * 3 + (scatter(seed, "billed entity", seller, week) % np.uint64(16) == 0)
+    buyer = sold_to(world, seller) + 500_000 * (scatter(seed, "billed entity", seller, week) % np.uint64(16) == 0)
     day = 7 * week + (scatter(seed, "billing day", seller, week) % np.uint64(7)).astype(np.int64)
     return _sorted(seller, day, to_cents(amount * rate * price * noise), buyer)
 
