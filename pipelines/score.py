@@ -152,7 +152,8 @@ def run(profile: Profile, place: Place) -> StageOutcome:
         shutil.rmtree(parts)
         return _record(written, model)
 
-    return run_stage("score", place, StageInputs(files, settings, CODE), work)
+    with locked(place.stage_dir("score")):
+        return run_stage("score", place, StageInputs(files, settings, CODE), work)
 
 
 def stage_job(profile: Profile, place: Place, keys: KeyRing, model: ScoringModel) -> ScoreJob:

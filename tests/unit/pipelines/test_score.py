@@ -327,6 +327,8 @@ def test_the_stage_scores_the_latest_applicants_and_a_rerun_does_nothing(
     assert outcome.record.rows_in == len(SELLERS)
     assert outcome.record.notes["passports"] == 2
     assert run(profile, place).was_current
+    with locked(place.stage_dir("score")), pytest.raises(ConfigurationRefused, match="locked by another run"):
+        run(profile, place)
     files = sorted((current_run(place, "score") / "passports").glob("*.json"))
     trust = tmp_path / "keys" / "demo" / "trust.json"
     assert exit_code_of(verify_command(files, VerifyOptions(on=ISSUED_ON, trust=trust))) == 0
