@@ -56,7 +56,9 @@ def _page_context(explanation: Mapping[str, Any], subject: ExplanationSubject, t
         "features": [
             {**feature, "title": _title(feature, texts), "verdict": dependence[feature["name"]]["verdict"]}
             for feature in _weighted(explanation["features"])
+            if dependence[feature["name"]]["verdict"] != "unused"
         ],
+        "unused": [_title(features[name], texts) for name, one in dependence.items() if one["verdict"] == "unused"],
         "multiples": _multiples(explanation, dependence, texts),
         "left_out": max(0, _used(dependence.values()) - MOST_CURVES),
         "against": [_title(features[name], texts) for name, one in dependence.items() if one["verdict"] == "against"],
@@ -114,13 +116,12 @@ def _expected(feature: Mapping[str, Any], dependence: Mapping[str, Any]) -> str:
 def _curve(
     feature: Mapping[str, Any], dependence: Mapping[str, Any], limits: tuple[float, float], texts: Texts
 ) -> TrustedMarkup:
+    times = 100.0 if feature["unit"] == "share" else 1.0
     points = [
-        DependencePoint(group["value"], group["mean_points"], group["low_points"], group["high_points"])
+        DependencePoint(times * group["value"], group["mean_points"], group["low_points"], group["high_points"])
         for group in dependence["bins"]
     ]
-    unit = (
-        texts("unit_fraction") if feature["unit"] == "share" else texts.of_code("unit", feature["unit"]).strip("()（）")
-    )
+    unit = texts.of_code("unit", feature["unit"]).strip("()（）")
     words = ChartWords(
         title=texts("curve_title", title=_title(feature, texts)),
         x_axis=texts("value_axis", unit=unit) if unit else texts("value_axis_bare"),

@@ -19,6 +19,7 @@ from pipelines.reports.charts import (
 )
 from pipelines.reports.forest import forest_scale
 from pipelines.reports.rendering import LANGUAGES, Language, Texts, banners, page_texts, render_page
+from pipelines.reports.tuning_words import candidate_words
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -40,6 +41,7 @@ BANDS = tuple(
 DEMONSTRATION_EVIDENCE = "demonstration sample"
 SIGNIFICANT = 0.05
 ABLATION_PREFIX = "without_"
+SCORECARD = "scorecard"
 KEY_MEASURES = ("auc", "ks", "brier", "log_loss", "calibration_slope")
 CHART = Frame(width=470, height=300)
 WIDE_CHART = Frame(width=940, height=250, bottom=44)
@@ -107,18 +109,20 @@ def _page_context(document: Mapping[str, Any], identity: ModelIdentity, texts: T
         "population": _population(document["population"], texts),
         "split": _split(document["split"], texts),
         "models": _models(evaluation, texts),
-        "comparisons": _comparisons(evaluation, "baseline", texts),
         "ablations": _comparisons(evaluation, "ablation", texts),
         "calibration": _calibration(evaluation, texts),
         "grades": _grades(evaluation["grades"], texts),
         "periods": _periods(evaluation["periods"], texts),
         "segments": _segments(evaluation["segments"], identity.feature_titles, texts),
         "audit": _audit(document["audit"], texts),
-        "training": _training(document["training"]),
+        "training": _training(document["training"], texts),
         "variants": _variants(document["extra"], texts),
         "extra": document["extra"],
     }
-    return {**found, "powered": _powered(found["comparisons"]), "sections": _sections(found)}
+    comparisons = _comparisons(evaluation, "baseline", texts)
+    against = _against_scorecard(comparisons)
+    found |= {"comparisons": comparisons, "against_scorecard": against, "powered": _powered(comparisons, against)}
+    return {**found, "sections": _sections(found)}
 
 
 def _sections(context: Mapping[str, object]) -> tuple[str, ...]:
@@ -195,6 +199,7 @@ def _comparisons(evaluation: Mapping[str, Any], role: str, texts: Texts) -> list
         {
             **one,
             "words": model_words(one["other"], texts),
+            "is_hint": one["verdict"] == "not_shown" and one["gain"]["lower"] is not None and one["gain"]["lower"] > 0,
             "forest": scale.cell(one["gain"], one["detectable_gain"]),
         }
         for one in found
@@ -214,12 +219,21 @@ def _calibration(evaluation: Mapping[str, Any], texts: Texts) -> dict[str, objec
     words = ChartWords(texts("calibration_chart_title"), texts("expected_axis"), texts("observed_axis"))
     return {
         "slope": slope,
-        "holds_one": slope["lower"] is not None and slope["lower"] <= 1 <= slope["upper"],
+        "verdict": _slope_verdict(slope),
         "chart": calibration_chart(points, words, CHART),
         "bands": evaluation["bands"],
         "brier": champion["brier_parts"],
         "groups": len(rows),
     }
+
+
+def _slope_verdict(slope: Mapping[str, Any]) -> str:
+    """How a calibration slope lies to 1: unknown, good, cautious (above) or extreme (below)."""
+    if slope["lower"] is None:
+        return "unknown"
+    if slope["lower"] > 1:
+        return "cautious"
+    return "extreme" if slope["upper"] < 1 else "good"
 
 
 def rate_verdict(row: Mapping[str, Any]) -> str:
@@ -326,15 +340,24 @@ def _audit(audit: Mapping[str, Any] | None, texts: Texts) -> dict[str, object] |
     }
 
 
-def _training(training: Mapping[str, Any] | None) -> dict[str, object] | None:
+def _training(training: Mapping[str, Any] | None, texts: Texts) -> dict[str, object] | None:
     if training is None:
         return None
-    return {**training, "with_auc": any(one["auc"] is not None for one in training["candidates"])}
+    candidates = [{**one, "words": candidate_words(one["name"], texts)} for one in training["candidates"]]
+    with_auc = any(one["auc"] is not None for one in candidates)
+    return {**training, "candidates": candidates, "with_auc": with_auc}
 
 
-def _powered(comparisons: object) -> dict[str, object] | None:
-    """The first comparison with another model, for the sentence on power."""
-    found = comparisons if isinstance(comparisons, list) else []
+def _against_scorecard(comparisons: Sequence[dict[str, object]]) -> dict[str, object] | None:
+    """The comparison with the scorecard, which every champion has to answer."""
+    return next((one for one in comparisons if one["other"] == SCORECARD), None)
+
+
+def _powered(
+    comparisons: Sequence[dict[str, object]], against_scorecard: dict[str, object] | None
+) -> dict[str, object] | None:
+    """A comparison with another model, the scorecard's if it is one, for the sentence on power."""
+    found = [*([against_scorecard] if against_scorecard else []), *comparisons]
     return next((one for one in found if one["verdict"] != "identical"), None)
 
 

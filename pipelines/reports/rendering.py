@@ -33,6 +33,9 @@ SYNTHETIC_EVIDENCE = "synthetic world"
 NO_LETTER = re.compile(r"[^0-9A-Za-z]+")
 """What a code holds that a key of the texts does not."""
 
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+"""Digits and minus as they stand in an exponent."""
+
 NOT_AVAILABLE = "–"
 """Shown where a figure is absent."""
 
@@ -219,6 +222,13 @@ def significant(value: float | None) -> str:
     return with_typographic_minus(text)
 
 
+def power_of_ten(value: float) -> str:
+    """The least power of ten that is not below a small positive number, such as 10⁻¹⁴; zero as it is."""
+    if value <= 0:
+        return "0"
+    return "10" + str(math.ceil(math.log10(value))).translate(SUPERSCRIPTS)
+
+
 FORMATS: Mapping[str, Callable[..., str]] = {
     "number": number,
     "whole": whole,
@@ -226,5 +236,6 @@ FORMATS: Mapping[str, Callable[..., str]] = {
     "percent": percent,
     "short_digest": short_digest,
     "significant": significant,
+    "power_of_ten": power_of_ten,
 }
 """Filters every template may use on figures."""

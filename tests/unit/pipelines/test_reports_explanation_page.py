@@ -38,9 +38,11 @@ def test_the_page_is_self_contained_and_well_formed(language: Language) -> None:
 def test_features_stand_in_the_order_of_their_weight() -> None:
     page = render_explanation_page(explanation(), SUBJECT, "en")
     table = page[page.index('id="features"') : page.index('id="dependence"')]
-    places = [table.index(f">{feature['title_en']}<") for feature in explanation()["features"]]
-    assert len(places) == 10
+    used = [feature for feature in explanation()["features"] if feature["mean_absolute_points"] > 0]
+    places = [table.index(f">{feature['title_en']}<") for feature in used]
+    assert len(places) == 9
     assert places == sorted(places)
+    assert "On offer, but without weight in this model (1): Site session trend." in read_page(page).text
 
 
 def test_every_used_feature_has_a_curve_and_an_unused_one_has_none() -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from models.gbm import GbmParameters
 from pipelines.reports.model_page import ModelIdentity, model_words, rate_verdict, render_model_page, segment_words
 from pipelines.reports.rendering import LANGUAGES, Language, page_texts
+from pipelines.reports.tuning_words import candidate_words
 from tests.factories.model_reports import identity, out_of_time_report, small_sample_report
 from tests.factories.pages import HOSTILE, faults_of, read_page
 
@@ -53,7 +55,28 @@ def test_no_improvement_is_claimed_below_the_detectable_gain() -> None:
         difference["verdict"] = "not_shown"
     text = text_of(document, identity())
     assert "Better than" not in text
-    assert "No improvement over “coin” is claimed" in text
+    assert "Not shown to be better than “coin”, and not claimed to be" in text
+
+
+def test_a_champion_not_shown_above_the_scorecard_says_so_in_the_summary() -> None:
+    document = copy.deepcopy(out_of_time_report())
+    against = next(one for one in document["evaluation"]["differences"] if one["other"] == "scorecard")
+    said = "not shown to be better than the plain scorecard"
+    for verdict in ("not_shown", "worse"):
+        against["verdict"] = verdict
+        assert said in text_of(document, identity())
+    for verdict in ("better", "identical"):
+        against["verdict"] = verdict
+        assert said not in text_of(document, identity())
+
+
+def test_a_gain_above_zero_but_too_small_to_claim_is_only_suggested() -> None:
+    document = copy.deepcopy(out_of_time_report())
+    loss = next(one for one in document["evaluation"]["differences"] if one["other"] == "without_liquidity")
+    loss |= {"verdict": "not_shown", "gain": {**loss["gain"], "lower": 0.001, "value": 0.01, "upper": 0.02}}
+    assert "suggested, not claimed" in text_of(document, identity())
+    loss["gain"]["lower"] = -0.001
+    assert "suggested, not claimed" not in text_of(document, identity())
 
 
 def test_a_champion_that_is_its_own_baseline_says_so_and_power_speaks_of_another() -> None:
@@ -69,7 +92,9 @@ def test_calibration_that_misses_one_is_called_off() -> None:
     slope = document["evaluation"]["models"][0]["measures"]["calibration_slope"]
     assert "Calibrated as far as the sample can tell" in text_of(document, identity())
     slope |= {"lower": 0.5, "value": 0.6, "upper": 0.8}
-    assert "Not well calibrated" in text_of(document, identity())
+    assert "Not well calibrated: the slope's interval 0.50 to 0.80 lies below 1" in text_of(document, identity())
+    slope |= {"lower": 1.1, "value": 1.2, "upper": 1.3}
+    assert "Not well calibrated: the slope's interval 1.10 to 1.30 lies above 1" in text_of(document, identity())
     slope |= {"lower": None, "value": None, "upper": None}
     assert "does not allow a calibration slope" in text_of(document, identity())
 
@@ -104,8 +129,10 @@ def test_the_small_sample_says_what_it_cannot_show() -> None:
         "credit_rating: pure value",
         "When it defaulted is not recorded",
         "One observation a firm.",
+        "The probability has no time horizon.",
     ):
         assert said in text
+    assert "performance window stated above" not in text
     assert "Synthetic data." not in text
     assert "Synthetic data." in text_of(out_of_time_report(), identity())
 
@@ -170,6 +197,31 @@ def test_rates_are_judged_against_their_outcomes() -> None:
 )
 def test_segments_are_named_in_the_language_of_the_page(part: str, language: Language, expected: str) -> None:
     assert segment_words(part, page_texts("model_page", language)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "expected"),
+    [
+        ("linear penalty=64.0", "en", "Linear logistic regression, penalty 64"),
+        ("scorecard penalty=0.5", "zh", "分箱逻辑回归评分卡，惩罚系数 0.5"),
+        (
+            "blend share_of_gbm=0.25 rest=scorecard",
+            "en",
+            "Blend: 25% boosted trees, 75% binned logistic scorecard",
+        ),
+        ("something new", "en", "something new"),
+        ("gbm {broken} rounds=3", "en", "gbm {broken} rounds=3"),
+    ],
+)
+def test_what_was_tried_is_said_in_words(name: str, language: Language, expected: str) -> None:
+    assert candidate_words(name, page_texts("model_page", language)) == expected
+
+
+def test_settings_of_boosted_trees_are_said_as_training_logs_them() -> None:
+    parameters = GbmParameters(leaves=4, rows_in_leaf=27, learning_rate=0.05, lambda_l2=10.0)
+    words = candidate_words(f"gbm {parameters.model_dump_json()} rounds=104", page_texts("model_page", "en"))
+    assert words.startswith("Boosted trees: 104 trees of at most 4 leaves, 27 rows or more in a leaf, ")
+    assert "learning rate 0.05, leaf penalty 10, each tree on 60% of the features and 80% of the rows" in words
 
 
 def test_models_are_named_in_the_language_of_the_page() -> None:

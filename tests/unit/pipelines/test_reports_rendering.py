@@ -83,6 +83,8 @@ def test_a_value_that_the_context_lacks_is_an_error() -> None:
         (rendering.significant(-3.0), "−3"),
         (rendering.significant(12.3456), "12.3"),
         (rendering.significant(2.0001), "2"),
+        (rendering.power_of_ten(7e-15), "10⁻¹⁴"),
+        (rendering.power_of_ten(0.0), "0"),
         (rendering.short_digest("ab" * 32), "abababababab"),
         (rendering.short_digest(None), "–"),
     ],
