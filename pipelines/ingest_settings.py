@@ -54,7 +54,7 @@ class IngestSettings(_Settings):
     quarantine_limit_share: float = Field(default=0.01, ge=0.0, le=1.0)
     worker_count: int = Field(default=2, ge=1, le=64)
     worker_memory_mib: int = Field(default=6144, ge=512)
-    batch_bytes: int = Field(default=48 * 2**20, ge=1)
+    batch_bytes: int = Field(default=24 * 2**20, ge=1)
 
     @field_validator("recorded_at")
     @classmethod
