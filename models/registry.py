@@ -205,6 +205,7 @@ def _mlflow() -> Any:  # noqa: ANN401 - MLflow ships no types
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     import mlflow  # noqa: PLC0415 - see above
     import mlflow.entities  # noqa: PLC0415 - see above
 
