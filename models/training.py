@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from scipy.special import expit
 from scipy.stats import rankdata
 
@@ -134,18 +135,26 @@ def nested_cross_validation(dataset: Dataset, settings: TrainingSettings, folds:
     """Trains anew, tuning included, without each of ``folds`` parts in turn, ``repeats`` times over.
 
     For samples with one observation a firm, which have no later window to be tested on. Gives the columns of
-    ``predictions`` for every model plus repeat and fold; every observation appears once a repeat, held out.
+    ``predictions`` for every model plus repeat and fold; every observation appears once a repeat, held out. The fits
+    run in ``settings.threads`` processes, which changes no result.
     """
     refuse_leaks(dataset, settings.leaks)
     fixed = _with_same_treatment_everywhere(dataset, settings)
-    parts = []
-    for repeat in range(repeats):
-        assigned = stratified_folds(dataset.y, folds, (settings.seed, 1000 + repeat))
-        for fold in range(folds):
-            candidate = train_candidate(dataset.rows(assigned != fold), fixed)
-            held_out = predictions(candidate.models, dataset.rows(assigned == fold))
-            parts.append(held_out.assign(repeat=repeat, fold=fold))
+    plans = [stratified_folds(dataset.y, folds, (settings.seed, 1000 + repeat)) for repeat in range(repeats)]
+    parts: list[pd.DataFrame] = Parallel(n_jobs=settings.threads)(
+        delayed(_held_out)(dataset, fixed, assigned == fold, repeat, fold)
+        for repeat, assigned in enumerate(plans)
+        for fold in range(folds)
+    )
     return pd.concat(parts, ignore_index=True)
+
+
+def _held_out(
+    dataset: Dataset, settings: TrainingSettings, held_out: npt.NDArray[np.bool_], repeat: int, fold: int
+) -> pd.DataFrame:
+    """Trains without the held-out rows and gives their predictions."""
+    candidate = train_candidate(dataset.rows(~held_out), settings.model_copy(update={"threads": 1}))
+    return predictions(candidate.models, dataset.rows(held_out)).assign(repeat=repeat, fold=fold)
 
 
 def _with_same_treatment_everywhere(dataset: Dataset, settings: TrainingSettings) -> TrainingSettings:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipelines.profiles import Profile
     from pipelines.samples import LabelledSample, SampleFiles
 
+LOGARITHM = "ln "
 DAYS_SINCE_LAST_SALE = "invoice_sale_last_days"
 
 
@@ -105,17 +106,25 @@ def _compared(feature_set: FeatureSet, name: str, values: np.ndarray, is_trained
     trained, scored = values[is_trained], values[~is_trained]
     drift = measure_drift(name, trained, scored, len(trained), DriftSettings())
     medians = _median(trained), _median(scored)
-    ratio = medians[1] / medians[0] if medians[0] and medians[1] is not None else None
     return {
         "name": name,
         "title": {"en": record.title_en, "zh": record.title_zh},
         "unit": record.unit,
         "trained_median": medians[0],
         "scored_median": medians[1],
-        "ratio": ratio,
+        "ratio": _ratio(*medians, is_logarithm=record.unit.startswith(LOGARITHM)),
         "drift": drift.index,
         "critical": drift.critical_value,
     }
+
+
+def _ratio(trained: float | None, scored: float | None, *, is_logarithm: bool) -> float | None:
+    """How many times as large the scored median is, in the quantity itself where the feature is its logarithm."""
+    if trained is None or scored is None:
+        return None
+    if is_logarithm:
+        return float(np.exp(scored - trained))
+    return scored / trained if trained > 0 else None
 
 
 def _median(values: np.ndarray) -> float | None:

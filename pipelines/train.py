@@ -74,7 +74,8 @@ def train_out_of_time(sample: LabelledSample, profile: Profile) -> Trained:
     split = split_out_of_time(sample.dataset, profile.split)
     candidate = train_candidate(split.train, profile.training)
     contrast = split_random(sample.dataset, profile.split)
-    plain = profile.training.model_copy(update={"champion": candidate.champion_kind, "ablations": False})
+    # The contrast takes the champion's kind and the likeliest booster: it is about the split, not about tuning.
+    plain = profile.training.model_copy(update={"champion": candidate.champion_kind, "ablations": False, "fits": 1})
     recipe = train_candidate(contrast.train, plain)
     held_out = judged(candidate, predictions(candidate.models, split.test), split.test, profile)
     random = judged(recipe, predictions({"champion": recipe.champion}, contrast.test), contrast.test, profile)
