@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from features.engine import Engine
     from features.spec import FeatureSet
 
 log = logging.getLogger(__name__)
@@ -113,13 +112,17 @@ def build_features(
     asked: dict[dt.date, list[str]] = {}
     for row in observations.sort_by([("as_of", "ascending"), ("seller_id", "ascending")]).to_pylist():
         asked.setdefault(row["as_of"], []).append(row["seller_id"])
+    numbers = _SellerNumbers.of(observations, complete, feature_set)
     built = [matrix_schema(feature_set).empty_table()]
     with DuckDbEngine(settings.threads) as engine:
         for name in _sql_tables(plan):
-            engine.load(name, complete[name])
+            engine.load(name, numbers.numbered(complete[name]))
         for day, sellers in asked.items():
             snapshot = Snapshot(complete, Cut(day, recorded_until), settings.graph)
-            built.append(_as_of(engine, plan, snapshot, sellers, feature_set))
+            queried = _queried(snapshot, sellers, feature_set)
+            engine.load("observed", numbers.numbered(pa.table({"seller_id": pa.array(queried, pa.string())})))
+            found = numbers.named(engine.query(render(plan, snapshot.cut)))
+            built.append(_rows_as_of(snapshot, sellers, found, feature_set))
             log.info("features as of %s: %d sellers", day, len(sellers))
     return FeatureMatrix(pa.concat_tables(built).combine_chunks(), feature_set)
 
@@ -211,16 +214,51 @@ def _columns_of(name: str, columns: Sequence[str], tables: Mapping[str, pa.Table
     return table.select(columns)
 
 
-def _as_of(engine: Engine, plan: Plan, snapshot: Snapshot, sellers: list[str], feature_set: FeatureSet) -> pa.Table:
-    """The rows of one date, sorted by seller."""
+@dataclass(frozen=True)
+class _SellerNumbers:
+    """Numbers in place of seller ids inside the engine: half the time of grouping by text.
+
+    Attributes:
+        ids: every seller that can be asked about, sorted; a seller's number is the place of the id.
+    """
+
+    ids: pa.Array[Any]
+
+    @classmethod
+    def of(cls, observations: pa.Table, tables: Mapping[str, pa.Table], feature_set: FeatureSet) -> _SellerNumbers:
+        known = [observations["seller_id"].cast(pa.string())]
+        if _needs_neighbours(feature_set):
+            known.append(tables["party"]["seller_id"].cast(pa.string()).drop_null())
+        names = {str(name) for column in known for name in column.unique().to_pylist()}
+        return cls(pa.array(sorted(names), pa.string()))
+
+    def numbered(self, table: pa.Table) -> pa.Table:
+        """The rows of known sellers, with numbers for ids."""
+        numbers = pc.index_in(table["seller_id"].cast(pa.string()), value_set=self.ids)
+        place = table.column_names.index("seller_id")
+        table = table.set_column(place, "seller_id", numbers)
+        return table.filter(pc.is_valid(numbers)) if numbers.null_count else table
+
+    def named(self, table: pa.Table) -> pa.Table:
+        """The rows in the order of their sellers, with ids for numbers."""
+        table = table.sort_by("seller_id")
+        return table.set_column(0, "seller_id", self.ids.take(table["seller_id"].combine_chunks()))
+
+
+def _needs_neighbours(feature_set: FeatureSet) -> bool:
+    return any(isinstance(record, GraphFeature) and record.neighbour_feature for record in feature_set.records)
+
+
+def _queried(snapshot: Snapshot, sellers: list[str], feature_set: FeatureSet) -> list[str]:
+    """Those asked about, and their relatives where a feature is the mean over these."""
+    return snapshot.relatives(sellers) if _needs_neighbours(feature_set) else sellers
+
+
+def _rows_as_of(snapshot: Snapshot, sellers: list[str], found: pa.Table, feature_set: FeatureSet) -> pa.Table:
+    """The rows of one date, sorted by seller: the engine's columns and the graph's, in the order of the set."""
     graph = [record for record in feature_set.records if isinstance(record, GraphFeature)]
-    asked = sellers
-    if any(record.neighbour_feature is not None for record in graph):
-        asked = snapshot.relatives(sellers)
-    engine.load("observed", pa.table({"seller_id": pa.array(asked, pa.string())}))
-    found = engine.query(render(plan, snapshot.cut))
     signals = graph_values(graph, snapshot, sellers, found)
-    own = found.filter(pc.is_in(found["seller_id"], value_set=pa.array(sellers, pa.string()))).sort_by("seller_id")
+    own = found.filter(pc.is_in(found["seller_id"], value_set=pa.array(sellers, pa.string())))
     if own["seller_id"].to_pylist() != sellers:
         raise InternalFault(f"features as of {snapshot.cut.as_of}: rows went missing or came twice")
     arrays: list[pa.Array[Any]] = [pa.array(sellers, pa.string())]

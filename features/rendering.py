@@ -170,11 +170,13 @@ class _Measure:
         """What can be kept of a band, by the suffix of its column."""
         value = "1" if self.value is None else self.value
         decimal = self.case(f"CAST({value} AS DECIMAL(18,4))")
-        # 18 and 19 digits: their product has 37, which DuckDB and Spark both keep exactly.
-        square = self.case(f"CAST({value} AS DECIMAL(18,4)) * CAST({value} AS DECIMAL(19,4))")
+        # Cents in 18 and in 19 digits: their product has 37, which DuckDB and Spark both keep exactly.
+        cents = self.case(f"CAST({value} AS DECIMAL(18,2))")
+        square = self.case(f"CAST({value} AS DECIMAL(18,2)) * CAST({value} AS DECIMAL(19,2))")
         return {
             "n": f"COUNT({self.case(value)})",
             "sum": f"SUM({decimal})",
+            "cents": f"SUM({cents})",
             "square": f"SUM({square})",
             "min": f"MIN({decimal})",
             "max": f"MAX({decimal})",
@@ -187,7 +189,7 @@ _KEPT_OF_BANDS: Mapping[str, tuple[str, ...]] = {
     "count": ("n",),
     "sum": ("sum",),
     "mean": ("n", "sum"),
-    "stddev": ("n", "sum", "square"),
+    "stddev": ("n", "cents", "square"),
     "min": ("min",),
     "max": ("max",),
     "days_since_last": ("last",),
@@ -229,14 +231,18 @@ def _over_bands(column: str, aggregate: str, band: int | None, cut: Cut) -> str:
     def total(function: str, part: str) -> str:
         return f"CAST({function}({column}_{part}){within} AS DOUBLE)"
 
+    def exact(part: str, kind: str) -> str:
+        return f"CAST(SUM({column}_{part}){within} AS DECIMAL({kind}))"
+
     today = f"unix_date({date_literal(cut.as_of)})"
     count, summed = total("SUM", "n"), total("SUM", "sum")
-    spread = f"GREATEST({total('SUM', 'square')} - {summed} * {summed} / NULLIF({count}, 0), 0)"
+    # n * sum of squares - square of sum, in whole decimals: amounts that are all equal have no spread at all.
+    spread = f"{exact('n', '8,0')} * {exact('square', '30,4')} - {exact('cents', '18,2')} * {exact('cents', '19,2')}"
     return {
         "count": count,
         "sum": summed,
         "mean": f"{summed} / NULLIF({count}, 0)",
-        "stddev": f"CASE WHEN {count} > 1 THEN SQRT({spread} / ({count} - 1)) END",
+        "stddev": f"CASE WHEN {count} > 1 THEN SQRT(CAST({spread} AS DOUBLE) / ({count} * ({count} - 1))) END",
         "min": total("MIN", "min"),
         "max": total("MAX", "max"),
         "days_since_last": f"CAST({today} - unix_date(MAX({column}_last){within}) AS DOUBLE)",
