@@ -66,6 +66,6 @@ class ScoringSettings(_Settings):
     issued_on: date
     valid_days: int = Field(default=92, ge=1, le=366)
     issuer_name: str = Field(min_length=1)
-    passport_count: int | None = Field(default=20, ge=0)
+    passport_count: int | None = Field(default=None, ge=0)
     chunk_rows: int = Field(default=4096, ge=1)
     limits: ScoringLimits = ScoringLimits()
