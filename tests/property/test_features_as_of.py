@@ -55,7 +55,7 @@ def test_rows_after_the_date_or_known_after_it_change_nothing(everything: Featur
     assert matrix(tables_of(world), everything).equals(matrix(tables_of(past_of(world)), everything))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(world=worlds(), end=st.integers(1, 400))
 def test_a_link_that_ends_later_counts_like_one_that_does_not_end(
     everything: FeatureSet, world: Rows, end: int
@@ -69,7 +69,7 @@ def test_a_link_that_ends_later_counts_like_one_that_does_not_end(
     assert matrix(tables_of(world), graph).equals(matrix(tables_of(ending), graph))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(world=worlds(), seed=st.integers(0, 10_000))
 def test_order_of_rows_and_number_of_threads_change_no_bit(everything: FeatureSet, world: Rows, seed: int) -> None:
     world = with_keys(world)
@@ -77,7 +77,7 @@ def test_order_of_rows_and_number_of_threads_change_no_bit(everything: FeatureSe
     assert matrix(tables_of(world), everything).equals(matrix(tables_of(shuffled), everything, threads=2))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(world=worlds(), seller=st.sampled_from(SELLERS))
 def test_a_seller_asked_about_alone_gets_the_same_row(everything: FeatureSet, world: Rows, seller: str) -> None:
     tables = tables_of(world)
@@ -85,7 +85,7 @@ def test_a_seller_asked_about_alone_gets_the_same_row(everything: FeatureSet, wo
     assert matrix(tables, everything, observations([(seller, AS_OF.isoformat())])).equals(together.combine_chunks())
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(world=worlds(), seller=st.sampled_from(SELLERS))
 def test_without_the_graph_no_other_sellers_row_matters(everything: FeatureSet, world: Rows, seller: str) -> None:
     own = select_features("own", "1.0.0", [r.name for r in everything.records if not isinstance(r, GraphFeature)])
@@ -94,7 +94,7 @@ def test_without_the_graph_no_other_sellers_row_matters(everything: FeatureSet, 
     assert matrix(tables_of(with_keys(world)), own, asked).equals(matrix(tables_of(alone), own, asked))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(world=worlds(), days=st.integers(-20, 20))
 def test_a_replay_sees_only_what_was_recorded_by_then(everything: FeatureSet, world: Rows, days: int) -> None:
     world = with_keys(world)

@@ -129,7 +129,7 @@ def spread(feature: Feature, rows: list[tuple[Any, ...]]) -> float | None:
     }[feature.aggregate]()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(world=worlds())
 def test_the_shared_pass_equals_one_query_a_feature(every_base_feature: FeatureSet, world: Rows) -> None:
     world = with_keys(world)
