@@ -33,6 +33,15 @@ for the whole window, the feature is missing, never zero. This page is written f
 change `features/`, not this file.
 """
 
+_SOURCES = """\
+## Sources
+
+- Zhang 2025: Zhang Yaowen, supply-chain finance risk and capital strategy under the fully hosted model, *E-Commerce
+  Letters* 14(12), doi 10.12677/ecl.2025.14123892
+- Wang and Fang 2025: Wang Chen and Fang Xuanyang, collaborative governance of cross-border supply-chain finance risk
+- "own" and "common practice": no single source; the direction is a hypothesis until the model report confirms it
+"""
+
 
 def feature_page(records: Sequence[FeatureRecord]) -> str:
     """The page in Markdown: features by pillar, then the quantities they are made of.
@@ -51,6 +60,7 @@ def feature_page(records: Sequence[FeatureRecord]) -> str:
         rows = [f"| `{part.name}` | {part.description} | `{_cell(formula(part))}` |" for part in parts]
         head = ["## Quantities that feed features\n", "| name | what | formula |", "|---|---|---|"]
         sections.append("\n".join([*head, *rows]) + "\n")
+    sections.append(_SOURCES)
     return "\n".join(sections)
 
 

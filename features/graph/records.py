@@ -23,12 +23,13 @@ RECORDS: tuple[FeatureRecord, ...] = (
         signal="related_group_seller_count",
         tables=("party_link",),
         unit="count",
-        direction=0,
+        direction=1,
         title_en="Other sellers in the same group",
         title_zh="同一关联群内其他卖家数",
         description="Other sellers that owners, directors, addresses, phones, bank accounts or devices tie to this "
         "one, over any number of steps; shared services left out.",
         missing=_UNKNOWN,
+        reference="common practice: trouble spreads within a group",
     ),
     GraphFeature(
         name="shared_attribute_count",
@@ -52,12 +53,13 @@ RECORDS: tuple[FeatureRecord, ...] = (
         signal="shared_holder_count",
         tables=("party_link",),
         unit="count",
-        direction=0,
+        direction=1,
         title_en="Owners and directors shared with others",
         title_zh="与其他卖家共有的股东、董事数",
         description="Owners and directors of this seller who own or direct another seller too; nominees of many "
         "sellers left out.",
         missing=_UNKNOWN,
+        reference="common practice: trouble spreads within a group",
     ),
     GraphFeature(
         name="related_known_default_excess",
