@@ -1,8 +1,8 @@
 """Speed and memory of batch scoring on a ready matrix, beside plain ``Booster.predict`` in the same run.
 
 Makes a synthetic matrix and a synthetic model of the size named, then times in turns, so that a machine that slows
-down slows all of them: the booster alone on a matrix in memory, our scorer from Parquet to Parquet without reasons,
-and with reasons. Writes JSON; asserts nothing.
+down slows all of them: the booster alone on a matrix in memory (its scores, and its contributions), our scorer from
+Parquet to Parquet, JSON lines and CSV without reasons, and with reasons. Writes JSON; asserts nothing.
 
     python benchmarks/scoring_speed.py --out artifacts/benchmarks
 """
@@ -128,8 +128,8 @@ def score_once(folder: Path, size: Size, *, with_reasons: bool, out: Path) -> No
     join_parts(parts, {}, out)
 
 
-def predict_once(folder: Path, size: Size) -> float:
-    """Seconds of CPU of ``Booster.predict`` alone, on the encoded matrix in memory."""
+def predict_once(folder: Path, size: Size, *, contributions: bool) -> float:
+    """Seconds of CPU of ``Booster.predict`` alone, on the encoded matrix in memory; scores, or their contributions."""
     model = load_bundle(folder / "bundle", [KEY.public_key()], size.threads).model
     table = pq.read_table(folder / "applicants.parquet")
     encoded = model.encode(np.column_stack([table[name].to_numpy() for name in model.feature_names]))
@@ -138,7 +138,8 @@ def predict_once(folder: Path, size: Size) -> float:
         raise TypeError("the benchmark's model is a booster")
     component.booster.predict(encoded[:10], num_threads=size.threads)
     started = time.process_time()
-    component.booster.predict(encoded, raw_score=True, num_threads=size.threads)
+    wanted = {"pred_contrib": True} if contributions else {"raw_score": True}
+    component.booster.predict(encoded, num_threads=size.threads, **wanted)
     return time.process_time() - started
 
 
@@ -154,8 +155,8 @@ def run_task(task: str, folder: Path, size: Size) -> dict[str, float]:
     """What ``child`` asks for, in the child."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     clock, cpu = time.perf_counter(), time.process_time()
-    if task == "predict":
-        cpu_seconds = predict_once(folder, size)
+    if task.startswith("predict"):
+        cpu_seconds = predict_once(folder, size, contributions=task == "predict_contributions")
     else:
         with tempfile.TemporaryDirectory(dir=folder) as out:
             score_once(folder, size, with_reasons=task == "with_reasons", out=Path(out))
@@ -171,7 +172,7 @@ def run_task(task: str, folder: Path, size: Size) -> dict[str, float]:
 
 def measure(size: Size) -> dict[str, Any]:
     """All tasks in turns, ``repeats`` times."""
-    tasks = ("predict", "without_reasons", "with_reasons")
+    tasks = ("predict", "without_reasons", "predict_contributions", "with_reasons")
     found: dict[str, list[dict[str, float]]] = {task: [] for task in tasks}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
