@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from features.delinquency import default_dates
 
+from features.delinquency import default_dates
 from features.spec import FeatureSet, load_feature_set
 from models.dataset import Dataset, assemble
 from models.encoding import feature_facts
