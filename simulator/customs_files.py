@@ -38,7 +38,8 @@ _UNIT_KILOGRAMS = np.array([c.kg_per_unit for c in CATEGORIES])
 
 def _kilograms(value: NDArray[np.float64], category: NDArray[np.int64]) -> NDArray[np.int64]:
     """Net weight of goods of a declared value, at least a kilogram."""
-    return np.maximum(np.rint(value / _UNIT_COST[category] * _UNIT_KILOGRAMS[category]), 1).astype(np.int64)
+    weight: NDArray[np.int64] = np.rint(value / _UNIT_COST[category] * _UNIT_KILOGRAMS[category]).astype(np.int64)
+    return np.maximum(weight, 1)
 
 
 class _Declarations:

@@ -167,16 +167,16 @@ def _characters(network: Network, settings: WorldSettings, rng: np.random.Genera
 def _site(
     entry: NDArray[np.int64], log_level: NDArray[np.float64], weeks: int, rng: np.random.Generator
 ) -> dict[str, NDArray[np.float64]]:
-    """Own web shops: about 45 % of sellers, many opened some time after entry.
+    """Own web shops: about 45 % of sellers, some opened long after entry.
 
     Shops differ in how often they sell: many small baskets to buyers who return, or few trade-size baskets.
     """
     count = len(entry)
     pace = rng.standard_normal(count)
     share = np.clip(rng.gamma(1.6, 0.07, count), 0.01, 0.6)
-    orders_a_week = np.clip(np.exp(0.7 * pace - 0.45), 0.08, 4.0)
-    has_site = rng.random(count) < 0.45
-    wait = np.where(rng.random(count) < 0.55, 0.0, rng.gamma(2.0, 26.0, count))
+    orders_a_week = np.clip(np.exp(0.7 * pace - 0.50), 0.08, 4.0)
+    has_site = rng.random(count) < 0.48
+    wait = np.where(rng.random(count) < 0.68, 0.0, rng.gamma(2.0, 26.0, count))
     return {
         "site_week": np.where(has_site, entry + wait, weeks + 1),
         "site_share": share,
