@@ -19,7 +19,7 @@ from data_contracts.casting import cast_columns
 from data_contracts.checking import check_rows
 from data_contracts.compiler import source_contract, table_contract, table_names
 from data_contracts.errors import InputRefused, QuarantineLimitExceeded
-from data_contracts.lineage import concat_quarantine
+from data_contracts.lineage import QUARANTINE_SCHEMA, concat_quarantine
 from data_contracts.privacy import require_key
 from data_contracts.reading import read_file
 from data_contracts.sources.mapping import nullable
@@ -96,8 +96,8 @@ def ingest_folder(raw_dir: Path, settings: IngestSettings, hmac_key: bytes) -> I
     unlisted = [FileAccount("", name, "", status="unlisted") for name in deliveries.unlisted]
     return IngestResult(
         tables=tables,
-        quarantine=concat_quarantine([result.quarantine for result in results]),
-        duplicates=_joined([result.duplicates for result in results], DUPLICATE_SCHEMA),
+        quarantine=_in_order([result.quarantine for result in results], QUARANTINE_SCHEMA),
+        duplicates=_in_order([result.duplicates for result in results], DUPLICATE_SCHEMA),
         accounting=(*accounts.values(), *unlisted),
     )
 
@@ -123,7 +123,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
 
     def work(folder: Path) -> StageRecord:
         result = ingest_folder(raw_dir, settings, keys.hmac_key)
-        _write(folder, result)
+        write_result(folder, result)
         return _record(result)
 
     outcome = run_stage(STAGE, place, inputs, work)
@@ -242,7 +242,16 @@ def _joined(parts: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
     return pa.concat_tables(kept).unify_dictionaries().combine_chunks()
 
 
-def _write(folder: Path, result: IngestResult) -> None:
+def _in_order(parts: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
+    """Give records in order of source, file and row, encoded afresh, so that no trace of the batches is left."""
+    plain_types = [entry.type.value_type if pa.types.is_dictionary(entry.type) else entry.type for entry in schema]
+    plain = pa.schema([pa.field(entry.name, kind) for entry, kind in zip(schema, plain_types, strict=True)])
+    records = pa.concat_tables([part.cast(plain) for part in parts] or [plain.empty_table()])
+    return records.sort_by([(name, "ascending") for name in ("source", "source_file", "source_row")]).cast(schema)
+
+
+def write_result(folder: Path, result: IngestResult) -> None:
+    """Write what a raw folder gave: ``tables/``, ``quarantine/`` and ``duplicates/`` by source, ``accounting.json``."""
     for name, table in result.tables.items():
         write_parquet(folder / "tables" / f"{name}.parquet", table)
     for name, records in (("quarantine", result.quarantine), ("duplicates", result.duplicates)):

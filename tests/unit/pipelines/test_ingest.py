@@ -20,7 +20,7 @@ from pipelines.accounting import (
     require_balance,
     totals_by_source,
 )
-from pipelines.ingest import ingest_folder
+from pipelines.ingest import ingest_folder, write_result
 from pipelines.ingest_settings import CoveragePeriod, IngestSettings
 from tests.factories.raw_files import (
     CANARY_EMAIL,
@@ -126,10 +126,17 @@ def test_no_mixture_of_good_and_bad_lines_loses_a_row(
 
 
 def test_processes_and_batches_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = write_raw_folder(tmp_path, small_world())
-    alone = everything(ingest_folder(folder, ingest_settings(worker_count=1), HMAC_KEY))
+    folder = write_raw_folder(tmp_path / "raw", small_world())
+    alone = ingest_folder(folder, ingest_settings(worker_count=1), HMAC_KEY)
     monkeypatch.setattr("pipelines.ingest.SMALL_DELIVERY_BYTES", 0)
-    assert everything(ingest_folder(folder, ingest_settings(worker_count=2, batch_bytes=600), HMAC_KEY)) == alone
+    together = ingest_folder(folder, ingest_settings(worker_count=2, batch_bytes=600), HMAC_KEY)
+    assert everything(together) == everything(alone)
+    assert written(tmp_path / "together", together) == written(tmp_path / "alone", alone)
+
+
+def written(folder: Path, result: IngestResult) -> dict[str, bytes]:
+    write_result(folder, result)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_the_order_of_the_list_changes_nothing(tmp_path: Path) -> None:
@@ -226,7 +233,7 @@ def without(data: bytes, header: str) -> bytes:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda data: b"", "the file is empty"),
+        (lambda _: b"", "the file is empty"),
         (lambda data: without(data, "金额"), "missing columns: '金额'"),
         (lambda data: data.decode("utf-8-sig").encode("gb18030"), "is not utf-8"),
         (lambda data: data.decode("utf-8-sig").encode("utf-16"), "byte-order mark"),
