@@ -188,10 +188,11 @@ def dependence_chart(
     values themselves.
     """
     slots = len(points) + (1 if missing is not None else 0)
-    low, high, ticks = nice_range(min(limits[0], 0.0), max(limits[1], 0.0), wanted=4)
+    low, high, ticks = nice_range(min(limits[0], 0.0), max(limits[1], 0.0), wanted=6)
     svg, plane = _axes(words, frame, (0, max(slots, 1)), (low, high))
-    shown = _every(len(points), max((len(significant(point.value)) for point in points), default=1), frame)
-    labels = [(i + 0.5, significant(point.value)) for i, point in enumerate(points) if i % shown == 0]
+    values = [_short(point.value) for point in points]
+    shown = _every(len(points), max(map(len, values), default=1), frame)
+    labels = [(i + 0.5, value) for i, value in enumerate(values) if i % shown == 0]
     _ticks(svg, plane, labels, [(tick, _plain(tick, ticks)) for tick in ticks])
     _line(svg, "zero", plane.at(0, 0), plane.at(max(slots, 1), 0))
     upper = [plane.at(i + 0.5, point.high) for i, point in enumerate(points)]
@@ -230,6 +231,11 @@ def _log_ticks(low: float, high: float) -> list[float]:
 
 def _rate(value: float) -> str:
     return percent(value, 0 if value >= 0.01 else 1 if value >= 0.001 else 2)
+
+
+def _short(value: float) -> str:
+    """A value for a tick: millions with an M, the rest with three significant digits."""
+    return significant(value) if abs(value) < 999_500 else f"{significant(float(f'{value / 1e6:.3g}'))}M"
 
 
 def _plain(value: float, ticks: Sequence[float]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipelines.reports.charts import ChartWords, DependencePoint, Frame, dependence_chart
-from pipelines.reports.feature_values import value_with_unit
+from pipelines.reports.feature_values import plain_value, unit_words, value_with_unit
 from pipelines.reports.rendering import LANGUAGES, Language, Texts, banners, page_texts, render_page
 
 if TYPE_CHECKING:
@@ -118,10 +118,13 @@ def _curve(
 ) -> TrustedMarkup:
     times = 100.0 if feature["unit"] == "share" else 1.0
     points = [
-        DependencePoint(times * group["value"], group["mean_points"], group["low_points"], group["high_points"])
+        DependencePoint(
+            times * plain_value(group["value"], feature["unit"])[0],
+            *(group[name] for name in ("mean_points", "low_points", "high_points")),
+        )
         for group in dependence["bins"]
     ]
-    unit = texts.of_code("unit", feature["unit"]).strip("()（）")
+    unit = unit_words(feature["unit"], texts).strip("()（）")
     words = ChartWords(
         title=texts("curve_title", title=_title(feature, texts)),
         x_axis=texts("value_axis", unit=unit) if unit else texts("value_axis_bare"),

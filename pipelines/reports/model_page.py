@@ -17,6 +17,7 @@ from pipelines.reports.charts import (
     column_chart,
     series_chart,
 )
+from pipelines.reports.feature_values import ratio_of_medians, value_with_unit
 from pipelines.reports.forest import forest_scale
 from pipelines.reports.rendering import LANGUAGES, Language, Texts, banners, page_texts, render_page
 from pipelines.reports.tuning_words import candidate_words
@@ -40,8 +41,10 @@ BANDS = tuple(
 
 DEMONSTRATION_EVIDENCE = "demonstration sample"
 SIGNIFICANT = 0.05
+FEWEST_DEFAULTS = 5
 ABLATION_PREFIX = "without_"
 SCORECARD = "scorecard"
+PLAIN_MODELS = (SCORECARD, "best_single_variable")
 KEY_MEASURES = ("auc", "ks", "brier", "log_loss", "calibration_slope")
 CHART = Frame(width=470, height=300)
 WIDE_CHART = Frame(width=940, height=250, bottom=44)
@@ -104,6 +107,7 @@ def _page_context(document: Mapping[str, Any], identity: ModelIdentity, texts: T
         "sample": evaluation["sample"],
         "repeated": evaluation["protocol"] == "repeated_cross_validation",
         "champion": evaluation["models"][0],
+        "grades_too_small": _small_grades(evaluation["grades"]),
         "champion_measures": [(name, evaluation["models"][0]["measures"][name]) for name in MEASURES],
         "target": document["target"],
         "population": _population(document["population"], texts),
@@ -117,24 +121,22 @@ def _page_context(document: Mapping[str, Any], identity: ModelIdentity, texts: T
         "audit": _audit(document["audit"], texts),
         "training": _training(document["training"], texts),
         "variants": _variants(document["extra"], texts),
+        "populations": _populations(document["extra"], texts),
         "extra": document["extra"],
     }
     comparisons = _comparisons(evaluation, "baseline", texts)
-    against = _against_scorecard(comparisons)
-    found |= {"comparisons": comparisons, "against_scorecard": against, "powered": _powered(comparisons, against)}
+    found |= {"comparisons": comparisons, "not_above": _not_above(comparisons)}
+    found |= {"powered": _powered(comparisons)}
     return {**found, "sections": _sections(found)}
 
 
 def _sections(context: Mapping[str, object]) -> tuple[str, ...]:
     """The sections that have something to say, in the order of the page."""
     optional = ("population", "split", "models", "ablations", "calibration", "grades", "stability", "variants")
+    later = ("populations", "audit", "training")
     has = {**context, "stability": context["periods"] or context["segments"]}
     shown = [name for name in optional if has[name]]
-    extra = context["extra"]
-    populations = ["populations"] if isinstance(extra, dict) and extra["populations"] else []
-    audit = ["audit"] if context["audit"] else []
-    training = ["training"] if context["training"] else []
-    return ("summary", "identity", *shown, *populations, *audit, *training, "limits")
+    return ("summary", "identity", *shown, *(name for name in later if has[name]), "limits")
 
 
 def model_words(name: str, texts: Texts) -> str:
@@ -256,6 +258,12 @@ def _grades(grades: Mapping[str, Any] | None, texts: Texts) -> dict[str, object]
     return {**grades, "rows": rows, "verdict": rate_verdict(grades["total"]), "chart": chart}
 
 
+def _small_grades(grades: Mapping[str, Any] | None) -> int:
+    """How many filled grades hold too few defaults to be judged on their own."""
+    rows = grades["rows"] if grades else []
+    return sum(row["rows"] > 0 and row["bad"] < FEWEST_DEFAULTS for row in rows)
+
+
 def _periods(periods: Sequence[Mapping[str, Any]], texts: Texts) -> dict[str, object] | None:
     if not periods:
         return None
@@ -348,16 +356,14 @@ def _training(training: Mapping[str, Any] | None, texts: Texts) -> dict[str, obj
     return {**training, "candidates": candidates, "with_auc": with_auc}
 
 
-def _against_scorecard(comparisons: Sequence[dict[str, object]]) -> dict[str, object] | None:
-    """The comparison with the scorecard, which every champion has to answer."""
-    return next((one for one in comparisons if one["other"] == SCORECARD), None)
+def _not_above(comparisons: Sequence[dict[str, object]]) -> list[dict[str, object]]:
+    """The comparisons a reader must not miss: plain models that the champion is not shown to beat."""
+    return [one for one in comparisons if one["other"] in PLAIN_MODELS and one["verdict"] in ("not_shown", "worse")]
 
 
-def _powered(
-    comparisons: Sequence[dict[str, object]], against_scorecard: dict[str, object] | None
-) -> dict[str, object] | None:
+def _powered(comparisons: Sequence[dict[str, object]]) -> dict[str, object] | None:
     """A comparison with another model, the scorecard's if it is one, for the sentence on power."""
-    found = [*([against_scorecard] if against_scorecard else []), *comparisons]
+    found = sorted(comparisons, key=lambda one: one["other"] != SCORECARD)
     return next((one for one in found if one["verdict"] != "identical"), None)
 
 
@@ -369,6 +375,24 @@ def _variants(extra: Mapping[str, Any] | None, texts: Texts) -> list[dict[str, o
         {**variant, "words": _variant_words(variant, texts), "forest": scale.cell(variant["auc"])}
         for variant in extra["variants"]
     ]
+
+
+def _populations(extra: Mapping[str, Any] | None, texts: Texts) -> dict[str, object] | None:
+    """The two populations feature by feature, the farthest moved first."""
+    if extra is None or not extra["populations"]:
+        return None
+    found = extra["populations"]
+    rows = [
+        {
+            **row,
+            "trained": value_with_unit(row["trained_median"], row["unit"], texts),
+            "scored": value_with_unit(row["scored_median"], row["unit"], texts),
+            "ratio": ratio_of_medians(row["trained_median"], row["scored_median"], row["unit"]),
+            "has_moved": None not in (row["drift"], row["critical"]) and row["drift"] > row["critical"],
+        }
+        for row in sorted(found["features"], key=lambda row: -(row["drift"] or 0.0))
+    ]
+    return {**found, "rows": rows, "moved": sum(row["has_moved"] for row in rows)}
 
 
 def _variant_words(variant: Mapping[str, Any], texts: Texts) -> str:
