@@ -18,9 +18,9 @@ from data_contracts.errors import InternalFault
 from data_contracts.reading import read_file
 
 if TYPE_CHECKING:
-    from data_contracts.arrow import Values
     from collections.abc import Iterable, Iterator, Sequence
 
+    from data_contracts.arrow import Values
     from data_contracts.contract import CompiledContract
     from data_contracts.lineage import OriginalOf, ReadResult
 

@@ -82,7 +82,8 @@ def ingest_batch(request: BatchRequest) -> BatchResult:
     text = gathered.as_one_read(contract)
     text = dataclasses.replace(text, rows=mapping.prepare(text.rows))
     group_keys = _one_array(text.rows[mapping.group_column]) if mapping.group_column else None
-    found = sort_rows((mapping.cast or cast_columns)(text, contract), group_keys, mapping, contract)
+    typed = (mapping.cast or cast_columns)(text, contract)
+    found = sort_rows(typed, group_keys, mapping, contract, request.recorded_at)
     quarantine = concat_quarantine([*(group.quarantined for group in groups), gathered.located(found.quarantined)])
     duplicates = gathered.located_duplicates(found.duplicates, contract)
     accounts = _accounts(gathered, found, quarantine, duplicates, contract)

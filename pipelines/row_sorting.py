@@ -17,6 +17,7 @@ from data_contracts.rule_sql import RuleDatabase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from data_contracts.arrow import Values
     from data_contracts.contract import CompiledContract
@@ -44,7 +45,11 @@ class SortedRows:
 
 
 def sort_rows(
-    typed: ReadResult, group_keys: Values | None, mapping: SourceMapping, contract: CompiledContract
+    typed: ReadResult,
+    group_keys: Values | None,
+    mapping: SourceMapping,
+    contract: CompiledContract,
+    recorded_at: datetime,
 ) -> SortedRows:
     """Sort typed rows.
 
@@ -56,13 +61,15 @@ def sort_rows(
         group_keys: by ordinal the key of the group of each row, where groups stand or fall together.
         mapping: the source's mapping.
         contract: the source's contract.
+        recorded_at: moment of recording, before which everything must have happened.
     """
     if contract.file_rules():
         raise ConfigurationRefused(
             f"{contract.identity} states rules on a whole file", "files are read in batches: judge groups by row rules"
         )
     rows, repeated, objected = _screened(typed, mapping)
-    quarantined, duplicates = [typed.quarantined, objected], [repeated]
+    rows, future = _without_future(rows, mapping, typed, recorded_at)
+    quarantined, duplicates = [typed.quarantined, objected, future], [repeated]
     with RowChecker(contract) as checker:
         while True:
             checked = checker.check(rows, typed.origin)
@@ -100,6 +107,23 @@ def _screened(typed: ReadResult, mapping: SourceMapping) -> tuple[pa.Table, pa.T
 def _split(table: Values, chosen: Values) -> tuple[pa.Table, pa.Table]:
     """Give the chosen rows and the others."""
     return table.filter(chosen), table.filter(pc.invert(chosen))
+
+
+def _without_future(
+    rows: pa.Table, mapping: SourceMapping, typed: ReadResult, recorded_at: datetime
+) -> tuple[pa.Table, pa.Table]:
+    """Give the rows that had happened when they were recorded, and the quarantine records of the others."""
+    if mapping.happened is None:
+        return rows, empty_quarantine()
+    happened: Values = rows[mapping.happened]
+    limit: Values = pa.scalar(recorded_at, pa.timestamp("us", "UTC"))
+    if pa.types.is_date(happened.type):
+        limit = pa.scalar(recorded_at.date(), pa.date32())
+    future, past = _split(rows, pc.and_kleene(pc.is_valid(happened), pc.greater(happened, limit)))
+    ordinals: Values = future["row_order"]
+    values = [str(value) for value in future[mapping.happened].to_pylist()]
+    group = SetAside("delivery:not_in_the_future", ordinals.to_pylist(), values, column=mapping.happened)
+    return past, quarantine_table(typed.origin, [group])
 
 
 def _objection_records(typed: ReadResult, objected: Values) -> pa.Table:

@@ -195,6 +195,7 @@ MAPPING = SourceMapping(
     source="amazon_settlement_v2",
     covered_tables=("money_event",),
     to_canonical=to_canonical,
+    happened="posted_at",
     cast=cast,
     screen=screen,
     remarks=remarks,

@@ -83,6 +83,7 @@ MAPPING = SourceMapping(
     source="company_links",
     covered_tables=("party", "party_link"),
     to_canonical=to_canonical,
+    happened="seen_at",
     screen=screen,
     needs_seller=False,
 )

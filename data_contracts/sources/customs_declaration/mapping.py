@@ -82,5 +82,6 @@ MAPPING = SourceMapping(
     source="customs_declaration",
     covered_tables=("export_declaration",),
     to_canonical=to_canonical,
+    happened="exported_on",
     screen=screen,
 )

@@ -46,6 +46,7 @@ MAPPING = SourceMapping(
     source="lender_applications",
     covered_tables=("application",),
     to_canonical=to_canonical,
+    happened="applied_on",
     screen=screen,
     needs_seller=False,
 )

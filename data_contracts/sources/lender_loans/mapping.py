@@ -48,6 +48,7 @@ MAPPING = SourceMapping(
     source="lender_loans",
     covered_tables=("loan",),
     to_canonical=to_canonical,
+    happened="disbursed_on",
     screen=screen,
     needs_seller=False,
 )

@@ -48,6 +48,7 @@ MAPPING = SourceMapping(
     source="lender_repayments",
     covered_tables=("repayment",),
     to_canonical=to_canonical,
+    happened="booked_at",
     screen=screen,
     needs_seller=False,
 )

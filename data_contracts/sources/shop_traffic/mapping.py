@@ -44,4 +44,6 @@ def screen(raw: pa.Table) -> pa.Table:
     return repeated_rows(raw, "shop_traffic", "repeated day")
 
 
-MAPPING = SourceMapping(source="shop_traffic", covered_tables=("site_day",), to_canonical=to_canonical, screen=screen)
+MAPPING = SourceMapping(
+    source="shop_traffic", covered_tables=("site_day",), to_canonical=to_canonical, happened="visited_on", screen=screen
+)

@@ -97,6 +97,7 @@ MAPPING = SourceMapping(
     source="shopify_orders",
     covered_tables=("site_order",),
     to_canonical=to_canonical,
+    happened="created_at",
     prepare=prepare,
     screen=screen,
     group_column="order_name",

@@ -71,6 +71,7 @@ MAPPING = SourceMapping(
     source="vat_invoices",
     covered_tables=("trade_invoice",),
     to_canonical=to_canonical,
+    happened="issued_on",
     screen=screen,
     needs_seller=False,
 )

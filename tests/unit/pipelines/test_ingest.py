@@ -367,3 +367,15 @@ def test_tables_have_the_types_of_their_contracts(tmp_path: Path) -> None:
         found = pa.schema([pa.field(entry.name, entry.type) for entry in table.schema])
         wanted = pa.schema([pa.field(entry.name, entry.type) for entry in table_contract(name).arrow_schema])
         assert found == wanted, name
+
+
+def test_what_had_not_happened_when_it_was_recorded_is_quarantined(tmp_path: Path) -> None:
+    rows = [vat_row("1"), vat_row("2").replace("2023/3/5", "2026/1/1"), vat_row("3").replace("2023/3/5", "2026/1/2")]
+    account = only_account(ingested(tmp_path, [dataclasses.replace(SALE, data=vat_file("sale", rows))]))
+    assert (account.accepted, account.quarantined) == (2, {"delivery:not_in_the_future": 1})
+
+
+@pytest.mark.parametrize("identifier", ["../S1", "S\u200d1", "Ｓ１", "=1+1", "'S1", "S" * 65, "S 1", "\u202eS1"])
+def test_an_identifier_that_is_not_plain_letters_and_digits_is_quarantined(tmp_path: Path, identifier: str) -> None:
+    file = RawFile("v/1.csv", "vat_invoices", vat_file("sale", [vat_row("1"), vat_row("2", firm=identifier)]))
+    assert only_account(ingested(tmp_path, [file])).quarantined == {"firm_code:pattern": 1}
