@@ -31,7 +31,7 @@ SELECT
         ELSE service
     END AS party_type,
     identity_number AS seller_id,
-    upper(coalesce(jurisdiction, nationality, address_country)) AS country,
+    upper(coalesce(jurisdiction, address_country)) AS country,
     incorporated_on AS registered_on,
     coalesce(incorporated_on, CAST(seen_at AS DATE)) AS event_date,
     seen_at + to_days($known_lag_days) AS known_at,
