@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from data_contracts.compiler import source_contract
+from data_contracts.sources.registry import mapped_sources, source_mapping
+from pipelines.file_reading import RawFile, read_groups
+from tests.factories.raw_files import (
+    HMAC_KEY,
+    declaration,
+    declaration_item,
+    declarations_file,
+    entity,
+    ingested,
+    links_file,
+    shopify_file,
+    shopify_order,
+)
+from tests.factories.raw_files import RawFile as DeliveredRawFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SAMPLES = {
+    "shopify_orders": shopify_file([shopify_order("#1", "1000", Shipping_Name="x", Billing_Name="x", Notes="x")]),
+    "customs_declaration": declarations_file([declaration("222520230000000001", [declaration_item("1")])]),
+    "company_links": links_file(
+        [entity("p", "Person", name="x", nationality="cn"), entity("a", "Address", full="x", city="x", country="cn")]
+    ),
+}
+
+
+def test_every_source_with_personal_columns_has_a_sample_here() -> None:
+    personal = {
+        name
+        for name in mapped_sources()
+        if any(column.classification == "personal" for column in source_contract(name).columns)
+    }
+    assert personal == set(SAMPLES)
+
+
+@pytest.mark.parametrize("source", sorted(SAMPLES))
+def test_no_text_of_a_personal_column_reaches_a_canonical_table(source: str, tmp_path: Path) -> None:
+    contract = source_contract(source)
+    canary = "Wq7Canary"
+    personal = [column for column in contract.columns if column.classification == "personal"]
+    data = spiked(SAMPLES[source], source, canary)
+    (group,) = read_groups([RawFile(0, "f", data)], contract)
+    spiked_columns = [c.name for c in personal if canary in "".join(group.rows[c.name].to_pylist())]
+    assert spiked_columns, "the canary must have been put in"
+    delivered = DeliveredRawFile("f", source, data, "S000001", "shop")
+    result = ingested(tmp_path, [delivered])
+    assert sum(account.accepted for account in result.accounting) > 0
+    for table in result.tables.values():
+        assert canary.lower() not in str(table.to_pydict()).lower()
+    assert HMAC_KEY.hex() not in str({name: table.to_pydict() for name, table in result.tables.items()})
+    assert source_mapping(source).source == source
+
+
+def spiked(data: bytes, source: str, canary: str) -> bytes:
+    """The sample with a canary in its personal columns."""
+    spikes = {
+        "shopify_orders": [(b"anna@example.com", canary.encode()), (b",x,", f",{canary},".encode())],
+        "customs_declaration": [(b"Lamp House Ltd.", canary.encode())],
+        "company_links": [
+            (b'["x"]', f'["{canary}"]'.encode()),
+            (b'"nationality": ["cn"]', f'"nationality": ["{canary}"]'.encode()),
+        ],
+    }
+    for old, new in spikes[source]:
+        assert old in data
+        data = data.replace(old, new)
+    return data
