@@ -114,7 +114,9 @@ def score(
     registry: Annotated[str | None, typer.Option("--registry", help="MLflow tracking URI.")] = None,
     trust: Annotated[Path | None, typer.Option("--trust", help="Trust file of those who sign bundles.")] = None,
     as_of: Annotated[datetime | None, typer.Option("--as-of", formats=[DAY], help="Date for rows without one.")] = None,
-    issued_on: Annotated[datetime | None, typer.Option("--issued-on", formats=[DAY], help="Default: today.")] = None,
+    issued_on: Annotated[
+        datetime | None, typer.Option("--issued-on", formats=[DAY], help="Default: today; a demonstration's own day.")
+    ] = None,
     artifacts: Annotated[Path, typer.Option("--artifacts", help="Where the profile's stages stand.")] = DEFAULT_OUT,
     passports: Annotated[int, typer.Option("--passports", min=0, help="How many signed passports to issue.")] = 0,
     reasons: Annotated[bool, typer.Option("--reasons/--no-reasons", help="Compute points and reasons.")] = True,
@@ -132,7 +134,9 @@ def score(
         out=out,
         profile=chosen,
         place=Place(chosen.name, artifacts),
-        issued_on=issued_on.date() if issued_on else date.today(),
+        issued_on=issued_on.date()
+        if issued_on
+        else (chosen.scoring.issued_on if chosen.is_demonstration else date.today()),
         model=model,
         bundle=bundle,
         registry=registry,
