@@ -7,6 +7,7 @@ longer than validating a million rows.
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -92,6 +93,8 @@ def _great_expectations() -> Any:  # noqa: ANN401 - a module without types
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations  # noqa: PLC0415 - see the module's docstring
 
+    # It announces every temporary folder it makes.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     return great_expectations
 
 
