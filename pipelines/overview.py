@@ -30,7 +30,7 @@ def describe_run(profile: Profile, place: Place) -> str:
             f" ({evaluation['protocol'].replace('_', ' ')})"
         ),
         *(f"  {name.replace('_', ' ')}: {_figure(measures[name])}" for name in MEASURES),
-        f"drift alerts: {', '.join(alerts) or 'none'}",
+        f"drift alerts: {_first(alerts)}",
         "pages:",
     ]
     for stage in ("validate", "explain"):
@@ -52,6 +52,11 @@ def describe_seller(place: Place, seller: str) -> str:
             file=str(scores), rule=f"seller {seller!r} was not scored", remedy="score an applicant file that names it"
         )
     return "\n".join(_described(row) for row in rows)
+
+
+def _first(names: list[str], shown: int = 5) -> str:
+    more = f" and {len(names) - shown} more (monitor.json)" if len(names) > shown else ""
+    return (", ".join(names[:shown]) or "none") + more
 
 
 def _figure(estimate: dict[str, Any]) -> str:
