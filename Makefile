@@ -137,7 +137,12 @@ docs-check: $(VENV)/.test-ready ## Fail when a generated page differs from its c
 	$(PASSPORT) docs --folder docs --check
 
 notebooks: $(VENV)/.test-ready ## Execute the notebooks
-	for notebook in notebooks/*.py; do $(BIN)/jupytext --to ipynb --execute --output $(OUT)/notebooks/$$(basename $$notebook .py).ipynb $$notebook; done
+	mkdir -p $(OUT)/notebooks
+	for notebook in notebooks/*.py; do \
+		executed=$(OUT)/notebooks/$$(basename $$notebook .py).ipynb; \
+		$(BIN)/jupytext --quiet --set-kernel python3 --to ipynb --output $$executed $$notebook; \
+		$(BIN)/jupyter-execute --inplace $$executed; \
+	done
 
 bench: $(VENV)/.test-ready ## Run the benchmarks; JSON under OUT/benchmarks
 	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark --out $(OUT)/benchmarks; done
