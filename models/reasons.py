@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 REASONS_EACH_WAY = 4
 DICTIONARY_VERSION = "1.0.0"
+_LOGARITHM = "ln "
+# Counts, ratios, indices and flags speak for themselves.
+_UNIT_WORDS = {
+    "USD": ("USD", "美元"),
+    "days": ("days", "天"),
+    "ratio of two": ("times", "倍"),
+    "ratio": ("times", "倍"),
+}
 
 
 class ReasonText(BaseModel):
@@ -198,7 +206,7 @@ def _worded(
 
 def _reason(text: ReasonText, points: int, value: float) -> Reason:
     known = bool(np.isfinite(value))
-    shown = f"{format_value(value)} {text.unit}" if known else ""
+    shown_en, shown_zh = worded_value(value, text.unit) if known else ("", "")
     if not known:
         english, chinese = text.missing_en, text.missing_zh
     elif points > 0:
@@ -213,9 +221,31 @@ def _reason(text: ReasonText, points: int, value: float) -> Reason:
         points=points,
         value=value if known else None,
         unit=text.unit,
-        text_en=english.replace("{value}", shown),
-        text_zh=chinese.replace("{value}", shown),
+        text_en=english.replace("{value}", shown_en),
+        text_zh=chinese.replace("{value}", shown_zh),
     )
+
+
+def worded_value(value: float, unit: str) -> tuple[str, str]:
+    """Gives a value in English and in Chinese: shares in per cent, logarithms undone, counts bare.
+
+    Features in ``ln USD`` and ``ln count`` are ln(1 + x); ``ln ratio`` is ln(x).
+
+    >>> worded_value(0.0335, "share"), worded_value(6.0, "count"), worded_value(3.0, "days")
+    (('3.35 %', '3.35 %'), ('6', '6'), ('3 days', '3 天'))
+    >>> worded_value(10.0, "ln USD"), worded_value(0.0, "ln ratio"), worded_value(-0.5, "ratio, -1 to 1")
+    (('22,025 USD', '22,025 美元'), ('1 times', '1 倍'), ('-0.5', '-0.5'))
+    """
+    if unit == "share":
+        return (f"{format_value(100 * value)} %",) * 2
+    if unit == "ln ratio":
+        shown, plain = format_value(float(np.exp(value))), "ratio of two"
+    elif unit.startswith(_LOGARITHM):
+        shown, plain = format_value(float(np.expm1(value))), unit.removeprefix(_LOGARITHM)
+    else:
+        shown, plain = format_value(value), unit
+    english, chinese = _UNIT_WORDS.get(plain, ("", ""))
+    return f"{shown} {english}".strip(), f"{shown} {chinese}".strip()
 
 
 def format_value(value: float) -> str:

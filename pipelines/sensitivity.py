@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pipelines.profiles import Profile
     from pipelines.samples import LabelledSample, SampleFiles
 
-LOGARITHM = "ln "
 DAYS_SINCE_LAST_SALE = "invoice_sale_last_days"
 
 
@@ -112,19 +111,9 @@ def _compared(feature_set: FeatureSet, name: str, values: np.ndarray, is_trained
         "unit": record.unit,
         "trained_median": medians[0],
         "scored_median": medians[1],
-        "ratio": _ratio(*medians, is_logarithm=record.unit.startswith(LOGARITHM)),
         "drift": drift.index,
         "critical": drift.critical_value,
     }
-
-
-def _ratio(trained: float | None, scored: float | None, *, is_logarithm: bool) -> float | None:
-    """How many times as large the scored median is, in the quantity itself where the feature is its logarithm."""
-    if trained is None or scored is None:
-        return None
-    if is_logarithm:
-        return float(np.exp(scored - trained))
-    return scored / trained if trained > 0 else None
 
 
 def _median(values: np.ndarray) -> float | None:

@@ -72,7 +72,7 @@ def test_a_known_value_is_told_with_its_unit() -> None:
     points[2] = -12
     reason = reasons_for_row(points, x, MODEL, DICTIONARY).negative[0]
     assert (reason.value, reason.unit, reason.points) == (0.31, "share", -12)
-    assert reason.text_en == "Refund share 90d (0.31 share) lowers the score"
+    assert reason.text_en == "Refund share 90d (31 %) lowers the score"
 
 
 def test_values_are_shown_without_powers_of_ten() -> None:
