@@ -22,16 +22,32 @@ export GX_ANALYTICS_ENABLED ?= false
 BIN := $(VENV)/bin
 PASSPORT := $(BIN)/passport
 UV := $(shell command -v uv 2>/dev/null)
-P := $(OUT)/$(PROFILE)
+# A profile is one that comes with the package, by name, or a TOML file of one's own.
+ifneq ($(filter %.toml,$(PROFILE)),)
+PROFILE_FILE := $(PROFILE)
+P := $(OUT)/$(shell sed -n 's/^name *= *"\(.*\)".*/\1/p' '$(PROFILE_FILE)' 2>/dev/null | head -n 1)
+else
 PROFILE_FILE := pipelines/profiles/$(PROFILE).toml
+P := $(OUT)/$(PROFILE)
+endif
+ifeq ($(wildcard $(PROFILE_FILE)),)
+$(error there is no profile '$(PROFILE)'; use one of $(basename $(notdir $(wildcard pipelines/profiles/*.toml))), or a TOML file)
+endif
 STAGE = $(PASSPORT) $(1) --profile $(PROFILE) --out $(OUT) && touch $(P)/$(1)/CHECKED
 
-# What each stage's code is; the stage itself decides by content whether anything has to be done again.
-code = $(shell find $(1) -type f \( -name '*.py' -o -name '*.yaml' -o -name '*.j2' -o -name '*.css' -o -name '*.toml' \) -not -path '*/profiles/*')
+# What decides a stage's output: at least the code its digest is of. The stage itself decides by content whether
+# anything has to be done again.
+code = $(shell find $(1) -type f \( -name '*.py' -o -name '*.yaml' -o -name '*.j2' -o -name '*.css' -o -name '*.toml' -o -name '*.json' \) -not -path '*/profiles/*')
 CONTRACTS := $(call code,data_contracts)
 FEATURES := $(CONTRACTS) $(call code,features)
 MODELS := $(FEATURES) $(call code,models)
 REPORTS := $(call code,pipelines/reports)
+modules = $(patsubst %,pipelines/%.py,$(1))
+READING := $(call modules,ingest ingest_batch deliveries file_reading gathering row_sorting coverage accounting)
+SAMPLES := $(call modules,samples)
+TRAINING := $(SAMPLES) $(call modules,train sensitivity evaluation_document)
+ISSUING := $(call modules,score scoring issuing passports passport_document credential did_key keys applicants) \
+           $(call modules,score_inputs score_model score_parts score_results applicant_features spreadsheet_text)
 
 # Raw files: the synthetic world's where the profile has one, else those in the profile's raw_dir.
 HAS_WORLD := $(shell grep -c '^\[world\]' $(PROFILE_FILE) 2>/dev/null)
@@ -43,10 +59,12 @@ RAW_TARGET :=
 RAW_SETTING := $(shell sed -n 's/^raw_dir = "\(.*\)"/\1/p' $(PROFILE_FILE) 2>/dev/null)
 RAW_DIR := $(if $(DATA_DIR),$(DATA_DIR)/$(notdir $(RAW_SETTING)),$(RAW_SETTING))
 endif
-RAW_FILES := $(if $(RAW_DIR),$(shell find $(RAW_DIR) -type f 2>/dev/null))
+# Folders too: they tell of a file that was taken away.
+RAW_FILES := $(if $(RAW_DIR),$(shell find $(RAW_DIR) 2>/dev/null))
 
-.PHONY: help run test setup setup-test world ingest validate features train explain register score monitor \
-        bench lint types layers docs docs-check notebooks wheel clean
+STAGES := world ingest validate features train explain register score monitor
+
+.PHONY: help run test setup setup-test $(STAGES) bench lint types layers docs docs-check notebooks wheel clean force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,49 +89,56 @@ setup-test: $(VENV)/.test-ready ## Install what the tests need, from the hash lo
 
 # ---- the way of the data ------------------------------------------------------------------------------------------
 # CHECKED is when a stage last looked at its inputs; CURRENT names the run in force and moves only when content does.
-$(P)/%/CURRENT: $(P)/%/CHECKED ;
+# The recipe does nothing; without one, or without its +, a dry run would take every CURRENT for rewritten.
+$(P)/%/CURRENT: $(P)/%/CHECKED ; @+:
+
+# A stage that has lost its CURRENT has to look again.
+$(foreach stage,$(STAGES),$(if $(wildcard $(P)/$(stage)/CURRENT),,$(P)/$(stage)/CHECKED)): force
+force:
 
 run: score monitor explain ## Set up and go the whole way: raw files to passports (PROFILE=demo)
 	@$(PASSPORT) summary --profile $(PROFILE) --out $(OUT)
 
 ifneq ($(HAS_WORLD),0)
 world: $(P)/world/CURRENT ## Simulate the synthetic seller world (profiles that have one)
-$(P)/world/CHECKED: $(PROFILE_FILE) $(call code,simulator) | $(VENV)/.run-ready
+$(P)/world/CHECKED: $(PROFILE_FILE) $(call code,simulator) $(call modules,world) | $(VENV)/.run-ready
 	$(call STAGE,world)
 else
 world: ; @echo "profile $(PROFILE) reads real files; it has no synthetic world"
 endif
 
 ingest: $(P)/ingest/CURRENT ## Read raw files into canonical tables; set aside what breaks a contract
-$(P)/ingest/CHECKED: $(RAW_TARGET) $(RAW_FILES) $(PROFILE_FILE) $(CONTRACTS) pipelines/ingest.py | $(VENV)/.run-ready
+$(P)/ingest/CHECKED: $(RAW_TARGET) $(RAW_FILES) $(PROFILE_FILE) $(CONTRACTS) $(READING) | $(VENV)/.run-ready
 	$(call STAGE,ingest)
 
 validate: $(P)/validate/CURRENT ## Check canonical tables; write the validation report
-$(P)/validate/CHECKED: $(P)/ingest/CURRENT pipelines/validate.py | $(VENV)/.run-ready
+$(P)/validate/CHECKED: $(P)/ingest/CURRENT $(PROFILE_FILE) $(CONTRACTS) $(REPORTS) $(call modules,validate validation accounting) | $(VENV)/.run-ready
 	$(call STAGE,validate)
 
 features: $(P)/features/CURRENT ## Build the feature matrix as of each observation date
-$(P)/features/CHECKED: $(P)/validate/CURRENT $(PROFILE_FILE) $(FEATURES) pipelines/build_features.py | $(VENV)/.run-ready
+$(P)/features/CHECKED: $(P)/validate/CURRENT $(PROFILE_FILE) $(FEATURES) $(call modules,build_features) | $(VENV)/.run-ready
 	$(call STAGE,features)
 
 train: $(P)/train/CURRENT ## Train, calibrate and evaluate the default model; write the signed bundle
-$(P)/train/CHECKED: $(P)/features/CURRENT $(PROFILE_FILE) $(MODELS) pipelines/train.py | $(VENV)/.run-ready
+$(P)/train/CHECKED: $(P)/features/CURRENT $(P)/validate/CURRENT $(PROFILE_FILE) $(MODELS) $(TRAINING) | $(VENV)/.run-ready
 	$(call STAGE,train)
 
 explain: $(P)/explain/CURRENT ## Write the model report and the SHAP report
-$(P)/explain/CHECKED: $(P)/train/CURRENT $(REPORTS) pipelines/explain.py | $(VENV)/.run-ready
+$(P)/explain/CHECKED: $(P)/train/CURRENT $(P)/features/CURRENT $(PROFILE_FILE) $(MODELS) $(REPORTS) $(call modules,explain) | $(VENV)/.run-ready
 	$(call STAGE,explain)
 
 register: $(P)/register/CURRENT ## Pass the gates and register the bundle in MLflow as champion
-$(P)/register/CHECKED: $(P)/train/CURRENT pipelines/register.py models/gates.py models/registry.py | $(VENV)/.run-ready
+$(P)/register/CHECKED: $(P)/train/CURRENT $(P)/features/CURRENT $(PROFILE_FILE) $(MODELS) $(call modules,register) | $(VENV)/.run-ready
 	$(call STAGE,register)
 
 score: $(P)/score/CURRENT ## Score the profile's applicants and issue their passports
-$(P)/score/CHECKED: $(P)/register/CURRENT $(P)/features/CURRENT $(REPORTS) pipelines/score.py pipelines/passports.py | $(VENV)/.run-ready
+$(P)/score/CHECKED: $(P)/register/CURRENT $(P)/train/CURRENT $(P)/features/CURRENT $(P)/validate/CURRENT \
+                    $(PROFILE_FILE) $(MODELS) $(REPORTS) $(ISSUING) | $(VENV)/.run-ready
 	$(call STAGE,score)
 
 monitor: $(P)/monitor/CURRENT ## Compare the scored applicants with the training population
-$(P)/monitor/CHECKED: $(P)/score/CURRENT pipelines/monitor.py | $(VENV)/.run-ready
+$(P)/monitor/CHECKED: $(P)/score/CURRENT $(P)/train/CURRENT $(P)/features/CURRENT $(P)/validate/CURRENT \
+                      $(PROFILE_FILE) $(MODELS) $(SAMPLES) $(call modules,monitor) | $(VENV)/.run-ready
 	$(call STAGE,monitor)
 
 # ---- quality ------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from models.encoding import FloatArray
     from pipelines.profiles import Profile
 
-CODE = ("data_contracts", "models", "pipelines/reports")
+CODE = ("data_contracts", "models", "pipelines/reports", "pipelines/explain.py")
 KEYS = ["seller_id", "as_of"]
 
 

@@ -31,6 +31,4 @@ def run(profile: Profile, place: Place) -> StageOutcome:
         rows = sum(record.rows.values())
         return StageRecord(rows_in=rows, rows_kept=rows, notes=dict(record.rows))
 
-    return run_stage(
-        "world", place, StageInputs({}, settings, ("data_contracts", "simulator", "pipelines/world.py")), work
-    )
+    return run_stage("world", place, StageInputs({}, settings, ("simulator", "pipelines/world.py")), work)

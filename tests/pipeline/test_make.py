@@ -1,0 +1,237 @@
+"""Make knows what follows from what: nothing is done again without reason, and nothing is left undone."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shutil
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from data_contracts.digest import sha256_file
+from pipelines.stages import StageInputs
+from tests.factories.small_way import CHECKOUT, PROFILE, STAGES, Way, make
+
+SOURCES = ("data_contracts", "features", "models", "pipelines", "simulator", "Makefile", "pyproject.toml")
+FOLLOWERS = {
+    "world": {"ingest"},
+    "ingest": {"validate"},
+    "validate": {"features", "train", "score", "monitor"},
+    "features": {"train", "explain", "register", "score", "monitor"},
+    "train": {"explain", "register", "score", "monitor"},
+    "explain": set(),
+    "register": {"score"},
+    "score": {"monitor"},
+    "monitor": set(),
+}
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """A copy of the checkout and of a finished run, free to be changed."""
+
+    checkout: Path
+    out: Path
+    keys: Path
+
+    def make(self, *arguments: str) -> list[str]:
+        """The stages for which Make gives (or, with ``-n``, would give) a command, in order."""
+        done = make(self.out, self.keys, *arguments, checkout=self.checkout)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return re.findall(rf"^\S+/passport ({'|'.join(STAGES)}) --profile", done.stdout, flags=re.MULTILINE)
+
+    def state(self, *names: str) -> dict[str, tuple[str, int]]:
+        """Content and time of every stage's ``CURRENT`` and ``CHECKED``, or of those named."""
+        chosen = names or STAGES
+        files = [self.out / PROFILE / stage / name for stage in chosen for name in ("CURRENT", "CHECKED")]
+        return {f"{path.parent.name}/{path.name}": (path.read_text(), path.stat().st_mtime_ns) for path in files}
+
+    @property
+    def raw(self) -> Path:
+        folder = self.out / PROFILE / "world"
+        return folder / (folder / "CURRENT").read_text().strip() / "raw"
+
+
+@pytest.fixture(scope="module")
+def finished(small_way: Way, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """A workshop as the whole way left it; whoever uses it leaves it so."""
+    return workshop_in(tmp_path_factory.mktemp("finished"), small_way)
+
+
+@pytest.fixture
+def workshop(small_way: Way, tmp_path: Path) -> Workshop:
+    """A workshop of one's own."""
+    return workshop_in(tmp_path, small_way)
+
+
+def workshop_in(folder: Path, small_way: Way) -> Workshop:
+    for name in SOURCES:
+        if (CHECKOUT / name).is_dir():
+            shutil.copytree(CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(CHECKOUT / name, folder / name)
+    shutil.copytree(small_way.place.out, folder / "artifacts")
+    return Workshop(folder, folder / "artifacts", small_way.keys)
+
+
+def test_after_a_finished_run_there_is_nothing_to_do(finished: Workshop) -> None:
+    before = finished.state()
+    assert finished.make("-n", "run") == []
+    assert finished.make("run") == []
+    assert finished.state() == before
+
+
+def test_on_an_empty_place_every_stage_is_to_do(finished: Workshop, tmp_path: Path) -> None:
+    planned = Workshop(finished.checkout, tmp_path / "artifacts", tmp_path / "keys").make("-n", "run")
+    assert sorted(planned) == sorted(STAGES)
+    assert all(planned.index(stage) < planned.index(next_one) for stage in STAGES for next_one in FOLLOWERS[stage])
+    assert not (tmp_path / "artifacts").exists()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_that_moved_is_followed_by_those_that_read_it(finished: Workshop, stage: str) -> None:
+    current = finished.out / PROFILE / stage / "CURRENT"
+    assert set(finished.make("-n", "-W", str(current), "run")) == FOLLOWERS[stage]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_that_lost_its_current_looks_again(finished: Workshop, stage: str) -> None:
+    current = finished.out / PROFILE / stage / "CURRENT"
+    hidden = current.rename(current.with_name("hidden"))
+    planned = finished.make("-n", "run")
+    hidden.rename(current)
+    assert stage in planned
+    assert set(planned) >= FOLLOWERS[stage]
+    assert finished.make("-n", "run") == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_make_watches_all_that_a_stage_hashes(
+    finished: Workshop, small_way: Way, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEYS_DIR", str(small_way.keys))
+    inputs = stage_inputs(small_way, stage, monkeypatch)
+    hashed = {path.resolve() for path in inputs.files.values()} | {
+        (CHECKOUT / place).resolve() for place in inputs.code
+    }
+    sources = {path for place in hashed if place.is_relative_to(CHECKOUT) for path in files_under(place)}
+    results = {
+        path.relative_to(small_way.place.root).parts[0] for path in hashed if path.is_relative_to(small_way.place.root)
+    }
+    watched = prerequisites(finished, stage)
+    assert {path.relative_to(CHECKOUT).as_posix() for path in sources} <= watched
+    assert {f"{finished.out / PROFILE / read}/CURRENT" for read in results} <= watched
+    assert f"pipelines/profiles/{PROFILE}.toml" in watched
+
+
+def test_a_file_that_was_only_touched_is_hashed_again_and_nothing_else_happens(finished: Workshop) -> None:
+    before = finished.state()
+    next(finished.raw.glob("shopify_orders/*/*.csv")).touch()
+    assert finished.make("run") == ["ingest"]
+    after = finished.state()
+    assert {name for name in before if before[name] != after[name]} == {"ingest/CHECKED"}
+    assert finished.make("-n", "run") == []
+
+
+def test_a_changed_template_makes_pages_again_and_no_model(workshop: Workshop) -> None:
+    before = workshop.state()
+    template = workshop.checkout / "pipelines" / "reports" / "templates" / "passport_page.html.j2"
+    text = template.read_text(encoding="utf-8")
+    assert "{% block content %}" in text
+    template.write_text(text.replace("{% block content %}", "{% block content %}<!-- new -->"), encoding="utf-8")
+    assert set(workshop.make("run")) == {"validate", "explain", "score", "monitor"}
+    after = workshop.state()
+    moved = {name for name in before if before[name] != after[name] and name.endswith("/CURRENT")}
+    assert moved == {"score/CURRENT"}
+    assert workshop.make("-n", "run") == []
+
+
+def test_a_changed_source_file_changes_all_that_depends_on_it(workshop: Workshop) -> None:
+    before = workshop.state()
+    change_a_day_of_trading(workshop)
+    assert workshop.make("train") == ["ingest", "validate", "features", "train"]
+    after = workshop.state()
+    moved = {name for name in before if before[name][0] != after[name][0]}
+    assert moved == {f"{stage}/CURRENT" for stage in ("ingest", "validate", "features", "train")}
+    assert {"explain", "register"} <= set(workshop.make("-n", "run"))
+
+
+def test_a_profile_of_ones_own_is_a_toml_file(finished: Workshop, tmp_path: Path) -> None:
+    shipped = (finished.checkout / "pipelines" / "profiles" / f"{PROFILE}.toml").read_text()
+    own = tmp_path / "mine.toml"
+    own.write_text(shipped.replace(f'name = "{PROFILE}"', 'name = "our_sellers"', 1))
+    done = make(finished.out, finished.keys, "-n", "run", checkout=finished.checkout, profile=str(own))
+    assert (
+        f"passport world --profile {own} --out {finished.out} && touch {finished.out}/our_sellers/world/" in done.stdout
+    )
+
+
+def test_a_profile_that_does_not_exist_is_refused_in_a_line(finished: Workshop) -> None:
+    done = make(finished.out, finished.keys, "run", checkout=finished.checkout, profile="nonsense")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "nonsense" in line
+    assert "demo" in line
+
+
+def test_help_lists_every_target_with_a_word_on_it(tmp_path: Path) -> None:
+    text = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
+    declared = re.search(r"^\.PHONY:((?:.|\\\n)*?)(?<!\\)$", text, flags=re.MULTILINE)
+    assert declared is not None
+    targets = {*declared[1].replace("$(STAGES)", " ".join(STAGES)).replace("\\", " ").split()} - {"force"}
+    said = make(tmp_path, tmp_path, "help").stdout
+    listed = {line.split()[0] for line in said.splitlines() if len(line.split()) > 2}
+    assert targets <= listed
+    assert {"run", "test", "setup", *STAGES} <= targets
+
+
+def files_under(place: Path) -> list[Path]:
+    suffixes = {".py", ".yaml", ".j2", ".css", ".toml", ".json"}
+    found = [place] if place.is_file() else [path for path in place.rglob("*") if path.suffix in suffixes]
+    return [path for path in found if "profiles" not in path.parts]
+
+
+def stage_inputs(way: Way, stage: str, monkeypatch: pytest.MonkeyPatch) -> StageInputs:
+    """What a stage hashes, without running it."""
+
+    class Captured(Exception):
+        pass
+
+    def capture(_name: str, _place: Any, inputs: StageInputs, _work: Any) -> None:  # noqa: ANN401 - passed on as they are
+        raise Captured(inputs)
+
+    module = importlib.import_module(f"pipelines.{'build_features' if stage == 'features' else stage}")
+    monkeypatch.setattr(module, "run_stage", capture)
+    with pytest.raises(Captured) as caught:
+        module.run(way.profile, way.place)
+    inputs: StageInputs = caught.value.args[0]
+    return inputs
+
+
+def prerequisites(workshop: Workshop, stage: str) -> set[str]:
+    """What Make says a stage's ``CHECKED`` depends on."""
+    done = make(workshop.out, workshop.keys, "-p", "-n", "help", checkout=workshop.checkout)
+    target = f"{workshop.out / PROFILE / stage}/CHECKED: "
+    lines = [line.removeprefix(target) for line in done.stdout.splitlines() if line.startswith(target)]
+    return {name for line in lines for name in line.partition("|")[0].split()}
+
+
+def change_a_day_of_trading(workshop: Workshop) -> None:
+    """Give a day of an observed seller's shop another number of sessions, and the list of deliveries its new digest."""
+    features = workshop.out / PROFILE / "features"
+    matrix = pq.read_table(features / (features / "CURRENT").read_text().strip() / "matrix.parquet").to_pylist()
+    observed = [row["seller_id"] for row in matrix if row["as_of"] == date(2022, 12, 31)]
+    names = [f"shop_traffic/{seller}/2022.csv" for seller in observed]
+    path = next(workshop.raw / name for name in names if (workshop.raw / name).is_file())
+    *days, last = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    cells = last.split(",")
+    cells[2] = str(int(cells[2]) + 1000)
+    was = sha256_file(path)
+    path.write_text("".join([*days, ",".join(cells)]), encoding="utf-8")
+    listed = workshop.raw / "deliveries.csv"
+    listed.write_text(listed.read_text(encoding="utf-8").replace(was, sha256_file(path)), encoding="utf-8")

@@ -1,0 +1,142 @@
+"""The whole way once on the small synthetic world: raw files in, verified passports out."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import json
+from collections import Counter
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from models.ledger import read_ledger
+from pipelines.did_key import public_key_of
+from pipelines.keys import read_trust_file
+from pipelines.verify import VerifyOptions, verify_command
+from tests.factories.small_way import STAGES, Way
+
+
+def test_every_stage_loses_no_row(small_way: Way) -> None:
+    for stage in STAGES:
+        record = small_way.record(stage)
+        assert record.rows_in == record.rows_kept + sum(record.set_aside.values()), stage
+        assert record.rows_in > 0, stage
+
+
+def test_every_raw_line_of_delimited_files_is_accounted_for(small_way: Way) -> None:
+    raw = small_way.at("world") / "raw"
+    accounting = json.loads((small_way.at("ingest") / "accounting.json").read_text())
+    counted = {entry["file"]: entry["rows_in"] for entry in accounting["files"]}
+    checked = 0
+    for path in raw.rglob("*"):
+        name = path.relative_to(raw).as_posix()
+        if path.suffix not in {".txt", ".csv"} or name == "deliveries.csv":
+            continue
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = (
+                sum(1 for line in file if line.strip())
+                if path.suffix == ".txt"
+                else sum(1 for row in csv.reader(file) if row)
+            )
+        assert counted[name] == lines - 1, name
+        checked += 1
+    assert checked > 500
+
+
+def test_planted_dirt_is_set_aside_with_reasons(small_way: Way) -> None:
+    reasons = small_way.record("ingest").set_aside
+    assert sum(reasons.values()) > 0
+    assert len(reasons) >= 2
+
+
+def test_the_truth_of_the_world_is_never_read(small_way: Way) -> None:
+    inputs = json.loads((small_way.at("ingest") / "manifest.json").read_text())["inputs"]
+    assert not any("truth" in name for name in inputs)
+    assert (small_way.at("world") / "truth" / "sellers.csv").is_file()
+
+
+def test_the_model_ranks_better_than_chance_out_of_time(small_way: Way) -> None:
+    evaluation = json.loads((small_way.at("train") / "evaluation.json").read_text())["evaluation"]
+    champion = evaluation["models"][0]["measures"]["auc"]
+    assert champion["lower"] > 0.5
+
+
+def test_no_component_is_on_both_sides_of_the_split_and_no_window_overlaps(small_way: Way) -> None:
+    trained = pq.read_table(small_way.at("train") / "out_of_fold.parquet").to_pandas()
+    tested = pq.read_table(small_way.at("train") / "holdout.parquet").to_pandas()
+    assert not set(trained["component_id"]) & set(tested["component_id"])
+    gap = pd.Timestamp(tested["as_of"].min()) - pd.Timestamp(trained["as_of"].max())
+    assert gap >= pd.Timedelta(days=365)
+
+
+def test_points_of_every_scored_row_add_up_to_the_score(small_way: Way) -> None:
+    rows = pq.read_table(small_way.at("score") / "passports.parquet").to_pandas()
+    scored = rows[rows["status"] != "refused"]
+    assert len(scored) > 50
+    for row in scored.itertuples():
+        reasons = json.loads(row.reasons)
+        named = [entry["points"] for entry in (*reasons["for"], *reasons["against"])]
+        assert row.base_points + sum(named) + reasons["all_others"] == row.score
+        assert row.base_points + sum(json.loads(row.pillar_points).values()) == row.score
+        assert all(entry["points"] > 0 for entry in reasons["for"])
+        assert all(entry["points"] < 0 for entry in reasons["against"])
+        assert max(len(reasons["for"]), len(reasons["against"])) <= 4
+
+
+def test_every_applicant_comes_out_once(small_way: Way) -> None:
+    rows = pq.read_table(small_way.at("score") / "passports.parquet").to_pandas()
+    matrix = pq.read_table(small_way.at("features") / "matrix.parquet", columns=["seller_id", "as_of"]).to_pandas()
+    latest = matrix[matrix["as_of"] == small_way.profile.observations.last_as_of]
+    assert Counter(rows["seller_id"]) == Counter(latest["seller_id"])
+    lines = (small_way.at("score") / "scores.jsonl").read_text().splitlines()
+    assert len(lines) == len(rows)
+
+
+def test_higher_scores_mean_lower_probability_of_default(small_way: Way) -> None:
+    rows = pq.read_table(small_way.at("score") / "passports.parquet").to_pandas().dropna(subset=["score"])
+    ordered = rows.sort_values("score")["probability_of_default"].to_numpy()
+    # Points are whole numbers, so neighbours may tie within half a point.
+    assert np.all(np.diff(ordered) <= 1e-3 + 0.02 * ordered[:-1])
+
+
+def test_issued_passports_verify_against_the_trust_file_and_say_synthetic(small_way: Way) -> None:
+    files = sorted((small_way.at("score") / "passports").glob("*.json"))
+    assert len(files) == small_way.profile.scoring.passport_count
+    outcomes = verify_command(files, VerifyOptions(trust=small_way.trust, on=date(2025, 2, 1)))
+    assert {outcome.code for outcome in outcomes} == {"ok"}
+    for file in files:
+        assert json.loads(file.read_bytes())["credentialSubject"]["evidence"] == "synthetic world"
+        assert "Synthetic" in file.with_suffix(".en.html").read_text(encoding="utf-8")
+
+
+def test_pages_are_small_whole_and_say_synthetic_in_both_languages(small_way: Way) -> None:
+    pages = [*small_way.at("explain").glob("*.html"), *small_way.at("validate").glob("*.html")]
+    assert len(pages) >= 6
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert page.stat().st_size < 5_000_000
+        assert "<script" not in text
+        assert ("Synthetic" in text) if page.name.endswith(".en.html") else ("合成" in text)
+
+
+def test_the_champion_is_registered_and_its_promotion_is_in_the_ledger(small_way: Way) -> None:
+    registration = json.loads((small_way.at("register") / "registration.json").read_text())
+    assert all(gate["passed"] for gate in registration["gates"])
+    (issuer,) = read_trust_file(small_way.trust).issuers
+    (decision,) = read_ledger(small_way.place.root / "ledger", public_key_of(issuer.did))
+    assert decision.outcome == "promoted"
+    assert decision.bundle_sha256 == registration["bundle_sha256"] == registration["champion"]["bundle_sha256"]
+
+
+def test_going_the_way_again_does_no_stage_again(small_way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEYS_DIR", str(small_way.keys))
+    for stage in STAGES:
+        module = importlib.import_module(f"pipelines.{'build_features' if stage == 'features' else stage}")
+        before = small_way.at(stage)
+        outcome = module.run(small_way.profile, small_way.place)
+        assert outcome.was_current, stage
+        assert outcome.run_dir == before == small_way.at(stage), stage
