@@ -121,7 +121,7 @@ def _entries(
     """Entry week and registration day: a quarter of the sellers is older than the world, the rest comes over time."""
     count = settings.seller_count
     entry = np.floor(rng.random(count) ** 0.9 * weeks * 0.76).astype(np.int64)
-    is_old = rng.random(count) < 0.24
+    is_old = rng.random(count) < 0.28
     entry[is_old] = 0
     age_days = np.where(is_old, rng.gamma(2.0, 500.0, count), rng.gamma(1.5, 160.0, count)).astype(np.int64) + 30
     return entry, entry * 7 - age_days
@@ -139,8 +139,8 @@ def _costs(
     refunds = np.array([c.refund_share for c in CATEGORIES])[category]
     return {
         "goods_cost_share": np.clip(goods + economy.margin_sd * characters.pop("waste"), 0.12, 0.55),
-        "refund_share": np.clip(refunds * np.exp(0.30 * rng.standard_normal(count) - 0.18 * quality), 0.005, 0.30),
-        "advertising_share": np.clip(0.085 * np.exp(0.40 * rng.standard_normal(count) - 0.10 * quality), 0.01, 0.25),
+        "refund_share": np.clip(refunds * np.exp(0.32 * rng.standard_normal(count) - 0.30 * quality), 0.005, 0.30),
+        "advertising_share": np.clip(0.085 * np.exp(0.48 * rng.standard_normal(count) - 0.20 * quality), 0.01, 0.25),
         "fixed_cost_share": np.clip(economy.fixed_cost_share + 0.02 * rng.standard_normal(count), 0.03, 0.2),
         "noise_sd": economy.weekly_noise_sd * np.exp(0.35 * rng.standard_normal(count)),
     }

@@ -11,7 +11,7 @@ def suspend(week: Week) -> None:
     """Suspends marketplace accounts for some weeks; a few never come back. The dishonest are hit more in crackdowns."""
     state, setting, firms, number = week.state, week.setting, week.setting.firms, week.number
     rng, count = week.rng("incidents"), firms.count
-    rate = setting.settings.economy.suspension_rate / 52 * np.exp(-0.35 * state.quality - 0.25 * firms.honesty)
+    rate = setting.settings.economy.suspension_rate / 52 * np.exp(-0.60 * state.quality - 0.25 * firms.honesty)
     crackdown = np.where((firms.honesty < -0.6) | firms.is_brusher, setting.shocks.suspension[number], 1.0)
     is_hit = (rng.random(count) < rate * crackdown) & state.is_active & (number >= state.suspended_until)
     length = np.where(rng.random(count) < 0.25, 400, rng.integers(3, 15, count))
@@ -24,7 +24,7 @@ def claim(week: Week) -> None:
     """Recalls and IP claims: part of the stock is lost, the account is charged, lawyers are paid."""
     state, setting, firms = week.state, week.setting, week.setting.firms
     rng, count = week.rng("incidents"), firms.count
-    rate = setting.settings.economy.claim_rate / 52 * np.exp(-0.3 * state.quality)
+    rate = setting.settings.economy.claim_rate / 52 * np.exp(-0.55 * state.quality)
     is_hit = (rng.random(count) < rate) & state.is_active
     lost = rng.uniform(0.15, 0.6, count)
     state.stock *= 1 - is_hit * lost

@@ -78,7 +78,7 @@ SHOCKS: tuple[Shock, ...] = (
         tariff_sensitive_only=True,
     ),
     Shock("private lenders call their money again", "outside", date(2023, 5, 8), date(2024, 7, 29), 6, 2.2),
-    Shock("low-price platforms arrive", "demand", date(2023, 9, 4), date(2024, 9, 30), 14, 0.88),
+    Shock("low-price platforms arrive", "demand", date(2023, 9, 4), date(2024, 9, 30), 14, 0.78),
     Shock("Red Sea detour", "freight", date(2023, 12, 25), date(2024, 8, 26), 5, 1.0),
 )
 

@@ -37,7 +37,7 @@ def drift(week: Week) -> None:
     state.quality = persistence * state.quality + np.sqrt(1 - persistence**2) * rng.standard_normal(count)
     trend = (economy.annual_quality_drift * state.quality + economy.annual_growth) / 52
     step = economy.annual_level_sd / np.sqrt(52) * rng.standard_normal(count)
-    lost = rng.random(count) < economy.listing_loss_rate / 52 * np.exp(-0.45 * state.quality)
+    lost = rng.random(count) < economy.listing_loss_rate / 52 * np.exp(-0.65 * state.quality)
     hit = rng.random(count) < economy.listing_hit_rate / 52 * np.exp(0.35 * state.quality)
     jump = hit * rng.uniform(0.15, 0.6, count) - lost * rng.uniform(0.2, 1.7, count)
     pull = -0.004 * (state.level - firms.log_level)
