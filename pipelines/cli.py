@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from pipelines.profiles import Profile
     from pipelines.stages import Place, StageOutcome
 
+EXIT_REFUSED = 2
 EXIT_INTERNAL_FAULT = 3
 
 app = typer.Typer(
     name="passport",
     help="Explained, signed credit passports for cross-border e-commerce sellers.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -220,19 +220,32 @@ def docs(
 def main() -> None:
     """Entry point of ``passport``: one line and an exit code for every refusal, a traceback only when asked for."""
     logging.basicConfig(level=os.environ.get("PASSPORT_LOG", "WARNING"), format="%(levelname)s %(name)s: %(message)s")
-    from data_contracts.errors import PassportError
+    from data_contracts.errors import PassportError, one_line
 
     try:
-        app()
+        # Without standalone mode Typer leaves it to us how a mistyped option is refused.
+        sys.exit(app(args=sys.argv[1:] or ["--help"], standalone_mode=False))
     except PassportError as error:
         typer.echo(f"passport: {error}", err=True)
         sys.exit(error.exit_code)
+    except typer.TyperException as error:
+        typer.echo(f"passport: {one_line(_usage(error))}", err=True)
+        sys.exit(EXIT_REFUSED)
     except Exception as error:
         if os.environ.get("PASSPORT_TRACEBACK"):
             raise
+        said = one_line(" ".join(str(error).split()))
         typer.echo(
-            f"passport: internal fault: {type(error).__name__}: {' '.join(str(error).split())}; "
+            f"passport: internal fault: {type(error).__name__}: {said}; "
             "set PASSPORT_TRACEBACK=1 and run again to see where",
             err=True,
         )
         sys.exit(EXIT_INTERNAL_FAULT)
+
+
+def _usage(error: typer.TyperException) -> str:
+    """What is wrong with a command line, and where its right form is told."""
+    context = getattr(error, "ctx", None)
+    said = error.format_message() if hasattr(error, "format_message") else str(error)
+    command = context.command_path if context else "passport"
+    return f"command line refused: {said.rstrip('.')}; remedy: see {command} --help"
