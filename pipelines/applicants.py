@@ -62,15 +62,8 @@ def read_applicants(path: Path, feature_names: Sequence[str], as_of: date | None
     Raises:
         InputRefused: no file, no known format, unreadable, empty, a column missing, or a column of the wrong type.
     """
-    if not path.is_file():
-        raise InputRefused(file=str(path), rule="there is no such file", remedy="give an existing CSV, XLSX or Parquet")
+    require_applicant_file(path)
     suffix = path.suffix.lower()
-    if suffix not in _SUFFIXES:
-        raise InputRefused(
-            file=str(path),
-            rule=f"format {suffix or 'without a suffix'!r} is not read",
-            remedy="give CSV, XLSX or Parquet",
-        )
     opened = _open_parquet(path, feature_names) if suffix == ".parquet" else _open_text(path, suffix[1:], feature_names)
     if opened.rows == 0:
         raise InputRefused(
@@ -84,6 +77,19 @@ def read_applicants(path: Path, feature_names: Sequence[str], as_of: date | None
 
     kind: Literal["identifiers", "matrix"] = "matrix" if opened.has_features else "identifiers"
     return Applicants(str(path), sha256_file(path), kind, opened.rows, opened.notes, chunks)
+
+
+def require_applicant_file(path: Path) -> None:
+    """Refuse what is no file, or a file of no known format, without opening it (InputRefused)."""
+    if not path.is_file():
+        raise InputRefused(file=str(path), rule="there is no such file", remedy="give an existing CSV, XLSX or Parquet")
+    suffix = path.suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise InputRefused(
+            file=str(path),
+            rule=f"format {suffix or 'without a suffix'!r} is not read",
+            remedy="give CSV, XLSX or Parquet",
+        )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from data_contracts.digest import sha256_file
 from data_contracts.errors import ConfigurationRefused
 from pipelines.applicant_features import SellerTables
+from pipelines.applicants import require_applicant_file
 from pipelines.keys import KeyRing, keys_folder, load_keys, read_trust_file, trust_file_for
 from pipelines.passports import PassportTerms
 from pipelines.publish import atomic_write_bytes, read_json, read_parquet
@@ -105,6 +106,9 @@ def score_command(applicants: Path, options: ScoreOptions) -> ScoreOutcome:
         ConfigurationRefused: an option, key, model or table is missing or contradicts another.
         IntegrityRefused: the bundle is not what a trusted key signed.
     """
+    if not applicants.is_dir():
+        # Said before the model is fetched, which takes longer.
+        require_applicant_file(applicants)
     refuse_foreign_folder(options.out)
     if options.passport_count != 0 and not options.with_reasons:
         raise ConfigurationRefused("a passport states reasons, and none are to be computed", "leave out --no-reasons")
