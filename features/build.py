@@ -32,13 +32,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# The lender's own books and the registry: nobody has to deliver them, so an absent row means that nothing happened.
-ALWAYS_COVERED = frozenset({"loan", "repayment", "application", "party", "party_link"})
+# The lender's own books: nobody has to deliver them, so an absent row means that nothing happened.
+ALWAYS_COVERED = frozenset({"loan", "repayment", "application"})
 
 # How many days before the date the newest delivery may end: settlements close twice a month and are published later;
-# declarations, orders and invoices are exported once a month.
+# declarations, orders and invoices are exported once a month; registry extracts come once a quarter.
 COVERAGE_LAG_DAYS: Mapping[str, int] = MappingProxyType(
-    {"money_event": 45, "trade_invoice": 45, "export_declaration": 45, "site_order": 45, "site_day": 45}
+    {
+        "money_event": 45,
+        "trade_invoice": 45,
+        "export_declaration": 45,
+        "site_order": 45,
+        "site_day": 45,
+        "party": 100,
+        "party_link": 100,
+    }
 )
 
 

@@ -6,13 +6,18 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Timings never decide a test: the machines that run them are shared.
+settings.register_profile("shared_machine", deadline=None)
+settings.load_profile("shared_machine")
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of the real data sets (``DATA_DIR``, else a ``shared/data`` beside the checkout); skips where absent."""
     checkout = Path(__file__).resolve().parents[1]
-    folder = Path(os.environ.get("DATA_DIR", checkout.parent / "shared" / "data"))
+    folder = Path(os.environ.get("DATA_DIR") or checkout.parent / "shared" / "data")
     if not folder.is_dir():
         pytest.skip(f"real data not present at {folder}; set DATA_DIR to run this test")
     return folder

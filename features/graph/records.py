@@ -88,7 +88,7 @@ RECORDS: tuple[FeatureRecord, ...] = (
         title_en="Change of payouts of related sellers",
         title_zh="关联卖家回款变化",
         description="Mean change of payouts (last 90 days against the 90 before) of directly related sellers, never "
-        "of the seller itself; 0 without any that is known.",
+        "of the seller itself; 0 without related sellers, missing where none of them is known.",
         missing=_UNKNOWN,
         reference="Muñoz-Cancino 2023, signals of neighbours",
     ),

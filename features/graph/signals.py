@@ -151,13 +151,17 @@ def _known_default_excess(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
 
 
 def _related_mean(snapshot: Snapshot, sellers: NDArray[np.str_], values: NDArray[np.float64]) -> SellerValues:
-    """Mean over directly related sellers, itself left out, of a feature they have; 0 where none has it."""
+    """Mean over directly related sellers, itself left out, of a feature they have.
+
+    0 without related sellers; missing where there are some and none has it, or a group could gain by hiding together.
+    """
     order = np.argsort(sellers)
     own = SellerValues(sellers[order], values[order], float("nan")).of(snapshot.graph.sellers.tolist())
     has = ~np.isnan(own)
-    count = np.asarray(snapshot.related @ has.astype(np.int64)).ravel()
+    known = np.asarray(snapshot.related @ has.astype(np.int64)).ravel()
+    related = np.asarray(snapshot.related.sum(axis=1)).ravel()
     total = np.asarray(snapshot.related @ np.where(has, own, 0.0)).ravel()
-    return _of_registry(snapshot, total / np.maximum(count, 1))
+    return _of_registry(snapshot, np.where((related > 0) & (known == 0), np.nan, total / np.maximum(known, 1)))
 
 
 def _group_lender_count(snapshot: Snapshot, _: GraphFeature) -> SellerValues:

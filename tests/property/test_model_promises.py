@@ -71,7 +71,7 @@ scales = st.builds(
 
 
 @given(contributions, st.floats(-8.0, 2.0), scales)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_integers_add_up_for_any_contributions_on_any_scale(
     values: np.ndarray, base: float, scale: PointsScale
 ) -> None:
@@ -155,7 +155,7 @@ def test_risk_grows_with_the_distance_from_the_centre_of_a_two_sided_feature(mod
 
 @every_model
 @given(st.permutations(range(40)), st.integers(1, 40))
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_a_row_has_the_same_numbers_alone_in_any_batch_and_in_any_order(
     model: CreditModel, order: list[int], size: int
 ) -> None:
