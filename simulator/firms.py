@@ -139,7 +139,7 @@ def _costs(
     refunds = np.array([c.refund_share for c in CATEGORIES])[category]
     return {
         "goods_cost_share": np.clip(goods + economy.margin_sd * characters.pop("waste"), 0.12, 0.55),
-        "refund_share": np.clip(refunds * np.exp(0.32 * rng.standard_normal(count) - 0.30 * quality), 0.005, 0.30),
+        "refund_share": np.clip(refunds * np.exp(0.22 * rng.standard_normal(count) - 0.40 * quality), 0.005, 0.30),
         "advertising_share": np.clip(0.085 * np.exp(0.48 * rng.standard_normal(count) - 0.20 * quality), 0.01, 0.25),
         "fixed_cost_share": np.clip(economy.fixed_cost_share + 0.02 * rng.standard_normal(count), 0.03, 0.2),
         "noise_sd": economy.weekly_noise_sd * np.exp(0.35 * rng.standard_normal(count)),

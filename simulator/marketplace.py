@@ -17,7 +17,7 @@ def charge(week: Week) -> None:
     economy, rng, count = setting.settings.economy, week.rng("marketplace"), firms.count
     sales = week.books.weekly["sales"][week.number]
     past = 0.6 * state.last_week_sales + 0.4 * sales
-    worse = np.exp(-0.30 * (state.quality - firms.quality))
+    worse = np.exp(-0.40 * (state.quality - firms.quality))
     refund = np.minimum(
         past * firms.refund_share * worse * np.exp(0.35 * rng.standard_normal(count) - 0.06), 0.8 * past
     )
@@ -77,7 +77,7 @@ def collect(week: Week) -> None:
     state.carried = np.zeros(firms.count)
     rng = week.rng("site")
     sales = week.books.weekly["site_sales"][number]
-    worse = np.exp(-0.30 * (state.quality - firms.quality))
+    worse = np.exp(-0.40 * (state.quality - firms.quality))
     refunds = np.round(np.minimum(sales * firms.refund_share * worse * rng.gamma(2.0, 0.5, firms.count), sales), 2)
     advertising = np.round(
         sales * np.clip(firms.advertising_share * 1.6 * rng.gamma(6.0, 1 / 6.0, firms.count), 0, 0.5), 2

@@ -26,11 +26,11 @@ SELLER_SOURCES: tuple[str, ...] = (
 )  # fmt: skip
 # Sellers that have the source at all, and how much more often than on average it is refused.
 _HAVE = {
-    "amazon_settlement_v2": 0.97,
+    "amazon_settlement_v2": 0.985,
     "shopify_orders": 1.0,
     "shop_traffic": 0.60,
-    "customs_declaration": 0.82,
-    "vat_invoices": 0.90,
+    "customs_declaration": 0.88,
+    "vat_invoices": 0.94,
 }
 _REFUSED = {
     "amazon_settlement_v2": 0.3,
@@ -61,7 +61,7 @@ def observe(world: World) -> Observation:
     settings, firms = world.settings, world.firms
     rng = stream(settings.observation_seed, "deliveries")
     never = world.timeline.weeks + 1
-    late = np.where(rng.random(firms.count) < 0.14, rng.gamma(2.0, 18.0, firms.count), 0.0).astype(np.int64)
+    late = np.where(rng.random(firms.count) < 0.10, rng.gamma(2.0, 18.0, firms.count), 0.0).astype(np.int64)
     withheld = withheld_sources(world)
     first: dict[str, NDArray[np.int64]] = {}
     for source in SELLER_SOURCES:

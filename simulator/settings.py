@@ -26,7 +26,7 @@ class EconomySettings(_Frozen):
     )
     log_size_sd: float = Field(default=1.0, ge=0, description="Spread of log size over firms.")
     annual_growth: float = Field(default=0.07, description="Log growth a year of a firm of quality 0, listings aside.")
-    annual_quality_drift: float = Field(default=0.16, description="Log growth a year per unit of hidden quality.")
+    annual_quality_drift: float = Field(default=0.24, description="Log growth a year per unit of hidden quality.")
     annual_level_sd: float = Field(
         default=0.16, ge=0, description="Spread of the yearly change of the log sales level."
     )
@@ -95,7 +95,7 @@ class LieSettings(_Frozen):
 class ObservationSettings(_Frozen):
     """How the world is seen: lags, refusals, dirt."""
 
-    refusal_share: float = Field(default=0.05, ge=0, le=1, description="Mean share of sources refused by a seller.")
+    refusal_share: float = Field(default=0.045, ge=0, le=1, description="Mean share of sources refused by a seller.")
     repeated_block_share: float = Field(default=0.5, ge=0, le=1, description="Year files repeating the last block.")
     duplicate_invoice_share: float = Field(default=0.0004, ge=0, le=0.01)
     malformed_row_share: float = Field(default=0.00005, ge=0, le=0.001)
