@@ -64,7 +64,7 @@ RAW_FILES := $(if $(RAW_DIR),$(shell find $(RAW_DIR) 2>/dev/null))
 
 STAGES := world ingest validate features train explain register score monitor
 
-.PHONY: help run test setup setup-test $(STAGES) bench lint types layers docs docs-check notebooks wheel clean force
+.PHONY: help run test setup setup-test lock $(STAGES) bench lint types layers docs docs-check notebooks wheel clean force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,12 @@ $(VENV)/.test-ready: requirements-test.lock pyproject.toml
 
 setup: $(VENV)/.run-ready ## Install what the pipeline needs, from the hash lock
 setup-test: $(VENV)/.test-ready ## Install what the tests need, from the hash lock
+
+lock: ## Resolve the hash locks again from pyproject.toml (needs uv)
+	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
+	  --generate-hashes pyproject.toml --group build -o requirements.lock
+	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
+	  --generate-hashes pyproject.toml --group test -c requirements.lock -o requirements-test.lock
 
 # ---- the way of the data ------------------------------------------------------------------------------------------
 # CHECKED is when a stage last looked at its inputs; CURRENT names the run in force and moves only when content does.
