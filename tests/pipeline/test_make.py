@@ -225,13 +225,15 @@ def change_a_day_of_trading(workshop: Workshop) -> None:
     """Give a day of an observed seller's shop another number of sessions, and the list of deliveries its new digest."""
     features = workshop.out / PROFILE / "features"
     matrix = pq.read_table(features / (features / "CURRENT").read_text().strip() / "matrix.parquet").to_pylist()
-    observed = [row["seller_id"] for row in matrix if row["as_of"] == date(2022, 12, 31)]
+    # A shop whose share of bounced sessions is known and not nothing, so that more sessions must change it.
+    shops = [row for row in matrix if row["as_of"] == date(2022, 12, 31) and row["site_bounce_share_90d"]]
+    observed = [row["seller_id"] for row in shops]
     names = [f"shop_traffic/{seller}/2022.csv" for seller in observed]
     path = next(workshop.raw / name for name in names if (workshop.raw / name).is_file())
-    *days, last = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    cells = last.split(",")
-    cells[2] = str(int(cells[2]) + 1000)
+    days = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    cells = days[-10].split(",")
+    days[-10] = ",".join([*cells[:2], str(int(cells[2]) + 1000), *cells[3:]])
     was = sha256_file(path)
-    path.write_text("".join([*days, ",".join(cells)]), encoding="utf-8")
+    path.write_text("".join(days), encoding="utf-8")
     listed = workshop.raw / "deliveries.csv"
     listed.write_text(listed.read_text(encoding="utf-8").replace(was, sha256_file(path)), encoding="utf-8")
