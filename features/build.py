@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from features.record import FeatureRecord
     from features.spec import FeatureSet
 
 log = logging.getLogger(__name__)
 
-# The lender's own books: nobody has to deliver them, so an absent row means that nothing happened.
+# The lender's own books: no seller has to deliver them, so an absent row means that nothing happened. Where a book is
+# not there at all, nothing is known of anyone in it.
 ALWAYS_COVERED = frozenset({"loan", "repayment", "application"})
 
 # How many days before the date the newest delivery may end: settlements close twice a month and are published later;
@@ -101,7 +103,7 @@ def build_features(
     """The matrix of a feature set for sellers as of dates, each by what could be known by the end of its day.
 
     Args:
-        tables: canonical tables by name; one that is absent counts as empty, and so as not delivered.
+        tables: canonical tables by name; of one that is absent nothing was delivered, and nothing is known.
         observations: ``seller_id`` and ``as_of``, each pair once, in any order.
         feature_set: which features.
         recorded_until: only rows recorded up to this instant, to replay what was said at the time.
@@ -132,7 +134,22 @@ def build_features(
             found = numbers.named(engine.query(render(plan, snapshot.cut)))
             built.append(_rows_as_of(snapshot, sellers, found, feature_set))
             log.info("features as of %s: %d sellers", day, len(sellers))
-    return FeatureMatrix(pa.concat_tables(built).combine_chunks(), feature_set)
+    matrix = pa.concat_tables(built).combine_chunks()
+    return FeatureMatrix(_without_absent_books(matrix, feature_set, ALWAYS_COVERED - set(tables)), feature_set)
+
+
+def tables_read(feature_set: FeatureSet) -> dict[str, frozenset[str]]:
+    """The canonical tables each feature of a set is computed from, through its inputs and as-of views."""
+    records = {record.name: record for record in (*feature_set.inputs, *feature_set.records)}
+
+    def read(record: FeatureRecord) -> frozenset[str]:
+        if isinstance(record, Feature):
+            return frozenset({AS_OF_VIEWS.get(record.table, record.table)})
+        if isinstance(record, GraphFeature):
+            return frozenset(signal_tables(record))
+        return frozenset().union(*(read(records[name]) for name in record.inputs()))
+
+    return {record.name: read(record) for record in feature_set.records}
 
 
 def make_plan(feature_set: FeatureSet, settings: BuildSettings) -> Plan:
@@ -287,6 +304,15 @@ def _covered_only(values: NDArray[np.float64], record: GraphFeature, own: pa.Tab
             covered = own[CoverageNeed(table, record.window_days).column].to_numpy() == 1
             values = np.where(covered, values, np.nan)
     return values
+
+
+def _without_absent_books(matrix: pa.Table, feature_set: FeatureSet, absent: frozenset[str]) -> pa.Table:
+    """Blanks the features that are computed from a book which is not there."""
+    for name, tables in tables_read(feature_set).items():
+        if tables & absent:
+            place = matrix.column_names.index(name)
+            matrix = matrix.set_column(place, matrix.schema.field(name), pa.nulls(matrix.num_rows, pa.float64()))
+    return matrix
 
 
 def _finite(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from features.record import FeatureRecord
 
 _NO_SALES = "The settlements were not delivered for the window, or hold no sales in it."
-_LENDER = "Never missing: lenders keep these records themselves."
+_LENDER = "Lenders keep these records themselves: missing only where no such book is there at all."
 
 RECORDS: tuple[FeatureRecord, ...] = (
     DerivedFeature(

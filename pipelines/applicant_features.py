@@ -16,10 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.sources.registry import mapped_sources, source_mapping
-from features.build import build_features
-from features.graph.signals import signal_tables
-from features.record import Feature, GraphFeature
-from features.rendering import AS_OF_VIEWS
+from features.build import build_features, tables_read
 from pipelines.applicants import join_codes
 from pipelines.passports import Delivery
 
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from data_contracts.arrow import Values
-    from features.record import FeatureRecord
     from features.spec import FeatureSet
     from pipelines.applicants import Chunk
     from pipelines.score_settings import ScoringLimits
@@ -117,19 +113,11 @@ def sources_by_table() -> Mapping[str, str]:
 
 def pillar_tables(feature_set: FeatureSet) -> dict[str, frozenset[str]]:
     """The canonical tables the features of each pillar are computed from, through derived features and views."""
-    records = {record.name: record for record in (*feature_set.inputs, *feature_set.records)}
+    behind = tables_read(feature_set)
     tables: dict[str, set[str]] = {}
     for record in feature_set.records:
-        tables.setdefault(record.pillar, set()).update(_tables_of(record, records))
+        tables.setdefault(record.pillar, set()).update(behind[record.name])
     return {pillar: frozenset(names) for pillar, names in tables.items()}
-
-
-def _tables_of(record: FeatureRecord, records: Mapping[str, FeatureRecord]) -> set[str]:
-    if isinstance(record, Feature):
-        return {AS_OF_VIEWS.get(record.table, record.table)}
-    if isinstance(record, GraphFeature):
-        return set(signal_tables(record))
-    return {table for name in record.inputs() for table in _tables_of(records[name], records)}
 
 
 def _coverage_codes(applicants: Chunk, source: SellerTables, coverage: pd.DataFrame, limits: ScoringLimits) -> Values:
