@@ -10,7 +10,7 @@ import pytest
 
 from data_contracts.compiler import table_contract
 from data_contracts.errors import ConfigurationRefused, InputRefused
-from features.build import ALWAYS_COVERED, BuildSettings, build_features, make_plan, matrix_schema
+from features.build import ALWAYS_COVERED, BuildSettings, build_features, make_plan, matrix_schema, tables_read
 from features.cut import Cut
 from features.record import DerivedFeature
 from features.rendering import render
@@ -106,6 +106,23 @@ def test_a_table_that_is_not_there_counts_as_not_delivered() -> None:
     assert row["penalty_count_365d"] is None
     assert row["missing_source_count_365d"] == 5
     assert row["loan_count"] is None
+
+
+def test_a_lenders_book_without_a_row_says_that_nothing_happened_and_no_book_says_nothing() -> None:
+    feature_set = load_feature_set("seller_core")
+    read = tables_read(feature_set)
+    assert sum(bool(tables & ALWAYS_COVERED) for tables in read.values()) > 8
+    row = build_features(canonical_tables(), ASKED, feature_set).table.to_pylist()[0]
+    assert (row["loan_count"], row["arrears_share"], row["days_late_now"], row["application_count_365d"]) == (
+        0,
+        0,
+        0,
+        0,
+    )
+    for absent in sorted(ALWAYS_COVERED):
+        there = {name: table for name, table in canonical_tables().items() if name != absent}
+        row = build_features(there, ASKED, feature_set).table.to_pylist()[0]
+        assert all(row[name] is None for name, tables in read.items() if absent in tables)
 
 
 def test_an_observation_named_twice_is_refused() -> None:
