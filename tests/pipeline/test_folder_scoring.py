@@ -1,0 +1,306 @@
+"""Raw exports scored at once: the same answer as by way of the tables, and no gain from holding anything back."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from features.graph.signals import signal_tables
+from features.record import GraphFeature
+from features.spec import load_feature_set
+from pipelines.applicant_features import OWN_TABLES
+from pipelines.publish import read_parquet
+from pipelines.score import ScoreOptions, score_command
+from pipelines.score_inputs import Request, open_input
+from pipelines.score_model import ModelChoice, load_model
+from pipelines.stages import Place
+from tests.factories.small_way import PROFILE, Way, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OWN_SOURCES = ("amazon_settlement_v2", "shopify_orders", "shop_traffic", "customs_declaration", "vat_invoices")
+LENDER_SOURCES = ("lender_loans", "lender_repayments", "lender_applications")
+AS_OF = date(2024, 12, 31)
+ISSUED_ON = date(2025, 1, 15)
+FIGURES = ("status", "codes", "probability_of_default", "score", "grade", "base_points", "pillar_points", "reasons")
+
+Row = dict[str, Any]
+Delivery = dict[str, str]
+
+
+@pytest.fixture
+def options(small_way: Way, tmp_path: Path) -> ScoreOptions:
+    """The champion of the whole way, and the tables it stands among."""
+    return ScoreOptions(
+        out=tmp_path / "out",
+        profile=small_way.profile,
+        place=small_way.place,
+        issued_on=ISSUED_ON,
+        bundle=small_way.at("train") / "bundle",
+        trust=small_way.trust,
+        as_of=AS_OF,
+        environment={"KEYS_DIR": str(small_way.keys)},
+    )
+
+
+@dataclass(frozen=True)
+class World:
+    """What was delivered in the small world, and what the whole way said of its applicants.
+
+    ``sellers``: some who delivered all there is to deliver up to the date, and behind them six who did not.
+    """
+
+    way: Way
+    deliveries: tuple[Delivery, ...]
+    rows: dict[str, Row]
+    sellers: tuple[str, ...]
+
+    @property
+    def whole(self) -> tuple[str, ...]:
+        return self.sellers[:-6]
+
+    def deliver(self, folder: Path, sellers: Sequence[str], without: Sequence[str] = ()) -> Path:
+        """Copy the raw files of these sellers ("" for those of all) into a folder, but for some sources."""
+        raw = self.way.at("world") / "raw"
+        chosen = [line for line in self.deliveries if line["Seller ref"] in sellers and line["Source"] not in without]
+        for line in chosen:
+            (folder / line["File"]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(raw / line["File"], folder / line["File"])
+        with (folder / "deliveries.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, chosen[0].keys(), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(chosen)
+        return folder
+
+
+@pytest.fixture(scope="module")
+def world(small_way: Way) -> World:
+    with (small_way.at("world") / "raw" / "deliveries.csv").open(encoding="utf-8", newline="") as file:
+        deliveries = tuple(csv.DictReader(file))
+    rows = by_seller(small_way.at("score"))
+    given: dict[str, set[str]] = {seller: set() for seller in rows}
+    for line in deliveries:
+        if line["Period end"] >= (AS_OF - timedelta(days=30)).isoformat():
+            given.get(line["Seller ref"], set()).add(line["Source"])
+    whole = [seller for seller, sources in given.items() if sources == {*OWN_SOURCES}]
+    part = [seller for seller, sources in given.items() if "amazon_settlement_v2" in sources < {*OWN_SOURCES}]
+    assert len(whole) >= 24
+    assert len(part) >= 6
+    return World(small_way, deliveries, rows, (*whole[:36], *part[:6]))
+
+
+def by_seller(folder: Path) -> dict[str, Row]:
+    return {str(row["seller_id"]): row for row in read_parquet(folder / "passports.parquet").to_pylist()}
+
+
+def scored(path: Path, options: ScoreOptions) -> dict[str, Row]:
+    return by_seller(score_command(path, options).folder)
+
+
+def figures(rows: dict[str, Row], sellers: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+    return {seller: tuple(rows[seller][name] for name in FIGURES) for seller in sellers}
+
+
+def assert_never_better(less: Row, more: Row) -> None:
+    """Whoever shows less is refused or scores no better."""
+    if less["status"] != "refused":
+        assert less["score"] <= more["score"], (less["seller_id"], less["score"], more["score"])
+        assert less["probability_of_default"] >= more["probability_of_default"]
+
+
+# ---- raw exports ----------------------------------------------------------------------------------------------------
+
+
+def test_one_sellers_raw_exports_score_as_the_whole_way_scored_it(world: World, tmp_path: Path) -> None:
+    only = world.sellers[:1]
+    command = [str(Path(sys.executable).with_name("passport")), "score", str(world.deliver(tmp_path / "raw", only))]
+    place = ["--profile", PROFILE, "--artifacts", str(world.way.place.out), "--out", str(tmp_path / "out")]
+    done = subprocess.run(
+        [*command, *place, "--as-of", AS_OF.isoformat(), "--issued-on", ISSUED_ON.isoformat()],
+        env=environment(world.way.keys),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "score: 1 rows" in done.stdout
+    assert figures(by_seller(tmp_path / "out"), only) == figures(world.rows, only)
+
+
+def test_raw_exports_of_several_score_as_the_whole_way_and_no_reason_is_lost(
+    world: World, options: ScoreOptions, tmp_path: Path
+) -> None:
+    rows = scored(world.deliver(tmp_path / "raw", world.sellers), options)
+    assert list(rows) == sorted(world.sellers)
+    assert figures(rows, world.sellers) == figures(world.rows, world.sellers)
+    for row in rows.values():
+        assert_adds_up(row)
+
+
+def test_alone_only_what_others_exports_would_tell_is_different(
+    world: World, options: ScoreOptions, tmp_path: Path
+) -> None:
+    """With the registry and the lenders' books beside them, sellers need no tables of others, but for comparisons."""
+    alone = replace(options, place=Place(PROFILE, tmp_path / "nowhere"))
+    found = features_of(world.deliver(tmp_path / "raw", (*world.sellers, "")), alone)
+    assert found["seller_id"].to_pylist() == sorted(world.sellers)
+    names = set(matrix_of(world.way).column_names[2:])
+    expected = {row["seller_id"]: row for row in matrix_of(world.way).to_pylist()}
+    different = {name for row in found.to_pylist() for name in names if row[name] != expected[row["seller_id"]][name]}
+    comparing = {
+        record.name
+        for record in load_feature_set(world.way.profile.features.feature_set).records
+        if isinstance(record, GraphFeature) and (record.neighbour_feature or {*signal_tables(record)} & {*OWN_TABLES})
+    }
+    assert different <= comparing
+    assert len(comparing) < 10 < len(names)
+
+
+def test_what_nobody_delivered_is_unknown_and_not_good(world: World, options: ScoreOptions, tmp_path: Path) -> None:
+    """Scored alone, without the lenders' books or without the registry, nobody comes out better."""
+    alone = replace(options, place=Place(PROFILE, tmp_path / "nowhere"))
+    everything = (*world.sellers, "")
+    whole = scored(world.deliver(tmp_path / "whole", everything), alone)
+    for absent in (LENDER_SOURCES, ("company_links",)):
+        less = scored(world.deliver(tmp_path / absent[0], everything, absent), alone)
+        assert set(less) == set(whole)
+        for seller, row in less.items():
+            assert_never_better(row, whole[seller])
+
+
+@pytest.mark.parametrize("source", OWN_SOURCES)
+def test_a_source_held_back_never_improves_a_score(
+    world: World, options: ScoreOptions, tmp_path: Path, source: str
+) -> None:
+    found = features_of(world.deliver(tmp_path / "raw", world.whole, (source,)), options)
+    assert found["seller_id"].to_pylist() == sorted(world.whole)
+    assert set(found["refusals"].to_pylist()) == {""}
+    told = matrix_of(world.way)
+    expected = {row["seller_id"]: row for row in told.to_pylist()}
+    lost = [
+        sum(row[name] is None for name in told.column_names)
+        - sum(value is None for value in expected[row["seller_id"]].values())
+        for row in found.to_pylist()
+    ]
+    # A shop younger than the windows has nothing to lose yet.
+    assert min(lost) >= 0
+    assert sum(count > 0 for count in lost) >= 20
+    rows = scored(write_matrix(tmp_path / "less.parquet", found.select(told.column_names)), options)
+    for seller in world.whole:
+        assert_never_better(rows[seller], world.rows[seller])
+
+
+def features_of(folder: Path, options: ScoreOptions) -> pa.Table:
+    """The features raw exports give, before any model."""
+    choice = ModelChoice(
+        place=options.place,
+        model_name=options.profile.model.name,
+        bundle=options.bundle,
+        trusted=[options.keys().public_key],
+    )
+    bundle = load_model(choice).bundle
+    request = Request(
+        bundle.meta, bundle.model.feature_names, options.profile.scoring.limits, options.place, options.as_of
+    )
+    rows = open_input(folder, request, options.profile.ingest, lambda: options.keys().hmac_key)
+    return pa.concat_tables(list(rows.chunks(rows.rows)))
+
+
+# ---- a ready matrix -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def matrix(small_way: Way) -> pa.Table:
+    return matrix_of(small_way)
+
+
+def matrix_of(way: Way) -> pa.Table:
+    """The latest applicants with their features."""
+    table = read_parquet(way.at("features") / "matrix.parquet")
+    return table.filter(pc.equal(table["as_of"], pa.scalar(AS_OF))).combine_chunks()
+
+
+def write_matrix(path: Path, table: pa.Table) -> Path:
+    pq.write_table(table, path)
+    return path
+
+
+def test_the_order_of_rows_and_the_size_of_chunks_change_nothing(
+    world: World, options: ScoreOptions, tmp_path: Path, matrix: pa.Table
+) -> None:
+    everyone = matrix["seller_id"].to_pylist()
+    order = np.random.default_rng(3).permutation(matrix.num_rows)
+    shuffled = write_matrix(tmp_path / "shuffled.parquet", matrix.take(pa.array(order)))
+    for size in (7, 100_000):
+        scoring = options.profile.scoring.model_copy(update={"chunk_rows": size})
+        rows = scored(shuffled, replace(options, profile=options.profile.model_copy(update={"scoring": scoring})))
+        assert list(rows) == [everyone[place] for place in order]
+        # Without tables beside it a matrix cannot tell what was delivered, so only the stage refuses for that.
+        answered = [seller for seller in everyone if world.rows[seller]["status"] != "refused"]
+        assert len(answered) > 200
+        assert figures(rows, answered) == figures(world.rows, answered)
+        for row in rows.values():
+            assert_adds_up(row)
+
+
+def test_a_row_alone_scores_as_among_others(
+    world: World, options: ScoreOptions, tmp_path: Path, matrix: pa.Table
+) -> None:
+    for seller in world.sellers[::10]:
+        alone = matrix.filter(pc.equal(matrix["seller_id"], pa.scalar(seller)))
+        rows = scored(write_matrix(tmp_path / "one.parquet", alone), options)
+        assert figures(rows, [seller]) == figures(world.rows, [seller])
+
+
+def test_a_blanked_feature_never_improves_a_score(options: ScoreOptions, tmp_path: Path, matrix: pa.Table) -> None:
+    features = matrix.column_names[2:]
+    told = matrix.slice(0, 200)
+    assert told.num_rows == 200
+    parts = [blanked(told, "")] + [blanked(told, name) for name in features]
+    path = write_matrix(tmp_path / "blanked.parquet", pa.concat_tables(parts))
+    outcome = score_command(path, replace(options, with_reasons=False))
+    rows = {str(row["applicant_id"]): row for row in read_parquet(outcome.folder / "passports.parquet").to_pylist()}
+    assert len(rows) == 200 * (len(features) + 1)
+    changed = 0
+    for seller in told["seller_id"].to_pylist():
+        whole = rows[f"{seller}/"]
+        for name in features if whole["status"] != "refused" else ():
+            less = rows[f"{seller}/{name}"]
+            assert_never_better(less, whole)
+            changed += less["probability_of_default"] != whole["probability_of_default"]
+    assert changed > 200
+
+
+def blanked(table: pa.Table, name: str) -> pa.Table:
+    """The rows as applicants of their own, without the feature of that name."""
+    applicants = pa.array([f"{seller}/{name}" for seller in table["seller_id"].to_pylist()])
+    if name:
+        nothing = pa.nulls(table.num_rows, pa.float64())
+        table = table.set_column(table.column_names.index(name), name, nothing)
+    return table.add_column(0, "applicant_id", applicants)
+
+
+def assert_adds_up(row: Row) -> None:
+    """Reasons and pillars of a row add up to its score, and a refused row has neither."""
+    if row["status"] == "refused":
+        assert row["score"] is None
+        assert row["reasons"] is None
+        return
+    reasons = json.loads(row["reasons"])
+    named = [entry["points"] for entry in (*reasons["for"], *reasons["against"])]
+    assert row["base_points"] + sum(named) + reasons["all_others"] == row["score"]
+    assert row["base_points"] + sum(json.loads(row["pillar_points"]).values()) == row["score"]
