@@ -219,10 +219,10 @@ def docs(
 
 def main() -> None:
     """Entry point of ``passport``: one line and an exit code for every refusal, a traceback only when asked for."""
-    logging.basicConfig(level=os.environ.get("PASSPORT_LOG", "WARNING"), format="%(levelname)s %(name)s: %(message)s")
     from data_contracts.errors import PassportError, one_line
 
     try:
+        _log_to_terminal(os.environ.get("PASSPORT_LOG", "WARNING"))
         # Without standalone mode Typer leaves it to us how a mistyped option is refused.
         sys.exit(app(args=sys.argv[1:] or ["--help"], standalone_mode=False))
     except PassportError as error:
@@ -241,6 +241,18 @@ def main() -> None:
             err=True,
         )
         sys.exit(EXIT_INTERNAL_FAULT)
+
+
+def _log_to_terminal(level: str) -> None:
+    from data_contracts.errors import ConfigurationRefused
+
+    handler = logging.StreamHandler()
+    try:
+        # Great Expectations sets levels of its own, so the level has to be the handler's.
+        handler.setLevel(level)
+    except ValueError as error:
+        raise ConfigurationRefused(f"PASSPORT_LOG: {error}", "use DEBUG, INFO, WARNING or ERROR") from error
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", handlers=[handler])
 
 
 def _usage(error: typer.TyperException) -> str:

@@ -100,6 +100,11 @@ def test_a_mistyped_command_says_where_help_is(desk: Desk, arguments: list[str],
     assert all(word in line for word in (*told, "remedy"))
 
 
+def test_a_mistyped_level_of_logging_is_refused_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSPORT_LOG", "loud")
+    assert all(word in desk.refusal("ingest") for word in ("PASSPORT_LOG", "loud", "remedy"))
+
+
 def test_an_unknown_profile_names_those_there_are(desk: Desk) -> None:
     line = desk.refusal("ingest", "--profile", "nonsense")
     assert all(word in line for word in ("'nonsense'", "cumcm2020c, demo, small", "TOML file"))
