@@ -136,6 +136,15 @@ def test_a_stage_that_has_not_run_is_named_with_the_command_that_runs_it(desk: D
     assert not (desk.folder / "out").exists()
 
 
+def test_what_nobody_foresaw_ends_with_3_in_one_line_and_says_how_to_see_more(desk: Desk) -> None:
+    folder = desk.folder / "out" / PROFILE / "train"
+    (folder / "run").mkdir(parents=True)
+    (folder / "CURRENT").write_text("run\n")
+    (folder / "run" / "evaluation.json").write_text("{")
+    line = desk.refusal("summary", "--profile", PROFILE, "--out", "out", code=3)
+    assert all(word in line for word in ("internal fault", "JSONDecodeError", "PASSPORT_TRACEBACK=1"))
+
+
 def test_a_real_profile_without_keys_is_refused_and_makes_none(desk: Desk) -> None:
     raw = write_raw_folder(desk.folder / "raw", [SALE])
     profile = own_profile(desk.folder, raw, is_demonstration="is_demonstration = false")
