@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import ConfigurationRefused
 from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, run_stage
-from simulator.truth import write_truth
-from simulator.world import simulate
 from simulator.writing import write_world
 
 if TYPE_CHECKING:
@@ -25,9 +24,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
         )
 
     def work(folder: Path) -> StageRecord:
-        world = simulate(settings)
-        record = write_world(world, folder / "raw")
-        write_truth(world, folder / "truth")
+        record = write_world(settings, folder, processes=os.cpu_count() or 1)
         rows = sum(record.rows.values())
         return StageRecord(rows_in=rows, rows_kept=rows, notes=dict(record.rows))
 

@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 
 from simulator.catalogue import MARKETS
-from simulator.firms import seller_id
 from simulator.observation import is_dirty
 from simulator.randomness import scatter
 from simulator.raw_files import Lines, RawFile, View, YearFile, year_deliveries, year_parts, year_path
@@ -91,7 +90,7 @@ class _Statements:
         self.year = years_of(view.first_day, self.end_day)
         self.is_euro = world.firms.is_euro[self.seller]
         self.market = world.firms.market[self.seller]
-        self.number = 10_000_000_000 + self.seller * 1_000 + self.week + 7_000_000_000
+        self.number = 10_000_000_000 + world.number(self.seller) * 1_000 + self.week + 7_000_000_000
         self.bits = scatter(world.settings.seed, "statement", self.seller, self.week)
         self.deposit_day = self.end_day + 1 + (self.bits % np.uint64(3)).astype(np.int64)
 
@@ -128,7 +127,10 @@ def _order_fields(
     middle, last = (bits >> np.uint64(8)) % np.uint64(10**7), (bits >> np.uint64(36)) % np.uint64(10**7)
     order = joined(whole_text(prefix), "-", whole_text(middle, 7), "-", whole_text(last, 7))
     sku = joined(
-        "S", whole_text(statements.seller[at] + 1, 6), "-K", whole_text((bits >> np.uint64(60)) % np.uint64(5), 2)
+        "S",
+        whole_text(view.world.number(statements.seller[at]), 6),
+        "-K",
+        whole_text((bits >> np.uint64(60)) % np.uint64(5), 2),
     )
     amounts = np.where(kind == 0, statements.columns["principal"][at], statements.columns["refund"][at])
     units = np.maximum(np.rint(amounts.astype(np.float64) / firms.unit_price[statements.seller[at]]), 1).astype(
@@ -215,7 +217,7 @@ def amazon_files(view: View) -> Iterator[RawFile]:
         parts, planted = year_parts(view, "amazon junk", file, lines)
         block, repeated = _repeated(view, file, lines, owner)
         yield RawFile(
-            year_path(SOURCE, file, "txt"), seller_id(file.seller), SOURCE,
+            year_path(view, SOURCE, file, "txt"), view.world.seller_id(file.seller), SOURCE,
             merchant_token(view.world.settings.seed, file.seller), file.period, file.delivered,
             (HEADER, block, *parts), file.end_row - file.first_row + planted + repeated, planted, repeated,
         )  # fmt: skip

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.catalogue import CITIES
-from simulator.firms import seller_id
 from simulator.network import SHARED_TIES
 from simulator.observation import Observation, registry_lag_days
 from simulator.randomness import scatter, unit_interval
@@ -50,13 +49,14 @@ def _node(world: World, kind: str, seller: int, chance: float) -> tuple[str, boo
     network, prefix = world.network, _PREFIX[kind]
     group, hub = int(network.group[seller]), int(network.hub[seller])
     if group >= 0 and network.group_ties[group, SHARED_TIES.index(kind)]:
-        return f"{prefix}-{kind[0]}g{group + 1:05d}", True
+        return f"{prefix}-{kind[0]}g{group + world.first_seller + 1:05d}", True
     if kind == "address" and hub >= 0:
-        return f"{prefix}-hub{hub + 1:03d}", False
+        return f"{prefix}-hub{hub + world.first_seller + 1:03d}", False
     if kind == "phone" and chance < _AGENT_PHONE_SHARE:
-        return f"{prefix}-agent{int(chance / _AGENT_PHONE_SHARE * max(world.firms.count // 100, 1)) + 1:03d}", False
+        agent = world.first_seller + int(chance / _AGENT_PHONE_SHARE * max(world.firms.count // 100, 1))
+        return f"{prefix}-agent{agent + 1:03d}", False
     own = "o" if kind == "director" else kind[0]  # owners run their own firm unless the group has a director in common
-    return f"{prefix}-{own}{seller + 1:06d}", False
+    return f"{prefix}-{own}{seller + world.first_seller + 1:06d}", False
 
 
 def _ties(world: World) -> list[_Tie]:
@@ -87,13 +87,13 @@ def _line(ident: str, schema: str, properties: dict[str, str], first_seen: str) 
 
 
 def _company(world: World, seller: int, lag: int) -> str:
-    founded = int(world.firms.founded_day[seller])
+    founded, number = int(world.firms.founded_day[seller]), seller + world.first_seller + 1
     city = CITIES[seller % len(CITIES)]
     return _line(
-        f"co-{seller_id(seller)}", "Company",
+        f"co-{world.seller_id(seller)}", "Company",
         {
-            "name": f"{city}卖家{seller + 1:06d}贸易有限公司", "idNumber": seller_id(seller),
-            "registrationNumber": f"91440300MA5{seller + 1:06d}X", "jurisdiction": "cn",
+            "name": f"{city}卖家{number:06d}贸易有限公司", "idNumber": world.seller_id(seller),
+            "registrationNumber": f"91440300MA5{number:06d}X", "jurisdiction": "cn",
             "incorporationDate": _date(world, founded),
         },
         _date(world, founded + lag),
@@ -118,12 +118,17 @@ def _node_line(node: str, number: int, first_seen: str) -> str:
 
 
 def _edge_line(world: World, tie: _Tie, number: int, lag: int) -> str:
-    company, start = f"co-{seller_id(tie.seller)}", _date(world, tie.from_day)
+    company, start = f"co-{world.seller_id(tie.seller)}", _date(world, tie.from_day)
     schema, properties = {
         "owner": ("Ownership", {"owner": tie.node, "asset": company, "percentage": f"{tie.share:.2f}"}),
         "director": ("Directorship", {"director": tie.node, "organization": company, "role": "legal representative"}),
     }.get(tie.kind, ("UnknownLink", {"subject": company, "object": tie.node, "role": tie.kind}))
-    return _line(f"ln-{number + 1:07d}", schema, {**properties, "startDate": start}, _date(world, tie.from_day + lag))
+    return _line(
+        f"ln-{10 * world.first_seller + number + 1:07d}",
+        schema,
+        {**properties, "startDate": start},
+        _date(world, tie.from_day + lag),
+    )
 
 
 def guarantee_start_days(world: World) -> NDArray[np.int64]:
@@ -142,9 +147,10 @@ def _guarantee_lines(world: World, first_number: int) -> list[str]:
     last_day = 7 * world.timeline.weeks
     return [
         _line(
-            f"ln-{first_number + place + 1:07d}", "UnknownLink",
+            f"ln-{10 * world.first_seller + first_number + place + 1:07d}", "UnknownLink",
             {
-                "subject": f"co-{seller_id(int(a))}", "object": f"co-{seller_id(int(b))}", "role": "guarantor",
+                "subject": f"co-{world.seller_id(int(a))}", "object": f"co-{world.seller_id(int(b))}",
+                "role": "guarantor",
                 "startDate": _date(world, int(start)), "summary": f"USD {amount:.2f}",
             },
             _date(world, int(start + lag)),
@@ -157,7 +163,7 @@ def _guarantee_lines(world: World, first_number: int) -> list[str]:
 
 
 def company_link_files(world: World, observation: Observation) -> Iterator[RawFile]:
-    """The network of all sellers as one file."""
+    """The network of all sellers of a district as one file."""
     del observation  # registries know; only their lags are observed, and those have their own draws
     ties = _ties(world)
     numbers = np.arange(len(ties))
@@ -168,10 +174,20 @@ def company_link_files(world: World, observation: Observation) -> Iterator[RawFi
         seen[tie.node] = min(seen.get(tie.node, 10**9), tie.from_day + lag)
     company_lag = registry_lag_days(world, 10_000_000 + np.arange(world.firms.count), 60).tolist()
     lines = [_company(world, seller, lag) for seller, lag in enumerate(company_lag)]
-    lines += [_node_line(node, number, _date(world, day)) for number, (node, day) in enumerate(seen.items())]
+    lines += [
+        _node_line(node, 10 * world.first_seller + number, _date(world, day))
+        for number, (node, day) in enumerate(seen.items())
+    ]
     lines += [_edge_line(world, tie, number, int(lags[number])) for number, tie in enumerate(ties)]
     lines += _guarantee_lines(world, len(ties))
     content = ("\n".join(lines) + "\n").encode()
     yield RawFile(
-        f"{SOURCE}/links.jsonl", "", SOURCE, "", (0, 7 * world.timeline.weeks - 1), (0, 21_600), (content,), len(lines)
+        f"{SOURCE}/links-{world.first_seller + 1:06d}.jsonl",
+        "",
+        SOURCE,
+        "",
+        (0, 7 * world.timeline.weeks - 1),
+        (0, 21_600),
+        (content,),
+        len(lines),
     )

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.catalogue import CATEGORIES, CUSTOMS_OFFICES, MARKETS, SUPERVISION_MODES
-from simulator.firms import seller_id
 from simulator.network import sold_to
 from simulator.randomness import scatter, unit_interval
 from simulator.raw_files import Lines, RawFile, View, year_deliveries, year_parts, year_path
@@ -86,9 +85,9 @@ def _heads(view: View, found: _Declarations) -> Text:
     office = scatter(view.world.settings.seed, "customs office", seller)
     at_office = _pick(CUSTOMS_OFFICES, office, 3)
     year = years_of(view.first_day, found.day)
-    serial = found.week * 10_000 + seller
+    serial = found.week * 1_000_000 + view.world.number(seller)
     entry = joined(at_office, whole_text(year, 4), "0", whole_text(serial, 9))
-    company = whole_text(seller + 1, 6)
+    company = whole_text(view.world.number(seller), 6)
     social = joined("91440300MA5", company, "X")
     weight = _kilograms(found.value, found.category)
     date = day_text(view.first_day, found.day, "%Y%m%d")
@@ -167,6 +166,7 @@ def customs_files(view: View) -> Iterator[RawFile]:
         opening = memoryview(parts[0])[2:]
         content = (b"[\n", opening, *parts[1:], b"\n]\n") if file.end_row > file.first_row else (b"[]\n",)
         yield RawFile(
-            year_path(SOURCE, file, "json"), seller_id(file.seller), SOURCE, "", file.period, file.delivered, content,
+            year_path(view, SOURCE, file, "json"), view.world.seller_id(file.seller), SOURCE, "",
+            file.period, file.delivered, content,
             file.end_row - file.first_row + planted, planted,
         )  # fmt: skip

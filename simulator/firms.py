@@ -97,16 +97,6 @@ class Firms:
         return np.array([m.currency == "EUR" for m in MARKETS])[self.market]
 
 
-def seller_id(seller: int) -> str:
-    """Reference of a seller as lenders write it: ``S000001`` for seller 0."""
-    return f"S{seller + 1:06d}"
-
-
-def seller_ids(count: int) -> list[str]:
-    """References of the first ``count`` sellers."""
-    return [seller_id(seller) for seller in range(count)]
-
-
 def _correlated(network: Network, correlation: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Standard normal draws, equally correlated within control groups."""
     own = rng.standard_normal(len(network.group))

@@ -1,4 +1,4 @@
-"""Loans, instalments, payments and applications as the lenders' own sheets, one file each for all sellers."""
+"""Loans, instalments, payments and applications as the lenders' own sheets, one file each a district."""
 
 from __future__ import annotations
 
@@ -58,6 +58,11 @@ def due_rows(world: World) -> dict[str, NDArray[np.int64]]:
     }  # fmt: skip
 
 
+def _loan_number(world: World, loan: NDArray[np.int64]) -> Text:
+    """Number of a loan in the whole world; no seller has a hundred."""
+    return whole_text(100 * world.first_seller + loan + 1, 7)
+
+
 def _loans(world: World) -> Text:
     loans = dict(world.events.get("loans", {}))
     if not loans:
@@ -67,7 +72,8 @@ def _loans(world: World) -> Text:
     np.maximum.at(last, dues["loan"], dues["day"])
     first = world.timeline.first_day
     return joined(
-        "L", whole_text(_whole(loans, "loan") + 1, 7), ",S", whole_text(_whole(loans, "seller") + 1, 6), ",LN",
+        "L", _loan_number(world, _whole(loans, "loan")), ",S",
+        whole_text(world.number(_whole(loans, "seller")), 6), ",LN",
         whole_text(_whole(loans, "lender"), 2), ",", day_text(first, _whole(loans, "day")), ",",
         day_text(first, last), ",",
         cents_text(to_cents(loans["principal"].astype(np.float64))), ",CNY,",
@@ -96,8 +102,9 @@ def _repayments(world: World) -> Text:
     jitter = (bits % np.uint64(3_600)).astype(np.int64)
     first = world.timeline.first_day
     return joined(
-        "R", whole_text(np.arange(len(order)) + 1, 8), ",L", whole_text(columns["loan"] + 1, 7), ",S",
-        whole_text(columns["seller"] + 1, 6), ",", entry, ",", day_text(first, columns["day"]), ",",
+        "R", whole_text(1_000 * world.first_seller + np.arange(len(order)) + 1, 8), ",L",
+        _loan_number(world, columns["loan"]), ",S", whole_text(world.number(columns["seller"]), 6), ",", entry, ",",
+        day_text(first, columns["day"]), ",",
         cents_text(columns["cents"]), ",CNY,", day_text(first, booked[order]), " ",
         clock_text(_BOOKING_SECOND + jitter), "\n",
     )  # fmt: skip
@@ -113,9 +120,9 @@ def _applications(world: World) -> Text:
     nth = np.empty(len(seller), dtype=np.int64)
     nth[order] = np.arange(len(seller)) - np.repeat(starts, np.diff(np.concatenate([starts, [len(seller)]]))) + 1
     decision = chosen(["rejected", "accepted"], _whole(rows, "is_accepted"))
-    ident = whole_text(seller + 1, 6)
+    ident = whole_text(world.number(seller), 6)
     return joined(
-        "A", whole_text(np.arange(len(seller)) + 1, 7), ",S", ident, ",",
+        "A", whole_text(100 * world.first_seller + np.arange(len(seller)) + 1, 7), ",S", ident, ",",
         day_text(world.timeline.first_day, _whole(rows, "day")), ",",
         cents_text(to_cents(rows["requested_usd"].astype(np.float64))), ",", text(rows["purpose"].tolist()), ",CR-S",
         ident, "-", whole_text(nth, 2), ",", decision, "\n",
@@ -123,7 +130,7 @@ def _applications(world: World) -> Text:
 
 
 def lender_files(world: World, observation: Observation) -> Iterator[RawFile]:
-    """The lenders' three sheets, for all sellers."""
+    """The lenders' three sheets, one file each a district."""
     del observation  # lenders know their own books; only booking lags are observed, and those have their own draws
     period = (0, 7 * world.timeline.weeks - 1)
     sheets = (
@@ -144,5 +151,13 @@ def lender_files(world: World, observation: Observation) -> Iterator[RawFile]:
         extra = "".join(junk.format(place) for place in range(bad)).encode()
         content: tuple[bytes | memoryview, ...] = (header.encode(), data, extra)
         yield RawFile(
-            f"{source}/{name}.csv", "", source, "", period, (0, _BOOKING_SECOND), content, len(lines) + bad, bad
+            f"{source}/{name}-{world.first_seller + 1:06d}.csv",
+            "",
+            source,
+            "",
+            period,
+            (0, _BOOKING_SECOND),
+            content,
+            len(lines) + bad,
+            bad,
         )

@@ -154,4 +154,4 @@ def sold_to(world: World, seller: NDArray[np.int64]) -> NDArray[np.int64]:
     """Number of the overseas entity through which sellers trade: half of the control groups use one for all."""
     group = world.network.group[seller]
     is_shared = (group >= 0) & (scatter(world.settings.seed, "group entity", group) % np.uint64(2) == 0)
-    return np.where(is_shared, 100_000 + group, seller)
+    return np.where(is_shared, 10_000_000 + world.number(group), world.number(seller))

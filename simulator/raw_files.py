@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.firms import seller_id
 from simulator.observation import is_dirty
 from simulator.text_columns import line_offsets
 from simulator.timeline import years_of
@@ -148,6 +147,6 @@ def year_parts(view: View, name: str, file: YearFile, rows: Lines) -> tuple[tupl
     return (data[offsets[first] : offsets[at]], rows.junk(at), data[offsets[at] : offsets[end]]), 1
 
 
-def year_path(source: str, file: YearFile, suffix: str) -> str:
+def year_path(view: View, source: str, file: YearFile, suffix: str) -> str:
     """Path of a year file: ``<source>/<seller>/<year>.<suffix>``."""
-    return f"{source}/{seller_id(file.seller)}/{file.year}.{suffix}"
+    return f"{source}/{view.world.seller_id(file.seller)}/{file.year}.{suffix}"

@@ -105,7 +105,10 @@ class ObservationSettings(_Frozen):
 class WorldSettings(_Frozen):
     """Settings of one simulated world. ``seed`` makes the truth, ``observation_seed`` what is seen of it."""
 
-    seller_count: int = Field(default=4_000, ge=60, le=10_000)
+    seller_count: int = Field(default=4_000, ge=60, le=1_000_000)
+    district_sellers: int = Field(
+        default=2_000, ge=300, le=4_000, description="Sellers simulated and written together."
+    )
     first_day: date = date(2019, 1, 1)
     last_day: date = date(2024, 12, 31)
     seed: int = Field(default=7, ge=0)

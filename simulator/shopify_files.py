@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.catalogue import CATEGORIES, MARKETS
-from simulator.firms import seller_id
 from simulator.raw_files import Lines, RawFile, View, year_deliveries, year_parts, year_path
 from simulator.site_orders import SiteOrders, site_orders
 from simulator.text_columns import cents_text, chosen, clock_text, day_text, either, joined, taken, whole_text
@@ -77,7 +76,9 @@ class _Orders:
     def _mail(self) -> Text:
         orders = self.orders
         host = chosen(_MAILS, orders.buyer % len(_MAILS))
-        return joined("buyer", whole_text(orders.seller + 1), ".", whole_text(orders.buyer), "@", host)
+        return joined(
+            "buyer", whole_text(self.view.world.number(orders.seller)), ".", whole_text(orders.buyer), "@", host
+        )
 
     def statuses(self) -> tuple[Text, Text]:
         """Financial and fulfilment status."""
@@ -146,7 +147,7 @@ def _head(cells: _Orders) -> tuple[Text, Text, Text]:
         cents_text(orders.refunded_cents),
         ",",
     )
-    number = 4_000_000_000_000 + orders.seller * 1_000_000 + orders.number
+    number = 4_000_000_000_000 + cells.view.world.number(orders.seller) * 1_000_000 + orders.number
     risk = chosen(["Low", "Medium", "High"], np.where(orders.is_high_risk, 2, orders.bits % np.uint64(23) == 0))
     after = joined(",0.00,,,,", whole_text(number), ",,", risk, ",web,")
     return before, between, after
@@ -162,13 +163,14 @@ def _lines(view: View, orders: SiteOrders) -> Lines:
     amount = np.where(place == 0, rest, share)
     category = view.world.firms.category[orders.seller[owner]]
     product = (orders.bits[owner] >> np.uint64(5)).astype(np.int64) % 6 + place
+    shop = whole_text(view.world.number(orders.seller[owner]), 6)
     item = joined(
         "1,", chosen([f"{c.name} {n}" for c in CATEGORIES for n in range(8)], category * 8 + product),
-        ",", cents_text(amount), ",,SKU-", whole_text(orders.seller[owner] + 1, 6), "-", whole_text(product),
+        ",", cents_text(amount), ",,SKU-", shop, "-", whole_text(product),
         ",true,true,", chosen(["pending", "fulfilled"], orders.is_fulfilled[owner]), ",",
     )  # fmt: skip
     is_first = place == 0
-    vendor = joined("Shop ", whole_text(orders.seller[owner] + 1, 6))
+    vendor = joined("Shop ", shop)
     blank_head = taken(joined(cells.name, ",", cells.mail, "," * 14, cells.created, ","), owner)
     before, between, after = (taken(part, owner) for part in _head(cells))
     full = joined(before, item, between, vendor, after, "0.00" + "," * 19 + "\n")
@@ -202,6 +204,7 @@ def shopify_files(view: View) -> Iterator[RawFile]:
     for file in year_deliveries(view, SOURCE, lines):
         parts, planted = year_parts(view, "shopify junk", file, lines)
         yield RawFile(
-            year_path(SOURCE, file, "csv"), seller_id(file.seller), SOURCE, f"shop-{seller_id(file.seller).lower()}",
+            year_path(view, SOURCE, file, "csv"), view.world.seller_id(file.seller), SOURCE,
+            f"shop-{view.world.seller_id(file.seller).lower()}",
             file.period, file.delivered, (HEADER, *parts), file.end_row - file.first_row + planted, planted,
         )  # fmt: skip

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.firms import seller_id
 from simulator.randomness import scatter, unit_interval
 from simulator.raw_files import Lines, RawFile, View, year_deliveries, year_parts, year_path
 from simulator.text_columns import cents_text, day_text, joined, to_cents, whole_text
@@ -64,6 +63,7 @@ def traffic_files(view: View) -> Iterator[RawFile]:
     for file in year_deliveries(view, SOURCE, rows):
         parts, planted = year_parts(view, "traffic junk", file, rows)
         yield RawFile(
-            year_path(SOURCE, file, "csv"), seller_id(file.seller), SOURCE, f"shop-{seller_id(file.seller).lower()}",
+            year_path(view, SOURCE, file, "csv"), view.world.seller_id(file.seller), SOURCE,
+            f"shop-{view.world.seller_id(file.seller).lower()}",
             file.period, file.delivered, (HEADER, *parts), file.end_row - file.first_row + planted, planted,
         )  # fmt: skip

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from simulator.catalogue import CATEGORIES, MARKETS, SUPERVISION_MODES
-from simulator.firms import seller_ids
 from simulator.lies import withheld_sources
 from simulator.shocks import SHOCKS
 from simulator.state import FLOWS
@@ -41,6 +40,10 @@ def _dates(world: World, day: NDArray[np.int64], never: NDArray[np.bool_]) -> ND
     return np.where(never, np.datetime64("NaT", "D"), world.timeline.first_day + day)
 
 
+def _numbered(world: World, local: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.where(local >= 0, world.number(local), -1)
+
+
 def _sellers(world: World) -> dict[str, object]:
     firms, network, weeks = world.firms, world.network, world.timeline.weeks
     plain = {
@@ -49,11 +52,11 @@ def _sellers(world: World) -> dict[str, object]:
         if name not in {"category", "market", "supervision"}
     }
     return {
-        "seller_id": seller_ids(firms.count),
+        "seller_id": world.seller_ids(),
         "category": [CATEGORIES[number].name for number in firms.category],
         "marketplace": [MARKETS[number].name for number in firms.market],
         "supervision_mode": [SUPERVISION_MODES[number] for number in firms.supervision],
-        "control_group": network.group, "service_address": network.hub,
+        "control_group": _numbered(world, network.group), "service_address": _numbered(world, network.hub),
         "default_date": _dates(world, np.maximum(world.default_day, 0), world.default_day < 0),
         "closing_date": _dates(world, 7 * np.minimum(world.closed_week, weeks), world.closed_week > weeks),
         **plain,
@@ -68,7 +71,7 @@ def _cash_by_year(world: World) -> dict[str, object]:
     closing = np.stack([world.cash[end - 1] for end in [*starts[1:], len(year)]])
     opening = np.concatenate([np.zeros((1, count)), closing[:-1]])
     columns: dict[str, object] = {
-        "seller_id": seller_ids(count) * len(years), "calendar_year": np.repeat(years, count),
+        "seller_id": np.tile(world.seller_ids(), len(years)), "calendar_year": np.repeat(years, count),
         "opening_cny": opening.ravel(),
     }  # fmt: skip
     for cause, flows in zip(FLOWS, world.flows, strict=True):
@@ -79,7 +82,7 @@ def _cash_by_year(world: World) -> dict[str, object]:
 def _events(world: World, table: str, sellers: tuple[str, ...]) -> dict[str, object]:
     """An event table with seller references and dates instead of numbers."""
     rows = world.events.get(table, {})
-    ids = np.array(seller_ids(world.firms.count))
+    ids = world.seller_ids()
     shown: dict[str, object] = {name: ids[rows[name].astype(np.int64)] for name in sellers if name in rows}
     if "week" in rows:
         shown["week_start"] = world.timeline.week_start[
@@ -91,39 +94,65 @@ def _events(world: World, table: str, sellers: tuple[str, ...]) -> dict[str, obj
 def _lies(world: World) -> dict[str, object]:
     hidden = withheld_sources(world)
     at = np.flatnonzero(world.firms.is_brusher | (hidden != ""))
-    ids = np.array(seller_ids(world.firms.count))
+    ids = world.seller_ids()
     return {"seller_id": ids[at], "fakes_site_orders": world.firms.is_brusher[at], "hides_source": hidden[at]}
 
 
 def _guarantees(world: World) -> dict[str, object]:
-    ids, network = np.array(seller_ids(world.firms.count)), world.network
-    return {"guarantor": ids[network.guarantor], "guaranteed": ids[network.guaranteed], "circle": network.circle}
-
-
-def _tables(world: World) -> dict[str, Mapping[str, object]]:
-    shocks: dict[str, object] = {
-        name: [getattr(s, name) for s in SHOCKS] for name in ("name", "effect", "first_day", "last_day", "size")
-    }
-    shocks["markets"] = [" ".join(shock.markets) for shock in SHOCKS]
+    ids, network = world.seller_ids(), world.network
     return {
-        "sellers": _sellers(world), "cash_by_year": _cash_by_year(world), "shocks": shocks,
+        "guarantor": ids[network.guarantor],
+        "guaranteed": ids[network.guaranteed],
+        "circle": _numbered(world, network.circle),
+    }
+
+
+def truth_tables(world: World) -> dict[str, pa.Table]:
+    """Gives the truth of a world, or of one district of it: table names to tables."""
+    found = {
+        "sellers": _sellers(world), "cash_by_year": _cash_by_year(world),
         "incidents": _events(world, "incidents", ("seller",)), "guarantees": _guarantees(world), "lies": _lies(world),
         "guarantee_calls": _events(world, "guarantee_calls", ("guarantor", "guaranteed")),
     }  # fmt: skip
+    return {
+        name: pa.table({key: _column(values) for key, values in columns.items()}) for name, columns in found.items()
+    }
+
+
+def shock_table() -> pa.Table:
+    """Gives the dated shocks of every world."""
+    columns = {
+        name: _column([getattr(s, name) for s in SHOCKS])
+        for name in ("name", "effect", "first_day", "last_day", "size")
+    }
+    return pa.table(columns | {"markets": _column([" ".join(shock.markets) for shock in SHOCKS])})
 
 
 def _column(values: Any) -> Any:  # noqa: ANN401 - lists and arrays of any kind, and the Arrow array of each
     return pa.array(values)
 
 
-def write_truth(world: World, truth_dir: Path) -> None:
-    """Writes the truth tables of a world as CSV, with a note that explains them.
+class TruthFolder:
+    """Writes truth tables as CSV, district after district, with a note that explains them."""
 
-    Args:
-        world: The simulated world.
-        truth_dir: Folder to write into, outside the raw folder; made when absent.
-    """
-    truth_dir.mkdir(parents=True, exist_ok=True)
-    (truth_dir / "README.txt").write_text(_NOTE, encoding="utf-8")
-    for name, columns in _tables(world).items():
-        pacsv.write_csv(pa.table({key: _column(values) for key, values in columns.items()}), truth_dir / f"{name}.csv")
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._writers: dict[str, pacsv.CSVWriter] = {}
+        (folder / "README.txt").write_text(_NOTE, encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        """Opens nothing yet: a file is made when its first rows come."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes all files."""
+        for writer in self._writers.values():
+            writer.close()
+
+    def add(self, tables: Mapping[str, pa.Table]) -> None:
+        """Appends the rows of a district."""
+        for name, table in tables.items():
+            if name not in self._writers:
+                self._writers[name] = pacsv.CSVWriter(self._folder / f"{name}.csv", table.schema)
+            self._writers[name].write_table(table)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.firms import seller_id
 from simulator.network import sold_to
 from simulator.observation import is_dirty
 from simulator.randomness import scatter, unit_interval
@@ -82,7 +81,7 @@ def _purchases(view: View) -> _Invoices:
     day = 7 * week[order] + lag.astype(np.int64)
     kept = day < 7 * world.timeline.weeks
     order, which, day = order[kept], which[kept], day[kept]
-    return _sorted(seller[order], day, part[order, which], world.network.suppliers[seller[order], which])
+    return _sorted(seller[order], day, part[order, which], world.number(world.network.suppliers[seller[order], which]))
 
 
 def _sales(view: View) -> _Invoices:
@@ -98,7 +97,7 @@ def _sales(view: View) -> _Invoices:
     rate = np.where(firms.is_euro[seller], timeline.cny_per_eur[week], timeline.cny_per_usd[week])
     price = 0.42 + 0.3 * unit_interval(scatter(seed, "transfer price", seller))
     noise = np.exp(0.3 * (unit_interval(scatter(seed, "billing", seller, week)) - 0.5))
-    buyer = sold_to(world, seller) + 500_000 * (scatter(seed, "billed entity", seller, week) % np.uint64(16) == 0)
+    buyer = sold_to(world, seller) + 50_000_000 * (scatter(seed, "billed entity", seller, week) % np.uint64(16) == 0)
     day = 7 * week + (scatter(seed, "billing day", seller, week) % np.uint64(7)).astype(np.int64)
     return _sorted(seller, day, to_cents(amount * rate * price * noise), buyer)
 
@@ -114,7 +113,8 @@ class _Written:
 
 def _written(view: View, invoices: _Invoices, direction: str) -> _Written:
     """Writes the rows of one direction: some void, some credit notes, a few doubled."""
-    options, seed, seller = view.world.settings.observation, view.world.settings.seed, invoices.seller
+    world, seller = view.world, invoices.seller
+    options, seed = world.settings.observation, world.settings.seed
     starts, counts = np.unique(seller, return_index=True, return_counts=True)[1:]
     place = np.arange(len(seller)) - np.repeat(starts, counts)
     chance = unit_interval(scatter(seed, f"{direction} invoice status", seller, place))
@@ -122,14 +122,14 @@ def _written(view: View, invoices: _Invoices, direction: str) -> _Written:
     status = np.select([chance < void * 0.1, chance < void], [2, 1], 0)
     gross = np.where((chance > 0.99) & (place > 0), -(invoices.gross // 20), invoices.gross)
     net = to_cents(gross / (1 + _TAX_RATE) / 100) if direction == "purchase" else gross
-    number = 10_000_000 + (seller * 131_071 + place * 17) % 80_000_000
+    number = 10_000_000 + (world.number(seller) * 131_071 + place * 17) % 80_000_000
     prefix, width = ("V", 5) if direction == "purchase" else ("B", 6)
     text = joined(
-        ",S", whole_text(seller + 1, 6), ",", whole_text(number, 8), ",",
-        unpadded_day_text(view.first_day, invoices.day), f",{prefix}", whole_text(invoices.party + 1, width), ",",
+        ",S", whole_text(world.number(seller), 6), ",", whole_text(number, 8), ",",
+        unpadded_day_text(view.first_day, invoices.day), f",{prefix}", whole_text(invoices.party, width), ",",
         cents_text(net), ",", cents_text(gross - net), ",", cents_text(gross), ",", chosen(STATUSES, status), "\n",
     )  # fmt: skip
-    doubled = is_dirty(view.world, f"doubled {direction}", seller * 100_000 + place, options.duplicate_invoice_share)
+    doubled = is_dirty(world, f"doubled {direction}", seller * 100_000 + place, options.duplicate_invoice_share)
     at = np.repeat(np.arange(len(seller)), 1 + doubled)
     row_number = whole_text(np.arange(len(at)) + 100_001)
     return _Written(joined(row_number, taken(text, at)), seller[at], np.repeat(doubled, 1 + doubled))
@@ -148,12 +148,12 @@ def _file(view: View, written: _Written, direction: str, seller: int) -> RawFile
     if planted:
         day, amount = (("2021/13/5", "103.20"), ("2021/3/5", "1O3.20"))[seller % 2]
         parts += (
-            f"99{seller},{seller_id(seller)},9{seller:07d},{day},V00001,{amount},0.00,103.20,有效发票\n".encode(),
+            f"99{seller},{world.seller_id(seller)},9{seller:07d},{day},V00001,{amount},0.00,103.20,有效发票\n".encode(),
         )
     delivered = (start + int(observation.delivery_lag_days[seller]), int(observation.delivery_second[seller]))
-    path, period = f"{SOURCE}/{seller_id(seller)}/{direction}.csv", (start, 7 * world.timeline.weeks - 1)
+    path, period = f"{SOURCE}/{world.seller_id(seller)}/{direction}.csv", (start, 7 * world.timeline.weeks - 1)
     return RawFile(
-        path, seller_id(seller), SOURCE, "", period, delivered, parts, end - first + planted, planted,
+        path, world.seller_id(seller), SOURCE, "", period, delivered, parts, end - first + planted, planted,
         int(written.repeated[first:end].sum()) // 2,
     )  # fmt: skip
 

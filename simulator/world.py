@@ -36,7 +36,8 @@ class World:
     """A simulated world.
 
     Attributes:
-        settings: What it was made from.
+        settings: What it was made from; of a district, with the district's seeds and number of sellers.
+        first_seller: Sellers of the whole world in the districts before this one.
         timeline: Weeks, season, exchange rates.
         firms: Fixed attributes, hidden ones included.
         network: Relations.
@@ -49,6 +50,7 @@ class World:
     """
 
     settings: WorldSettings
+    first_seller: int
     timeline: Timeline
     firms: Firms
     network: Network
@@ -58,6 +60,18 @@ class World:
     events: Mapping[str, Mapping[str, NDArray[np.generic]]]
     default_day: NDArray[np.int64]
     closed_week: NDArray[np.int64]
+
+    def number(self, local: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Number in the whole world, from 1, of sellers (or groups, suppliers, addresses) of this district."""
+        return local + self.first_seller + 1
+
+    def seller_id(self, seller: int) -> str:
+        """Reference of a seller as lenders write it: ``S000001`` for the first."""
+        return f"S{seller + self.first_seller + 1:06d}"
+
+    def seller_ids(self) -> NDArray[np.str_]:
+        """References of all sellers of this district."""
+        return np.array([self.seller_id(seller) for seller in range(self.firms.count)])
 
 
 def _turn(week: Week, starts: NDArray[np.int64]) -> None:
@@ -95,16 +109,17 @@ def _joined(books: Books) -> dict[str, dict[str, NDArray[np.generic]]]:
     }
 
 
-def _finish(setting: Setting, state: State, books: Books) -> World:
+def _finish(setting: Setting, state: State, books: Books, first_seller: int) -> World:
     return World(
-        settings=setting.settings, timeline=setting.timeline, firms=setting.firms, network=setting.network,
+        settings=setting.settings, first_seller=first_seller, timeline=setting.timeline, firms=setting.firms,
+        network=setting.network,
         flows=books.flows, cash=np.round(books.cash, 2), weekly=books.weekly, events=_joined(books),
         default_day=state.default_day, closed_week=state.closed_week,
     )  # fmt: skip
 
 
-def simulate(settings: WorldSettings) -> World:
-    """Simulates a world from its settings; equal settings give equal worlds.
+def simulate(settings: WorldSettings, first_seller: int = 0) -> World:
+    """Simulates a world, or one district of it, from its settings; equal settings give equal worlds.
 
     What is simulated: demand with season, dated shocks and noise; stock and supplier payments with lead times; fees,
     refunds, reserve and statements of one marketplace account a seller; an own site for some; fixed costs, tax, owner's
@@ -114,6 +129,7 @@ def simulate(settings: WorldSettings) -> World:
 
     Args:
         settings: Size, dates, seeds, parameters. ``observation_seed`` changes nothing here.
+        first_seller: Sellers of the whole world in the districts before; numbers identifiers and changes nothing else.
 
     Returns:
         The world with its hidden truth.
@@ -127,7 +143,7 @@ def simulate(settings: WorldSettings) -> World:
     for number in range(timeline.weeks):
         _turn(Week(number, setting, state, books), starts)
     credit.note_last_defaults(state, starts, 7 * timeline.weeks, settings.credit.default_days_past_due)
-    world = _finish(setting, state, books)
+    world = _finish(setting, state, books, first_seller)
     log.info(
         "simulated %d sellers over %d weeks, %d defaults", firms.count, timeline.weeks, (world.default_day >= 0).sum()
     )

@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,24 +20,30 @@ import numpy as np
 from simulator.amazon_files import amazon_files
 from simulator.company_link_files import company_link_files
 from simulator.customs_files import customs_files
+from simulator.districts import District, districts
 from simulator.lender_files import lender_files
 from simulator.observation import Observation, observe
 from simulator.raw_files import RawFile, View
 from simulator.shopify_files import shopify_files
 from simulator.text_columns import clock_text, day_text
 from simulator.traffic_files import traffic_files
+from simulator.truth import TruthFolder, shock_table, truth_tables
 from simulator.vat_files import vat_files
+from simulator.world import World, simulate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from simulator.world import World
+    import pyarrow as pa
+
+    from simulator.settings import WorldSettings
 
 log = logging.getLogger(__name__)
 
 DELIVERY_HEADER = "File,Seller ref,Source,Account,Period start,Period end,Delivered at (UTC),SHA-256"
 _SELLERS_AT_ONCE = 400
+_COUNTED = ("files", "rows", "planted", "repeated", "bytes_written")
 _PER_SELLER: tuple[Callable[[View], Iterator[RawFile]], ...] = (
     amazon_files, shopify_files, traffic_files, customs_files, vat_files,
 )  # fmt: skip
@@ -45,6 +54,8 @@ class WorldRecord:
     """What was written.
 
     Attributes:
+        sellers: Number of sellers.
+        defaults: Number of sellers that defaulted in the world's time.
         files: Number of files by source.
         rows: Data rows by source, planted and repeated ones included.
         planted: Defective rows planted, by source.
@@ -52,11 +63,24 @@ class WorldRecord:
         bytes_written: Bytes by source.
     """
 
+    sellers: int
+    defaults: int
     files: Mapping[str, int]
     rows: Mapping[str, int]
     planted: Mapping[str, int]
     repeated: Mapping[str, int]
     bytes_written: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class _DistrictRecord:
+    """What was written of a district, and what is still to be written of it."""
+
+    sellers: int
+    defaults: int
+    counts: Mapping[str, Counter[str]]
+    delivery_lines: Sequence[str]
+    truth: Mapping[str, pa.Table]
 
 
 def _raw_files(world: World, observation: Observation) -> Iterator[RawFile]:
@@ -89,29 +113,56 @@ def _delivery_line(world: World, file: RawFile, digest: str) -> str:
     return f"{file.path},{file.seller_ref},{file.source},{file.account},{start},{end},{day} {second},{digest}"
 
 
-def write_world(world: World, raw_dir: Path) -> WorldRecord:
-    """Writes all raw files of a world and ``deliveries.csv``.
+def _write_district(raw_dir: Path, district: District) -> _DistrictRecord:
+    """Simulates a district and writes its raw files; other processes may write other districts meanwhile."""
+    world = simulate(district.settings, district.first_seller)
+    counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
+    lines = []
+    for file in _raw_files(world, observe(world)):
+        digest, size = _write(raw_dir, file)
+        lines.append(_delivery_line(world, file, digest))
+        for name, amount in zip(_COUNTED, (1, file.rows, file.planted, file.repeated, size), strict=True):
+            counts[name][file.source] += amount
+    defaults = int((world.default_day >= 0).sum())
+    return _DistrictRecord(world.firms.count, defaults, counts, lines, truth_tables(world))
+
+
+def _written_districts(settings: WorldSettings, raw_dir: Path, processes: int) -> Iterator[_DistrictRecord]:
+    found = districts(settings)
+    write = partial(_write_district, raw_dir)
+    if processes == 1 or len(found) == 1:
+        yield from map(write, found)
+        return
+    with ProcessPoolExecutor(min(processes, len(found)), mp_context=get_context("spawn")) as pool:
+        yield from pool.map(write, found)
+
+
+def write_world(settings: WorldSettings, folder: Path, processes: int = 1) -> WorldRecord:
+    """Simulates a world and writes ``raw/`` (all raw files and ``deliveries.csv``) and ``truth/``.
+
+    The memory needed is that of a district for each process, whatever the size of the world.
 
     Args:
-        world: The simulated world.
-        raw_dir: Folder to write into; made when absent. Files of the same name are overwritten.
+        settings: The world's settings.
+        folder: Folder to write into; made when absent. Files of the same name are overwritten.
+        processes: Processes at work; the bytes written do not depend on them.
 
     Returns:
         Counts of what was written, planted defects among it.
     """
-    observation = observe(world)
-    counts: dict[str, Counter[str]] = {name: Counter() for name in ("files", "rows", "planted", "repeated", "bytes")}
-    deliveries = [DELIVERY_HEADER]
-    for file in _raw_files(world, observation):
-        digest, size = _write(raw_dir, file)
-        deliveries.append(_delivery_line(world, file, digest))
-        for name, amount in (
-            ("files", 1), ("rows", file.rows), ("planted", file.planted), ("repeated", file.repeated), ("bytes", size),
-        ):  # fmt: skip
-            counts[name][file.source] += amount
-    (raw_dir / "deliveries.csv").write_text("\n".join(deliveries) + "\n", encoding="utf-8")
-    log.info("wrote %d raw files to %s", len(deliveries) - 1, raw_dir)
-    return WorldRecord(
-        files=counts["files"], rows=counts["rows"], planted=counts["planted"], repeated=counts["repeated"],
-        bytes_written=counts["bytes"],
-    )  # fmt: skip
+    raw_dir = folder / "raw"
+    raw_dir.mkdir(parents=True, exist_ok=True)
+    counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
+    sellers = defaults = 0
+    with (raw_dir / "deliveries.csv").open("w", encoding="utf-8") as deliveries, TruthFolder(folder / "truth") as truth:
+        deliveries.write(DELIVERY_HEADER + "\n")
+        truth.add({"shocks": shock_table()})
+        for district in _written_districts(settings, raw_dir, processes):
+            deliveries.writelines(line + "\n" for line in district.delivery_lines)
+            truth.add(district.truth)
+            sellers, defaults = sellers + district.sellers, defaults + district.defaults
+            for name in _COUNTED:
+                counts[name].update(district.counts[name])
+    log.info("wrote %d raw files of %d sellers to %s", counts["files"].total(), sellers, raw_dir)
+    files, rows, planted, repeated, bytes_written = (dict(counts[name]) for name in _COUNTED)
+    return WorldRecord(sellers, defaults, files, rows, planted, repeated, bytes_written)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from simulator.districts import districts
 from simulator.settings import WorldSettings
-from simulator.truth import write_truth
 from simulator.world import World, simulate
 from simulator.writing import WorldRecord, write_world
 
@@ -30,12 +30,11 @@ class Written:
 
 @pytest.fixture(scope="session")
 def tiny_world() -> World:
-    return simulate(TINY)
+    return simulate(districts(TINY)[0].settings)
 
 
 @pytest.fixture(scope="session")
 def written(tiny_world: World, tmp_path_factory: pytest.TempPathFactory) -> Written:
     folder = tmp_path_factory.mktemp("world")
-    record = write_world(tiny_world, folder / "raw")
-    write_truth(tiny_world, folder / "truth")
+    record = write_world(TINY, folder)
     return Written(tiny_world, folder / "raw", folder / "truth", record)

@@ -17,9 +17,9 @@ import pytest
 from simulator.observation import observe
 from simulator.settings import ObservationSettings
 from simulator.shopify_files import COLUMNS as SHOPIFY_COLUMNS
-from simulator.truth import write_truth
 from simulator.world import simulate
 from simulator.writing import DELIVERY_HEADER, write_world
+from tests.unit.simulator.conftest import TINY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,17 +45,13 @@ def deliveries(written: Written) -> list[dict[str, str]]:
 
 
 def test_same_settings_write_the_same_bytes(written: Written, tmp_path: Path) -> None:
-    world = simulate(written.world.settings)
-    write_world(world, tmp_path / "raw")
-    write_truth(world, tmp_path / "truth")
+    write_world(TINY, tmp_path)
     assert content(tmp_path / "raw") == content(written.raw)
     assert content(tmp_path / "truth") == content(written.truth)
 
 
 def test_another_observation_changes_raw_files_and_leaves_the_truth(written: Written, tmp_path: Path) -> None:
-    world = simulate(written.world.settings.model_copy(update={"observation_seed": 99}))
-    write_world(world, tmp_path / "raw")
-    write_truth(world, tmp_path / "truth")
+    write_world(TINY.model_copy(update={"observation_seed": 99}), tmp_path)
     assert content(tmp_path / "truth") == content(written.truth)
     assert content(tmp_path / "raw") != content(written.raw)
 
@@ -90,8 +86,8 @@ def test_some_sellers_lack_each_source_and_the_refusals_follow_quality(written: 
 
 
 def test_no_refusals_means_more_files(written: Written, tmp_path: Path) -> None:
-    settings = written.world.settings.model_copy(update={"observation": ObservationSettings(refusal_share=0.0)})
-    record = write_world(simulate(settings), tmp_path / "raw")
+    settings = TINY.model_copy(update={"observation": ObservationSettings(refusal_share=0.0)})
+    record = write_world(settings, tmp_path)
     assert record.files["vat_invoices"] > written.record.files["vat_invoices"]
 
 
@@ -203,7 +199,7 @@ def test_defaults_can_be_recounted_from_the_lenders_sheets(written: Written) -> 
     dues: dict[str, list[tuple[date, Decimal]]] = defaultdict(list)
     paid: dict[str, list[tuple[date, Decimal]]] = defaultdict(list)
     borrower = {}
-    for row in table(written.raw / "lender_repayments/repayments.csv"):
+    for row in table(written.raw / "lender_repayments/repayments-000001.csv"):
         if row["Amount"] == "??":
             continue
         borrower[row["Loan No"]] = row["Borrower"]
@@ -232,7 +228,7 @@ def test_defaults_can_be_recounted_from_the_lenders_sheets(written: Written) -> 
 def test_every_link_names_known_parties_and_is_known_after_it_began(written: Written) -> None:
     lines = [
         json.loads(line)
-        for line in (written.raw / "company_links/links.jsonl").read_text(encoding="utf-8").splitlines()
+        for line in (written.raw / "company_links/links-000001.jsonl").read_text(encoding="utf-8").splitlines()
     ]
     nodes = {line["id"] for line in lines if not line["id"].startswith("ln-")}
     ends = {"owner", "asset", "director", "organization", "subject", "object"}
