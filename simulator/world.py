@@ -118,6 +118,25 @@ def _finish(setting: Setting, state: State, books: Books, first_seller: int) -> 
     )  # fmt: skip
 
 
+def world_setting(settings: WorldSettings) -> Setting:
+    """Draws everything of a world that stays fixed while the weeks pass, and opens its random streams."""
+    timeline = build_timeline(settings)
+    firms, network = draw_firms(settings, timeline)
+    return Setting(settings, timeline, shock_paths(timeline), firms, network, world_streams(settings.seed))
+
+
+def world_streams(seed: int) -> dict[str, np.random.Generator]:
+    """Opens the random streams of the weekly simulation."""
+    return {name: stream(seed, name) for name in _STREAMS}
+
+
+def pass_weeks(setting: Setting, state: State, books: Books, weeks: range) -> None:
+    """Lets weeks pass: changes ``state``, fills ``books``."""
+    starts = credit.month_starts(setting.timeline.first_day)
+    for number in weeks:
+        _turn(Week(number, setting, state, books), starts)
+
+
 def simulate(settings: WorldSettings, first_seller: int = 0) -> World:
     """Simulates a world, or one district of it, from its settings; equal settings give equal worlds.
 
@@ -134,17 +153,12 @@ def simulate(settings: WorldSettings, first_seller: int = 0) -> World:
     Returns:
         The world with its hidden truth.
     """
-    timeline = build_timeline(settings)
-    firms, network = draw_firms(settings, timeline)
-    streams = {name: stream(settings.seed, name) for name in _STREAMS}
-    setting = Setting(settings, timeline, shock_paths(timeline), firms, network, streams)
-    state, books = new_state(setting), new_books(setting)
-    starts = credit.month_starts(timeline.first_day)
-    for number in range(timeline.weeks):
-        _turn(Week(number, setting, state, books), starts)
-    credit.note_last_defaults(state, starts, 7 * timeline.weeks, settings.credit.default_days_past_due)
+    setting = world_setting(settings)
+    state, books, weeks = new_state(setting), new_books(setting), setting.timeline.weeks
+    pass_weeks(setting, state, books, range(weeks))
+    starts = credit.month_starts(setting.timeline.first_day)
+    credit.note_last_defaults(state, starts, 7 * weeks, settings.credit.default_days_past_due)
     world = _finish(setting, state, books, first_seller)
-    log.info(
-        "simulated %d sellers over %d weeks, %d defaults", firms.count, timeline.weeks, (world.default_day >= 0).sum()
-    )
+    defaults = int((world.default_day >= 0).sum())
+    log.info("simulated %d sellers over %d weeks, %d defaults", world.firms.count, weeks, defaults)
     return world

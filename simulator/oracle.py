@@ -1,0 +1,87 @@
+"""True default risk: the share of futures, run forward from the saved hidden state, in which a seller defaults.
+
+No scorer can know more than this: it sees every hidden attribute and balance, and only the shocks to come are drawn
+afresh. The dated shocks of the world's calendar stay as they are, so the risk is that of the very months to come.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulator.credit import month_starts, note_last_defaults
+from simulator.state import new_books, new_state
+from simulator.world import pass_weeks, world_setting, world_streams
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from simulator.settings import WorldSettings
+    from simulator.state import Books, Setting, State
+
+HORIZON_DAYS = 365
+_WEEKS = 53  # the first whose defaults are all found by then
+
+
+@dataclass(frozen=True)
+class TrueRisk:
+    """Risk of the sellers of a world, or of a district, as of one day; arrays of shape (sellers,).
+
+    Attributes:
+        as_of_day: Day number; the risk is that of the ``HORIZON_DAYS`` after it.
+        is_exposed: In business, with an open loan, not in default.
+        risk: Share of the futures in which the seller defaults within the horizon.
+        defaulted: Whether it did so in the world itself.
+    """
+
+    as_of_day: int
+    is_exposed: NDArray[np.bool_]
+    risk: NDArray[np.float64]
+    defaulted: NDArray[np.bool_]
+
+
+def true_risk(settings: WorldSettings, as_of_week: int, futures: int = 200, seed: int = 0) -> TrueRisk:
+    """Measures the true risk of all sellers.
+
+    Args:
+        settings: Settings of a world of one district, or of a district (``simulator.districts``).
+        as_of_week: The week whose first day is the date; the world must go on for 53 weeks after it.
+        futures: Number of futures tried.
+        seed: Seed of the futures' shocks; the world's own seed makes the past and the hidden attributes.
+
+    Returns:
+        Each seller's risk, and what really happened.
+
+    Raises:
+        ValueError: The world ends too soon after the date, or the date lies before its second week.
+    """
+    setting = world_setting(settings)
+    if not 1 <= as_of_week <= setting.timeline.weeks - _WEEKS:
+        message = f"as_of_week must be from 1 to {setting.timeline.weeks - _WEEKS}"
+        raise ValueError(message)
+    now, books = new_state(setting), new_books(setting)
+    pass_weeks(setting, now, books, range(as_of_week))
+    books = replace(books, keeps_rows=False)
+    fresh = np.random.SeedSequence([settings.seed, seed, as_of_week]).generate_state(futures)
+    counts = np.zeros(setting.firms.count)
+    for number in fresh.tolist():
+        counts += _defaults(replace(setting, streams=world_streams(number)), now, books, as_of_week)
+    return TrueRisk(
+        as_of_day=7 * as_of_week,
+        is_exposed=now.is_active & (now.loan >= 0).any(axis=1) & (now.default_day < 0),
+        risk=counts / futures,
+        defaulted=_defaults(setting, now, books, as_of_week),
+    )
+
+
+def _defaults(setting: Setting, now: State, books: Books, as_of_week: int) -> NDArray[np.bool_]:
+    """Who defaults within the horizon when the weeks pass from a state, which stays as it is."""
+    state, end_day = copy.deepcopy(now), 7 * as_of_week + HORIZON_DAYS
+    pass_weeks(setting, state, books, range(as_of_week, as_of_week + _WEEKS))
+    starts = month_starts(setting.timeline.first_day)
+    note_last_defaults(state, starts, end_day + 1, setting.settings.credit.default_days_past_due)
+    is_new = (now.default_day < 0) & (state.default_day >= 0) & (state.default_day <= end_day)
+    return np.asarray(is_new, dtype=np.bool_)
