@@ -12,9 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from simulator.catalogue import MARKETS
-from simulator.observation import is_dirty
 from simulator.randomness import scatter
-from simulator.raw_files import Lines, RawFile, View, YearFile, year_deliveries, year_parts, year_path
+from simulator.raw_files import Form, Lines, RawFile, View, seller_files
 from simulator.text_columns import (
     cents_text,
     chosen,
@@ -22,12 +21,10 @@ from simulator.text_columns import (
     day_text,
     either,
     joined,
-    line_offsets,
     taken,
     to_cents,
     whole_text,
 )
-from simulator.timeline import years_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +84,6 @@ class _Statements:
         self.end_second = (scatter(world.settings.seed, "statement hour", self.seller) % np.uint64(86_400)).astype(
             np.int64
         )
-        self.year = years_of(view.first_day, self.end_day)
         self.is_euro = world.firms.is_euro[self.seller]
         self.market = world.firms.market[self.seller]
         self.number = 10_000_000_000 + world.number(self.seller) * 1_000 + self.week + 7_000_000_000
@@ -171,7 +167,7 @@ def _items(
     )  # fmt: skip
 
 
-def _settlement_lines(view: View) -> tuple[Lines, _Statements, NDArray[np.int64]]:
+def _settlement_lines(view: View) -> Lines:
     """All rows of the sellers in view: each statement's totals row, then one row for each amount that is not nil."""
     statements = _Statements(view)
     amounts = np.stack(
@@ -192,32 +188,17 @@ def _settlement_lines(view: View) -> tuple[Lines, _Statements, NDArray[np.int64]
         cells |= {"marketplace-name": market, "amount-type": "other-transaction", "amount-description": "Storage Fee"}
         return ("\t".join(cells.get(column, "") for column in COLUMNS) + "\n").encode()
 
-    lines = Lines(taken(text, order), statements.seller[owner], statements.year[owner], order >= count, junk)
-    return lines, statements, owner
-
-
-def _repeated(view: View, file: YearFile, lines: Lines, owner: NDArray[np.int64]) -> tuple[bytes | memoryview, int]:
-    """The last block of the year before, byte for byte, in front of some year files."""
-    before = file.first_row - 1
-    key = np.array([file.seller * 10_000 + file.year])
-    share = view.world.settings.observation.repeated_block_share
-    if before < 0 or lines.seller[before] != file.seller or not is_dirty(view.world, "repeated block", key, share)[0]:
-        return b"", 0
-    first = int(np.searchsorted(owner, owner[before]))
-    offsets, data = line_offsets(lines.lines)
-    return data[offsets[first] : offsets[file.first_row]], file.first_row - first
+    return Lines(taken(text, order), statements.seller[owner], statements.end_day[owner], owner, order >= count, junk)
 
 
 def amazon_files(view: View) -> Iterator[RawFile]:
-    """Settlement report files of the sellers in view, one a seller and year of the statement's end."""
+    """Settlement report files of the sellers in view, one a seller and delivery; a settlement belongs where it ends."""
     if not view.rows("statements", SOURCE).get("seller", np.array([])).size:
         return
-    lines, _, owner = _settlement_lines(view)
-    for file in year_deliveries(view, SOURCE, lines):
-        parts, planted = year_parts(view, "amazon junk", file, lines)
-        block, repeated = _repeated(view, file, lines, owner)
-        yield RawFile(
-            year_path(view, SOURCE, file, "txt"), view.world.seller_id(file.seller), SOURCE,
-            merchant_token(view.world.settings.seed, file.seller), file.period, file.delivered,
-            (HEADER, block, *parts), file.end_row - file.first_row + planted + repeated, planted, repeated,
-        )  # fmt: skip
+
+    def account(seller: int) -> str:
+        return merchant_token(view.world.settings.seed, seller)
+
+    yield from seller_files(
+        view, Form(SOURCE, ".txt", HEADER, account, repeats_last_record=True), _settlement_lines(view)
+    )

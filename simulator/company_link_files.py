@@ -16,7 +16,7 @@ from simulator.catalogue import CITIES
 from simulator.network import SHARED_TIES
 from simulator.observation import Observation, registry_lag_days
 from simulator.randomness import scatter, unit_interval
-from simulator.raw_files import RawFile
+from simulator.raw_files import DistrictContent, RawFile, district_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,7 @@ _LONGEST_LAG_DAYS = {
 }  # fmt: skip
 _PREFIX = {"owner": "pe", "director": "pe", "address": "ad", "phone": "ph", "bank_account": "ba", "device": "dv"}
 _AGENT_PHONE_SHARE = 0.02
+_REGISTRY_SECOND = 21_600  # six in the morning
 
 
 @dataclass(frozen=True)
@@ -181,13 +182,4 @@ def company_link_files(world: World, observation: Observation) -> Iterator[RawFi
     lines += [_edge_line(world, tie, number, int(lags[number])) for number, tie in enumerate(ties)]
     lines += _guarantee_lines(world, len(ties))
     content = ("\n".join(lines) + "\n").encode()
-    yield RawFile(
-        f"{SOURCE}/links-{world.first_seller + 1:06d}.jsonl",
-        "",
-        SOURCE,
-        "",
-        (0, 7 * world.timeline.weeks - 1),
-        (0, 21_600),
-        (content,),
-        len(lines),
-    )
+    yield district_file(world, SOURCE, "links-{}.jsonl", _REGISTRY_SECOND, DistrictContent((content,), len(lines)))

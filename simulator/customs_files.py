@@ -12,7 +12,7 @@ import numpy as np
 from simulator.catalogue import CATEGORIES, CUSTOMS_OFFICES, MARKETS, SUPERVISION_MODES
 from simulator.network import sold_to
 from simulator.randomness import scatter, unit_interval
-from simulator.raw_files import Lines, RawFile, View, year_deliveries, year_parts, year_path
+from simulator.raw_files import Form, Lines, RawFile, View, seller_files
 from simulator.text_columns import cents_text, chosen, day_text, either, joined, taken, whole_text
 from simulator.timeline import years_of
 from simulator.trade import PRODUCTION_WEEKS
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SOURCE = "customs_declaration"
 _KILOGRAM = "035"
+_SEPARATOR = b",\n"
 # Warehouses that receive goods for many sellers; most sellers name a consignee of their own or of their group.
 _WAREHOUSES = ("OCEANIC FULFILMENT LLC", "NORTH STAR LOGISTICS INC", "BLUE HARBOR LAGER GMBH")
 _AGENTS = ("深圳市恒通报关有限公司", "宁波联运国际货代有限公司", "义乌众达供应链有限公司", "广州启航报关行")
@@ -108,7 +109,7 @@ def _heads(view: View, found: _Declarations) -> Text:
         ("packNo", [whole_text(np.maximum(weight // 12, 1))]), ("grossWt", [whole_text(weight + weight // 10)]),
         ("netWt", [whole_text(weight)]),
     ]  # fmt: skip
-    parts: list[Text | str] = [",\n{"]
+    parts: list[Text | str] = [f"{_SEPARATOR.decode()}{{"]
     for name, values in cells:
         parts += [f'"{name}":"', *values, '",']
     return joined(*parts, '"decMergeListVo":[')
@@ -143,7 +144,6 @@ def _item_lines(view: View) -> Lines:
     start = either(place == 0, taken(_heads(view, found), owner), ",")
     end = chosen(["", "]}"], place == found.items[owner] - 1)
     text = joined(start, _items(view, found, owner, place), end)
-    year = years_of(view.first_day, found.day)[owner]
 
     def junk(row: int) -> bytes:
         bad = ("-", "无")[row % 2]
@@ -153,20 +153,12 @@ def _item_lines(view: View) -> Lines:
             '"districtCode":"44199"}'
         ).encode()
 
-    return Lines(text, found.seller[owner], year, place > 0, junk)
+    return Lines(text, found.seller[owner], found.day[owner], owner, place > 0, junk)
 
 
 def customs_files(view: View) -> Iterator[RawFile]:
-    """Declaration files of the sellers in view, one a seller and year of export."""
+    """Declaration files of the sellers in view, one a seller and delivery."""
     if not view.rows("orders", SOURCE).get("seller", np.array([])).size:
         return
-    lines = _item_lines(view)
-    for file in year_deliveries(view, SOURCE, lines):
-        parts, planted = year_parts(view, "customs junk", file, lines)
-        opening = memoryview(parts[0])[2:]
-        content = (b"[\n", opening, *parts[1:], b"\n]\n") if file.end_row > file.first_row else (b"[]\n",)
-        yield RawFile(
-            year_path(view, SOURCE, file, "json"), view.world.seller_id(file.seller), SOURCE, "",
-            file.period, file.delivered, content,
-            file.end_row - file.first_row + planted, planted,
-        )  # fmt: skip
+    form = Form(SOURCE, ".json", header=b"[\n", separator=_SEPARATOR, footer=b"\n]\n")
+    yield from seller_files(view, form, _item_lines(view))

@@ -9,7 +9,7 @@ import numpy as np
 from simulator.credit import month_starts
 from simulator.observation import Observation, booking_lag_days, is_dirty
 from simulator.randomness import scatter
-from simulator.raw_files import RawFile
+from simulator.raw_files import DistrictContent, RawFile, district_file
 from simulator.text_columns import (
     cents_text,
     chosen,
@@ -132,7 +132,6 @@ def _applications(world: World) -> Text:
 def lender_files(world: World, observation: Observation) -> Iterator[RawFile]:
     """The lenders' three sheets, one file each a district."""
     del observation  # lenders know their own books; only booking lags are observed, and those have their own draws
-    period = (0, 7 * world.timeline.weeks - 1)
     sheets = (
         ("lender_loans", "loans", LOAN_HEADER, _loans(world), ""),
         (
@@ -150,14 +149,6 @@ def lender_files(world: World, observation: Observation) -> Iterator[RawFile]:
         bad = int(is_dirty(world, source, np.arange(len(lines)), share).sum()) if junk else 0
         extra = "".join(junk.format(place) for place in range(bad)).encode()
         content: tuple[bytes | memoryview, ...] = (header.encode(), data, extra)
-        yield RawFile(
-            f"{source}/{name}-{world.first_seller + 1:06d}.csv",
-            "",
-            source,
-            "",
-            period,
-            (0, _BOOKING_SECOND),
-            content,
-            len(lines) + bad,
-            bad,
+        yield district_file(
+            world, source, f"{name}-{{}}.csv", _BOOKING_SECOND, DistrictContent(content, len(lines) + bad, bad)
         )

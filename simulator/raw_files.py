@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from simulator.world import World
 
 Junk = Callable[[int], bytes]
+_MOST_DELIVERIES = 1_000  # of a seller and source
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,15 @@ class RawFile:
 
 
 @dataclass(frozen=True)
+class DistrictContent:
+    """Content of a file about many sellers: bytes, data rows, defective ones among them."""
+
+    parts: tuple[bytes | memoryview, ...]
+    rows: int
+    planted: int = 0
+
+
+@dataclass(frozen=True)
 class View:
     """A world, how it is seen, and the sellers whose files are being made."""
 
@@ -75,6 +85,10 @@ class View:
         at = at[np.argsort(columns["seller"][at], kind="stable")]
         return {name: values[at] for name, values in columns.items()}
 
+    def shop(self, seller: int) -> str:
+        """Account of a seller's own web shop."""
+        return f"shop-{self.world.seller_id(seller).lower()}"
+
     @property
     def first_day(self) -> np.datetime64:
         """Day 0 of the world."""
@@ -83,70 +97,164 @@ class View:
 
 @dataclass(frozen=True)
 class Lines:
-    """Text rows of a source for the sellers in view, in order of seller and year.
+    """Text rows of a source for the sellers in view, in order of seller and time.
 
     Attributes:
-        lines: Rows with their line ends.
+        text: Rows with their line ends.
         seller: Seller of each row.
-        year: Year file of each row.
+        day: Day number that decides in which delivery a row comes.
+        record: Number of the record (settlement, declaration, order) a row belongs to; a record's rows stand together.
         may_follow: Whether a planted row may be put just before the row.
         junk: Gives the planted row to put before a row.
+        is_repeat: Whether a row repeats another of the same delivery; none does where this is None.
     """
 
-    lines: Text
+    text: Text
     seller: NDArray[np.int64]
-    year: NDArray[np.int64]
+    day: NDArray[np.int64]
+    record: NDArray[np.int64]
     may_follow: NDArray[np.bool_]
     junk: Junk
+    is_repeat: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
-class YearFile:
-    """A seller's year in a source: its delivery and its rows."""
+class Form:
+    """What the files of a source have in common.
+
+    Attributes:
+        source: Name of the source contract.
+        ending: End of the path, after the years: ``.csv``, ``/purchase.csv``.
+        header: Bytes before the first row.
+        account: Gives the shop or marketplace account of a seller, empty for none.
+        separator: Bytes with which every record begins; left out before the first of a file.
+        footer: Bytes after the last row.
+        repeats_last_record: Whether files may open with the last record of the delivery before.
+    """
+
+    source: str
+    ending: str
+    header: bytes
+    account: Callable[[int], str] = lambda _: ""
+    separator: bytes = b""
+    footer: bytes = b""
+    repeats_last_record: bool = False
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    """What a seller hands over of a source at once: some calendar years, and which rows fall into them."""
 
     seller: int
-    year: int
+    number: int
+    first_year: int
+    last_year: int
     period: tuple[int, int]
     delivered: tuple[int, int]
     first_row: int
     end_row: int
 
 
-def year_deliveries(view: View, source: str, rows: Lines) -> Iterator[YearFile]:
-    """Year files a source delivers for the sellers in view, empty years included while the account is open."""
+def seller_files(view: View, form: Form, rows: Lines) -> Iterator[RawFile]:
+    """The files of a source, one for each seller in view and delivery."""
+    offsets, data = line_offsets(rows.text)
+    for delivery in _deliveries(view, form.source, rows):
+        first, end = delivery.first_row, delivery.end_row
+        block = _last_record_before(view, form, rows, delivery)
+        again = data[offsets[block] : offsets[first]]
+        parts, planted = _parts(view, form, rows, delivery)
+        if end > first:
+            parts = (memoryview(parts[0])[len(form.separator) :], *parts[1:])
+        repeated = first - block + (0 if rows.is_repeat is None else int(rows.is_repeat[first:end].sum()))
+        yield RawFile(
+            path=_path(view, form, delivery), seller_ref=view.world.seller_id(delivery.seller), source=form.source,
+            account=form.account(delivery.seller), period=delivery.period, delivered=delivery.delivered,
+            parts=(form.header, again, *parts, form.footer), rows=end - block + planted, planted=planted,
+            repeated=repeated,
+        )  # fmt: skip
+
+
+def _deliveries(view: View, source: str, rows: Lines) -> Iterator[_Delivery]:
+    """Deliveries of a source by the sellers in view, empty ones included while the account is open.
+
+    A delivery holds whole calendar years, counted from the world's first; a seller's first one begins with its history.
+    """
     world, observation = view.world, view.observation
-    weeks, last_day = world.timeline.weeks, 7 * world.timeline.weeks - 1
-    key = rows.seller * 10_000 + rows.year
+    length = world.settings.observation.delivery_years
+    last_day = 7 * world.timeline.weeks - 1
+    origin, final_year = years_of(view.first_day, np.array([0, last_day])).tolist()
+    key = rows.seller * _MOST_DELIVERIES + (years_of(view.first_day, rows.day) - origin) // length
     for seller in view.sellers.tolist():
         first_week = int(observation.first_week[source][seller])
-        if first_week >= weeks:
+        if first_week >= world.timeline.weeks:
             continue
-        end_week = min(int(world.closed_week[seller]), weeks - 1)
+        end_week = min(int(world.closed_week[seller]), world.timeline.weeks - 1)
         first_day, end_day = 7 * first_week, 7 * end_week + 6
         lag, second = int(observation.delivery_lag_days[seller]), int(observation.delivery_second[seller])
-        first_year, end_year = years_of(view.first_day, np.array([first_day, end_day])).tolist()
-        for year in range(first_year, end_year + 1):
-            opens = int((np.datetime64(f"{year}-01-01", "D") - view.first_day).astype(int))
-            closes = int((np.datetime64(f"{year}-12-31", "D") - view.first_day).astype(int))
-            start = max(first_day, opens)
-            first, end = np.searchsorted(key, [seller * 10_000 + year, seller * 10_000 + year + 1]).tolist()
-            yield YearFile(seller, year, (start, min(closes, last_day)), (start + lag, second), first, end)
+        low, high = ((years_of(view.first_day, np.array([first_day, end_day])) - origin) // length).tolist()
+        for number in range(low, high + 1):
+            opening = origin + number * length
+            start = max(first_day, _day_number(view, f"{opening}-01-01"))
+            end = min(_day_number(view, f"{opening + length - 1}-12-31"), last_day)
+            mine = seller * _MOST_DELIVERIES + number
+            first, stop = np.searchsorted(key, [mine, mine + 1]).tolist()
+            yield _Delivery(
+                seller, number, opening, min(opening + length - 1, final_year), (start, end), (start + lag, second),
+                first, stop,
+            )  # fmt: skip
 
 
-def year_parts(view: View, name: str, file: YearFile, rows: Lines) -> tuple[tuple[bytes | memoryview, ...], int]:
-    """The bytes of a year file's rows, a defective row planted now and then; and how many were planted."""
-    offsets, data = line_offsets(rows.lines)
-    first, end = file.first_row, file.end_row
-    whole = data[offsets[first] : offsets[end]]
+def _day_number(view: View, day: str) -> int:
+    return int((np.datetime64(day, "D") - view.first_day).astype(int))
+
+
+def _path(view: View, form: Form, delivery: _Delivery) -> str:
+    """Path of a file: ``<source>/<seller>/<years><ending>``."""
+    years = f"{delivery.first_year}"
+    if delivery.last_year > delivery.first_year:
+        years += f"-{delivery.last_year}"
+    return f"{form.source}/{view.world.seller_id(delivery.seller)}/{years}{form.ending}"
+
+
+def _file_key(delivery: _Delivery) -> NDArray[np.int64]:
+    return np.array([delivery.seller * _MOST_DELIVERIES + delivery.number])
+
+
+def _last_record_before(view: View, form: Form, rows: Lines, delivery: _Delivery) -> int:
+    """First row of what opens a file: its own first row, or that of the last record of the delivery before."""
+    first = delivery.first_row
+    share = view.world.settings.observation.repeated_block_share
+    if not form.repeats_last_record or first == 0 or rows.seller[first - 1] != delivery.seller:
+        return first
+    if not is_dirty(view.world, "repeated block", _file_key(delivery), share)[0]:
+        return first
+    return int(np.searchsorted(rows.record, rows.record[first - 1]))
+
+
+def _parts(view: View, form: Form, rows: Lines, delivery: _Delivery) -> tuple[tuple[bytes | memoryview, ...], int]:
+    """The bytes of a delivery's rows, a defective row planted now and then; and how many were planted."""
+    offsets, data = line_offsets(rows.text)
+    first, end = delivery.first_row, delivery.end_row
     share = view.world.settings.observation.malformed_row_share * (end - first)
-    key = np.array([file.seller * 10_000 + file.year])
     places = np.flatnonzero(rows.may_follow[first:end])
-    if not len(places) or not is_dirty(view.world, name, key, share)[0]:
-        return (whole,), 0
+    if not len(places) or not is_dirty(view.world, f"junk {form.source}{form.ending}", _file_key(delivery), share)[0]:
+        return (data[offsets[first] : offsets[end]],), 0
     at = first + int(places[len(places) // 2])
     return (data[offsets[first] : offsets[at]], rows.junk(at), data[offsets[at] : offsets[end]]), 1
 
 
-def year_path(view: View, source: str, file: YearFile, suffix: str) -> str:
-    """Path of a year file: ``<source>/<seller>/<year>.<suffix>``."""
-    return f"{source}/{view.world.seller_id(file.seller)}/{file.year}.{suffix}"
+def district_file(world: World, source: str, name: str, second: int, content: DistrictContent) -> RawFile:
+    """A file about all sellers of a district, delivered on the world's first day.
+
+    Args:
+        world: The district.
+        source: Name of the source contract.
+        name: File name with ``{}`` for the number of the district's first seller.
+        second: Second of the day of the delivery.
+        content: The bytes and their counts.
+    """
+    return RawFile(
+        path=f"{source}/{name.format(f'{world.first_seller + 1:06d}')}", seller_ref="", source=source, account="",
+        period=(0, 7 * world.timeline.weeks - 1), delivered=(0, second), parts=content.parts, rows=content.rows,
+        planted=content.planted,
+    )  # fmt: skip

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.catalogue import CATEGORIES, MARKETS
-from simulator.raw_files import Lines, RawFile, View, year_deliveries, year_parts, year_path
+from simulator.raw_files import Form, Lines, RawFile, View, seller_files
 from simulator.site_orders import SiteOrders, site_orders
 from simulator.text_columns import cents_text, chosen, clock_text, day_text, either, joined, taken, whole_text
-from simulator.timeline import years_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,7 +174,6 @@ def _lines(view: View, orders: SiteOrders) -> Lines:
     before, between, after = (taken(part, owner) for part in _head(cells))
     full = joined(before, item, between, vendor, after, "0.00" + "," * 19 + "\n")
     short = joined(blank_head, item, "," * 26, vendor, "," * 9, "0.00" + "," * 19 + "\n")
-    owner_year = years_of(view.first_day, orders.day)[owner]
 
     def junk(row: int) -> bytes:
         values = {"Name": f"#9{row:06d}", "Email": "broken@example.com", "Financial Status": "paid", "Currency": "USD"}
@@ -188,11 +186,12 @@ def _lines(view: View, orders: SiteOrders) -> Lines:
         values |= {"Id": f"3{row:012d}", "Lineitem name": "broken", "Lineitem price": "12.40", "Risk Level": "Low"}
         return (",".join(f'"{v}"' if "," in v else v for v in (values.get(c, "") for c in COLUMNS)) + "\n").encode()
 
-    return Lines(either(is_first, full, short), orders.seller[owner], owner_year, is_first, junk)
+    text = either(is_first, full, short)
+    return Lines(text, orders.seller[owner], orders.day[owner], owner, is_first, junk)
 
 
 def shopify_files(view: View) -> Iterator[RawFile]:
-    """Order exports of the sellers in view, one a seller and year (shop time)."""
+    """Order exports of the sellers in view, one a seller and delivery (shop time)."""
     orders = site_orders(view)
     if orders is None:
         return
@@ -200,11 +199,4 @@ def shopify_files(view: View) -> Iterator[RawFile]:
     seen = SiteOrders(**{name: getattr(orders, name)[is_seen] for name in SiteOrders.__dataclass_fields__})
     if not len(seen.day):
         return
-    lines = _lines(view, seen)
-    for file in year_deliveries(view, SOURCE, lines):
-        parts, planted = year_parts(view, "shopify junk", file, lines)
-        yield RawFile(
-            year_path(view, SOURCE, file, "csv"), view.world.seller_id(file.seller), SOURCE,
-            f"shop-{view.world.seller_id(file.seller).lower()}",
-            file.period, file.delivered, (HEADER, *parts), file.end_row - file.first_row + planted, planted,
-        )  # fmt: skip
+    yield from seller_files(view, Form(SOURCE, ".csv", HEADER, view.shop), _lines(view, seen))

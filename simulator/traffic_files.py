@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.randomness import scatter, unit_interval
-from simulator.raw_files import Lines, RawFile, View, year_deliveries, year_parts, year_path
+from simulator.raw_files import Form, Lines, RawFile, View, seller_files
 from simulator.text_columns import cents_text, day_text, joined, to_cents, whole_text
-from simulator.timeline import years_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,23 +46,13 @@ def _days(view: View) -> Lines:
         whole_text(bounced.astype(np.int64)), ",", whole_text(paid), ",", cents_text(to_cents(spend)), "\n",
     )  # fmt: skip
     return Lines(
-        lines,
-        seller,
-        years_of(view.first_day, day),
-        np.ones(len(day), dtype=bool),
-        lambda _: b"2021-06-15,12,n/a,3,1,4.00\n",
-    )
+        text=lines, seller=seller, day=day, record=np.arange(len(day)), may_follow=np.ones(len(day), dtype=bool),
+        junk=lambda _: b"2021-06-15,12,n/a,3,1,4.00\n",
+    )  # fmt: skip
 
 
 def traffic_files(view: View) -> Iterator[RawFile]:
-    """Traffic sheets of the sellers in view, one a seller and year."""
+    """Traffic sheets of the sellers in view, one a seller and delivery."""
     rows = _days(view)
-    if not len(rows.seller):
-        return
-    for file in year_deliveries(view, SOURCE, rows):
-        parts, planted = year_parts(view, "traffic junk", file, rows)
-        yield RawFile(
-            year_path(view, SOURCE, file, "csv"), view.world.seller_id(file.seller), SOURCE,
-            f"shop-{view.world.seller_id(file.seller).lower()}",
-            file.period, file.delivered, (HEADER, *parts), file.end_row - file.first_row + planted, planted,
-        )  # fmt: skip
+    if len(rows.seller):
+        yield from seller_files(view, Form(SOURCE, ".csv", HEADER, view.shop), rows)

@@ -10,12 +10,11 @@ import numpy as np
 from simulator.network import sold_to
 from simulator.observation import is_dirty
 from simulator.randomness import scatter, unit_interval
-from simulator.raw_files import RawFile, View
+from simulator.raw_files import Form, Lines, RawFile, View, seller_files
 from simulator.text_columns import (
     cents_text,
     chosen,
     joined,
-    line_offsets,
     taken,
     to_cents,
     unpadded_day_text,
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from simulator.text_columns import Text
 
 SOURCE = "vat_invoices"
 STATUSES = ("有效发票", "作废发票", " 作废发票")
@@ -102,16 +100,7 @@ def _sales(view: View) -> _Invoices:
     return _sorted(seller, day, to_cents(amount * rate * price * noise), buyer)
 
 
-@dataclass(frozen=True)
-class _Written:
-    """Invoice rows as text, exact duplicates included: seller of each row, and whether a row has a twin."""
-
-    lines: Text
-    seller: NDArray[np.int64]
-    repeated: NDArray[np.bool_]
-
-
-def _written(view: View, invoices: _Invoices, direction: str) -> _Written:
+def _lines(view: View, invoices: _Invoices, direction: str) -> Lines:
     """Writes the rows of one direction: some void, some credit notes, a few doubled."""
     world, seller = view.world, invoices.seller
     options, seed = world.settings.observation, world.settings.seed
@@ -132,41 +121,24 @@ def _written(view: View, invoices: _Invoices, direction: str) -> _Written:
     doubled = is_dirty(world, f"doubled {direction}", seller * 100_000 + place, options.duplicate_invoice_share)
     at = np.repeat(np.arange(len(seller)), 1 + doubled)
     row_number = whole_text(np.arange(len(at)) + 100_001)
-    return _Written(joined(row_number, taken(text, at)), seller[at], np.repeat(doubled, 1 + doubled))
 
+    def junk(row: int) -> bytes:
+        number = int(seller[at[row]])
+        day, amount = (("2021/13/5", "103.20"), ("2021/3/5", "1O3.20"))[number % 2]
+        firm = world.seller_id(number)
+        return f"99{number},{firm},9{number:07d},{day},V00001,{amount},0.00,103.20,有效发票\n".encode()
 
-def _file(view: View, written: _Written, direction: str, seller: int) -> RawFile:
-    """A seller's whole invoice history in one direction."""
-    observation, world = view.observation, view.world
-    offsets, data = line_offsets(written.lines)
-    first, end = np.searchsorted(written.seller, [seller, seller + 1]).tolist()
-    start = 7 * int(observation.first_week[SOURCE][seller])
-    header = _HEADER.format(party=_PARTY[direction]).encode()
-    parts: tuple[bytes | memoryview, ...] = (header, data[offsets[first] : offsets[end]])
-    share = world.settings.observation.malformed_row_share * (end - first)
-    planted = int(is_dirty(world, f"vat junk {direction}", np.array([seller]), share)[0])
-    if planted:
-        day, amount = (("2021/13/5", "103.20"), ("2021/3/5", "1O3.20"))[seller % 2]
-        parts += (
-            f"99{seller},{world.seller_id(seller)},9{seller:07d},{day},V00001,{amount},0.00,103.20,有效发票\n".encode(),
-        )
-    delivered = (start + int(observation.delivery_lag_days[seller]), int(observation.delivery_second[seller]))
-    path, period = f"{SOURCE}/{world.seller_id(seller)}/{direction}.csv", (start, 7 * world.timeline.weeks - 1)
-    return RawFile(
-        path, world.seller_id(seller), SOURCE, "", period, delivered, parts, end - first + planted, planted,
-        int(written.repeated[first:end].sum()) // 2,
+    return Lines(
+        text=joined(row_number, taken(text, at)), seller=seller[at], day=invoices.day[at],
+        record=np.arange(len(at)), may_follow=np.ones(len(at), dtype=bool), junk=junk,
+        is_repeat=np.concatenate([[False], at[1:] == at[:-1]]) if len(at) else None,
     )  # fmt: skip
 
 
 def vat_files(view: View) -> Iterator[RawFile]:
-    """Invoice lists of the sellers in view, one a seller and direction, whole history."""
+    """Invoice lists of the sellers in view, one a seller, direction and delivery."""
     if not view.rows("orders", SOURCE).get("seller", np.array([])).size:
         return
-    written = {
-        direction: _written(view, found, direction)
-        for direction, found in (("purchase", _purchases(view)), ("sale", _sales(view)))
-    }
-    for seller in view.sellers.tolist():
-        if view.observation.first_week[SOURCE][seller] < view.world.timeline.weeks:
-            for direction, rows in written.items():
-                yield _file(view, rows, direction, seller)
+    for direction, found in (("purchase", _purchases(view)), ("sale", _sales(view))):
+        header = _HEADER.format(party=_PARTY[direction]).encode()
+        yield from seller_files(view, Form(SOURCE, f"/{direction}.csv", header), _lines(view, found, direction))

@@ -228,11 +228,12 @@ def change_a_day_of_trading(workshop: Workshop) -> None:
     # A shop whose share of bounced sessions is known and not nothing, so that more sessions must change it.
     shops = [row for row in matrix if row["as_of"] == date(2022, 12, 31) and row["site_bounce_share_90d"]]
     observed = [row["seller_id"] for row in shops]
-    names = [f"shop_traffic/{seller}/2022.csv" for seller in observed]
+    names = [f"shop_traffic/{seller}/2022-2024.csv" for seller in observed]
     path = next(workshop.raw / name for name in names if (workshop.raw / name).is_file())
     days = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    cells = days[-10].split(",")
-    days[-10] = ",".join([*cells[:2], str(int(cells[2]) + 1000), *cells[3:]])
+    place = next(number for number, line in enumerate(days) if line.startswith("2022-12-2"))
+    cells = days[place].split(",")
+    days[place] = ",".join([*cells[:2], str(int(cells[2]) + 1000), *cells[3:]])
     was = sha256_file(path)
     path.write_text("".join(days), encoding="utf-8")
     listed = workshop.raw / "deliveries.csv"
