@@ -12,6 +12,7 @@ are refused, so a typing error cannot silently switch a rule off. A source contr
     description: {purpose: "One row a loan, as the lender's system exports it."}
     customProperties:
       - {property: knownLagDays, value: 1}          # a row is known this many days after its event
+      - {property: verification, value: {verified: "…", thirdParty: "…", notVerified: "…"}}  # how we know the form
     servers:
       - server: file
         type: custom
@@ -29,12 +30,13 @@ are refused, so a typing error cannot silently switch a rule off. A source contr
           - {property: missingTokens, value: ["/"]} # besides the empty cell, which is always missing
           - {property: recordPath, value: data.declarations}  # json: where the array of records stands; default: top
           - {property: itemPath, value: decList}    # json: a record's nested list; one row an item
+          - {property: itemLists, value: [a, b]}    # json, instead: a row the record, and one an item of each list
           - {property: sheet, value: Sheet1}        # xlsx; default: the first sheet
     schema:
       - name: lender_loans                          # becomes CompiledContract.table
         properties:
           - name: principal                         # our name; header and synonyms are the file's
-            physicalName: Principal                 # JSON: a dotted path; fields of an item start with itemPath
+            physicalName: Principal                 # JSON: a dotted path; fields of an item start with its list
             synonyms: [{synonym: 本金, locale: zh-CN}]
             description: Amount lent                # meaning in English
             businessName: 贷款本金                    # meaning in Chinese
@@ -61,7 +63,8 @@ are refused, so a typing error cannot silently switch a rule off. A source contr
 
 Other custom properties of a column: ``trim`` (default true: blanks around a cell go), ``trueValues`` and
 ``falseValues`` (of booleans, compared without case), ``optionalHeader`` (default false: the header must be there even
-if its cells may be empty), ``listSeparator`` (JSON: joins a list of values; otherwise a list of several is bad).
+if its cells may be empty), ``listSeparator`` (JSON: joins a list of values; otherwise a list of several is bad),
+``recordOnly`` (JSON with itemLists: a field of the record that its items do not repeat).
 
 Types: ``logicalType`` string, date, timestamp, number, integer, boolean; ``physicalType`` may narrow it to
 ``dictionary``, ``int32``, ``double`` or ``decimal(p,s)``; integer means int64, timestamp means microseconds in UTC.
@@ -109,6 +112,7 @@ from data_contracts.contract import (
     ReadSpec,
     Rule,
     Severity,
+    Verification,
 )
 from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused
@@ -140,7 +144,7 @@ __all__ = [
 
 _SUFFIX = ".odcs.yaml"
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
-_CONTRACT_PROPERTIES = {"knownLagDays", "includes"}
+_CONTRACT_PROPERTIES = {"knownLagDays", "verification", "includes"}
 _SERVER_PROPERTIES = {
     "quote": "quote",
     "quotedNewlines": "quoted_newlines",
@@ -152,6 +156,7 @@ _SERVER_PROPERTIES = {
     "missingTokens": "missing_tokens",
     "recordPath": "record_path",
     "itemPath": "item_path",
+    "itemLists": "item_lists",
     "sheet": "sheet",
 }
 _CELL_PROPERTIES = {
@@ -161,7 +166,9 @@ _CELL_PROPERTIES = {
     "falseValues": "false_values",
     "optionalHeader": "header_optional",
     "listSeparator": "list_separator",
+    "recordOnly": "record_only",
 }
+_VERIFICATION = {"verified": "verified", "thirdParty": "third_party", "notVerified": "not_verified"}
 _COLUMN_PROPERTIES = {*_CELL_PROPERTIES, "unit", "severity"}
 _DEFAULT_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
@@ -243,8 +250,16 @@ def compile_contract(data: bytes, label: str) -> CompiledContract:
         primary_key=key,
         read_spec=_read_spec(document.servers[0], label) if document.servers else None,
         known_lag_days=int(custom.get("knownLagDays", 0)),
+        verification=_verification(custom.get("verification", {}), label),
         digest=sha256_bytes(data + shared.data),
     )
+
+
+def _verification(given: Mapping[str, str], label: str) -> Verification:
+    unknown = sorted(set(given) - set(_VERIFICATION))
+    if unknown:
+        raise ConfigurationRefused(f"contract {label}: unknown verification {unknown[0]!r}", f"use {[*_VERIFICATION]}")
+    return Verification(**{_VERIFICATION[key]: text.strip() for key, text in given.items()})
 
 
 def _document(data: bytes, label: str) -> OpenDataContractStandard:

@@ -92,6 +92,7 @@ class CellSpec:
     false_values: tuple[str, ...] = ("false", "no")
     header_optional: bool = False
     list_separator: str | None = None
+    record_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,21 @@ class ReadSpec:
     missing_tokens: tuple[str, ...] = ()
     record_path: tuple[str, ...] = ()
     item_path: str | None = None
+    item_lists: tuple[str, ...] = ()
     sheet: str | None = None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How the form of a source is known, in words.
+
+    ``verified``: an official page says so, or independent files agree. ``third_party``: one file or code of others.
+    ``not_verified``: nothing was seen.
+    """
+
+    verified: str = ""
+    third_party: str = ""
+    not_verified: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,6 +165,7 @@ class CompiledContract:
     read_spec: ReadSpec | None
     known_lag_days: int
     digest: str
+    verification: Verification = Verification()
 
     @property
     def identity(self) -> str:

@@ -50,6 +50,8 @@ def _file_facts(contract: CompiledContract, spec: ReadSpec) -> Iterator[str]:
         yield f"records at {_code('.'.join(spec.record_path))}"
     if spec.item_path:
         yield f"one row an item of {_code(spec.item_path)}"
+    if spec.item_lists:
+        yield "one row a record, and one an item of each of " + ", ".join(map(_code, spec.item_lists))
     if spec.preamble:
         yield "lines may stand before the header"
     if spec.decimal_mark != ".":

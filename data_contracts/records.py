@@ -12,6 +12,7 @@ import pyarrow as pa
 from data_contracts.decoding import utf8_bytes
 from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused, InputRefused
+from data_contracts.json_originals import ArrayOriginals
 from data_contracts.lineage import Origin, OriginalOf, ReadResult, SetAside, quarantine_table
 from data_contracts.lines import find_lines
 
@@ -73,7 +74,9 @@ class _Gathered:
 def read_json_records(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
     """Gives one row a record, or one an item with the record's own fields repeated, as text columns.
 
-    ``source_row`` is the 1-based place of the record, ``source_item`` that of the item in it. A record is set aside
+    ``source_row`` is the 1-based place of the record, ``source_item`` that of the item in it. Where the contract names
+    item lists, the record is a row of its own (item 0), then come the items of each list, counted through; a list may
+    be absent or empty, and fields said to be the record's only are not repeated. A record is set aside
     when it is no object (``json:record``), repeats a key (``json:repeated_key``) or lacks its items (``json:items``);
     a row when a value is no single value (``json:value``) or NaN (``json:not_a_number``). Raises InputRefused when the
     file is no JSON, the record array is not where the contract says, or a needed field occurs nowhere.
@@ -85,7 +88,7 @@ def read_json_records(data: bytes, contract: CompiledContract, file_name: str) -
     gathered, shape = _Gathered(), _Shape(contract, spec, decoder, text)
     for number, record in enumerate(records, start=1):
         _gather(record, number, shape, gathered)
-    return _result(gathered, shape, (data, file_name), _ArrayOriginals(text, spec.record_path))
+    return _result(gathered, shape, (data, file_name), ArrayOriginals(text, spec.record_path))
 
 
 def read_json_lines(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
@@ -151,6 +154,10 @@ class _Field:
     column: Column
     path: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "first", self.path[0])
+        object.__setattr__(self, "further", self.path[1:])
+
 
 # JSON can spell a NUL and half a character; neither is text.
 _NO_TEXT = re.compile("[\\x00\ud800-\udfff]")
@@ -163,14 +170,21 @@ class _Shape:
     def __init__(self, contract: CompiledContract, spec: ReadSpec, decoder: _Decoder, text: str) -> None:
         self.contract, self.spec, self.decoder = contract, spec, decoder
         self.check_text = _SPELLED_NO_TEXT.search(text) is not None
-        fields = [_Field(n, column, tuple(column.header.split("."))) for n, column in enumerate(contract.columns)]
-        item = spec.item_path
-        self.record_fields = [f for f in fields if item is None or f.path[0] != item]
-        self.item_fields = [replace(f, path=f.path[1:]) for f in fields if item is not None and f.path[0] == item]
+        fields = [
+            _Field(number, column, tuple(place.split(".")))
+            for number, column in enumerate(contract.columns)
+            for place in (column.header, *column.synonyms)
+        ]
+        self.lists = spec.item_lists if spec.item_path is None else (spec.item_path,)
+        self.record_fields = [f for f in fields if f.path[0] not in self.lists]
+        self.item_fields = {
+            name: [replace(f, path=f.path[1:]) for f in fields if f.path[0] == name] for name in self.lists
+        }
+        self.record_only = [f.position for f in self.record_fields if f.column.cell.record_only]
         self.known = {f.path[:depth] for f in fields for depth in range(1, len(f.path) + 1)}
         self.branches: dict[tuple[str, ...], set[str]] = {}
         for path in self.known:
-            if len(path) > 1 and path[:-1] != (item,):
+            if len(path) > 1 and (len(path) > 2 or path[0] not in self.lists):
                 self.branches.setdefault(path[:-2], set()).add(path[-2])
 
 
@@ -180,7 +194,8 @@ def _gather(record: object, number: int, shape: _Shape, gathered: _Gathered) -> 
     except _BadRecord as bad:
         gathered.aside.append((number, bad))
         return
-    for item, row in enumerate(rows, start=1):
+    # Where items come from several lists, item 0 is the record itself.
+    for item, row in enumerate(rows, start=0 if shape.spec.item_lists else 1):
         if isinstance(row, _BadRecord):
             gathered.aside.append((number, row))
             continue
@@ -197,25 +212,35 @@ def _rows(record: object, shape: _Shape, gathered: _Gathered) -> Iterator[list[s
     _note_keys(record, (), shape, gathered)
     shared = [""] * len(shape.contract.columns)
     _fill(shared, record, shape.record_fields, shape)
-    if shape.spec.item_path is None:
+    lists = {name: _items(record, name, shape) for name in shape.lists}
+    if not lists or shape.spec.item_lists:
         yield shared
-        return
-    items = record.get(shape.spec.item_path)
-    if not isinstance(items, list) or not items:
-        raise _BadRecord("json:items", column=shape.spec.item_path)
-    for item in items:
-        try:
-            yield _item_row(item, shared, shape, gathered)
-        except _BadRecord as bad:
-            yield bad
+        shared = shared.copy()
+        for position in shape.record_only:
+            shared[position] = ""
+    for name, items in lists.items():
+        for item in items:
+            try:
+                yield _item_row(item, name, shared, shape, gathered)
+            except _BadRecord as bad:
+                yield bad
 
 
-def _item_row(item: object, shared: list[str], shape: _Shape, gathered: _Gathered) -> list[str]:
+def _items(record: Mapping[str, Any], name: str, shape: _Shape) -> list[object]:
+    items = record.get(name)
+    if items is None and shape.spec.item_lists:
+        return []
+    if not isinstance(items, list) or (not items and not shape.spec.item_lists):
+        raise _BadRecord("json:items", column=name)
+    return items
+
+
+def _item_row(item: object, name: str, shared: list[str], shape: _Shape, gathered: _Gathered) -> list[str]:
     if not isinstance(item, dict):
-        raise _BadRecord("json:record", column=shape.spec.item_path, value=type(item).__name__)
-    _note_keys(item, (shape.spec.item_path or "",), shape, gathered)
+        raise _BadRecord("json:record", column=name, value=type(item).__name__)
+    _note_keys(item, (name,), shape, gathered)
     row = shared.copy()
-    _fill(row, item, shape.item_fields, shape)
+    _fill(row, item, shape.item_fields[name], shape)
     return row
 
 
@@ -279,7 +304,7 @@ def _result(gathered: _Gathered, shape: _Shape, file: tuple[bytes, str], origina
     names = [column.name for column in shape.contract.columns]
     arrays.append(pa.array(gathered.source_rows, pa.int64()))
     names.append("source_row")
-    if shape.spec.item_path is not None:
+    if shape.lists:
         arrays.append(pa.array(gathered.source_items, pa.int64()))
         names.append("source_item")
     rows = pa.table(arrays, names=names)
@@ -301,7 +326,7 @@ def _present(gathered: _Gathered, shape: _Shape, file_name: str) -> tuple[str, .
     if not gathered.source_rows:
         return ()
     seen = gathered.seen_paths()
-    present = [column for column in shape.contract.columns if column.header in seen]
+    present = [c for c in shape.contract.columns if not seen.isdisjoint((c.header, *c.synonyms))]
     names = tuple(column.name for column in present)
     missing = [c for c in shape.contract.columns if c.name not in names and not c.cell.header_optional]
     if missing:
@@ -315,7 +340,7 @@ def _present(gathered: _Gathered, shape: _Shape, file_name: str) -> tuple[str, .
 
 
 def _unknown_notes(gathered: _Gathered, shape: _Shape, file_name: str) -> tuple[str, ...]:
-    known = {".".join(path) for path in shape.known} | {shape.spec.item_path}
+    known = {".".join(path) for path in shape.known} | set(shape.lists)
     unknown = sorted(path for path in gathered.seen_paths() if path not in known)
     if not unknown or shape.spec.extra_columns == "allow":
         return ()
@@ -328,59 +353,3 @@ def _unknown_notes(gathered: _Gathered, shape: _Shape, file_name: str) -> tuple[
             remedy=f"remove them, or extend {shape.contract.identity}",
         )
     return (f"{len(unknown)} fields not in the contract were left out: {named}",)
-
-
-_SCANNER = json.JSONDecoder()
-
-
-@dataclass(frozen=True)
-class _ArrayOriginals:
-    """Finds the bytes of a record by its place, scanning the text again only when some are asked for."""
-
-    text: str
-    record_path: tuple[str, ...]
-
-    def __call__(self, source_rows: Sequence[int]) -> list[bytes | None]:
-        wanted = set(source_rows)
-        found = {number: part for number, part in self._parts() if number in wanted} if wanted else {}
-        return [found.get(row) for row in source_rows]
-
-    def _parts(self) -> Iterator[tuple[int, bytes]]:
-        position = self._array_start()
-        number = 0
-        while position >= 0:
-            position = _skip_blanks(self.text, position + 1)
-            if self.text[position] == "]":
-                return
-            _, stop = _SCANNER.raw_decode(self.text, position)
-            number += 1
-            yield number, self.text[position:stop].encode("utf-8")
-            position = _skip_blanks(self.text, stop)
-            if self.text[position] == "]":
-                return
-
-    def _array_start(self) -> int:
-        position = _skip_blanks(self.text, 0)
-        for key in self.record_path:
-            position = _value_start(self.text, position, key)
-        return position
-
-
-def _skip_blanks(text: str, position: int) -> int:
-    while text[position] in " \t\r\n":
-        position += 1
-    return position
-
-
-def _value_start(text: str, position: int, wanted: str) -> int:
-    """Gives where the value of key ``wanted`` begins in the object at ``position``."""
-    position = _skip_blanks(text, position + 1)
-    found = -1
-    while text[position] != "}":
-        key, stop = _SCANNER.raw_decode(text, position)
-        start = _skip_blanks(text, _skip_blanks(text, stop) + 1)
-        _, stop = _SCANNER.raw_decode(text, start)
-        found = start if key == wanted else found
-        position = _skip_blanks(text, stop)
-        position = _skip_blanks(text, position + 1) if text[position] == "," else position
-    return found

@@ -100,12 +100,31 @@ def _one_array(values: Values) -> Values:
 
 
 def _require_all_mapped(raw: pa.Table, tables: Tables, mapping: SourceMapping) -> None:
-    """Check that each accepted row, or each group of rows that makes one record, became one canonical row."""
+    """Check that each accepted row, or each group of rows that makes one record, became one canonical row.
+
+    Rows the mapping names silent became none; where rows unfold, each of the others became one or more.
+    """
+    silent = mapping.silent(raw)
+    speaking: Values = raw
+    if silent is not None and silent.num_rows:
+        speaking = raw.filter(pc.invert(pc.is_in(raw["row_order"], value_set=silent["row_order"])))
     mapped = sum(table.num_rows for table in tables.values())
     column = mapping.group_column
-    expected = raw.num_rows if column is None else len(pc.unique(raw[column]))
+    expected = speaking.num_rows if column is None else len(pc.unique(speaking[column]))
+    if mapping.unfolds:
+        unfolded = _places([speaking]) == _places(list(tables.values())) and mapped >= expected
+        mapped = expected if unfolded else mapped
     if mapped != expected:
         raise InternalFault(f"{mapping.source}: {expected} records were accepted and {mapped} mapped")
+
+
+def _places(tables: list[pa.Table]) -> set[tuple[str | None, int | None]]:
+    """Give the file and physical row of every row."""
+    return {
+        place
+        for table in tables
+        for place in zip(table["source_file"].to_pylist(), table["source_row"].to_pylist(), strict=True)
+    }
 
 
 def _without_personal_values(quarantine: pa.Table, contract: CompiledContract, hmac_key: bytes) -> pa.Table:

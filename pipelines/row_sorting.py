@@ -168,7 +168,10 @@ def _warnings(rows: pa.Table, contract: CompiledContract) -> list[tuple[str, Val
 
 
 def _mapping_remarks(rows: pa.Table, mapping: SourceMapping) -> list[tuple[str, Values]]:
-    found: Values = mapping.remarks(rows)
+    return [*_by_reason(mapping.remarks(rows)), *_by_reason(mapping.silent(rows))]
+
+
+def _by_reason(found: Values) -> list[tuple[str, Values]]:
     if found is None or not found.num_rows:
         return []
     remarks = []

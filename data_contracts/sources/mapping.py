@@ -75,6 +75,9 @@ class SourceMapping:
         screen: typed rows to those to set aside: ``row_order``, ``reason``, ``rule_id`` (null for a duplicate). None
             or an absent row means no objection.
         remarks: accepted rows that earn a remark: ``row_order``, ``reason``.
+        silent: accepted rows that rightly become no canonical row (a header, a footer, a note): ``row_order``,
+            ``reason``; they are counted by reason as remarks are.
+        unfolds: whether one row may become several canonical rows, as where each fee has a column of its own.
         happened: column that tells when a row happened; nothing is recorded before it happened.
         group_column: rows equal in it stand or fall together.
         needs_seller: whether the list of deliveries must name the seller of each file.
@@ -87,6 +90,8 @@ class SourceMapping:
     cast: Callable[[ReadResult, CompiledContract], ReadResult] | None = None
     screen: Callable[[pa.Table], pa.Table | None] = _nothing_to_screen
     remarks: Callable[[pa.Table], pa.Table | None] = _nothing_to_screen
+    silent: Callable[[pa.Table], pa.Table | None] = _nothing_to_screen
+    unfolds: bool = False
     happened: str | None = None
     group_column: str | None = None
     needs_seller: bool = True

@@ -1,0 +1,51 @@
+"""Records delivered more than once, each time in the state of that day: the newest that holds together counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data_contracts.sources.mapping import run_sql
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# A record opens with its own row, item 0; where that row fell out, the items start again or the key changes.
+_SUPERSEDED = """
+WITH opened AS (
+    SELECT *,
+        source_item = 0
+            OR coalesce(source_item <= lag(source_item) OVER file_rows, true)
+            OR {key} IS DISTINCT FROM lag({key}) OVER file_rows AS opens
+    FROM raw WINDOW file_rows AS (PARTITION BY file_order ORDER BY row_order)
+), numbered AS (
+    SELECT *, count_if(opens) OVER (ORDER BY row_order) AS block FROM opened
+), judged AS (
+    SELECT block, any_value(delivered_for) AS delivered_for, any_value({key}) AS record_key,
+        {broken} AS broken, max({newest}) AS newest, max(settlement_state) AS state
+    FROM numbered GROUP BY block
+), ranked AS (
+    SELECT block, row_number() OVER (
+        PARTITION BY delivered_for, record_key ORDER BY broken, newest DESC NULLS LAST, state DESC, block
+    ) AS copy
+    FROM judged
+)
+SELECT row_order, $reason AS reason, CAST(NULL AS VARCHAR) AS rule_id
+FROM numbered JOIN ranked USING (block) WHERE copy > 1
+ORDER BY row_order
+"""
+
+
+def superseded_records(raw: pa.Table, key: str, newest: str, broken: str, reason: str) -> pa.Table:
+    """Give, as a screen does, the rows of all deliveries of a record but one.
+
+    Kept is one that is whole, else the newest, else the furthest settled, else the first.
+
+    Args:
+        raw: typed rows; a record's own row is item 0, its items follow. Has a column ``settlement_state``.
+        key: column that names the record.
+        newest: column that orders its deliveries.
+        broken: SQL aggregate over the rows of one delivery of a record: whether it contradicts itself.
+        reason: what to call the repetition.
+    """
+    query = _SUPERSEDED.format(key=key, newest=newest, broken=broken)
+    return run_sql(query, {"reason": reason}, raw=raw)

@@ -1,0 +1,117 @@
+"""SHEIN reports to ``money_event``: one row a detail, and one payout a settled report, so that it sums to zero."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data_contracts.sources.event_types import UNKNOWN, event_type_rules, event_types
+from data_contracts.sources.mapping import (
+    MappingContext,
+    SourceMapping,
+    Tables,
+    canonical_table,
+    relabelled,
+    run_sql,
+)
+from data_contracts.sources.repetition import superseded_records
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SIGNED = "CASE WHEN flow = '2' OR adjustment_kind = '1' THEN -detail_amount ELSE detail_amount END"
+_BROKEN = f"coalesce(sum({_SIGNED}), 0) <> coalesce(sum(reported_total), 0) OR count(reported_total) = 0"
+
+_KINDS = """
+SELECT *, CASE adjustment_kind WHEN '1' THEN 'deduction' WHEN '2' THEN 'top-up' ELSE '' END AS kind,
+    coalesce(adjustment_category, '') AS category
+FROM raw
+"""
+
+_EVENTS = f"""
+WITH currencies AS (
+    SELECT delivered_for, report_number, min(coalesce(detail_currency, report_currency)) AS currency
+    FROM raw GROUP BY delivered_for, report_number
+), amounts AS (
+    SELECT *, reported_total IS NOT NULL AS is_payout,
+        CASE WHEN reported_total IS NOT NULL THEN completed_at ELSE booked_at END AS happened
+    FROM raw LEFT JOIN event_types USING (kind, category)
+    WHERE reported_total IS NULL OR settlement_state = 'paid'
+)
+SELECT
+    'shein:' || coalesce(account, delivered_for) || ':' || report_number || ':' || source_item AS event_id,
+    delivered_for AS seller_id,
+    'SHEIN' AS platform,
+    account AS store_id,
+    report_number AS statement_id,
+    business_order AS order_id,
+    stock_unit AS sku,
+    CASE WHEN flow = '2' THEN -pieces WHEN flow = '1' THEN pieces END AS quantity,
+    CASE WHEN is_payout THEN 'payout' WHEN flow = '1' THEN 'sale' WHEN flow = '2' THEN 'refund' ELSE event_type END
+        AS event_type,
+    CASE WHEN is_payout THEN settlement_state_name
+        ELSE coalesce(order_kind_name, order_kind, adjustment_kind_name, kind) END AS raw_type,
+    coalesce(flow_name, adjustment_category) AS raw_subtype,
+    CASE WHEN is_payout THEN -reported_total ELSE {_SIGNED} END AS amount,
+    currency,
+    happened AS event_at,
+    CAST(expected_at AS DATE) AS available_on,
+    CASE WHEN settlement_state = 'paid' THEN CAST(completed_at AS DATE) END AS paid_out_on,
+    settlement_state AS status,
+    CAST(happened AS DATE) AS event_date,
+    greatest(happened, reported_at) + to_days($known_lag_days) AS known_at,
+    source_file, source_sha256, source_row
+FROM amounts JOIN currencies USING (delivered_for, report_number)
+ORDER BY row_order
+"""  # noqa: S608 - put together from constants of this module
+
+_NOT_SETTLED = """
+SELECT row_order, 'report not settled yet, so without a payout' AS reason
+FROM raw WHERE reported_total IS NOT NULL AND settlement_state <> '3'
+ORDER BY row_order
+"""
+
+_UNKNOWN_KINDS = f"""
+SELECT row_order, concat_ws(' / ', 'amount of unknown kind', kind, category) AS reason
+FROM raw JOIN event_types USING (kind, category) WHERE event_type = '{UNKNOWN}'
+ORDER BY row_order
+"""  # noqa: S608 - put together from constants of this module
+
+
+def screen(raw: pa.Table) -> pa.Table:
+    """Give the rows of reports that were delivered again in a later state."""
+    return superseded_records(raw, "report_number", "updated_at", _BROKEN, "repeated report")
+
+
+def silent(raw: pa.Table) -> pa.Table:
+    """Give the reports, as such, for which nothing has been paid yet."""
+    return run_sql(_NOT_SETTLED, raw=raw)
+
+
+def remarks(raw: pa.Table) -> pa.Table:
+    """Give the adjustments whose category no rule knows, which count as ``other``."""
+    with_kinds = run_sql(_KINDS, raw=raw)
+    return run_sql(_UNKNOWN_KINDS, raw=with_kinds, event_types=_event_types(with_kinds))
+
+
+def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
+    """Give ``money_event``: one row a detail, and one payout a settled report."""
+    with_kinds = run_sql(_KINDS, raw=relabelled(raw, context.contract))
+    parameters = {"known_lag_days": context.known_lag_days}
+    mapped = run_sql(_EVENTS, parameters, raw=with_kinds, event_types=_event_types(with_kinds))
+    return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}
+
+
+def _event_types(with_kinds: pa.Table) -> pa.Table:
+    adjustments = run_sql("SELECT kind, category FROM raw WHERE adjustment_kind IS NOT NULL", raw=with_kinds)
+    return event_types(adjustments, ("kind", "category"), event_type_rules(__package__))
+
+
+MAPPING = SourceMapping(
+    source="shein_report",
+    covered_tables=("money_event",),
+    to_canonical=to_canonical,
+    happened="booked_at",
+    screen=screen,
+    remarks=remarks,
+    silent=silent,
+)

@@ -1,0 +1,1 @@
+"""Source shein_statement: its contract and its mapping to canonical tables."""
