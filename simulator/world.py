@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator import cash, contagion, credit, incidents, marketplace, trade
+from simulator import cash, contagion, credit, incidents, lies, marketplace, trade
 from simulator.firms import Firms, draw_firms
 from simulator.randomness import stream
 from simulator.shocks import shock_paths
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 _STREAMS = (
     "demand", "site", "marketplace", "incidents", "suppliers", "habits", "lenders", "borrowing", "closing", "outside",
-    "rescue", "other",
+    "rescue", "other", "lies",
 )  # fmt: skip
 
 
@@ -96,6 +96,7 @@ def _turn(week: Week, starts: NDArray[np.int64]) -> None:
     credit.serve_debt(week, starts)
     trade.order_goods(week)
     credit.borrow(week, starts)
+    lies.deceive(week)
     contagion.move_group_cash(week)
     cash.draw(week)
     credit.close_firms(week)
