@@ -23,7 +23,8 @@ def pay_running_costs(week: Week) -> None:
     is_short = paid < wanted - 0.01
     state.fixed_cost = np.where(is_short, state.fixed_cost * 0.96, state.fixed_cost)
     state.level = np.where(is_short, state.level - 0.025, state.level)
-    sales = week.books.weekly["sales"][number] + week.books.weekly["site_sales"][number]
+    weekly = week.books.weekly
+    sales = weekly["sales"][number] + weekly["site_sales"][number] + weekly["hosted_sales"][number]
     week.pay("tax_paid", setting.settings.economy.tax_share * sales * setting.cny_rate(number))
 
 

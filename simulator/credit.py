@@ -116,7 +116,7 @@ def borrow(week: Week, starts: NDArray[np.int64]) -> None:
     """Once a month sellers short of cash, or eager, apply; lenders accept or reject; accepted loans are paid out."""
     state, setting, firms, credit = week.state, week.setting, week.setting.firms, week.setting.settings.credit
     rng, count = week.rng("borrowing"), firms.count
-    total_sales = state.expected + firms.other_share * np.exp(firms.log_level + state.other_trend)
+    total_sales = state.expected * firms.revenue_share + firms.other_share * np.exp(firms.log_level + state.other_trend)
     monthly_sales = total_sales * 52 / 12 * setting.cny_rate(week.number)
     debt = ((state.term - state.dues_passed) * state.instalment * (state.loan >= 0)).sum(axis=1) + state.arrears.sum(
         axis=1

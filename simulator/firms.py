@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.catalogue import CATEGORIES, MARKET_WEIGHTS, MARKETS, SUPERVISION_WEIGHTS
+from simulator.catalogue import (
+    CATEGORIES,
+    CITIES,
+    FIRM_KIND_WEIGHTS,
+    FIRM_KINDS,
+    HOSTED_MODE_WEIGHTS,
+    HOSTED_MODES,
+    MARKET_WEIGHTS,
+    MARKETS,
+    SUPERVISION_WEIGHTS,
+)
 from simulator.network import Network, draw_network
 from simulator.randomness import stream
 
@@ -17,7 +27,10 @@ if TYPE_CHECKING:
     from simulator.settings import WorldSettings
     from simulator.timeline import Timeline
 
-Floats = "NDArray[np.float64]"
+# Factories buy cheaper than traders, brands sell dearer: goods cost over that of the category, by kind of firm.
+_GOODS_COST_BY_KIND = (0.96, 1.03, 0.98)
+_ONLY_HOSTED = 0.4  # of full hosted sellers: no account of their own anywhere
+_HOSTED_FIXED_COST_SAVED = 0.52  # no listing, service or advertising staff for what the platform sells
 
 
 @dataclass(frozen=True)
@@ -27,6 +40,8 @@ class Firms:
     Attributes:
         entry_week: First week of sales; sellers older than the world enter in week 0.
         founded_day: Days from the world's first day to the company's registration (negative = before).
+        kind: Index into ``FIRM_KINDS``.
+        region: Index into ``CITIES``.
         category: Index into ``CATEGORIES``.
         market: Index into ``MARKETS``.
         quality: Hidden quality at entry, standard normal, alike within control groups.
@@ -42,6 +57,10 @@ class Firms:
         refund_share: Refunds over sales at quality 0.
         advertising_share: Advertising over sales at quality 0.
         fixed_cost_share: Payroll and rent over expected sales at entry.
+        hosted_mode: Index into ``HOSTED_MODES``.
+        hosted_share: Share of demand served through the hosted platform; 1 = no marketplace account of its own.
+        hosted_price_share: Supply price the hosted platform pays at entry, over the retail price.
+        settlement_weeks: Weeks from a hosted report to its payout, in quiet times.
         noise_sd: Weekly demand noise.
         unit_price: Mean price of a unit.
         is_fulfilled_by_market: Whether the marketplace stores and ships (AFN) or the seller (MFN).
@@ -58,6 +77,8 @@ class Firms:
 
     entry_week: NDArray[np.int64]
     founded_day: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    region: NDArray[np.int64]
     category: NDArray[np.int64]
     market: NDArray[np.int64]
     quality: NDArray[np.float64]
@@ -73,6 +94,10 @@ class Firms:
     refund_share: NDArray[np.float64]
     advertising_share: NDArray[np.float64]
     fixed_cost_share: NDArray[np.float64]
+    hosted_mode: NDArray[np.int64]
+    hosted_share: NDArray[np.float64]
+    hosted_price_share: NDArray[np.float64]
+    settlement_weeks: NDArray[np.int64]
     noise_sd: NDArray[np.float64]
     unit_price: NDArray[np.float64]
     is_fulfilled_by_market: NDArray[np.bool_]
@@ -95,6 +120,22 @@ class Firms:
     def is_euro(self) -> NDArray[np.bool_]:
         """Whether the account currency is the euro, shape (sellers,)."""
         return np.array([m.currency == "EUR" for m in MARKETS])[self.market]
+
+    @property
+    def has_marketplace(self) -> NDArray[np.bool_]:
+        """Whether the seller runs a marketplace account of its own, shape (sellers,)."""
+        return self.hosted_share < 1
+
+    @property
+    def full_hosted_share(self) -> NDArray[np.float64]:
+        """Share of demand that goes through a full hosted platform, shape (sellers,)."""
+        return np.where(self.hosted_mode == HOSTED_MODES.index("full hosted"), self.hosted_share, 0.0)
+
+    @property
+    def revenue_share(self) -> NDArray[np.float64]:
+        """What the seller is paid over the retail price of all it sells, at entry prices, shape (sellers,)."""
+        paid: NDArray[np.float64] = 1 - self.hosted_share * (1 - self.hosted_price_share)
+        return paid
 
 
 def _correlated(network: Network, correlation: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -120,6 +161,7 @@ def _entries(
 def _costs(
     settings: WorldSettings,
     category: NDArray[np.int64],
+    kind: NDArray[np.int64],
     characters: dict[str, NDArray[np.float64]],
     rng: np.random.Generator,
 ) -> dict[str, NDArray[np.float64]]:
@@ -127,12 +169,31 @@ def _costs(
     economy, count, quality = settings.economy, len(category), characters["quality"]
     goods = np.array([c.goods_cost_share for c in CATEGORIES])[category]
     refunds = np.array([c.refund_share for c in CATEGORIES])[category]
+    goods = goods * np.array(_GOODS_COST_BY_KIND)[kind]
     return {
         "goods_cost_share": np.clip(goods + economy.margin_sd * characters.pop("waste"), 0.12, 0.55),
         "refund_share": np.clip(refunds * np.exp(0.22 * rng.standard_normal(count) - 0.40 * quality), 0.005, 0.30),
         "advertising_share": np.clip(0.085 * np.exp(0.48 * rng.standard_normal(count) - 0.20 * quality), 0.01, 0.25),
         "fixed_cost_share": np.clip(economy.fixed_cost_share + 0.02 * rng.standard_normal(count), 0.03, 0.2),
         "noise_sd": economy.weekly_noise_sd * np.exp(0.35 * rng.standard_normal(count)),
+    }
+
+
+def _hosting(kind: NDArray[np.int64], rng: np.random.Generator) -> dict[str, Any]:
+    """How much each firm sells through a hosted platform, at what supply price, paid when."""
+    count, draw = len(kind), rng.random(len(kind))
+    limits = np.cumsum(np.array(HOSTED_MODE_WEIGHTS), axis=1)[kind]
+    mode = (draw[:, None] >= limits[:, :-1]).sum(axis=1)
+    is_full = mode == HOSTED_MODES.index("full hosted")
+    part = np.where(is_full, 0.25 + 0.65 * rng.beta(2.0, 1.6, count), 0.15 + 0.5 * rng.beta(2.0, 2.0, count))
+    share = np.where(is_full & (rng.random(count) < _ONLY_HOSTED), 1.0, part)
+    weeks = np.where(is_full, rng.integers(6, 10, count), rng.integers(3, 6, count))
+    price = np.where(is_full, 0.455, 0.80) * np.exp(0.035 * rng.standard_normal(count))
+    return {
+        "hosted_mode": mode,
+        "hosted_share": np.where(mode == 0, 0.0, share),
+        "hosted_price_share": np.where(mode == 0, 1.0, price),
+        "settlement_weeks": np.where(mode == 0, 0, weeks),
     }
 
 
@@ -183,7 +244,11 @@ def draw_firms(settings: WorldSettings, timeline: Timeline) -> tuple[Firms, Netw
     network = draw_network(settings, category)
     entry, founded = _entries(settings, timeline.weeks, rng)
     characters = _characters(network, settings, rng)
-    costs = _costs(settings, category, characters, rng)
+    kind = rng.choice(len(FIRM_KINDS), count, p=FIRM_KIND_WEIGHTS)
+    hosting = _hosting(kind, rng)
+    is_full = hosting["hosted_mode"] == HOSTED_MODES.index("full hosted")
+    costs = _costs(settings, category, kind, characters, rng)
+    costs["fixed_cost_share"] *= 1 - _HOSTED_FIXED_COST_SAVED * hosting["hosted_share"] * is_full
     site = _site(entry, characters["log_level"], timeline.weeks, rng)
     prices = np.array([c.unit_price for c in CATEGORIES])[category]
     has_site = site["site_week"] <= timeline.weeks
@@ -192,13 +257,19 @@ def draw_firms(settings: WorldSettings, timeline: Timeline) -> tuple[Firms, Netw
     return Firms(
         entry_week=entry,
         founded_day=founded,
+        kind=kind,
+        region=rng.integers(0, len(CITIES), count),
         category=category,
         market=rng.choice(len(MARKETS), count, p=MARKET_WEIGHTS),
         is_forgetful=rng.random(count) < settings.credit.forgetful_share,
         unit_price=prices * np.exp(0.35 * rng.standard_normal(count)),
         is_fulfilled_by_market=rng.random(count) < 0.68,
         supervision=rng.choice(len(SUPERVISION_WEIGHTS), count, p=SUPERVISION_WEIGHTS),
-        supplier_credit_weeks=rng.choice(4, count, p=(0.45, 0.2, 0.2, 0.15)),
+        supplier_credit_weeks=rng.choice((0, 4, 6, 8), count, p=(0.40, 0.25, 0.20, 0.15)),
+        hosted_mode=hosting["hosted_mode"],
+        hosted_share=hosting["hosted_share"],
+        hosted_price_share=hosting["hosted_price_share"],
+        settlement_weeks=hosting["settlement_weeks"],
         is_brusher=has_site & dishonest & (rng.random(count) < lies.brusher_share / 0.3),
         is_withholder=dishonest & (rng.random(count) < lies.withholder_share / 0.3),
         site_week=site.pop("site_week").astype(np.int64),

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from simulator.state import ACCOUNT_ITEMS, Week
+from simulator.state import ACCOUNT_ITEMS, REPORT_ITEMS, RING, Week
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_WEEKS_BETWEEN_SISTERS = 7
 
 
 def suspend(week: Week) -> None:
@@ -14,9 +21,10 @@ def suspend(week: Week) -> None:
     rate = setting.settings.economy.suspension_rate / 52 * np.exp(-0.60 * state.quality - 0.25 * firms.honesty)
     crackdown = np.where((firms.honesty < -0.6) | firms.is_brusher, setting.shocks.suspension[number], 1.0)
     is_hit = (rng.random(count) < rate * crackdown) & state.is_active & (number >= state.suspended_until)
+    is_hit &= firms.has_marketplace
     length = np.where(rng.random(count) < 0.25, 400, rng.integers(3, 15, count))
     state.suspended_until = np.where(is_hit, number + length, state.suspended_until)
-    state.level -= is_hit * rng.uniform(0.0, 0.5, count)
+    state.level -= is_hit * rng.uniform(0.0, 0.5, count) * (1 - firms.hosted_share)
     _note(week, is_hit, "suspension", length.astype(np.float64))
 
 
@@ -29,7 +37,8 @@ def claim(week: Week) -> None:
     lost = rng.uniform(0.15, 0.6, count)
     state.stock *= 1 - is_hit * lost
     penalty = np.round(is_hit * state.expected * rng.uniform(0.3, 1.5, count), 2)
-    state.account[ACCOUNT_ITEMS.index("penalty")] += penalty
+    state.account[ACCOUNT_ITEMS.index("penalty")] += np.where(firms.has_marketplace, penalty, 0.0)
+    state.report[REPORT_ITEMS.index("fines")] += np.where(firms.has_marketplace, 0.0, penalty)
     week.pay("claim_paid", is_hit * state.weekly_outflow(setting, week.number) * rng.uniform(0.5, 2.0, count))
     state.level -= is_hit * rng.uniform(0.05, 0.4, count)
     _note(week, is_hit, "claim", lost)
@@ -38,22 +47,33 @@ def claim(week: Week) -> None:
 def lose_outside(week: Week) -> None:
     """Debts come due for reasons no seller data shows: another business of the owner, private loans, a fraud.
 
-    Creditors collect them week by week, ahead of the lenders.
+    Creditors collect them week by week, ahead of the lenders. An owner of several sellers strips one after the other,
+    so trouble at one tells of trouble to come at its sisters.
     """
     state, setting, firms = week.state, week.setting, week.setting.firms
-    rng, count = week.rng("outside"), firms.count
-    rate = setting.settings.economy.outside_loss_rate / 52 * np.exp(-0.3 * firms.honesty)
-    rate *= setting.shocks.outside[week.number]
-    network = setting.network
-    shares_owner = (network.group >= 0) & np.append(network.group_ties[:, 0], False)[network.group]
-    owner_draw = rng.random(len(network.group_ties) + 1)[network.group]
-    rate = np.where(shares_owner, rate * setting.settings.network.owner_risk_factor, rate)
-    is_hit = (np.where(shares_owner, owner_draw, rng.random(count)) < rate) & state.is_active
+    rng, count, slot = week.rng("outside"), firms.count, week.number % RING
+    is_hit = _lost_outside(week, rng) & state.is_active
     weeks = np.exp(2.5 + 0.7 * rng.standard_normal(count))
-    state.outside_due += np.round(is_hit * state.weekly_outflow(setting, week.number) * weeks, 2)
+    debt = np.round(is_hit * state.weekly_outflow(setting, week.number) * weeks, 2)
+    at = np.flatnonzero(debt)
+    state.outside_later[(week.number + setting.network.turn[at] * _WEEKS_BETWEEN_SISTERS) % RING, at] += debt[at]
+    state.outside_due += state.outside_later[slot]
+    state.outside_later[slot] = 0.0
     paid = week.pay("outside_loss", np.minimum(state.outside_due, 0.7 * state.spendable(setting, week.number)))
     state.outside_due = np.round(np.maximum(state.outside_due - paid, 0.0) * state.is_active, 2)
     _note(week, is_hit, "outside loss", weeks)
+
+
+def _lost_outside(week: Week, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Which sellers' owners lose money elsewhere; sellers of one owner are hit by the same loss."""
+    setting, firms, network = week.setting, week.setting.firms, week.setting.network
+    rate = setting.settings.economy.outside_loss_rate / 52 * np.exp(-0.3 * firms.honesty)
+    rate *= setting.shocks.outside[week.number]
+    shares_owner = (network.group >= 0) & np.append(network.group_ties[:, 0], False)[network.group]
+    owner_draw = rng.random(len(network.group_ties) + 1)[network.group]
+    rate = np.where(shares_owner, rate * setting.settings.network.owner_risk_factor, rate)
+    is_hit: NDArray[np.bool_] = np.where(shares_owner, owner_draw, rng.random(firms.count)) < rate
+    return is_hit
 
 
 def fail_suppliers(week: Week) -> None:

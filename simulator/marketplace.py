@@ -21,10 +21,11 @@ def charge(week: Week) -> None:
     refund = np.minimum(
         past * firms.refund_share * worse * np.exp(0.35 * rng.standard_normal(count) - 0.06), 0.8 * past
     )
-    expected = state.expected * setting.season(week.number) * (sales > 0)
+    expected = state.expected * (1 - firms.hosted_share) * setting.season(week.number) * (sales > 0)
     advertising = firms.advertising_share * (0.5 * expected + 0.5 * sales) * np.exp(0.2 * rng.standard_normal(count))
-    is_month_end = (week.number % 4 == 0) & state.is_active
-    monthly_storage = 0.010 * state.stock / setting.reference_rate(week.number) * firms.is_fulfilled_by_market
+    is_month_end = (week.number % 4 == 0) & state.is_active & firms.has_marketplace
+    stored = state.stock / setting.reference_rate(week.number) * (1 - firms.hosted_share)
+    monthly_storage = 0.010 * stored * firms.is_fulfilled_by_market
     is_fined = rng.random(count) < 0.010 * np.exp(-0.35 * state.quality)
     is_disputed = rng.random(count) < 0.012 * np.exp(-0.5 * state.quality)
     items = {
@@ -49,6 +50,7 @@ def settle(week: Week) -> None:
     """Closes a statement for half of the sellers: reserve held back, the rest on its way to the bank."""
     state, setting, firms, number = week.state, week.setting, week.setting.firms, week.number
     closing = ((np.arange(firms.count) + number) % 2 == 0) & state.is_active & (firms.entry_week < number)
+    closing &= firms.has_marketplace
     signs = np.array([_SIGNS.get(name, -1) for name in ACCOUNT_ITEMS])[:, None]
     net = np.round((signs * state.account).sum(axis=0), 2)
     health = 0.16 - 0.09 * state.quality + 0.05 * week.rng("marketplace").standard_normal(firms.count)

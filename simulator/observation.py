@@ -69,6 +69,8 @@ def observe(world: World) -> Observation:
         chance = (
             settings.observation.refusal_share * _REFUSED[source] * np.exp(-0.5 * firms.quality - 0.2 * firms.honesty)
         )
+        if source == "amazon_settlement_v2":
+            has &= firms.has_marketplace
         is_open = has & (rng.random(firms.count) >= chance) & (withheld != source)
         start = np.maximum(firms.entry_week, firms.site_week) if source.startswith("shop") else firms.entry_week
         first[source] = np.where(is_open & (start + late < world.closed_week), start + late, never)

@@ -24,7 +24,7 @@ class EconomySettings(_Frozen):
     median_annual_sales: float = Field(
         default=260_000.0, gt=0, description="Marketplace sales of the median firm, USD."
     )
-    log_size_sd: float = Field(default=1.0, ge=0, description="Spread of log size over firms.")
+    log_size_sd: float = Field(default=1.3, ge=0, description="Spread of log size over firms.")
     annual_growth: float = Field(default=0.07, description="Log growth a year of a firm of quality 0, listings aside.")
     annual_quality_drift: float = Field(default=0.24, description="Log growth a year per unit of hidden quality.")
     annual_level_sd: float = Field(
@@ -42,6 +42,8 @@ class EconomySettings(_Frozen):
     listing_loss_rate: float = Field(default=0.12, ge=0, description="Yearly rate of losing a key listing.")
     listing_hit_rate: float = Field(default=0.16, ge=0, description="Yearly rate of a hit product.")
     suspension_rate: float = Field(default=0.045, ge=0, description="Yearly rate of marketplace account suspension.")
+    delisting_rate: float = Field(default=0.06, ge=0, description="Yearly rate of being taken off a hosted platform.")
+    bidding_rate: float = Field(default=2.0, ge=0, description="Yearly rate of price rounds lost on a full hosted one.")
     claim_rate: float = Field(default=0.06, ge=0, description="Yearly rate of a recall or IP claim.")
     outside_loss_rate: float = Field(default=0.027, ge=0, description="Yearly rate of a loss no seller data shows.")
     other_business_share: float = Field(default=0.5, ge=0, description="Mean size of the owners' other business.")
@@ -81,31 +83,29 @@ class NetworkSettings(_Frozen):
     owner_run_weeks: float = Field(
         default=13.0, ge=0, description="Weeks of outflow creditors call after a group default."
     )
-    owner_risk_factor: float = Field(default=1.7, ge=0, description="Outside losses of owners of several, factor.")
+    owner_risk_factor: float = Field(default=2.8, ge=0, description="Outside losses of owners of several, factor.")
     guarantee_called_share: float = Field(default=0.9, ge=0, le=1, description="Share of a defaulted debt called in.")
 
 
 class LieSettings(_Frozen):
     """Planted deceit; who lies is in the truth tables."""
 
-    brusher_share: float = Field(
-        default=0.03, ge=0, le=1, description="Share of own-site sellers ready to fake orders."
-    )
+    brusher_share: float = Field(default=0.05, ge=0, le=1, description="Share of own-site sellers who fake orders.")
     withholder_share: float = Field(default=0.03, ge=0, le=1, description="Share of sellers hiding their worse source.")
     mean_weeks: float = Field(default=30.0, gt=0, description="Mean weeks a lie lasts beyond its first thirteen.")
     brushing_rate: float = Field(
-        default=0.3, ge=0, description="Yearly rate at which a willing seller starts to brush."
+        default=0.9, ge=0, description="Yearly rate at which a willing seller starts to brush."
     )
-    inflated_traffic_rate: float = Field(default=0.008, ge=0, description="Yearly rate of buying or inventing visits.")
-    over_declaration_rate: float = Field(default=0.006, ge=0, description="Yearly rate of declaring exports too high.")
+    inflated_traffic_rate: float = Field(default=0.012, ge=0, description="Yearly rate of buying or inventing visits.")
+    over_declaration_rate: float = Field(default=0.010, ge=0, description="Yearly rate of declaring exports too high.")
     round_trip_rate: float = Field(default=0.012, ge=0, description="Yearly rate of a ring invoicing in a circle.")
-    loan_diversion_share: float = Field(default=0.008, ge=0, le=1, description="Share of loans that leave the trade.")
+    loan_diversion_share: float = Field(default=0.02, ge=0, le=1, description="Share of loans that leave the trade.")
     borrowed_identity_share: float = Field(default=0.008, ge=0, le=1, description="Share run from another's device.")
     agency_share: float = Field(
         default=0.012, ge=0, le=1, description="Share run by honest agencies, device in common."
     )
     double_pledge_share: float = Field(default=0.03, ge=0, le=1, description="Share of second loans pledged twice.")
-    forged_trade_rate: float = Field(default=0.006, ge=0, description="Yearly rate of forging orders and waybills.")
+    forged_trade_rate: float = Field(default=0.012, ge=0, description="Yearly rate of forging orders and waybills.")
 
 
 class ObservationSettings(_Frozen):

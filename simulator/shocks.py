@@ -1,4 +1,4 @@
-"""Dated shocks that hit many sellers at once: tariffs, freight, demand, platform policy.
+"""Dated shocks that hit many sellers at once: tariffs by destination and HS chapter, freight, demand, platform policy.
 
 Dates echo events sellers remember; sizes are the simulator's own. Each shock is a row of a table, so that the truth
 folder can list them and a later form can add more.
@@ -28,13 +28,14 @@ class Shock:
         name: What happened.
         effect: ``demand`` (factor), ``freight`` (factor), ``tariff`` (points added), ``reserve`` (share added),
             ``suspension`` (factor on the rate, for the dishonest), ``outside`` (factor on the rate of losses no seller
-            data shows) or ``lead_time`` (weeks added).
+            data shows), ``lead_time`` (weeks added), ``hosted_price`` (factor on the supply price) or ``hold_weeks``
+            (weeks a hosted platform pays later).
         first_day: First day of the ramp.
         last_day: Last day of the effect.
         ramp_weeks: Weeks until the full effect, and again to fade.
         size: Full effect, in the unit of ``effect``.
         markets: Countries hit, empty = all.
-        tariff_sensitive_only: Whether only tariff-sensitive categories are hit.
+        hs_chapters: HS chapters hit, empty = all.
     """
 
     name: str
@@ -44,20 +45,14 @@ class Shock:
     ramp_weeks: int
     size: float
     markets: tuple[str, ...] = ()
-    tariff_sensitive_only: bool = False
+    hs_chapters: tuple[str, ...] = ()
 
 
+# Chapters of the dated US lists: plastics, steel ware, machinery, electrical goods, car parts, furniture, other goods.
+_FIRST_LIST = ("39", "73", "84", "85")
+_SECOND_LIST = ("39", "73", "82", "85", "87", "94", "95")
 SHOCKS: tuple[Shock, ...] = (
-    Shock(
-        "US tariff, first list",
-        "tariff",
-        date(2019, 5, 10),
-        date(2099, 1, 1),
-        2,
-        0.08,
-        ("US",),
-        tariff_sensitive_only=True,
-    ),
+    Shock("US tariff, first list", "tariff", date(2019, 5, 10), date(2099, 1, 1), 2, 0.08, ("US",), _FIRST_LIST),
     Shock("factories and ports shut", "lead_time", date(2020, 2, 3), date(2020, 4, 6), 1, 3.0),
     Shock("spring slump", "demand", date(2020, 2, 17), date(2020, 4, 20), 2, 0.78),
     Shock("home shopping boom", "demand", date(2020, 5, 4), date(2021, 6, 28), 6, 1.22),
@@ -67,20 +62,15 @@ SHOCKS: tuple[Shock, ...] = (
     Shock("private lenders call their money", "outside", date(2021, 8, 30), date(2022, 1, 31), 4, 2.0),
     Shock("inflation slump", "demand", date(2022, 4, 4), date(2023, 3, 27), 10, 0.85),
     Shock("delivery-date reserve policy", "reserve", date(2022, 9, 5), date(2099, 1, 1), 4, 0.14),
-    Shock(
-        "US tariff, second list",
-        "tariff",
-        date(2023, 6, 5),
-        date(2099, 1, 1),
-        3,
-        0.15,
-        ("US",),
-        tariff_sensitive_only=True,
-    ),
+    Shock("hosted platforms pay later", "hold_weeks", date(2022, 10, 3), date(2023, 2, 27), 3, 3.0),
+    Shock("hosted price round", "hosted_price", date(2023, 3, 6), date(2099, 1, 1), 8, 0.95),
+    Shock("toy and car-part safety rules in the EU", "demand", date(2023, 4, 3), date(2023, 12, 25), 6, 0.82,
+          ("DE", "FR", "IT", "ES"), ("87", "95")),
     Shock("private lenders call their money again", "outside", date(2023, 5, 8), date(2024, 7, 29), 6, 2.2),
+    Shock("US tariff, second list", "tariff", date(2023, 6, 5), date(2099, 1, 1), 3, 0.15, ("US",), _SECOND_LIST),
     Shock("low-price platforms arrive", "demand", date(2023, 9, 4), date(2024, 9, 30), 14, 0.78),
     Shock("Red Sea detour", "freight", date(2023, 12, 25), date(2024, 8, 26), 5, 1.0),
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -94,7 +84,9 @@ class ShockPaths:
         reserve: Share added to the reserve held by the marketplace, shape (weeks,).
         suspension: Factor on the suspension rate of the dishonest, shape (weeks,).
         outside: Factor on the rate of losses no seller data shows, shape (weeks,).
+        hosted_price: Factor on the supply price hosted platforms pay, shape (weeks,).
         lead_time: Weeks added to delivery, shape (weeks,).
+        hold_weeks: Weeks hosted platforms pay later, shape (weeks,).
     """
 
     demand: NDArray[np.float64]
@@ -103,7 +95,9 @@ class ShockPaths:
     reserve: NDArray[np.float64]
     suspension: NDArray[np.float64]
     outside: NDArray[np.float64]
+    hosted_price: NDArray[np.float64]
     lead_time: NDArray[np.float64]
+    hold_weeks: NDArray[np.float64]
 
 
 def _ramp(shock: Shock, timeline: Timeline) -> NDArray[np.float64]:
@@ -119,17 +113,17 @@ def _ramp(shock: Shock, timeline: Timeline) -> NDArray[np.float64]:
 def _hit(shock: Shock) -> NDArray[np.bool_]:
     """Which (market, category) pairs a shock hits."""
     market = np.array([not shock.markets or m.country in shock.markets for m in MARKETS])
-    category = np.array([c.tariff_sensitive or not shock.tariff_sensitive_only for c in CATEGORIES])
+    category = np.array([not shock.hs_chapters or bool(c.hs_chapters & set(shock.hs_chapters)) for c in CATEGORIES])
     pairs: NDArray[np.bool_] = market[:, None] & category[None, :]
     return pairs
 
 
 def shock_paths(timeline: Timeline, shocks: tuple[Shock, ...] = SHOCKS) -> ShockPaths:
-    """Adds up (tariff, reserve, lead time) or multiplies (demand, freight, suspension) the shocks week by week."""
+    """Adds up (tariff, reserve, lead time, hold) or multiplies (the others) the shocks week by week."""
     shape = (len(MARKETS), len(CATEGORIES), timeline.weeks)
     demand, tariff = np.ones(shape), np.full(shape, 0.02)
-    by_week = {name: np.ones(timeline.weeks) for name in ("freight", "suspension", "outside")}
-    added = {name: np.zeros(timeline.weeks) for name in ("reserve", "lead_time")}
+    by_week = {name: np.ones(timeline.weeks) for name in ("freight", "suspension", "outside", "hosted_price")}
+    added = {name: np.zeros(timeline.weeks) for name in ("reserve", "lead_time", "hold_weeks")}
     for shock in shocks:
         ramp = _ramp(shock, timeline)
         if shock.effect == "demand":

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 # Causes of cash movements, in the order of the first axis of ``Books.flows``; positive = money in.
 FLOWS: tuple[str, ...] = (
-    "owner_capital", "marketplace_deposit", "site_payout", "loan_disbursed", "group_received",
+    "owner_capital", "marketplace_deposit", "hosted_payout", "site_payout", "loan_disbursed", "group_received",
     "supplier_paid", "freight_paid", "duty_paid", "payroll_and_rent_paid", "tax_paid", "site_costs_paid",
     "own_shipping_paid", "instalment_paid", "guarantee_paid", "group_sent", "owner_drawn", "claim_paid", "outside_loss",
     "other_business",
 )  # fmt: skip
-RING = 16  # weeks a payment or a shipment may lie ahead
+RING = 32  # weeks a payment or a shipment may lie ahead
 
 
 def _by_currency(firms: Firms, euro: float, dollar: float) -> NDArray[np.float64]:
@@ -87,11 +87,15 @@ class Books:
             self.rows.setdefault(table, []).append(columns)
 
 
-WEEKLY: tuple[str, ...] = ("demand", "sales", "site_sales", "site_refunds", "site_advertising", "quality", "stock")
+WEEKLY: tuple[str, ...] = (
+    "demand", "sales", "hosted_sales", "site_sales", "site_refunds", "site_advertising", "quality", "stock",
+)  # fmt: skip
 ACCOUNT_ITEMS: tuple[str, ...] = (
     "principal", "shipping", "commission", "fulfilment", "refund", "chargeback", "advertising",
     "storage", "subscription", "penalty", "compensation",
 )  # fmt: skip
+# What a hosted platform books between two reports, in account currency.
+REPORT_ITEMS: tuple[str, ...] = ("sales", "returns", "fines", "top_ups")
 
 
 @dataclass
@@ -117,8 +121,13 @@ class State:
         reserve: Held by the marketplace, account currency.
         carried: Deposit on its way to the bank, account currency.
         suspended_until: First week the account works again.
+        report: Hosted items since the last report, account currency, shape (items, sellers).
+        hosted_due: Hosted payouts by week modulo ``RING``, account currency, shape (RING, sellers).
+        hosted_price: Supply price the hosted platform pays now over that at entry.
+        delisted_until: First week the hosted platform sells the goods again.
         guarantee_due: Called guarantees not yet paid, CNY.
         outside_due: Debts of the owner outside the business that creditors collect from it, CNY.
+        outside_later: Such debts that fall on the seller later, by week modulo ``RING``, shape (RING, sellers).
         disputed_until: Week until which instalments are held back over a quarrel or a bank's paperwork.
         default_day: Day number of the first default, -1 for none.
         closed_week: Week of closing, past the end for none.
@@ -149,8 +158,13 @@ class State:
     reserve: NDArray[np.float64]
     carried: NDArray[np.float64]
     suspended_until: NDArray[np.int64]
+    report: NDArray[np.float64]
+    hosted_due: NDArray[np.float64]
+    hosted_price: NDArray[np.float64]
+    delisted_until: NDArray[np.int64]
     guarantee_due: NDArray[np.float64]
     outside_due: NDArray[np.float64]
+    outside_later: NDArray[np.float64]
     disputed_until: NDArray[np.int64]
     default_day: NDArray[np.int64]
     closed_week: NDArray[np.int64]
@@ -191,7 +205,9 @@ def new_state(setting: Setting) -> State:
         other_trend=zeros(), expected=zeros(), long_expected=zeros(), cash=zeros(), stock=zeros(),
         arriving=np.zeros((RING, count)), balance_due=np.zeros((RING, count)), fixed_cost=zeros(),
         account=np.zeros((len(ACCOUNT_ITEMS), count)), last_week_sales=zeros(), reserve=zeros(), carried=zeros(),
-        suspended_until=integers() - 1, guarantee_due=zeros(), outside_due=zeros(), disputed_until=integers(),
+        suspended_until=integers() - 1, report=np.zeros((len(REPORT_ITEMS), count)), hosted_due=np.zeros((RING, count)),
+        hosted_price=np.ones(count), delisted_until=integers() - 1, guarantee_due=zeros(), outside_due=zeros(),
+        outside_later=np.zeros((RING, count)), disputed_until=integers(),
         default_day=integers() - 1,
         closed_week=np.full(count, weeks + 1), loan=integers(slots) - 1, instalment=zeros(slots), arrears=zeros(slots),
         dues_passed=integers(slots), term=integers(slots), first_month=integers(slots), day_of_month=integers(slots),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.state import ACCOUNT_ITEMS, RING, Week
+from simulator.state import ACCOUNT_ITEMS, REPORT_ITEMS, RING, Week
 
 PRODUCTION_WEEKS = 3
 TRANSIT_WEEKS = 4
@@ -53,12 +53,13 @@ def receive_goods(week: Week) -> None:
     state.arriving[slot] = 0.0
     firms = week.setting.firms
     tariff = week.setting.shocks.tariff[firms.market, firms.category, week.number]
-    week.pay("duty_paid", goods * tariff * 0.8)
+    is_importer = 1 - firms.full_hosted_share  # what a full hosted platform sells, it imports itself
+    week.pay("duty_paid", goods * tariff * 0.8 * is_importer)
     state.stock += goods
 
 
 def sell(week: Week) -> None:
-    """Sells what demand asks and stock allows, on the marketplace and on the own site."""
+    """Sells what demand asks and stock allows, on the marketplace, through the hosted platform and on the own site."""
     state, setting, books = week.state, week.setting, week.books
     firms, number = setting.firms, week.number
     demand = np.exp(state.level + state.noise) * setting.season(number)
@@ -66,19 +67,24 @@ def sell(week: Week) -> None:
     site_noise = np.exp(0.25 * week.rng("site").standard_normal(firms.count))
     growth = np.clip((number - firms.site_week + 4) / 40, 0, 1)
     site_demand = demand * firms.site_share * growth * site_noise * np.exp(0.15 * state.quality)
-    demand = demand * (number >= state.suspended_until)
+    hosted_demand = demand * firms.hosted_share * (number >= state.delisted_until)
+    demand = demand * (1 - firms.hosted_share) * (number >= state.suspended_until)
     unit_cost = firms.goods_cost_share * setting.reference_rate(week.number)
-    filled = np.minimum(1.0, state.stock / np.maximum((demand + site_demand) * unit_cost, 1e-9))
+    asked = demand + hosted_demand + site_demand
+    filled = np.minimum(1.0, state.stock / np.maximum(asked * unit_cost, 1e-9))
     sales, site_sales = np.round(demand * filled, 2), np.round(site_demand * filled, 2)
-    state.stock = np.maximum(state.stock - (sales + site_sales) * unit_cost, 0.0)
+    state.stock = np.maximum(state.stock - asked * filled * unit_cost, 0.0)
+    hosted_sales = np.round(hosted_demand * filled * firms.hosted_price_share * state.hosted_price, 2)
     books.weekly["demand"][number] = demand
+    books.weekly["hosted_sales"][number] = hosted_sales
+    state.report[REPORT_ITEMS.index("sales")] += hosted_sales
     books.weekly["sales"][number] = sales
     books.weekly["site_sales"][number] = site_sales
     books.weekly["quality"][number] = state.quality
     books.weekly["stock"][number] = state.stock
     state.account[ACCOUNT_ITEMS.index("principal")] += sales
-    seen = (demand + site_demand) / setting.season(number)
-    is_selling = state.is_active & (number >= state.suspended_until)
+    seen = asked / setting.season(number)
+    is_selling = state.is_active & (asked > 0)
     state.expected += np.where(is_selling, 0.13 * (seen - state.expected), 0.0)
     state.long_expected += np.where(is_selling, 0.03 * (seen - state.long_expected), 0.0)
 
@@ -90,10 +96,11 @@ def order_goods(week: Week) -> None:
     ahead = sum(setting.season(number + later) for later in range(_COVER_WEEKS))
     wanted = firms.optimism * state.expected * ahead * firms.goods_cost_share * setting.reference_rate(week.number)
     position = state.stock + state.arriving.sum(axis=0)
-    inflow = 2.2 * state.expected * setting.cny_rate(number) * setting.season(number)
+    inflow = 2.2 * state.expected * firms.revenue_share * setting.cny_rate(number) * setting.season(number)
     owed = state.balance_due.sum(axis=0) + 4 * state.fixed_cost + state.instalment.sum(axis=1) + state.guarantee_due
     affordable = np.maximum(np.maximum(state.cash, 0.0) + inflow - owed, 0.0)
-    may = is_review & state.is_active & ~state.is_winding_down & (number >= state.suspended_until - 4)
+    is_open = (number >= state.suspended_until - 4) | (firms.hosted_share * (number >= state.delisted_until - 4) > 0)
+    may = is_review & state.is_active & ~state.is_winding_down & is_open
     cost = np.where(may, np.minimum(np.maximum(wanted - position, 0.0), affordable), 0.0)
     cost = np.where(cost > 1_500.0, np.round(cost, 2), 0.0)
     deposit = week.pay("supplier_paid", cost * DEPOSIT_SHARE)
@@ -119,6 +126,9 @@ def pay_suppliers(week: Week) -> None:
     short = np.flatnonzero(unpaid > 1.0)
     cut = np.minimum(unpaid[short] / np.maximum(state.arriving[:, short].sum(axis=0), 1.0), 1.0)
     state.arriving[:, short] *= 1 - cut
-    week.pay("freight_paid", setting.settings.economy.freight_share * due * setting.shocks.freight[week.number] / 0.7)
+    # A full hosted platform takes the goods over at home: the seller pays a lorry, not a container.
+    abroad = 1 - 0.85 * setting.firms.full_hosted_share
+    freight = setting.settings.economy.freight_share * setting.shocks.freight[week.number] / 0.7
+    week.pay("freight_paid", freight * due * abroad)
     paying = np.flatnonzero(paid > 0)
     week.books.add_rows("balances", seller=paying, week=np.full(len(paying), week.number), paid=paid[paying])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator import cash, contagion, credit, incidents, lies, marketplace, trade
+from simulator import cash, contagion, credit, hosted, incidents, marketplace, trade
 from simulator.firms import Firms, draw_firms
 from simulator.randomness import stream
 from simulator.shocks import shock_paths
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 _STREAMS = (
     "demand", "site", "marketplace", "incidents", "suppliers", "habits", "lenders", "borrowing", "closing", "outside",
-    "rescue", "other", "lies",
+    "rescue", "other", "hosted", "lies",
 )  # fmt: skip
 
 
@@ -79,14 +79,19 @@ def _turn(week: Week, starts: NDArray[np.int64]) -> None:
     trade.enter(week)
     trade.drift(week)
     incidents.suspend(week)
+    hosted.delist(week)
+    hosted.bid(week)
     incidents.fail_suppliers(week)
     trade.receive_goods(week)
     trade.sell(week)
     marketplace.charge(week)
+    hosted.deduct(week)
     incidents.claim(week)
     incidents.lose_outside(week)
     marketplace.collect(week)
     marketplace.settle(week)
+    hosted.report(week)
+    hosted.collect(week)
     cash.run_other_business(week)
     cash.pay_running_costs(week)
     trade.pay_suppliers(week)
@@ -96,7 +101,6 @@ def _turn(week: Week, starts: NDArray[np.int64]) -> None:
     credit.serve_debt(week, starts)
     trade.order_goods(week)
     credit.borrow(week, starts)
-    lies.deceive(week)
     contagion.move_group_cash(week)
     cash.draw(week)
     credit.close_firms(week)
@@ -142,14 +146,15 @@ def simulate(settings: WorldSettings, first_seller: int = 0) -> World:
     """Simulates a world, or one district of it, from its settings; equal settings give equal worlds.
 
     What is simulated: demand with season, dated shocks and noise; stock and supplier payments with lead times; fees,
-    refunds, reserve and statements of one marketplace account a seller; an own site for some; fixed costs, tax, owner's
-    draws; loans of 6-18 months under a lender's noisy acceptance; group cash, guarantees, suppliers in common; accounts
-    suspended, claims, suppliers failing. What is not: several marketplaces a seller, hosted models, single shoppers'
-    orders on the marketplace, employees, courts.
+    refunds, reserve and statements of one marketplace account a seller; full and semi hosted platforms with supply
+    prices under bidding, fines and payouts after weeks; an own site for some; fixed costs, tax, owner's draws; loans of
+    6-18 months under a lender's noisy acceptance; group cash, guarantees, suppliers in common; accounts suspended, goods
+    delisted, claims, suppliers failing. What is not: several marketplace accounts a
+    seller, single shoppers' orders on the marketplace, employees, courts.
 
     Args:
         settings: Size, dates, seeds, parameters. ``observation_seed`` changes nothing here.
-        first_seller: Sellers of the whole world in the districts before; numbers identifiers and changes nothing else.
+        first_seller: Sellers of the whole world in the districts before; only numbers identifiers.
 
     Returns:
         The world with its hidden truth.

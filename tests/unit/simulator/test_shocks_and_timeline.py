@@ -36,11 +36,11 @@ def test_a_shock_begins_on_its_day_and_fades_after_its_end(timeline: Timeline) -
 
 
 def test_a_tariff_hits_only_its_market_and_categories(timeline: Timeline) -> None:
-    tariff = Shock("tariff", "tariff", date(2019, 5, 6), date(2099, 1, 1), 1, 0.25, ("US",), tariff_sensitive_only=True)
+    tariff = Shock("tariff", "tariff", date(2019, 5, 6), date(2099, 1, 1), 1, 0.25, ("US",), ("85", "73"))
     added = shock_paths(timeline, (tariff,)).tariff[:, :, -1] - shock_paths(timeline, ()).tariff[:, :, -1]
     for market, place in enumerate(MARKETS):
         for category, goods in enumerate(CATEGORIES):
-            expected = 0.25 if place.country == "US" and goods.tariff_sensitive else 0.0
+            expected = 0.25 if place.country == "US" and goods.hs_chapters & {"85", "73"} else 0.0
             assert added[market, category] == pytest.approx(expected)
 
 
