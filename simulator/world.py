@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator import cash, contagion, credit, hosted, incidents, marketplace, trade
+from simulator import cash, contagion, credit, hosted, incidents, lies, marketplace, trade
 from simulator.firms import Firms, draw_firms
 from simulator.randomness import stream
 from simulator.shocks import shock_paths
@@ -101,6 +101,7 @@ def _turn(week: Week, starts: NDArray[np.int64]) -> None:
     credit.serve_debt(week, starts)
     trade.order_goods(week)
     credit.borrow(week, starts)
+    lies.deceive(week)
     contagion.move_group_cash(week)
     cash.draw(week)
     credit.close_firms(week)
@@ -148,8 +149,8 @@ def simulate(settings: WorldSettings, first_seller: int = 0) -> World:
     What is simulated: demand with season, dated shocks and noise; stock and supplier payments with lead times; fees,
     refunds, reserve and statements of one marketplace account a seller; full and semi hosted platforms with supply
     prices under bidding, fines and payouts after weeks; an own site for some; fixed costs, tax, owner's draws; loans of
-    6-18 months under a lender's noisy acceptance; group cash, guarantees, suppliers in common; accounts suspended, goods
-    delisted, claims, suppliers failing. What is not: several marketplace accounts a
+    6-18 months under a lender's noisy acceptance; group cash, guarantees, suppliers in common; accounts suspended,
+    goods delisted, claims, suppliers failing; deceit (``simulator.lies``). What is not: several marketplace accounts a
     seller, single shoppers' orders on the marketplace, employees, courts.
 
     Args:
