@@ -90,7 +90,7 @@ class NetworkSettings(_Frozen):
 class LieSettings(_Frozen):
     """Planted deceit; who lies is in the truth tables."""
 
-    brusher_share: float = Field(default=0.03, ge=0, le=1, description="Share of own-site sellers ready to fake orders.")
+    brusher_share: float = Field(default=0.03, ge=0, le=1, description="Share of own-site sellers ready to brush.")
     withholder_share: float = Field(default=0.03, ge=0, le=1, description="Share of sellers hiding their worse source.")
     mean_weeks: float = Field(default=30.0, gt=0, description="Mean weeks a lie lasts beyond its first thirteen.")
     brushing_rate: float = Field(
