@@ -16,7 +16,7 @@ are refused, so a typing error cannot silently switch a rule off. A source contr
     servers:
       - server: file
         type: custom
-        format: delimited                           # delimited | json | jsonl | xlsx
+        format: delimited                           # delimited | json | jsonl | xlsx | tabular
         delimiter: ","                              # "\t" for tabs
         encoding: UTF-8                             # a byte-order mark is accepted; anything undecodable is refused
         customProperties:
@@ -32,6 +32,8 @@ are refused, so a typing error cannot silently switch a rule off. A source contr
           - {property: itemPath, value: decList}    # json: a record's nested list; one row an item
           - {property: itemLists, value: [a, b]}    # json, instead: a row the record, and one an item of each list
           - {property: sheet, value: Sheet1}        # xlsx; default: the first sheet
+          - {property: sheets, value: [{name: A, needs: [principal], optional: true, headerRows: 2}]}  # xlsx: several
+          - {property: sheetColumn, value: sheet_name}  # xlsx with sheets: our column that holds the sheet's name
     schema:
       - name: lender_loans                          # becomes CompiledContract.table
         properties:
@@ -80,7 +82,9 @@ duplicateValues with ``mustBe: 0``; rowCount with any operator; or ``type: sql``
 Any other query gives one number and is a file rule. Severities: critical rejects the file, error quarantines the row,
 warning only counts; a file rule is critical (default) or warning.
 
-``includes: lineage`` in a canonical table appends the columns and rules of ``_lineage.odcs.yaml``.
+``includes: lineage`` in a canonical table appends the columns and rules of ``_lineage.odcs.yaml``; ``template`` there,
+and ``pseudonymOf`` at a column, make the table's own template (``data_contracts.templates``). Format ``tabular`` is
+delimited text, a workbook or Parquet, told apart by the first bytes of the file.
 """
 
 from __future__ import annotations
@@ -112,11 +116,13 @@ from data_contracts.contract import (
     ReadSpec,
     Rule,
     Severity,
+    SheetSpec,
     Verification,
 )
 from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused
 from data_contracts.rules import primary_key_rule, property_rules, table_rules
+from data_contracts.templates import PREFIX, Template, template_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,11 +146,13 @@ __all__ = [
     "source_names",
     "table_contract",
     "table_names",
+    "table_template",
+    "template_names",
 ]
 
 _SUFFIX = ".odcs.yaml"
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
-_CONTRACT_PROPERTIES = {"knownLagDays", "verification", "includes"}
+_CONTRACT_PROPERTIES = {"knownLagDays", "verification", "includes", "template"}
 _SERVER_PROPERTIES = {
     "quote": "quote",
     "quotedNewlines": "quoted_newlines",
@@ -158,6 +166,8 @@ _SERVER_PROPERTIES = {
     "itemPath": "item_path",
     "itemLists": "item_lists",
     "sheet": "sheet",
+    "sheets": "sheets",
+    "sheetColumn": "sheet_column",
 }
 _CELL_PROPERTIES = {
     "trim": "trim",
@@ -169,7 +179,8 @@ _CELL_PROPERTIES = {
     "recordOnly": "record_only",
 }
 _VERIFICATION = {"verified": "verified", "thirdParty": "third_party", "notVerified": "not_verified"}
-_COLUMN_PROPERTIES = {*_CELL_PROPERTIES, "unit", "severity"}
+_COLUMN_PROPERTIES = {*_CELL_PROPERTIES, "unit", "severity", "pseudonymOf"}
+_FORMATS = ("delimited", "json", "jsonl", "xlsx", "tabular")
 _DEFAULT_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
     "date": pa.date32(),
@@ -207,8 +218,29 @@ def table_contract(name: str) -> CompiledContract:
 
 @functools.cache
 def source_contract(name: str) -> CompiledContract:
-    """Gives the contract of a source; ConfigurationRefused when there is none of that name."""
+    """Gives the contract of a source or of a template; ConfigurationRefused when there is none of that name."""
+    if name.startswith(PREFIX):
+        return compile_contract(table_template(name.removeprefix(PREFIX)).contract_bytes, name)
     return _packaged(resources.files("data_contracts.sources").joinpath(name, f"contract{_SUFFIX}"), name)
+
+
+def template_names() -> tuple[str, ...]:
+    """The canonical tables that have a template of our own, in alphabetical order."""
+    return tuple(name for name in table_names() if _template(name) is not None)
+
+
+def table_template(name: str) -> Template:
+    """Gives the template of a canonical table; ConfigurationRefused when it has none."""
+    if name not in table_names() or (template := _template(name)) is None:
+        raise ConfigurationRefused(f"there is no template of {name!r}", f"use one of {', '.join(template_names())}")
+    return template
+
+
+@functools.cache
+def _template(name: str) -> Template | None:
+    folder = resources.files("data_contracts.tables")
+    table, lineage = (_yaml(folder.joinpath(f"{part}{_SUFFIX}").read_bytes()) for part in (name, "_lineage"))
+    return template_of(table, lineage)
 
 
 def load_contract(path: Path) -> CompiledContract:
@@ -255,6 +287,10 @@ def compile_contract(data: bytes, label: str) -> CompiledContract:
     )
 
 
+def _yaml(data: bytes) -> Any:  # noqa: ANN401 - the content is free-form until checked
+    return yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe, in C if built
+
+
 def _verification(given: Mapping[str, str], label: str) -> Verification:
     unknown = sorted(set(given) - set(_VERIFICATION))
     if unknown:
@@ -263,9 +299,8 @@ def _verification(given: Mapping[str, str], label: str) -> Verification:
 
 
 def _document(data: bytes, label: str) -> OpenDataContractStandard:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        document = OpenDataContractStandard(**yaml.load(data, Loader=loader))  # noqa: S506 - a safe loader, in C if built
+        document = OpenDataContractStandard(**_yaml(data))
     except (yaml.YAMLError, ValidationError, TypeError) as error:
         raise ConfigurationRefused(f"contract {label} cannot be read: {error}", "make it valid ODCS v3.2.0") from error
     if document.apiVersion != "v3.2.0" or not document.id or not document.version:
@@ -366,10 +401,13 @@ def _read_spec(server: Server, label: str) -> ReadSpec:
     given = {ours: _frozen(custom[theirs]) for theirs, ours in _SERVER_PROPERTIES.items() if theirs in custom}
     if "record_path" in given:
         given["record_path"] = tuple(str(given["record_path"]).split("."))
-    if server.format not in {"delimited", "json", "jsonl", "xlsx"}:
-        raise ConfigurationRefused(
-            f"contract {label} has format {server.format!r}", "use delimited, json, jsonl or xlsx"
+    if "sheets" in given:
+        given["sheets"] = tuple(
+            SheetSpec(one["name"], tuple(one["needs"]), bool(one.get("optional")), int(one.get("headerRows", 1)))
+            for one in given["sheets"]
         )
+    if server.format not in _FORMATS:
+        raise ConfigurationRefused(f"contract {label} has format {server.format!r}", f"use one of {_FORMATS}")
     return ReadSpec(
         format=server.format,  # type: ignore[arg-type]
         delimiter=server.delimiter or ",",

@@ -117,10 +117,20 @@ class Column:
 
 
 @dataclass(frozen=True)
+class SheetSpec:
+    """A sheet of a workbook whose sheets differ: the columns it needs, and how many rows its heading may take."""
+
+    name: str
+    needs: tuple[str, ...]
+    optional: bool = False
+    header_rows: int = 1
+
+
+@dataclass(frozen=True)
 class ReadSpec:
     """The outer form of a raw file, as the contract's server entry declares it."""
 
-    format: Literal["delimited", "json", "jsonl", "xlsx"]
+    format: Literal["delimited", "json", "jsonl", "xlsx", "tabular"]
     delimiter: str = ","
     encoding: str = "utf-8"
     quote: str | None = None
@@ -135,6 +145,8 @@ class ReadSpec:
     item_path: str | None = None
     item_lists: tuple[str, ...] = ()
     sheet: str | None = None
+    sheets: tuple[SheetSpec, ...] = ()
+    sheet_column: str | None = None
 
 
 @dataclass(frozen=True)

@@ -39,13 +39,21 @@ def _facts(contract: CompiledContract) -> str:
 
 
 def _file_facts(contract: CompiledContract, spec: ReadSpec) -> Iterator[str]:
-    form = {"delimited": "Delimited text", "json": "JSON", "jsonl": "JSON lines", "xlsx": "Workbook"}[spec.format]
+    form = {
+        "delimited": "Delimited text",
+        "json": "JSON",
+        "jsonl": "JSON lines",
+        "xlsx": "Workbook",
+        "tabular": "Workbook (XLSX), Parquet, or delimited text",
+    }[spec.format]
     yield f"{form}, {spec.encoding.upper()}" if spec.format != "xlsx" else form
-    if spec.format == "delimited":
+    if spec.format in {"delimited", "tabular"}:
         yield f"fields parted by {'tabs' if spec.delimiter == chr(9) else _code(spec.delimiter)}"
         yield f"quote character {_code(spec.quote)}" if spec.quote else "no quote character"
     if spec.quoted_newlines:
         yield "a quoted field may run over several lines"
+    for sheet in spec.sheets:
+        yield f"sheet {_code(sheet.name)}" + (" (may be absent)" if sheet.optional else "")
     if spec.record_path:
         yield f"records at {_code('.'.join(spec.record_path))}"
     if spec.item_path:

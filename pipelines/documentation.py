@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.compiler import source_contract, source_names, table_contract, table_names
+from data_contracts.compiler import source_contract, source_names, table_contract, table_names, template_names
 from data_contracts.pages import contract_page
+from data_contracts.templates import PREFIX
 from features.pages import feature_page
 from features.spec import feature_records, feature_set_names, load_feature_set
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from data_contracts.contract import CompiledContract
@@ -19,9 +21,11 @@ def pages() -> dict[str, str]:
     """Every generated page: path below the docs folder to Markdown text."""
     tables = [table_contract(name) for name in table_names()]
     sources = [source_contract(name) for name in source_names()]
+    templates = [source_contract(f"{PREFIX}{name}") for name in template_names()]
     found = {f"contracts/tables/{contract.table}.md": contract_page(contract) for contract in tables}
     found |= {f"contracts/sources/{contract.table}.md": contract_page(contract) for contract in sources}
-    found["contracts/README.md"] = _contract_index(tables, sources)
+    found |= {f"contracts/templates/{contract.table}.md": contract_page(contract) for contract in templates}
+    found["contracts/README.md"] = _contract_index({"sources": sources, "templates": templates, "tables": tables})
     found["features.md"] = feature_page(feature_records())
     found["feature_sets.md"] = _feature_sets_page()
     return found
@@ -51,11 +55,18 @@ def _text_of(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def _contract_index(tables: list[CompiledContract], sources: list[CompiledContract]) -> str:
-    lines = ["# Contracts", "", "Generated from the contracts by `make docs`.", "", "## Sources", ""]
-    lines += [f"- [{contract.title}](sources/{contract.table}.md) `{contract.identity}`" for contract in sources]
-    lines += ["", "## Canonical tables", ""]
-    lines += [f"- [{contract.title}](tables/{contract.table}.md) `{contract.identity}`" for contract in tables]
+_INDEX_HEADINGS = {
+    "sources": "Sources",
+    "templates": "Our own templates, for what comes from elsewhere",
+    "tables": "Canonical tables",
+}
+
+
+def _contract_index(contracts: Mapping[str, Sequence[CompiledContract]]) -> str:
+    lines = ["# Contracts", "", "Generated from the contracts by `make docs`."]
+    for folder, listed in contracts.items():
+        lines += ["", f"## {_INDEX_HEADINGS[folder]}", ""]
+        lines += [f"- [{contract.title}]({folder}/{contract.table}.md) `{contract.identity}`" for contract in listed]
     return "\n".join(lines) + "\n"
 
 

@@ -90,7 +90,7 @@ def read_groups(files: Iterable[RawFile], contract: CompiledContract) -> list[Re
 def _plain_header(data: bytes, contract: CompiledContract) -> bytes | None:
     """Give the header line of a file that may be joined with others, else None."""
     spec = contract.read_spec
-    if spec is None or spec.format != "delimited" or spec.encoding != "utf-8" or spec.preamble:
+    if spec is None or spec.format not in {"delimited", "tabular"} or spec.encoding != "utf-8" or spec.preamble:
         return None
     text = data.removeprefix(_MARK)
     header, line_end, _ = text.partition(b"\n")

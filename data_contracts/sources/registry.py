@@ -6,8 +6,10 @@ import functools
 import importlib
 from typing import TYPE_CHECKING
 
-from data_contracts.compiler import source_names
+from data_contracts.compiler import source_names, template_names
 from data_contracts.errors import ConfigurationRefused
+from data_contracts.sources.template_mapping import template_mapping
+from data_contracts.templates import PREFIX
 
 if TYPE_CHECKING:
     from data_contracts.sources.mapping import SourceMapping
@@ -18,8 +20,9 @@ DESCRIBING_SOURCES = ("delivery_manifest", "exchange_rates")
 
 @functools.cache
 def mapped_sources() -> tuple[str, ...]:
-    """Give the sources that become canonical tables, in alphabetical order."""
-    return tuple(name for name in source_names() if name not in DESCRIBING_SOURCES)
+    """Give the sources that become canonical tables, then our own templates, each in alphabetical order."""
+    exports = (name for name in source_names() if name not in DESCRIBING_SOURCES)
+    return (*exports, *(f"{PREFIX}{table}" for table in template_names()))
 
 
 @functools.cache
@@ -32,6 +35,8 @@ def source_mapping(name: str) -> SourceMapping:
     if name not in mapped_sources():
         known = ", ".join(mapped_sources())
         raise ConfigurationRefused(f"there is no source {name!r}", f"use one of {known}")
+    if name.startswith(PREFIX):
+        return template_mapping(name.removeprefix(PREFIX))
     # The name is one of our own folders, so nothing foreign can be imported here.
     module = importlib.import_module(f"data_contracts.sources.{name}.mapping")
     mapping: SourceMapping = module.MAPPING

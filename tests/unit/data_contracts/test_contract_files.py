@@ -21,18 +21,38 @@ from data_contracts.pages import contract_page
 from tests.factories.contracts import extreme_table, sample_table
 
 EVENT_TABLES = {
-    "money_event",
-    "trade_invoice",
+    "account_health",
+    "ad_spend",
+    "application",
+    "asset_register",
+    "cash_balance",
+    "certificate",
+    "consent",
+    "credit_record",
+    "debt",
     "export_declaration",
-    "site_order",
-    "site_day",
+    "insurance",
+    "inventory_snapshot",
+    "ip_claim",
+    "loan",
+    "login_event",
+    "logistics_event",
+    "money_event",
     "party",
     "party_link",
-    "loan",
+    "pledge",
+    "production_capacity",
+    "public_record",
+    "purchase_order",
+    "rating_review",
+    "receivable",
     "repayment",
-    "application",
-    "credit_record",
+    "site_day",
+    "site_order",
+    "social_day",
     "source_coverage",
+    "trade_invoice",
+    "warehouse_receipt",
 }
 
 
@@ -135,6 +155,11 @@ def test_no_raw_header_equals_a_canonical_column_unless_its_publisher_named_it_s
     canonical = {column.name for table in table_names() for column in table_contract(table).columns}
     raw = {header for column in source_contract(name).columns for header in (column.header, *column.synonyms)}
     assert raw & canonical == FIXED_BY_OTHERS.get(name, set())
+
+
+def test_coverage_can_speak_of_every_event_table_but_itself() -> None:
+    coverable = set(table_contract("source_coverage").column("covered_table").enum)
+    assert coverable == EVENT_TABLES - {"source_coverage"}
 
 
 def test_event_tables_end_with_the_columns_of_lineage() -> None:

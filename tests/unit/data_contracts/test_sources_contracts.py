@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from data_contracts.compiler import source_contract, source_names, table_contract, table_names
+from data_contracts.compiler import source_contract, source_names, table_contract, table_names, template_names
 from data_contracts.errors import ConfigurationRefused
 from data_contracts.sources.registry import DESCRIBING_SOURCES, mapped_sources, source_mapping
+from data_contracts.templates import PREFIX
 
 if TYPE_CHECKING:
     from data_contracts.contract import CompiledContract
@@ -50,7 +51,8 @@ def test_every_source_has_a_mapping_to_canonical_tables(source: str) -> None:
 
 
 def test_every_contract_is_mapped_or_describes_others() -> None:
-    assert set(mapped_sources()) | set(DESCRIBING_SOURCES) == set(source_names())
+    templates = {f"{PREFIX}{table}" for table in template_names()}
+    assert set(mapped_sources()) | set(DESCRIBING_SOURCES) == set(source_names()) | templates
 
 
 @pytest.mark.parametrize("source", mapped_sources())

@@ -1,0 +1,92 @@
+"""The mapping of our own templates, one for all: the file's columns are the table's, but for what is added here."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.casting import cast_columns
+from data_contracts.compiler import table_template
+from data_contracts.privacy import keyed_pseudonyms
+from data_contracts.sources.mapping import (
+    MappingContext,
+    SourceMapping,
+    Tables,
+    canonical_table,
+    repeated_rows,
+    run_sql,
+)
+from data_contracts.templates import EVENT_DATE, KNOWN_AT, PREFIX, SELLER
+
+if TYPE_CHECKING:
+    from data_contracts.arrow import Values
+    from data_contracts.contract import CompiledContract
+    from data_contracts.lineage import ReadResult
+    from data_contracts.templates import Template
+
+_OF_ANOTHER = """
+SELECT row_order, seller_id AS reason, 'delivery:other_seller' AS rule_id
+FROM raw WHERE delivered_for IS NOT NULL AND seller_id <> delivered_for
+"""
+
+
+def template_mapping(table: str) -> SourceMapping:
+    """Give the mapping of a table's template; ConfigurationRefused when the table has none."""
+    template = table_template(table)
+    seller_required = template.seller_required
+    return SourceMapping(
+        source=f"{PREFIX}{table}",
+        covered_tables=(table,),
+        to_canonical=functools.partial(_to_canonical, template),
+        prepare=_with_seller if seller_required else _unchanged,
+        cast=_typed,
+        screen=functools.partial(_screened, f"{PREFIX}{table}", seller_required=seller_required),
+        happened=template.happened,
+        needs_seller=False,
+    )
+
+
+def _unchanged(rows: pa.Table) -> pa.Table:
+    return rows
+
+
+def _with_seller(text_rows: pa.Table) -> pa.Table:
+    """Give the rows with the seller of the delivery where a row names none."""
+    named: Values = text_rows[SELLER]
+    delivered_for: Values = text_rows["delivered_for"].cast(pa.string())
+    is_empty: Values = pc.equal(pc.utf8_trim_whitespace(named), pa.scalar(""))
+    filled: Values = pc.if_else(is_empty, pc.fill_null(delivered_for, ""), named)
+    return text_rows.set_column(text_rows.column_names.index(SELLER), SELLER, filled)
+
+
+def _typed(text: ReadResult, contract: CompiledContract) -> ReadResult:
+    """Give typed rows; where a row does not say from when it was known, the usual lag after its event says so."""
+    typed = cast_columns(text, contract)
+    rows = typed.rows
+    lag = pa.scalar(contract.known_lag_days * 86_400_000_000, pa.duration("us"))
+    usual: Values = pc.add(rows[EVENT_DATE].cast(pa.timestamp("us")), lag).cast(pa.timestamp("us", "UTC"))
+    known = pc.coalesce(rows[KNOWN_AT], usual)
+    return replace(typed, rows=rows.set_column(rows.column_names.index(KNOWN_AT), KNOWN_AT, known))
+
+
+def _screened(source: str, raw: pa.Table, *, seller_required: bool) -> pa.Table:
+    """Give the rows delivered before, word for word, and the rows of another seller than the file was delivered for."""
+    repeated = repeated_rows(raw, source, "repeated row")
+    if not seller_required:
+        return repeated
+    return pa.concat_tables([repeated, run_sql(_OF_ANOTHER, raw=raw).cast(repeated.schema)])
+
+
+def _to_canonical(template: Template, raw: pa.Table, context: MappingContext) -> Tables:
+    mapped: Values = raw
+    for pseudonym in template.pseudonyms:
+        values = keyed_pseudonyms(raw[pseudonym.raw_column], context.hmac_key, pseudonym.purpose)
+        mapped = mapped.append_column(pseudonym.column, values)
+    if template.key_within_seller:
+        key: Values = pc.binary_join_element_wise(mapped[SELLER], mapped[template.key], ":")
+        mapped = mapped.set_column(mapped.column_names.index(template.key), template.key, key)
+    return {template.table: canonical_table(template.table, mapped, context, template.usd_of)}

@@ -1,0 +1,215 @@
+"""Our own template of a canonical table: the source contract that follows from the table's own.
+
+Who has no export we know fills in a file whose headers are the columns of the table (or their Chinese names). What the
+pipeline adds is not asked for: lineage, amounts in US dollars where the row has its own currency, pseudonyms. Every
+rule of the table's contract that speaks of asked columns alone holds of the file as well; the others are checked on the
+canonical table like those of any source.
+
+A table has a template when its contract states the custom property ``template`` with
+
+- ``knownLagDays``: days from the event until a row is known, where the file does not say when it was known;
+- ``keysAreGlobal``: the identifiers are unique over all sellers, so they stay as delivered (default false: an
+  identifier is unique within its seller, whose reference is put before it);
+- ``announced``: rows may be known before their event, such as instalments that will fall due (default false).
+
+A column that holds pseudonyms states ``pseudonymOf``: ``column``, ``classification``, ``purpose``, ``description`` and
+``businessName`` of what the file holds in its place. Equal text under equal purpose gives equal pseudonyms.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+PREFIX = "template_"
+SELLER, EVENT_DATE, KNOWN_AT = "seller_id", "event_date", "known_at"
+# Of the lineage, only these two are for the deliverer to say.
+_ASKED_LINEAGE = (EVENT_DATE, KNOWN_AT)
+_TRUE_VALUES = ["true", "yes", "y", "1", "是"]
+_FALSE_VALUES = ["false", "no", "n", "0", "否"]
+_DATE_FORMATS = "yyyy-MM-dd | yyyy/M/d"
+_TIMESTAMP_FORMATS = (
+    "yyyy-MM-dd'T'HH:mm:ssX | yyyy-MM-dd'T'HH:mm:ss.SSSX | yyyy-MM-dd HH:mm:ss | yyyy-MM-dd HH:mm:ss X | yyyy-MM-dd"
+)
+_READING = {
+    "server": "file",
+    "type": "custom",
+    "format": "tabular",
+    "delimiter": ",",
+    "encoding": "UTF-8",
+    "customProperties": [{"property": "quote", "value": '"'}],
+}
+
+
+@dataclass(frozen=True)
+class Pseudonym:
+    """A canonical column of pseudonyms, the raw column it is made from, and the domain of the pseudonyms."""
+
+    column: str
+    raw_column: str
+    purpose: str
+
+
+@dataclass(frozen=True)
+class Template:
+    """What follows from the contract of a table that has a template.
+
+    Attributes:
+        table: the canonical table.
+        key: column that identifies a row.
+        document: the source contract, as an ODCS document.
+        pseudonyms: columns to pseudonymise.
+        usd_of: columns in US dollars, each with the column in the row's currency it is made from.
+        key_within_seller: whether the seller's reference goes before the identifier.
+        seller_required: whether every row must be a seller's.
+        happened: column that may not lie after the time of recording.
+    """
+
+    table: str
+    key: str
+    document: Mapping[str, Any]
+    pseudonyms: tuple[Pseudonym, ...]
+    usd_of: Mapping[str, str]
+    key_within_seller: bool
+    seller_required: bool
+    happened: str
+
+    @property
+    def contract_bytes(self) -> bytes:
+        """The source contract as JSON, which is YAML too."""
+        return json.dumps(self.document, ensure_ascii=False, sort_keys=True).encode()
+
+
+def template_of(table: Mapping[str, Any], lineage: Mapping[str, Any]) -> Template | None:
+    """Give the template that follows from the ODCS documents of a table and of the lineage; None if it has none."""
+    settings = _custom(table).get("template")
+    if settings is None:
+        return None
+    schema = table["schema"][0]
+    asked_lineage = [prop for prop in lineage["schema"][0]["properties"] if prop["name"] in _ASKED_LINEAGE]
+    properties = [*schema["properties"], *asked_lineage]
+    names = {prop["name"]: prop for prop in properties}
+    pseudonyms = tuple(_pseudonyms(properties))
+    usd_of = _usd_of(names)
+    seller_required = bool(names.get(SELLER, {}).get("required"))
+    within_seller = seller_required and not settings.get("keysAreGlobal", False)
+    key = next(prop["name"] for prop in properties if prop.get("primaryKey"))
+    raw_names = {pseudonym.column: pseudonym.raw_column for pseudonym in pseudonyms}
+    asked = [_asked(prop, key, within_seller=within_seller) for prop in properties if prop["name"] not in usd_of]
+    lineage_names = {prop["name"] for prop in lineage["schema"][0]["properties"]}
+    not_asked = {*usd_of, *lineage_names.difference(_ASKED_LINEAGE)}
+    rules = [_renamed(rule, raw_names) for rule in schema.get("quality", []) if not not_asked & _words(rule)]
+    return Template(
+        table=schema["name"],
+        key=raw_names.get(key, key),
+        document=_document(table, asked, rules, settings["knownLagDays"]),
+        pseudonyms=pseudonyms,
+        usd_of=usd_of,
+        key_within_seller=within_seller,
+        seller_required=seller_required,
+        happened=KNOWN_AT if settings.get("announced", False) else EVENT_DATE,
+    )
+
+
+def _document(
+    table: Mapping[str, Any], properties: Sequence[Mapping[str, Any]], rules: Sequence[Any], lag_days: int
+) -> dict[str, Any]:
+    name = f"{PREFIX}{table['id']}"
+    purpose = " ".join(table["description"]["purpose"].split())
+    return {
+        **{key: table[key] for key in ("apiVersion", "kind", "version", "status")},
+        "id": name,
+        "name": f"Own template: {table['name']}",
+        "description": {"purpose": f"The project's own form of the table {table['id']}. {purpose}"},
+        "customProperties": [
+            {"property": "knownLagDays", "value": lag_days},
+            {"property": "verification", "value": {"verified": "The form is the project's own."}},
+        ],
+        "servers": [_READING],
+        "schema": [{"name": name, "properties": list(properties), "quality": list(rules)}],
+    }
+
+
+def _asked(prop: Mapping[str, Any], key: str, *, within_seller: bool) -> dict[str, Any]:
+    """Give a canonical column as the file is asked for it."""
+    asked = copy.deepcopy(dict(prop))
+    custom = _custom(asked)
+    source = custom.pop("pseudonymOf", None)
+    if source is not None:
+        asked |= {"name": source["column"], **{part: source[part] for part in ("classification", "description")}}
+        asked["businessName"] = source["businessName"]
+        options = asked.get("logicalTypeOptions", {})
+        # The form of a pseudonym is nothing the original could have.
+        asked["logicalTypeOptions"] = {name: value for name, value in options.items() if name != "pattern"}
+        asked.pop("physicalType", None)
+    asked["synonyms"] = [{"synonym": asked["businessName"], "locale": "zh-CN"}]
+    if asked["name"] == KNOWN_AT:
+        asked["required"] = False
+        asked["description"] = "Moment from which it could be known; absent: the event date and the table's usual lag"
+    if within_seller and prop["name"] in {SELLER, key}:
+        asked["primaryKey"] = True
+        asked = _with_room_for_seller(asked) if prop["name"] == key else asked
+    # A file delivered for one seller need not name him in each row.
+    if not asked.get("required") or (within_seller and prop["name"] == SELLER):
+        custom["optionalHeader"] = True
+    asked["customProperties"] = [{"property": name, "value": value} for name, value in custom.items()]
+    return _with_spellings(asked)
+
+
+def _with_room_for_seller(key: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the key column with a shorter longest value: the canonical one starts with the seller and a colon."""
+    options = dict(key["logicalTypeOptions"])
+    options["maxLength"] -= 65
+    return {**key, "logicalTypeOptions": options}
+
+
+def _with_spellings(asked: dict[str, Any]) -> dict[str, Any]:
+    """Give a column with the spellings of its type that people and spreadsheets write."""
+    formats = {"date": _DATE_FORMATS, "timestamp": _TIMESTAMP_FORMATS}.get(asked["logicalType"])
+    if formats is not None:
+        asked["logicalTypeOptions"] = {**asked.get("logicalTypeOptions", {}), "format": formats}
+    if asked["logicalType"] == "boolean":
+        asked["customProperties"] += [
+            {"property": "trueValues", "value": _TRUE_VALUES},
+            {"property": "falseValues", "value": _FALSE_VALUES},
+        ]
+    return asked
+
+
+def _pseudonyms(properties: Iterable[Mapping[str, Any]]) -> Iterable[Pseudonym]:
+    for prop in properties:
+        source = _custom(prop).get("pseudonymOf")
+        if source is not None:
+            yield Pseudonym(prop["name"], source["column"], source["purpose"])
+
+
+def _usd_of(properties: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Give the columns in US dollars that follow from another column and the currency of the row."""
+    found = {}
+    for name in properties:
+        amount = name.removesuffix("_usd")
+        origins = [origin for origin in (amount, f"{amount}_amount") if origin in properties and origin != name]
+        if name.endswith("_usd") and origins and "currency" in properties:
+            found[name] = origins[0]
+    return found
+
+
+def _renamed(rule: Mapping[str, Any], raw_names: Mapping[str, str]) -> dict[str, Any]:
+    """Give a rule with the raw columns in place of the pseudonyms made from them."""
+    query = re.sub(r"[a-z_0-9]+", lambda word: raw_names.get(word.group(), word.group()), rule.get("query", ""))
+    return {**rule, "query": query} if query else dict(rule)
+
+
+def _words(rule: Mapping[str, Any]) -> set[str]:
+    text = json.dumps([rule.get("query"), rule.get("arguments")])
+    return set(re.findall(r"[a-z_][a-z_0-9]*", text))
+
+
+def _custom(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {entry["property"]: entry["value"] for entry in part.get("customProperties", [])}
