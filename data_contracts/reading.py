@@ -10,7 +10,6 @@ from data_contracts.lineage import Origin, ReadResult
 from data_contracts.records import read_json_lines, read_json_records
 from data_contracts.tabular import read_tabular
 from data_contracts.workbook import read_workbook
-from data_contracts.workbook_sheets import read_sheets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +23,6 @@ __all__ = [
     "read_file",
     "read_json_lines",
     "read_json_records",
-    "read_sheets",
     "read_tabular",
     "read_workbook",
 ]
@@ -45,6 +43,4 @@ def read_file(data: bytes, contract: CompiledContract, file_name: str) -> ReadRe
     """
     if contract.read_spec is None:
         raise ConfigurationRefused(f"{contract.identity} describes no raw file", "read files by a source contract")
-    if contract.read_spec.sheets:
-        return read_sheets(data, contract, file_name)
     return _READERS[contract.read_spec.format](data, contract, file_name)
