@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simulator.catalogue import HOSTED_MODES
 from simulator.lies import withheld_sources
+from simulator.name_spellings import observe_names
 from simulator.randomness import scatter, stream, unit_interval
 
 if TYPE_CHECKING:
@@ -19,14 +21,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from simulator.firms import Firms
+    from simulator.name_spellings import ObservedNames
     from simulator.world import World
 
 SELLER_SOURCES: tuple[str, ...] = (
-    "amazon_settlement_v2", "shopify_orders", "shop_traffic", "customs_declaration", "vat_invoices",
+    "amazon_settlement_v2", "shein_report", "shein_statement", "shopify_orders", "shop_traffic", "customs_declaration",
+    "vat_invoices",
 )  # fmt: skip
 # Sellers that have the source at all, and how much more often than on average it is refused.
 _HAVE = {
     "amazon_settlement_v2": 0.985,
+    "shein_report": 0.985,
+    "shein_statement": 0.985,
     "shopify_orders": 1.0,
     "shop_traffic": 0.60,
     "customs_declaration": 0.88,
@@ -34,6 +41,8 @@ _HAVE = {
 }
 _REFUSED = {
     "amazon_settlement_v2": 0.3,
+    "shein_report": 0.3,
+    "shein_statement": 0.3,
     "shopify_orders": 1.3,
     "shop_traffic": 1.2,
     "customs_declaration": 1.0,
@@ -49,11 +58,13 @@ class Observation:
         first_week: First week delivered, by source; past the world's end for sources never delivered, shape (sellers,).
         delivery_lag_days: Days from the start of a delivery period to the delivery, shape (sellers,).
         delivery_second: Second of the day of deliveries, shape (sellers,).
+        names: How the companies' names are written.
     """
 
     first_week: Mapping[str, NDArray[np.int64]]
     delivery_lag_days: NDArray[np.int64]
     delivery_second: NDArray[np.int64]
+    names: ObservedNames
 
 
 def observe(world: World) -> Observation:
@@ -69,13 +80,25 @@ def observe(world: World) -> Observation:
         chance = (
             settings.observation.refusal_share * _REFUSED[source] * np.exp(-0.5 * firms.quality - 0.2 * firms.honesty)
         )
-        if source == "amazon_settlement_v2":
-            has &= firms.has_marketplace
-        is_open = has & (rng.random(firms.count) >= chance) & (withheld != source)
+        is_open = has & _trades_there(firms, source) & (rng.random(firms.count) >= chance) & (withheld != source)
         start = np.maximum(firms.entry_week, firms.site_week) if source.startswith("shop") else firms.entry_week
         first[source] = np.where(is_open & (start + late < world.closed_week), start + late, never)
     first["shop_traffic"] = np.where(first["shopify_orders"] < never, first["shop_traffic"], never)
-    return Observation(first, rng.integers(0, 6, firms.count), rng.integers(0, 86_400, firms.count))
+    return Observation(
+        first_week=first, delivery_lag_days=rng.integers(0, 6, firms.count),
+        delivery_second=rng.integers(0, 86_400, firms.count), names=observe_names(world),
+    )  # fmt: skip
+
+
+def _trades_there(firms: Firms, source: str) -> NDArray[np.bool_]:
+    """Which sellers have an account the source is about; web shops are told apart by their opening week."""
+    if source == "amazon_settlement_v2":
+        return firms.has_marketplace
+    modes = {"shein_report": "full hosted", "shein_statement": "semi hosted"}
+    if source not in modes:
+        return np.ones(firms.count, dtype=bool)
+    is_hosted: NDArray[np.bool_] = firms.hosted_mode == HOSTED_MODES.index(modes[source])
+    return is_hosted
 
 
 def booking_lag_days(world: World, numbers: NDArray[np.int64]) -> NDArray[np.int64]:

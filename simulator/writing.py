@@ -21,6 +21,7 @@ from simulator.amazon_files import amazon_files
 from simulator.company_link_files import company_link_files
 from simulator.customs_files import customs_files
 from simulator.districts import District, districts
+from simulator.hosted_files import hosted_files
 from simulator.lender_files import lender_files
 from simulator.observation import Observation, observe
 from simulator.raw_files import RawFile, View
@@ -45,7 +46,7 @@ DELIVERY_HEADER = "File,Seller ref,Source,Account,Period start,Period end,Delive
 _SELLERS_AT_ONCE = 400
 _COUNTED = ("files", "rows", "planted", "repeated", "bytes_written")
 _PER_SELLER: tuple[Callable[[View], Iterator[RawFile]], ...] = (
-    amazon_files, shopify_files, traffic_files, customs_files, vat_files,
+    amazon_files, hosted_files, shopify_files, traffic_files, customs_files, vat_files,
 )  # fmt: skip
 
 
