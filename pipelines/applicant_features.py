@@ -6,7 +6,6 @@ features would be zeros and blanks that look like an answer.
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +14,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.sources.registry import mapped_sources, source_mapping
 from features.build import build_features, tables_read
 from pipelines.applicants import join_codes
 from pipelines.passports import Delivery
@@ -68,9 +66,10 @@ def describe_applicants(
 def known_coverage(coverage: pa.Table | None, observations: pa.Table) -> pd.DataFrame:
     """Deliveries known as of each observation, one row each, their periods ended at the as-of date.
 
-    ``observations`` holds seller_id and as_of. The frame has these, and covered_table, period_from and period_to.
+    ``observations`` holds seller_id and as_of. The frame has these, and covered_table, delivered_source, period_from
+    and period_to.
     """
-    columns = ["covered_table", "period_from", "period_to"]
+    columns = ["covered_table", "delivered_source", "period_from", "period_to"]
     frame = _dated(observations)
     if coverage is None or coverage.num_rows == 0:
         return frame.head(0).assign(**{name: pd.Series(dtype=object) for name in columns})
@@ -83,32 +82,20 @@ def known_coverage(coverage: pa.Table | None, observations: pa.Table) -> pd.Data
     merged = merged.loc[known & (merged["period_from"] <= merged["as_of"])].reset_index(drop=True)
     ended = merged["period_to"].where(merged["period_to"] < merged["as_of"], merged["as_of"])
     merged["period_to"] = ended
-    merged["covered_table"] = merged["covered_table"].astype(str)
+    for name in ("covered_table", "delivered_source"):
+        merged[name] = merged[name].astype(str)
     return merged
 
 
 def deliveries_by_seller(coverage: pd.DataFrame) -> dict[str, tuple[Delivery, ...]]:
-    """What was delivered of each seller, by table, from ``known_coverage`` of one date a seller."""
-    feeding = sources_by_table()
+    """What was delivered of each seller, by table and source, from ``known_coverage`` of one date a seller."""
     found: dict[str, list[Delivery]] = {}
-    for (seller, table), rows in coverage.groupby(["seller_id", "covered_table"], sort=True):
+    keys = ["seller_id", "covered_table", "delivered_source"]
+    for (seller, table, source), rows in coverage.groupby(keys, sort=True):
         first, last = rows["period_from"].min().date(), rows["period_to"].max().date()
-        delivery = Delivery(feeding.get(str(table), str(table)), str(table), first, last, len(rows))
+        delivery = Delivery(str(source), str(table), first, last, len(rows))
         found.setdefault(str(seller), []).append(delivery)
     return {seller: tuple(deliveries) for seller, deliveries in found.items()}
-
-
-@functools.cache
-def sources_by_table() -> Mapping[str, str]:
-    """The source that feeds each canonical table; where several do, their names together.
-
-    Coverage states the list of deliveries as its evidence, not the source delivered.
-    """
-    feeding: dict[str, list[str]] = {}
-    for source in mapped_sources():
-        for table in source_mapping(source).covered_tables:
-            feeding.setdefault(table, []).append(source)
-    return {table: "|".join(sources) for table, sources in feeding.items()}
 
 
 def pillar_tables(feature_set: FeatureSet) -> dict[str, frozenset[str]]:

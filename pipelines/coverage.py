@@ -42,7 +42,7 @@ def coverage_table(
     """
     rows = [row for file in files for row in _rows_of(file, accounts[file.name], sellers_named.get(file.name, ()))]
     names = (
-        *("seller_id", "covered_table", "period_from", "period_to", "delivered_at"),
+        *("seller_id", "covered_table", "delivered_source", "period_from", "period_to", "delivered_at"),
         *("source", "source_file", "source_sha256", "source_row", "source_coverage_id"),
     )
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
@@ -75,7 +75,7 @@ def _rows_of(file: DeliveredFile, account: FileAccount, named: Sequence[str]) ->
     for seller in sellers:
         for table in source_mapping(file.source).covered_tables:
             yield (
-                *(seller, table, file.covered_from, file.covered_to, file.delivered_at),
+                *(seller, table, file.source, file.covered_from, file.covered_to, file.delivered_at),
                 *(evidence.source, evidence.file, evidence.sha256 or account.sha256, evidence.row),
                 f"{seller}:{table}:{file.name}",
             )

@@ -51,6 +51,8 @@ OWN_COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "currency": DICT,
         "amount_usd": DEC,
         "event_at": TS,
+        "available_on": DATE,
+        "paid_out_on": DATE,
         "status": DICT,
     },
     "trade_invoice": {
@@ -166,6 +168,7 @@ OWN_COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "source_coverage_id": STR,
         "seller_id": STR,
         "covered_table": DICT,
+        "delivered_source": DICT,
         "period_from": DATE,
         "period_to": DATE,
         "delivered_at": TS,
@@ -232,7 +235,7 @@ QUIET: dict[str, dict[str, Any]] = {
     "repayment": {"loan_id": "loan-1", "entry_type": "due", "amount": 100, "currency": "USD"},
     "application": {"requested_usd": 1000, "consent_reference": "consent-1"},
     "credit_record": {"credit_rating": "A", "is_default": False},
-    "source_coverage": {},
+    "source_coverage": {"delivered_source": "amazon_settlement_v2"},
 }
 
 # Cells that follow from another cell of the row when left out.

@@ -132,6 +132,14 @@ def test_deliveries_are_told_by_table_up_to_the_date() -> None:
     }
 
 
+def test_what_two_sources_delivered_for_one_table_is_told_apart() -> None:
+    coverage = coverage_rows(["S1"], ["money_event"], "2023-01-01", "2023-12-31", "2023-01-05")
+    coverage += [row | {"delivered_source": "template_money_event"} for row in coverage]
+    known = known_coverage(canonical_table("source_coverage", coverage), observations([("S1", AS_OF)]))
+    (delivered,) = deliveries_by_seller(known).values()
+    assert [delivery.source for delivery in delivered] == ["amazon_settlement_v2", "template_money_event"]
+
+
 def test_without_a_coverage_table_nothing_was_delivered() -> None:
     assert deliveries_by_seller(known_coverage(None, observations([("S1", AS_OF)]))) == {}
 
