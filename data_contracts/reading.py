@@ -10,6 +10,7 @@ from data_contracts.lineage import Origin, ReadResult
 from data_contracts.records import read_json_lines, read_json_records
 from data_contracts.tabular import read_tabular
 from data_contracts.workbook import read_workbook
+from data_contracts.workbook_sheets import read_sheets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,7 @@ __all__ = [
     "read_file",
     "read_json_lines",
     "read_json_records",
+    "read_sheets",
     "read_tabular",
     "read_workbook",
 ]
@@ -43,4 +45,6 @@ def read_file(data: bytes, contract: CompiledContract, file_name: str) -> ReadRe
     """
     if contract.read_spec is None:
         raise ConfigurationRefused(f"{contract.identity} describes no raw file", "read files by a source contract")
+    if contract.read_spec.sheets:
+        return read_sheets(data, contract, file_name)
     return _READERS[contract.read_spec.format](data, contract, file_name)

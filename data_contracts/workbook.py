@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import io
 import json
+import zipfile
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from data_contracts.contract import CompiledContract, ReadSpec
 
 _PREAMBLE_ROWS = 50
+# A workbook is a zip: a small file may unpack to more than memory holds, and a lone cell far out spans a huge sheet.
+_MOST_UNPACKED_BYTES = 2**30
+_MOST_CELLS = 50_000_000
 
 
 def read_workbook(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
@@ -48,7 +52,7 @@ def read_workbook(data: bytes, contract: CompiledContract, file_name: str) -> Re
         place = wide if any(row[width:]) else repeated if row == rows[header] else good
         place.append(number)
     origin = Origin(
-        contract.identity, file_name, sha256_bytes(data), lambda numbers: [_shown(rows[n - 1]) for n in numbers]
+        contract.identity, file_name, sha256_bytes(data), lambda numbers: [shown_row(rows[n - 1]) for n in numbers]
     )
     groups = [
         SetAside("line:width", [n + 1 for n in wide], [f"values beyond column {width}"] * len(wide)),
@@ -60,19 +64,57 @@ def read_workbook(data: bytes, contract: CompiledContract, file_name: str) -> Re
 
 
 def _sheet_rows(data: bytes, spec: ReadSpec, file_name: str) -> list[list[str]]:
+    workbook = open_workbook(data, file_name)
+    name = spec.sheet if spec.sheet is not None else workbook.sheet_names[0]
+    return sheet_rows(workbook, name, file_name)
+
+
+def open_workbook(data: bytes, file_name: str) -> python_calamine.CalamineWorkbook:
+    """Gives the workbook in the bytes of a file; InputRefused when it is none, or unpacks to too much."""
     try:
+        if zipfile.is_zipfile(io.BytesIO(data)):
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                _require_at_most(sum(part.file_size for part in archive.infolist()), _MOST_UNPACKED_BYTES, file_name)
         workbook = python_calamine.load_workbook(io.BytesIO(data))
-        name = spec.sheet if spec.sheet is not None else workbook.sheet_names[0]
-        cells = workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
+    except (python_calamine.CalamineError, zipfile.BadZipFile) as error:
+        raise _unreadable(error, file_name) from error
+    if not workbook.sheet_names:
+        raise _unreadable("it has no sheet", file_name)
+    return workbook
+
+
+def sheet_rows(workbook: python_calamine.CalamineWorkbook, name: str, file_name: str) -> list[list[str]]:
+    """Gives the rows of a sheet as text, all of one width; InputRefused when the sheet is absent or too large."""
+    try:
+        sheet = workbook.get_sheet_by_name(name)
+        last_row, last_column = sheet.end or (-1, -1)
+        cell_count = (last_row + 1) * (last_column + 1)
+        if cell_count > _MOST_CELLS:
+            raise InputRefused(
+                file=file_name,
+                rule=f"sheet {name!r} has {cell_count} cells, more than {_MOST_CELLS}",
+                remedy="remove what stands far from the table, or deliver it in parts",
+            )
+        return [[_text(cell) for cell in row] for row in sheet.to_python(skip_empty_area=False)]
     except python_calamine.WorksheetNotFound as error:
         raise InputRefused(
-            file=file_name, rule=f"the workbook has no sheet {spec.sheet!r}", remedy="export it with that sheet"
+            file=file_name, rule=f"the workbook has no sheet {name!r}", remedy="export it with that sheet"
         ) from error
-    except (python_calamine.CalamineError, IndexError) as error:
+    except python_calamine.CalamineError as error:
+        raise _unreadable(error, file_name) from error
+
+
+def _require_at_most(unpacked_bytes: int, most: int, file_name: str) -> None:
+    if unpacked_bytes > most:
         raise InputRefused(
-            file=file_name, rule=f"no readable workbook: {error}", remedy="save the file again as XLSX"
-        ) from error
-    return [[_text(cell) for cell in row] for row in cells]
+            file=file_name,
+            rule=f"the workbook unpacks to {unpacked_bytes} bytes, more than {most}",
+            remedy="deliver it in parts",
+        )
+
+
+def _unreadable(why: object, file_name: str) -> InputRefused:
+    return InputRefused(file=file_name, rule=f"no readable workbook: {why}", remedy="save the file again as XLSX")
 
 
 def _text(cell: object) -> str:
@@ -100,7 +142,8 @@ def _header(
     return best, matches[best], require_headers(matches[best], contract, file_name, best + 1)
 
 
-def _shown(row: Sequence[str]) -> bytes:
+def shown_row(row: Sequence[str]) -> bytes:
+    """Gives the cells of a row as a JSON array, which stands for its original bytes."""
     return json.dumps(list(row), ensure_ascii=False).encode("utf-8")
 
 

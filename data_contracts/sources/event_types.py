@@ -46,3 +46,15 @@ def event_types(raw: pa.Table, parts: Sequence[str], rules: Sequence[Mapping[str
     kinds = run_sql(f"SELECT DISTINCT {', '.join(parts)} FROM raw", raw=raw)  # noqa: S608 - our own column names
     found = [event_type_of(kind, rules) for kind in kinds.to_pylist()]
     return kinds.append_column("event_type", pa.array(found, pa.string()))
+
+
+def unknown_kinds(raw: pa.Table, parts: Sequence[str], rules: Sequence[Mapping[str, str]]) -> pa.Table:
+    """Give, as remarks do, the rows whose kind no rule knows, which count as ``other``."""
+    query = f"""
+        SELECT row_order, concat_ws(' / ', 'amount of unknown kind', {", ".join(f"raw.{part}" for part in parts)})
+            AS reason
+        FROM raw JOIN kinds ON {" AND ".join(f"raw.{part} IS NOT DISTINCT FROM kinds.{part}" for part in parts)}
+        WHERE event_type = $unknown
+        ORDER BY row_order
+    """  # noqa: S608 - our own column names
+    return run_sql(query, {"unknown": UNKNOWN}, raw=raw, kinds=event_types(raw, parts, rules))

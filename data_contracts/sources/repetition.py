@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from data_contracts.compiler import source_contract
 from data_contracts.sources.mapping import run_sql
 
 if TYPE_CHECKING:
@@ -48,4 +49,30 @@ def superseded_records(raw: pa.Table, key: str, newest: str, broken: str, reason
         reason: what to call the repetition.
     """
     query = _SUPERSEDED.format(key=key, newest=newest, broken=broken)
+    return run_sql(query, {"reason": reason}, raw=raw)
+
+
+def rows_delivered_before(raw: pa.Table, source: str, reason: str, besides: str = "delivered_for") -> pa.Table:
+    """Give, as a screen does, the rows that an earlier file of the same account holds as often, word for word.
+
+    For exports whose rows have no number of their own: two equal rows of one file may both be meant, the same rows in
+    the next file are the same amounts delivered again.
+
+    Args:
+        raw: typed rows.
+        source: their source.
+        reason: what to call the repetition.
+        besides: a further column in which rows must be equal.
+    """
+    columns = ", ".join(f'"{column.name}"' for column in source_contract(source).columns)
+    row = f'delivered_for, "account", "{besides}", {columns}'
+    query = f"""
+        SELECT row_order, $reason AS reason, CAST(NULL AS VARCHAR) AS rule_id
+        FROM (
+            SELECT row_order, row_number() OVER (PARTITION BY {row}, nth ORDER BY file_order) AS copy
+            FROM (SELECT *, row_number() OVER (PARTITION BY {row}, file_order ORDER BY row_order) AS nth FROM raw)
+        )
+        WHERE copy > 1
+        ORDER BY row_order
+    """  # noqa: S608 - the names are a contract's, whose form is checked when it is compiled
     return run_sql(query, {"reason": reason}, raw=raw)

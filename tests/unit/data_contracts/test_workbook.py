@@ -67,3 +67,16 @@ def test_an_empty_sheet_and_a_missing_column_are_refused() -> None:
         read_workbook(workbook([]), contract(), "f")
     with pytest.raises(InputRefused, match="missing columns: '金额'"):
         read_workbook(workbook([["订单"], ["1"]]), contract(), "f")
+
+
+def test_a_cell_far_out_that_would_fill_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data_contracts.workbook._MOST_CELLS", 100)
+    rows: list[list[object]] = [["订单", "金额"], *[[]] * 60, ["1", 2]]
+    with pytest.raises(InputRefused, match="124 cells, more than 100; remedy"):
+        read_workbook(workbook(rows), contract(), "f.xlsx")
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data_contracts.workbook._MOST_UNPACKED_BYTES", 1000)
+    with pytest.raises(InputRefused, match=r"unpacks to \d+ bytes, more than 1000; remedy"):
+        read_workbook(workbook([["订单", "金额"]]), contract(), "f.xlsx")

@@ -1,0 +1,1 @@
+"""Source temu_ledger: its contract and its mapping to canonical tables."""

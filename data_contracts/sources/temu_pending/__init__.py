@@ -1,0 +1,1 @@
+"""Source temu_pending: its contract and its mapping to canonical tables."""

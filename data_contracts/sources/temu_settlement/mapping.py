@@ -1,0 +1,85 @@
+"""Temu settlement workbooks to ``money_event``, one row an amount.
+
+The workbook shows amounts, not in whose favour they are: the sheet and the kind of an amount say so. It shows no
+payouts either; withdrawals stand in the ledger (``temu_ledger``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data_contracts.sources.event_types import event_type_rules, event_types, unknown_kinds
+from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+from data_contracts.sources.repetition import rows_delivered_before
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_KINDS = """
+SELECT *, CAST(sheet_name AS VARCHAR) AS sheet, coalesce(CAST(transaction_type AS VARCHAR), '') AS kind,
+    min(money_code) OVER (PARTITION BY file_order) AS lowest_code,
+    max(money_code) OVER (PARTITION BY file_order) AS highest_code
+FROM raw
+"""
+
+_EVENTS = """
+SELECT
+    'temu:' || coalesce(account, delivered_for) || ':' || left(source_sha256, 16) || ':' || source_row AS event_id,
+    delivered_for AS seller_id,
+    'Temu' AS platform,
+    account AS store_id,
+    coalesce(sales_order, buyer_order, after_sales_order, violation) AS order_id,
+    coalesce(seller_unit, stock_unit) AS sku,
+    CASE WHEN event_type = 'refund' THEN -abs(pieces) WHEN event_type = 'sale' THEN pieces END AS quantity,
+    event_type,
+    sheet AS raw_type,
+    transaction_type AS raw_subtype,
+    CASE
+        WHEN event_type IN ('refund', 'penalty') THEN -abs(booked_amount)
+        WHEN event_type = 'sale' OR sheet = '结算-非商责平台售后补贴金额' THEN abs(booked_amount)
+        ELSE booked_amount
+    END AS amount,
+    coalesce(money_code, lowest_code) AS currency,
+    booked_at AS event_at,
+    'released' AS status,
+    coalesce(CAST(booked_at AS DATE), covered_to) AS event_date,
+    coalesce(booked_at, CAST(covered_to AS TIMESTAMPTZ)) + to_days($known_lag_days) AS known_at,
+    source_file, source_sha256, source_row
+FROM raw JOIN event_types USING (sheet, kind)
+ORDER BY row_order
+"""
+
+_NO_CURRENCY = """
+SELECT row_order, 'no currency stated, and the file has none or several' AS reason, 'money_code:known' AS rule_id
+FROM raw WHERE money_code IS NULL AND (lowest_code IS NULL OR lowest_code <> highest_code)
+"""
+
+
+def screen(raw: pa.Table) -> pa.Table:
+    """Give the rows delivered before, and those whose currency neither they nor their file tell."""
+    repeated = rows_delivered_before(raw, "temu_settlement", "repeated row")
+    unclear = run_sql(_NO_CURRENCY, raw=run_sql(_KINDS, raw=raw))
+    return run_sql("SELECT * FROM repeated UNION ALL SELECT * FROM unclear", repeated=repeated, unclear=unclear)
+
+
+def remarks(raw: pa.Table) -> pa.Table:
+    """Give the amounts whose kind no rule knows, which count as ``other``."""
+    return unknown_kinds(run_sql(_KINDS, raw=raw), ("sheet", "kind"), event_type_rules(__package__))
+
+
+def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
+    """Give ``money_event``, one row an amount."""
+    with_kinds = run_sql(_KINDS, raw=raw)
+    types = event_types(with_kinds, ("sheet", "kind"), event_type_rules(__package__))
+    mapped = run_sql(_EVENTS, {"known_lag_days": context.known_lag_days}, raw=with_kinds, event_types=types)
+    return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}
+
+
+MAPPING = SourceMapping(
+    source="temu_settlement",
+    covered_tables=("money_event",),
+    to_canonical=to_canonical,
+    happened="booked_at",
+    screen=screen,
+    remarks=remarks,
+)
