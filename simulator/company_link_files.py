@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.catalogue import CITIES
+from simulator.names import credit_code
 from simulator.network import SHARED_TIES
 from simulator.observation import Observation, registry_lag_days
 from simulator.randomness import scatter, unit_interval
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from simulator.name_spellings import ObservedNames
     from simulator.world import World
 
 SOURCE = "company_links"
@@ -87,14 +89,14 @@ def _line(ident: str, schema: str, properties: dict[str, str], first_seen: str) 
     return json.dumps({**body, "first_seen": f"{first_seen}T00:00:00"}, ensure_ascii=False)
 
 
-def _company(world: World, seller: int, lag: int) -> str:
-    founded, number = int(world.firms.founded_day[seller]), seller + world.first_seller + 1
-    city = CITIES[seller % len(CITIES)]
+def _company(world: World, names: ObservedNames, seller: int, lag: int) -> str:
+    founded, alias = int(world.firms.founded_day[seller]), names.alias[seller]
     return _line(
         f"co-{world.seller_id(seller)}", "Company",
         {
-            "name": f"{city}卖家{number:06d}贸易有限公司", "idNumber": world.seller_id(seller),
-            "registrationNumber": f"91440300MA5{number:06d}X", "jurisdiction": "cn",
+            "name": names.registered[seller], "alias": alias.text if alias else "",
+            "idNumber": world.seller_id(seller),
+            "registrationNumber": credit_code(seller + world.first_seller + 1), "jurisdiction": "cn",
             "incorporationDate": _date(world, founded),
         },
         _date(world, founded + lag),
@@ -165,7 +167,6 @@ def _guarantee_lines(world: World, first_number: int) -> list[str]:
 
 def company_link_files(world: World, observation: Observation) -> Iterator[RawFile]:
     """The network of all sellers of a district as one file."""
-    del observation  # registries know; only their lags are observed, and those have their own draws
     ties = _ties(world)
     numbers = np.arange(len(ties))
     by_kind = {kind: registry_lag_days(world, numbers, longest) for kind, longest in _LONGEST_LAG_DAYS.items()}
@@ -174,7 +175,7 @@ def company_link_files(world: World, observation: Observation) -> Iterator[RawFi
     for tie, lag in zip(ties, lags.tolist(), strict=True):
         seen[tie.node] = min(seen.get(tie.node, 10**9), tie.from_day + lag)
     company_lag = registry_lag_days(world, 10_000_000 + np.arange(world.firms.count), 60).tolist()
-    lines = [_company(world, seller, lag) for seller, lag in enumerate(company_lag)]
+    lines = [_company(world, observation.names, seller, lag) for seller, lag in enumerate(company_lag)]
     lines += [
         _node_line(node, 10 * world.first_seller + number, _date(world, day))
         for number, (node, day) in enumerate(seen.items())

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.catalogue import CATEGORIES, CUSTOMS_OFFICES, MARKETS, SUPERVISION_MODES
+from simulator.name_spellings import CUSTOMS_SPELLINGS, ENTITY_SHARES, entity_spellings
+from simulator.names import credit_code
 from simulator.network import sold_to
 from simulator.randomness import scatter, unit_interval
 from simulator.raw_files import Form, Lines, RawFile, View, seller_files
@@ -74,10 +76,25 @@ def _pick(choices: tuple[str, ...], bits: NDArray[np.uint64], shift: int) -> Tex
 def _consignees(view: View, found: _Declarations) -> Text:
     """Who receives the goods abroad: often an entity of the control group, sometimes a warehouse, or ``TO ORDER``."""
     bits = scatter(view.world.settings.seed, "consignee", found.seller)
-    entity = sold_to(view.world, found.seller)
-    own = joined("CONSIGNEE ", whole_text(entity, 6), " LTD")
+    entity, at = np.unique(sold_to(view.world, found.seller), return_inverse=True)
+    chance = unit_interval(scatter(view.world.settings.observation_seed, "entity spelling", found.seller, found.week))
+    which = np.searchsorted(np.cumsum(ENTITY_SHARES), chance, side="right").clip(max=len(ENTITY_SHARES) - 1)
+    spellings = [spelling.text for number in entity.tolist() for spelling in entity_spellings(number)]
+    own = chosen(spellings, at * len(ENTITY_SHARES) + which)
     named = either(bits % np.uint64(100) < 15, _pick(_WAREHOUSES, bits, 20), own)
     return either(found.bits % np.uint64(8) == 0, "TO ORDER", named)
+
+
+def _company(view: View, found: _Declarations) -> tuple[Text, Text]:
+    """Name of the exporter as the declarant wrote it, and its social credit code."""
+    share = view.world.settings.observation.other_spelling_share
+    chance = unit_interval(scatter(view.world.settings.observation_seed, "spelling", found.seller, found.week))
+    other = 1 + np.floor(chance / max(share, 1e-9) * (CUSTOMS_SPELLINGS - 1)).astype(np.int64)
+    names = view.observation.names.in_customs
+    spellings = [spelling.text for seller in view.sellers.tolist() for spelling in names[seller]]
+    place = found.seller - view.sellers[0]
+    codes = [credit_code(int(number)) for number in view.world.number(view.sellers)]
+    return chosen(spellings, place * CUSTOMS_SPELLINGS + np.where(chance < share, other, 0)), chosen(codes, place)
 
 
 def _heads(view: View, found: _Declarations) -> Text:
@@ -89,16 +106,16 @@ def _heads(view: View, found: _Declarations) -> Text:
     serial = found.week * 1_000_000 + view.world.number(seller)
     entry = joined(at_office, whole_text(year, 4), "0", whole_text(serial, 9))
     company = whole_text(view.world.number(seller), 6)
-    social = joined("91440300MA5", company, "X")
+    exporter, social = _company(view, found)
     weight = _kilograms(found.value, found.category)
     date = day_text(view.first_day, found.day, "%Y%m%d")
     country = chosen([m.country3 for m in MARKETS], found.market)
     agent = (office >> np.uint64(20)) % np.uint64(len(_AGENTS))
     cells: list[tuple[str, list[Text | str]]] = [
-        ("entryId", [entry]), ("preEntryId", ["E", entry]), ("consignorCname", ["卖家", company, "贸易有限公司"]),
+        ("entryId", [entry]), ("preEntryId", ["E", entry]), ("consignorCname", [exporter]),
         ("cnsnTradeCode", ["4403", company]), ("cnsnTradeScc", [social]),
         ("consigneeEname", [_consignees(view, found)]),
-        ("ownerName", ["卖家", company, "贸易有限公司"]), ("ownerScc", [social]),
+        ("ownerName", [exporter]), ("ownerScc", [social]),
         ("agentName", [chosen(_AGENTS, agent)]), ("agentCode", ["53", whole_text(agent, 8)]),
         ("iEPort", [at_office]), ("customMaster", [at_office]), ("iEDate", [date]),
         ("cusTrafMode", [_pick(("2", "2", "5"), bits, 33)]),

@@ -117,6 +117,13 @@ class ObservationSettings(_Frozen):
     duplicate_invoice_share: float = Field(default=0.0004, ge=0, le=0.01)
     malformed_row_share: float = Field(default=0.00005, ge=0, le=0.001)
     void_invoice_share: float = Field(default=0.02, ge=0, le=0.2)
+    restated_invoice_share: float = Field(
+        default=0.002, ge=0, le=0.05, description="Invoices cancelled by a red-letter one and issued again."
+    )
+    other_spelling_share: float = Field(
+        default=0.25, ge=0, le=1, description="Declarations that spell the seller's name in another way."
+    )
+    alias_share: float = Field(default=0.6, ge=0, le=1, description="Companies with a registered Latin name.")
 
 
 class WorldSettings(_Frozen):

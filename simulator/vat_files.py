@@ -39,19 +39,58 @@ _MAX_INVOICES = 3  # of one order
 
 @dataclass(frozen=True)
 class _Invoices:
-    """Invoices of one direction in order of seller and time; gross amounts in CNY cents."""
+    """Invoices of one direction in order of seller and time; gross amounts in CNY cents.
+
+    One that is settled is neither void nor credited afterwards: it belongs to a red-letter correction.
+    """
 
     seller: NDArray[np.int64]
     day: NDArray[np.int64]
     gross: NDArray[np.int64]
     party: NDArray[np.int64]
+    is_red: NDArray[np.bool_]
+    is_settled: NDArray[np.bool_]
 
 
 def _sorted(
     seller: NDArray[np.int64], day: NDArray[np.int64], gross: NDArray[np.int64], party: NDArray[np.int64]
 ) -> _Invoices:
     order = np.lexsort((day, seller))
-    return _Invoices(seller[order], day[order], gross[order], party[order])
+    plain = np.zeros(len(order), dtype=bool)
+    return _Invoices(seller[order], day[order], gross[order], party[order], plain, plain)
+
+
+def _places(seller: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Place of each invoice among its seller's, from 0."""
+    starts, counts = np.unique(seller, return_index=True, return_counts=True)[1:]
+    return np.arange(len(seller)) - np.repeat(starts, counts)
+
+
+def _with_corrections(view: View, invoices: _Invoices, direction: str) -> _Invoices:
+    """Some invoices go out wrong; weeks later a red-letter invoice (红字) cancels each and the right one follows.
+
+    The money is the same in the end; what was known in between is not.
+    """
+    settings, seller = view.world.settings, invoices.seller
+    bits = scatter(settings.observation_seed, f"restated {direction}", seller, _places(seller))
+    day = invoices.day + 3 + ((bits >> np.uint64(3)) % np.uint64(40)).astype(np.int64)
+    is_wrong = unit_interval(bits) < settings.observation.restated_invoice_share
+    at = np.flatnonzero(is_wrong & (day < 7 * view.world.timeline.weeks) & (invoices.gross > 0))
+    right = invoices.gross[at]
+    wrong = np.where(bits[at] % np.uint64(2) == 0, right * 10, right + right // 5)  # a nought too many, an old price
+    gross = invoices.gross.copy()
+    gross[at] = wrong
+    is_settled = np.zeros(len(seller), dtype=bool)
+    is_settled[at] = True
+    count, all_days = len(at), np.concatenate([invoices.day, day[at], day[at]])
+    all_sellers = np.concatenate([seller, seller[at], seller[at]])
+    order = np.lexsort((all_days, all_sellers))
+    return _Invoices(
+        seller=all_sellers[order], day=all_days[order], gross=np.concatenate([gross, -wrong, right])[order],
+        party=np.concatenate([invoices.party, invoices.party[at], invoices.party[at]])[order],
+        is_red=(np.repeat([0, 1, 0], [len(seller), count, count]) == 1)[order],
+        is_settled=np.concatenate([is_settled, np.ones(2 * count, dtype=bool)])[order],
+    )  # fmt: skip
 
 
 def _by_supplier(view: View, seller: NDArray[np.int64], week: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -104,12 +143,11 @@ def _lines(view: View, invoices: _Invoices, direction: str) -> Lines:
     """Writes the rows of one direction: some void, some credit notes, a few doubled."""
     world, seller = view.world, invoices.seller
     options, seed = world.settings.observation, world.settings.seed
-    starts, counts = np.unique(seller, return_index=True, return_counts=True)[1:]
-    place = np.arange(len(seller)) - np.repeat(starts, counts)
+    place = _places(seller)
     chance = unit_interval(scatter(seed, f"{direction} invoice status", seller, place))
-    void = options.void_invoice_share
-    status = np.select([chance < void * 0.1, chance < void], [2, 1], 0)
-    gross = np.where((chance > 0.99) & (place > 0), -(invoices.gross // 20), invoices.gross)
+    void, is_free = options.void_invoice_share, ~invoices.is_settled
+    status = np.select([is_free & (chance < void * 0.1), is_free & (chance < void)], [2, 1], 0)
+    gross = np.where(is_free & (chance > 0.99) & (place > 0), -(invoices.gross // 20), invoices.gross)
     net = to_cents(gross / (1 + _TAX_RATE) / 100) if direction == "purchase" else gross
     number = 10_000_000 + (world.number(seller) * 131_071 + place * 17) % 80_000_000
     prefix, width = ("V", 5) if direction == "purchase" else ("B", 6)
@@ -141,4 +179,5 @@ def vat_files(view: View) -> Iterator[RawFile]:
         return
     for direction, found in (("purchase", _purchases(view)), ("sale", _sales(view))):
         header = _HEADER.format(party=_PARTY[direction]).encode()
-        yield from seller_files(view, Form(SOURCE, f"/{direction}.csv", header), _lines(view, found, direction))
+        rows = _lines(view, _with_corrections(view, found, direction), direction)
+        yield from seller_files(view, Form(SOURCE, f"/{direction}.csv", header), rows)
