@@ -1,0 +1,144 @@
+"""Quick fits with the project's own components: one tuned booster size, a binned scorecard and a linear model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.encoding import encode_matrix, encoded_columns, fit_encoding
+from models.evaluation.discrimination import auc
+from models.gbm import fit_gbm
+from models.linear import fit_linear
+from models.scorecard import fit_scorecard
+from models.settings import FitSettings
+from models.tuning import Sample, gbm_grid, plan_folds, tune_gbm, tune_linear, tune_scorecard
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from models.dataset import Dataset
+    from models.encoding import FloatArray, ModelFeature
+    from models.gbm import GbmParameters
+    from models.settings import TrainingSettings
+
+MOST_ROUNDS = 250
+PATIENCE = 25
+BOOSTER_SEEDS = (1, 2, 3)
+
+
+def family_aucs(train: Dataset, test: Dataset, settings: TrainingSettings) -> dict[str, float]:
+    """AUC on the test side of every family, and the booster's on its own training rows and out of fold.
+
+    The single variable is the one that ranks best in training; its value is its AUC on the test side.
+    """
+    features = fit_encoding(train.X, train.facts, settings.encoding)
+    sample = _sample(train, features, settings)
+    judged = encode_matrix(features, test.X)
+    scorecard_choice, _ = tune_scorecard(sample, settings.binning)
+    scorecard = fit_scorecard(
+        sample.encoded, train.y, sample.directions, scorecard_choice.penalty, settings.binning
+    ).margin(judged)
+    linear_choice, _ = tune_linear(sample)
+    linear = fit_linear(sample.encoded, train.y, sample.directions, linear_choice.penalty).margin(judged)
+    single = single_aucs(features, train)
+    best = max(single, key=lambda name: single[name])
+    return {
+        "lightgbm": booster_auc(train, test, settings),
+        "scorecard": _auc(test.y, scorecard),
+        "linear": _auc(test.y, linear),
+        "best_single_variable": single_aucs(features, test)[best],
+        **training_aucs(sample, settings),
+    }
+
+
+def training_aucs(sample: Sample, settings: TrainingSettings) -> dict[str, float]:
+    """AUC of the booster on the rows it was trained on, and out of fold by component within them."""
+    choice, _ = tune_gbm(sample, _grid(sample), _fit_settings(settings))
+    fitted = fit_gbm(
+        sample.encoded, sample.y, sample.directions, choice.parameters, _fit_settings(settings, choice.rounds)
+    )
+    return {
+        "lightgbm_in_training": _auc(sample.y, fitted.margin(sample.encoded)),
+        "lightgbm_out_of_fold": _auc(sample.y, choice.margin[0]),
+    }
+
+
+def booster_auc(
+    train: Dataset, test: Dataset, settings: TrainingSettings, seeds: tuple[int, ...] = BOOSTER_SEEDS
+) -> float:
+    """Mean AUC on the test side over booster seeds, the number of rounds chosen by folds of components."""
+    features = fit_encoding(train.X, train.facts, settings.encoding)
+    judged = encode_matrix(features, test.X)
+    found = []
+    for seed in seeds:
+        sample = _sample(train, features, settings.model_copy(update={"seed": seed}))
+        choice, _ = tune_gbm(sample, _grid(sample), _fit_settings(settings)._replace(seed=seed))
+        rounds = _fit_settings(settings, choice.rounds)._replace(seed=seed)
+        fitted = fit_gbm(sample.encoded, train.y, sample.directions, choice.parameters, rounds)
+        found.append(_auc(test.y, fitted.margin(judged)))
+    return float(np.mean(found))
+
+
+def scorecard_auc(train: Dataset, test: Dataset, settings: TrainingSettings) -> float:
+    """AUC of the binned logistic scorecard on the test side."""
+    features = fit_encoding(train.X, train.facts, settings.encoding)
+    sample = _sample(train, features, settings)
+    choice, _ = tune_scorecard(sample, settings.binning)
+    fitted = fit_scorecard(sample.encoded, train.y, sample.directions, choice.penalty, settings.binning)
+    return _auc(test.y, fitted.margin(encode_matrix(features, test.X)))
+
+
+def single_aucs(features: tuple[ModelFeature, ...], data: Dataset) -> dict[str, float]:
+    """AUC of every feature by itself in its declared direction, missing values at its worst end."""
+    found = {}
+    for feature, values in zip(features, data.X.T, strict=True):
+        columns = feature.encode(values)
+        if columns and feature.treatment != "free":
+            risk = np.sum(columns, axis=0) * (feature.direction if feature.treatment == "one_sided" else 1.0)
+            found[feature.name] = _auc(data.y, risk)
+    return found
+
+
+def single_feature_aucs(train: Dataset, test: Dataset, settings: TrainingSettings) -> Mapping[str, float]:
+    """AUC on the test side of every feature by itself, encoded as training says."""
+    return single_aucs(fit_encoding(train.X, train.facts, settings.encoding), test)
+
+
+def without_features(dataset: Dataset, names: set[str]) -> Dataset:
+    """The same observations without some features."""
+    kept = [place for place, name in enumerate(dataset.feature_names) if name not in names]
+    return replace(
+        dataset, X=np.ascontiguousarray(dataset.X[:, kept]), facts=tuple(dataset.facts[place] for place in kept)
+    )
+
+
+def with_values(dataset: Dataset, values: Mapping[str, FloatArray]) -> Dataset:
+    """The same observations with other values of some features."""
+    X = dataset.X.copy()
+    for place, name in enumerate(dataset.feature_names):
+        if name in values:
+            X[:, place] = values[name]
+    return replace(dataset, X=X)
+
+
+def _sample(train: Dataset, features: tuple[ModelFeature, ...], settings: TrainingSettings) -> Sample:
+    folds = plan_folds(train, settings.fold_kind, settings.folds, 1, settings.seed)
+    directions = tuple(direction for _, direction in encoded_columns(features))
+    return Sample(encode_matrix(features, train.X), train.y, train.component_id, directions, folds)
+
+
+def _grid(sample: Sample) -> tuple[GbmParameters, ...]:
+    return gbm_grid(len(sample.y), int(sample.y.sum()))[:1]
+
+
+def _fit_settings(settings: TrainingSettings, rounds: int = MOST_ROUNDS) -> FitSettings:
+    # One thread: on a few thousand rows a second one costs more than it gives.
+    return FitSettings(settings.seed, 1, rounds, PATIENCE)
+
+
+def _auc(y: NDArray[np.int8], risk: FloatArray) -> float:
+    return auc(y.astype(np.int64), risk)

@@ -1,0 +1,148 @@
+"""From the settings of a world to the labelled sample the pipeline makes of it, through the pipeline's own functions.
+
+Left out are only what changes no figure: hashing and publishing of files, the report of Great Expectations (its counts
+must equal those of the row checks, which do run), and features at dates that neither training nor test uses.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.checking import check_rows
+from data_contracts.compiler import table_contract
+from features.build import build_features
+from features.delinquency import default_dates
+from features.spec import load_feature_set
+from models.dataset import Dataset, Split, split_out_of_time
+from models.labels import performance_labels
+from pipelines.build_features import components_of, observe
+from pipelines.ingest import ingest_folder
+from pipelines.samples import sample_at
+from simulator.writing import write_world
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from features.spec import FeatureSet
+    from models.labels import Labels
+    from pipelines.profiles import Profile
+
+HMAC_KEY = bytes(range(32))  # pseudonyms of one run only; no figure depends on them
+
+
+@dataclass(frozen=True)
+class WorldSample:
+    """What the pipeline knows of one world.
+
+    Attributes:
+        profile: settings of the world and of the way through the pipeline.
+        tables: canonical tables that passed their contracts.
+        observations: sellers with an open loan at every date of the profile.
+        labels: outcomes of the observations whose window is over.
+        defaults: first default of every seller that has one.
+        matrix: features of the observations at the dates of training and test.
+        feature_set: the profile's.
+        dataset: labelled observations at these dates.
+        split: out of time and by component, as the profile says.
+        seconds: what each stage took.
+        rows: raw rows read, and rows the contracts set aside.
+    """
+
+    profile: Profile
+    tables: Mapping[str, pa.Table]
+    observations: pa.Table
+    labels: Labels
+    defaults: pa.Table
+    matrix: pa.Table
+    feature_set: FeatureSet
+    dataset: Dataset
+    split: Split
+    seconds: Mapping[str, float]
+    rows: Mapping[str, int]
+
+
+class _Clock:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """Books the time since the last lap."""
+        now = time.perf_counter()
+        self.seconds[stage] = round(now - self._last, 2)
+        self._last = now
+
+
+def make_sample(profile: Profile, folder: Path) -> WorldSample:
+    """Write the world of a profile into a folder, read it back, check it, build features and label them."""
+    if profile.world is None or profile.target.performance is None:
+        raise ValueError("realism is measured on a synthetic world with dated defaults")
+    clock = _Clock()
+    write_world(profile.world, folder, processes=2)
+    clock.lap("world")
+    ingested = ingest_folder(folder / "raw", profile.ingest, HMAC_KEY)
+    clock.lap("ingest")
+    checked = {name: check_rows(table, table_contract(name)) for name, table in sorted(ingested.tables.items())}
+    tables = {name: result.accepted for name, result in checked.items()}
+    clock.lap("checks")
+    observations = observe(tables, profile.observations)
+    defaults = default_dates(tables["repayment"], profile.target.days_past_due)
+    labels = performance_labels(observations, defaults, profile.target.performance)
+    clock.lap("labels")
+    feature_set = load_feature_set(profile.features.feature_set)
+    used = used_observations(profile, observations)
+    matrix = build_features(tables, used, feature_set).table
+    clock.lap("features")
+    dataset = _dataset(profile, matrix, labels, components_of(tables, used))
+    if profile.split is None:
+        raise ValueError("realism is measured out of time")
+    return WorldSample(
+        profile=profile,
+        tables=tables,
+        observations=observations,
+        labels=labels,
+        defaults=defaults,
+        matrix=matrix,
+        feature_set=feature_set,
+        dataset=dataset,
+        split=split_out_of_time(dataset, profile.split),
+        seconds=clock.seconds,
+        rows={
+            "raw_rows": sum(account.rows_in for account in ingested.accounting),
+            "quarantined_rows": ingested.quarantine.num_rows,
+            "rows_set_aside_by_table_contracts": sum(r.rows_in - r.accepted.num_rows for r in checked.values()),
+        },
+    )
+
+
+def used_observations(profile: Profile, observations: pa.Table) -> pa.Table:
+    """The observations at dates that training or test uses; the embargo and immature dates need no features."""
+    return observations.filter(pc.is_in(observations["as_of"], value_set=pa.array(_used_days(profile), pa.date32())))
+
+
+def _used_days(profile: Profile) -> list[object]:
+    split, target = profile.split, profile.target.performance
+    if split is None or target is None:
+        raise ValueError("realism is measured out of time on dated defaults")
+    found: list[object] = []
+    for day in profile.observations.as_of_dates():
+        is_mature = (target.data_until - day).days >= target.performance_days + target.reporting_lag_days
+        is_training = (split.test_from - day).days >= split.performance_days
+        if is_training or (is_mature and day >= split.test_from):
+            found.append(day)
+    return found
+
+
+def _dataset(profile: Profile, matrix: pa.Table, labels: Labels, components: pa.Table) -> Dataset:
+    days = pa.array(_used_days(profile), pa.date32())
+    table = labels.table.filter(pc.is_in(labels.table["as_of"], value_set=days))
+    feature_set = load_feature_set(profile.features.feature_set)
+    return sample_at(matrix, labels._replace(table=table), components, feature_set)
