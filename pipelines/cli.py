@@ -7,7 +7,7 @@ import os
 import sys
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 
 ProfileOption = Annotated[str, typer.Option("--profile", help="Name of a shipped profile, or a TOML file.")]
+Language = Literal["en", "zh"]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder of the outputs.")]
 DEFAULT_OUT = Path("artifacts")
 DAY = "%Y-%m-%d"
@@ -200,6 +201,28 @@ def summary(profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> No
 
     chosen = load_profile(profile)
     typer.echo(describe_run(chosen, Place(chosen.name, out)))
+
+
+@app.command()
+def template(
+    table: Annotated[str | None, typer.Argument(help="Canonical table; none lists them.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; default: print.")] = None,
+    *,
+    list_all: Annotated[bool, typer.Option("--list", help="List the tables that have a template.")] = False,
+    language: Annotated[Language, typer.Option("--language", help="Language of the headers; both are read.")] = "en",
+) -> None:
+    """Give the blank CSV template of a table, for data that no known export delivers."""
+    from pipelines.blank_template import blank_template, template_list, write_blank_template
+
+    if list_all or table is None:
+        typer.echo(template_list())
+        return
+    text = blank_template(table, language)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    write_blank_template(out, text)
+    typer.echo(f"template: {table} -> {out}; list it in deliveries.csv as source template_{table}")
 
 
 @app.command()
