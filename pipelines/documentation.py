@@ -9,6 +9,8 @@ from data_contracts.pages import contract_page
 from data_contracts.templates import PREFIX
 from features.pages import feature_page
 from features.spec import feature_records, feature_set_names, load_feature_set
+from pipelines.publish import read_json
+from pipelines.world_page import RESULT, realism_page, world_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,8 +19,16 @@ if TYPE_CHECKING:
     from data_contracts.contract import CompiledContract
 
 
-def pages() -> dict[str, str]:
-    """Every generated page: path below the docs folder to Markdown text."""
+RESULTS = "benchmarks/results"
+"""Folder of committed benchmark results, beside the docs folder."""
+
+
+def pages(results: Path) -> dict[str, str]:
+    """Every generated page: path below the docs folder to Markdown text.
+
+    Args:
+        results: folder of benchmark results; pages about results that are not there are left out.
+    """
     tables = [table_contract(name) for name in table_names()]
     sources = [source_contract(name) for name in source_names()]
     templates = [source_contract(f"{PREFIX}{name}") for name in template_names()]
@@ -28,14 +38,18 @@ def pages() -> dict[str, str]:
     found["contracts/README.md"] = _contract_index({"sources": sources, "templates": templates, "tables": tables})
     found["features.md"] = feature_page(feature_records())
     found["feature_sets.md"] = _feature_sets_page()
+    found["world.md"] = world_page()
+    if (results / RESULT).is_file():
+        found["world_realism.md"] = realism_page(read_json(results / RESULT))
     return found
 
 
 def write_pages(folder: Path) -> list[str]:
     """Write every page below ``folder``, remove contract pages of contracts that are gone; names of what changed."""
-    changed = stale_pages(folder)
+    wanted = pages(folder.resolve().parent / RESULTS)
+    changed = _stale(wanted, folder)
     for name in changed:
-        if name in (wanted := pages()):
+        if name in wanted:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(wanted[name], encoding="utf-8")
         else:
@@ -45,7 +59,10 @@ def write_pages(folder: Path) -> list[str]:
 
 def stale_pages(folder: Path) -> list[str]:
     """Names of pages that are missing, differ from what would be generated, or describe a contract that is gone."""
-    wanted = pages()
+    return _stale(pages(folder.resolve().parent / RESULTS), folder)
+
+
+def _stale(wanted: Mapping[str, str], folder: Path) -> list[str]:
     present = {path.relative_to(folder).as_posix() for path in (folder / "contracts").rglob("*.md")}
     differing = {name for name, text in wanted.items() if _text_of(folder / name) != text}
     return sorted(differing | (present - wanted.keys()))
