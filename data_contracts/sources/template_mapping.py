@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from data_contracts.templates import Template
 
 _OF_ANOTHER = """
-SELECT row_order, seller_id AS reason, 'delivery:other_seller' AS rule_id
+SELECT row_order, seller_id AS reason, 'delivery:seller_matches' AS rule_id
 FROM raw WHERE delivered_for IS NOT NULL AND seller_id <> delivered_for
 """
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.compiler import source_contract, table_contract
+from data_contracts.templates import PREFIX
 from pipelines.reports.rendering import LANGUAGES, Language, Texts, banners, page_texts, render_page
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _source(source: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
     notes = [f"{note} ({files})" if files > 1 else note for note, files in source["notes"].items()]
     return {
         **source,
-        "title": _title("source", source["name"], source["title"], texts),
+        "title": _source_title(source, texts),
         "quarantined_rows": sum(source["quarantined"].values()),
         "duplicate_rows": sum(source["duplicates"].values()),
         "remarked_rows": sum(source["warnings"].values()),
@@ -84,6 +85,14 @@ def _source(source: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
         "notes": "; ".join(notes),
         "is_sealed": bool(source["quarantined"]) and any(c.classification == "personal" for c in contract.columns),
     }
+
+
+def _source_title(source: Mapping[str, Any], texts: Texts) -> str:
+    name = source["name"]
+    if not name.startswith(PREFIX):
+        return _title("source", name, source["title"], texts)
+    table = name.removeprefix(PREFIX)
+    return texts("own_template", table=_title("table", table, table_contract(table).title, texts))
 
 
 def _title(kind: str, name: str, otherwise: str, texts: Texts) -> str:

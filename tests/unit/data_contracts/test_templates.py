@@ -215,7 +215,7 @@ def test_a_file_of_one_seller_need_not_name_him_and_may_name_nobody_else(tmp_pat
     result = delivered_rows(tmp_path / "unnamed", "pledge", unnamed)
     assert cells(result.tables["pledge"], "seller_id") == [SELLER]
     foreign = delivered_rows(tmp_path / "foreign", "pledge", template_row("pledge", seller_id="S000002"))
-    assert only_account(foreign).quarantined == {"delivery:other_seller": 1}
+    assert only_account(foreign).quarantined == {"delivery:seller_matches": 1}
 
 
 def test_a_file_of_many_sellers_covers_those_it_names(tmp_path: Path) -> None:
