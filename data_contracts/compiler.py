@@ -25,6 +25,7 @@ are refused, so a typing error cannot silently switch a rule off. A source contr
           - {property: decimalMark, value: ","}     # default "."
           - {property: thousandsMark, value: "."}   # default: none allowed
           - {property: preamble, value: true}       # header anywhere in the first 50 lines; default: the first line
+          - {property: localeColumn, value: language}  # our column that holds the locale of the header's synonyms
           - {property: extraColumns, value: warn}   # warn (default) | allow | refuse headers not in the contract
           - {property: exactlyOneOf, value: [[supplier_code, customer_code]]}  # one of these headers, not both
           - {property: missingTokens, value: ["/"]} # besides the empty cell, which is always missing
@@ -159,6 +160,7 @@ _SERVER_PROPERTIES = {
     "decimalMark": "decimal_mark",
     "thousandsMark": "thousands_mark",
     "preamble": "preamble",
+    "localeColumn": "locale_column",
     "extraColumns": "extra_columns",
     "exactlyOneOf": "exactly_one_of",
     "missingTokens": "missing_tokens",
@@ -366,7 +368,8 @@ def _column(prop: SchemaProperty) -> Column:
         classification=cast("Classification", prop.classification or "internal"),
         required=bool(prop.required),
         unit=custom.get("unit"),
-        synonyms=tuple(entry.synonym for entry in prop.synonyms or [] if entry.synonym),
+        synonyms=tuple(dict.fromkeys(entry.synonym for entry in prop.synonyms or [] if entry.synonym)),
+        locales=tuple((entry.synonym, entry.locale) for entry in prop.synonyms or [] if entry.synonym and entry.locale),
         enum=tuple(str(entry.value) for entry in values),
         labels=tuple((str(entry.value), entry.label) for entry in values if entry.label),
         cell=_cell_spec(prop, custom),

@@ -99,7 +99,8 @@ class CellSpec:
 class Column:
     """A column: its name with us, its header in the raw file, its type and what it means.
 
-    ``labels`` pairs each raw enum value with its label (in a source contract: the canonical value it stands for).
+    ``labels`` pairs each raw enum value with its label (in a source contract: the canonical value it stands for);
+    ``locales`` pairs synonyms with the locale they belong to, where one is stated.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Column:
     required: bool = False
     unit: str | None = None
     synonyms: tuple[str, ...] = ()
+    locales: tuple[tuple[str, str], ...] = ()
     enum: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     cell: CellSpec = field(default_factory=CellSpec)
@@ -138,6 +140,7 @@ class ReadSpec:
     decimal_mark: str = "."
     thousands_mark: str | None = None
     preamble: bool = False
+    locale_column: str | None = None
     extra_columns: Literal["warn", "allow", "refuse"] = "warn"
     exactly_one_of: tuple[tuple[str, ...], ...] = ()
     missing_tokens: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ import pyarrow.csv as pacsv
 from data_contracts.decoding import utf8_bytes
 from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused, InputRefused, InternalFault
-from data_contracts.headers import HeaderMatch, match_headers, require_headers
+from data_contracts.headers import HeaderMatch, header_locale, match_headers, require_headers
 from data_contracts.lineage import Origin, ReadResult, SetAside, quarantine_table
 from data_contracts.lines import (
     Flags,
@@ -45,6 +45,7 @@ class _Header:
     width: int
     match: HeaderMatch
     notes: tuple[str, ...]
+    locale: str | None
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,9 @@ def read_delimited(data: bytes, contract: CompiledContract, file_name: str) -> R
     quarantined = quarantine_table(origin, groups)
     notes = (*header.notes, *_line_notes(lines, found))
     table = _contract_columns(rows, found.first + 1, contract, header.match)
+    if spec.locale_column:
+        place = table.column_names.index(spec.locale_column)
+        table = table.set_column(place, spec.locale_column, pa.repeat(header.locale or "", table.num_rows))
     return ReadResult(table, quarantined, table.num_rows + quarantined.num_rows, header.match.headers, origin, notes)
 
 
@@ -134,7 +138,8 @@ def _find_header(lines: PhysicalLines, contract: CompiledContract, spec: ReadSpe
     if best is None:
         raise InputRefused(file=file_name, rule="no header line was found", remedy="export the file with its header")
     line, width, match = best
-    return _Header(line, width, match, require_headers(match, contract, file_name, line + 1))
+    locale = header_locale(_cells(lines.content(line), spec), contract) if spec.locale_column else None
+    return _Header(line, width, match, require_headers(match, contract, file_name, line + 1), locale)
 
 
 def _sort_lines(lines: PhysicalLines, facts: LineFacts, header: _Header, dialect: _Dialect) -> _Sorted:

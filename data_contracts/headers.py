@@ -52,6 +52,16 @@ def match_headers(cells: Sequence[str], contract: CompiledContract) -> HeaderMat
     return HeaderMatch(ordered, tuple(extra), missing, tuple(ambiguous))
 
 
+def header_locale(cells: Sequence[str], contract: CompiledContract) -> str | None:
+    """Gives the locale to which most of the header cells belong by the contract's synonyms, the first among equals."""
+    found = {normalised(cell) for cell in cells}
+    counts: dict[str, int] = {}
+    for column in contract.columns:
+        for synonym, locale in column.locales:
+            counts[locale] = counts.get(locale, 0) + (normalised(synonym) in found)
+    return max(counts, key=lambda locale: counts[locale], default=None) if any(counts.values()) else None
+
+
 def require_headers(match: HeaderMatch, contract: CompiledContract, file_name: str, row: int) -> tuple[str, ...]:
     """Gives the warnings a header row earns; InputRefused when it cannot serve the contract."""
     if match.missing:

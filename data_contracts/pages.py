@@ -93,7 +93,8 @@ def _columns_table(contract: CompiledContract) -> str:
 
 
 def _headers(column: Column) -> str:
-    named = ", ".join(_code(name) for name in (column.header, *column.synonyms) if name) or "(no header)"
+    names = dict.fromkeys((column.header, *column.synonyms))
+    named = ", ".join(_code(name) for name in names if name) or "(no header)"
     return f"{named} (may be absent)" if column.cell.header_optional else named
 
 

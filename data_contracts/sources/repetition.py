@@ -8,6 +8,8 @@ from data_contracts.compiler import source_contract
 from data_contracts.sources.mapping import run_sql
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import pyarrow as pa
 
 # A record opens with its own row, item 0; where that row fell out, the items start again or the key changes.
@@ -52,8 +54,14 @@ def superseded_records(raw: pa.Table, key: str, newest: str, broken: str, reason
     return run_sql(query, {"reason": reason}, raw=raw)
 
 
-def rows_delivered_before(raw: pa.Table, source: str, reason: str, besides: str = "delivered_for") -> pa.Table:
-    """Give, as a screen does, the rows that an earlier file of the same account holds as often, word for word.
+def rows_delivered_before(
+    raw: pa.Table,
+    source: str,
+    besides: str = "delivered_for",
+    ignoring: Collection[str] = (),
+    first: str = "file_order",
+) -> pa.Table:
+    """Give, as a screen does, the rows that another file of the same account holds as often, word for word.
 
     For exports whose rows have no number of their own: two equal rows of one file may both be meant, the same rows in
     the next file are the same amounts delivered again.
@@ -61,18 +69,19 @@ def rows_delivered_before(raw: pa.Table, source: str, reason: str, besides: str 
     Args:
         raw: typed rows.
         source: their source.
-        reason: what to call the repetition.
         besides: a further column in which rows must be equal.
+        ignoring: columns in which they may differ.
+        first: SQL order in which the first of equal rows is kept.
     """
-    columns = ", ".join(f'"{column.name}"' for column in source_contract(source).columns)
-    row = f'delivered_for, "account", "{besides}", {columns}'
+    names = [column.name for column in source_contract(source).columns if column.name not in ignoring]
+    row = ", ".join(["delivered_for", '"account"', f'"{besides}"', *(f'"{name}"' for name in names)])
     query = f"""
-        SELECT row_order, $reason AS reason, CAST(NULL AS VARCHAR) AS rule_id
+        SELECT row_order, 'repeated row' AS reason, CAST(NULL AS VARCHAR) AS rule_id
         FROM (
-            SELECT row_order, row_number() OVER (PARTITION BY {row}, nth ORDER BY file_order) AS copy
+            SELECT row_order, row_number() OVER (PARTITION BY {row}, nth ORDER BY {first}) AS copy
             FROM (SELECT *, row_number() OVER (PARTITION BY {row}, file_order ORDER BY row_order) AS nth FROM raw)
         )
         WHERE copy > 1
         ORDER BY row_order
     """  # noqa: S608 - the names are a contract's, whose form is checked when it is compiled
-    return run_sql(query, {"reason": reason}, raw=raw)
+    return run_sql(query, raw=raw)

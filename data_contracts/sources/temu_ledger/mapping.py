@@ -51,7 +51,7 @@ ORDER BY row_order
 
 def screen(raw: pa.Table) -> pa.Table:
     """Give the movements delivered before."""
-    return rows_delivered_before(raw, "temu_ledger", "repeated row")
+    return rows_delivered_before(raw, "temu_ledger")
 
 
 def silent(raw: pa.Table) -> pa.Table:

@@ -38,7 +38,7 @@ ORDER BY row_order
 
 def screen(raw: pa.Table) -> pa.Table:
     """Give the rows of a snapshot delivered again; the same row in a later snapshot is still to be settled."""
-    return rows_delivered_before(raw, "temu_pending", "repeated row", besides="covered_to")
+    return rows_delivered_before(raw, "temu_pending", besides="covered_to")
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:

@@ -57,7 +57,7 @@ FROM raw WHERE money_code IS NULL AND (lowest_code IS NULL OR lowest_code <> hig
 
 def screen(raw: pa.Table) -> pa.Table:
     """Give the rows delivered before, and those whose currency neither they nor their file tell."""
-    repeated = rows_delivered_before(raw, "temu_settlement", "repeated row")
+    repeated = rows_delivered_before(raw, "temu_settlement")
     unclear = run_sql(_NO_CURRENCY, raw=run_sql(_KINDS, raw=raw))
     return run_sql("SELECT * FROM repeated UNION ALL SELECT * FROM unclear", repeated=repeated, unclear=unclear)
 

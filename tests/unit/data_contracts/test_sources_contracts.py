@@ -12,19 +12,9 @@ from data_contracts.templates import PREFIX
 if TYPE_CHECKING:
     from data_contracts.contract import CompiledContract
 
-# Amazon's own header words for what the canonical tables call by the same plain names.
-HEADERS_AMAZON_SHARES_WITH_US = {"amount", "currency", "sku"}
-
 
 def headers(contract: CompiledContract) -> set[str]:
     return {name for column in contract.columns for name in (column.header, *column.synonyms)}
-
-
-@pytest.mark.parametrize("source", source_names())
-def test_no_raw_header_is_a_canonical_column(source: str) -> None:
-    canonical = {column.name for table in table_names() for column in table_contract(table).columns}
-    shared = headers(source_contract(source)) & canonical
-    assert shared == (HEADERS_AMAZON_SHARES_WITH_US if source == "amazon_settlement_v2" else set())
 
 
 @pytest.mark.parametrize("source", source_names())

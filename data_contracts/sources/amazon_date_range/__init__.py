@@ -1,0 +1,1 @@
+"""Source amazon_date_range: its contract and its mapping to canonical tables."""

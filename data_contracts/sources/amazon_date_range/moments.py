@@ -1,0 +1,63 @@
+"""Moments written in words, as reports in nine languages write them, in ISO form."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TIME = r"(?P<hour>\d{1,2}):(?P<minute>\d{2}):(?P<second>\d{2})(?: ?(?P<half>[ap])\.? ?m\.?)? ?(?P<zone>\S.*)"
+_WORD = r"(?P<month>[^\W\d_]+)\.?"
+_FORMS = tuple(
+    re.compile(f"{day} {_TIME}")
+    for day in (
+        rf"{_WORD} (?P<day>\d{{1,2}}), (?P<year>\d{{4}}),?",
+        rf"(?P<day>\d{{1,2}}) {_WORD} (?P<year>\d{{4}}),?",
+        r"(?P<day>\d{1,2})\.(?P<number>\d{1,2})\.(?P<year>\d{4}),?",
+        r"(?P<year>\d{4})/(?P<number>\d{1,2})/(?P<day>\d{1,2}),?",
+    )
+)
+_OFFSET = re.compile(r"(?:UTC|GMT) ?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?")
+
+
+def iso_moment(text: str, months: Mapping[str, int], zones: Mapping[str, int]) -> str | None:
+    """Give a moment as ``yyyy-MM-ddTHH:mm:ss+HH:MM``; None where it is in no known form, month or zone.
+
+    Whether the day exists is left to who reads it.
+
+    >>> iso_moment("Jul 1, 2025 12:01:49 AM PDT", {"jul": 7}, {"PDT": -7})
+    '2025-07-01T00:01:49-07:00'
+    >>> iso_moment("01.07.2025 00:01:49 UTC", {}, {"UTC": 0})
+    '2025-07-01T00:01:49+00:00'
+    """
+    plain = " ".join(text.split()).casefold()
+    found = next((match for form in _FORMS if (match := form.fullmatch(plain))), None)
+    if found is None:
+        return None
+    parts = found.groupdict()
+    month = int(parts["number"]) if "number" in parts else months.get(parts["month"])
+    hour = _hour(int(parts["hour"]), parts["half"])
+    offset = _offset(parts["zone"].upper(), zones)
+    if month is None or hour is None or offset is None:
+        return None
+    day = f"{parts['year']}-{month:02}-{int(parts['day']):02}"
+    return f"{day}T{hour:02}:{parts['minute']}:{parts['second']}{offset}"
+
+
+def _hour(hour: int, half: str | None) -> int | None:
+    if half is None:
+        return hour
+    if not 1 <= hour <= 12:
+        return None
+    return hour % 12 + (12 if half == "p" else 0)
+
+
+def _offset(zone: str, zones: Mapping[str, int]) -> str | None:
+    if zone in zones:
+        return f"{'-' if zones[zone] < 0 else '+'}{abs(zones[zone]):02}:00"
+    written = _OFFSET.fullmatch(zone)
+    if written is None:
+        return None
+    return f"{written['sign']}{int(written['hours']):02}:{written['minutes'] or '00'}"
