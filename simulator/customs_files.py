@@ -1,6 +1,7 @@
 """Export declarations (报关单) as JSON arrays: each supplier order that ships is declared, with one to three items.
 
-Declared value is the goods' cost with a mark-up and noise; how much the noise is depends on the firm.
+Declared value is the goods' cost with a mark-up and noise; how much the noise is depends on the firm. Pieces and weight
+follow the goods themselves, so who declares too much shows dear pieces. Honest firms differ in what a piece costs, too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.catalogue import CATEGORIES, CUSTOMS_OFFICES, MARKETS, SUPERVISION_MODES
+from simulator.lies import OVER_DECLARATION, strength
 from simulator.name_spellings import CUSTOMS_SPELLINGS, ENTITY_SHARES, entity_spellings
 from simulator.names import credit_code
 from simulator.network import sold_to
@@ -38,9 +40,9 @@ _UNIT_COST = np.array([c.unit_price * c.goods_cost_share for c in CATEGORIES])
 _UNIT_KILOGRAMS = np.array([c.kg_per_unit for c in CATEGORIES])
 
 
-def _kilograms(value: NDArray[np.float64], category: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Net weight of goods of a declared value, at least a kilogram."""
-    weight: NDArray[np.int64] = np.rint(value / _UNIT_COST[category] * _UNIT_KILOGRAMS[category]).astype(np.int64)
+def _kilograms(worth: NDArray[np.float64], category: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Net weight of goods of some worth, USD; at least a kilogram."""
+    weight: NDArray[np.int64] = np.rint(worth / _UNIT_COST[category] * _UNIT_KILOGRAMS[category]).astype(np.int64)
     return np.maximum(weight, 1)
 
 
@@ -59,7 +61,9 @@ class _Declarations:
         self.day = 7 * self.week + (self.bits % np.uint64(7)).astype(np.int64)
         noise = unit_interval(scatter(seed, "declared", self.seller, self.week)) - 0.5
         habit = unit_interval(scatter(seed, "declaring habit", self.seller)) - 0.5
-        self.value = cost / world.timeline.cny_per_usd[self.week] * 1.06 * np.exp(0.5 * noise + 0.4 * habit)
+        self.worth = cost / world.timeline.cny_per_usd[self.week]
+        excess = strength(world, OVER_DECLARATION)[self.week, self.seller]
+        self.value = self.worth * 1.06 * np.exp(0.5 * noise + 0.4 * habit) * (1 + excess)
         self.items = 1 + (self.bits >> np.uint64(9)) % np.uint64(10) // np.uint64(4)
         self.items = self.items.astype(np.int64)
         self.category = world.firms.category[self.seller]
@@ -107,7 +111,7 @@ def _heads(view: View, found: _Declarations) -> Text:
     entry = joined(at_office, whole_text(year, 4), "0", whole_text(serial, 9))
     company = whole_text(view.world.number(seller), 6)
     exporter, social = _company(view, found)
-    weight = _kilograms(found.value, found.category)
+    weight = _kilograms(found.worth, found.category)
     date = day_text(view.first_day, found.day, "%Y%m%d")
     country = chosen([m.country3 for m in MARKETS], found.market)
     agent = (office >> np.uint64(20)) % np.uint64(len(_AGENTS))
@@ -137,8 +141,10 @@ def _items(view: View, found: _Declarations, owner: NDArray[np.int64], place: ND
     value = np.rint(found.value * 100).astype(np.int64)
     share = (value * 3 // 10)[owner]
     cents = np.where(place == 0, value[owner] - share * (found.items[owner] - 1), share)
-    weight = _kilograms(cents / 100, found.category[owner])
-    quantity = np.maximum(np.rint(cents / 100 / _UNIT_COST[found.category[owner]]), 1).astype(np.int64)
+    worth = found.worth[owner] * cents / np.maximum(value[owner], 1)
+    weight = _kilograms(worth, found.category[owner])
+    habit = unit_interval(scatter(view.world.settings.seed, "cost of a piece", found.seller[owner])) - 0.5
+    quantity = np.maximum(np.rint(worth / _UNIT_COST[found.category[owner]] * np.exp(habit)), 1).astype(np.int64)
     codes = [code for c in CATEGORIES for code in c.commodity_codes]
     main = scatter(view.world.settings.seed, "main product", found.seller[owner]) % np.uint64(3)
     code = found.category[owner] * 3 + (main.astype(np.int64) + place) % 3

@@ -58,9 +58,9 @@ def due_rows(world: World) -> dict[str, NDArray[np.int64]]:
     }  # fmt: skip
 
 
-def _loan_number(world: World, loan: NDArray[np.int64]) -> Text:
-    """Number of a loan in the whole world; no seller has a hundred."""
-    return whole_text(100 * world.first_seller + loan + 1, 7)
+def loan_text(world: World, loan: NDArray[np.int64]) -> Text:
+    """Reference of each loan as lenders write it: ``L0000001`` for the first of the world; no seller has a hundred."""
+    return joined("L", whole_text(100 * world.first_seller + loan + 1, 7))
 
 
 def _loans(world: World) -> Text:
@@ -72,7 +72,7 @@ def _loans(world: World) -> Text:
     np.maximum.at(last, dues["loan"], dues["day"])
     first = world.timeline.first_day
     return joined(
-        "L", _loan_number(world, _whole(loans, "loan")), ",S",
+        loan_text(world, _whole(loans, "loan")), ",S",
         whole_text(world.number(_whole(loans, "seller")), 6), ",LN",
         whole_text(_whole(loans, "lender"), 2), ",", day_text(first, _whole(loans, "day")), ",",
         day_text(first, last), ",",
@@ -102,8 +102,8 @@ def _repayments(world: World) -> Text:
     jitter = (bits % np.uint64(3_600)).astype(np.int64)
     first = world.timeline.first_day
     return joined(
-        "R", whole_text(1_000 * world.first_seller + np.arange(len(order)) + 1, 8), ",L",
-        _loan_number(world, columns["loan"]), ",S", whole_text(world.number(columns["seller"]), 6), ",", entry, ",",
+        "R", whole_text(1_000 * world.first_seller + np.arange(len(order)) + 1, 8), ",",
+        loan_text(world, columns["loan"]), ",S", whole_text(world.number(columns["seller"]), 6), ",", entry, ",",
         day_text(first, columns["day"]), ",",
         cents_text(columns["cents"]), ",CNY,", day_text(first, booked[order]), " ",
         clock_text(_BOOKING_SECOND + jitter), "\n",

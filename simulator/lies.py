@@ -29,9 +29,10 @@ LOAN_DIVERTED = "loan_diverted"
 BORROWED_IDENTITY = "borrowed_identity"
 DOUBLE_PLEDGE = "double_pledge"
 FORGED_TRADE = "forged_trade"
+# Drawn while the weeks pass; who withholds a source does so from the first day to the last.
 KINDS: tuple[str, ...] = (
-    BRUSHING, INFLATED_TRAFFIC, OVER_DECLARATION, ROUND_TRIP, WITHHELD_SOURCE, LOAN_DIVERTED, BORROWED_IDENTITY,
-    DOUBLE_PLEDGE, FORGED_TRADE,
+    BRUSHING, INFLATED_TRAFFIC, OVER_DECLARATION, ROUND_TRIP, LOAN_DIVERTED, BORROWED_IDENTITY, DOUBLE_PLEDGE,
+    FORGED_TRADE,
 )  # fmt: skip
 _REVIEW_WEEKS = 4  # how often a seller thinks about starting a lie
 _SHORTEST_WEEKS = 13

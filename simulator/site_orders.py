@@ -1,8 +1,9 @@
-"""Single orders of the own web shops, drawn from their weekly sales; and the orders brushers fake.
+"""Single orders of the own web shops, drawn from their weekly sales; and the orders brushers fake among them.
 
 Sales of four weeks are split over a drawn number of orders, so that orders add up to the shop's true sales. Buyers come
-back with the shop's repurchase rate, which moves with hidden quality. Refunded and cancelled orders are drawn at the
-rates of the period, so raw refunds match the shop's true refunds in expectation, not order by order.
+back with the shop's repurchase rate, which moves with hidden quality; a few buy in several shops. Refunded and
+cancelled orders are drawn at the rates of the period, so raw refunds match the shop's true refunds in expectation, not
+order by order.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simulator.brushing import FEW_BUYERS, NIGHT, NOT_SENT, SAME_SUMS, fake_share, ring_buyers, shows_trace
 from simulator.randomness import scatter, unit_interval
 from simulator.text_columns import to_cents
 
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from simulator.raw_files import View
 
 PERIOD_WEEKS = 4
-_FAKE_BUYERS = 7
+_HELPERS = 7  # who fake a careless brusher's orders
+_ROAMING_SHARE = 0.04  # of buyers also buy in other shops of the category
+_ROAMERS = 400  # such buyers by category
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,8 @@ class SiteOrders:
         day: Day number of the order, shop time.
         second: Second of the day.
         number: Order number within the shop, from 0.
-        buyer: Buyer's number within the shop.
+        listed_at: Shop whose list of buyers the number belongs to; another one's where a buyer is known there too.
+        buyer: Buyer's number in that list.
         cents: Total paid, in the shop's currency.
         refunded_cents: Part paid back.
         lines: Line items, 1-3.
@@ -49,6 +54,7 @@ class SiteOrders:
     day: NDArray[np.int64]
     second: NDArray[np.int64]
     number: NDArray[np.int64]
+    listed_at: NDArray[np.int64]
     buyer: NDArray[np.int64]
     cents: NDArray[np.int64]
     refunded_cents: NDArray[np.int64]
@@ -119,11 +125,11 @@ def _true_counts(view: View, periods: _Periods) -> NDArray[np.int64]:
 
 
 def _fake_counts(view: View, periods: _Periods) -> NDArray[np.int64]:
-    """Brushers fake more when sales are weak: between a half and twice as many orders as are true."""
-    is_brusher = view.world.firms.is_brusher[periods.seller]
+    """Brushers fake more when sales are weak: a half to twice as many orders as are true, by how bold they are."""
+    share = fake_share(view.world, periods.seller, periods.first_week)
     chance = unit_interval(scatter(view.world.settings.seed, "fake count", periods.seller, periods.first_week))
-    mean = np.asarray((2.0 + 1.2 * _true_counts(view, periods)) * np.exp(-0.3 * periods.quality), dtype=np.float64)
-    return np.where(is_brusher, _poisson(mean, chance), 0)
+    mean = np.asarray((2.0 + share * _true_counts(view, periods)) * np.exp(-0.3 * periods.quality), dtype=np.float64)
+    return np.where(share > 0, _poisson(mean, chance), 0)
 
 
 def _split(cents: NDArray[np.int64], count: NDArray[np.int64], weight: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -173,42 +179,75 @@ class _Draws:
         return -np.log1p(-0.999 * self.chance(name))
 
 
+@dataclass(frozen=True)
+class _Fakes:
+    """Which orders are fake, and which of them show each trace; arrays of shape (orders,)."""
+
+    is_fake: NDArray[np.bool_]
+    has_few_buyers: NDArray[np.bool_]
+    stays_unsent: NDArray[np.bool_]
+    is_at_night: NDArray[np.bool_]
+    has_usual_sum: NDArray[np.bool_]
+
+
+def _fakes(view: View, seller: NDArray[np.int64], week: NDArray[np.int64], is_fake: NDArray[np.bool_]) -> _Fakes:
+    traces = [np.zeros(len(is_fake), dtype=bool) for _ in range(4)]
+    for shown, trace in zip(traces, (FEW_BUYERS, NOT_SENT, NIGHT, SAME_SUMS), strict=True):
+        shown[is_fake] = shows_trace(view.world, trace, seller[is_fake], week[is_fake])
+    return _Fakes(is_fake, *traces)
+
+
 def _amounts(
-    periods: _Periods, true: NDArray[np.int64], is_fake: NDArray[np.bool_], draws: _Draws
+    periods: _Periods, true: NDArray[np.int64], fakes: _Fakes, basket: NDArray[np.float64], draws: _Draws
 ) -> NDArray[np.int64]:
-    """Order totals in cents: true ones add up to the period's sales, faked ones are small baskets."""
-    cents = np.zeros(len(is_fake), dtype=np.int64)
-    cents[~is_fake] = _split(periods.sales_cents, true, (0.3 + draws.waiting("size"))[~is_fake])
-    cents[is_fake] = np.rint(1_200 + 2_600 * draws.chance("fake size")[is_fake]).astype(np.int64)
-    return np.maximum(cents, 1)
+    """Order totals in cents: true ones add up to the period's sales, faked ones are small or like the shop's own."""
+    size = 0.3 + draws.waiting("size")
+    cents = np.rint(80 / 1.3 * basket * size).astype(np.int64)
+    cents[~fakes.is_fake] = _split(periods.sales_cents, true, size[~fakes.is_fake])
+    usual = np.rint(1_990 + 200 * np.floor(5 * draws.chance("fake size"))).astype(np.int64)
+    return np.maximum(np.where(fakes.has_usual_sum, usual, cents), 1)
 
 
 def _buyers(
-    view: View, seller: NDArray[np.int64], quality: NDArray[np.float64], is_fake: NDArray[np.bool_], draws: _Draws
-) -> NDArray[np.int64]:
-    """Buyer of each order; a brusher's few helpers buy again and again."""
-    rate = np.clip(view.world.firms.site_repurchase[seller] * np.exp(0.35 * quality), 0, 0.92)
+    view: View, seller: NDArray[np.int64], quality: NDArray[np.float64], fakes: _Fakes, draws: _Draws
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Buyer of each order, as the shop with the list and the number in it.
+
+    A careless brusher's few helpers buy again and again; others exchange buyers within a ring. Some true buyers are
+    known in several shops of a category too, so buyers in common are no proof.
+    """
+    world, is_fake = view.world, fakes.is_fake
+    rate = np.clip(world.firms.site_repurchase[seller] * np.exp(0.35 * quality), 0, 0.92)
     pick = draws.chance("buyer")
-    buyer = _numbered(seller, (draws.chance("returning") < rate) & ~is_fake, pick)
-    return np.where(is_fake, 3 + 5 * np.floor(pick * _FAKE_BUYERS).astype(np.int64), buyer)
+    own = _numbered(seller, (draws.chance("returning") < rate) & ~is_fake, pick)
+    bits = scatter(world.settings.seed, "roaming buyer", seller, own)
+    roams = (unit_interval(bits) < _ROAMING_SHARE) & ~is_fake
+    listed_at = np.where(roams, world.firms.category[seller], seller)
+    buyer = np.where(roams, 100_000 + (bits % np.uint64(_ROAMERS)).astype(np.int64), own)
+    helper = 3 + 5 * np.floor(pick * _HELPERS).astype(np.int64)
+    ring_list, ring_buyer = ring_buyers(world, seller[is_fake], pick[is_fake])
+    few = fakes.has_few_buyers[is_fake]
+    listed_at[is_fake] = np.where(few, seller[is_fake], ring_list)
+    buyer[is_fake] = np.where(few, helper[is_fake], ring_buyer)
+    return listed_at, buyer
 
 
 def _handled(
-    periods: _Periods, period: NDArray[np.int64], cents: NDArray[np.int64], is_fake: NDArray[np.bool_], draws: _Draws
+    periods: _Periods, period: NDArray[np.int64], cents: NDArray[np.int64], fakes: _Fakes, draws: _Draws
 ) -> dict[str, NDArray[np.generic]]:
-    """What became of each order: cancelled, refunded, sent when, flagged."""
-    quality, strain = periods.quality[period], periods.strain[period]
+    """What became of each order: cancelled, refunded, sent when, flagged. Brushers who send at all send at once."""
+    quality, strain, is_fake = periods.quality[period], periods.strain[period], fakes.is_fake
     is_cancelled = (draws.chance("cancelled") < 0.015 + 0.10 * strain) & ~is_fake
     is_refunded = (draws.chance("refunded") < periods.refund_share[period]) & ~is_fake & ~is_cancelled
     part = np.where(draws.chance("in full") < 0.6, 1.0, 0.3 + 0.5 * draws.chance("part"))
-    is_sent = draws.chance("sent") > np.where(is_fake, 0.85, 0.015 + 0.2 * strain)
+    unsent = np.select([fakes.stays_unsent, is_fake], [0.85, 0.03], 0.015 + 0.2 * strain)
     days = 1 + np.floor(draws.waiting("days") * 2.2 * np.exp(0.8 * strain - 0.25 * quality))
     return {
         "is_cancelled": is_cancelled,
         "refunded_cents": np.where(is_refunded, np.floor(cents * part), 0).astype(np.int64),
-        "is_fulfilled": ~is_cancelled & is_sent,
-        "fulfilment_days": days.astype(np.int64),
-        "is_high_risk": draws.chance("risk") > np.where(is_fake, 0.75, 1 - 0.02 * np.exp(-0.3 * quality)),
+        "is_fulfilled": ~is_cancelled & (draws.chance("sent") > unsent),
+        "fulfilment_days": np.where(is_fake, 1, days).astype(np.int64),
+        "is_high_risk": draws.chance("risk") > np.where(is_fake, 0.85, 1 - 0.02 * np.exp(-0.3 * quality)),
     }
 
 
@@ -227,17 +266,21 @@ def site_orders(view: View) -> SiteOrders | None:
     draws = _Draws(view, seller, periods.first_week[period], place)
     bits = draws.bits("details")
     day = 7 * periods.first_week[period] + np.floor(draws.chance("day") * 7 * PERIOD_WEEKS).astype(np.int64)
-    cents = _amounts(periods, true, is_fake, draws)
+    fakes = _fakes(view, seller, periods.first_week[period], is_fake)
+    cents = _amounts(periods, true, fakes, view.world.firms.site_basket[seller], draws)
+    listed_at, buyer = _buyers(view, seller, periods.quality[period], fakes, draws)
+    second = ((bits >> np.uint64(17)) % np.uint64(86_400)).astype(np.int64)
     columns: dict[str, NDArray[np.generic]] = {
         "seller": seller,
         "day": np.minimum(day, 7 * view.world.timeline.weeks - 1),
-        "second": ((bits >> np.uint64(17)) % np.uint64(86_400)).astype(np.int64),
-        "buyer": _buyers(view, seller, periods.quality[period], is_fake, draws),
+        "second": np.where(fakes.is_at_night, 3_600 + second // 6, second),
+        "listed_at": listed_at,
+        "buyer": buyer,
         "cents": cents,
         "lines": 1 + (draws.chance("lines") > 0.80).astype(np.int64) + (draws.chance("lines") > 0.96),
         "is_fake": is_fake,
         "bits": bits,
-        **_handled(periods, period, cents, is_fake, draws),
+        **_handled(periods, period, cents, fakes, draws),
     }
     return _in_order(columns)
 

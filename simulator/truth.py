@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from simulator.brushing import CHECKS
 from simulator.catalogue import CATEGORIES, MARKETS, SUPERVISION_MODES
-from simulator.lies import withheld_sources
-from simulator.shocks import SHOCKS
+from simulator.lender_files import loan_text
+from simulator.lies import KINDS, WITHHELD_SOURCE, Cases, cases, withheld_sources
+from simulator.shocks import SHOCKS, Shock
 from simulator.state import FLOWS
 
 if TYPE_CHECKING:
@@ -26,12 +29,16 @@ _NOTE = """Synthetic world: truth tables, written beside the raw files and never
 sellers.csv            fixed attributes, hidden ones included; default and closing days (empty = never)
 cash_by_year.csv       cash movements by cause and calendar year, CNY; opening + movements = closing
 incidents.csv          suspensions, claims, supplier failures, losses no seller data shows
-shocks.csv             dated shocks of the whole world
+shocks.csv             dated shocks of the whole world, and the checks on brushing that became common
 guarantees.csv         guarantees, and the circle each belongs to
 guarantee_calls.csv    debts called from guarantors and from owners' other sellers
-lies.csv               who fakes own-site orders, who hides which source
+lies.csv               one row a case of deceit: who, what kind, from when to when (empty = to the end), the other
+                       seller, or the loan or source it is about, and its size
 
 Default: first day an instalment is 90 days past due, payments serving the oldest instalment first.
+Size of a lie: brushing, fake over true orders; inflated_traffic, false over true visits; over_declaration, excess over
+true value; round_trip, amounts a round in units of 0.4 of the leader's sales of four weeks; loan_diverted, share of the
+money; forged_trade, forged over true orders to suppliers; 1 where a lie has no size.
 Marketplace statement rows stand for groups of orders; own-site orders are single orders.
 """
 
@@ -92,10 +99,32 @@ def _events(world: World, table: str, sellers: tuple[str, ...]) -> dict[str, obj
 
 
 def _lies(world: World) -> dict[str, object]:
+    """One row a case, kind by kind."""
     hidden = withheld_sources(world)
-    at = np.flatnonzero(world.firms.is_brusher | (hidden != ""))
-    ids = world.seller_ids()
-    return {"seller_id": ids[at], "fakes_site_orders": world.firms.is_brusher[at], "hides_source": hidden[at]}
+    hiders, ids = np.flatnonzero(hidden != ""), world.seller_ids()
+    found = [(kind, cases(world, kind)) for kind in KINDS]
+    found.append((WITHHELD_SOURCE, _since_entry(world, hiders)))
+    seller, first, end, other, loan = (
+        np.concatenate([getattr(each, name) for _, each in found])
+        for name in ("seller", "first_week", "end_week", "other", "loan")
+    )
+    never = (end >= world.timeline.weeks) & (world.closed_week[seller] >= world.timeline.weeks)
+    reference = np.where(loan >= 0, loan_text(world, loan).to_numpy(zero_copy_only=False).astype(str), "")
+    reference[len(seller) - len(hiders) :] = hidden[hiders]
+    return {
+        "seller_id": ids[seller], "kind": np.repeat([kind for kind, _ in found], [len(c.seller) for _, c in found]),
+        "from": _dates(world, 7 * first, first < 0),
+        "to": _dates(world, 7 * np.minimum(end, world.closed_week[seller]) - 1, never),
+        "other_seller_id": np.where(other >= 0, ids[other], ""), "reference": reference,
+        "size": np.concatenate([each.size for _, each in found]),
+    }  # fmt: skip
+
+
+def _since_entry(world: World, seller: NDArray[np.int64]) -> Cases:
+    """Cases that last as long as the sellers trade."""
+    nobody = np.full(len(seller), -1)
+    end = np.full(len(seller), world.timeline.weeks)
+    return Cases(seller, world.firms.entry_week[seller], end, nobody, nobody, np.ones(len(seller)))
 
 
 def _guarantees(world: World) -> dict[str, object]:
@@ -120,12 +149,15 @@ def truth_tables(world: World) -> dict[str, pa.Table]:
 
 
 def shock_table() -> pa.Table:
-    """Gives the dated shocks of every world."""
+    """Gives what has dates in every world: shocks, and the checks on brushing that became common."""
+    checks = [
+        Shock(check.trace, "check", check.first_day, date(2099, 1, 1), ramp_weeks=0, size=1.0) for check in CHECKS
+    ]
+    dated = [*SHOCKS, *checks]
     columns = {
-        name: _column([getattr(s, name) for s in SHOCKS])
-        for name in ("name", "effect", "first_day", "last_day", "size")
+        name: _column([getattr(s, name) for s in dated]) for name in ("name", "effect", "first_day", "last_day", "size")
     }
-    return pa.table(columns | {"markets": _column([" ".join(shock.markets) for shock in SHOCKS])})
+    return pa.table(columns | {"markets": _column([" ".join(shock.markets) for shock in dated])})
 
 
 def _column(values: Any) -> Any:  # noqa: ANN401 - lists and arrays of any kind, and the Arrow array of each

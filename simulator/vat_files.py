@@ -1,4 +1,7 @@
-"""Value-added-tax invoices as the tax bureau lists them: purchases from suppliers, sales to trading buyers."""
+"""Value-added-tax invoices as the tax bureau lists them: purchases from suppliers, sales to trading buyers.
+
+Related firms invoice one another too, for goods or in a ring (``simulator.related_invoices``).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from simulator.network import sold_to
 from simulator.observation import is_dirty
 from simulator.randomness import scatter, unit_interval
 from simulator.raw_files import Form, Lines, RawFile, View, seller_files
+from simulator.related_invoices import related_invoices
 from simulator.text_columns import (
     cents_text,
     chosen,
@@ -35,6 +39,7 @@ _PARTY = {"purchase": "销方", "sale": "购方"}
 _TAX_RATE = 0.13
 _PERIOD_WEEKS = 4
 _MAX_INVOICES = 3  # of one order
+_RELATED_PARTIES = 30_000_000  # numbers of firms that are sellers themselves; only these sales are domestic and taxed
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,18 @@ def _sorted(
     order = np.lexsort((day, seller))
     plain = np.zeros(len(order), dtype=bool)
     return _Invoices(seller[order], day[order], gross[order], party[order], plain, plain)
+
+
+def _with_related(view: View, invoices: _Invoices, direction: str) -> _Invoices:
+    """Adds invoices with related firms, as far as the firm delivers them."""
+    trades = related_invoices(view.world)
+    firm, other = (trades.buyer, trades.seller) if direction == "purchase" else (trades.seller, trades.buyer)
+    at = np.flatnonzero(view.delivers(SOURCE, firm, trades.day // 7))
+    return _sorted(
+        np.concatenate([invoices.seller, firm[at]]), np.concatenate([invoices.day, trades.day[at]]),
+        np.concatenate([invoices.gross, trades.gross_cents[at]]),
+        np.concatenate([invoices.party, _RELATED_PARTIES + view.world.number(other[at])]),
+    )  # fmt: skip
 
 
 def _places(seller: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -148,7 +165,8 @@ def _lines(view: View, invoices: _Invoices, direction: str) -> Lines:
     void, is_free = options.void_invoice_share, ~invoices.is_settled
     status = np.select([is_free & (chance < void * 0.1), is_free & (chance < void)], [2, 1], 0)
     gross = np.where(is_free & (chance > 0.99) & (place > 0), -(invoices.gross // 20), invoices.gross)
-    net = to_cents(gross / (1 + _TAX_RATE) / 100) if direction == "purchase" else gross
+    is_export = (direction == "sale") & (invoices.party // 10_000_000 != _RELATED_PARTIES // 10_000_000)
+    net = np.where(is_export, gross, to_cents(gross / (1 + _TAX_RATE) / 100))
     number = 10_000_000 + (world.number(seller) * 131_071 + place * 17) % 80_000_000
     prefix, width = ("V", 5) if direction == "purchase" else ("B", 6)
     text = joined(
@@ -177,7 +195,8 @@ def vat_files(view: View) -> Iterator[RawFile]:
     """Invoice lists of the sellers in view, one a seller, direction and delivery."""
     if not view.rows("orders", SOURCE).get("seller", np.array([])).size:
         return
-    for direction, found in (("purchase", _purchases(view)), ("sale", _sales(view))):
+    for direction, trade in (("purchase", _purchases(view)), ("sale", _sales(view))):
+        found = _with_related(view, trade, direction)
         header = _HEADER.format(party=_PARTY[direction]).encode()
         rows = _lines(view, _with_corrections(view, found, direction), direction)
         yield from seller_files(view, Form(SOURCE, f"/{direction}.csv", header), rows)
