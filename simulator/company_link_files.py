@@ -1,7 +1,7 @@
 """Companies, owners, directors, shared attributes and guarantees as FollowTheMoney JSON lines.
 
 Hidden behind nominees: a control group shows only the ties the network drew for it. Honest sellers at a service address
-share that address and nothing else; a few unrelated sellers share an agent's phone.
+share that address and nothing else; a few unrelated sellers share an agent's phone, an agency's or another's device.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from simulator.network import SHARED_TIES
 from simulator.observation import Observation, registry_lag_days
 from simulator.randomness import scatter, unit_interval
 from simulator.raw_files import DistrictContent, RawFile, district_file
+from simulator.shared_devices import SharedDevice, shared_devices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +78,14 @@ def _ties(world: World) -> list[_Tie]:
             if is_shared and late[seller] < 0.2:  # bought into the group, or careless, only later
                 begins = 7 * int(firms.entry_week[seller]) + int(late[seller] * 5 * 500)
             found.append(_Tie(kind, seller, node, begins, 51.0 + np.floor(49.0 * chance[seller])))
-    return found
+    return found + [_foreign_tie(world, shared) for shared in shared_devices(world)]
+
+
+def _foreign_tie(world: World, shared: SharedDevice) -> _Tie:
+    """A tie to a device or phone of an unrelated seller or of an agency."""
+    agency = f"{_PREFIX[shared.kind]}-agency{world.first_seller + shared.agency + 1:05d}"
+    node = _node(world, shared.kind, shared.owner, 1.0)[0] if shared.owner >= 0 else agency
+    return _Tie(shared.kind, shared.seller, node, shared.from_day, 0.0)
 
 
 def _date(world: World, day: int) -> str:

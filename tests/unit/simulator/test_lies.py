@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
+import json
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +12,12 @@ import pytest
 
 from simulator import lies
 from simulator.brushing import CHECKS, FEW_BUYERS, NOT_SENT, shows_trace
+from simulator.company_link_files import company_link_files
 from simulator.observation import observe
 from simulator.raw_files import View
 from simulator.related_invoices import related_invoices
 from simulator.settings import LieSettings, WorldSettings
+from simulator.shared_devices import shared_devices
 from simulator.site_orders import site_orders
 from simulator.state import FLOWS
 from simulator.world import simulate
@@ -107,6 +110,26 @@ def test_borrowed_devices_belong_to_strangers(deceitful: World) -> None:
     found, group = lies.cases(deceitful, lies.BORROWED_IDENTITY), deceitful.network.group
     assert ((group[found.seller] < 0) | (group[found.seller] != group[found.other])).all()
     assert (found.first_week - deceitful.firms.entry_week[found.seller] < 4).all()
+
+
+def test_a_borrowed_device_is_linked_to_two_strangers_and_so_is_an_agencys(deceitful: World) -> None:
+    found = list(shared_devices(deceitful))
+    borrowed = {(tie.seller, tie.owner) for tie in found if tie.owner >= 0}
+    listed = lies.cases(deceitful, lies.BORROWED_IDENTITY)
+    assert borrowed == set(zip(listed.seller.tolist(), listed.other.tolist(), strict=True))
+    clients = Counter(tie.agency for tie in found if tie.kind == "device" and tie.owner < 0)
+    assert clients
+    assert max(clients.values()) <= 3
+    (file,) = company_link_files(deceitful, observe(deceitful))
+    lines = [json.loads(line) for line in b"".join(bytes(part) for part in file.parts).splitlines()]
+    users: dict[str, set[str]] = defaultdict(set)
+    for line in lines:
+        if line["properties"].get("role") == ["device"]:
+            users[line["properties"]["object"][0]].add(line["properties"]["subject"][0])
+    together = [holders for holders in users.values() if len(holders) > 1]
+    for seller, owner in borrowed:
+        pair = {f"co-{deceitful.seller_id(seller)}", f"co-{deceitful.seller_id(owner)}"}
+        assert any(pair <= holders for holders in together)
 
 
 def test_brushers_drop_a_trace_after_its_check_became_common(deceitful: World) -> None:
