@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from data_contracts.delimited import read_delimited
 from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused, InputRefused
-from data_contracts.headers import match_headers, require_headers
+from data_contracts.headers import HeaderMatch, match_headers, require_headers
 from data_contracts.lineage import Origin, ReadResult, empty_quarantine
 from data_contracts.workbook import read_workbook
 
@@ -26,13 +26,16 @@ if TYPE_CHECKING:
 
 _WORKBOOK_START = b"PK\x03\x04"
 _PARQUET_START = b"PAR1"
+# A few bytes of Parquet may stand for billions of equal cells.
+_MOST_UNPACKED_BYTES = 2**30
+_MOST_CELLS = 50_000_000
 
 
 def read_tabular(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
     """Gives the rows of a template's file as text columns, by the reader of the form it has.
 
-    Raises InputRefused as the readers of delimited text and workbooks do, and for a Parquet file that is broken or has
-    a column of lists, structures or bytes among those the contract asks for.
+    Raises InputRefused as the readers of delimited text and workbooks do, and for a Parquet file that is broken, too
+    large, or has lists or structures in a column the contract asks for.
     """
     if contract.read_spec is None or contract.read_spec.format != "tabular":
         raise ConfigurationRefused(f"{contract.identity} is no tabular source", "use the reader of its format")
@@ -52,53 +55,67 @@ def _of_format(contract: CompiledContract, form: Literal["xlsx", "delimited"]) -
 def _read_parquet(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
     """Gives the rows of a Parquet file; ``source_row`` is the record's number, its original its cells as JSON."""
     try:
-        table = pq.read_table(pa.BufferReader(data)).combine_chunks()
+        with pq.ParquetFile(pa.BufferReader(data)) as file:
+            _require_modest_size(file.metadata, file_name)
+            headers = file.schema_arrow.names
+            match = match_headers(headers, contract)
+            notes = require_headers(match, contract, file_name, 1)
+            table = file.read(columns=[headers[place] for place in match.positions.values()]).combine_chunks()
     except (pa.ArrowException, OSError) as error:
         raise InputRefused(
             file=file_name, rule=f"no readable Parquet file: {error}", remedy="write the file again"
         ) from error
-    match = match_headers(table.column_names, contract)
-    notes = require_headers(match, contract, file_name, 1)
-    absent = pa.array([""] * table.num_rows, pa.string())
-    arrays = [
-        _as_text(table.column(match.positions[column.name]), column.header, file_name)
-        if column.name in match.positions
-        else absent
-        for column in contract.columns
-    ]
-    names = [column.name for column in contract.columns]
-    numbers = pa.array(np.arange(1, table.num_rows + 1, dtype=np.int64))
-    rows = pa.table([*arrays, numbers], names=[*names, "source_row"])
-
-    def originals(source_rows: Sequence[int]) -> list[bytes | None]:
-        found = rows.take(pa.array([row - 1 for row in source_rows], pa.int64())).drop_columns("source_row")
-        return [json.dumps(list(row.values()), ensure_ascii=False).encode() for row in found.to_pylist()]
-
-    origin = Origin(contract.identity, file_name, sha256_bytes(data), originals)
+    rows = _text_rows(table, headers, match, contract, file_name)
+    origin = Origin(contract.identity, file_name, sha256_bytes(data), lambda numbers: _originals(rows, numbers))
     return ReadResult(rows, empty_quarantine(), rows.num_rows, match.headers, origin, notes)
 
 
-def _as_text(values: Values, header: str, file_name: str) -> Values:
-    """Gives a column as the text a delimited file would hold: missing is empty, moments carry their offset."""
-    kind = values.type
-    if pa.types.is_dictionary(kind):
-        return _as_text(values.cast(kind.value_type), header, file_name)
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+def _require_modest_size(metadata: pq.FileMetaData, file_name: str) -> None:
+    unpacked_bytes = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+    cell_count = metadata.num_rows * metadata.num_columns
+    if unpacked_bytes > _MOST_UNPACKED_BYTES or cell_count > _MOST_CELLS:
         raise InputRefused(
-            file=file_name, column=header, rule=f"the column has type {kind}", remedy="write it as text or numbers"
+            file=file_name,
+            rule=f"{unpacked_bytes} bytes unpacked in {cell_count} cells, more than {_MOST_UNPACKED_BYTES} "
+            f"or {_MOST_CELLS}",
+            remedy="deliver it in parts",
         )
-    if pa.types.is_timestamp(kind):
-        values = _moments_as_text(values, header, file_name)
-    text = pc.fill_null(values.cast(pa.string()), "")
-    return text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
 
 
-def _moments_as_text(values: Values, header: str, file_name: str) -> Values:
-    """Gives moments as ISO text in UTC with milliseconds; a moment without time zone is in UTC."""
+def _text_rows(
+    table: pa.Table, headers: Sequence[str], match: HeaderMatch, contract: CompiledContract, file_name: str
+) -> pa.Table:
+    absent = pa.array([""] * table.num_rows, pa.string())
+    columns = {}
+    for column in contract.columns:
+        place = match.positions.get(column.name)
+        columns[column.name] = absent if place is None else _as_text(table[headers[place]], headers[place], file_name)
+    columns["source_row"] = pa.array(np.arange(1, table.num_rows + 1, dtype=np.int64))
+    return pa.table(columns)
+
+
+def _originals(rows: pa.Table, numbers: Sequence[int]) -> list[bytes | None]:
+    found = rows.take(pa.array([number - 1 for number in numbers], pa.int64())).drop_columns("source_row")
+    return [json.dumps(list(row.values()), ensure_ascii=False).encode() for row in found.to_pylist()]
+
+
+def _as_text(values: Values, header: str, file_name: str) -> Values:
+    """Gives a column as the text a delimited file would hold: missing is empty, moments are in UTC."""
+    kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
     try:
-        moments = values.cast(pa.timestamp("ms", values.type.tz)).cast(pa.timestamp("ms"))
-    except pa.ArrowInvalid as error:
+        plain = values.cast(kind)
+        text = _moments_as_text(plain) if pa.types.is_timestamp(kind) else plain.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
         raise InputRefused(
-            file=file_name, column=header, rule="a moment is finer than a millisecond", remedy="round it"
+            file=file_name,
+            column=header,
+            rule=f"the column cannot be read as text: {error}",
+            remedy="write it as text, numbers, dates, or moments of whole milliseconds",
         ) from error
-    return pc.binary_join_element_wise(pc.strftime(moments, format="%Y-%m-%dT%H:%M:%S"), pa.scalar("Z"), "")
+    return pc.fill_null(text, "").combine_chunks()
+
+
+def _moments_as_text(moments: Values) -> Values:
+    """Gives moments as ISO text in UTC; one without time zone is in UTC. ArrowInvalid below the millisecond."""
+    in_utc = moments.cast(pa.timestamp("ms", moments.type.tz)).cast(pa.timestamp("ms"))
+    return pc.binary_join_element_wise(pc.strftime(in_utc, format="%Y-%m-%dT%H:%M:%S"), pa.scalar("Z"), "")

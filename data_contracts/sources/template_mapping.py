@@ -18,7 +18,6 @@ from data_contracts.sources.mapping import (
     Tables,
     canonical_table,
     repeated_rows,
-    run_sql,
 )
 from data_contracts.templates import EVENT_DATE, KNOWN_AT, PREFIX, SELLER
 
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
     from data_contracts.contract import CompiledContract
     from data_contracts.lineage import ReadResult
     from data_contracts.templates import Template
-
-_OF_ANOTHER = """
-SELECT row_order, seller_id AS reason, 'delivery:seller_matches' AS rule_id
-FROM raw WHERE delivered_for IS NOT NULL AND seller_id <> delivered_for
-"""
 
 
 def template_mapping(table: str) -> SourceMapping:
@@ -76,9 +70,14 @@ def _typed(text: ReadResult, contract: CompiledContract) -> ReadResult:
 def _screened(source: str, raw: pa.Table, *, seller_required: bool) -> pa.Table:
     """Give the rows delivered before, word for word, and the rows of another seller than the file was delivered for."""
     repeated = repeated_rows(raw, source, "repeated row")
-    if not seller_required:
-        return repeated
-    return pa.concat_tables([repeated, run_sql(_OF_ANOTHER, raw=raw).cast(repeated.schema)])
+    return pa.concat_tables([repeated, _of_another_seller(raw, repeated.schema)]) if seller_required else repeated
+
+
+def _of_another_seller(raw: pa.Table, schema: pa.Schema) -> pa.Table:
+    delivered_for: Values = raw["delivered_for"].cast(pa.string())
+    foreign: Values = raw.filter(pc.not_equal(raw[SELLER], delivered_for))
+    rule_id = pa.repeat(pa.scalar("delivery:seller_matches"), foreign.num_rows)
+    return pa.table({"row_order": foreign["row_order"], "reason": foreign[SELLER], "rule_id": rule_id}).cast(schema)
 
 
 def _to_canonical(template: Template, raw: pa.Table, context: MappingContext) -> Tables:

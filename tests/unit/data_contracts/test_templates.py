@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pyarrow as pa
@@ -250,13 +250,18 @@ def as_workbook(rows: list[dict[str, str]]) -> bytes:
 
 def as_parquet(rows: list[dict[str, str]]) -> bytes:
     """The rows with the types that Arrow reads out of their text: dates, moments, numbers, yes and no as text."""
-    table = pacsv.read_csv(io.BytesIO(template_csv(rows)))
+    return parquet_of(pacsv.read_csv(io.BytesIO(template_csv(rows))))
+
+
+def parquet_of(table: pa.Table) -> bytes:
     stream = io.BytesIO()
     pq.write_table(table, stream)
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("table", template_names())
+@pytest.mark.parametrize(
+    "table", ["certificate", "export_declaration", "inventory_snapshot", "login_event", "site_order"]
+)
 def test_a_workbook_and_a_parquet_file_give_the_rows_of_the_delimited_file(table: str, tmp_path: Path) -> None:
     rows = [template_row(table, "R1"), template_row(table, "R2")]
     wanted = delivered_rows(tmp_path / "csv", table, *rows).tables[table]
@@ -271,19 +276,49 @@ def test_a_broken_parquet_file_is_refused_in_one_line(tmp_path: Path) -> None:
         delivered(tmp_path, "pledge", b"PAR1 and then nothing of use", name="a.parquet")
 
 
-def test_a_parquet_column_of_lists_is_refused_by_name(tmp_path: Path) -> None:
-    columns = {name: [cell] for name, cell in template_row("pledge").items()} | {"lender_id": [["L1", "L2"]]}
-    stream = io.BytesIO()
-    pq.write_table(pa.table(columns), stream)
+@pytest.mark.parametrize(
+    "cells_of_lender",
+    [[["L1", "L2"]], [{"id": "L1"}], [b"\xff\xfe"], [datetime(2023, 1, 1, 0, 0, 0, 1)]],
+    ids=["list", "structure", "no text", "microsecond"],
+)
+def test_a_parquet_column_that_is_no_plain_text_is_refused_by_name(cells_of_lender: list[Any], tmp_path: Path) -> None:
+    columns = {name: [cell] for name, cell in template_row("pledge").items()} | {"lender_id": cells_of_lender}
     with pytest.raises(InputRefused, match="lender_id"):
-        delivered(tmp_path, "pledge", stream.getvalue(), name="a.parquet")
+        delivered(tmp_path, "pledge", parquet_of(pa.table(columns)), name="a.parquet")
+
+
+def test_parquet_moments_and_numbers_mean_what_their_text_would(tmp_path: Path) -> None:
+    moment = datetime(2023, 3, 6, 8, 30, 0, 250_000)
+    written = {
+        "known_at": pa.array([moment], pa.timestamp("us", "Asia/Shanghai")),
+        "event_date": pa.array([date(2023, 3, 5)]),
+        "asset_value": pa.array([Decimal("1234.5600")]),
+        "secured_amount": pa.array([1000.5]),
+        "is_registered": pa.array([False]),
+        "secured_loan_id": pa.array([None], pa.string()),
+        "currency": pa.array(["EUR"]).dictionary_encode(),
+    }
+    columns = {name: pa.array([cell]) for name, cell in template_row("pledge").items()} | written
+    table = delivered(tmp_path, "pledge", parquet_of(pa.table(columns)), name="a.parquet").tables["pledge"]
+    names = ("known_at", "event_date", "asset_value", "secured_amount", "is_registered", "secured_loan_id", "currency")
+    (found,) = cells(table, *names)
+    # Arrow takes a moment without zone as one in UTC and shows it in the zone of the column.
+    expected = (moment.replace(tzinfo=UTC), date(2023, 3, 5), Decimal("1234.56"), Decimal("1000.5"), False, None, "EUR")
+    assert found == expected
+
+
+def test_a_parquet_file_that_would_unpack_to_too_much_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    columns = {name: pa.array([cell]) for name, cell in template_row("pledge").items()}
+    repeated = pa.table(columns).take(pa.array([0] * 4_000_000))
+    data = parquet_of(repeated)
+    assert len(data) < 10_000_000
+    with pytest.raises(InputRefused, match="deliver it in parts"):
+        delivered(tmp_path, "pledge", data, name="a.parquet")
 
 
 def test_a_bad_cell_of_a_parquet_file_keeps_its_row_as_evidence(tmp_path: Path) -> None:
     rows = [template_row("certificate", "R1"), template_row("certificate", "R2", market="Germany")]
-    stream = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), stream)
-    result = delivered(tmp_path, "certificate", stream.getvalue(), name="a.parquet")
+    result = delivered(tmp_path, "certificate", parquet_of(pa.Table.from_pylist(rows)), name="a.parquet")
     (record,) = result.quarantine.to_pylist()
     assert (record["source_row"], record["rule_id"], record["value"]) == (2, "market:pattern", "Germany")
     assert "Germany" in json.loads(record["original"])
