@@ -6,7 +6,9 @@ Every spelling names its kind, so that a matching of names can be measured kind 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from simulator.names import CONFUSED, company_name, entity_name, sibling_name
 from simulator.randomness import stream
@@ -202,7 +204,7 @@ def entity_spellings(number: int) -> tuple[Spelling, ...]:
     )
 
 
-def names_table(world: World, names: ObservedNames) -> dict[str, list[str]]:
+def names_table(world: World, names: ObservedNames) -> dict[str, pa.Array[Any]]:
     """Every spelling of every seller: ``seller_id``, ``spelling``, ``source``, ``kind``."""
     rows = [
         (seller, spelling.text, source, spelling.kind)
@@ -216,9 +218,10 @@ def names_table(world: World, names: ObservedNames) -> dict[str, list[str]]:
         for spelling in found
     ]
     distinct = list(dict.fromkeys(rows))
-    return {
+    columns = {
         "seller_id": [world.seller_id(seller) for seller, *_ in distinct],
         "spelling": [text for _, text, _, _ in distinct],
         "source": [source for _, _, source, _ in distinct],
         "kind": [kind for *_, kind in distinct],
     }
+    return {name: pa.array(values, type=pa.string()) for name, values in columns.items()}

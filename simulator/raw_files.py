@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simulator.defects import (
+    CUT_ROW,
+    DUPLICATE_DELIVERY,
+    LATE_ROWS,
+    MALFORMED_ROW,
+    PLANTED,
+    REPEATED,
+    REPEATED_RECORD,
+    Defect,
+    Edit,
+    clear_of,
+    merged,
+)
+from simulator.mishaps import SUFFIXES, Fate, fate, file_key, junk_rows, slips
 from simulator.observation import is_dirty
 from simulator.text_columns import line_offsets
 from simulator.timeline import years_of
@@ -21,6 +35,7 @@ if TYPE_CHECKING:
 
 Junk = Callable[[int], bytes]
 _MOST_DELIVERIES = 1_000  # of a seller and source
+_PARTS_OF_A_CUT = 2
 
 
 @dataclass(frozen=True)
@@ -35,9 +50,8 @@ class RawFile:
         period: First and last day the file is meant to cover, as day numbers.
         delivered: Day number and second of the day of the delivery.
         parts: The content, to be written one after the other.
-        rows: Data rows, planted ones included.
-        planted: Defective rows planted.
-        repeated: Rows that repeat what an earlier file holds.
+        rows: Data rows, defective ones included.
+        defects: What is wrong with it.
     """
 
     path: str
@@ -48,8 +62,17 @@ class RawFile:
     delivered: tuple[int, int]
     parts: tuple[bytes | memoryview, ...]
     rows: int
-    planted: int = 0
-    repeated: int = 0
+    defects: tuple[Defect, ...] = ()
+
+    @property
+    def planted(self) -> int:
+        """Rows that no contract can accept."""
+        return sum(defect.rows for defect in self.defects if defect.kind in PLANTED)
+
+    @property
+    def repeated(self) -> int:
+        """Rows that repeat others of this file or of another."""
+        return sum(defect.rows for defect in self.defects if defect.kind in REPEATED)
 
 
 @dataclass(frozen=True)
@@ -106,7 +129,7 @@ class Lines:
         record: Number of the record (settlement, declaration, order) a row belongs to; a record's rows stand together.
         may_follow: Whether a planted row may be put just before the row.
         junk: Gives the planted row to put before a row.
-        is_repeat: Whether a row repeats another of the same delivery; none does where this is None.
+        marks: Rows with a defect of their own by kind (``simulator.defects``), each of shape (rows,).
     """
 
     text: Text
@@ -115,7 +138,7 @@ class Lines:
     record: NDArray[np.int64]
     may_follow: NDArray[np.bool_]
     junk: Junk
-    is_repeat: NDArray[np.bool_] | None = None
+    marks: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -142,7 +165,7 @@ class Form:
 
 
 @dataclass(frozen=True)
-class _Delivery:
+class Delivery:
     """What a seller hands over of a source at once: some calendar years, and which rows fall into them."""
 
     seller: int
@@ -155,26 +178,88 @@ class _Delivery:
     end_row: int
 
 
+@dataclass(frozen=True)
+class _Content:
+    """Rows of a file as bytes, how many, and what is wrong with them."""
+
+    parts: tuple[bytes | memoryview, ...] = ()
+    rows: int = 0
+    defects: tuple[Defect, ...] = ()
+
+    @property
+    def sound_rows(self) -> int:
+        """Rows that a contract may accept."""
+        return self.rows - sum(defect.rows for defect in self.defects if defect.kind in PLANTED)
+
+
 def seller_files(view: View, form: Form, rows: Lines) -> Iterator[RawFile]:
-    """The files of a source, one for each seller in view and delivery."""
-    offsets, data = line_offsets(rows.text)
+    """The files of a source: one for each seller in view and delivery, two where it was delivered again."""
+    mistyped = slips(view, form, rows)
     for delivery in _deliveries(view, form.source, rows):
         first, end = delivery.first_row, delivery.end_row
-        block = _last_record_before(view, form, rows, delivery)
-        again = data[offsets[block] : offsets[first]]
-        parts, planted = _parts(view, form, rows, delivery)
-        if end > first:
-            parts = (memoryview(parts[0])[len(form.separator) :], *parts[1:])
-        repeated = first - block + (0 if rows.is_repeat is None else int(rows.is_repeat[first:end].sum()))
-        yield RawFile(
-            path=_path(view, form, delivery), seller_ref=view.world.seller_id(delivery.seller), source=form.source,
-            account=form.account(delivery.seller), period=delivery.period, delivered=delivery.delivered,
-            parts=(form.header, again, *parts, form.footer), rows=end - block + planted, planted=planted,
-            repeated=repeated,
-        )  # fmt: skip
+        edits = [*junk_rows(view, form, rows, delivery), *(edit for edit in mistyped if first <= edit.first < end)]
+        what = fate(view, form, rows, delivery)
+        opening = _repeated_record(view, form, rows, delivery)
+        content = _content(rows, (first, end), clear_of(edits, list(what.removed)))
+        yield _file(view, form, delivery, _joined([opening, content]))
+        if what.kind:
+            second = replace(delivery, delivered=(delivery.delivered[0] + what.later_days, delivery.delivered[1]))
+            again = _second(rows, (first, end), clear_of(edits, []), what, _joined([opening, content]))
+            yield _file(view, form, second, again, SUFFIXES[what.kind])
 
 
-def _deliveries(view: View, source: str, rows: Lines) -> Iterator[_Delivery]:
+def _second(rows: Lines, span: tuple[int, int], edits: list[Edit], what: Fate, came: _Content) -> _Content:
+    """Content of a second delivery, given the content that came first."""
+    if what.kind == LATE_ROWS:
+        late = _joined([_content(rows, (edit.first, edit.end), []) for edit in what.removed])
+        return replace(late, defects=merged([Defect(LATE_ROWS, late.rows), *late.defects]))
+    unacceptable = [defect for defect in came.defects if defect.kind in PLANTED - {CUT_ROW}]
+    known = [Defect(what.kind, came.sound_rows), *unacceptable]
+    if what.kind == DUPLICATE_DELIVERY:
+        return replace(came, defects=merged(known))
+    (cut,) = what.removed
+    rest = _content(rows, (cut.first, span[1]), [edit for edit in edits if edit.first >= cut.first])
+    before = came.parts[:-_PARTS_OF_A_CUT]  # all but the beginning of the cut row and the nothing behind it
+    return _Content((*before, *rest.parts), came.rows - 1 + rest.rows, merged([*known, *rest.defects]))
+
+
+def _content(rows: Lines, span: tuple[int, int], edits: list[Edit]) -> _Content:
+    """Rows from the first up to the end of a span, edited; the edits are in order and do not overlap."""
+    offsets, data = line_offsets(rows.text)
+    first, end = span
+    parts: list[bytes | memoryview] = []
+    is_kept = np.ones(end - first, dtype=bool)
+    at = first
+    for edit in edits:
+        parts += [data[offsets[at] : offsets[edit.first]], edit.content]
+        is_kept[edit.first - first : edit.end - first] = False
+        at = edit.end
+    parts.append(data[offsets[at] : offsets[end]])
+    defects = [defect for edit in edits for defect in edit.defects()]
+    defects += [Defect(kind, int((mark[first:end] & is_kept).sum())) for kind, mark in rows.marks.items()]
+    return _Content(tuple(parts), int(is_kept.sum()) + sum(edit.added for edit in edits), merged(defects))
+
+
+def _joined(contents: list[_Content]) -> _Content:
+    return _Content(
+        tuple(part for content in contents for part in content.parts),
+        sum(content.rows for content in contents),
+        merged([defect for content in contents for defect in content.defects]),
+    )
+
+
+def _file(view: View, form: Form, delivery: Delivery, content: _Content, suffix: str = "") -> RawFile:
+    parts = [part for part in content.parts if len(part)]
+    if parts:
+        parts[0] = memoryview(parts[0])[len(form.separator) :]
+    return RawFile(
+        path=_path(view, form, delivery, suffix), seller_ref=view.world.seller_id(delivery.seller), source=form.source,
+        account=form.account(delivery.seller), period=delivery.period, delivered=delivery.delivered,
+        parts=(form.header, *parts, form.footer), rows=content.rows, defects=content.defects,
+    )  # fmt: skip
+
+
+def _deliveries(view: View, source: str, rows: Lines) -> Iterator[Delivery]:
     """Deliveries of a source by the sellers in view, empty ones included while the account is open.
 
     A delivery holds whole calendar years, counted from the world's first; a seller's first one begins with its history.
@@ -198,7 +283,7 @@ def _deliveries(view: View, source: str, rows: Lines) -> Iterator[_Delivery]:
             end = min(_day_number(view, f"{opening + length - 1}-12-31"), last_day)
             mine = seller * _MOST_DELIVERIES + number
             first, stop = np.searchsorted(key, [mine, mine + 1]).tolist()
-            yield _Delivery(
+            yield Delivery(
                 seller, number, opening, min(opening + length - 1, final_year), (start, end), (start + lag, second),
                 first, stop,
             )  # fmt: skip
@@ -208,39 +293,25 @@ def _day_number(view: View, day: str) -> int:
     return int((np.datetime64(day, "D") - view.first_day).astype(int))
 
 
-def _path(view: View, form: Form, delivery: _Delivery) -> str:
-    """Path of a file: ``<source>/<seller>/<years><ending>``."""
+def _path(view: View, form: Form, delivery: Delivery, suffix: str) -> str:
+    """Path of a file: ``<source>/<seller>/<years><suffix><ending>``."""
     years = f"{delivery.first_year}"
     if delivery.last_year > delivery.first_year:
         years += f"-{delivery.last_year}"
-    return f"{form.source}/{view.world.seller_id(delivery.seller)}/{years}{form.ending}"
+    return f"{form.source}/{view.world.seller_id(delivery.seller)}/{years}{suffix}{form.ending}"
 
 
-def _file_key(delivery: _Delivery) -> NDArray[np.int64]:
-    return np.array([delivery.seller * _MOST_DELIVERIES + delivery.number])
-
-
-def _last_record_before(view: View, form: Form, rows: Lines, delivery: _Delivery) -> int:
-    """First row of what opens a file: its own first row, or that of the last record of the delivery before."""
-    first = delivery.first_row
+def _repeated_record(view: View, form: Form, rows: Lines, delivery: Delivery) -> _Content:
+    """The last record of the delivery before, byte for byte, with which some files open."""
+    end = delivery.first_row
     share = view.world.settings.observation.repeated_block_share
-    if not form.repeats_last_record or first == 0 or rows.seller[first - 1] != delivery.seller:
-        return first
-    if not is_dirty(view.world, "repeated block", _file_key(delivery), share)[0]:
-        return first
-    return int(np.searchsorted(rows.record, rows.record[first - 1]))
-
-
-def _parts(view: View, form: Form, rows: Lines, delivery: _Delivery) -> tuple[tuple[bytes | memoryview, ...], int]:
-    """The bytes of a delivery's rows, a defective row planted now and then; and how many were planted."""
+    if not form.repeats_last_record or end == 0 or rows.seller[end - 1] != delivery.seller:
+        return _Content()
+    if not is_dirty(view.world, "repeated block", file_key(delivery), share)[0]:
+        return _Content()
+    first = int(np.searchsorted(rows.record, rows.record[end - 1]))
     offsets, data = line_offsets(rows.text)
-    first, end = delivery.first_row, delivery.end_row
-    share = view.world.settings.observation.malformed_row_share * (end - first)
-    places = np.flatnonzero(rows.may_follow[first:end])
-    if not len(places) or not is_dirty(view.world, f"junk {form.source}{form.ending}", _file_key(delivery), share)[0]:
-        return (data[offsets[first] : offsets[end]],), 0
-    at = first + int(places[len(places) // 2])
-    return (data[offsets[first] : offsets[at]], rows.junk(at), data[offsets[at] : offsets[end]]), 1
+    return _Content((data[offsets[first] : offsets[end]],), end - first, (Defect(REPEATED_RECORD, end - first),))
 
 
 def district_file(world: World, source: str, name: str, second: int, content: DistrictContent) -> RawFile:
@@ -256,5 +327,5 @@ def district_file(world: World, source: str, name: str, second: int, content: Di
     return RawFile(
         path=f"{source}/{name.format(f'{world.first_seller + 1:06d}')}", seller_ref="", source=source, account="",
         period=(0, 7 * world.timeline.weeks - 1), delivered=(0, second), parts=content.parts, rows=content.rows,
-        planted=content.planted,
+        defects=merged([Defect(MALFORMED_ROW, content.planted)]),
     )  # fmt: skip

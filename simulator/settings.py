@@ -120,6 +120,15 @@ class ObservationSettings(_Frozen):
     restated_invoice_share: float = Field(
         default=0.002, ge=0, le=0.05, description="Invoices cancelled by a red-letter one and issued again."
     )
+    late_delivery_share: float = Field(
+        default=0.02, ge=0, le=0.5, description="Deliveries part of which comes months later in a file of its own."
+    )
+    duplicate_delivery_share: float = Field(default=0.01, ge=0, le=0.2, description="Deliveries made twice.")
+    truncated_file_share: float = Field(
+        default=0.002, ge=0, le=0.2, description="Files cut off in a row; half of them are delivered again."
+    )
+    unit_slip_share: float = Field(default=0.00002, ge=0, le=0.01, description="Rows with one unit for another.")
+    date_slip_share: float = Field(default=0.00002, ge=0, le=0.01, description="Rows with day and month swapped.")
     other_spelling_share: float = Field(
         default=0.25, ge=0, le=1, description="Declarations that spell the seller's name in another way."
     )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from simulator.world import World
 
-_NOTE = """Synthetic world: truth tables, written beside the raw files and never read by the pipeline.
+TRUTH_NOTE = """Synthetic world: truth tables, written beside the raw files and never read by the pipeline.
 
 sellers.csv            fixed attributes, hidden ones included; default and closing days (empty = never)
 cash_by_year.csv       cash movements by cause and calendar year, CNY; opening + movements = closing
@@ -167,11 +167,11 @@ def _column(values: Any) -> Any:  # noqa: ANN401 - lists and arrays of any kind,
 class TruthFolder:
     """Writes truth tables as CSV, district after district, with a note that explains them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, note: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._writers: dict[str, pacsv.CSVWriter] = {}
-        (folder / "README.txt").write_text(_NOTE, encoding="utf-8")
+        (folder / "README.txt").write_text(note, encoding="utf-8")
 
     def __enter__(self) -> Self:
         """Opens nothing yet: a file is made when its first rows come."""

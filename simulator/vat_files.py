@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simulator.defects import RED_LETTER, REPEATED_ROW
 from simulator.network import sold_to
 from simulator.observation import is_dirty
 from simulator.randomness import scatter, unit_interval
@@ -187,7 +188,7 @@ def _lines(view: View, invoices: _Invoices, direction: str) -> Lines:
     return Lines(
         text=joined(row_number, taken(text, at)), seller=seller[at], day=invoices.day[at],
         record=np.arange(len(at)), may_follow=np.ones(len(at), dtype=bool), junk=junk,
-        is_repeat=np.concatenate([[False], at[1:] == at[:-1]]) if len(at) else None,
+        marks={REPEATED_ROW: np.concatenate([[False], at[1:] == at[:-1]])[: len(at)], RED_LETTER: invoices.is_red[at]},
     )  # fmt: skip
 
 

@@ -24,11 +24,12 @@ from simulator.districts import District, districts
 from simulator.hosted_files import hosted_files
 from simulator.lender_files import lender_files
 from simulator.observation import Observation, observe
+from simulator.observed_truth import OBSERVATION_NOTE, observation_tables
 from simulator.raw_files import RawFile, View
 from simulator.shopify_files import shopify_files
 from simulator.text_columns import clock_text, day_text
 from simulator.traffic_files import traffic_files
-from simulator.truth import TruthFolder, shock_table, truth_tables
+from simulator.truth import TRUTH_NOTE, TruthFolder, shock_table, truth_tables
 from simulator.vat_files import vat_files
 from simulator.world import World, simulate
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from simulator.defects import Defect
     from simulator.settings import WorldSettings
 
 log = logging.getLogger(__name__)
@@ -82,6 +84,7 @@ class _DistrictRecord:
     counts: Mapping[str, Counter[str]]
     delivery_lines: Sequence[str]
     truth: Mapping[str, pa.Table]
+    observed: Mapping[str, pa.Table]
 
 
 def _raw_files(world: World, observation: Observation) -> Iterator[RawFile]:
@@ -118,14 +121,19 @@ def _write_district(raw_dir: Path, district: District) -> _DistrictRecord:
     """Simulates a district and writes its raw files; other processes may write other districts meanwhile."""
     world = simulate(district.settings, district.first_seller)
     counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
-    lines = []
-    for file in _raw_files(world, observe(world)):
+    lines: list[str] = []
+    defects: list[tuple[str, Defect]] = []
+    observation = observe(world)
+    for file in _raw_files(world, observation):
         digest, size = _write(raw_dir, file)
         lines.append(_delivery_line(world, file, digest))
+        defects += [(file.path, defect) for defect in file.defects]
         for name, amount in zip(_COUNTED, (1, file.rows, file.planted, file.repeated, size), strict=True):
             counts[name][file.source] += amount
-    defaults = int((world.default_day >= 0).sum())
-    return _DistrictRecord(world.firms.count, defaults, counts, lines, truth_tables(world))
+    return _DistrictRecord(
+        sellers=world.firms.count, defaults=int((world.default_day >= 0).sum()), counts=counts, delivery_lines=lines,
+        truth=truth_tables(world), observed=observation_tables(world, observation, defects),
+    )  # fmt: skip
 
 
 def _written_districts(settings: WorldSettings, raw_dir: Path, processes: int) -> Iterator[_DistrictRecord]:
@@ -139,7 +147,7 @@ def _written_districts(settings: WorldSettings, raw_dir: Path, processes: int) -
 
 
 def write_world(settings: WorldSettings, folder: Path, processes: int = 1) -> WorldRecord:
-    """Simulates a world and writes ``raw/`` (all raw files and ``deliveries.csv``) and ``truth/``.
+    """Simulates a world and writes ``raw/`` (all raw files, ``deliveries.csv``) and ``truth/`` with ``observation/``.
 
     The memory needed is that of a district for each process, whatever the size of the world.
 
@@ -155,12 +163,17 @@ def write_world(settings: WorldSettings, folder: Path, processes: int = 1) -> Wo
     raw_dir.mkdir(parents=True, exist_ok=True)
     counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
     sellers = defaults = 0
-    with (raw_dir / "deliveries.csv").open("w", encoding="utf-8") as deliveries, TruthFolder(folder / "truth") as truth:
+    with (
+        (raw_dir / "deliveries.csv").open("w", encoding="utf-8") as deliveries,
+        TruthFolder(folder / "truth", TRUTH_NOTE) as truth,
+        TruthFolder(folder / "truth" / "observation", OBSERVATION_NOTE) as observed,
+    ):
         deliveries.write(DELIVERY_HEADER + "\n")
         truth.add({"shocks": shock_table()})
         for district in _written_districts(settings, raw_dir, processes):
             deliveries.writelines(line + "\n" for line in district.delivery_lines)
             truth.add(district.truth)
+            observed.add(district.observed)
             sellers, defaults = sellers + district.sellers, defaults + district.defaults
             for name in _COUNTED:
                 counts[name].update(district.counts[name])

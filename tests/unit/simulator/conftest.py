@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from simulator.districts import districts
-from simulator.settings import WorldSettings
+from simulator.settings import ObservationSettings, WorldSettings
 from simulator.world import World, simulate
 from simulator.writing import WorldRecord, write_world
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TINY = WorldSettings(seller_count=150, seed=3)
+# Every file whole, once and as it was typed, so that tests can read what is meant; the mishaps have tests of their own.
+UNHARMED = ObservationSettings(
+    late_delivery_share=0, duplicate_delivery_share=0, truncated_file_share=0, unit_slip_share=0, date_slip_share=0
+)
+TINY = WorldSettings(seller_count=150, seed=3, observation=UNHARMED)
 
 
 @dataclass(frozen=True)
