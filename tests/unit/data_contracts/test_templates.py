@@ -222,7 +222,8 @@ def test_a_file_of_many_sellers_covers_those_it_names(tmp_path: Path) -> None:
     rows = [template_row("pledge", seller_id=seller) for seller in ("S000001", "S000002")]
     result = delivered_rows(tmp_path, "pledge", *rows, template_row("pledge", "R9", seller_id=""), seller="")
     assert only_account(result).quarantined == {"seller_id:required": 1}
-    assert sorted(cells(result.tables["source_coverage"], "seller_id")) == ["S000001", "S000002"]
+    covered = sorted(cells(result.tables["source_coverage"], "seller_id", "delivered_source"))
+    assert covered == [("S000001", "template_pledge"), ("S000002", "template_pledge")]
 
 
 def test_columns_that_may_be_empty_may_be_left_out(tmp_path: Path) -> None:
