@@ -85,3 +85,24 @@ def rows_delivered_before(
         ORDER BY row_order
     """  # noqa: S608 - the names are a contract's, whose form is checked when it is compiled
     return run_sql(query, raw=raw)
+
+
+def repeated_keys(raw: pa.Table, key: str, first: str = "row_order") -> pa.Table:
+    """Give, as a screen does, the rows whose key an account has delivered already.
+
+    Args:
+        raw: typed rows.
+        key: columns, parted by commas, that name a row; a row with a missing key repeats none.
+        first: SQL order in which the first of equal rows is kept.
+    """
+    given = " AND ".join(f"{name} IS NOT NULL" for name in key.split(", "))
+    query = f"""
+        SELECT row_order, 'repeated row' AS reason, CAST(NULL AS VARCHAR) AS rule_id
+        FROM (
+            SELECT row_order, row_number() OVER (PARTITION BY delivered_for, "account", {key} ORDER BY {first}) AS copy
+            FROM raw WHERE {given}
+        )
+        WHERE copy > 1
+        ORDER BY row_order
+    """  # noqa: S608 - our own column names
+    return run_sql(query, raw=raw)

@@ -112,7 +112,7 @@ def _replaced(rows: pa.Table, name: str, values: Values) -> pa.Table:
 def _iso_moments(values: Values) -> Values:
     encoded = values.combine_chunks().dictionary_encode()
     written = encoded.dictionary.to_pylist()
-    moments = [iso_moment(text, languages()["months"], languages()["zones"]) or text for text in written]
+    moments = [iso_moment(text, languages()["months"]) or text for text in written]
     return pa.array(moments, pa.string()).take(encoded.indices)
 
 

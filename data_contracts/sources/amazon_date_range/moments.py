@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from data_contracts.sources.zones import utc_offset
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,17 +21,16 @@ _FORMS = tuple(
         r"(?P<year>\d{4})/(?P<number>\d{1,2})/(?P<day>\d{1,2}),?",
     )
 )
-_OFFSET = re.compile(r"(?:UTC|GMT) ?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?")
 
 
-def iso_moment(text: str, months: Mapping[str, int], zones: Mapping[str, int]) -> str | None:
+def iso_moment(text: str, months: Mapping[str, int]) -> str | None:
     """Give a moment as ``yyyy-MM-ddTHH:mm:ss+HH:MM``; None where it is in no known form, month or zone.
 
     Whether the day exists is left to who reads it.
 
-    >>> iso_moment("Jul 1, 2025 12:01:49 AM PDT", {"jul": 7}, {"PDT": -7})
+    >>> iso_moment("Jul 1, 2025 12:01:49 AM PDT", {"jul": 7})
     '2025-07-01T00:01:49-07:00'
-    >>> iso_moment("01.07.2025 00:01:49 UTC", {}, {"UTC": 0})
+    >>> iso_moment("01.07.2025 00:01:49 UTC", {})
     '2025-07-01T00:01:49+00:00'
     """
     plain = " ".join(text.split()).casefold()
@@ -39,7 +40,7 @@ def iso_moment(text: str, months: Mapping[str, int], zones: Mapping[str, int]) -
     parts = found.groupdict()
     month = int(parts["number"]) if "number" in parts else months.get(parts["month"])
     hour = _hour(int(parts["hour"]), parts["half"])
-    offset = _offset(parts["zone"].upper(), zones)
+    offset = utc_offset(parts["zone"])
     if month is None or hour is None or offset is None:
         return None
     day = f"{parts['year']}-{month:02}-{int(parts['day']):02}"
@@ -52,12 +53,3 @@ def _hour(hour: int, half: str | None) -> int | None:
     if not 1 <= hour <= 12:
         return None
     return hour % 12 + (12 if half == "p" else 0)
-
-
-def _offset(zone: str, zones: Mapping[str, int]) -> str | None:
-    if zone in zones:
-        return f"{'-' if zones[zone] < 0 else '+'}{abs(zones[zone]):02}:00"
-    written = _OFFSET.fullmatch(zone)
-    if written is None:
-        return None
-    return f"{written['sign']}{int(written['hours']):02}:{written['minutes'] or '00'}"

@@ -150,7 +150,7 @@ def test_a_report_is_read_in_its_language(tmp_path: Path, locale: str) -> None:
     ],
 )
 def test_moments_in_words_become_iso_or_nothing(text: str, expected: str | None) -> None:
-    assert iso_moment(text, languages()["months"], languages()["zones"]) == expected
+    assert iso_moment(text, languages()["months"]) == expected
 
 
 def test_a_day_that_does_not_exist_sets_its_row_aside_with_the_text(tmp_path: Path) -> None:

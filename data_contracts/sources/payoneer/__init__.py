@@ -1,0 +1,1 @@
+"""Source payoneer: its contract and its mapping to canonical tables."""

@@ -1,0 +1,40 @@
+"""Payoneer's transactions to ``money_event``: fees, conversions, and the other end of the platforms' payouts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data_contracts.sources.ledger import Ledger
+from data_contracts.sources.local_moments import with_moments
+from data_contracts.sources.repetition import repeated_keys
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ENTRIES = """
+SELECT raw.*, transaction_number AS identity, 'amount' AS part,
+    CASE WHEN regexp_matches(lower(note), 'payment (from|to)|withdraw|transfer')
+        AND NOT regexp_matches(lower(note), 'fee|charge|conversion|exchange|between balances') THEN 'other' END
+        AS event_type,
+    CASE WHEN coalesce(credited, 0) <> 0 THEN abs(credited) ELSE -abs(debited) END AS amount,
+    note AS raw_type, further_note AS raw_subtype, money_code AS currency,
+    happened_at AS event_at, CAST(happened_at AS DATE) AS event_date, 'released' AS status
+FROM raw WHERE lower(state) = 'completed'
+"""
+
+
+def screen(raw: pa.Table) -> pa.Table:
+    """Give the transactions delivered before; of one in several states the completed is kept."""
+    return repeated_keys(raw, "transaction_number, money_code", first="lower(state) = 'completed' DESC, row_order")
+
+
+MAPPING = Ledger(
+    source="payoneer",
+    platform="Payoneer",
+    entries=_ENTRIES,
+    kinds=("note",),
+    silent_reason="'transaction not completed'",
+    screen=screen,
+    prepare=with_moments,
+    happened="happened_at",
+).mapping()

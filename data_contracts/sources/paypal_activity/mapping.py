@@ -1,0 +1,44 @@
+"""PayPal's activity download to ``money_event``: the amount and the fee of each completed transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data_contracts.sources.ledger import Ledger
+from data_contracts.sources.local_moments import with_moments
+from data_contracts.sources.repetition import repeated_keys
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ENTRIES = """
+SELECT raw.*, transaction_number AS identity, part, amount, CAST(NULL AS VARCHAR) AS event_type,
+    CAST(transaction_type AS VARCHAR) AS kind, CASE WHEN gross > 0 THEN 'in' ELSE 'out' END AS direction,
+    coalesce(invoice_number, reference_number) AS order_id, transaction_type AS raw_type, money_code AS currency,
+    happened_at AS event_at, CAST(happened_at AS DATE) AS event_date, 'released' AS status
+FROM raw, LATERAL (SELECT unnest(['amount', 'fee']) AS part, unnest([gross, fee]) AS amount)
+WHERE amount <> 0 AND lower(state) = 'completed' AND coalesce(lower(balance_impact), '') <> 'memo'
+"""
+
+_SILENT = """
+CASE WHEN lower(balance_impact) = 'memo' THEN 'memo, which moves nothing'
+    WHEN lower(state) <> 'completed' THEN 'transaction not completed'
+    ELSE 'transaction without an amount' END
+"""
+
+
+def screen(raw: pa.Table) -> pa.Table:
+    """Give the transactions delivered before; of one in several states the completed is kept."""
+    return repeated_keys(raw, "transaction_number, money_code", first="lower(state) = 'completed' DESC, row_order")
+
+
+MAPPING = Ledger(
+    source="paypal_activity",
+    platform="PayPal",
+    entries=_ENTRIES,
+    kinds=("kind", "direction", "part"),
+    silent_reason=_SILENT,
+    screen=screen,
+    prepare=with_moments,
+    happened="happened_at",
+).mapping()

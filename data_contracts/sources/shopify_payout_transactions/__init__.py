@@ -1,0 +1,1 @@
+"""Source shopify_payout_transactions: its contract and its mapping to canonical tables."""

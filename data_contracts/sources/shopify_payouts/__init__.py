@@ -1,0 +1,1 @@
+"""Source shopify_payouts: its contract and its mapping to canonical tables."""

@@ -1,0 +1,48 @@
+"""Payouts of Shopify Payments to ``money_event``: the payout, and what the transactions export does not show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data_contracts.sources.ledger import Ledger
+from data_contracts.sources.repetition import rows_delivered_before
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ENTRIES = """
+SELECT raw.*, left(source_sha256, 16) || ':' || source_row AS identity, part, amount,
+    CASE WHEN part = 'reserve' AND amount < 0 THEN 'reserve_hold' WHEN part = 'reserve' THEN 'reserve_release'
+        WHEN part IN ('advances', 'retried') THEN 'other' END AS event_type,
+    payout_state AS raw_type, part AS raw_subtype, money_code AS currency,
+    paid_on || ':' || money_code AS statement_id,
+    CAST(NULL AS TIMESTAMPTZ) AS event_at, paid_on AS event_date, paid_on AS paid_out_on,
+    CASE WHEN part = 'reserve' AND amount < 0 THEN 'reserved' WHEN part = 'reserve' THEN 'released' ELSE 'paid' END
+        AS status
+FROM raw, LATERAL (
+    SELECT unnest(['payout', 'tax', 'advances', 'reserve', 'retried']) AS part,
+        unnest([-payout_total, marketplace_tax, advances, reserved, retried]) AS amount
+)
+WHERE payout_state = 'paid' AND (amount <> 0 OR (part = 'payout' AND amount = 0))
+"""
+
+
+def screen(raw: pa.Table) -> pa.Table:
+    """Give the payouts delivered before; of one delivered in several states the one that is paid is kept."""
+    return rows_delivered_before(
+        raw,
+        "shopify_payouts",
+        ignoring=("payout_state", "bank_reference"),
+        first="payout_state = 'paid' DESC, file_order",
+    )
+
+
+MAPPING = Ledger(
+    source="shopify_payouts",
+    platform="Shopify Payments",
+    entries=_ENTRIES,
+    kinds=("part",),
+    silent_reason="'payout not paid'",
+    screen=screen,
+    happened="paid_on",
+).mapping()

@@ -1,0 +1,57 @@
+"""Stripe's itemised payout reconciliation to ``money_event``: entries, their fees, and a payout for each payout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data_contracts.sources.ledger import Ledger
+from data_contracts.sources.repetition import repeated_keys
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# The payout stands with the first of its entries; reports hold payouts whole, so it is the sum of them.
+_ENTRIES = """
+WITH paid AS (
+    SELECT *, coalesce(paid_at_utc, paid_at) AS arrived_at, upper(money_code) AS code,
+        CASE WHEN payout_number IS NOT NULL AND row_number() OVER payout = 1
+            THEN -sum(net_amount) OVER (PARTITION BY delivered_for, account, payout_number, upper(money_code)) END
+            AS payout_amount
+    FROM raw WHERE NOT starts_with(lower(category), 'payout')
+    WINDOW payout AS (PARTITION BY delivered_for, account, payout_number, upper(money_code) ORDER BY row_order)
+)
+SELECT paid.* EXCLUDE (category), lower(category) AS category, entry_number AS identity, part, amount,
+    CAST(NULL AS VARCHAR) AS event_type,
+    CASE WHEN part <> 'payout' THEN source_number END AS order_id,
+    CASE WHEN part <> 'payout' THEN category END AS raw_type, code AS currency, payout_number AS statement_id,
+    CASE part WHEN 'payout' THEN arrived_at ELSE created_at END AS event_at,
+    CAST(CASE part WHEN 'payout' THEN arrived_at ELSE created_at END AS DATE) AS event_date,
+    CAST(free_at AS DATE) AS available_on,
+    CASE WHEN payout_number IS NOT NULL THEN CAST(arrived_at AS DATE) END AS paid_out_on,
+    CASE WHEN payout_number IS NULL THEN 'released' ELSE 'paid' END AS status
+FROM paid, LATERAL (
+    SELECT unnest(['amount', 'fee', 'payout']) AS part, unnest([gross_amount, -fee_amount, payout_amount]) AS amount
+)
+WHERE amount <> 0 AND (part <> 'payout' OR arrived_at IS NOT NULL)
+"""
+
+_SILENT = """
+CASE WHEN starts_with(lower(category), 'payout') THEN 'payout, which its entries sum to' ELSE 'entry without an amount'
+END
+"""
+
+
+def screen(raw: pa.Table) -> pa.Table:
+    """Give the entries delivered before; of one delivered before and after its payout the latter is kept."""
+    return repeated_keys(raw, "entry_number", first="payout_number IS NULL, row_order")
+
+
+MAPPING = Ledger(
+    source="stripe_payout_reconciliation",
+    platform="Stripe",
+    entries=_ENTRIES,
+    kinds=("category", "part"),
+    silent_reason=_SILENT,
+    screen=screen,
+    happened="created_at",
+).mapping()

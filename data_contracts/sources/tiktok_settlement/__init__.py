@@ -1,0 +1,1 @@
+"""Source tiktok_settlement: its contract and its mapping to canonical tables."""
