@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,8 +38,10 @@ from models.evaluation.discrimination import auc
 from pipelines.profiles import load_profile
 from pipelines.publish import json_bytes, read_json, write_json
 from pipelines.stages import digest_of_code
+from pipelines.world_marginals import marginals
 from simulator.districts import districts
 from simulator.oracle import true_risk
+from simulator.world import simulate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
 
     from pipelines.profiles import Profile
 
-CODE = ("data_contracts", "features", "models", "simulator", "pipelines/ingest.py", "benchmarks/realism")
+CODE = ("data_contracts", "features", "models", "simulator", "pipelines", "benchmarks/realism")
 MEASURES: dict[str, Callable[[WorldSample], dict[str, Any]]] = {
     "families": families,
     "rates": default_rates,
@@ -60,7 +62,9 @@ MEASURES: dict[str, Callable[[WorldSample], dict[str, Any]]] = {
     "imputation": imputation,
     "as_of": dropping_the_future,
 }
-ORACLE = "oracle"
+# These need the settings of a world alone.
+ORACLE, MARGINALS = "oracle", "marginals"
+ALL_MEASURES = (*MEASURES, ORACLE, MARGINALS)
 PERTURBED = (
     "economy.margin_sd",
     "economy.annual_quality_drift",
@@ -78,10 +82,11 @@ class Plan:
     Attributes:
         seeds: of the worlds.
         sellers: in each.
-        measures: names of MEASURES, and ``oracle``.
+        measures: names of MEASURES, ``oracle`` and ``marginals``.
         futures: forward simulations a seller for the true risk.
         oracle_districts: districts of each world whose true risk is measured.
         seeds_folder: where finished worlds are kept.
+        code_sha256: digest of the code that measures; a kept world of other code is measured anew.
     """
 
     seeds: tuple[int, ...]
@@ -90,6 +95,7 @@ class Plan:
     futures: int
     oracle_districts: int
     seeds_folder: Path
+    code_sha256: str
 
 
 @dataclass(frozen=True)
@@ -139,12 +145,19 @@ def oracle(profile: Profile, futures: int, count: int) -> dict[str, float]:
     }
 
 
+def world_marginals(profile: Profile) -> dict[str, float]:
+    """Figures of the first district of a world, as the page about the world shows them."""
+    if profile.world is None:
+        raise ValueError("marginals are those of a synthetic world")
+    return marginals(simulate(districts(profile.world)[0].settings))
+
+
 def measure_world(plan: Plan, seed: int, change: Change) -> dict[str, Any]:
     """All figures of one world, from the kept file where nothing has changed since."""
     profile = world_profile(seed, plan.sellers, change)
     identity = {
         "profile": profile.model_dump(mode="json"),
-        "code_sha256": digest_of_code(CODE),
+        "code_sha256": plan.code_sha256,
         "futures": plan.futures,
         "oracle_districts": plan.oracle_districts,
     }
@@ -160,13 +173,15 @@ def measure_world(plan: Plan, seed: int, change: Change) -> dict[str, Any]:
 
 
 def _measured(profile: Profile, plan: Plan, names: Sequence[str]) -> dict[str, Any]:
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), os.times()
     found: dict[str, Any] = {}
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool, tempfile.TemporaryDirectory() as folder:
         # The true risk needs the settings alone: it takes the second processor while the pipeline works.
         waiting = pool.submit(oracle, profile, plan.futures, plan.oracle_districts) if ORACLE in names else None
-        wanted = [name for name in names if name != ORACLE]
-        cost: dict[str, Any] = {}
+        wanted = [name for name in names if name in MEASURES]
+        cost: dict[str, Any] = {"seconds": {}}
+        if MARGINALS in names:
+            found[MARGINALS] = world_marginals(profile)
         if wanted:
             sample = make_sample(profile, Path(folder))
             cost |= {"seconds": dict(sample.seconds), "rows": dict(sample.rows)}
@@ -177,6 +192,7 @@ def _measured(profile: Profile, plan: Plan, names: Sequence[str]) -> dict[str, A
         if waiting is not None:
             found[ORACLE] = waiting.result()
     cost["seconds_in_all"] = round(time.perf_counter() - started, 1)
+    cost["cpu_seconds_in_all"] = round(sum(os.times()[:4]) - sum(cpu[:4]), 1)
     return {**found, "cost": cost}
 
 
@@ -187,13 +203,14 @@ def run(plan: Plan, changes: Sequence[Change]) -> dict[str, Any]:
         found = measure_world(plan, seed, Change())
         plain.append(found)
         print(line(seed, Change(), found), flush=True)
-    light = Plan(plan.seeds[:1], plan.sellers, ("families", "rates"), 0, 0, plan.seeds_folder)
+    light = replace(plan, measures=("families", "rates"))
     for change in changes:
         found = measure_world(light, plan.seeds[0], change)
         changed.append({"change": asdict(change), **found})
         print(line(plan.seeds[0], change, found), flush=True)
     found_figures = figures(plain)
     best = best_single_feature(found_figures)
+    over_seeds, under_changes = rankings(plain), rankings(changed)
     return {
         "data": "synthetic",
         "measured_on": dt.datetime.now(tz=dt.UTC).date().isoformat(),
@@ -202,14 +219,15 @@ def run(plan: Plan, changes: Sequence[Change]) -> dict[str, Any]:
             "processor": platform.processor() or platform.machine(),
             "processors": os.cpu_count(),
         },
-        "code_sha256": digest_of_code(CODE),
+        "code_sha256": plan.code_sha256,
+        "code_changed_meanwhile": digest_of_code(CODE) != plan.code_sha256,
         "sellers": plan.sellers,
         "seeds": list(plan.seeds),
         "figures": {name: asdict(value) for name, value in found_figures.items()},
         "best_single_feature": best[0] if best else None,
-        "bands": verdicts(found_figures),
-        "ranking_over_seeds": rankings(plain),
-        "ranking_under_changes": rankings(changed),
+        "bands": verdicts(found_figures, {"seeds": over_seeds, "changed parameters": under_changes}),
+        "ranking_over_seeds": over_seeds,
+        "ranking_under_changes": under_changes,
         "changes": changed,
     }
 
@@ -245,6 +263,8 @@ def report(found: dict[str, Any]) -> bool:
             continue
         ends = "one world" if None in band["interval"] else "{:.4f} to {:.4f}".format(*band["interval"])
         print(f"{band['verdict']:>12}  {band['name']} ({limits}): {band['value']:.4f} ({ends})")
+    if found["code_changed_meanwhile"]:
+        print("the code changed while worlds were measured: measure again before quoting any figure")
     return all(band["verdict"] != "missed" for band in found["bands"])
 
 
@@ -254,17 +274,25 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("artifacts/benchmarks"), help="folder, or a .json file")
     parser.add_argument("--seeds", default="1,2,3,4,5,6,7,8,9,10")
     parser.add_argument("--sellers", type=int, default=4_000)
-    parser.add_argument("--measures", default=",".join((*MEASURES, ORACLE)))
+    parser.add_argument("--measures", default=",".join(ALL_MEASURES))
     parser.add_argument("--futures", type=int, default=200)
     parser.add_argument("--oracle-districts", type=int, default=1)
     parser.add_argument("--perturb", action="store_true", help="also change parameters by a fifth, on the first seed")
     given = parser.parse_args()
     path = given.out if given.out.suffix == ".json" else given.out / "world_realism.json"
     measures = tuple(given.measures.split(","))
-    if unknown := [name for name in measures if name not in (*MEASURES, ORACLE)]:
-        parser.error(f"no measure {unknown[0]!r}; there are {', '.join((*MEASURES, ORACLE))}")
+    if unknown := [name for name in measures if name not in ALL_MEASURES]:
+        parser.error(f"no measure {unknown[0]!r}; there are {', '.join(ALL_MEASURES)}")
     seeds = tuple(int(seed) for seed in given.seeds.split(","))
-    plan = Plan(seeds, given.sellers, measures, given.futures, given.oracle_districts, path.with_suffix(""))
+    plan = Plan(
+        seeds=seeds,
+        sellers=given.sellers,
+        measures=measures,
+        futures=given.futures,
+        oracle_districts=given.oracle_districts,
+        seeds_folder=path.with_suffix(""),
+        code_sha256=digest_of_code(CODE),
+    )
     changes = [Change(name, factor) for name in PERTURBED for factor in FACTORS] if given.perturb else []
     found = run(plan, changes)
     write_json(path, json.loads(json.dumps(found)))

@@ -16,8 +16,6 @@ from models.dataset import Dataset
 from realism.fits import booster_auc, scorecard_auc
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from models.encoding import FloatArray
     from realism.sample import WorldSample
 
@@ -62,24 +60,24 @@ def _periods(sample: WorldSample) -> tuple[FloatArray, FloatArray]:
 def missing_sources(sample: WorldSample) -> dict[str, Any]:
     """Share of bad and of good observations for which a source is missing, and the z of the difference.
 
-    A source is missing where every feature that reads its table alone is. The standard error lets the observations of
-    a related-party component move together.
+    A source is missing where every feature that reads its table alone is; ``count`` is the number of missing sources.
+    The standard error lets the observations of a related-party component move together.
     """
     dataset = sample.dataset
     found: dict[str, Any] = {}
     reads = tables_read(sample.feature_set)
-    any_missing = np.zeros(dataset.n, dtype=np.bool_)
+    count = np.zeros(dataset.n)
     for table in sorted({next(iter(tables)) for tables in reads.values() if len(tables) == 1}):
         alone = [place for place, name in enumerate(dataset.feature_names) if reads[name] == {table}]
-        missing = np.asarray(np.isnan(dataset.X[:, alone]).all(axis=1), dtype=np.bool_)
+        missing = np.asarray(np.isnan(dataset.X[:, alone]).all(axis=1), dtype=np.float64)
         if missing.any():
             found[table] = _difference(missing, dataset)
-            any_missing |= missing
-    found["any_source"] = _difference(any_missing, dataset)
+            count += missing
+    found["count"] = _difference(np.asarray(count), dataset)
     return found
 
 
-def _difference(missing: NDArray[np.bool_], dataset: Dataset) -> dict[str, float]:
+def _difference(missing: FloatArray, dataset: Dataset) -> dict[str, float]:
     bad = dataset.y == 1
     of_bad, of_good = float(missing[bad].mean()), float(missing[~bad].mean())
     # Influence of each row on the difference, summed by component (sandwich variance of a difference of means).
@@ -87,8 +85,8 @@ def _difference(missing: NDArray[np.bool_], dataset: Dataset) -> dict[str, float
     _, cluster = np.unique(dataset.component_id, return_inverse=True)
     error = float(np.sqrt((np.bincount(cluster, weights=influence) ** 2).sum()))
     return {
-        "missing_among_bad": of_bad,
-        "missing_among_good": of_good,
+        "among_bad": of_bad,
+        "among_good": of_good,
         "difference": of_bad - of_good,
         "z": (of_bad - of_good) / error if error else 0.0,
     }

@@ -55,7 +55,7 @@ BANDS: tuple[Band, ...] = (
     Band("graph features add", "graph.uplift", 0.005, 0.03),
     Band("a rewired graph adds nothing", "graph.uplift_rewired", None, 0.0, "lower"),
     Band("defaults known too early add more", "graph.uplift_leak", 0.0, None, "lower"),
-    Band("the bad miss more sources", "missing.any_source.difference", 0.0, None, "lower"),
+    Band("the bad miss more sources", "missing.count.difference", 0.0, None, "lower"),
     Band("cells changed by dropping the future", "as_of.cells_changed", 0.0, 0.0),
 )
 
@@ -100,12 +100,24 @@ def best_single_feature(found: Mapping[str, Figure]) -> tuple[str, Figure] | Non
     return best, single[best]
 
 
-def verdicts(found: Mapping[str, Figure]) -> list[dict[str, Any]]:
-    """Every band with value, interval and verdict; those of shuffled labels and rankings have their own rule."""
+def verdicts(found: Mapping[str, Figure], orders: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Every band with value, interval and verdict.
+
+    Args:
+        found: figures by dotted path.
+        orders: ``rankings`` of several sets of worlds, by what the worlds differ in; a set that is empty is not judged.
+    """
     best = best_single_feature(found)
     known = dict(found) | ({"best_single_feature": best[1]} if best else {})
     judged = [{**asdict(band), **_judged(band, known.get(band.figure))} for band in BANDS]
-    return [*judged, _shuffle_verdict(known.get("shuffle.auc"))]
+    return [*judged, _shuffle_verdict(known.get("shuffle.auc")), *(_order_verdict(*item) for item in orders.items())]
+
+
+def _order_verdict(differ_in: str, ranking: Mapping[str, Any]) -> dict[str, Any]:
+    """How well the worlds agree on the order of the families; the limit is this project's own choice."""
+    band = Band(f"the order of the model families is the same over {differ_in}", "kendall_tau_to_mean", 0.6, None)
+    value = Figure(**ranking["kendall_tau_to_mean"]) if ranking and ranking["worlds"] > 1 else None
+    return {**asdict(band), **_judged(band, value)}
 
 
 def _judged(band: Band, value: Figure | None) -> dict[str, Any]:
@@ -139,6 +151,7 @@ def rankings(worlds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     mean = table.mean(axis=0)
     tau = [float(kendalltau(row, mean).statistic) for row in table]
     return {
+        "worlds": len(rows),
         "share_of_worlds_by_order": {order: orders.count(order) / len(orders) for order in sorted(set(orders))},
         "mean_auc": dict(zip(FAMILIES, mean.tolist(), strict=True)),
         "kendall_tau_to_mean": asdict(figure(tau)),
