@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 RESULT = "world_realism.json"
 SHOWN = WorldSettings(seller_count=1_000, district_sellers=1_000)
+_FURTHER = ("families", "oracle", "rates", "splits", "curve", "shuffle", "graph", "missing", "imputation", "as_of")
 _SECTIONS = ("economy", "credit", "network", "lies", "observation")
 _HEAD = """# The synthetic world
 
@@ -81,7 +82,7 @@ def world_page() -> str:
 
 def realism_page(result: Mapping[str, Any]) -> str:
     """Gives the page about a result of ``benchmarks/world_realism.py`` in Markdown."""
-    return "\n\n".join([_measured(result), _bands(result), _rankings(result)]) + "\n"
+    return "\n\n".join([_measured(result), _bands(result), _rankings(result), _further(result)]) + "\n"
 
 
 @lru_cache(maxsize=1)
@@ -176,6 +177,21 @@ def _rankings(result: Mapping[str, Any]) -> str:
     if changes:
         parts.append(f"Changed one at a time, on seed {result['seeds'][0]}: {changes}.")
     return "\n\n".join(parts)
+
+
+def _further(result: Mapping[str, Any]) -> str:
+    """Every figure of the measures that are about the whole world, by name."""
+    chosen = {
+        name: value
+        for name, value in result["figures"].items()
+        if name.split(".")[0] in _FURTHER and not name.startswith("families.single_features.")
+    }
+    rows = ((f"`{name}`", _value({"value": value["mean"]}), _ends(value)) for name, value in chosen.items())
+    return "## All figures\n\n" + _table(("figure (synthetic)", "mean", "interval"), rows)
+
+
+def _ends(value: Mapping[str, Any]) -> str:
+    return _interval({"interval": [value["lower"], value["upper"]]})
 
 
 def _limits(band: Mapping[str, Any]) -> str:

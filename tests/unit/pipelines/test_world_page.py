@@ -26,6 +26,10 @@ RESULT = {
     "machine": {"python": "3.11", "processors": 2, "processor": "x86_64"},
     "bands": [{**BAND, "verdict": "met"}, {**BAND, "value": None, "interval": None, "verdict": "not measured"}],
     "best_single_feature": "days_late_now",
+    "figures": {
+        "graph.uplift": {"mean": 0.012, "lower": None, "upper": None},
+        "families.single_features.days_late_now": {"mean": 0.7, "lower": 0.6, "upper": 0.8},
+    },
     "ranking_over_seeds": {"share_of_worlds_by_order": {"a > b": 1.0}, "kendall_tau_to_mean": {"mean": 1.0}},
     "ranking_under_changes": {},
     "changes": [],
@@ -74,6 +78,8 @@ def test_a_result_is_shown_with_seeds_date_interval_and_verdict() -> None:
     page = realism_page(RESULT)
     assert "| default rate a year | 0.03 to 0.06 | 0.0500 | 0.0400 to 0.0600 | met |" in page
     assert "| default rate a year | 0.03 to 0.06 |  |  | not measured |" in page
+    assert "| `graph.uplift` | 0.0120 |  |" in page
+    assert "single_features" not in page
     assert "2026-11-22" in page
     assert "seeds 1, 2" in page
 
