@@ -19,13 +19,35 @@ def contract_page(contract: CompiledContract) -> str:
     """Gives the contract as Markdown, ending with a line end; the same contract always gives the same text."""
     parts = [f"# {contract.title}", _facts(contract), contract.purpose]
     if contract.read_spec is not None:
-        parts += ["## File", _bullets(_file_facts(contract, contract.read_spec))]
+        parts += ["## File", _bullets(_file_facts(contract, contract.read_spec)), _verification(contract)]
     parts += ["## Columns", _columns_table(contract)]
     enums = [_values(column) for column in contract.columns if column.enum]
     if enums:
         parts += ["## Values", *enums]
     parts += ["## Rules", _rules_table(contract.rules)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+_VERIFICATION = {"✔": "verified", "~": "third-party", "✘": "not verified"}
+
+
+def verification_row(contract: CompiledContract) -> tuple[str, str, str]:
+    """Gives how the form of a source is known: verified, from third parties, not verified."""
+    known = contract.verification
+    return known.verified, known.third_party, known.not_verified
+
+
+def verification_table(contracts: Sequence[CompiledContract]) -> str:
+    """Gives, as a Markdown table, how the form of each source is known; sources that say nothing are left out."""
+    header = ["Source", *(f"{mark} {meaning}" for mark, meaning in _VERIFICATION.items())]
+    rows = [[_code(contract.table), *verification_row(contract)] for contract in contracts]
+    return _table(header, [row for row in rows if any(row[1:])])
+
+
+def _verification(contract: CompiledContract) -> str:
+    """Gives how the form of the source is known, for the file's own page."""
+    marked = zip(_VERIFICATION.items(), verification_row(contract), strict=True)
+    return _bullets(f"{mark} {meaning}: {_text(text)}" for (mark, meaning), text in marked if text)
 
 
 def _facts(contract: CompiledContract) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from data_contracts.compiler import source_contract, source_names, table_contract, table_names, template_names
-from data_contracts.pages import contract_page
+from data_contracts.pages import contract_page, verification_table
 from data_contracts.templates import PREFIX
 from features.pages import feature_page
 from features.spec import feature_records, feature_set_names, load_feature_set
@@ -84,6 +84,8 @@ def _contract_index(contracts: Mapping[str, Sequence[CompiledContract]]) -> str:
     for folder, listed in contracts.items():
         lines += ["", f"## {_INDEX_HEADINGS[folder]}", ""]
         lines += [f"- [{contract.title}]({folder}/{contract.table}.md) `{contract.identity}`" for contract in listed]
+        if folder == "sources":
+            lines += ["", "### How the form of each source is known", "", verification_table(listed)]
     return "\n".join(lines) + "\n"
 
 

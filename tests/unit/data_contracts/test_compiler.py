@@ -208,3 +208,12 @@ def test_lag_and_identity_are_read() -> None:
     document = contract_document([column("a")], custom={"knownLagDays": 3})
     contract = compile_contract(json.dumps(document).encode(), "x")
     assert (contract.known_lag_days, contract.identity) == (3, "tiny@1.0.0")
+
+
+def test_how_a_form_is_known_is_told_in_three_words_and_no_others() -> None:
+    document = contract_document([column("a")], custom={"verification": {"thirdParty": " a tool of sellers "}})
+    contract = compile_contract(json.dumps(document).encode(), "tiny")
+    assert contract.verification.third_party == "a tool of sellers"
+    document = contract_document([column("a")], custom={"verification": {"rumour": "a friend"}})
+    with pytest.raises(ConfigurationRefused, match="unknown verification 'rumour'"):
+        compile_contract(json.dumps(document).encode(), "tiny")

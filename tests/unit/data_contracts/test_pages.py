@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from data_contracts.pages import contract_page
+import pytest
+
+from data_contracts.compiler import source_contract, source_names, table_contract
+from data_contracts.pages import contract_page, verification_table
 from tests.factories.contracts import bad_rows, column, contract_of, delimited
 
 
@@ -28,3 +31,17 @@ def test_every_line_of_a_table_has_the_same_number_of_cells() -> None:
     assert len({line.count("|") for line in rows[:3]}) == 1
     assert "<script>" not in page
     assert "\\[z](http" in page
+
+
+def test_a_page_and_the_index_say_how_the_form_of_a_source_is_known() -> None:
+    source = source_contract("shein_report")
+    assert "- ~ third-party: fields, types, Beijing time" in contract_page(source)
+    table = verification_table([source, table_contract("loan")])
+    assert table.splitlines()[0] == "| Source | ✔ verified | ~ third-party | ✘ not verified |"
+    assert len(table.splitlines()) == 3
+
+
+@pytest.mark.parametrize("name", source_names())
+def test_every_source_says_how_its_form_is_known(name: str) -> None:
+    known = source_contract(name).verification
+    assert known.verified or known.third_party or known.not_verified

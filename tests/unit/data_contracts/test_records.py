@@ -155,3 +155,49 @@ def test_the_format_of_the_contract_chooses_the_reader() -> None:
     assert read_file(b'[{"entryId": 1, "declTotal": 2}]', FLAT, "f").rows_in == 1
     with pytest.raises(ConfigurationRefused, match="no jsonl source"):
         read_json_lines(b"{}", FLAT, "f")
+
+
+LISTS = contract_of(
+    [
+        column("entry", header="entryId"),
+        column("total", header="declTotal", custom={"recordOnly": True}),
+        column("amount", header="sold.amount", synonyms=[{"synonym": "returned.amount"}]),
+        column("reason", header="returned.reason", custom={"optionalHeader": True}),
+    ],
+    server={**SERVER, "customProperties": [{"property": "itemLists", "value": ["sold", "returned"]}]},
+)
+
+
+LISTS_LOOSE = contract_of(
+    [column("entry", header="entryId")],
+    server={**SERVER, "customProperties": [{"property": "itemLists", "value": ["sold"]}]},
+)
+
+
+def test_a_record_is_a_row_beside_the_items_of_its_lists() -> None:
+    text = json.dumps(
+        [
+            {"entryId": "1", "declTotal": 5, "sold": [{"amount": 7}], "returned": [{"amount": 2, "reason": "late"}]},
+            {"entryId": "2", "declTotal": 0, "sold": None},
+        ]
+    )
+    assert rows(read(text, LISTS)) == [
+        ("1", "5", "", "", 1, 0),
+        ("1", "", "7", "", 1, 1),
+        ("1", "", "2", "late", 1, 2),
+        ("2", "0", "", "", 2, 0),
+    ]
+
+
+def test_a_bad_item_of_one_list_costs_itself_only() -> None:
+    text = '[{"entryId": "1", "declTotal": 5, "sold": [3, {"amount": 7}], "returned": []}]'
+    result = read(text, LISTS)
+    assert rows(result) == [("1", "5", "", "", 1, 0), ("1", "", "7", "", 1, 2)]
+    assert aside(result) == [(1, "json:record", "sold")]
+
+
+def test_a_list_that_is_none_sets_its_record_aside() -> None:
+    result = read(
+        '[{"entryId": "1", "declTotal": 5, "sold": {"amount": 7}}, {"entryId": "2", "sold": []}]', LISTS_LOOSE
+    )
+    assert aside(result) == [(1, "json:items", "sold")]
