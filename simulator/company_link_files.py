@@ -7,15 +7,15 @@ share that address and nothing else; a few unrelated sellers share an agent's ph
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simulator.catalogue import CITIES
+from simulator.link_registry import Finding, extra_lag_days, is_unregistered, registry_lag_days, sale_days
 from simulator.names import credit_code
 from simulator.network import SHARED_TIES
-from simulator.observation import Observation, registry_lag_days
 from simulator.randomness import scatter, unit_interval
 from simulator.raw_files import DistrictContent, RawFile, district_file
 from simulator.shared_devices import SharedDevice, shared_devices
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from simulator.name_spellings import ObservedNames
+    from simulator.observation import Observation
     from simulator.world import World
 
 SOURCE = "company_links"
@@ -33,8 +34,10 @@ _LONGEST_LAG_DAYS = {
     "owner": 60, "director": 60, "address": 60, "phone": 30, "bank_account": 20, "device": 7, "guarantor": 45,
 }  # fmt: skip
 _PREFIX = {"owner": "pe", "director": "pe", "address": "ad", "phone": "ph", "bank_account": "ba", "device": "dv"}
+_REGISTERED = frozenset({"owner", "director", "address"})  # the other ties are found in logs
 _AGENT_PHONE_SHARE = 0.02
 _REGISTRY_SECOND = 21_600  # six in the morning
+_OPEN = -1  # no end
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,17 @@ class _Tie:
     node: str
     from_day: int
     share: float
+    until_day: int = _OPEN
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A tie as the register shows it: its number, and when it was entered and ended there."""
+
+    tie: _Tie
+    number: int
+    seen_day: int
+    end_day: int
 
 
 def _node(world: World, kind: str, seller: int, chance: float) -> tuple[str, bool]:
@@ -78,7 +92,45 @@ def _ties(world: World) -> list[_Tie]:
             if is_shared and late[seller] < 0.2:  # bought into the group, or careless, only later
                 begins = 7 * int(firms.entry_week[seller]) + int(late[seller] * 5 * 500)
             found.append(_Tie(kind, seller, node, begins, 51.0 + np.floor(49.0 * chance[seller])))
-    return found + [_foreign_tie(world, shared) for shared in shared_devices(world)]
+    return _with_sales(world, found) + [_foreign_tie(world, shared) for shared in shared_devices(world)]
+
+
+def _with_sales(world: World, ties: list[_Tie]) -> list[_Tie]:
+    """Ends the ownerships whose shares are sold, and adds the new owners: people nobody else is tied to."""
+    sold = sale_days(world).tolist()
+    found, added = [], []
+    for tie in ties:
+        day = sold[tie.seller]
+        if tie.kind != "owner" or day <= tie.from_day:
+            found.append(tie)
+            continue
+        found.append(replace(tie, until_day=day))
+        node = f"{_PREFIX['owner']}-n{tie.seller + world.first_seller + 1:06d}"
+        added.append(_Tie("owner", tie.seller, node, day, tie.share))
+    return found + added
+
+
+def _extra_days(world: World, ties: list[_Tie]) -> NDArray[np.int64]:
+    """Further days until a register shows each tie; logs of devices, phones and accounts are never that late."""
+    return np.where([tie.kind in _REGISTERED for tie in ties], extra_lag_days(world, np.arange(len(ties))), 0)
+
+
+def _entries(world: World, ties: list[_Tie]) -> list[_Entry]:
+    """The ties as the register shows them, without those it never does."""
+    numbers = np.arange(len(ties))
+    by_kind = {kind: registry_lag_days(world, numbers, longest) for kind, longest in _LONGEST_LAG_DAYS.items()}
+    extra = _extra_days(world, ties).tolist()
+    is_registered = np.array([tie.kind in _REGISTERED for tie in ties])
+    is_hidden = (is_registered & is_unregistered(world, numbers, np.array([tie.seller for tie in ties]))).tolist()
+    last_day = 7 * world.timeline.weeks - 1
+    found = []
+    for number, tie in enumerate(ties):
+        lag = int(by_kind[tie.kind][number])
+        seen = tie.from_day + lag + extra[number]
+        ends = max(tie.until_day + lag, seen) if tie.until_day != _OPEN else _OPEN
+        if not is_hidden[number]:
+            found.append(_Entry(tie, number, seen, ends if ends <= last_day else _OPEN))
+    return found
 
 
 def _foreign_tie(world: World, shared: SharedDevice) -> _Tie:
@@ -128,18 +180,20 @@ def _node_line(node: str, number: int, first_seen: str) -> str:
     return _line(node, schema, properties, first_seen)
 
 
-def _edge_line(world: World, tie: _Tie, number: int, lag: int) -> str:
+def _link_id(world: World, number: int) -> str:
+    return f"ln-{10 * world.first_seller + number + 1:07d}"
+
+
+def _edge_line(world: World, entry: _Entry) -> str:
+    tie = entry.tie
     company, start = f"co-{world.seller_id(tie.seller)}", _date(world, tie.from_day)
+    end = "" if entry.end_day == _OPEN else _date(world, entry.end_day)
     schema, properties = {
         "owner": ("Ownership", {"owner": tie.node, "asset": company, "percentage": f"{tie.share:.2f}"}),
         "director": ("Directorship", {"director": tie.node, "organization": company, "role": "legal representative"}),
     }.get(tie.kind, ("UnknownLink", {"subject": company, "object": tie.node, "role": tie.kind}))
-    return _line(
-        f"ln-{10 * world.first_seller + number + 1:07d}",
-        schema,
-        {**properties, "startDate": start},
-        _date(world, tie.from_day + lag),
-    )
+    dated = {**properties, "startDate": start, "endDate": end}
+    return _line(_link_id(world, entry.number), schema, dated, _date(world, entry.seen_day))
 
 
 def guarantee_start_days(world: World) -> NDArray[np.int64]:
@@ -153,12 +207,14 @@ def guarantee_start_days(world: World) -> NDArray[np.int64]:
 def _guarantee_lines(world: World, first_number: int) -> list[str]:
     network = world.network
     starts = guarantee_start_days(world)
-    lags = registry_lag_days(world, first_number + np.arange(len(starts)), _LONGEST_LAG_DAYS["guarantor"])
+    numbers = first_number + np.arange(len(starts))
+    lags = registry_lag_days(world, numbers, _LONGEST_LAG_DAYS["guarantor"]) + extra_lag_days(world, numbers)
+    is_hidden = is_unregistered(world, numbers, network.guarantor)
     amounts = np.maximum(np.rint(np.exp(world.firms.log_level[network.guaranteed]) * 5 / 1_000), 1) * 1_000
     last_day = 7 * world.timeline.weeks
     return [
         _line(
-            f"ln-{10 * world.first_seller + first_number + place + 1:07d}", "UnknownLink",
+            _link_id(world, first_number + place), "UnknownLink",
             {
                 "subject": f"co-{world.seller_id(int(a))}", "object": f"co-{world.seller_id(int(b))}",
                 "role": "guarantor",
@@ -169,26 +225,55 @@ def _guarantee_lines(world: World, first_number: int) -> list[str]:
         for place, (a, b, start, lag, amount) in enumerate(
             zip(network.guarantor, network.guaranteed, starts, lags, amounts, strict=True)
         )
-        if start < last_day
+        if start < last_day and not is_hidden[place]
     ]  # fmt: skip
 
 
 def company_link_files(world: World, observation: Observation) -> Iterator[RawFile]:
     """The network of all sellers of a district as one file."""
     ties = _ties(world)
-    numbers = np.arange(len(ties))
-    by_kind = {kind: registry_lag_days(world, numbers, longest) for kind, longest in _LONGEST_LAG_DAYS.items()}
-    lags = np.array([by_kind[tie.kind][number] for number, tie in enumerate(ties)])
+    entries = _entries(world, ties)
     seen: dict[str, int] = {}
-    for tie, lag in zip(ties, lags.tolist(), strict=True):
-        seen[tie.node] = min(seen.get(tie.node, 10**9), tie.from_day + lag)
+    for entry in entries:
+        seen[entry.tie.node] = min(seen.get(entry.tie.node, 10**9), entry.seen_day)
     company_lag = registry_lag_days(world, 10_000_000 + np.arange(world.firms.count), 60).tolist()
     lines = [_company(world, observation.names, seller, lag) for seller, lag in enumerate(company_lag)]
     lines += [
         _node_line(node, 10 * world.first_seller + number, _date(world, day))
         for number, (node, day) in enumerate(seen.items())
     ]
-    lines += [_edge_line(world, tie, number, int(lags[number])) for number, tie in enumerate(ties)]
+    lines += [_edge_line(world, entry) for entry in entries]
     lines += _guarantee_lines(world, len(ties))
     content = ("\n".join(lines) + "\n").encode()
     yield district_file(world, SOURCE, "links-{}.jsonl", _REGISTRY_SECOND, DistrictContent((content,), len(lines)))
+
+
+def link_findings(world: World) -> list[Finding]:
+    """Every link of a district that registers show late, never, or beyond its end."""
+    ties = _ties(world)
+    extra = _extra_days(world, ties).tolist()
+    shown = {entry.number: entry for entry in _entries(world, ties)}
+    found = []
+    for number, tie in enumerate(ties):
+        link, entry = _link_id(world, number), shown.get(number)
+        if entry is None:
+            found.append(Finding(link, tie.seller, tie.kind, "unregistered", tie.from_day))
+        elif extra[number]:
+            found.append(Finding(link, tie.seller, tie.kind, "late", entry.seen_day))
+        if tie.until_day != _OPEN:
+            found.append(Finding(link, tie.seller, tie.kind, "sold", tie.until_day))
+    return found + _guarantee_findings(world, len(ties))
+
+
+def _guarantee_findings(world: World, first_number: int) -> list[Finding]:
+    starts, guarantor = guarantee_start_days(world), world.network.guarantor
+    numbers = first_number + np.arange(len(starts))
+    extra, is_hidden = extra_lag_days(world, numbers), is_unregistered(world, numbers, guarantor)
+    lags = registry_lag_days(world, numbers, _LONGEST_LAG_DAYS["guarantor"]) + extra
+    return [
+        Finding(
+            _link_id(world, first_number + place), int(guarantor[place]), "guarantor",
+            *(("unregistered", int(starts[place])) if is_hidden[place] else ("late", int(starts[place] + lags[place]))),
+        )
+        for place in np.flatnonzero((starts < 7 * world.timeline.weeks) & (is_hidden | (extra > 0))).tolist()
+    ]  # fmt: skip

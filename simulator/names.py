@@ -169,6 +169,6 @@ def credit_check(body: str) -> str:
 
 def credit_code(number: int) -> str:
     """Unified social credit code of the company of a number: market supervision, enterprise, region, organisation."""
-    organisation = f"MA{number:06d}"
+    organisation = f"M{number:07d}"
     body = f"91{company_name(number).region.code}{organisation}{organisation_check(organisation)}"
     return body + credit_check(body)

@@ -1,7 +1,8 @@
 """How a world is seen: which sources a seller delivers from when, what is late, what is refused.
 
-Has its own seed: another observation of the same world shows other gaps and lags of the same truth. Refusals are not
-at random: sellers of low quality refuse somewhat more often.
+Has its own seed: another observation of the same world shows other gaps and lags of the same truth. What is missing is
+not missing at random: sellers of low quality, little honesty and no backing refuse more often, and young ones come with
+thin files: their platform's statements alone, from some months after entry on.
 """
 
 from __future__ import annotations
@@ -29,15 +30,18 @@ SELLER_SOURCES: tuple[str, ...] = (
     "amazon_settlement_v2", "shein_report", "shein_statement", "shopify_orders", "shop_traffic", "customs_declaration",
     "vat_invoices",
 )  # fmt: skip
-# Sellers that have the source at all, and how much more often than on average it is refused.
+_YOUNG_DAYS = 180
+_PLATFORM_STATEMENTS = frozenset({"amazon_settlement_v2", "shein_report", "shein_statement"})
+# Sellers that have the source at all, and how much more often than on average it is refused; platforms' own statements
+# are refused least.
 _HAVE = {
     "amazon_settlement_v2": 0.985,
     "shein_report": 0.985,
     "shein_statement": 0.985,
     "shopify_orders": 1.0,
     "shop_traffic": 0.60,
-    "customs_declaration": 0.88,
-    "vat_invoices": 0.94,
+    "customs_declaration": 0.93,
+    "vat_invoices": 0.98,
 }
 _REFUSED = {
     "amazon_settlement_v2": 0.3,
@@ -73,14 +77,15 @@ def observe(world: World) -> Observation:
     rng = stream(settings.observation_seed, "deliveries")
     never = world.timeline.weeks + 1
     late = np.where(rng.random(firms.count) < 0.10, rng.gamma(2.0, 18.0, firms.count), 0.0).astype(np.int64)
-    withheld = withheld_sources(world)
+    withheld, reluctance = withheld_sources(world), _reluctance(firms)
+    is_thin = rng.random(firms.count) < _thin_chance(world, reluctance)
+    late = np.where(is_thin, late + rng.integers(8, 40, firms.count), late)
     first: dict[str, NDArray[np.int64]] = {}
     for source in SELLER_SOURCES:
         has = rng.random(firms.count) < _HAVE[source]
-        chance = (
-            settings.observation.refusal_share * _REFUSED[source] * np.exp(-0.5 * firms.quality - 0.2 * firms.honesty)
-        )
+        chance = settings.observation.refusal_share * _REFUSED[source] * reluctance
         is_open = has & _trades_there(firms, source) & (rng.random(firms.count) >= chance) & (withheld != source)
+        is_open &= ~is_thin | (source in _PLATFORM_STATEMENTS)
         start = np.maximum(firms.entry_week, firms.site_week) if source.startswith("shop") else firms.entry_week
         first[source] = np.where(is_open & (start + late < world.closed_week), start + late, never)
     first["shop_traffic"] = np.where(first["shopify_orders"] < never, first["shop_traffic"], never)
@@ -88,6 +93,22 @@ def observe(world: World) -> Observation:
         first_week=first, delivery_lag_days=rng.integers(0, 6, firms.count),
         delivery_second=rng.integers(0, 86_400, firms.count), names=observe_names(world),
     )  # fmt: skip
+
+
+def _reluctance(firms: Firms) -> NDArray[np.float64]:
+    """Factor on refusals, 1 on average: high where hidden quality, honesty and the owner's backing are low, (sellers,).
+
+    Owners with nothing behind them shy away from papers that would show it.
+    """
+    factor = np.exp(-0.6 * firms.quality - 0.5 * firms.honesty - 2.4 * firms.backing)
+    scaled: NDArray[np.float64] = factor / factor.mean()
+    return scaled
+
+
+def _thin_chance(world: World, reluctance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Chance that a seller hands over next to nothing: three times as high within half a year of foundation."""
+    is_young = 7 * world.firms.entry_week - world.firms.founded_day < _YOUNG_DAYS
+    return world.settings.observation.thin_file_share * np.where(is_young, 1.5, 0.5) * reluctance
 
 
 def _trades_there(firms: Firms, source: str) -> NDArray[np.bool_]:
@@ -105,12 +126,6 @@ def booking_lag_days(world: World, numbers: NDArray[np.int64]) -> NDArray[np.int
     """Days until a lender books a payment: 0-5, mostly 0-1."""
     chance = unit_interval(scatter(world.settings.observation_seed, "booking", numbers))
     return np.searchsorted(np.array([0.45, 0.75, 0.88, 0.94, 0.98]), chance, side="right").astype(np.int64)
-
-
-def registry_lag_days(world: World, numbers: NDArray[np.int64], longest: int) -> NDArray[np.int64]:
-    """Days until a registry or a device log shows a link: skewed towards the shorter end, at most ``longest``."""
-    chance = unit_interval(scatter(world.settings.observation_seed, "registry", numbers))
-    return np.floor(chance**2 * (longest + 1)).astype(np.int64)
 
 
 def is_dirty(world: World, name: str, keys: NDArray[np.int64], share: float) -> NDArray[np.bool_]:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
+from simulator.company_link_files import link_findings
 from simulator.name_spellings import names_table
+from simulator.text_columns import day_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +32,7 @@ defects.csv            planted defects by raw file and kind, with the rows conce
                        unit slip, swapped date: wrong and plausible
                        red-letter invoice: cancels an invoice issued wrong, which is issued again the same day
 names.csv              spellings of each seller's name, where they may be met, and the kind of noise
+links.csv              links that registers show late, never, or beyond their end (ownership: the shares were sold)
 """
 _DEFECT_COLUMNS: Mapping[str, pa.DataType] = {"file": pa.string(), "kind": pa.string(), "rows": pa.int64()}
 
@@ -53,4 +57,18 @@ def observation_tables(
             }
         ),
         "names": pa.table(names_table(world, observation.names)),
+        "links": _links(world),
     }
+
+
+def _links(world: World) -> pa.Table:
+    found = link_findings(world)
+    days = day_text(world.timeline.first_day, np.array([finding.day for finding in found], dtype=np.int64))
+    columns: dict[str, list[str]] = {
+        "link_id": [finding.link for finding in found],
+        "seller_id": [world.seller_id(finding.seller) for finding in found],
+        "link_type": [finding.link_type for finding in found],
+        "kind": [finding.kind for finding in found],
+        "day": [str(day) for day in days.to_pylist()],
+    }
+    return pa.table({name: pa.array(values, type=pa.string()) for name, values in columns.items()})

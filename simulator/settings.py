@@ -85,6 +85,10 @@ class NetworkSettings(_Frozen):
     )
     owner_risk_factor: float = Field(default=2.8, ge=0, description="Outside losses of owners of several, factor.")
     guarantee_called_share: float = Field(default=0.9, ge=0, le=1, description="Share of a defaulted debt called in.")
+    share_sale_rate: float = Field(default=0.015, ge=0, description="Yearly rate at which an owner sells the shares.")
+    share_sale_before_default: float = Field(
+        default=0.12, ge=0, le=1, description="Share of owners who sell in the ten months before a default."
+    )
 
 
 class LieSettings(_Frozen):
@@ -111,7 +115,10 @@ class LieSettings(_Frozen):
 class ObservationSettings(_Frozen):
     """How the world is seen: lags, refusals, dirt."""
 
-    refusal_share: float = Field(default=0.045, ge=0, le=1, description="Mean share of sources refused by a seller.")
+    refusal_share: float = Field(default=0.06, ge=0, le=1, description="Mean share of sources refused by a seller.")
+    thin_file_share: float = Field(
+        default=0.05, ge=0, le=1, description="Mean share of sellers with platform statements only, and short ones."
+    )
     delivery_years: int = Field(default=3, ge=1, le=30, description="Calendar years a seller hands over at once.")
     repeated_block_share: float = Field(default=0.5, ge=0, le=1, description="Files repeating the last settlement.")
     duplicate_invoice_share: float = Field(default=0.0004, ge=0, le=0.01)
@@ -132,6 +139,10 @@ class ObservationSettings(_Frozen):
     other_spelling_share: float = Field(
         default=0.25, ge=0, le=1, description="Declarations that spell the seller's name in another way."
     )
+    late_link_share: float = Field(
+        default=0.05, ge=0, le=1, description="Links a register shows half a year to two years late."
+    )
+    unregistered_link_share: float = Field(default=0.04, ge=0, le=0.5, description="Links no register ever shows.")
     alias_share: float = Field(default=0.6, ge=0, le=1, description="Companies with a registered Latin name.")
 
 
