@@ -16,7 +16,7 @@ are refused, so a typing error cannot silently switch a rule off. A source contr
     servers:
       - server: file
         type: custom
-        format: delimited                           # delimited | json | jsonl | xlsx | tabular
+        format: delimited                           # delimited | json | jsonl | xlsx | tabular | tagged
         delimiter: ","                              # "\t" for tabs
         encoding: UTF-8                             # a byte-order mark is accepted; anything undecodable is refused
         customProperties:
@@ -35,6 +35,7 @@ are refused, so a typing error cannot silently switch a rule off. A source contr
           - {property: sheet, value: Sheet1}        # xlsx; default: the first sheet
           - {property: sheets, value: [{name: A, needs: [principal], optional: true, headerRows: 2}]}  # xlsx: several
           - {property: sheetColumn, value: sheet_name}  # xlsx with sheets: our column that holds the sheet's name
+          - {property: tags, value: {header: CH, row: SB, count: SC, frame: [RH, RF]}}  # tagged: first field of a line
     schema:
       - name: lender_loans                          # becomes CompiledContract.table
         properties:
@@ -118,6 +119,7 @@ from data_contracts.contract import (
     Rule,
     Severity,
     SheetSpec,
+    Tags,
     Verification,
 )
 from data_contracts.digest import sha256_bytes
@@ -170,6 +172,7 @@ _SERVER_PROPERTIES = {
     "sheet": "sheet",
     "sheets": "sheets",
     "sheetColumn": "sheet_column",
+    "tags": "tags",
 }
 _CELL_PROPERTIES = {
     "trim": "trim",
@@ -182,7 +185,7 @@ _CELL_PROPERTIES = {
 }
 _VERIFICATION = {"verified": "verified", "thirdParty": "third_party", "notVerified": "not_verified"}
 _COLUMN_PROPERTIES = {*_CELL_PROPERTIES, "unit", "severity", "pseudonymOf"}
-_FORMATS = ("delimited", "json", "jsonl", "xlsx", "tabular")
+_FORMATS = ("delimited", "json", "jsonl", "xlsx", "tabular", "tagged")
 _DEFAULT_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
     "date": pa.date32(),
@@ -404,6 +407,9 @@ def _read_spec(server: Server, label: str) -> ReadSpec:
     given = {ours: _frozen(custom[theirs]) for theirs, ours in _SERVER_PROPERTIES.items() if theirs in custom}
     if "record_path" in given:
         given["record_path"] = tuple(str(given["record_path"]).split("."))
+    if "tags" in given:
+        tags = given["tags"]
+        given["tags"] = Tags(tags["header"], tags["row"], tags["count"], tuple(tags["frame"]))
     if "sheets" in given:
         given["sheets"] = tuple(
             SheetSpec(one["name"], tuple(one["needs"]), bool(one.get("optional")), int(one.get("headerRows", 1)))

@@ -129,10 +129,20 @@ class SheetSpec:
 
 
 @dataclass(frozen=True)
+class Tags:
+    """What the first field of a line says, where lines differ: header, row, number of rows, or frame without rows."""
+
+    header: str
+    row: str
+    count: str
+    frame: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ReadSpec:
     """The outer form of a raw file, as the contract's server entry declares it."""
 
-    format: Literal["delimited", "json", "jsonl", "xlsx", "tabular"]
+    format: Literal["delimited", "json", "jsonl", "xlsx", "tabular", "tagged"]
     delimiter: str = ","
     encoding: str = "utf-8"
     quote: str | None = None
@@ -150,6 +160,7 @@ class ReadSpec:
     sheet: str | None = None
     sheets: tuple[SheetSpec, ...] = ()
     sheet_column: str | None = None
+    tags: Tags | None = None
 
 
 @dataclass(frozen=True)

@@ -67,11 +67,31 @@ def _file_facts(contract: CompiledContract, spec: ReadSpec) -> Iterator[str]:
         "jsonl": "JSON lines",
         "xlsx": "Workbook",
         "tabular": "Workbook (XLSX), Parquet, or delimited text",
+        "tagged": "Delimited text whose first field tells the kind of line",
     }[spec.format]
     yield f"{form}, {spec.encoding.upper()}" if spec.format != "xlsx" else form
-    if spec.format in {"delimited", "tabular"}:
+    if spec.format in {"delimited", "tabular", "tagged"}:
         yield f"fields parted by {'tabs' if spec.delimiter == chr(9) else _code(spec.delimiter)}"
         yield f"quote character {_code(spec.quote)}" if spec.quote else "no quote character"
+    yield from _layout_facts(spec)
+    if spec.decimal_mark != ".":
+        yield f"decimal mark {_code(spec.decimal_mark)}"
+    for group in spec.exactly_one_of:
+        yield "exactly one of " + ", ".join(_code(contract.column(name).header) for name in group)
+    yield {
+        "warn": "other columns are left out with a warning",
+        "allow": "other columns are left out",
+        "refuse": "other columns are refused",
+    }[spec.extra_columns]
+
+
+def _layout_facts(spec: ReadSpec) -> Iterator[str]:
+    """Gives where in the file the rows stand."""
+    if spec.tags is not None:
+        yield (
+            f"lines tagged {_code(spec.tags.header)} name the columns, {_code(spec.tags.row)} are rows, "
+            f"{_code(spec.tags.count)} tell how many"
+        )
     if spec.quoted_newlines:
         yield "a quoted field may run over several lines"
     for sheet in spec.sheets:
@@ -84,15 +104,6 @@ def _file_facts(contract: CompiledContract, spec: ReadSpec) -> Iterator[str]:
         yield "one row a record, and one an item of each of " + ", ".join(map(_code, spec.item_lists))
     if spec.preamble:
         yield "lines may stand before the header"
-    if spec.decimal_mark != ".":
-        yield f"decimal mark {_code(spec.decimal_mark)}"
-    for group in spec.exactly_one_of:
-        yield "exactly one of " + ", ".join(_code(contract.column(name).header) for name in group)
-    yield {
-        "warn": "other columns are left out with a warning",
-        "allow": "other columns are left out",
-        "refuse": "other columns are refused",
-    }[spec.extra_columns]
 
 
 def _columns_table(contract: CompiledContract) -> str:

@@ -9,6 +9,7 @@ from data_contracts.errors import ConfigurationRefused
 from data_contracts.lineage import Origin, ReadResult
 from data_contracts.records import read_json_lines, read_json_records
 from data_contracts.tabular import read_tabular
+from data_contracts.tagged import read_tagged
 from data_contracts.workbook import read_workbook
 from data_contracts.workbook_sheets import read_sheets
 
@@ -26,6 +27,7 @@ __all__ = [
     "read_json_records",
     "read_sheets",
     "read_tabular",
+    "read_tagged",
     "read_workbook",
 ]
 
@@ -35,6 +37,7 @@ _READERS: dict[str, Callable[[bytes, CompiledContract, str], ReadResult]] = {
     "jsonl": read_json_lines,
     "xlsx": read_workbook,
     "tabular": read_tabular,
+    "tagged": read_tagged,
 }
 
 

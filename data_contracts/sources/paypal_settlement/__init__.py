@@ -1,0 +1,1 @@
+"""Source paypal_settlement: its contract and its mapping to canonical tables."""

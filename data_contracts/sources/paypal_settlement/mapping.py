@@ -1,0 +1,54 @@
+"""PayPal's settlement report to ``money_event``: the amount and the fee of each transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data_contracts.sources.ledger import Ledger
+from data_contracts.sources.mapping import run_sql
+from data_contracts.sources.repetition import repeated_keys
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# The vendor's documentation shows an amount in yen both with and without hundredths.
+UNCLEAR_CURRENCIES = ("JPY", "HUF", "TWD", "KRW", "VND", "CLP")
+
+_ENTRIES = """
+SELECT raw.* EXCLUDE (direction), transaction_number || ':' || event_code AS identity, part, amount,
+    CAST(NULL AS VARCHAR) AS event_type,
+    CAST(event_code AS VARCHAR) AS code, CAST(direction AS VARCHAR) AS direction,
+    coalesce(invoice_number, reference_number) AS order_id, event_code AS raw_type,
+    CASE part WHEN 'fee' THEN fee_code ELSE money_code END AS currency,
+    completed_at AS event_at, CAST(completed_at AS DATE) AS event_date, 'released' AS status
+FROM raw, LATERAL (
+    SELECT unnest(['amount', 'fee']) AS part, unnest([
+        CAST(CASE direction WHEN 'CR' THEN gross_units ELSE -gross_units END * 0.01 AS DECIMAL(18, 4)),
+        CAST(CASE fee_direction WHEN 'CR' THEN fee_units ELSE -fee_units END * 0.01 AS DECIMAL(18, 4))
+    ]) AS amount
+)
+WHERE amount <> 0
+"""
+
+_UNCLEAR = """
+SELECT row_order, 'the unit of the amount is not known' AS reason, 'money_code:two_decimals' AS rule_id
+FROM raw WHERE money_code IN (SELECT unnest($unclear)) OR fee_code IN (SELECT unnest($unclear))
+"""
+
+
+def screen(raw: pa.Table) -> pa.Table:
+    """Give the transactions delivered before, and those in currencies whose unit is not certain."""
+    repeated = repeated_keys(raw, "transaction_number, event_code, direction, money_code")
+    unclear = run_sql(_UNCLEAR, {"unclear": list(UNCLEAR_CURRENCIES)}, raw=raw)
+    return run_sql("SELECT * FROM repeated UNION ALL SELECT * FROM unclear", repeated=repeated, unclear=unclear)
+
+
+MAPPING = Ledger(
+    source="paypal_settlement",
+    platform="PayPal",
+    entries=_ENTRIES,
+    kinds=("code", "direction", "part"),
+    silent_reason="'transaction without an amount'",
+    screen=screen,
+    happened="completed_at",
+).mapping()

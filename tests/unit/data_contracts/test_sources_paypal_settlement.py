@@ -1,0 +1,98 @@
+"""Made reports: every value is invented; tags and columns follow the vendor's specification."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from data_contracts.errors import InputRefused
+from tests.factories.raw_files import RawFile, cells, ingested, only_account
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COLUMNS = (
+    '"CH","Transaction ID","Invoice ID","PayPal Reference ID","PayPal Reference ID Type","Transaction Event Code",'
+    '"Transaction Initiation Date","Transaction Completion Date","Transaction  Debit or Credit",'
+    '"Gross Transaction Amount","Gross Transaction Currency","Fee Debit or Credit","Fee Amount","Fee Currency",'
+    '"Custom Field","Consumer ID"'
+)
+HEAD = ['"RH",2023/03/15 03:00:00 -0700,"A","MADE0001",9', '"FH",1', '"SH",2023/03/14,2023/03/15,"MADE0001",""']
+SALE = (
+    '"SB","TX1","#1","","","T0006",2023/03/14 10:00:00 -0700,2023/03/14 10:00:05 -0700,"CR",10000,"USD","DR",320,'
+    '"USD","","buyer-canary"'
+)
+REFUND = SALE.replace("TX1", "TX2").replace("T0006", "T1107").replace('"CR",10000', '"DR",2000').replace("320", "0")
+
+
+def report(*rows: str, count: int | None = None, columns: str = COLUMNS) -> RawFile:
+    stated = len(rows) if count is None else count
+    tail = ['"SF","USD",1,2', f'"SC",{stated}', '"RF","USD",1,2', f'"RC",{stated}', f'"FF",{stated}']
+    data = "\n".join([*HEAD, columns, *rows, *tail, ""]).encode()
+    return RawFile("paypal_settlement/S000001/STL.csv", "paypal_settlement", data, "S000001", "P1")
+
+
+def test_amounts_without_sign_and_point_are_read_by_their_direction(tmp_path: Path) -> None:
+    result = ingested(tmp_path, [report(SALE, REFUND)])
+    events = result.tables["money_event"]
+    assert cells(events, "event_type", "amount") == [
+        ("sale", Decimal("100.0000")),
+        ("commission", Decimal("-3.2000")),
+        ("refund", Decimal("-20.0000")),
+    ]
+    assert {str(moment) for moment in cells(events, "event_at")} == {"2023-03-14 17:00:05+00:00"}
+    assert only_account(result).rows_in == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "direction", "expected"),
+    [
+        ("T0400", "DR", "payout"),
+        ("T0200", "DR", "fx"),
+        ("T0100", "DR", "commission"),
+        ("T1106", "DR", "chargeback"),
+        ("T1110", "DR", "reserve_hold"),
+        ("T1111", "CR", "reserve_release"),
+        ("T2101", "DR", "reserve_hold"),
+        ("T0000", "DR", "other"),
+    ],
+)
+def test_the_event_code_decides_the_event_type(tmp_path: Path, code: str, direction: str, expected: str) -> None:
+    row = SALE.replace("T0006", code).replace('"CR",10000', f'"{direction}",10000').replace("320", "0")
+    assert cells(ingested(tmp_path, [report(row)]).tables["money_event"], "event_type") == [expected]
+
+
+def test_a_currency_whose_unit_is_not_certain_is_set_aside(tmp_path: Path) -> None:
+    account = only_account(ingested(tmp_path, [report(SALE, SALE.replace("TX1", "TX3").replace('"USD"', '"JPY"'))]))
+    assert (account.accepted, account.quarantined) == (1, {"money_code:two_decimals": 1})
+
+
+def test_a_section_that_lost_rows_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputRefused) as refusal:
+        ingested(tmp_path, [report(SALE, count=2)])
+    assert str(refusal.value) == (
+        "input refused: file paypal_settlement/S000001/STL.csv, row 7: the section states 2 rows and holds 1; "
+        "remedy: deliver the report again, whole"
+    )
+
+
+def test_a_report_without_its_column_line_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match="row 5: a row before the line that names its columns; remedy") as refusal:
+        ingested(tmp_path, [report(SALE, columns='"SH","again"')])
+    assert "\n" not in str(refusal.value)
+
+
+def test_lines_that_are_no_rows_are_set_aside_with_the_reason(tmp_path: Path) -> None:
+    rows = (SALE, f'{SALE},"more"', '"XX","?"', '"SB","open')
+    result = ingested(tmp_path, [report(*rows, count=3)])
+    account = only_account(result)
+    assert (account.rows_in, account.accepted) == (4, 1)
+    assert account.quarantined == {"line:quote": 1, "line:tag": 1, "line:width": 1}
+    assert "canary" not in str(result.quarantine.to_pylist())
+
+
+def test_a_transaction_delivered_twice_counts_once(tmp_path: Path) -> None:
+    result = ingested(tmp_path, [report(SALE, SALE)])
+    assert cells(result.duplicates, "reason") == ["repeated row"]
