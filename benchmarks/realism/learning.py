@@ -25,7 +25,7 @@ SHUFFLES = 6
 def families(sample: WorldSample) -> dict[str, Any]:
     """AUC of the model families out of time, and the gaps the world is judged by."""
     split, training = sample.split, sample.profile.training
-    found = family_aucs(split.train, split.test, training)
+    found = {"lightgbm": sample.lightgbm_auc, **family_aucs(split.train, split.test, training)}
     return {
         **found,
         "lightgbm_minus_scorecard": found["lightgbm"] - found["scorecard"],
@@ -53,7 +53,7 @@ def splits(sample: WorldSample) -> dict[str, float]:
         raise ValueError("realism is measured out of time")
     training, temporal = sample.profile.training, sample.split
     rng = np.random.default_rng(0)
-    base = booster_auc(temporal.train, temporal.test, training)
+    base = sample.lightgbm_auc
     is_other = hash_share(dataset.component_id, settings.salt) >= settings.test_share
     is_test = ~is_other & (dataset.as_of >= np.datetime64(settings.test_from, "D"))
     found = {
@@ -103,7 +103,7 @@ def learning_curve(sample: WorldSample) -> dict[str, Any]:
         if rows < 0.9 * split.train.n:
             parts = [_some_components(split.train, rows, rng) for _ in range(SUBSAMPLES)]
             curve[rows] = float(np.mean([booster_auc(part, split.test, training, (1,)) for part in parts]))
-    curve[split.train.n] = booster_auc(split.train, split.test, training)
+    curve[split.train.n] = sample.lightgbm_auc
     late = [rows for rows in curve if rows >= 2_500]
     found: dict[str, Any] = {"auc_by_rows": {("all" if rows == split.train.n else str(rows)): value
                                              for rows, value in curve.items()}}  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -23,6 +24,7 @@ from models.labels import performance_labels
 from pipelines.build_features import components_of, observe
 from pipelines.ingest import ingest_folder
 from pipelines.samples import sample_at
+from realism.fits import booster_auc
 from simulator.writing import write_world
 
 if TYPE_CHECKING:
@@ -65,6 +67,11 @@ class WorldSample:
     split: Split
     seconds: Mapping[str, float]
     rows: Mapping[str, int]
+
+    @cached_property
+    def lightgbm_auc(self) -> float:
+        """AUC out of time of the booster on all features and training rows, which several measures compare with."""
+        return booster_auc(self.split.train, self.split.test, self.profile.training)
 
 
 class _Clock:
