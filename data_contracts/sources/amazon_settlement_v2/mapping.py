@@ -7,7 +7,6 @@ A settlement is a block of rows that opens with its totals row. The totals row c
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
 import functools
 import tomllib
 from importlib import resources
@@ -19,12 +18,15 @@ import pyarrow.compute as pc
 from data_contracts.casting import cast_columns
 from data_contracts.contract import CompiledContract, ReadSpec
 from data_contracts.lineage import ReadResult, concat_quarantine
+from data_contracts.sources.event_types import event_type_of as matching_event_type
+from data_contracts.sources.event_types import event_type_rules, event_types, unknown_kinds
 from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
 
 if TYPE_CHECKING:
     from data_contracts.arrow import Values
 
 PLATFORM = "amazon"
+_KIND = ("transaction_type", "amount_type", "amount_description")
 
 # A totals row opens a block; so does a change of settlement, for a block that lost its totals row. Serves text rows and
 # typed rows alike.
@@ -103,15 +105,8 @@ WITH marked AS (
 SELECT mark FROM blocks JOIN marked USING (block) ORDER BY row_order
 """
 
-_KINDS = "SELECT DISTINCT transaction_type, amount_type, amount_description FROM raw WHERE signed_amount IS NOT NULL"
-
-
-_UNKNOWN_KINDS = """
-SELECT row_order,
-    concat_ws(' / ', 'amount of unknown kind', transaction_type, amount_type, amount_description) AS reason
-FROM raw JOIN event_types USING (transaction_type, amount_type, amount_description)
-WHERE event_type = 'other'
-ORDER BY row_order
+_AMOUNTS = """
+SELECT row_order, transaction_type, amount_type, amount_description FROM raw WHERE signed_amount IS NOT NULL
 """
 
 
@@ -128,15 +123,8 @@ def event_type_of(transaction_type: str, amount_type: str, amount_description: s
     >>> event_type_of("other-transaction", "other-transaction", "Something new")
     'other'
     """
-    kind = {
-        "transaction_type": transaction_type,
-        "amount_type": amount_type,
-        "amount_description": amount_description,
-    }
-    for rule in _settings("event_types")["rule"]:
-        if all(fnmatch.fnmatchcase(text.casefold(), rule.get(part, "*").casefold()) for part, text in kind.items()):
-            return str(rule["event_type"])
-    return "other"
+    kind = dict(zip(_KIND, (transaction_type, amount_type, amount_description), strict=True))
+    return matching_event_type(kind, event_type_rules(__package__))
 
 
 def cast(result: ReadResult, contract: CompiledContract) -> ReadResult:
@@ -171,23 +159,16 @@ def screen(raw: pa.Table) -> pa.Table:
     return run_sql(_OBJECTIONS, raw=raw, blocks=run_sql(_BLOCKS, raw=raw))
 
 
-def event_types(raw: pa.Table) -> pa.Table:
-    """Give the kinds of amounts that occur, each with its event type."""
-    kinds: Values = run_sql(_KINDS, raw=raw)
-    found = [event_type_of(*kind.values()) for kind in kinds.to_pylist()]
-    with_types: pa.Table = kinds.append_column("event_type", pa.array(found, pa.string()))
-    return with_types
-
-
 def remarks(raw: pa.Table) -> pa.Table:
     """Give the amounts whose kind no rule knows, which count as ``other``."""
-    return run_sql(_UNKNOWN_KINDS, raw=raw, event_types=event_types(raw))
+    return unknown_kinds(run_sql(_AMOUNTS, raw=raw), _KIND, event_type_rules(__package__))
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Give ``money_event``: one row an amount, and one payout a settlement."""
     parameters = {"known_lag_days": context.known_lag_days}
-    mapped = run_sql(_EVENTS, parameters, raw=raw, event_types=event_types(raw))
+    types = event_types(run_sql(_AMOUNTS, raw=raw), _KIND, event_type_rules(__package__))
+    mapped = run_sql(_EVENTS, parameters, raw=raw, event_types=types)
     return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.sources.event_types import UNKNOWN, event_type_rules, event_types
+from data_contracts.sources.event_types import event_type_rules, event_types, unknown_kinds
 from data_contracts.sources.mapping import (
     MappingContext,
     SourceMapping,
@@ -70,11 +70,7 @@ FROM raw WHERE reported_total IS NOT NULL AND settlement_state <> '3'
 ORDER BY row_order
 """
 
-_UNKNOWN_KINDS = f"""
-SELECT row_order, concat_ws(' / ', 'amount of unknown kind', kind, category) AS reason
-FROM raw JOIN event_types USING (kind, category) WHERE event_type = '{UNKNOWN}'
-ORDER BY row_order
-"""  # noqa: S608 - put together from constants of this module
+_ADJUSTMENTS = "SELECT row_order, kind, category FROM raw WHERE adjustment_kind IS NOT NULL"
 
 
 def screen(raw: pa.Table) -> pa.Table:
@@ -89,21 +85,18 @@ def silent(raw: pa.Table) -> pa.Table:
 
 def remarks(raw: pa.Table) -> pa.Table:
     """Give the adjustments whose category no rule knows, which count as ``other``."""
-    with_kinds = run_sql(_KINDS, raw=raw)
-    return run_sql(_UNKNOWN_KINDS, raw=with_kinds, event_types=_event_types(with_kinds))
+    adjustments = run_sql(_ADJUSTMENTS, raw=run_sql(_KINDS, raw=raw))
+    return unknown_kinds(adjustments, ("kind", "category"), event_type_rules(__package__))
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Give ``money_event``: one row a detail, and one payout a settled report."""
     with_kinds = run_sql(_KINDS, raw=relabelled(raw, context.contract))
     parameters = {"known_lag_days": context.known_lag_days}
-    mapped = run_sql(_EVENTS, parameters, raw=with_kinds, event_types=_event_types(with_kinds))
+    adjustments = run_sql(_ADJUSTMENTS, raw=with_kinds)
+    types = event_types(adjustments, ("kind", "category"), event_type_rules(__package__))
+    mapped = run_sql(_EVENTS, parameters, raw=with_kinds, event_types=types)
     return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}
-
-
-def _event_types(with_kinds: pa.Table) -> pa.Table:
-    adjustments = run_sql("SELECT kind, category FROM raw WHERE adjustment_kind IS NOT NULL", raw=with_kinds)
-    return event_types(adjustments, ("kind", "category"), event_type_rules(__package__))
 
 
 MAPPING = SourceMapping(

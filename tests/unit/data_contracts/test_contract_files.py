@@ -148,6 +148,7 @@ def test_every_rule_of_a_table_has_a_description() -> None:
 
 # Publishers gave some columns of their reports the plain words that everybody uses.
 FIXED_BY_OTHERS = {
+    "aliexpress_loan": {"order_id"},
     "amazon_date_range": {"marketplace", "quantity", "sku"},
     "amazon_settlement_v2": {"currency", "amount", "sku"},
     "stripe_payout_reconciliation": {"available_on", "currency"},

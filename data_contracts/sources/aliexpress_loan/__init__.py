@@ -1,0 +1,1 @@
+"""Source aliexpress_loan: its contract and its mapping to canonical tables."""
