@@ -176,7 +176,7 @@ def _divert(week: Week, seller: NDArray[np.int64], amount: NDArray[np.float64]) 
     taken = np.zeros(week.setting.firms.count)
     taken[seller] = amount
     week.book("owner_drawn", -taken)
-    week.state.expected[seller] *= 0.45
+    week.state.expected[seller] *= 0.15
     week.state.level[seller] -= 0.12
 
 

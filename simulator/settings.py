@@ -108,7 +108,7 @@ class LieSettings(_Frozen):
     agency_share: float = Field(
         default=0.012, ge=0, le=1, description="Share run by honest agencies, device in common."
     )
-    double_pledge_share: float = Field(default=0.03, ge=0, le=1, description="Share of second loans pledged twice.")
+    double_pledge_share: float = Field(default=0.02, ge=0, le=1, description="Share of second loans pledged twice.")
     forged_trade_rate: float = Field(default=0.006, ge=0, description="Yearly rate of forging orders and waybills.")
 
 

@@ -25,6 +25,7 @@ from simulator.hosted_files import hosted_files
 from simulator.lender_files import lender_files
 from simulator.observation import Observation, observe
 from simulator.observed_truth import OBSERVATION_NOTE, observation_tables
+from simulator.pool_files import pool_files
 from simulator.raw_files import RawFile, View
 from simulator.shopify_files import shopify_files
 from simulator.text_columns import clock_text, day_text
@@ -95,6 +96,7 @@ def _raw_files(world: World, observation: Observation) -> Iterator[RawFile]:
             yield from files(view)
     yield from lender_files(world, observation)
     yield from company_link_files(world, observation)
+    yield from pool_files(world, observation)
 
 
 def _write(raw_dir: Path, file: RawFile) -> tuple[str, int]:

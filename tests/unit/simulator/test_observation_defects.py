@@ -138,7 +138,7 @@ def test_a_cut_file_ends_within_a_row_and_is_delivered_again_as_often_as_not(
     seen = see(truncated_file_share=0.3)
     files, was = seen.files(), spotless.files()
     cut = {name for name, data in files.items() if "-corrected" not in name and data != was[name]}
-    assert {name.split("/")[0] for name in cut} == set(TRUNCATED_SOURCES)
+    assert {name.split("/")[0] for name in cut} >= set(TRUNCATED_SOURCES)
     for name in cut:
         assert was[name].startswith(files[name])
         assert not files[name].endswith(b"\n")
