@@ -10,6 +10,7 @@ from data_contracts.templates import PREFIX
 from pipelines.file_reading import RawFile, read_groups
 from tests.factories.raw_files import (
     HMAC_KEY,
+    csv_file,
     declaration,
     declaration_item,
     declarations_file,
@@ -24,7 +25,30 @@ from tests.factories.raw_files import RawFile as DeliveredRawFile
 if TYPE_CHECKING:
     from pathlib import Path
 
+AMAZON_RANGE = (
+    "date/time,settlement id,type,order id,sku,description,quantity,marketplace,order city,order postal,product sales,"
+    "total"
+)
+PAYPAL_ACTIVITY = (
+    "Date,Time,TimeZone,Name,Type,Status,Currency,Gross,Fee,Net,From Email Address,To Email Address,Transaction ID"
+)
+PAYPAL_SETTLEMENT = (
+    "CH,Transaction ID,Invoice ID,PayPal Reference ID,Transaction Event Code,Transaction Initiation Date,"
+    "Transaction Completion Date,Transaction Debit or Credit,Gross Transaction Amount,Gross Transaction Currency,"
+    "Fee Debit or Credit,Fee Amount,Fee Currency,Consumer ID"
+)
 SAMPLES = {
+    "amazon_date_range": csv_file(
+        AMAZON_RANGE, ['"Mar 1, 2023 1:00:00 AM PST",1,Order,1,A,Lamp,1,amazon.com,spike-city,spike-code,5.00,5.00']
+    ),
+    "paypal_activity": csv_file(
+        PAYPAL_ACTIVITY,
+        ["03/14/2023,10:00:00,PDT,spike-name,Payment,Completed,USD,1.00,0.00,1.00,spike-from,spike-to,T1"],
+    ),
+    "paypal_settlement": csv_file(
+        PAYPAL_SETTLEMENT,
+        ["SB,T1,1,,T0006,,2023/03/14 10:00:00 -0700,CR,100,USD,,,,spike-consumer", "SC,1"],
+    ),
     "shopify_orders": shopify_file([shopify_order("#1", "1000", Shipping_Name="x", Billing_Name="x", Notes="x")]),
     "customs_declaration": declarations_file([declaration("222520230000000001", [declaration_item("1")])]),
     "company_links": links_file(
@@ -63,7 +87,10 @@ def test_no_text_of_a_personal_column_reaches_a_canonical_table(source: str, tmp
 
 def spiked(data: bytes, source: str, canary: str) -> bytes:
     """The sample with a canary in its personal columns."""
+    marks = [b"spike-city", b"spike-code", b"spike-name", b"spike-from", b"spike-to", b"spike-consumer"]
+    found = [(mark, canary.encode()) for mark in marks if mark in data]
     spikes = {
+        **dict.fromkeys(("amazon_date_range", "paypal_activity", "paypal_settlement"), found),
         "shopify_orders": [(b"anna@example.com", canary.encode()), (b",x,", f",{canary},".encode())],
         "customs_declaration": [(b"Lamp House Ltd.", canary.encode())],
         "company_links": [
