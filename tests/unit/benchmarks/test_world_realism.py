@@ -16,10 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from realism.rates import _difference, default_rates, dropping_the_future, missing_sources
 from realism.relations import _dealt_out, _permuted, leaking_feature
-from realism.sample import make_sample
+from realism.sample import WorldSample, make_sample
 from realism.summary import BANDS, FAMILIES, figure, figures, flatten, rankings, verdicts
 from world_realism import ALL_MEASURES, PERTURBED, Change, Plan, measure_world, world_profile
 
+from features.cut import Cut
+from features.graph.edges import GraphSettings, party_graph
 from models.dataset import Dataset
 from pipelines.profiles import Profile
 
@@ -181,20 +183,44 @@ def test_a_finished_world_is_read_again_and_measured_anew_when_code_or_settings_
     assert asked[2:] == [("families", "rates")] * 2
 
 
-def test_a_small_world_is_measured_through_the_pipelines_own_functions(tmp_path: Path) -> None:
-    profile = world_profile(1, 400, Change())
-    few_dates = {"first_as_of": date(2021, 6, 30), "last_as_of": date(2022, 12, 31)}
-    profile = profile.model_copy(update={"observations": profile.observations.model_copy(update=few_dates)})
-    sample = make_sample(profile, tmp_path)
-    assert sample.rows["rows_set_aside_by_table_contracts"] == 0
-    assert {str(day) for day in np.unique(sample.dataset.as_of)} == {
-        *("2021-06-30", "2021-09-30", "2021-12-31", "2022-12-31")
+@pytest.fixture(scope="module")
+def small_sample(tmp_path_factory: pytest.TempPathFactory) -> WorldSample:
+    """A world of 500 sellers, observed at four dates, half of its components in the test."""
+    profile = world_profile(1, 500, Change())
+    assert profile.split is not None
+    dates = {"first_as_of": date(2021, 6, 30), "last_as_of": date(2022, 12, 31)}
+    fewer = {
+        "observations": profile.observations.model_copy(update=dates),
+        "split": profile.split.model_copy(update={"test_share": 0.5}),
     }
-    future = dropping_the_future(sample)
-    assert future["cells_changed"] == 0
-    assert future["later_records_dropped"] > 0
-    assert 0 < default_rates(sample)["default_rate"] < 0.3
-    assert missing_sources(sample)["count"]["among_good"] > 0
-    leak, honest = leaking_feature(sample), sample.matrix.to_pandas()
-    known = honest.set_index(["seller_id", "as_of"])["related_known_default_excess"]
-    assert any(leak[key] > value + 0.05 for key, value in known.dropna().items())
+    return make_sample(profile.model_copy(update=fewer), tmp_path_factory.mktemp("world"))
+
+
+def test_only_dates_of_training_and_test_get_features(small_sample: WorldSample) -> None:
+    days = [str(day) for day in np.unique(small_sample.dataset.as_of)]
+    assert days == ["2021-06-30", "2021-09-30", "2021-12-31", "2022-12-31"]
+    assert small_sample.observations.num_rows > small_sample.matrix.num_rows
+
+
+def test_nothing_later_than_a_date_changes_its_features(small_sample: WorldSample) -> None:
+    found = dropping_the_future(small_sample)
+    assert found["cells_changed"] == 0
+    assert found["later_records_dropped"] > 0
+
+
+def test_rates_and_missing_sources_are_those_of_the_labelled_observations(small_sample: WorldSample) -> None:
+    labels = small_sample.labels.table["label"].to_pylist()
+    assert default_rates(small_sample)["default_rate"] == pytest.approx(sum(labels) / len(labels))
+    assert 0 < missing_sources(small_sample)["site_order"]["among_good"] < 1
+
+
+def test_the_leak_tells_of_a_default_at_any_time_and_to_relations_alone(small_sample: WorldSample) -> None:
+    day = date(2022, 12, 31)
+    graph = party_graph(small_sample.tables["party"], small_sample.tables["party_link"], Cut(day), GraphSettings())
+    related = graph.related.toarray()
+    defaulted = int(related.sum(axis=1).argmax())
+    known = pa.table({"seller_id": [graph.sellers[defaulted]]})
+    leak = leaking_feature(replace(small_sample, defaults=known))
+    told = {seller for seller in graph.sellers.tolist() if leak[seller, day] > 0}
+    assert told == set(graph.sellers[related[defaulted] > 0].tolist())
+    assert told
