@@ -18,12 +18,11 @@ from simulator.defects import (
     date_slip,
     unit_slip,
 )
-from simulator.observation import is_dirty
 from simulator.randomness import scatter, unit_interval
 from simulator.text_columns import line_offsets
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
     from simulator.raw_files import Delivery, Form, Lines, View
 
@@ -48,17 +47,37 @@ class Fate:
     later_days: int = 0
 
 
-def file_key(delivery: Delivery) -> NDArray[np.int64]:
-    """Key of a delivery of a source in draws."""
-    return np.array([delivery.seller * 1_000 + delivery.number])
+@dataclass(frozen=True)
+class Luck:
+    """What is drawn for a delivery: two numbers in [0, 1) and 64 bits.
+
+    Attributes:
+        junk: A row that is none is planted where this is small.
+        opening: The file opens with the last record of the delivery before where this is small.
+        fate: Bits that decide on the rest.
+    """
+
+    junk: float
+    opening: float
+    fate: int
 
 
-def junk_rows(view: View, form: Form, rows: Lines, delivery: Delivery) -> list[Edit]:
+def luck(view: View, form: Form, deliveries: Sequence[Delivery]) -> list[Luck]:
+    """Draws for every delivery of a source."""
+    key = np.array([delivery.seller * 1_000 + delivery.number for delivery in deliveries], dtype=np.int64)
+    seed, name = view.world.settings.observation_seed, f"{form.source}{form.ending}"
+    junk, opening, what = (scatter(seed, f"{draw} {name}", key) for draw in ("junk", "opening", "fate"))
+    drawn = zip(unit_interval(junk).tolist(), unit_interval(opening).tolist(), what.tolist(), strict=True)
+    return [Luck(*numbers) for numbers in drawn]
+
+
+def junk_rows(view: View, rows: Lines, delivery: Delivery, drawn: Luck) -> list[Edit]:
     """A row that is none, planted in a delivery now and then."""
     first, end = delivery.first_row, delivery.end_row
-    share = view.world.settings.observation.malformed_row_share * (end - first)
+    if drawn.junk >= view.world.settings.observation.malformed_row_share * (end - first):
+        return []
     places = np.flatnonzero(rows.may_follow[first:end])
-    if not len(places) or not is_dirty(view.world, f"junk {form.source}{form.ending}", file_key(delivery), share)[0]:
+    if not len(places):
         return []
     at = first + int(places[len(places) // 2])
     return [Edit(at, at, rows.junk(at), MALFORMED_ROW)]
@@ -84,13 +103,10 @@ def slips(view: View, form: Form, rows: Lines) -> list[Edit]:
     return found
 
 
-def fate(view: View, form: Form, rows: Lines, delivery: Delivery) -> Fate:
+def fate(view: View, form: Form, rows: Lines, delivery: Delivery, drawn: Luck) -> Fate:
     """Whether a delivery comes whole and once, twice, cut off (and whole later, as often as not), or partly late."""
-    options, seed = view.world.settings.observation, view.world.settings.observation_seed
-    key = file_key(delivery)
-    bits = int(scatter(seed, f"fate {form.source}{form.ending}", key)[0])
-    chance = float(unit_interval(np.array([bits], dtype=np.uint64))[0])
-    later = _SHORTEST_WAIT + bits % _WAITS
+    options, bits = view.world.settings.observation, drawn.fate
+    chance, later = (bits >> 11) * 2.0**-53, _SHORTEST_WAIT + bits % _WAITS
     if delivery.end_row - delivery.first_row < _FEWEST_ROWS:
         return Fate()
     if chance < options.duplicate_delivery_share:
@@ -101,7 +117,7 @@ def fate(view: View, form: Form, rows: Lines, delivery: Delivery) -> Fate:
         return Fate(CORRECTED_DELIVERY if removed and bits & 1 else "", removed, later)
     chance -= options.truncated_file_share
     if chance < options.late_delivery_share:
-        removed = _late_records(seed, form, rows, delivery)
+        removed = _late_records(view.world.settings.observation_seed, form, rows, delivery)
         return Fate(LATE_ROWS if removed else "", removed, later)
     return Fate()
 

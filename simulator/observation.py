@@ -1,8 +1,8 @@
 """How a world is seen: which sources a seller delivers from when, what is late, what is refused.
 
 Has its own seed: another observation of the same world shows other gaps and lags of the same truth. What is missing is
-not missing at random: sellers of low quality, little honesty and no backing refuse more often, and young ones come with
-thin files: their platform's statements alone, from some months after entry on.
+not missing at random: sellers who have something to hide refuse more often, and young ones come with thin files: their
+platform's statements alone, from some months after entry on.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ SELLER_SOURCES: tuple[str, ...] = (
     "vat_invoices",
 )  # fmt: skip
 _YOUNG_DAYS = 180
+_RELUCTANCE = 0.55  # how strongly refusals follow weakness
 _PLATFORM_STATEMENTS = frozenset({"amazon_settlement_v2", "shein_report", "shein_statement"})
 # Sellers that have the source at all, and how much more often than on average it is refused; platforms' own statements
 # are refused least.
@@ -95,12 +96,20 @@ def observe(world: World) -> Observation:
     )  # fmt: skip
 
 
-def _reluctance(firms: Firms) -> NDArray[np.float64]:
-    """Factor on refusals, 1 on average: high where hidden quality, honesty and the owner's backing are low, (sellers,).
+def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    scaled: NDArray[np.float64] = (values - values.mean()) / max(float(values.std()), 1e-9)
+    return scaled
 
-    Owners with nothing behind them shy away from papers that would show it.
+
+def _reluctance(firms: Firms) -> NDArray[np.float64]:
+    """Factor on refusals, 1 on average: high for those who have something to hide, shape (sellers,).
+
+    Thin margins, no backing, appetite for debt, low quality, little honesty: owners know their firms before lenders do.
     """
-    factor = np.exp(-0.6 * firms.quality - 0.5 * firms.honesty - 2.4 * firms.backing)
+    costs = firms.goods_cost_share + firms.fixed_cost_share + firms.advertising_share + firms.refund_share
+    weakness = _standardised(costs) - _standardised(firms.backing) + _standardised(np.log(firms.appetite))
+    weakness -= 0.7 * _standardised(firms.quality) + 0.5 * _standardised(firms.honesty)
+    factor = np.exp(_RELUCTANCE * weakness)
     scaled: NDArray[np.float64] = factor / factor.mean()
     return scaled
 

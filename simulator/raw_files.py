@@ -21,8 +21,7 @@ from simulator.defects import (
     clear_of,
     merged,
 )
-from simulator.mishaps import SUFFIXES, Fate, fate, file_key, junk_rows, slips
-from simulator.observation import is_dirty
+from simulator.mishaps import SUFFIXES, Fate, fate, junk_rows, luck, slips
 from simulator.text_columns import line_offsets
 from simulator.timeline import years_of
 
@@ -195,11 +194,13 @@ class _Content:
 def seller_files(view: View, form: Form, rows: Lines) -> Iterator[RawFile]:
     """The files of a source: one for each seller in view and delivery, two where it was delivered again."""
     mistyped = slips(view, form, rows)
-    for delivery in _deliveries(view, form.source, rows):
+    deliveries = list(_deliveries(view, form.source, rows))
+    for delivery, drawn in zip(deliveries, luck(view, form, deliveries), strict=True):
         first, end = delivery.first_row, delivery.end_row
-        edits = [*junk_rows(view, form, rows, delivery), *(edit for edit in mistyped if first <= edit.first < end)]
-        what = fate(view, form, rows, delivery)
-        opening = _repeated_record(view, form, rows, delivery)
+        edits = [*junk_rows(view, rows, delivery, drawn), *(edit for edit in mistyped if first <= edit.first < end)]
+        what = fate(view, form, rows, delivery, drawn)
+        opens_afresh = drawn.opening >= view.world.settings.observation.repeated_block_share
+        opening = _Content() if opens_afresh else _repeated_record(form, rows, delivery)
         content = _content(rows, (first, end), clear_of(edits, list(what.removed)))
         yield _file(view, form, delivery, _joined([opening, content]))
         if what.kind:
@@ -265,28 +266,34 @@ def _deliveries(view: View, source: str, rows: Lines) -> Iterator[Delivery]:
     A delivery holds whole calendar years, counted from the world's first; a seller's first one begins with its history.
     """
     world, observation = view.world, view.observation
-    length = world.settings.observation.delivery_years
-    last_day = 7 * world.timeline.weeks - 1
-    origin, final_year = years_of(view.first_day, np.array([0, last_day])).tolist()
-    key = rows.seller * _MOST_DELIVERIES + (years_of(view.first_day, rows.day) - origin) // length
-    for seller in view.sellers.tolist():
-        first_week = int(observation.first_week[source][seller])
-        if first_week >= world.timeline.weeks:
-            continue
-        end_week = min(int(world.closed_week[seller]), world.timeline.weeks - 1)
-        first_day, end_day = 7 * first_week, 7 * end_week + 6
-        lag, second = int(observation.delivery_lag_days[seller]), int(observation.delivery_second[seller])
-        low, high = ((years_of(view.first_day, np.array([first_day, end_day])) - origin) // length).tolist()
-        for number in range(low, high + 1):
-            opening = origin + number * length
-            start = max(first_day, _day_number(view, f"{opening}-01-01"))
-            end = min(_day_number(view, f"{opening + length - 1}-12-31"), last_day)
-            mine = seller * _MOST_DELIVERIES + number
-            first, stop = np.searchsorted(key, [mine, mine + 1]).tolist()
-            yield Delivery(
-                seller, number, opening, min(opening + length - 1, final_year), (start, end), (start + lag, second),
-                first, stop,
-            )  # fmt: skip
+    length, weeks = world.settings.observation.delivery_years, world.timeline.weeks
+    origin, final_year = years_of(view.first_day, np.array([0, 7 * weeks - 1])).tolist()
+
+    def number_of(day: NDArray[np.int64]) -> NDArray[np.int64]:
+        number: NDArray[np.int64] = (years_of(view.first_day, day) - origin) // length
+        return number
+
+    sellers = view.sellers[observation.first_week[source][view.sellers] < weeks]
+    first_day = 7 * observation.first_week[source][sellers]
+    first_number = number_of(first_day)
+    count = number_of(7 * np.minimum(world.closed_week[sellers], weeks - 1) + 6) - first_number + 1
+    at = np.repeat(np.arange(len(sellers)), count)
+    number = first_number[at] + np.arange(len(at)) - np.repeat(np.cumsum(count) - count, count)
+    opening = origin + length * np.arange(final_year - origin + 2)
+    opens = np.array([_day_number(view, f"{year}-01-01") for year in opening.tolist()])
+    start = np.maximum(first_day[at], opens[number])
+    end = np.minimum(opens[number + 1], 7 * weeks) - 1
+    delivered = start + observation.delivery_lag_days[sellers[at]]
+    key = rows.seller * _MOST_DELIVERIES + number_of(rows.day)
+    mine = sellers[at] * _MOST_DELIVERIES + number
+    columns = (
+        sellers[at], number, opening[number], np.minimum(opening[number] + length - 1, final_year), start, end,
+        delivered, observation.delivery_second[sellers[at]], np.searchsorted(key, mine), np.searchsorted(key, mine + 1),
+    )  # fmt: skip
+    for seller, place, first_year, last_year, low, high, day, second, first, stop in zip(
+        *(column.tolist() for column in columns), strict=True
+    ):
+        yield Delivery(seller, place, first_year, last_year, (low, high), (day, second), first, stop)
 
 
 def _day_number(view: View, day: str) -> int:
@@ -301,13 +308,10 @@ def _path(view: View, form: Form, delivery: Delivery, suffix: str) -> str:
     return f"{form.source}/{view.world.seller_id(delivery.seller)}/{years}{suffix}{form.ending}"
 
 
-def _repeated_record(view: View, form: Form, rows: Lines, delivery: Delivery) -> _Content:
+def _repeated_record(form: Form, rows: Lines, delivery: Delivery) -> _Content:
     """The last record of the delivery before, byte for byte, with which some files open."""
     end = delivery.first_row
-    share = view.world.settings.observation.repeated_block_share
     if not form.repeats_last_record or end == 0 or rows.seller[end - 1] != delivery.seller:
-        return _Content()
-    if not is_dirty(view.world, "repeated block", file_key(delivery), share)[0]:
         return _Content()
     first = int(np.searchsorted(rows.record, rows.record[end - 1]))
     offsets, data = line_offsets(rows.text)

@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -28,7 +28,6 @@ from simulator.observed_truth import OBSERVATION_NOTE, observation_tables
 from simulator.pool_files import pool_files
 from simulator.raw_files import RawFile, View
 from simulator.shopify_files import shopify_files
-from simulator.text_columns import clock_text, day_text
 from simulator.traffic_files import traffic_files
 from simulator.truth import TRUTH_NOTE, TruthFolder, shock_table, truth_tables
 from simulator.vat_files import vat_files
@@ -102,9 +101,8 @@ def _raw_files(world: World, observation: Observation) -> Iterator[RawFile]:
 def _write(raw_dir: Path, file: RawFile) -> tuple[str, int]:
     """Writes one file and gives its SHA-256 and size."""
     path = raw_dir / file.path
-    path.parent.mkdir(parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0
-    with path.open("wb") as target:
+    with _opened(path) as target:
         for part in file.parts:
             target.write(part)
             digest.update(part)
@@ -112,11 +110,20 @@ def _write(raw_dir: Path, file: RawFile) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
+def _opened(path: Path) -> BinaryIO:
+    """Opens a file for writing; its folder is made when it turns out to be absent, once for its many files."""
+    try:
+        return path.open("wb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb")
+
+
 def _delivery_line(world: World, file: RawFile, digest: str) -> str:
     first = world.timeline.first_day
-    start, end, day = day_text(first, np.array([*file.period, file.delivered[0]])).to_pylist()
-    second = clock_text(np.array([file.delivered[1]])).to_pylist()[0]
-    return f"{file.path},{file.seller_ref},{file.source},{file.account},{start},{end},{day} {second},{digest}"
+    (start, end), (day, second) = file.period, file.delivered
+    moment = f"{first + day} {second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
+    return f"{file.path},{file.seller_ref},{file.source},{file.account},{first + start},{first + end},{moment},{digest}"
 
 
 def _write_district(raw_dir: Path, district: District) -> _DistrictRecord:
