@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pyarrow as pa
 
@@ -148,15 +148,13 @@ def _record_array(document: object, spec: ReadSpec, file_name: str) -> list[obje
     return document
 
 
-@dataclass(frozen=True)
-class _Field:
+class _Field(NamedTuple):
+    """Where a column's value stands: under ``key``, and from there along ``further`` keys."""
+
     position: int
     column: Column
-    path: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "first", self.path[0])
-        object.__setattr__(self, "further", self.path[1:])
+    key: str
+    further: tuple[str, ...]
 
 
 # JSON can spell a NUL and half a character; neither is text.
@@ -170,18 +168,18 @@ class _Shape:
     def __init__(self, contract: CompiledContract, spec: ReadSpec, decoder: _Decoder, text: str) -> None:
         self.contract, self.spec, self.decoder = contract, spec, decoder
         self.check_text = _SPELLED_NO_TEXT.search(text) is not None
-        fields = [
-            _Field(number, column, tuple(place.split(".")))
+        paths = [
+            (number, column, tuple(place.split(".")))
             for number, column in enumerate(contract.columns)
             for place in (column.header, *column.synonyms)
         ]
         self.lists = spec.item_lists if spec.item_path is None else (spec.item_path,)
-        self.record_fields = [f for f in fields if f.path[0] not in self.lists]
+        self.record_fields = [_Field(n, c, path[0], path[1:]) for n, c, path in paths if path[0] not in self.lists]
         self.item_fields = {
-            name: [replace(f, path=f.path[1:]) for f in fields if f.path[0] == name] for name in self.lists
+            name: [_Field(n, c, path[1], path[2:]) for n, c, path in paths if path[0] == name] for name in self.lists
         }
-        self.record_only = [f.position for f in self.record_fields if f.column.cell.record_only]
-        self.known = {f.path[:depth] for f in fields for depth in range(1, len(f.path) + 1)}
+        self.record_only = [wanted.position for wanted in self.record_fields if wanted.column.cell.record_only]
+        self.known = {path[:depth] for _, _, path in paths for depth in range(1, len(path) + 1)}
         self.branches: dict[tuple[str, ...], set[str]] = {}
         for path in self.known:
             if len(path) > 1 and (len(path) > 2 or path[0] not in self.lists):
@@ -259,16 +257,17 @@ def _note_keys(values: Mapping[str, Any], prefix: tuple[str, ...], shape: _Shape
 
 
 def _fill(row: list[str], values: Mapping[str, Any], fields: Sequence[_Field], shape: _Shape) -> None:
-    for wanted in fields:
-        value: object = values.get(wanted.path[0])
-        for key in wanted.path[1:]:
+    check = shape.check_text
+    for position, column, key, further in fields:
+        value: object = values.get(key)
+        for inner in further:
             if value is None:
                 break
             if not isinstance(value, dict):
-                raise _BadRecord("json:value", wanted.column.name, _shown(value))
-            value = value.get(key)
+                raise _BadRecord("json:value", column.name, _shown(value))
+            value = value.get(inner)
         if value is not None:
-            row[wanted.position] = _text(value, wanted.column, check=shape.check_text)
+            row[position] = value if isinstance(value, str) and not check else _text(value, column, check=check)
 
 
 def _text(value: object, column: Column, *, check: bool) -> str:
