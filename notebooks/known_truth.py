@@ -202,12 +202,12 @@ signed.groupby("as_of").rank(pct=True).xs(ids[brusher], level="seller_id").round
 # %% [markdown]
 # ## The honest seller who ran out of cash
 #
-# Of the defaulted sellers in no control group and without any lie, the most honest one. First what truly happened:
-# blows, and where the money of the last year went.
+# Of the defaulted sellers in no group or guarantee circle and without any lie, the most honest one. First what truly
+# happened: blows, and where the money of the last year went.
 
 # %%
 liars = set(np.concatenate([lies.cases(truth, kind).seller for kind in lies.KINDS]).tolist())
-may = (truth.default_day >= 0) & (group < 0) & ~np.isin(np.arange(len(ids)), list(liars))
+may = (truth.default_day >= 0) & (lies.rings(truth.network) < 0) & ~np.isin(np.arange(len(ids)), list(liars))
 honest = int(np.where(may, truth.firms.honesty, -np.inf).argmax())
 assert may[honest]
 week = truth.default_day[honest] // 7
@@ -258,7 +258,7 @@ features_of([ids[honest]], names, around).droplevel("seller_id").round(3)
 # ## The answer
 #
 # The registry shows who belongs together, but not how the group's cash stands, and a sister's default only after it is
-# known: by then part of the damage is done. A brusher moves single traces and avoids others, so that no one feature
-# finds it. The honest seller's books are true to the last cent; they show falling payouts and late instalments, not how
-# little is left in the till. What separates sellers is in hidden state that no source holds, which is why the true risk
-# ranks them better than any model can. All of it was shown on a *synthetic* world.
+# known: by then part of the damage is done. A brusher leaves its trace in some features and none in others. The honest
+# seller's books are true to the last cent; they show falling payouts and late instalments, not how little is left in
+# the till. What separates sellers is in hidden state that no source holds, which is why the true risk ranks them better
+# than any model can. All of it was shown on a *synthetic* world.
