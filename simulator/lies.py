@@ -95,7 +95,7 @@ def deceive(week: Week) -> None:
         (BRUSHING, sells_on_site & firms.is_brusher, settings.brushing_rate, (0.5, 2.0)),
         (INFLATED_TRAFFIC, sells_on_site, settings.inflated_traffic_rate, (0.8, 4.0)),
         (OVER_DECLARATION, state.is_active, settings.over_declaration_rate, (0.2, 1.2)),
-        (FORGED_TRADE, state.is_active, settings.forged_trade_rate, (0.2, 0.9)),
+        (FORGED_TRADE, state.is_active, settings.forged_trade_rate, (0.1, 0.5)),
     ):
         starts = _chances(week) < yearly_rate * _REVIEW_WEEKS / 52 * tempted
         at = np.flatnonzero(may & ~_is_open(week, kind) & starts)

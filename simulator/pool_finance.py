@@ -29,8 +29,9 @@ _FINANCED_SHARE = 0.30  # of sellers whose register entries are delivered
 _PLEDGED_SHARE = 0.5  # of the loans of these
 _REFINANCED_SHARE = 0.10  # of pledges use a statement that was pledged before and set free
 _SPLIT_SHARE = 0.02  # of pledges give one statement in parts to two lenders
-_RESPELT_SHARE = 0.35  # of double pledges write the number differently
+_RESPELT_SHARE = 0.25  # of double pledges write the number differently
 _PAID_AFTER_DAYS = 7
+_MOST_OPEN = 4  # loans looked back at for one that still runs
 
 
 def financed(world: World) -> NDArray[np.bool_]:
@@ -128,17 +129,34 @@ def drawn_pledges(world: World) -> Pledges:
     same_seller = found["seller"][np.maximum(statement - 12, 0)] == seller
     statement = np.where(refinanced & same_seller, statement - 12, statement)
     is_respelt = is_double & (chances.even("respelt") < _RESPELT_SHARE)
-    at = np.flatnonzero(pledged & has_one & financed(world)[seller])
+    pledged &= has_one & (is_double | is_part | ~_is_taken(seller, statement, day, end, pledged & has_one))
+    at = np.flatnonzero(pledged & financed(world)[seller])
     return Pledges(seller[at], statement[at], lender[at], loan[at], day[at], end[at], is_respelt[at], part[at])
 
 
 def _open_loan_before(seller: NDArray[np.int64], day: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Row of the loan the same seller took last before each, if it still runs; -1 for none."""
+    """Row of the loan the same seller took last before each and that still runs; -1 for none."""
     order = np.lexsort((day, seller))
     before = np.full(len(order), -1)
-    same = seller[order][1:] == seller[order][:-1]
-    before[order[1:]] = np.where(same & (end[order][:-1] > day[order][1:]), order[:-1], -1)
+    for steps in range(_MOST_OPEN, 0, -1):
+        later, earlier = order[steps:], order[:-steps]
+        runs = (seller[later] == seller[earlier]) & (end[earlier] > day[later])
+        before[later] = np.where(runs, earlier, before[later])
     return before
+
+
+def _is_taken(
+    seller: NDArray[np.int64], statement: NDArray[np.int64], day: NDArray[np.int64], end: NDArray[np.int64],
+    pledged: NDArray[np.bool_],
+) -> NDArray[np.bool_]:  # fmt: skip
+    """Whether another pledge of the same statement, made earlier, still stands: the honest then pledge nothing."""
+    order = np.flatnonzero(pledged)
+    order = order[np.lexsort((day[order], statement[order], seller[order]))]
+    later, earlier = order[1:], order[:-1]
+    taken_again = np.zeros(len(seller), dtype=bool)
+    same = (seller[later] == seller[earlier]) & (statement[later] == statement[earlier])
+    taken_again[later] = same & (end[earlier] > day[later])
+    return taken_again
 
 
 def pledges(world: World) -> PoolRows:

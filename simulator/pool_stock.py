@@ -1,7 +1,8 @@
 """Stock counts, orders to suppliers and shipments of pool members, forged ones among them.
 
-Who forges trade adds orders to suppliers nobody invoices, with waybills that are invented or belong to somebody else's
-shipment; no money is paid for them, no customs declaration and no invoice follows.
+Who forges trade adds orders that no supplier invoices, with waybills that are invented or belong to somebody else's
+shipment; no money is paid for them, no customs declaration follows. Some honest sellers look alike in one thing: they
+order through an agent who invoices under another name, in round sums, or ship on a forwarder's common waybill.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from simulator.catalogue import CATEGORIES, MARKETS
 from simulator.lies import FORGED_TRADE, cases
 from simulator.pool_rows import Chances, PoolRows, members, moments, month_ends
-from simulator.randomness import scatter
+from simulator.randomness import scatter, unit_interval
 from simulator.text_columns import cents_text, chosen, day_text, either, joined, to_cents, whole_text
 from simulator.trade import PRODUCTION_WEEKS, TRANSIT_WEEKS
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from simulator.world import World
 
 _FORGED_EVERY_WEEKS = 4
+_COMMON_BILL_SHARE = 0.08  # of true shipments travel on a forwarder's common waybill
+_FORWARDERS = 3
+_AGENT_SHARE = 0.12  # of sellers order through an agent
+_ROUND_SHARE = 0.15  # of sellers write orders in round sums
 _USUAL_LEAD_WEEKS = PRODUCTION_WEEKS + TRANSIT_WEEKS
 
 
@@ -108,7 +113,7 @@ def supplier_orders(world: World) -> Orders:
     forger = found.seller[case]
     noise = np.exp(0.4 * Chances(world, "forged order", forger, at).bell("amount"))
     monthly = 4 * np.exp(world.firms.log_level[forger]) * world.firms.goods_cost_share[forger]
-    cost = np.maximum(np.rint(found.size[case] * noise * monthly * world.timeline.cny_per_usd[at] / 1_000), 1) * 1_000
+    cost = np.round(np.maximum(found.size[case] * noise * monthly * world.timeline.cny_per_usd[at], 1_000.0), 2)
     sellers, placed = np.concatenate([seller, forger]), np.concatenate([week, at])
     is_forged = np.arange(len(sellers)) >= len(seller)
     order = np.lexsort((is_forged, placed, sellers))
@@ -127,22 +132,26 @@ def order_numbers(orders: Orders) -> Text:
 def waybills(world: World, orders: Orders) -> Text:
     """Waybill of each order's shipment: the bill customs see; of a forged one an invented bill or somebody else's."""
     bits = scatter(world.settings.seed, "forged waybill", orders.seller, orders.week)
+    forwarder = 900_000 + (bits % np.uint64(_FORWARDERS)).astype(np.int64)
+    is_common = ~orders.is_forged & (unit_interval(bits) < _COMMON_BILL_SHARE)
     stranger = (bits % np.uint64(world.firms.count)).astype(np.int64)
     week, seller = orders.week.copy(), np.where(orders.is_forged, stranger, orders.seller)
     shipped = np.flatnonzero(~orders.is_forged)
     reused = np.flatnonzero(orders.is_forged & ((bits >> np.uint64(40)) % np.uint64(2) == 0) & (len(shipped) > 0))
     source = shipped[(bits[reused] >> np.uint64(20)).astype(np.int64) % max(len(shipped), 1)]
     week[reused], seller[reused] = orders.week[source], orders.seller[source]
-    return joined("BL", whole_text((week + PRODUCTION_WEEKS) * 1_000_000 + world.number(seller), 9))
+    serial = np.where(is_common, forwarder, world.number(seller) % 900_000)
+    return joined("BL", whole_text((week + PRODUCTION_WEEKS) * 1_000_000 + serial, 9))
 
 
 def _suppliers(world: World, orders: Orders) -> Text:
-    """Main supplier as invoices name it; forged orders name one that never invoices the seller."""
+    """Main supplier as invoices name it; half of the forgers, and honest sellers with an agent, name another one."""
     network = world.network
     main = network.suppliers[orders.seller, network.supplier_weights[orders.seller].argmax(axis=1)]
-    bits = scatter(world.settings.seed, "forged supplier", orders.seller)
+    bits = scatter(world.settings.seed, "another supplier", orders.seller)
     other = (bits % np.uint64(network.supplier_count)).astype(np.int64)
-    return joined("V", whole_text(world.number(np.where(orders.is_forged, other, main)), 5))
+    names_other = unit_interval(bits) < np.where(orders.is_forged, 0.5, _AGENT_SHARE)
+    return joined("V", whole_text(world.number(np.where(names_other, other, main)), 5))
 
 
 def _chosen(orders: Orders, kept: NDArray[np.bool_] | NDArray[np.int64]) -> Orders:
@@ -164,6 +173,11 @@ def purchase_orders(world: World) -> PoolRows:
     seller, day = orders.seller[both], np.where(is_receipt, received[both], placed[both])
     rate = world.timeline.cny_per_usd[orders.week[both]]
     pieces = np.maximum(np.rint(orders.cost[both] / rate / _piece_cost(world, seller)), 1).astype(np.int64)
+    amount = orders.cost[both]
+    in_round_sums = Chances(world, "round sums", seller).even("habit") < np.where(
+        orders.is_forged[both], 0.5, _ROUND_SHARE
+    )
+    amount = np.where(in_round_sums, np.maximum(np.rint(amount / 1_000), 1) * 1_000, amount)
     promised = day_text(world.timeline.first_day, placed[both] + 47)
     number = order_numbers(_chosen(orders, both))
     return PoolRows(
@@ -172,7 +186,7 @@ def purchase_orders(world: World) -> PoolRows:
             "order_number": number, "supplier_id": _suppliers(world, _chosen(orders, both)),
             "entry_type": chosen(["placed", "received"], is_receipt),
             "sku_group": _goods(world.firms.category[seller]), "quantity": whole_text(pieces),
-            "amount": cents_text(to_cents(orders.cost[both])), "currency": "CNY",
+            "amount": cents_text(to_cents(amount)), "currency": "CNY",
             "promised_on": either(is_receipt, "", promised),
             "payment_terms_days": whole_text(7 * (PRODUCTION_WEEKS + world.firms.supplier_credit_weeks[seller])),
             "lead_time_days": either(is_receipt, whole_text(received[both] - placed[both]), ""),

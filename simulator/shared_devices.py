@@ -56,5 +56,6 @@ def shared_devices(world: World) -> Iterator[SharedDevice]:
     for place, seller in enumerate(clients[np.argsort(chance[clients])].tolist()):
         wait = int(scatter(world.settings.seed, "agency hired", sellers[seller : seller + 1])[0] % np.uint64(400))
         by_phone = chance[seller] < _PHONE_SHARE * world.settings.lies.agency_share
-        for kind in ("device", "phone")[: 1 + int(by_phone)]:
-            yield SharedDevice(seller, kind, -1, place // _CLIENTS, 7 * int(world.firms.entry_week[seller]) + wait)
+        hired = 7 * int(world.firms.entry_week[seller]) + wait
+        for kind in ("device", "phone")[: 1 + int(by_phone)] if hired < 7 * world.timeline.weeks - 30 else ():
+            yield SharedDevice(seller, kind, -1, place // _CLIENTS, hired)
