@@ -13,19 +13,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DAY_FORMS = ("%m/%d/%Y", "%Y-%m-%d", "%m-%d-%Y")
+_DAY_FIRST_FORMS = ("%d/%m/%Y", "%d-%m-%Y")
 _TIME_FORMS = ("%H:%M:%S", "%I:%M:%S %p", "%H:%M")
 
 
 def with_moments(text_rows: pa.Table) -> pa.Table:
     """Give the text rows with ``happened_at`` filled from ``local_day``, ``local_time`` and ``zone``.
 
-    Days are written month first or in ISO form. A file with one day that is neither is of another country, and then no
-    day of it can be trusted: the text stays as it is, so that typing sets every row of the file aside.
+    Days are written month first or in ISO form. A file with one day that only makes sense with the day first is of
+    another country, and then no day of it can be trusted: the text stays as it is, so that typing sets every row of
+    the file aside. Any other text that is no day costs its own row.
     """
     names = ("local_day", "local_time", "zone", "file_order")
     columns: list[list[Any]] = [text_rows[name].to_pylist() for name in names]
     days = {text: _day(text) for text in set(columns[0])}
-    foreign = {file for text, file in zip(columns[0], columns[3], strict=True) if days[text] is None}
+    day_first = {text for text, day in days.items() if day is None and _parsed(text.strip(), _DAY_FIRST_FORMS)}
+    foreign = {file for text, file in zip(columns[0], columns[3], strict=True) if text in day_first}
     moments = [
         " ".join((day, time, zone)).strip() if file in foreign else _moment(days[day], day, time, zone)
         for day, time, zone, file in zip(*columns, strict=True)

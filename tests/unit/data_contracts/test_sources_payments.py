@@ -232,11 +232,12 @@ def test_a_zone_that_means_several_is_none(tmp_path: Path) -> None:
     assert utc_offset("Nowhere/Town") is None
 
 
-def test_one_foreign_day_makes_every_day_of_a_file_doubtful(tmp_path: Path) -> None:
-    days = ("03/04/2023", "25/04/2023")
+@pytest.mark.parametrize(("day", "accepted"), [("25/04/2023", 0), ("02/30/2023", 1), ("soon", 1)])
+def test_one_day_with_the_day_first_makes_every_day_of_a_file_doubtful(tmp_path: Path, day: str, accepted: int) -> None:
+    days = ("03/04/2023", day)
     rows = [paypal_row(f"T{n}", "Express Checkout Payment", "1.00", "0.00", "1.00", day=d) for n, d in enumerate(days)]
     account = only_account(ingested(tmp_path, [paypal(*rows)]))
-    assert (account.accepted, account.quarantined) == (0, {"type:happened_at": 2})
+    assert (account.accepted, account.quarantined) == (accepted, {"type:happened_at": 2 - accepted})
 
 
 def test_a_paypal_amount_with_a_comma_is_no_number(tmp_path: Path) -> None:
