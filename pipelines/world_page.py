@@ -195,12 +195,14 @@ def _ends(value: Mapping[str, Any]) -> str:
 
 
 def _limits(band: Mapping[str, Any]) -> str:
+    """Where the mean has to lie, or the end of the interval that is compared instead."""
     lower, upper = band["lower"], band["upper"]
+    whose = "" if band["bound"] == "mean" else f"{band['bound']} end "
     if lower is None and upper is None:
         return ""
     if lower is None:
-        return f"at most {upper:g}"
-    return f"at least {lower:g}" if upper is None else f"{lower:g} to {upper:g}"
+        return f"{whose}at most {upper:g}"
+    return f"{whose}at least {lower:g}" if upper is None else f"{whose}{lower:g} to {upper:g}"
 
 
 def _value(band: Mapping[str, Any]) -> str:
