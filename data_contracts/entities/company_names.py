@@ -1,0 +1,252 @@
+"""Company names taken apart: region, trade name, trade and legal form, in characters, pinyin or English.
+
+A Chinese company's name has four parts in this order: 行政区划 (region), 字号 (trade name), 行业 (trade), 组织形式
+(legal form). Within one registration authority and trade no two companies may bear one trade name (企业名称登记管理规定, State
+Council Decree 734 of 2020, articles 6 and 17), so region, trade name and trade tell companies apart and the legal form
+hardly does. Which words are regions, trades and forms is in the TOML tables beside this module.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from opencc import OpenCC
+from pypinyin import lazy_pinyin
+
+from data_contracts.entities.vocabulary import Words, legal_forms, pinyin_syllables, regions, trades
+
+_IDEOGRAPH = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
+_NEITHER_LETTER_NOR_BRACKET = re.compile(r"[^\w()]+|_+")
+_BLANK_BESIDE_IDEOGRAPH = re.compile(r"(?<=[\u3400-\u9fff()]) | (?=[\u3400-\u9fff()])")
+_IN_BRACKETS = re.compile(r"\(([^()]*)\)")
+_REGION_MARK = re.compile(r"(?:壮族|回族|维吾尔)?自治区|特别行政区|省|市")
+_DISTRICT = re.compile(r"[\u4e00-\u9fff]{2}区(?=[\u4e00-\u9fff]{4})")
+_LATIN_REGION_MARKS = ("shi", "sheng", "city", "province")
+_SHORTEST_TRADE_NAME = 2  # characters
+_LONGEST_PHRASE = 6  # words of a trade or legal form in Latin letters
+_FORGIVING = 4  # characters of a legal form that is still known with one of them mistaken
+_MOST_PASSES = 5
+
+
+@dataclass(frozen=True)
+class CompanyName:
+    """A company's name in its parts; parts that do not occur are None.
+
+    Attributes:
+        region: Identifier of the narrowest region named, such as ``shenzhen``.
+        trade_name: What sets the company apart, in simplified characters or lower-case Latin words.
+        trade: Identifiers of the words of trade, in order and apart by blanks, such as ``international trading``.
+        legal_form: Identifier of the legal form, such as ``china_limited``.
+        key: The trade name in Latin letters without blanks: pinyin of characters, so that all scripts meet.
+        syllables: The key's syllables of pinyin; empty when it cannot be read as pinyin.
+        body: Trade name and trade as written, without region and legal form.
+    """
+
+    region: str | None
+    trade_name: str
+    trade: str | None
+    legal_form: str | None
+    key: str
+    syllables: tuple[str, ...]
+    body: str
+
+    @property
+    def is_chinese(self) -> bool:
+        """Whether the trade name is written in characters."""
+        return bool(_IDEOGRAPH.search(self.trade_name))
+
+
+def normalised_name(text: str) -> str:
+    """Give a name in one way of writing: NFKC, lower case, simplified characters, no accents, single blanks.
+
+    Marks other than round brackets become blanks; blanks beside characters or brackets go. Doing it twice changes
+    nothing.
+
+    >>> normalised_name("Ｓｈｅｎｚｈｅｎ Huarui  Trading CO.,LTD"), normalised_name("深圳市 華銳貿易有限公司")
+    ('shenzhen huarui trading co ltd', '深圳市华锐贸易有限公司')
+    """
+    for _ in range(_MOST_PASSES):  # compatibility forms of capitals and brackets settle in two or three
+        passed = _one_pass(text)
+        if passed == text:
+            break
+        text = passed
+    return text
+
+
+def parse_company_name(text: str) -> CompanyName:
+    """Take a name apart; whatever is neither region, trade nor legal form stays in the trade name.
+
+    >>> parse_company_name("深圳市华锐贸易有限公司").key, parse_company_name("Shenzhen Huarui Trading Co., Ltd.").key
+    ('huarui', 'huarui')
+    """
+    name = normalised_name(text)
+    region, name = _bracketed_region(name)
+    if _IDEOGRAPH.search(name):
+        return _chinese_name(re.sub(r"[() ]+", "", name), region)
+    return _latin_name(re.sub(r"[()]+", " ", name).split(), region)
+
+
+def _one_pass(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    apart = unicodedata.normalize("NFD", folded)
+    plain = unicodedata.normalize("NFC", "".join(sign for sign in apart if not unicodedata.combining(sign)))
+    if _IDEOGRAPH.search(plain):
+        plain = _simplifier().convert(plain)
+    return _BLANK_BESIDE_IDEOGRAPH.sub("", _NEITHER_LETTER_NOR_BRACKET.sub(" ", plain).strip())
+
+
+@functools.cache
+def _simplifier() -> OpenCC:
+    return OpenCC("t2s")
+
+
+def _bracketed_region(name: str) -> tuple[str | None, str]:
+    """The region that stands in brackets, and the name without it."""
+    for found in _IN_BRACKETS.finditer(name):
+        inside = _REGION_MARK.sub("", found.group(1))
+        words = regions().words
+        region = words.chinese.get(inside) or words.latin.get(inside.replace(" ", ""))
+        if region:
+            return region, f"{name[: found.start()]} {name[found.end() :]}".strip()
+    return None, name
+
+
+def _chinese_name(name: str, region: str | None) -> CompanyName:
+    legal_form, rest = _without_chinese_form(name)
+    region, rest = _without_marked_regions(rest, region)
+    trade, trade_name = _without_chinese_trade(rest)
+    body = rest
+    if region is None:
+        region, trade_name = _without_bare_regions(trade_name)
+        body = rest[rest.index(trade_name) :] if region else rest
+    syllables = tuple(sound.replace("v", "u") for sound in _sounds(trade_name))
+    readable = all(sound in pinyin_syllables() for sound in syllables)
+    return CompanyName(region, trade_name, trade, legal_form, "".join(syllables), syllables if readable else (), body)
+
+
+@functools.lru_cache(maxsize=65_536)
+def _sounds(characters: str) -> tuple[str, ...]:
+    return tuple(re.sub(r"\W", "", sound) for sound in lazy_pinyin(characters))
+
+
+@functools.cache
+def _forms_by_length() -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(legal_forms().chinese.items(), key=lambda item: (-len(item[0]), item[0])))
+
+
+def _without_chinese_form(name: str) -> tuple[str | None, str]:
+    """The legal form at the end; a long one with one character mistaken goes before a shorter one."""
+    long = [(text, form) for text, form in _forms_by_length() if len(text) >= _FORGIVING]
+    short = [(text, form) for text, form in _forms_by_length() if len(text) < _FORGIVING]
+    for forms, mistakes in ((long, 0), (long, 1), (short, 0)):
+        for text, form in forms:
+            end = name[-len(text) :]
+            if len(name) > len(text) and sum(a != b for a, b in zip(end, text, strict=True)) <= mistakes:
+                return form, name[: -len(text)]
+    return None, name
+
+
+def _leading_region(name: str) -> tuple[str, str] | None:
+    """The region at the start and its characters."""
+    known = regions().words.chinese
+    return next(((known[name[:length]], name[:length]) for length in (4, 3, 2) if name[:length] in known), None)
+
+
+def _without_marked_regions(name: str, region: str | None) -> tuple[str | None, str]:
+    """Regions at the start whose mark says that they are, with a province without mark before such a city."""
+    rest, waiting = name, name
+    while found := _leading_region(waiting):
+        waiting = waiting[len(found[1]) :]
+        mark = _REGION_MARK.match(waiting)
+        if mark:
+            rest = waiting = waiting[mark.end() :]
+            region = found[0]
+        if found[0] in regions().cities:
+            break
+    if region and rest != name and (district := _DISTRICT.match(rest)):
+        rest = rest[district.end() :]
+    return region, rest
+
+
+def _without_bare_regions(trade_name: str) -> tuple[str | None, str]:
+    """Regions without mark at the start, as long as a trade name remains: 吉林森 is none of 吉林."""
+    region, rest = None, trade_name
+    while (found := _leading_region(rest)) and len(rest) - len(found[1]) >= _SHORTEST_TRADE_NAME:
+        if region and region not in regions().within[found[0]]:
+            break
+        region, rest = found[0], rest[len(found[1]) :]
+        if region in regions().cities:
+            break
+    return region, rest
+
+
+def _without_chinese_trade(body: str) -> tuple[str | None, str]:
+    """Words of trade at the end, the longest first, as long as a trade name remains."""
+    known, found, rest = trades().chinese, list[str](), body
+    while True:
+        lengths = range(min(6, len(rest) - _SHORTEST_TRADE_NAME), 1, -1)
+        word = next((rest[-length:] for length in lengths if rest[-length:] in known), None)
+        if word is None:
+            return " ".join(reversed(found)) or None, rest
+        found.append(known[word])
+        rest = rest[: -len(word)]
+
+
+def _latin_name(tokens: list[str], region: str | None) -> CompanyName:
+    legal_form, rest = _without_last_phrase(tokens, legal_forms())
+    region, rest = _without_latin_regions(rest, region)
+    body, found = rest, list[str]()
+    while True:
+        word, rest = _without_last_phrase(rest, trades())
+        if word is None:
+            break
+        found.append(word)
+    syllables = _read_as_pinyin("".join(rest))
+    key = "".join(syllables) or "".join(rest)
+    trade = " ".join(reversed(found)) or None
+    return CompanyName(region, " ".join(rest), trade, legal_form, key, syllables, " ".join(body))
+
+
+def _without_last_phrase(tokens: list[str], words: Words) -> tuple[str | None, list[str]]:
+    """The longest known phrase at the end, and the tokens before it; one token is always left."""
+    for length in range(min(_LONGEST_PHRASE, len(tokens) - 1), 0, -1):
+        word = words.latin.get("".join(tokens[-length:]))
+        if word:
+            return word, tokens[:-length]
+    return None, tokens
+
+
+def _without_latin_regions(tokens: list[str], region: str | None) -> tuple[str | None, list[str]]:
+    while found := _leading_latin_region(tokens):
+        if region and region not in regions().within[found[0]]:
+            break
+        region, tokens = found
+        if region in regions().cities:
+            break
+    return region, tokens
+
+
+def _leading_latin_region(tokens: list[str]) -> tuple[str, list[str]] | None:
+    for length in range(min(3, len(tokens) - 1), 0, -1):
+        written = "".join(tokens[:length])
+        for mark in ("", *_LATIN_REGION_MARKS):
+            region = regions().words.latin.get(written.removesuffix(mark)) if written.endswith(mark) else None
+            if region:
+                return region, tokens[length:]
+    return None
+
+
+@functools.lru_cache(maxsize=65_536)
+def _read_as_pinyin(letters: str) -> tuple[str, ...]:
+    """The letters cut into syllables of pinyin, long ones first; empty when they cannot be."""
+    known = pinyin_syllables()
+    cut: dict[int, tuple[str, ...]] = {len(letters): ()}  # by where the rest begins
+    for start in range(len(letters) - 1, -1, -1):
+        for end in range(min(start + 6, len(letters)), start, -1):
+            if end in cut and letters[start:end] in known:
+                cut[start] = (known[letters[start:end]], *cut[end])
+                break
+    return cut.get(0, ())
