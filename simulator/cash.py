@@ -53,7 +53,9 @@ def rescue(week: Week) -> None:
     """Backed owners put money into a seller in arrears: what is overdue and some weeks of outflow."""
     state, setting, firms = week.state, week.setting, week.setting.firms
     late = state.arrears.sum(axis=1)
-    chance = setting.settings.economy.rescue_rate * firms.backing
+    # Even an owner without means may find a relative, or a lender that stretches the debt.
+    economy = setting.settings.economy
+    chance = economy.stranger_rescue_rate + economy.rescue_rate * firms.backing
     is_rescued = (late > 0.004) & (state.default_day < 0) & (week.rng("rescue").random(firms.count) < chance)
     needed = late - np.minimum(state.cash, 0.0) + 4 * state.weekly_outflow(setting, week.number)
     week.book("owner_capital", np.where(is_rescued & (state.cash < late), needed, 0.0))

@@ -22,6 +22,7 @@ TERMS_MONTHS = (6, 9, 12, 18)
 _TERM_WEIGHTS = (0.18, 0.20, 0.44, 0.18)
 _PURPOSES = ("stock", "freight", "advertising", "expansion", "refinancing")
 _MAX_DEBT_MONTHS = 1.5
+_DUNNING_DAYS = 40  # days past due after which the lender telephones
 
 
 def month_starts(first_day: np.datetime64, months: int = 240) -> NDArray[np.int64]:
@@ -67,8 +68,9 @@ def serve_debt(week: Week, starts: NDArray[np.int64]) -> None:
     state, rng = week.state, week.rng("habits")
     first_day = 7 * week.number
     forgetful = week.setting.firms.is_forgetful
-    forgets = rng.random(forgetful.shape) < np.where(forgetful, 0.28, 0.05)
-    remembers = rng.random(forgetful.shape) < np.where(forgetful, 0.36, 0.65)
+    forgets = rng.random(forgetful.shape) < np.where(forgetful, 0.42, 0.04)
+    is_dunned = first_day - oldest_unpaid_days(starts, state).min(axis=1) > _DUNNING_DAYS
+    remembers = rng.random(forgetful.shape) < np.where(is_dunned, 0.9, np.where(forgetful, 0.26, 0.75))
     quarrels = rng.random(forgetful.shape) < week.setting.settings.credit.dispute_rate / 52
     length = rng.integers(3, 10, forgetful.shape)
     state.disputed_until = np.where(
@@ -127,7 +129,7 @@ def borrow(week: Week, starts: NDArray[np.int64]) -> None:
     may = ((np.arange(count) + week.number) % 4 == 2) & state.is_active & ~state.is_winding_down
     may &= (week.number - firms.entry_week >= 12) & (state.loan < 0).any(axis=1) & (debt_months < _MAX_DEBT_MONTHS)
     applies = may & (rng.random(count) < urge)
-    wanted = credit.amount_months * firms.appetite**0.3 * np.exp(0.4 * rng.standard_normal(count)) * monthly_sales
+    wanted = credit.amount_months * firms.appetite**0.3 * np.exp(0.6 * rng.standard_normal(count)) * monthly_sales
     amount = np.round(np.minimum(wanted, (_MAX_DEBT_MONTHS + 0.5 - debt_months) * monthly_sales) / 1_000) * 1_000
     applies &= amount >= 10_000
     score = _lender_view(week, debt_months)

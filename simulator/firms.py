@@ -188,7 +188,7 @@ def _hosting(kind: NDArray[np.int64], rng: np.random.Generator) -> dict[str, Any
     part = np.where(is_full, 0.25 + 0.65 * rng.beta(2.0, 1.6, count), 0.15 + 0.5 * rng.beta(2.0, 2.0, count))
     share = np.where(is_full & (rng.random(count) < _ONLY_HOSTED), 1.0, part)
     weeks = np.where(is_full, rng.integers(6, 10, count), rng.integers(3, 6, count))
-    price = np.where(is_full, 0.455, 0.80) * np.exp(0.035 * rng.standard_normal(count))
+    price = np.where(is_full, 0.448, 0.79) * np.exp(0.035 * rng.standard_normal(count))
     return {
         "hosted_mode": mode,
         "hosted_share": np.where(mode == 0, 0.0, share),

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.state import ACCOUNT_ITEMS, REPORT_ITEMS, RING, Week
+from simulator.state import ACCOUNT_ITEMS, REPORT_ITEMS, Week
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_WEEKS_BETWEEN_SISTERS = 7
 
 
 def suspend(week: Week) -> None:
@@ -47,32 +45,33 @@ def claim(week: Week) -> None:
 def lose_outside(week: Week) -> None:
     """Debts come due for reasons no seller data shows: another business of the owner, private loans, a fraud.
 
-    Creditors collect them week by week, ahead of the lenders. An owner of several sellers strips one after the other,
-    so trouble at one tells of trouble to come at its sisters.
+    Creditors collect them week by week, ahead of the lenders. An owner of several sellers who is in trouble strips them
+    one by one, some never, so trouble at one tells of trouble that may come to its sisters.
     """
     state, setting, firms = week.state, week.setting, week.setting.firms
-    rng, count, slot = week.rng("outside"), firms.count, week.number % RING
+    rng, count = week.rng("outside"), firms.count
     is_hit = _lost_outside(week, rng) & state.is_active
     weeks = np.exp(2.5 + 0.7 * rng.standard_normal(count))
-    debt = np.round(is_hit * state.weekly_outflow(setting, week.number) * weeks, 2)
-    at = np.flatnonzero(debt)
-    state.outside_later[(week.number + setting.network.turn[at] * _WEEKS_BETWEEN_SISTERS) % RING, at] += debt[at]
-    state.outside_due += state.outside_later[slot]
-    state.outside_later[slot] = 0.0
+    state.outside_due += np.round(is_hit * state.weekly_outflow(setting, week.number) * weeks, 2)
     paid = week.pay("outside_loss", np.minimum(state.outside_due, 0.7 * state.spendable(setting, week.number)))
     state.outside_due = np.round(np.maximum(state.outside_due - paid, 0.0) * state.is_active, 2)
     _note(week, is_hit, "outside loss", weeks)
 
 
 def _lost_outside(week: Week, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Which sellers' owners lose money elsewhere; sellers of one owner are hit by the same loss."""
-    setting, firms, network = week.setting, week.setting.firms, week.setting.network
+    """Whose owner takes the money: of a single seller at once, of several from one after the other."""
+    state, setting, firms, network = week.state, week.setting, week.setting.firms, week.setting.network
+    options = setting.settings.network
     rate = setting.settings.economy.outside_loss_rate / 52 * np.exp(-0.3 * firms.honesty)
     rate *= setting.shocks.outside[week.number]
     shares_owner = (network.group >= 0) & np.append(network.group_ties[:, 0], False)[network.group]
     owner_draw = rng.random(len(network.group_ties) + 1)[network.group]
-    rate = np.where(shares_owner, rate * setting.settings.network.owner_risk_factor, rate)
-    is_hit: NDArray[np.bool_] = np.where(shares_owner, owner_draw, rng.random(firms.count)) < rate
+    state.is_to_be_stripped |= shares_owner & (owner_draw < rate * options.owner_risk_factor)
+    draw = rng.random(firms.count)
+    is_stripped = state.is_to_be_stripped & (draw < options.stripping_rate)
+    recovers = rng.random(firms.count) < options.owner_recovery_rate
+    state.is_to_be_stripped &= ~is_stripped & ~recovers
+    is_hit: NDArray[np.bool_] = np.where(shares_owner, is_stripped, draw < rate)
     return is_hit
 
 

@@ -19,7 +19,6 @@ SHARED_TIES: tuple[str, ...] = ("owner", "director", "address", "phone", "bank_a
 # How often a control group shows each tie: owners hide behind nominees, so no tie is certain.
 _TIE_RATES = (0.72, 0.55, 0.45, 0.35, 0.22, 0.50)
 _SUPPLIERS_PER_SELLER = 5
-_LAST_TURN = 3
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,6 @@ class Network:
     Attributes:
         group: Control group of each seller, -1 for none, shape (sellers,).
         group_ties: Which of ``SHARED_TIES`` the members of a group share, shape (groups, ties).
-        turn: Place of a seller in the order in which its owner would strip it, 0 for those alone, shape (sellers,).
         hub: Service address (forwarder, co-working space) used, -1 for none, shape (sellers,).
         guarantor: Guaranteeing seller of each guarantee, shape (guarantees,).
         guaranteed: Guaranteed seller, shape (guarantees,).
@@ -43,7 +41,6 @@ class Network:
 
     group: NDArray[np.int64]
     group_ties: NDArray[np.bool_]
-    turn: NDArray[np.int64]
     hub: NDArray[np.int64]
     guarantor: NDArray[np.int64]
     guaranteed: NDArray[np.int64]
@@ -138,17 +135,16 @@ def draw_network(settings: WorldSettings, categories: NDArray[np.int64]) -> Netw
     circled = grouped + int(count * settings.network.circle_share)
     groups = _bundles(shuffled[:grouped], (2, 2, 2, 3, 3, 4, 5, 6), rng)
     circles = _bundles(shuffled[grouped:circled], (2, 3, 3, 4), rng)
-    group, turn = np.full(count, -1, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    group = np.full(count, -1, dtype=np.int64)
     for number, members in enumerate(groups):
         group[members] = number
-        turn[members] = np.minimum(np.arange(len(members)), _LAST_TURN)
     ties = rng.random((len(groups), len(SHARED_TIES))) < np.array(_TIE_RATES)
     ties[~ties[:, :2].any(axis=1), 0] = True  # a control group shares an owner or a director at least
     guarantor, guaranteed, circle = _guarantees(groups, circles, rng)
     suppliers, weights, supplier_count = _suppliers(categories, rng)
     pairs = _owner_pairs(groups, ties)
     return Network(
-        group=group, group_ties=ties, turn=turn, hub=_hubs(settings, shuffled[circled:], rng), guarantor=guarantor,
+        group=group, group_ties=ties, hub=_hubs(settings, shuffled[circled:], rng), guarantor=guarantor,
         guaranteed=guaranteed, circle=circle, liable=pairs[:, 0], liable_for=pairs[:, 1], suppliers=suppliers,
         supplier_weights=weights, supplier_count=supplier_count,
     )  # fmt: skip

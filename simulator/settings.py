@@ -28,29 +28,32 @@ class EconomySettings(_Frozen):
     annual_growth: float = Field(default=0.07, description="Log growth a year of a firm of quality 0, listings aside.")
     annual_quality_drift: float = Field(default=0.24, description="Log growth a year per unit of hidden quality.")
     annual_level_sd: float = Field(
-        default=0.16, ge=0, description="Spread of the yearly change of the log sales level."
+        default=0.26, ge=0, description="Spread of the yearly change of the log sales level."
     )
     weekly_noise_sd: float = Field(default=0.11, ge=0, description="Spread of the mean-reverting weekly demand noise.")
     quality_persistence: float = Field(default=0.993, ge=0, le=1, description="Weekly persistence of hidden quality.")
     commission_share: float = Field(default=0.15, ge=0, le=1)
     fulfilment_share: float = Field(default=0.16, ge=0, le=1)
     freight_share: float = Field(default=0.07, ge=0, description="Freight over goods value at freight index 1.")
-    fixed_cost_share: float = Field(default=0.102, ge=0, description="Payroll and rent over expected sales at entry.")
-    margin_sd: float = Field(default=0.034, ge=0, description="Spread of the hidden cost ratio over firms.")
+    fixed_cost_share: float = Field(default=0.134, ge=0, description="Payroll and rent over expected sales at entry.")
+    margin_sd: float = Field(default=0.030, ge=0, description="Spread of the hidden cost ratio over firms.")
     tax_share: float = Field(default=0.01, ge=0, le=1)
     entry_stock_weeks: float = Field(default=10.0, gt=0, description="Sales weeks of stock at entry.")
-    listing_loss_rate: float = Field(default=0.12, ge=0, description="Yearly rate of losing a key listing.")
-    listing_hit_rate: float = Field(default=0.16, ge=0, description="Yearly rate of a hit product.")
-    suspension_rate: float = Field(default=0.045, ge=0, description="Yearly rate of marketplace account suspension.")
-    delisting_rate: float = Field(default=0.06, ge=0, description="Yearly rate of being taken off a hosted platform.")
+    listing_loss_rate: float = Field(default=0.16, ge=0, description="Yearly rate of losing a key listing.")
+    listing_hit_rate: float = Field(default=0.18, ge=0, description="Yearly rate of a hit product.")
+    suspension_rate: float = Field(default=0.07, ge=0, description="Yearly rate of marketplace account suspension.")
+    delisting_rate: float = Field(default=0.10, ge=0, description="Yearly rate of being taken off a hosted platform.")
     bidding_rate: float = Field(default=2.0, ge=0, description="Yearly rate of price rounds lost on a full hosted one.")
-    claim_rate: float = Field(default=0.06, ge=0, description="Yearly rate of a recall or IP claim.")
-    outside_loss_rate: float = Field(default=0.027, ge=0, description="Yearly rate of a loss no seller data shows.")
+    claim_rate: float = Field(default=0.08, ge=0, description="Yearly rate of a recall or IP claim.")
+    outside_loss_rate: float = Field(default=0.06, ge=0, description="Yearly rate of a loss no seller data shows.")
     other_business_share: float = Field(default=0.5, ge=0, description="Mean size of the owners' other business.")
     other_business_margin: float = Field(default=0.15, description="Net money from it over its sales, in quiet times.")
     other_business_sd: float = Field(default=0.15, ge=0, description="Spread of its yearly log change.")
     rescue_rate: float = Field(
-        default=0.14, ge=0, le=1, description="Weekly chance that a fully backed owner steps in."
+        default=0.05, ge=0, le=1, description="Weekly chance that a fully backed owner steps in."
+    )
+    stranger_rescue_rate: float = Field(
+        default=0.13, ge=0, le=1, description="Weekly chance that relatives or a lender help whoever the owner is."
     )
     supplier_failure_rate: float = Field(default=0.025, ge=0, description="Yearly rate at which a supplier fails.")
 
@@ -63,8 +66,8 @@ class CreditSettings(_Frozen):
     annual_rate_pct: float = Field(default=11.0, gt=0, description="Median yearly interest rate, per cent.")
     acceptance_threshold: float = Field(default=-0.85, description="Noisy score above which a lender accepts.")
     acceptance_noise_sd: float = Field(default=1.0, ge=0)
-    overdraft_weeks: float = Field(default=0.8, ge=0, description="Informal overdraft, in weeks of operating outflow.")
-    forgetful_share: float = Field(default=0.40, ge=0, le=1, description="Share of firms that pay late out of habit.")
+    overdraft_weeks: float = Field(default=0.5, ge=0, description="Informal overdraft, in weeks of operating outflow.")
+    forgetful_share: float = Field(default=0.50, ge=0, le=1, description="Share of firms that pay late out of habit.")
     dispute_rate: float = Field(default=0.22, ge=0, description="Yearly rate of holding back instalments for weeks.")
     default_days_past_due: int = Field(default=90, ge=30)
     lenders: int = Field(default=8, ge=1, le=99)
@@ -73,7 +76,7 @@ class CreditSettings(_Frozen):
 class NetworkSettings(_Frozen):
     """Who is related to whom."""
 
-    grouped_share: float = Field(default=0.30, ge=0, le=1, description="Share of sellers in control groups of 2-6.")
+    grouped_share: float = Field(default=0.5, ge=0, le=1, description="Share of sellers in control groups of 2-6.")
     quality_correlation: float = Field(default=0.65, ge=0, le=1, description="Correlation of quality within a group.")
     circle_share: float = Field(default=0.09, ge=0, le=1, description="Share of sellers in guarantee circles of 2-4.")
     hub_count: int = Field(default=6, ge=0, description="Service addresses shared by many honest firms.")
@@ -83,7 +86,11 @@ class NetworkSettings(_Frozen):
     owner_run_weeks: float = Field(
         default=13.0, ge=0, description="Weeks of outflow creditors call after a group default."
     )
-    owner_risk_factor: float = Field(default=2.8, ge=0, description="Outside losses of owners of several, factor.")
+    stripping_rate: float = Field(
+        default=0.06, ge=0, le=1, description="Weekly chance that an owner in trouble strips each of several sellers."
+    )
+    owner_recovery_rate: float = Field(default=0.015, ge=0, le=1, description="Weekly chance that it gets over it.")
+    owner_risk_factor: float = Field(default=6.0, ge=0, description="Outside losses of owners of several, factor.")
     guarantee_called_share: float = Field(default=0.9, ge=0, le=1, description="Share of a defaulted debt called in.")
     share_sale_rate: float = Field(default=0.015, ge=0, description="Yearly rate at which an owner sells the shares.")
     share_sale_before_default: float = Field(

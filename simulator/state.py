@@ -27,7 +27,7 @@ FLOWS: tuple[str, ...] = (
     "own_shipping_paid", "instalment_paid", "guarantee_paid", "group_sent", "owner_drawn", "claim_paid", "outside_loss",
     "other_business",
 )  # fmt: skip
-RING = 32  # weeks a payment or a shipment may lie ahead
+RING = 20  # weeks a payment or a shipment may lie ahead
 
 
 def _by_currency(firms: Firms, euro: float, dollar: float) -> NDArray[np.float64]:
@@ -127,7 +127,7 @@ class State:
         delisted_until: First week the hosted platform sells the goods again.
         guarantee_due: Called guarantees not yet paid, CNY.
         outside_due: Debts of the owner outside the business that creditors collect from it, CNY.
-        outside_later: Such debts that fall on the seller later, by week modulo ``RING``, shape (RING, sellers).
+        is_to_be_stripped: Whether an owner in trouble may take the seller's money in some coming week.
         disputed_until: Week until which instalments are held back over a quarrel or a bank's paperwork.
         default_day: Day number of the first default, -1 for none.
         closed_week: Week of closing, past the end for none.
@@ -164,7 +164,7 @@ class State:
     delisted_until: NDArray[np.int64]
     guarantee_due: NDArray[np.float64]
     outside_due: NDArray[np.float64]
-    outside_later: NDArray[np.float64]
+    is_to_be_stripped: NDArray[np.bool_]
     disputed_until: NDArray[np.int64]
     default_day: NDArray[np.int64]
     closed_week: NDArray[np.int64]
@@ -207,7 +207,7 @@ def new_state(setting: Setting) -> State:
         account=np.zeros((len(ACCOUNT_ITEMS), count)), last_week_sales=zeros(), reserve=zeros(), carried=zeros(),
         suspended_until=integers() - 1, report=np.zeros((len(REPORT_ITEMS), count)), hosted_due=np.zeros((RING, count)),
         hosted_price=np.ones(count), delisted_until=integers() - 1, guarantee_due=zeros(), outside_due=zeros(),
-        outside_later=np.zeros((RING, count)), disputed_until=integers(),
+        is_to_be_stripped=np.zeros(count, dtype=bool), disputed_until=integers(),
         default_day=integers() - 1,
         closed_week=np.full(count, weeks + 1), loan=integers(slots) - 1, instalment=zeros(slots), arrears=zeros(slots),
         dues_passed=integers(slots), term=integers(slots), first_month=integers(slots), day_of_month=integers(slots),

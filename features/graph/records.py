@@ -93,6 +93,22 @@ RECORDS: tuple[FeatureRecord, ...] = (
         reference="Muñoz-Cancino 2023, signals of neighbours",
     ),
     GraphFeature(
+        name="related_days_late_now",
+        pillar="related_parties",
+        family="related_default",
+        signal="related_mean",
+        tables=("party_link",),
+        neighbour_feature="days_late_now",
+        unit="days",
+        direction=1,
+        title_en="Days related sellers are late with instalments",
+        title_zh="关联卖家当前逾期天数",
+        description="Mean over directly related sellers of the days their oldest unpaid instalment is late on the "
+        "date, never of the seller itself; 0 without related sellers, missing where none of them is known.",
+        missing=_UNKNOWN,
+        reference="Muñoz-Cancino 2023, signals of neighbours",
+    ),
+    GraphFeature(
         name="group_lender_count",
         pillar="related_parties",
         family="related_default",

@@ -146,7 +146,7 @@ def test_lawsuits_follow_default(world: World) -> None:
     is_suit = np.array([kind == "lawsuit" for kind in kinds.to_pylist()])
     sued = np.bincount(rows.seller[is_suit], minlength=world.firms.count) > 0
     defaulted = world.default_day >= 0
-    assert sued[defaulted].mean() > 3 * sued[~defaulted].mean() > 0
+    assert sued[defaulted].mean() > 1.5 * sued[~defaulted].mean() > 0
 
 
 def test_logins_from_a_borrowed_device_are_the_owners_device(world: World) -> None:
