@@ -178,8 +178,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "loan_diverted",
         ("lender_loans", "vat_invoices", "customs_declaration", "template_cash_balance"),
-        "money that left the account in the month of a loan beyond the usual; few purchases and exports in the nine "
-        "weeks in which goods bought with it would be invoiced, given what was sold",
+        "money that left the account in the month of a loan beyond the usual; few purchases and exports in the four "
+        "months in which goods bought with it would be invoiced, given what was sold",
         ("left_at_once", "fewer_purchases", "fewer_exports"),
         """
         WITH loans AS (
@@ -200,10 +200,12 @@ RULES: tuple[Rule, ...] = (
             SELECT seller_id, event_date, 'export', CAST(declared_amount_usd AS DOUBLE) FROM export_declaration
         ), around AS (
             SELECT seller_id, day, kind, any_value(principal) AS principal,
-                coalesce(sum(amount) FILTER (event_date > day + 21), 0) + any_value(principal) / 10 AS after,
-                coalesce(sum(amount) FILTER (event_date <= day + 21), 0) / 3 + any_value(principal) / 10 AS usual
+                greatest(coalesce(sum(amount) FILTER (event_date > day + 21), 0), 0) + any_value(principal) / 10
+                    AS after,
+                greatest(coalesce(sum(amount) FILTER (event_date <= day + 21), 0), 0) / 2
+                    + any_value(principal) / 10 AS usual
             FROM loans JOIN flows USING (seller_id)
-            WHERE event_date BETWEEN day - 167 AND day + 84 GROUP BY seller_id, day, kind
+            WHERE event_date BETWEEN day - 203 AND day + 133 GROUP BY seller_id, day, kind
         ), falls AS (
             SELECT seller_id, day, any_value(principal) AS principal,
                 coalesce(any_value(ln(usual / after)) FILTER (kind = 'purchase'), 0) AS purchase,
@@ -348,20 +350,18 @@ def judged(connection: duckdb.DuckDBPyConnection, rule: Rule, lies: Path) -> Fou
     """Holds a rule's alerts against the truth."""
     scored, alerted = alerts(connection, rule)
     cases = connection.execute(
-        "SELECT row_number() OVER () AS number, seller_id, year FROM read_csv(?, header = true, all_varchar = true), "
-        "range(?, ?) AS years(year) WHERE kind = ? AND "
+        "SELECT number, seller_id, year FROM (SELECT *, row_number() OVER () AS number "
+        "FROM read_csv(?, header = true, all_varchar = true)), range(?, ?) AS years(year) WHERE kind = ? AND "
         "date_diff('day', greatest(CAST(\"from\" AS DATE), make_date(year, 1, 1)), "
         "least(coalesce(try_cast(\"to\" AS DATE), DATE '2024-12-31'), make_date(year, 12, 31))) >= ?",
         [str(lies), YEARS[0], YEARS[1] + 1, rule.kind, _FEWEST_DAYS],
     ).fetchall()
-    by_seller: dict[str, set[tuple[str, int]]] = {}
-    for _, seller, year in cases:
-        by_seller.setdefault(str(seller), set()).add((str(seller), int(year)))
-    seen = {seller: years & scored for seller, years in by_seller.items()}
-    in_view = [years for years in seen.values() if years]
-    return Found(
-        rule.kind, len(in_view), sum(bool(years & alerted) for years in in_view), len(seen) - len(in_view), len(scored)
-    )
+    years_of: dict[int, set[tuple[str, int]]] = {}
+    for number, seller, year in cases:
+        years_of.setdefault(int(number), set()).add((str(seller), int(year)))
+    in_view = [years for years in years_of.values() if years & scored]
+    found = sum(bool(years & alerted) for years in in_view)
+    return Found(rule.kind, len(in_view), found, len(years_of) - len(in_view), len(scored))
 
 
 def one_world(seed: int, sellers: int) -> list[Found]:

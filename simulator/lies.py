@@ -38,6 +38,7 @@ _REVIEW_WEEKS = 4  # how often a seller thinks about starting a lie
 _SHORTEST_WEEKS = 13
 _LARGEST_RING = 4
 _NOBODY = -1
+_NEGLECT = 0.75  # what a neglected trade's owner expects to sell, over the week before
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def deceive(week: Week) -> None:
     """Lies begin: new loans leave the trade or are pledged twice at once; the rest is considered every four weeks."""
     tempted = _temptation(week)
     _about_loans(week, tempted)
+    _neglect_trade(week)
     if week.number % _REVIEW_WEEKS:
         return
     settings, firms, state = week.setting.settings.lies, week.setting.firms, week.state
@@ -172,12 +174,19 @@ def _is_new_loan(week: Week) -> NDArray[np.bool_]:
 
 
 def _divert(week: Week, seller: NDArray[np.int64], amount: NDArray[np.float64]) -> None:
-    """The money goes to the owner's other affairs, who reckons with a smaller trade and orders less from now on."""
+    """The money goes to the owner's other affairs, and part of the owner's time with it."""
     taken = np.zeros(week.setting.firms.count)
     taken[seller] = amount
     week.book("owner_drawn", -taken)
-    week.state.expected[seller] *= 0.15
     week.state.level[seller] -= 0.12
+
+
+def _neglect_trade(week: Week) -> None:
+    """Owners who moved a loan away reckon with a smaller trade for a quarter, so hardly anything is ordered."""
+    for part in reversed(week.books.rows.get("lies", [])):
+        if int(part["week"][0]) <= week.number - _SHORTEST_WEEKS:
+            break
+        week.state.expected[part["seller"][part["kind"] == LOAN_DIVERTED].astype(np.int64)] *= _NEGLECT
 
 
 def _borrow_identities(week: Week) -> None:

@@ -32,6 +32,7 @@ _SPLIT_SHARE = 0.02  # of pledges give one statement in parts to two lenders
 _RESPELT_SHARE = 0.25  # of double pledges write the number differently
 _PAID_AFTER_DAYS = 7
 _MOST_OPEN = 4  # loans looked back at for one that still runs
+_STATEMENTS_HALF_A_YEAR = 12
 
 
 def financed(world: World) -> NDArray[np.bool_]:
@@ -103,60 +104,74 @@ class Pledges:
     part: NDArray[np.float64]
 
 
-def drawn_pledges(world: World) -> Pledges:
-    """Draws who pledges which statement: the last one before the loan, a used one again, in parts, or twice."""
-    found, loans = _statements(world), world.events.get("loans", {})
-    seller, loan, lender, day = (loans[name].astype(np.int64) for name in ("seller", "loan", "lender", "day"))
-    statement = np.searchsorted(found["seller"] * 10_000 + found["week"], seller * 10_000 + day // 7) - 1
-    has_one = (statement >= 0) & (found["seller"][np.maximum(statement, 0)] == seller)
+@dataclass(frozen=True)
+class _Loans:
+    """Loans as the register sees them; arrays of shape (loans,). ``statement`` is the last one before, -1 for none."""
+
+    seller: NDArray[np.int64]
+    loan: NDArray[np.int64]
+    lender: NDArray[np.int64]
+    day: NDArray[np.int64]
+    end_day: NDArray[np.int64]
+    statement: NDArray[np.int64]
+
+
+def _loans(world: World, statements: dict[str, NDArray[np.int64]]) -> _Loans:
+    """All loans with the last statement before each; a loan runs to its last instalment or to the default."""
+    rows, dues = world.events.get("loans", {}), due_rows(world)
+    seller, loan, lender, day = (rows[name].astype(np.int64) for name in ("seller", "loan", "lender", "day"))
     end = np.zeros(len(loan), dtype=np.int64)
-    dues = due_rows(world)
     np.maximum.at(end, np.searchsorted(loan, dues["loan"]), dues["day"])
     default = world.default_day[seller]
     end = np.where(default >= 0, np.minimum(end, np.maximum(default, day + 30)), end)
-    chances = Chances(world, "pledge", loan)
-    doubles = cases(world, DOUBLE_PLEDGE)
-    is_double = np.isin(loan, doubles.loan)
-    earlier = _open_loan_before(seller, day, end)
-    pledged = (chances.even("secured") < _PLEDGED_SHARE) | is_double
-    pledged |= np.isin(np.arange(len(loan)), earlier[is_double])
-    again = is_double | (pledged & (earlier >= 0) & (chances.even("again") < _SPLIT_SHARE))
-    statement = np.where(again & (earlier >= 0), statement[np.maximum(earlier, 0)], statement)
-    is_part = again & ~is_double
-    is_part[earlier[is_part & (earlier >= 0)]] = True
-    part = np.where(is_part, 0.5, 1.0)
-    refinanced = pledged & ~again & (chances.even("used") < _REFINANCED_SHARE) & (statement > 12)
-    same_seller = found["seller"][np.maximum(statement - 12, 0)] == seller
-    statement = np.where(refinanced & same_seller, statement - 12, statement)
-    is_respelt = is_double & (chances.even("respelt") < _RESPELT_SHARE)
-    pledged &= has_one & (is_double | is_part | ~_is_taken(seller, statement, day, end, pledged & has_one))
-    at = np.flatnonzero(pledged & financed(world)[seller])
-    return Pledges(seller[at], statement[at], lender[at], loan[at], day[at], end[at], is_respelt[at], part[at])
+    last = np.searchsorted(statements["seller"] * 10_000 + statements["week"], seller * 10_000 + day // 7) - 1
+    is_own = (last >= 0) & (statements["seller"][np.maximum(last, 0)] == seller)
+    return _Loans(seller, loan, lender, day, end, np.where(is_own, last, -1))
 
 
-def _open_loan_before(seller: NDArray[np.int64], day: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
+def drawn_pledges(world: World) -> Pledges:
+    """Draws who pledges which statement: the last one before the loan, a used one again, in parts, or twice."""
+    statements = _statements(world)
+    loans, chances = _loans(world, statements), Chances(world, "pledge", world.events["loans"]["loan"].astype(np.int64))
+    is_double, before = np.isin(loans.loan, cases(world, DOUBLE_PLEDGE).loan), _open_loan_before(loans)
+    secured = (chances.even("secured") < _PLEDGED_SHARE) | is_double
+    secured[before[is_double & (before >= 0)]] = True
+    is_part = secured & ~is_double & (before >= 0) & (chances.even("in parts") < _SPLIT_SHARE)
+    statement = loans.statement.copy()
+    again = np.flatnonzero((is_double | is_part) & (before >= 0))
+    statement[again] = statement[before[again]]
+    is_part[before[np.flatnonzero(is_part)]] = True
+    reuses = ~is_double & ~is_part & (chances.even("used") < _REFINANCED_SHARE) & (statement >= _STATEMENTS_HALF_A_YEAR)
+    older = np.maximum(statement - _STATEMENTS_HALF_A_YEAR, 0)
+    statement = np.where(reuses & (statements["seller"][older] == loans.seller), older, statement)
+    secured &= statement >= 0
+    secured &= is_double | is_part | ~_is_taken(loans, statement, secured)
+    at = np.flatnonzero(secured & financed(world)[loans.seller])
+    return Pledges(
+        loans.seller[at], statement[at], loans.lender[at], loans.loan[at], loans.day[at], loans.end_day[at],
+        (is_double & (chances.even("respelt") < _RESPELT_SHARE))[at], np.where(is_part, 0.5, 1.0)[at],
+    )  # fmt: skip
+
+
+def _open_loan_before(loans: _Loans) -> NDArray[np.int64]:
     """Row of the loan the same seller took last before each and that still runs; -1 for none."""
-    order = np.lexsort((day, seller))
+    order = np.lexsort((loans.day, loans.seller))
     before = np.full(len(order), -1)
     for steps in range(_MOST_OPEN, 0, -1):
         later, earlier = order[steps:], order[:-steps]
-        runs = (seller[later] == seller[earlier]) & (end[earlier] > day[later])
+        runs = (loans.seller[later] == loans.seller[earlier]) & (loans.end_day[earlier] > loans.day[later])
         before[later] = np.where(runs, earlier, before[later])
     return before
 
 
-def _is_taken(
-    seller: NDArray[np.int64], statement: NDArray[np.int64], day: NDArray[np.int64], end: NDArray[np.int64],
-    pledged: NDArray[np.bool_],
-) -> NDArray[np.bool_]:  # fmt: skip
+def _is_taken(loans: _Loans, statement: NDArray[np.int64], secured: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Whether another pledge of the same statement, made earlier, still stands: the honest then pledge nothing."""
-    order = np.flatnonzero(pledged)
-    order = order[np.lexsort((day[order], statement[order], seller[order]))]
+    order = np.flatnonzero(secured)
+    order = order[np.lexsort((loans.day[order], statement[order]))]
     later, earlier = order[1:], order[:-1]
-    taken_again = np.zeros(len(seller), dtype=bool)
-    same = (seller[later] == seller[earlier]) & (statement[later] == statement[earlier])
-    taken_again[later] = same & (end[earlier] > day[later])
-    return taken_again
+    is_taken = np.zeros(len(statement), dtype=bool)
+    is_taken[later] = (statement[later] == statement[earlier]) & (loans.end_day[earlier] > loans.day[later])
+    return is_taken
 
 
 def pledges(world: World) -> PoolRows:

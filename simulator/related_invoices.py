@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Columns = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
-_ROUND_WEEKS = 3  # a ring goes round every third week on average
+_ROUND_WEEKS = 4  # a ring goes round every fourth week on average
 _TRADING_GROUPS = 0.30  # share of control groups with honest trade among their members
 _TRADE_WEEKS = 7  # which trade every seventh week on average
 _BOTH_WAYS = 0.5  # share of these that trade in both directions
@@ -93,7 +93,7 @@ def _round_trips(world: World) -> Columns:
     goes &= _is_trading(world, found.seller) & _is_trading(world, found.other)
     case, at = np.nonzero(goes)
     noise = np.exp(0.8 * (unit_interval(scatter(seed, "round amount", ring[case], at)) - 0.5))
-    fee = 1 - 0.07 * unit_interval(scatter(seed, "round fee", found.seller[case], at))
+    fee = 1 - 0.12 * unit_interval(scatter(seed, "round fee", found.seller[case], at))
     amount = 0.4 * found.size[case] * noise * fee * _four_week_sales(world, leader[case], at)
     wait = scatter(seed, "round day", found.seller[case], at) % np.uint64(3)
     return found.seller[case], found.other[case], 7 * at + 2 * leg[case] + wait.astype(np.int64), to_cents(amount)
