@@ -94,9 +94,9 @@ def deceive(week: Week) -> None:
     settings, firms, state = week.setting.settings.lies, week.setting.firms, week.state
     sells_on_site = state.is_active & (firms.site_week <= week.number)
     for kind, may, yearly_rate, sizes in (
-        (BRUSHING, sells_on_site & firms.is_brusher, settings.brushing_rate, (0.5, 2.0)),
-        (INFLATED_TRAFFIC, sells_on_site, settings.inflated_traffic_rate, (0.8, 4.0)),
-        (OVER_DECLARATION, state.is_active, settings.over_declaration_rate, (0.2, 1.2)),
+        (BRUSHING, sells_on_site & firms.is_brusher, settings.brushing_rate, (0.8, 2.8)),
+        (INFLATED_TRAFFIC, sells_on_site, settings.inflated_traffic_rate, (1.5, 6.0)),
+        (OVER_DECLARATION, state.is_active, settings.over_declaration_rate, (0.4, 1.7)),
         (FORGED_TRADE, state.is_active, settings.forged_trade_rate, (0.1, 0.5)),
     ):
         starts = _chances(week) < yearly_rate * _REVIEW_WEEKS / 52 * tempted

@@ -125,7 +125,7 @@ def _true_counts(view: View, periods: _Periods) -> NDArray[np.int64]:
 
 
 def _fake_counts(view: View, periods: _Periods) -> NDArray[np.int64]:
-    """Brushers fake more when sales are weak: a half to twice as many orders as are true, by how bold they are."""
+    """Brushers fake more when sales are weak: as many orders as are true up to three times that, if they are bold."""
     share = fake_share(view.world, periods.seller, periods.first_week)
     chance = unit_interval(scatter(view.world.settings.seed, "fake count", periods.seller, periods.first_week))
     mean = np.asarray((2.0 + share * _true_counts(view, periods)) * np.exp(-0.3 * periods.quality), dtype=np.float64)
