@@ -1,9 +1,10 @@
 """Company names taken apart: region, trade name, trade and legal form, in characters, pinyin or English.
 
-A Chinese company's name has four parts in this order: 行政区划 (region), 字号 (trade name), 行业 (trade), 组织形式
-(legal form). Within one registration authority and trade no two companies may bear one trade name (企业名称登记管理规定, State
-Council Decree 734 of 2020, articles 6 and 17), so region, trade name and trade tell companies apart and the legal form
-hardly does. Which words are regions, trades and forms is in the TOML tables beside this module.
+A Chinese company's name has four parts in this order: 行政区划 (region), 字号 (trade name, two characters or more),
+行业 (trade), 组织形式 (legal form). Within one registration authority no two companies of one trade may bear one trade
+name (企业名称登记管理规定, in force since 2021-03-01, articles 6, 8 and 17): region, trade name and trade tell
+companies apart, and the legal form hardly does. Which words are regions, trades and forms is in the TOML tables beside
+this module.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ _BLANK_BESIDE_IDEOGRAPH = re.compile(r"(?<=[\u3400-\u9fff()]) | (?=[\u3400-\u9ff
 _IN_BRACKETS = re.compile(r"\(([^()]*)\)")
 _REGION_MARK = re.compile(r"(?:壮族|回族|维吾尔)?自治区|特别行政区|省|市")
 _DISTRICT = re.compile(r"[\u4e00-\u9fff]{2}区(?=[\u4e00-\u9fff]{4})")
-_LATIN_REGION_MARKS = ("shi", "sheng", "city", "province")
+_CITY_MARKS = ("", "shi", "city")
+_PROVINCE_MARKS = (*_CITY_MARKS, "sheng", "province")
 _SHORTEST_TRADE_NAME = 2  # characters
 _LONGEST_PHRASE = 6  # words of a trade or legal form in Latin letters
 _FORGIVING = 4  # characters of a legal form that is still known with one of them mistaken
@@ -196,11 +198,12 @@ def _without_chinese_trade(body: str) -> tuple[str | None, str]:
 
 
 def _latin_name(tokens: list[str], region: str | None) -> CompanyName:
-    legal_form, rest = _without_last_phrase(tokens, legal_forms())
+    between = "" if tokens[-2:] == ["gong", "si"] else " "  # pinyin syllable by syllable
+    legal_form, rest = _without_last_phrase(tokens, legal_forms(), between)
     region, rest = _without_latin_regions(rest, region)
     body, found = rest, list[str]()
     while True:
-        word, rest = _without_last_phrase(rest, trades())
+        word, rest = _without_last_phrase(rest, trades(), between)
         if word is None:
             break
         found.append(word)
@@ -210,10 +213,10 @@ def _latin_name(tokens: list[str], region: str | None) -> CompanyName:
     return CompanyName(region, " ".join(rest), trade, legal_form, key, syllables, " ".join(body))
 
 
-def _without_last_phrase(tokens: list[str], words: Words) -> tuple[str | None, list[str]]:
+def _without_last_phrase(tokens: list[str], words: Words, between: str) -> tuple[str | None, list[str]]:
     """The longest known phrase at the end, and the tokens before it; one token is always left."""
     for length in range(min(_LONGEST_PHRASE, len(tokens) - 1), 0, -1):
-        word = words.latin.get("".join(tokens[-length:]))
+        word = words.latin.get(between.join(tokens[-length:]))
         if word:
             return word, tokens[:-length]
     return None, tokens
@@ -230,11 +233,12 @@ def _without_latin_regions(tokens: list[str], region: str | None) -> tuple[str |
 
 
 def _leading_latin_region(tokens: list[str]) -> tuple[str, list[str]] | None:
+    known, cities = regions().words.latin, regions().cities
     for length in range(min(3, len(tokens) - 1), 0, -1):
         written = "".join(tokens[:length])
-        for mark in ("", *_LATIN_REGION_MARKS):
-            region = regions().words.latin.get(written.removesuffix(mark)) if written.endswith(mark) else None
-            if region:
+        for mark in _PROVINCE_MARKS:
+            region = known.get(written.removesuffix(mark)) if written.endswith(mark) else None
+            if region and (mark in _CITY_MARKS or region not in cities):
                 return region, tokens[length:]
     return None
 

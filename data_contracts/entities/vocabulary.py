@@ -25,7 +25,7 @@ class Words:
 
     Attributes:
         chinese: By simplified characters.
-        latin: By lower-case Latin letters without blanks.
+        latin: By lower-case Latin words, and by the same without blanks.
     """
 
     chinese: Mapping[str, str]
@@ -96,8 +96,8 @@ def pinyin_syllables() -> Mapping[str, str]:
 
 def _words(table: Mapping[str, Any]) -> Words:
     chinese = {text: word for word, entry in table.items() for text in entry.get("zh", [])}
-    latin = {_joined(text): word for word, entry in table.items() for text in entry.get("latin", [])}
-    return Words(chinese, latin)
+    written = {text: word for word, entry in table.items() for text in entry.get("latin", [])}
+    return Words(chinese, {_joined(text): word for text, word in written.items()} | written)
 
 
 def _joined(text: str) -> str:

@@ -1,0 +1,261 @@
+"""Parties that are one company: every match a row with score and reason, nothing merged, a reviewer's word final.
+
+A match is a link between two parties that stay as they are. Groups are the connected components of the accepted links
+and are derived anew each time, so that taking back a link, or a reviewer's word, undoes what followed from it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from itertools import combinations, pairwise
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from data_contracts.entities.blocking import candidate_pairs
+from data_contracts.entities.comparison import (
+    EvidenceSettings,
+    Party,
+    compare,
+    compared_identifiers,
+    conflicting_parts,
+    is_misspelt,
+    other_trade_name,
+)
+from data_contracts.entities.identifiers import IDENTIFIES_ONE_COMPANY
+from data_contracts.entities.vocabulary import regions
+from data_contracts.errors import ConfigurationRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_MATCH_COLUMNS: dict[str, pa.DataType] = {
+    "left": pa.string(),
+    "right": pa.string(),
+    "score": pa.float64(),
+    "is_accepted": pa.bool_(),
+    "reason": pa.string(),
+    "decided_by": pa.string(),
+}
+MATCH_SCHEMA = pa.schema(_MATCH_COLUMNS)
+RULES = "rules"
+
+
+class MatchingSettings(BaseModel):
+    """Settings of a matching."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    evidence: EvidenceSettings = EvidenceSettings()
+    largest_block: int = Field(default=300, ge=2, description="Parties of one block that are compared all with all.")
+
+
+@dataclass(frozen=True)
+class Override:
+    """A reviewer's word on two parties, in either order."""
+
+    left: str
+    right: str
+    is_same: bool
+    reviewer: str
+    note: str
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The two parties, the lower first."""
+        return _ordered(self.left, self.right)
+
+
+@dataclass(frozen=True)
+class Match:
+    """Two parties that were compared: ``left`` is the lower of the two; who decided is ``rules`` or a reviewer."""
+
+    left: str
+    right: str
+    score: float
+    is_accepted: bool
+    reason: str
+    decided_by: str = RULES
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Result of a matching.
+
+    Attributes:
+        matches: Every pair compared, accepted or not, in order of its parties.
+        group_of: For every party the lowest party of its group; a party alone is its own group.
+    """
+
+    matches: tuple[Match, ...]
+    group_of: Mapping[str, str]
+
+    def table(self) -> pa.Table:
+        """Give the matches as a table of ``MATCH_SCHEMA``."""
+        columns = {name: [getattr(match, name) for match in self.matches] for name in MATCH_SCHEMA.names}
+        return pa.table(columns, schema=MATCH_SCHEMA)
+
+
+def match_parties(
+    parties: Iterable[Party], settings: MatchingSettings | None = None, overrides: Sequence[Override] = ()
+) -> Matching:
+    """Compare parties and group those that are one company; the order of parties and overrides is of no matter.
+
+    Accepted are pairs that score ``accept_at`` or more, except ambiguous ones: a party that could be one of two
+    different companies is given to the likelier, and to neither when both are as likely. A group never holds two
+    regions, two companies' identifiers, or two parties whom a reviewer keeps apart: the weakest link gives way.
+
+    Raises:
+        ConfigurationRefused: a party occurs twice; an override names an unknown party, or overrides contradict.
+    """
+    chosen = settings or MatchingSettings()
+    by_ident = _by_ident(parties)
+    said = _reviewed(overrides, by_ident)
+    ordered = list(by_ident.values())
+    matches = {pair: _judged(by_ident, pair, chosen.evidence) for pair in said}
+    for left, right in candidate_pairs(ordered, chosen.largest_block):
+        pair = (ordered[left].ident, ordered[right].ident)
+        if pair not in matches:
+            matches[pair] = _judged(by_ident, pair, chosen.evidence)
+    _reject_ambiguous(matches, by_ident)
+    for pair, override in said.items():
+        verdict = "the same" if override.is_same else "two companies"
+        matches[pair] = replace(
+            matches[pair],
+            is_accepted=override.is_same,
+            reason=f"reviewer says {verdict}: {override.note}",
+            decided_by=override.reviewer,
+        )
+    return _grouped(matches, by_ident, said)
+
+
+def _ordered(left: str, right: str) -> tuple[str, str]:
+    return (left, right) if left <= right else (right, left)
+
+
+def _by_ident(parties: Iterable[Party]) -> dict[str, Party]:
+    ordered = sorted(parties, key=lambda party: party.ident)
+    by_ident = {party.ident: party for party in ordered}
+    if len(by_ident) < len(ordered):
+        twice = next(a.ident for a, b in pairwise(ordered) if a.ident == b.ident)
+        raise ConfigurationRefused(f"party {twice!r} occurs twice in one matching", "give every party an ident")
+    return by_ident
+
+
+def _reviewed(overrides: Sequence[Override], by_ident: Mapping[str, Party]) -> dict[tuple[str, str], Override]:
+    said: dict[tuple[str, str], Override] = {}
+    for override in sorted(overrides, key=lambda each: (*each.pair, each.reviewer, each.note)):
+        for ident in override.pair:
+            if ident not in by_ident:
+                raise ConfigurationRefused(f"an override names the unknown party {ident!r}", "correct or remove it")
+        if override.left == override.right:
+            raise ConfigurationRefused(f"an override compares {override.left!r} with itself", "remove it")
+        if said.setdefault(override.pair, override).is_same != override.is_same:
+            raise ConfigurationRefused(
+                f"overrides contradict each other on {override.left!r} and {override.right!r}", "keep one of them"
+            )
+    return said
+
+
+def _judged(by_ident: Mapping[str, Party], pair: tuple[str, str], evidence: EvidenceSettings) -> Match:
+    found = compare(by_ident[pair[0]], by_ident[pair[1]], evidence)
+    return Match(*pair, round(found.score, 6), found.score >= evidence.accept_at, found.reason)
+
+
+def _reject_ambiguous(matches: dict[tuple[str, str], Match], by_ident: Mapping[str, Party]) -> None:
+    """Rejects of two matches of one party with different companies the less likely, or both; full scores stay."""
+    accepted: dict[str, list[Match]] = defaultdict(list)
+    for match in matches.values():
+        if match.is_accepted:
+            accepted[match.left].append(match)
+            accepted[match.right].append(match)
+    rejected: set[tuple[str, str]] = set()
+    for ident, found in accepted.items():
+        if min(match.score for match in found) == 1:
+            continue
+        name = by_ident[ident].name
+        open_links = [match for match in found if not is_misspelt(by_ident[_across(match, ident)].name, name)]
+        for one, other in combinations(open_links, 2):
+            if _are_two(by_ident[_across(one, ident)], by_ident[_across(other, ident)]):
+                least = min(one.score, other.score)
+                rejected.update((match.left, match.right) for match in (one, other) if match.score == least < 1)
+    for pair in rejected:
+        found_match = matches[pair]
+        reason = f"ambiguous, another company is as like: {found_match.reason}"
+        matches[pair] = replace(found_match, is_accepted=False, reason=reason)
+
+
+def _across(match: Match, ident: str) -> str:
+    return match.right if match.left == ident else match.left
+
+
+def _are_two(left: Party, right: Party) -> bool:
+    """Whether two parties are certainly two companies."""
+    known = compared_identifiers(left, right)
+    if known is not None:
+        return known.conflict
+    return conflicting_parts(left.name, right.name) is not None or other_trade_name(left.name, right.name)
+
+
+@dataclass
+class _Group:
+    """What the parties of a growing group say of the company."""
+
+    members: list[str]
+    regions: set[str]
+    identifiers: dict[str, set[str]]
+
+
+def _grouped(
+    matches: dict[tuple[str, str], Match], by_ident: Mapping[str, Party], said: Mapping[tuple[str, str], Override]
+) -> Matching:
+    """Joins along accepted links, reviewers' first and then the strongest; a link that would join two is rejected."""
+    kept_apart = {pair for pair, override in said.items() if not override.is_same}
+    groups = {ident: _alone(party) for ident, party in by_ident.items()}
+    accepted = [match for match in matches.values() if match.is_accepted]
+    for match in sorted(accepted, key=lambda each: (each.decided_by == RULES, -each.score, each.left, each.right)):
+        ours, theirs = groups[match.left], groups[match.right]
+        if ours is theirs:
+            continue
+        refusal = _refusal(ours, theirs, kept_apart, match.decided_by == RULES)
+        if refusal is None:
+            _join(ours, theirs, groups)
+        elif match.decided_by == RULES:
+            matches[match.left, match.right] = replace(match, is_accepted=False, reason=f"{refusal}: {match.reason}")
+        else:
+            raise ConfigurationRefused(
+                f"overrides contradict each other on {match.left!r} and {match.right!r}: {refusal}", "remove one"
+            )
+    group_of = {ident: min(group.members) for ident, group in groups.items()}
+    return Matching(tuple(matches[pair] for pair in sorted(matches)), group_of)
+
+
+def _alone(party: Party) -> _Group:
+    identifiers = {kind: {number} for kind, number in party.identifiers if kind in IDENTIFIES_ONE_COMPANY}
+    return _Group([party.ident], {party.name.region} if party.name.region else set(), identifiers)
+
+
+def _refusal(ours: _Group, theirs: _Group, kept_apart: set[tuple[str, str]], by_rules: bool) -> str | None:
+    """Why two groups stay apart, if they do; a reviewer who joins them overrules regions and identifiers."""
+    if kept_apart and any(_ordered(a, b) in kept_apart for a in ours.members for b in theirs.members):
+        return "would join parties whom a reviewer keeps apart"
+    if not by_rules:
+        return None
+    shared = ours.identifiers.keys() & theirs.identifiers.keys()
+    if any(not ours.identifiers[kind] & theirs.identifiers[kind] for kind in shared):
+        return "would join parties whose identifiers conflict"
+    if not all(regions().agree(a, b) for a in ours.regions for b in theirs.regions):
+        return "would join parties of two regions"
+    return None
+
+
+def _join(ours: _Group, theirs: _Group, groups: dict[str, _Group]) -> None:
+    larger, smaller = (ours, theirs) if len(ours.members) >= len(theirs.members) else (theirs, ours)
+    larger.members += smaller.members
+    larger.regions |= smaller.regions
+    for kind, numbers in smaller.identifiers.items():
+        larger.identifiers.setdefault(kind, set()).update(numbers)
+    for ident in smaller.members:
+        groups[ident] = larger
