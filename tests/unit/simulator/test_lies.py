@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter, defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,13 +14,15 @@ import pytest
 from simulator import lies
 from simulator.brushing import CHECKS, FEW_BUYERS, NOT_SENT, shows_trace
 from simulator.company_link_files import company_link_files
+from simulator.customs_files import customs_files
 from simulator.observation import observe
 from simulator.raw_files import View
 from simulator.related_invoices import related_invoices
-from simulator.settings import LieSettings, WorldSettings
+from simulator.settings import LieSettings, ObservationSettings, WorldSettings
 from simulator.shared_devices import shared_devices
 from simulator.site_orders import site_orders
 from simulator.state import FLOWS
+from simulator.traffic_files import traffic_files
 from simulator.world import simulate
 
 if TYPE_CHECKING:
@@ -31,6 +34,10 @@ MANY = LieSettings(
     brusher_share=0.25, brushing_rate=2.0, inflated_traffic_rate=0.1, over_declaration_rate=0.08, round_trip_rate=0.15,
     loan_diversion_share=0.1, borrowed_identity_share=0.08, double_pledge_share=0.2, forged_trade_rate=0.08,
 )  # fmt: skip
+# No row mistyped, no file cut off, late or delivered again.
+SPOTLESS = ObservationSettings(
+    **{name: 0.0 for name in ObservationSettings.model_fields if name.endswith("_share") and name != "refusal_share"}
+)
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +186,59 @@ def test_the_truth_lists_every_case_once(written: Written) -> None:
     with (written.truth / "shocks.csv").open(encoding="utf-8") as source:
         checks = {row["name"]: row["first_day"] for row in csv.DictReader(source) if row["effect"] == "check"}
     assert checks == {check.trace: str(check.first_day) for check in CHECKS}
+
+
+def without(world: World, rate: str) -> World:
+    """The same world but for one kind of lie, which moves no money."""
+    return simulate(world.settings.model_copy(update={"lies": MANY.model_copy(update={rate: 0.0})}))
+
+
+def view_of(world: World) -> View:
+    spotless = world.settings.model_copy(update={"observation": SPOTLESS})
+    return View(replace(world, settings=spotless), observe(world), np.arange(world.firms.count))
+
+
+def declared(world: World) -> dict[str, tuple[float, float, str]]:
+    """Value, pieces and exporter of each declaration."""
+    found = {}
+    for file in customs_files(view_of(world)):
+        for entry in json.loads(b"".join(map(bytes, file.parts))):
+            items = entry["decMergeListVo"]
+            pieces = sum(float(item["gQty"]) for item in items)
+            found[entry["entryId"]] = (sum(float(item["declTotal"]) for item in items), pieces, file.seller_ref)
+    return found
+
+
+def test_declaring_too_much_raises_the_value_of_the_same_pieces(deceitful: World) -> None:
+    lying, honest = declared(deceitful), declared(without(deceitful, "over_declaration_rate"))
+    assert lying.keys() == honest.keys()
+    dear = {entry for entry in lying if lying[entry][0] > honest[entry][0] + 0.02}
+    assert len(dear) > 50
+    assert all(lying[entry][0] == pytest.approx(honest[entry][0]) for entry in lying.keys() - dear)
+    assert all(1.3 < lying[entry][0] / honest[entry][0] < 3 for entry in dear)
+    same_pieces = [abs(lying[entry][1] / honest[entry][1] - 1) < 0.2 for entry in dear if honest[entry][1] > 20]
+    assert np.mean(same_pieces) > 0.95
+    liars = {deceitful.seller_id(int(seller)) for seller in lies.cases(deceitful, lies.OVER_DECLARATION).seller}
+    assert {lying[entry][2] for entry in dear} <= liars
+
+
+def visits(world: World) -> dict[tuple[str, str], tuple[int, int, int]]:
+    """Sessions, bounced sessions and visitors by seller and day."""
+    found = {}
+    for file in traffic_files(view_of(world)):
+        for line in b"".join(map(bytes, file.parts)).decode().splitlines()[1:]:
+            day, visitors, sessions, bounced, *_ = line.split(",")
+            found[file.seller_ref, day] = (int(sessions), int(bounced), int(visitors))
+    return found
+
+
+def test_inflated_visits_only_add_to_the_true_ones_while_the_lie_lasts(deceitful: World) -> None:
+    lying, honest = visits(deceitful), visits(without(deceitful, "inflated_traffic_rate"))
+    assert lying.keys() == honest.keys()
+    more = {key for key in lying if lying[key] != honest[key]}
+    assert len(more) > 500
+    assert all(lying[key][0] > honest[key][0] for key in more)
+    liars = {deceitful.seller_id(int(seller)) for seller in lies.cases(deceitful, lies.INFLATED_TRAFFIC).seller}
+    assert {seller for seller, _ in more} <= liars
+    for sessions, bounced, visitors in lying.values():
+        assert max(bounced, visitors) <= sessions
