@@ -33,7 +33,7 @@ class EvidenceSettings(BaseModel):
     across_scripts: _Share = Field(default=0.98, description="One key, once in characters and once in letters.")
     same_sound: _Share = Field(default=0.89, description="One character differs and sounds the same.")
     one_apart: _Share = Field(default=0.88, description="One slip of the pen apart.")
-    one_more: _Share = Field(default=0.84, description="One has a character more, which may be another company's name.")
+    doubtful: _Share = Field(default=0.84, description="A slip that as often makes another company's name.")
     different: _Share = Field(default=0.70, description="Most that different trade names can be worth.")
     region_on_one_side: _Share = 0.95
     region_on_neither: _Share = 0.97
@@ -146,14 +146,24 @@ def _trade_names(a: CompanyName, b: CompanyName, settings: EvidenceSettings) -> 
         return 0.0, "a name without trade name"
     if a.key == b.key:
         return _of_one_key(a, b, settings)
-    if a.is_chinese and b.is_chinese:
-        if _is_slip(a.trade_name, b.trade_name):
-            return settings.one_apart, "one character of the trade name apart"
-        if _has_one_more(a.trade_name, b.trade_name):
-            return settings.one_more, "one trade name has a character more"
-    elif _is_letter_slip(a, b):
+    found = _in_characters(a, b, settings) if a.is_chinese and b.is_chinese else _in_letters(a, b, settings)
+    return found or (settings.different * OSA.normalized_similarity(a.key, b.key), "trade names differ")
+
+
+def _in_characters(a: CompanyName, b: CompanyName, settings: EvidenceSettings) -> tuple[float, str] | None:
+    if _is_slip(a.trade_name, b.trade_name):
+        return settings.one_apart, "one character of the trade name apart"
+    if _has_one_more(a.trade_name, b.trade_name):
+        return settings.doubtful, "one trade name has a character more"
+    if len(a.trade_name) == 2 and a.trade_name == b.trade_name[::-1]:
+        return settings.doubtful, "trade names of two characters in the other order"
+    return None
+
+
+def _in_letters(a: CompanyName, b: CompanyName, settings: EvidenceSettings) -> tuple[float, str] | None:
+    if _is_letter_slip(a, b):
         return settings.one_apart, "one letter of the trade name apart"
-    return settings.different * OSA.normalized_similarity(a.key, b.key), "trade names differ"
+    return None
 
 
 def _of_one_key(a: CompanyName, b: CompanyName, settings: EvidenceSettings) -> tuple[float, str]:
@@ -167,9 +177,9 @@ def _of_one_key(a: CompanyName, b: CompanyName, settings: EvidenceSettings) -> t
 
 
 def _is_slip(a: str, b: str) -> bool:
-    """A character doubled, the mark of a city slipped in, or two characters swapped."""
+    """A character doubled, the mark of a city slipped in, or two of three or more characters swapped."""
     if len(a) == len(b):
-        return sorted(a) == sorted(b) and OSA.distance(a, b, score_cutoff=1) == 1
+        return len(a) > 2 and sorted(a) == sorted(b) and OSA.distance(a, b, score_cutoff=1) == 1
     if not _has_one_more(a, b):
         return False
     longer, shorter = (a, b) if len(a) > len(b) else (b, a)

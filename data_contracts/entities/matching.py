@@ -175,8 +175,7 @@ def _reject_ambiguous(matches: dict[tuple[str, str], Match], by_ident: Mapping[s
     for ident, found in accepted.items():
         if min(match.score for match in found) == 1:
             continue
-        name = by_ident[ident].name
-        open_links = [match for match in found if not is_misspelt(by_ident[_across(match, ident)].name, name)]
+        open_links = [match for match in found if _may_mislead(by_ident[_across(match, ident)], by_ident[ident])]
         for one, other in combinations(open_links, 2):
             if _are_two(by_ident[_across(one, ident)], by_ident[_across(other, ident)]):
                 least = min(one.score, other.score)
@@ -189,6 +188,11 @@ def _reject_ambiguous(matches: dict[tuple[str, str], Match], by_ident: Mapping[s
 
 def _across(match: Match, ident: str) -> str:
     return match.right if match.left == ident else match.left
+
+
+def _may_mislead(neighbour: Party, party: Party) -> bool:
+    """Whether a neighbour could be another company: not as a plain misspelling or by the same name."""
+    return neighbour.name != party.name and not is_misspelt(neighbour.name, party.name)
 
 
 def _are_two(left: Party, right: Party) -> bool:

@@ -80,6 +80,13 @@ def test_a_similar_company_stays_apart_and_the_reason_is_kept(other: str, reason
     assert match.reason.startswith(reason)
 
 
+def test_two_characters_in_the_other_order_are_listed_and_not_joined() -> None:
+    match = match_of("深圳市华瑞贸易有限公司", "深圳市瑞华贸易有限公司")
+    assert not match.is_accepted
+    assert match.score == SETTINGS.doubtful
+    assert match.reason == "trade names of two characters in the other order"
+
+
 def test_two_readable_names_one_letter_apart_are_two_companies() -> None:
     assert len(groups("Shenzhen Hengfan Trading Ltd", "Shenzhen Hengfang Trading Ltd")) == 2
 
@@ -178,8 +185,14 @@ def test_matches_are_a_table_of_one_schema_even_when_there_are_none() -> None:
     ]  # fmt: skip
 
 
+def test_rows_of_one_name_cost_one_comparison_each_and_form_one_group() -> None:
+    matching = match_parties([*parties(*["恒瑞通贸易有限公司"] * 500), party("q", REGISTERED)])
+    assert len(matching.matches) == 500
+    assert set(matching.group_of.values()) == {"p0"}
+
+
 def test_a_block_that_is_too_large_is_compared_within_region_and_trade_only() -> None:
-    names = parties(REGISTERED, "深圳恒瑞通贸易有限公司", "恒瑞通贸易有限公司")
+    names = parties(REGISTERED, "深圳恒瑞通贸易股份有限公司", "恒瑞通贸易有限公司")
     assert len(match_parties(names).matches) == 3
     assert len(match_parties(names, MatchingSettings(largest_block=2)).matches) == 1
 
