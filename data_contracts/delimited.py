@@ -124,22 +124,32 @@ def _cells(line: bytes, spec: ReadSpec) -> list[str]:
         return text.split(spec.delimiter)
 
 
-def _find_header(lines: PhysicalLines, contract: CompiledContract, spec: ReadSpec, file_name: str) -> _Header:
-    """Gives the header line: the first line, or with a preamble the first that holds every column needed."""
+def header_line(
+    lines: PhysicalLines, contract: CompiledContract, spec: ReadSpec
+) -> tuple[int, list[str], HeaderMatch] | None:
+    """Gives number (from 0), cells and match of the header line; None when every line is blank.
+
+    It is the first line or, with a preamble, the first that holds every column needed, else the one that holds most.
+    """
     candidates = [line for line in range(min(len(lines), _PREAMBLE_LINES)) if lines.content(line).strip()]
-    best: tuple[int, int, HeaderMatch] | None = None
+    best: tuple[int, list[str], HeaderMatch] | None = None
     for line in candidates if spec.preamble else candidates[:1]:
         cells = _cells(lines.content(line), spec)
         match = match_headers(cells, contract)
         if best is None or len(match.positions) > len(best[2].positions):
-            best = line, len(cells), match
+            best = line, cells, match
         if not match.missing:
             break
+    return best
+
+
+def _find_header(lines: PhysicalLines, contract: CompiledContract, spec: ReadSpec, file_name: str) -> _Header:
+    best = header_line(lines, contract, spec)
     if best is None:
         raise InputRefused(file=file_name, rule="no header line was found", remedy="export the file with its header")
-    line, width, match = best
-    locale = header_locale(_cells(lines.content(line), spec), contract) if spec.locale_column else None
-    return _Header(line, width, match, require_headers(match, contract, file_name, line + 1), locale)
+    line, cells, match = best
+    locale = header_locale(cells, contract) if spec.locale_column else None
+    return _Header(line, len(cells), match, require_headers(match, contract, file_name, line + 1), locale)
 
 
 def _sort_lines(lines: PhysicalLines, facts: LineFacts, header: _Header, dialect: _Dialect) -> _Sorted:

@@ -86,9 +86,14 @@ def require_headers(match: HeaderMatch, contract: CompiledContract, file_name: s
     return _extra_notes(match, contract, spec, (file_name, row))
 
 
+def closest_header(column: Column, cells: Sequence[str]) -> str | None:
+    """Gives the cell spelled most like a column's header, or None when none comes near."""
+    close = difflib.get_close_matches(normalised(column.header), [normalised(cell) for cell in cells], n=1, cutoff=0.6)
+    return next((cell for cell in cells if close and normalised(cell) == close[0]), None)
+
+
 def _missing_phrase(column: Column, extra: Sequence[str]) -> str:
-    close = difflib.get_close_matches(normalised(column.header), [normalised(cell) for cell in extra], n=1, cutoff=0.6)
-    found = next((cell for cell in extra if close and normalised(cell) == close[0]), None)
+    found = closest_header(column, extra)
     return f"{column.header!r} (closest present: {found!r})" if found is not None else repr(column.header)
 
 

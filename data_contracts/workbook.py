@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from data_contracts.contract import CompiledContract, ReadSpec
 
-_PREAMBLE_ROWS = 50
+PREAMBLE_ROWS = 50
 # A workbook is a zip: a small file may unpack to more than memory holds, and a lone cell far out spans a huge sheet.
 _MOST_UNPACKED_BYTES = 2**30
 _MOST_CELLS = 50_000_000
@@ -83,8 +83,10 @@ def open_workbook(data: bytes, file_name: str) -> python_calamine.CalamineWorkbo
     return workbook
 
 
-def sheet_rows(workbook: python_calamine.CalamineWorkbook, name: str, file_name: str) -> list[list[str]]:
-    """Gives the rows of a sheet as text, all of one width; InputRefused when the sheet is absent or too large."""
+def sheet_rows(
+    workbook: python_calamine.CalamineWorkbook, name: str, file_name: str, most_rows: int | None = None
+) -> list[list[str]]:
+    """Gives the (first) rows of a sheet as text, all of one width; InputRefused when it is absent or too large."""
     try:
         sheet = workbook.get_sheet_by_name(name)
         last_row, last_column = sheet.end or (-1, -1)
@@ -95,7 +97,7 @@ def sheet_rows(workbook: python_calamine.CalamineWorkbook, name: str, file_name:
                 rule=f"sheet {name!r} has {cell_count} cells, more than {_MOST_CELLS}",
                 remedy="remove what stands far from the table, or deliver it in parts",
             )
-        return [[_text(cell) for cell in row] for row in sheet.to_python(skip_empty_area=False)]
+        return [[_text(cell) for cell in row] for row in sheet.to_python(skip_empty_area=False, nrows=most_rows)]
     except python_calamine.WorksheetNotFound as error:
         raise InputRefused(
             file=file_name, rule=f"the workbook has no sheet {name!r}", remedy="export it with that sheet"
@@ -129,17 +131,27 @@ def _text(cell: object) -> str:
     return str(cell)
 
 
-def _header(
-    rows: Sequence[Sequence[str]], contract: CompiledContract, spec: ReadSpec, file_name: str
-) -> tuple[int, HeaderMatch, tuple[str, ...]]:
-    candidates = [number for number, row in enumerate(rows[:_PREAMBLE_ROWS]) if any(row)]
+def heading_row(
+    rows: Sequence[Sequence[str]], contract: CompiledContract, spec: ReadSpec
+) -> tuple[int, HeaderMatch] | None:
+    """Gives number (from 0) and match of the heading: the first row or, with a preamble, the best; None if empty."""
+    candidates = [number for number, row in enumerate(rows[:PREAMBLE_ROWS]) if any(row)]
     if not candidates:
-        raise InputRefused(file=file_name, rule="the sheet is empty", remedy="export it again, with its header")
+        return None
     if not spec.preamble:
         candidates = candidates[:1]
     matches = {number: match_headers(rows[number], contract) for number in candidates}
     best = max(candidates, key=lambda number: (len(matches[number].positions), -number))
-    return best, matches[best], require_headers(matches[best], contract, file_name, best + 1)
+    return best, matches[best]
+
+
+def _header(
+    rows: Sequence[Sequence[str]], contract: CompiledContract, spec: ReadSpec, file_name: str
+) -> tuple[int, HeaderMatch, tuple[str, ...]]:
+    found = heading_row(rows, contract, spec)
+    if found is None:
+        raise InputRefused(file=file_name, rule="the sheet is empty", remedy="export it again, with its header")
+    return *found, require_headers(found[1], contract, file_name, found[0] + 1)
 
 
 def shown_row(row: Sequence[str]) -> bytes:

@@ -11,7 +11,7 @@ from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused, InputRefused
 from data_contracts.headers import HeaderMatch, match_headers, require_headers
 from data_contracts.lineage import Origin, ReadResult, SetAside, quarantine_table
-from data_contracts.workbook import open_workbook, sheet_rows, shown_row
+from data_contracts.workbook import PREAMBLE_ROWS, open_workbook, sheet_rows, shown_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 # Rows of the second sheet are numbered from ten million on, those of the third from twenty million: no sheet is longer.
 ROWS_A_SHEET = 10_000_000
-_PREAMBLE_ROWS = 50
 
 
 @dataclass(frozen=True)
@@ -75,13 +74,8 @@ def _located(
     rows: list[list[str]], place: int, one: SheetSpec, contract: CompiledContract, file_name: str
 ) -> tuple[_Sheet, tuple[str, ...]]:
     """Gives the sheet with its table found: by the heading, of one row or two, that names most of its columns."""
-    own = _contract_of(one, contract)
-    best: tuple[int, int, HeaderMatch] | None = None
-    for number in range(min(len(rows), _PREAMBLE_ROWS)):
-        for height in range(1, one.header_rows + 1):
-            match = match_headers(_heading(rows[number : number + height]), own)
-            if any(rows[number]) and (best is None or len(match.positions) > len(best[2].positions)):
-                best = number, height, match
+    own = sheet_contract(one, contract)
+    best = sheet_heading(rows, one, own)
     if best is None:
         match = HeaderMatch({}, (), (), ())
         return _Sheet(one, place, [], 0, match, frozenset()), ("it is empty",)
@@ -91,7 +85,20 @@ def _located(
     return _Sheet(one, place, rows, number + height, match, headings), notes
 
 
-def _contract_of(one: SheetSpec, contract: CompiledContract) -> CompiledContract:
+def sheet_heading(
+    rows: Sequence[Sequence[str]], one: SheetSpec, own: CompiledContract
+) -> tuple[int, int, HeaderMatch] | None:
+    """Gives first row (from 0), height and match of the heading that names most columns; None if the sheet is empty."""
+    best: tuple[int, int, HeaderMatch] | None = None
+    for number in range(min(len(rows), PREAMBLE_ROWS)):
+        for height in range(1, one.header_rows + 1):
+            match = match_headers(_heading(rows[number : number + height]), own)
+            if any(rows[number]) and (best is None or len(match.positions) > len(best[2].positions)):
+                best = number, height, match
+    return best
+
+
+def sheet_contract(one: SheetSpec, contract: CompiledContract) -> CompiledContract:
     """Gives the contract as it holds for one sheet: only what the sheet needs must be there."""
     columns = tuple(
         replace(column, cell=replace(column.cell, header_optional=column.name not in one.needs))
