@@ -38,7 +38,7 @@ _REVIEW_WEEKS = 4  # how often a seller thinks about starting a lie
 _SHORTEST_WEEKS = 13
 _LARGEST_RING = 4
 _NOBODY = -1
-_NEGLECT = 0.75  # what a neglected trade's owner expects to sell, over the week before
+_NEGLECT = 0.65  # what a neglected trade's owner expects to sell, over the week before
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def deceive(week: Week) -> None:
         (BRUSHING, sells_on_site & firms.is_brusher, settings.brushing_rate, (0.8, 2.8)),
         (INFLATED_TRAFFIC, sells_on_site, settings.inflated_traffic_rate, (1.5, 6.0)),
         (OVER_DECLARATION, state.is_active, settings.over_declaration_rate, (0.4, 1.7)),
-        (FORGED_TRADE, state.is_active, settings.forged_trade_rate, (0.1, 0.5)),
+        (FORGED_TRADE, state.is_active, settings.forged_trade_rate, (0.25, 0.9)),
     ):
         starts = _chances(week) < yearly_rate * _REVIEW_WEEKS / 52 * tempted
         at = np.flatnonzero(may & ~_is_open(week, kind) & starts)

@@ -137,15 +137,17 @@ def drawn_pledges(world: World) -> Pledges:
     secured = (chances.even("secured") < _PLEDGED_SHARE) | is_double
     secured[before[is_double & (before >= 0)]] = True
     is_part = secured & ~is_double & (before >= 0) & (chances.even("in parts") < _SPLIT_SHARE)
-    statement = loans.statement.copy()
     again = np.flatnonzero((is_double | is_part) & (before >= 0))
-    statement[again] = statement[before[again]]
     is_part[before[np.flatnonzero(is_part)]] = True
-    reuses = ~is_double & ~is_part & (chances.even("used") < _REFINANCED_SHARE) & (statement >= _STATEMENTS_HALF_A_YEAR)
-    older = np.maximum(statement - _STATEMENTS_HALF_A_YEAR, 0)
-    statement = np.where(reuses & (statements["seller"][older] == loans.seller), older, statement)
+    is_settled = is_double | is_part
+    is_settled[before[again]] = True
+    reuses = ~is_settled & (chances.even("used") < _REFINANCED_SHARE) & (loans.statement >= _STATEMENTS_HALF_A_YEAR)
+    older = np.maximum(loans.statement - _STATEMENTS_HALF_A_YEAR, 0)
+    statement = np.where(reuses & (statements["seller"][older] == loans.seller), older, loans.statement)
+    for _ in range(_MOST_OPEN):  # the loan before may itself be one that takes the statement of the loan before it
+        statement[again] = statement[before[again]]
     secured &= statement >= 0
-    secured &= is_double | is_part | ~_is_taken(loans, statement, secured)
+    secured &= is_settled | ~_is_taken(loans, statement, secured)
     at = np.flatnonzero(secured & financed(world)[loans.seller])
     return Pledges(
         loans.seller[at], statement[at], loans.lender[at], loans.loan[at], loans.day[at], loans.end_day[at],

@@ -145,12 +145,12 @@ def waybills(world: World, orders: Orders) -> Text:
 
 
 def _suppliers(world: World, orders: Orders) -> Text:
-    """Main supplier as invoices name it; half of the forgers, and honest sellers with an agent, name another one."""
+    """Main supplier as invoices name it; most forgers, and honest sellers with an agent, name another one."""
     network = world.network
     main = network.suppliers[orders.seller, network.supplier_weights[orders.seller].argmax(axis=1)]
     bits = scatter(world.settings.seed, "another supplier", orders.seller)
     other = (bits % np.uint64(network.supplier_count)).astype(np.int64)
-    names_other = unit_interval(bits) < np.where(orders.is_forged, 0.5, _AGENT_SHARE)
+    names_other = unit_interval(bits) < np.where(orders.is_forged, 0.7, _AGENT_SHARE)
     return joined("V", whole_text(world.number(np.where(names_other, other, main)), 5))
 
 

@@ -93,7 +93,7 @@ def _round_trips(world: World) -> Columns:
     goes &= _is_trading(world, found.seller) & _is_trading(world, found.other)
     case, at = np.nonzero(goes)
     noise = np.exp(0.8 * (unit_interval(scatter(seed, "round amount", ring[case], at)) - 0.5))
-    fee = 1 - 0.09 * unit_interval(scatter(seed, "round fee", found.seller[case], at))
+    fee = 1 - 0.07 * unit_interval(scatter(seed, "round fee", found.seller[case], at))
     amount = 0.4 * found.size[case] * noise * fee * _four_week_sales(world, leader[case], at)
     wait = scatter(seed, "round day", found.seller[case], at) % np.uint64(3)
     return found.seller[case], found.other[case], 7 * at + 2 * leg[case] + wait.astype(np.int64), to_cents(amount)

@@ -105,18 +105,18 @@ class LieSettings(_Frozen):
     withholder_share: float = Field(default=0.03, ge=0, le=1, description="Share of sellers hiding their worse source.")
     mean_weeks: float = Field(default=30.0, gt=0, description="Mean weeks a lie lasts beyond its first thirteen.")
     brushing_rate: float = Field(
-        default=0.2, ge=0, description="Yearly rate at which a willing seller starts to brush."
+        default=0.12, ge=0, description="Yearly rate at which a willing seller starts to brush."
     )
     inflated_traffic_rate: float = Field(default=0.008, ge=0, description="Yearly rate of buying or inventing visits.")
     over_declaration_rate: float = Field(default=0.006, ge=0, description="Yearly rate of declaring exports too high.")
-    round_trip_rate: float = Field(default=0.007, ge=0, description="Yearly rate of a ring invoicing in a circle.")
+    round_trip_rate: float = Field(default=0.005, ge=0, description="Yearly rate of a ring invoicing in a circle.")
     loan_diversion_share: float = Field(default=0.008, ge=0, le=1, description="Share of loans that leave the trade.")
     borrowed_identity_share: float = Field(default=0.008, ge=0, le=1, description="Share run from another's device.")
     agency_share: float = Field(
         default=0.012, ge=0, le=1, description="Share run by honest agencies, device in common."
     )
     double_pledge_share: float = Field(default=0.014, ge=0, le=1, description="Share of second loans pledged twice.")
-    forged_trade_rate: float = Field(default=0.006, ge=0, description="Yearly rate of forging orders and waybills.")
+    forged_trade_rate: float = Field(default=0.005, ge=0, description="Yearly rate of forging orders and waybills.")
 
 
 class ObservationSettings(_Frozen):
