@@ -22,7 +22,7 @@ def pay_running_costs(week: Week) -> None:
     paid = week.pay("payroll_and_rent_paid", wanted)
     is_short = paid < wanted - 0.01
     state.fixed_cost = np.where(is_short, state.fixed_cost * 0.96, state.fixed_cost)
-    state.level = np.where(is_short, state.level - 0.025, state.level)
+    state.level = np.where(is_short, state.level - 0.006, state.level)
     weekly = week.books.weekly
     sales = weekly["sales"][number] + weekly["site_sales"][number] + weekly["hosted_sales"][number]
     week.pay("tax_paid", setting.settings.economy.tax_share * sales * setting.cny_rate(number))

@@ -129,7 +129,7 @@ def borrow(week: Week, starts: NDArray[np.int64]) -> None:
     may = ((np.arange(count) + week.number) % 4 == 2) & state.is_active & ~state.is_winding_down
     may &= (week.number - firms.entry_week >= 12) & (state.loan < 0).any(axis=1) & (debt_months < _MAX_DEBT_MONTHS)
     applies = may & (rng.random(count) < urge)
-    wanted = credit.amount_months * firms.appetite**0.3 * np.exp(0.6 * rng.standard_normal(count)) * monthly_sales
+    wanted = credit.amount_months * firms.appetite**0.3 * np.exp(0.45 * rng.standard_normal(count)) * monthly_sales
     amount = np.round(np.minimum(wanted, (_MAX_DEBT_MONTHS + 0.5 - debt_months) * monthly_sales) / 1_000) * 1_000
     applies &= amount >= 10_000
     score = _lender_view(week, debt_months)

@@ -149,10 +149,10 @@ def _correlated(network: Network, correlation: float, rng: np.random.Generator) 
 def _entries(
     settings: WorldSettings, weeks: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Entry week and registration day: a quarter of the sellers is older than the world, the rest comes over time."""
+    """Entry week and registration day: over a third of the sellers is older than the world, others come over time."""
     count = settings.seller_count
-    entry = np.floor(rng.random(count) ** 0.9 * weeks * 0.76).astype(np.int64)
-    is_old = rng.random(count) < 0.28
+    entry = np.floor(rng.random(count) ** 1.15 * weeks * 0.74).astype(np.int64)
+    is_old = rng.random(count) < 0.38
     entry[is_old] = 0
     age_days = np.where(is_old, rng.gamma(2.0, 500.0, count), rng.gamma(1.5, 160.0, count)).astype(np.int64) + 30
     return entry, entry * 7 - age_days

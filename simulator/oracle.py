@@ -64,7 +64,6 @@ def true_risk(settings: WorldSettings, as_of_week: int, futures: int = 200, seed
         raise ValueError(message)
     now, books = new_state(setting), new_books(setting)
     pass_weeks(setting, now, books, range(as_of_week))
-    books = replace(books, keeps_rows=False)
     fresh = np.random.SeedSequence([settings.seed, seed, as_of_week]).generate_state(futures)
     counts = np.zeros(setting.firms.count)
     for number in fresh.tolist():
@@ -80,6 +79,7 @@ def true_risk(settings: WorldSettings, as_of_week: int, futures: int = 200, seed
 def _defaults(setting: Setting, now: State, books: Books, as_of_week: int) -> NDArray[np.bool_]:
     """Who defaults within the horizon when the weeks pass from a state, which stays as it is."""
     state, end_day = copy.deepcopy(now), 7 * as_of_week + HORIZON_DAYS
+    books = replace(books, rows={table: list(parts) for table, parts in books.rows.items()})
     pass_weeks(setting, state, books, range(as_of_week, as_of_week + _WEEKS))
     starts = month_starts(setting.timeline.first_day)
     note_last_defaults(state, starts, end_day + 1, setting.settings.credit.default_days_past_due)

@@ -72,18 +72,16 @@ class Books:
         cash: Closing cash in CNY, shape (weeks, sellers).
         weekly: Other weekly amounts by name, each of shape (weeks, sellers).
         rows: Event rows by table; each entry is a dict of equally long arrays.
-        keeps_rows: Whether event rows are kept; a future tried out needs none.
     """
 
     flows: NDArray[np.float64]
     cash: NDArray[np.float64]
     weekly: dict[str, NDArray[np.float64]]
     rows: dict[str, list[dict[str, NDArray[np.generic]]]] = field(default_factory=dict)
-    keeps_rows: bool = True
 
     def add_rows(self, table: str, **columns: NDArray[np.generic]) -> None:
         """Appends events to a table; nothing is kept when there are none."""
-        if self.keeps_rows and len(next(iter(columns.values()))):
+        if len(next(iter(columns.values()))):
             self.rows.setdefault(table, []).append(columns)
 
 

@@ -96,7 +96,7 @@ def order_goods(week: Week) -> None:
     ahead = sum(setting.season(number + later) for later in range(_COVER_WEEKS))
     wanted = firms.optimism * state.expected * ahead * firms.goods_cost_share * setting.reference_rate(week.number)
     position = state.stock + state.arriving.sum(axis=0)
-    inflow = 2.2 * state.expected * firms.revenue_share * setting.cny_rate(number) * setting.season(number)
+    inflow = 3.2 * state.expected * firms.revenue_share * setting.cny_rate(number) * setting.season(number)
     owed = state.balance_due.sum(axis=0) + 4 * state.fixed_cost + state.instalment.sum(axis=1) + state.guarantee_due
     affordable = np.maximum(np.maximum(state.cash, 0.0) + inflow - owed, 0.0)
     is_open = (number >= state.suspended_until - 4) | (firms.hosted_share * (number >= state.delisted_until - 4) > 0)

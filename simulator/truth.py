@@ -108,13 +108,14 @@ def _lies(world: World) -> dict[str, object]:
         np.concatenate([getattr(each, name) for _, each in found])
         for name in ("seller", "first_week", "end_week", "other", "loan")
     )
+    last = 7 * np.minimum(end, world.closed_week[seller]) - 1
     never = (end >= world.timeline.weeks) & (world.closed_week[seller] >= world.timeline.weeks)
     reference = np.where(loan >= 0, loan_text(world, loan).to_numpy(zero_copy_only=False).astype(str), "")
     reference[len(seller) - len(hiders) :] = hidden[hiders]
     return {
         "seller_id": ids[seller], "kind": np.repeat([kind for kind, _ in found], [len(c.seller) for _, c in found]),
         "from": _dates(world, 7 * first, first < 0),
-        "to": _dates(world, 7 * np.minimum(end, world.closed_week[seller]) - 1, never),
+        "to": _dates(world, np.maximum(last, 7 * first), never),  # a lie of the week of closing lasts a day
         "other_seller_id": np.where(other >= 0, ids[other], ""), "reference": reference,
         "size": np.concatenate([each.size for _, each in found]),
     }  # fmt: skip

@@ -90,7 +90,9 @@ def test_money_of_a_diverted_loan_is_gone_and_the_trade_is_weaker_for_it(deceitf
     after = slice(first + 1, first + 27)
     orders = deceitful.flows[FLOWS.index("supplier_paid"), after, mine].sum()
     assert orders > honest.flows[FLOWS.index("supplier_paid"), after, mine].sum()  # less is paid: closer to nought
-    assert (deceitful.default_day >= 0).sum() >= (honest.default_day >= 0).sum()
+    borrowed, diverted = np.unique(deceitful.events["loans"]["seller"]), np.unique(found.seller)
+    defaulted = deceitful.default_day >= 0
+    assert defaulted[diverted].mean() > defaulted[np.setdiff1d(borrowed, diverted)].mean()
 
 
 def test_rings_pass_nearly_one_amount_around_within_days(deceitful: World) -> None:
@@ -178,7 +180,7 @@ def test_the_truth_lists_every_case_once(written: Written) -> None:
     for kind in lies.KINDS:
         assert counted[kind] == len(lies.cases(written.world, kind).seller)
     assert counted[lies.WITHHELD_SOURCE] == (lies.withheld_sources(written.world) != "").sum()
-    assert sum(counted.values()) == len(rows) > 10
+    assert sum(counted.values()) == len(rows) > 5
     for row in rows:
         assert row["from"] <= (row["to"] or "9999")
         assert row["seller_id"] != row["other_seller_id"]

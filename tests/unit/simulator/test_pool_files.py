@@ -33,7 +33,7 @@ TABLES = (
     "login_event", "rating_review", "social_day", "certificate", "public_record", "consent", "pledge",
     "warehouse_receipt",
 )  # fmt: skip
-MANY = LieSettings(forged_trade_rate=0.08, double_pledge_share=0.2, borrowed_identity_share=0.08)
+MANY = LieSettings(forged_trade_rate=0.08, double_pledge_share=0.2, borrowed_identity_share=0.4)
 
 
 @pytest.fixture(scope="module")
