@@ -49,6 +49,10 @@ SAMPLES = {
         PAYPAL_SETTLEMENT,
         ["SB,T1,1,,T0006,,2023/03/14 10:00:00 -0700,CR,100,USD,,,,spike-consumer", "SC,1"],
     ),
+    "web_shop_orders": csv_file(
+        "Invoice,StockCode,Quantity,InvoiceDate,Price,Customer ID,Country,Currency",
+        ["1,85048,1,2023-03-01 10:00:00,6.95,spike-customer,FR,EUR"],
+    ),
     "shopify_orders": shopify_file([shopify_order("#1", "1000", Shipping_Name="x", Billing_Name="x", Notes="x")]),
     "customs_declaration": declarations_file([declaration("222520230000000001", [declaration_item("1")])]),
     "company_links": links_file(
@@ -74,7 +78,7 @@ def test_no_text_of_a_personal_column_reaches_a_canonical_table(source: str, tmp
     personal = [column for column in contract.columns if column.classification == "personal"]
     data = spiked(SAMPLES[source], source, canary)
     (group,) = read_groups([RawFile(0, "f", data)], contract)
-    spiked_columns = [c.name for c in personal if canary in "".join(group.rows[c.name].to_pylist())]
+    spiked_columns = [c.name for c in personal if canary in str(group.rows[c.name].to_pylist())]
     assert spiked_columns, "the canary must have been put in"
     delivered = DeliveredRawFile("f", source, data, "S000001", "shop")
     result = ingested(tmp_path, [delivered])
@@ -87,10 +91,13 @@ def test_no_text_of_a_personal_column_reaches_a_canonical_table(source: str, tmp
 
 def spiked(data: bytes, source: str, canary: str) -> bytes:
     """The sample with a canary in its personal columns."""
-    marks = [b"spike-city", b"spike-code", b"spike-name", b"spike-from", b"spike-to", b"spike-consumer"]
+    marks = [
+        *(b"spike-city", b"spike-code", b"spike-name", b"spike-from", b"spike-to", b"spike-consumer"),
+        *(b"spike-customer", b"spike-street"),
+    ]
     found = [(mark, canary.encode()) for mark in marks if mark in data]
     spikes = {
-        **dict.fromkeys(("amazon_date_range", "paypal_activity", "paypal_settlement"), found),
+        **dict.fromkeys((name for name in SAMPLES if b"spike-" in SAMPLES[name]), found),
         "shopify_orders": [(b"anna@example.com", canary.encode()), (b",x,", f",{canary},".encode())],
         "customs_declaration": [(b"Lamp House Ltd.", canary.encode())],
         "company_links": [

@@ -1,0 +1,1 @@
+"""Source web_shop_orders: its contract and its mapping to canonical tables."""

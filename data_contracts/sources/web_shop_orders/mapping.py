@@ -1,0 +1,125 @@
+"""Order lines of a web shop to ``site_order``, one row an order or credit note.
+
+A credit note does not say which order it cancels. It is therefore a row of its own, cancelled, that gives back what its
+lines sum to on the day it was written; so nothing of it is known on the day of the order.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from data_contracts.privacy import keyed_pseudonyms
+from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+
+if TYPE_CHECKING:
+    from data_contracts.arrow import Values
+
+# A number repeats from shop to shop, and a second export repeats orders of the first.
+_KEYS = """
+SELECT CASE WHEN trim(order_number) = '' THEN order_number
+    ELSE concat(account, ':', trim(order_number), '@', file_order) END AS order_key
+FROM text_rows ORDER BY row_order
+"""
+
+_REPEATED = """
+SELECT row_order, 'repeated order' AS reason, CAST(NULL AS VARCHAR) AS rule_id
+FROM raw JOIN (
+    SELECT order_number, row_number() OVER (
+        PARTITION BY delivered_for, regexp_replace(order_number, '@[0-9]+$', '') ORDER BY min(row_order)
+    ) AS copy
+    FROM raw GROUP BY delivered_for, order_number
+) USING (order_number)
+WHERE copy > 1 ORDER BY row_order
+"""
+
+# Codes of lines that are no goods: what a customer pays besides them, and what concerns no customer at all.
+_LINES = """
+SELECT *, line_quantity * line_price AS line_amount,
+    upper(stock_code) IN ('POST', 'DOT', 'C2', 'M', 'D') AS is_charge,
+    regexp_matches(order_number, ':[cC][^:]*@[0-9]+$') AS is_credit_note,
+    CASE
+        WHEN upper(stock_code) IN ('ADJUST', 'ADJUST2', 'AMAZONFEE', 'B', 'BANK CHARGES', 'CRUK', 'S')
+            OR upper(stock_code) LIKE 'TEST%' THEN 'fee, correction or test, no order line'
+        WHEN customer_number IS NULL AND max(abs(line_price)) OVER (PARTITION BY order_number) = 0
+            THEN 'correction of stock, no order'
+    END AS reason
+FROM raw
+"""
+
+_SILENT = "SELECT row_order, reason FROM lines WHERE reason IS NOT NULL ORDER BY row_order"
+
+# Number formats of spreadsheets give whole numbers a fraction: customer 13085.0 is customer 13085.
+_ORDERS = """
+SELECT
+    coalesce(delivered_for, '') || ':' || regexp_replace(order_number, '@[0-9]+$', '') AS site_order_id,
+    any_value(delivered_for) AS seller_id,
+    coalesce(any_value(account), any_value(delivered_for)) AS site_id,
+    site_id || ':' || regexp_replace(any_value(customer_number), '[.]0$', '') AS customer,
+    coalesce(sum(line_amount) FILTER (line_amount > 0), 0) AS total_amount,
+    coalesce(-sum(line_amount) FILTER (line_amount < 0 AND upper(stock_code) <> 'D'), 0) AS refunded_amount,
+    coalesce(-sum(line_amount) FILTER (line_amount < 0 AND upper(stock_code) = 'D'), 0) AS discount_amount,
+    any_value(money_code) AS currency,
+    CAST(coalesce(sum(line_quantity) FILTER (line_quantity > 0 AND NOT is_charge), 0) AS INTEGER) AS item_count,
+    CASE WHEN is_credit_note THEN 'refunded' ELSE 'paid' END AS financial_status,
+    NOT is_credit_note AS is_fulfilled,
+    is_credit_note AS is_cancelled,
+    false AS is_high_risk,
+    any_value(coalesce(alpha_2, CASE WHEN regexp_full_match(country_name, '[A-Z]{2}') THEN country_name END))
+        AS destination_country,
+    min(ordered_at) AS event_at,
+    CAST(min(ordered_at) AS DATE) AS event_date,
+    min(ordered_at) + to_days($known_lag_days) AS known_at,
+    any_value(source_file) AS source_file, any_value(source_sha256) AS source_sha256, min(source_row) AS source_row
+FROM lines LEFT JOIN countries ON lower(trim(country_name)) = folded_name
+WHERE reason IS NULL
+GROUP BY delivered_for, order_number, is_credit_note
+ORDER BY min(row_order)
+"""
+
+
+def country_codes() -> pa.Table:
+    """Give ISO 3166 alpha-2 codes, ``alpha_2``, of country names in small letters, ``folded_name``."""
+    text = resources.files(__package__).joinpath("countries.toml").read_text(encoding="utf-8")
+    pairs = sorted(tomllib.loads(text)["alpha_2_of"].items())
+    return pa.table({"folded_name": [name.lower() for name, _ in pairs], "alpha_2": [code for _, code in pairs]})
+
+
+def prepare(text_rows: pa.Table) -> pa.Table:
+    """Give the rows with order keys that are unique over shops and files in place of order numbers."""
+    keys: Values = run_sql(_KEYS, text_rows=text_rows)["order_key"]
+    return text_rows.set_column(text_rows.column_names.index("order_number"), "order_number", keys)
+
+
+def screen(raw: pa.Table) -> pa.Table:
+    """Give the lines of orders that an earlier file held."""
+    return run_sql(_REPEATED, raw=raw)
+
+
+def silent(raw: pa.Table) -> pa.Table:
+    """Give the lines that belong to no order."""
+    return run_sql(_SILENT, lines=run_sql(_LINES, raw=raw))
+
+
+def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
+    """Give ``site_order``; customers are keyed pseudonyms of shop and number."""
+    parameters = {"known_lag_days": context.known_lag_days}
+    mapped = run_sql(_ORDERS, parameters, lines=run_sql(_LINES, raw=raw), countries=country_codes())
+    mapped = mapped.append_column("customer_id", keyed_pseudonyms(mapped["customer"], context.hmac_key, "customer"))
+    usd_of = {"total_usd": "total_amount", "refunded_usd": "refunded_amount", "discount_usd": "discount_amount"}
+    return {"site_order": canonical_table("site_order", mapped, context, usd_of)}
+
+
+MAPPING = SourceMapping(
+    source="web_shop_orders",
+    covered_tables=("site_order",),
+    to_canonical=to_canonical,
+    happened="ordered_at",
+    prepare=prepare,
+    screen=screen,
+    silent=silent,
+    group_column="order_number",
+)
