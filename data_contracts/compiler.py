@@ -68,7 +68,8 @@ are refused, so a typing error cannot silently switch a rule off. A source contr
 Other custom properties of a column: ``trim`` (default true: blanks around a cell go), ``trueValues`` and
 ``falseValues`` (of booleans, compared without case), ``optionalHeader`` (default false: the header must be there even
 if its cells may be empty), ``listSeparator`` (JSON: joins a list of values; otherwise a list of several is bad),
-``recordOnly`` (JSON with itemLists: a field of the record that its items do not repeat).
+``recordOnly`` (JSON with itemLists: a field of the record that its items do not repeat), ``jsonText`` (JSON: whatever
+stands there, lists and objects too, as JSON text, numbers as strings of their digits; for the mapping to look into).
 
 Types: ``logicalType`` string, date, timestamp, number, integer, boolean; ``physicalType`` may narrow it to
 ``dictionary``, ``int32``, ``double`` or ``decimal(p,s)``; integer means int64, timestamp means microseconds in UTC.
@@ -182,6 +183,7 @@ _CELL_PROPERTIES = {
     "optionalHeader": "header_optional",
     "listSeparator": "list_separator",
     "recordOnly": "record_only",
+    "jsonText": "json_text",
 }
 _VERIFICATION = {"verified": "verified", "thirdParty": "third_party", "notVerified": "not_verified"}
 _COLUMN_PROPERTIES = {*_CELL_PROPERTIES, "unit", "severity", "pseudonymOf"}

@@ -93,6 +93,7 @@ class CellSpec:
     header_optional: bool = False
     list_separator: str | None = None
     record_only: bool = False
+    json_text: bool = False
 
 
 @dataclass(frozen=True)

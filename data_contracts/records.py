@@ -1,4 +1,4 @@
-"""Strict readers of JSON: arrays of records (with items below them) and JSON lines."""
+"""Strict readers of JSON: arrays of records (with items below them) and JSON lines, or Parquet in their place."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from data_contracts.errors import ConfigurationRefused, InputRefused
 from data_contracts.json_originals import ArrayOriginals
 from data_contracts.lineage import Origin, OriginalOf, ReadResult, SetAside, quarantine_table
 from data_contracts.lines import find_lines
+from data_contracts.nested_parquet import nested_parquet_records
+from data_contracts.tabular import PARQUET_START
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,6 +48,10 @@ class _Decoder:
             return found
         self.met_repeated_key = True
         return _RepeatedKey(found)
+
+
+class _NoJsonError(Exception):
+    """A value below a column of JSON text is NaN or Infinity."""
 
 
 class _BadRecord(Exception):
@@ -95,9 +101,12 @@ def read_json_lines(data: bytes, contract: CompiledContract, file_name: str) -> 
     """Gives one row a line (or item) of a JSON-lines file; ``source_row`` is the physical line.
 
     As ``read_json_records``; besides, a line that is no JSON is set aside (``json:syntax``), blank lines are passed
-    over and the other lines do not suffer.
+    over and the other lines do not suffer. A Parquet file of the same records is read in their place; ``source_row``
+    is then the record's number.
     """
     spec = _spec(contract, "jsonl")
+    if data.startswith(PARQUET_START):
+        return _read_nested_parquet(data, contract, spec, file_name)
     text = utf8_bytes(data, spec.encoding, file_name)
     lines, decoder = find_lines(text), _Decoder()
     gathered, shape = _Gathered(), _Shape(contract, spec, decoder, text.decode("utf-8"))
@@ -112,6 +121,21 @@ def read_json_lines(data: bytes, contract: CompiledContract, file_name: str) -> 
             continue
         _gather(record, number, shape, gathered)
     return _result(gathered, shape, (data, file_name), lambda rows: [lines.content(row - 1) for row in rows])
+
+
+def _read_nested_parquet(data: bytes, contract: CompiledContract, spec: ReadSpec, file_name: str) -> ReadResult:
+    wanted = {place.split(".")[0] for column in contract.columns for place in (column.header, *column.synonyms)}
+    records = nested_parquet_records(data, wanted, file_name)
+    gathered, shape = _Gathered(), _Shape(contract, spec, _Decoder(), "")
+    # Text of a Parquet file can hold a NUL without spelling it.
+    shape.check_text = True
+    for number, record in enumerate(records, start=1):
+        _gather(record, number, shape, gathered)
+    return _result(gathered, shape, (data, file_name), lambda rows: [_shown_record(records[n - 1]) for n in rows])
+
+
+def _shown_record(record: object) -> bytes:
+    return json.dumps(record, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _spec(contract: CompiledContract, wanted: str) -> ReadSpec:
@@ -266,7 +290,11 @@ def _fill(row: list[str], values: Mapping[str, Any], fields: Sequence[_Field], s
             if not isinstance(value, dict):
                 raise _BadRecord("json:value", column.name, _shown(value))
             value = value.get(inner)
-        if value is not None:
+        if value is None:
+            continue
+        if column.cell.json_text:
+            row[position] = _json_text(value, column, check=check)
+        else:
             row[position] = value if isinstance(value, str) and not check else _text(value, column, check=check)
 
 
@@ -284,6 +312,23 @@ def _text(value: object, column: Column, *, check: bool) -> str:
         if len(value) <= 1 or (separator is not None and not any(separator in part for part in value)):
             return _text((separator or "").join(value), column, check=check)
     raise _BadRecord("json:value", column.name, _shown(value))
+
+
+def _json_text(value: object, column: Column, *, check: bool) -> str:
+    """Gives a value of any shape as JSON text, every number as a string of its digits."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_refuse_value)
+    except _NoJsonError as error:
+        raise _BadRecord("json:not_a_number", column.name, "NaN or Infinity") from error
+    except RecursionError as error:
+        raise _BadRecord("json:value", column.name, "nested too deeply") from error
+    if check and (_NO_TEXT.search(text) or _SPELLED_NO_TEXT.search(text)):
+        raise _BadRecord("json:value", column.name, ascii(text)[:200])
+    return text
+
+
+def _refuse_value(_: object) -> object:
+    raise _NoJsonError
 
 
 def _shown(value: object) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from data_contracts.contract import CompiledContract
 
 _WORKBOOK_START = b"PK\x03\x04"
-_PARQUET_START = b"PAR1"
+PARQUET_START = b"PAR1"
 # A few bytes of Parquet may stand for billions of equal cells.
 _MOST_UNPACKED_BYTES = 2**30
 _MOST_CELLS = 50_000_000
@@ -39,7 +39,7 @@ def read_tabular(data: bytes, contract: CompiledContract, file_name: str) -> Rea
     """
     if contract.read_spec is None or contract.read_spec.format != "tabular":
         raise ConfigurationRefused(f"{contract.identity} is no tabular source", "use the reader of its format")
-    if data.startswith(_PARQUET_START):
+    if data.startswith(PARQUET_START):
         return _read_parquet(data, contract, file_name)
     if data.startswith(_WORKBOOK_START):
         return read_workbook(data, _of_format(contract, "xlsx"), file_name)
@@ -56,7 +56,7 @@ def _read_parquet(data: bytes, contract: CompiledContract, file_name: str) -> Re
     """Gives the rows of a Parquet file; ``source_row`` is the record's number, its original its cells as JSON."""
     try:
         with pq.ParquetFile(pa.BufferReader(data)) as file:
-            _require_modest_size(file.metadata, file_name)
+            require_modest_size(file.metadata, file_name)
             headers = file.schema_arrow.names
             match = match_headers(headers, contract)
             notes = require_headers(match, contract, file_name, 1)
@@ -70,7 +70,8 @@ def _read_parquet(data: bytes, contract: CompiledContract, file_name: str) -> Re
     return ReadResult(rows, empty_quarantine(), rows.num_rows, match.headers, origin, notes)
 
 
-def _require_modest_size(metadata: pq.FileMetaData, file_name: str) -> None:
+def require_modest_size(metadata: pq.FileMetaData, file_name: str) -> None:
+    """Gives nothing; InputRefused when a Parquet file says that it unpacks to more than memory should hold."""
     unpacked_bytes = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
     cell_count = metadata.num_rows * metadata.num_columns
     if unpacked_bytes > _MOST_UNPACKED_BYTES or cell_count > _MOST_CELLS:

@@ -117,6 +117,8 @@ OWN_COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "bounce_count": I32,
         "paid_session_count": I32,
         "advertising_usd": DEC,
+        "purchase_count": I32,
+        "purchase_usd": DEC,
     },
     "party": {"party_id": STR, "party_type": DICT, "seller_id": STR, "country": DICT, "registered_on": DATE},
     "party_link": {

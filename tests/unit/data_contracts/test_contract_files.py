@@ -151,7 +151,9 @@ FIXED_BY_OTHERS = {
     "aliexpress_loan": {"order_id"},
     "amazon_date_range": {"marketplace", "quantity", "sku"},
     "amazon_settlement_v2": {"currency", "amount", "sku"},
+    "ga4_events": {"event_date", "user_id"},
     "stripe_payout_reconciliation": {"available_on", "currency"},
+    "woocommerce_orders": {"currency", "status"},
 }
 
 

@@ -151,6 +151,17 @@ def test_a_value_that_holds_the_separator_is_not_joined() -> None:
     ]
 
 
+def test_a_column_of_json_text_keeps_any_shape_with_numbers_as_their_digits() -> None:
+    custom = [{"property": "jsonText", "value": True}]
+    contract = contract_of([column("parts", customProperties=custom)], server=SERVER)
+    text = (
+        '[{"parts": [{"share": 0.10}, "é"]}, {"parts": "x"}, {"parts": null}, {"parts": [NaN]}, {"parts": ["\\u0000"]}]'
+    )
+    result = read(text, contract)
+    assert rows(result) == [('[{"share":"0.10"},"é"]', 1), ('"x"', 2), ("", 3)]
+    assert aside(result) == [(4, "json:not_a_number", "parts"), (5, "json:value", "parts")]
+
+
 def test_the_format_of_the_contract_chooses_the_reader() -> None:
     assert read_file(b'[{"entryId": 1, "declTotal": 2}]', FLAT, "f").rows_in == 1
     with pytest.raises(ConfigurationRefused, match="no jsonl source"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,6 +53,25 @@ SAMPLES = {
     "web_shop_orders": csv_file(
         "Invoice,StockCode,Quantity,InvoiceDate,Price,Customer ID,Country,Currency",
         ["1,85048,1,2023-03-01 10:00:00,6.95,spike-customer,FR,EUR"],
+    ),
+    "woocommerce_orders": json.dumps(
+        [
+            {
+                "id": 1,
+                "status": "completed",
+                "currency": "EUR",
+                "date_created_gmt": "2023-03-01T10:00:00",
+                "total": "1.00",
+                "line_items": [{"quantity": 1}],
+                "customer_note": "spike-name",
+                "billing": {"first_name": "spike-name", "email": "spike-from", "phone": "spike-to"},
+                "shipping": {"last_name": "spike-name", "address_1": "spike-street"},
+            }
+        ]
+    ).encode(),
+    "ga4_events": (
+        b'{"event_date": "20230301", "event_timestamp": "1677664800000000", "event_name": "page_view",'
+        b' "user_pseudo_id": "spike-consumer", "user_id": "spike-name", "event_params": []}\n'
     ),
     "shopify_orders": shopify_file([shopify_order("#1", "1000", Shipping_Name="x", Billing_Name="x", Notes="x")]),
     "customs_declaration": declarations_file([declaration("222520230000000001", [declaration_item("1")])]),

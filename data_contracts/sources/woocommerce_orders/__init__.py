@@ -1,0 +1,1 @@
+"""Source woocommerce_orders: its contract and its mapping to canonical tables."""

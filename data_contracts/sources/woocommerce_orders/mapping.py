@@ -1,0 +1,118 @@
+"""WooCommerce orders to ``site_order``, one row an order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data_contracts.privacy import keyed_pseudonyms
+from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Every number in the text of a list stands there as a string of its digits.
+_READ = """
+SELECT *,
+    list_transform(json_extract_string(lines, '$[*].quantity'), lambda part: try_cast(part AS INTEGER)) AS quantities,
+    list_transform(
+        json_extract_string(coalesce(refund_lines, '[]'), '$[*].total'), lambda part: try_cast(part AS DECIMAL(18, 4))
+    ) AS refunds,
+    CASE WHEN json_type(lines) = 'ARRAY' THEN json_array_length(lines) END AS line_count,
+    CASE WHEN json_type(coalesce(refund_lines, '[]')) = 'ARRAY'
+        THEN json_array_length(coalesce(refund_lines, '[]')) END AS refund_count
+FROM raw
+"""
+
+_UNREADABLE = """
+SELECT row_order, 'lines or refunds cannot be read' AS reason, 'lines:readable' AS rule_id
+FROM orders
+WHERE list_count(quantities) IS DISTINCT FROM line_count OR list_count(refunds) IS DISTINCT FROM refund_count
+"""
+
+_REPEATED = """
+SELECT row_order, 'repeated order' AS reason, CAST(NULL AS VARCHAR) AS rule_id
+FROM (
+    SELECT row_order, row_number() OVER (
+        PARTITION BY delivered_for, account, order_number ORDER BY modified_at DESC NULLS LAST, row_order
+    ) AS copy
+    FROM orders ANTI JOIN unreadable USING (row_order)
+)
+WHERE copy > 1
+"""
+
+_SILENT = """
+SELECT row_order, 'draft or in the bin, no order' AS reason FROM raw
+WHERE order_state IN ('auto-draft', 'checkout-draft', 'draft', 'trash')
+ORDER BY row_order
+"""
+
+# What happened after the row counts as known had not happened yet.
+_ORDERS = """
+SELECT
+    delivered_for || ':' || coalesce(account, '') || ':' || order_number AS site_order_id,
+    delivered_for AS seller_id,
+    coalesce(account, delivered_for) AS site_id,
+    email,
+    order_total AS total_amount,
+    refunded AS refunded_amount,
+    coalesce(discounted, 0) AS discount_amount,
+    money_code AS currency,
+    CAST(coalesce(list_sum(list_filter(quantities, lambda part: part > 0)), 0) AS INTEGER) AS item_count,
+    CASE
+        WHEN order_state = 'refunded' OR (refunded > 0 AND refunded >= order_total) THEN 'refunded'
+        WHEN order_state IN ('cancelled', 'failed') THEN 'voided'
+        WHEN refunded > 0 THEN 'partially_refunded'
+        WHEN order_state IN ('processing', 'completed') OR paid_at <= known_at THEN 'paid'
+        ELSE 'pending'
+    END AS financial_status,
+    coalesce(order_state IN ('completed', 'refunded') AND completed_at <= known_at, false) AS is_fulfilled,
+    order_state IN ('cancelled', 'failed') AS is_cancelled,
+    false AS is_high_risk,
+    CASE WHEN completed_at <= known_at
+        THEN CAST(greatest(date_diff('day', created_at, completed_at), 0) AS INTEGER) END AS fulfilment_days,
+    upper(coalesce(destination, billing_country)) AS destination_country,
+    created_at AS event_at,
+    CAST(created_at AS DATE) AS event_date,
+    known_at,
+    source_file, source_sha256, source_row
+FROM (
+    SELECT *, created_at + to_days($known_lag_days) AS known_at,
+        CASE WHEN order_state = 'refunded' AND refund_count = 0 THEN order_total
+            ELSE coalesce(list_sum(list_transform(refunds, lambda part: abs(part))), 0) END AS refunded
+    FROM orders
+)
+WHERE order_state NOT IN ('auto-draft', 'checkout-draft', 'draft', 'trash')
+ORDER BY row_order
+"""
+
+
+def screen(raw: pa.Table) -> pa.Table:
+    """Give the orders whose lines cannot be read, and those of which a later state was delivered."""
+    orders = run_sql(_READ, raw=raw)
+    unreadable = run_sql(_UNREADABLE, orders=orders)
+    query = f"SELECT * FROM ({_REPEATED}) UNION ALL SELECT * FROM unreadable ORDER BY row_order"  # noqa: S608 - our own
+    return run_sql(query, orders=orders, unreadable=unreadable)
+
+
+def silent(raw: pa.Table) -> pa.Table:
+    """Give the drafts and what lies in the bin."""
+    return run_sql(_SILENT, raw=raw)
+
+
+def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
+    """Give ``site_order``; customers are keyed pseudonyms of their e-mail addresses."""
+    parameters = {"known_lag_days": context.known_lag_days}
+    mapped = run_sql(_ORDERS, parameters, orders=run_sql(_READ, raw=raw))
+    mapped = mapped.append_column("customer_id", keyed_pseudonyms(mapped["email"], context.hmac_key, "customer"))
+    usd_of = {"total_usd": "total_amount", "refunded_usd": "refunded_amount", "discount_usd": "discount_amount"}
+    return {"site_order": canonical_table("site_order", mapped, context, usd_of)}
+
+
+MAPPING = SourceMapping(
+    source="woocommerce_orders",
+    covered_tables=("site_order",),
+    to_canonical=to_canonical,
+    happened="created_at",
+    screen=screen,
+    silent=silent,
+)
