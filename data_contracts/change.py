@@ -1,0 +1,48 @@
+"""One difference between two versions of a contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ChangeKind(StrEnum):
+    """What was changed; whether that breaks anything also depends on the direction."""
+
+    CONTRACT_RENAMED = "contract renamed"
+    COLUMN_RENAMED = "column renamed"
+    COLUMN_RETYPED = "column retyped"
+    COLUMN_DROPPED = "column dropped"
+    COLUMN_ADDED = "column added"
+    COLUMNS_REORDERED = "columns reordered"
+    HEADER_CHANGED = "header changed"
+    HEADER_LOOKS_EQUAL = "header looks equal but is not"
+    HEADER_NEEDED = "need of the header changed"
+    UNIT_CHANGED = "unit changed"
+    LABEL_CHANGED = "label of a value changed"
+    CLASSIFICATION_CHANGED = "classification changed"
+    CELL_READING_CHANGED = "reading of the cells changed"
+    REQUIRED_ADDED = "required added"
+    ENUM_NARROWED = "enum narrowed"
+    ENUM_WIDENED = "enum widened"
+    RULE_ADDED = "rule added"
+    RULE_DROPPED = "rule dropped"
+    RULE_TIGHTENED = "rule tightened"
+    RULE_LOOSENED = "rule loosened"
+    RULE_CHANGED = "rule changed"
+    SEVERITY_RAISED = "severity raised"
+    SEVERITY_LOWERED = "severity lowered"
+    PRIMARY_KEY_CHANGED = "primary key changed"
+    READING_CHANGED = "reading of the file changed"
+    LAG_CHANGED = "known lag changed"
+    WORDS_CHANGED = "words changed"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change: of what kind, where (column, rule or setting), what it was and is, and whether it breaks something."""
+
+    kind: ChangeKind
+    place: str
+    words: str
+    breaking: bool
