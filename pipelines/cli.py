@@ -27,6 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+contract_app = typer.Typer(help="Data contracts.")
+app.add_typer(contract_app, name="contract")
+
 ProfileOption = Annotated[str, typer.Option("--profile", help="Name of a shipped profile, or a TOML file.")]
 Language = Literal["en", "zh"]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder of the outputs.")]
@@ -223,6 +226,36 @@ def template(
         return
     write_blank_template(out, text)
     typer.echo(f"template: {table} -> {out}; list it in deliveries.csv as source template_{table}")
+
+
+@app.command()
+def recognise(paths: Annotated[list[Path], typer.Argument(help="Files, folders, zips or gz files.")]) -> None:
+    """Say which source contract each file meets, or what keeps it from the nearest one."""
+    from pipelines.recognition import described, exit_code_of
+    from pipelines.recognition import recognise as recognised
+
+    found = []
+    for one in recognised(paths):
+        typer.echo("\n".join(described(one)))
+        found.append(one)
+    unmet = sum(not one.met for one in found)
+    typer.echo(f"recognise: {len(found):,} files, {len(found) - unmet:,} meet a contract, {unmet:,} meet none")
+    raise typer.Exit(exit_code_of(found))
+
+
+@contract_app.command("diff")
+def contract_diff(
+    old: Annotated[str, typer.Argument(help="YAML file of a contract, or the name of a source or table.")],
+    new: Annotated[str, typer.Argument(help="The same, as it is to be.")],
+) -> None:
+    """Name what changed from one contract to another: breaking changes first, compatible ones apart."""
+    from data_contracts.difference import described, difference, named_contract
+
+    before, after = named_contract(old), named_contract(new)
+    changes = difference(before, after)
+    typer.echo("\n".join(described(before, after, changes)))
+    if any(change.breaking for change in changes):
+        raise typer.Exit(1)
 
 
 @app.command()

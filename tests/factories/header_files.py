@@ -1,0 +1,87 @@
+"""Files that hold nothing but the headers, keys, tags or sheets a source contract asks for, made from the contract."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+from tests.factories.workbooks import workbook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from data_contracts.contract import Column, CompiledContract, ReadSpec
+
+
+def every_column(contract: CompiledContract) -> list[Column]:
+    """All columns, but of those that exclude one another the first."""
+    excluded = {name for group in _spec(contract).exactly_one_of for name in group[1:]}
+    return [column for column in contract.columns if column.name not in excluded]
+
+
+def needed_columns(contract: CompiledContract) -> list[Column]:
+    """The columns without which a file is refused."""
+    spec = _spec(contract)
+    needs = {name for sheet in spec.sheets if not sheet.optional for name in sheet.needs}
+    needs |= {group[0] for group in spec.exactly_one_of}
+    return [c for c in contract.columns if c.name in needs or not (c.cell.header_optional or spec.sheets)]
+
+
+def locales_of(contract: CompiledContract) -> list[str]:
+    """The languages in which the contract knows headers."""
+    return sorted({locale for column in contract.columns for _, locale in column.locales})
+
+
+def in_locale(locale: str) -> Callable[[Column], str]:
+    """Spells a column in a language, by its header where that has no word of its own."""
+    return lambda column: next((text for text, own in column.locales if own == locale), column.header)
+
+
+def header_file(
+    contract: CompiledContract,
+    columns: Sequence[Column],
+    spelled: Callable[[Column], str] = lambda column: column.header,
+) -> bytes:
+    """A file of the contract's format that holds these columns."""
+    spec = _spec(contract)
+    headers = [spelled(column) for column in columns]
+    if spec.format == "xlsx":
+        return _workbook(contract, columns, spelled)
+    if spec.format in {"json", "jsonl"}:
+        record = _record(headers, spec)
+        return json.dumps(record if spec.format == "jsonl" else [record], ensure_ascii=False).encode(spec.encoding)
+    cells = [spec.tags.header, *headers] if spec.tags else headers
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=spec.delimiter, lineterminator="\n").writerow(cells)
+    return text.getvalue().encode(spec.encoding)
+
+
+def _spec(contract: CompiledContract) -> ReadSpec:
+    assert contract.read_spec is not None, contract.identity
+    return contract.read_spec
+
+
+def _workbook(contract: CompiledContract, columns: Sequence[Column], spelled: Callable[[Column], str]) -> bytes:
+    spec = _spec(contract)
+    if not spec.sheets:
+        return workbook({spec.sheet or "Sheet1": [[spelled(column) for column in columns]]})
+    heading: list[object] = [spelled(column) for column in columns]
+    return workbook({sheet.name: [heading] for sheet in spec.sheets if not sheet.optional})
+
+
+def _record(paths: Sequence[str], spec: ReadSpec) -> dict[str, Any]:
+    lists = spec.item_lists if spec.item_path is None else (spec.item_path,)
+    record: dict[str, Any] = {}
+    for path in paths:
+        first, *rest = path.split(".")
+        place = record
+        if first in lists:
+            place = record.setdefault(first, [{}])[0]
+            first, *rest = rest
+        for key in rest:
+            place = place.setdefault(first, {})
+            first = key
+        place[first] = "1"
+    return record
