@@ -32,6 +32,8 @@ START_BYTES = 4 * 2**20
 MOST_WHOLE_BYTES = 2**28
 MOST_ENTRIES = 10_000
 MOST_ARCHIVE_BYTES = 2**31
+# Below this a file shares a word or two with a contract, as "date" or "description", and nothing is learnt from it.
+LEAST_NEARNESS = 0.1
 _ZIP_START, _GZIP_START = b"PK\x03\x04", b"\x1f\x8b"
 # What office programs put into the zips that are their documents.
 _DOCUMENT_PARTS = {"[Content_Types].xml", "mimetype"}
@@ -46,7 +48,7 @@ class Recognition:
     Attributes:
         file: its path, or ``<archive>/<path in the archive>``.
         met: the contracts it meets; usually one.
-        nearest: when it meets none, the one it is nearest to, if it has any column of one.
+        nearest: when it meets none, the one it is nearest to, if any is near.
         reason: why it could not be compared at all, or None.
     """
 
@@ -87,7 +89,7 @@ def described(found: Recognition) -> list[str]:
     if found.met:
         return [f"{name}: meets {fit.contract.identity} ({_extent(fit)})" for fit in found.met]
     if found.nearest is None:
-        return [f"{name}: meets no contract: {one_line(found.reason or 'it has no column of any')}"]
+        return [f"{name}: meets no contract: {one_line(found.reason or 'it has few or no columns of any')}"]
     fit = found.nearest
     lines = [f"{name}: meets no contract; nearest: {fit.contract.identity} ({_extent(fit)})"]
     lines += [f"  wrong: {fit.problem}"] if fit.problem else []
@@ -204,6 +206,6 @@ def _compared(start: FileStart, name: str) -> Recognition:
         return Recognition(name, reason=refused.rule)
     met = tuple(fit for fit in fits if fit.meets)
     nearest = max(fits, key=lambda fit: fit.nearness, default=None)
-    if met or nearest is None or not nearest.found:
+    if met or nearest is None or nearest.nearness < LEAST_NEARNESS:
         return Recognition(name, met)
     return Recognition(name, nearest=nearest)

@@ -195,8 +195,9 @@ def test_records_cut_off_in_the_middle_are_recognised_by_those_before(
         (zipped({"a.zip": zipped({"a.csv": LOANS})}), "archive inside an archive"),
         (zipped({}), "holds 0 files"),
         (gzip.compress(LOANS)[:-12], "cannot be read"),
-        (b"[" * 100_000, "no column"),
-        (b'[{"a":' * 50_000, "no column"),
+        (b"section,parent,description,hscode\n", "few or no columns"),
+        (b"[" * 100_000, "few or no columns"),
+        (b'[{"a":' * 50_000, "few or no columns"),
     ],
 )
 def test_what_cannot_be_looked_into_says_why_in_one_line(data: bytes, reason: str, tmp_path: Path) -> None:

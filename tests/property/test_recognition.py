@@ -1,0 +1,59 @@
+"""A contract is met exactly when its reader takes the header, and no bytes whatever bring the recogniser down."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_contracts.compiler import source_contract
+from data_contracts.errors import InputRefused
+from data_contracts.fitting import FileStart, contract_fits
+from data_contracts.reading import read_file
+from pipelines.recognition import described, recognisable_contracts, recognise
+from tests.factories.header_files import header_file, needed_columns
+
+SOURCES = [contract.contract_id for contract in recognisable_contracts()]
+
+
+@st.composite
+def files_of_some_columns(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A source, and a file with some of its columns, often all it needs."""
+    contract = source_contract(draw(st.sampled_from(SOURCES)))
+    optional = [column for column in contract.columns if column not in needed_columns(contract)]
+    chosen = draw(st.lists(st.sampled_from(optional), unique=True)) if optional else []
+    lost = draw(st.lists(st.sampled_from(needed_columns(contract)), max_size=1))
+    columns = [c for c in contract.columns if c not in lost and (c in chosen or c not in optional)]
+    return contract.contract_id, header_file(contract, columns or list(contract.columns[:1]))
+
+
+@settings(max_examples=100, deadline=None)
+@given(files_of_some_columns())
+def test_a_contract_is_met_exactly_when_its_reader_takes_the_header(file: tuple[str, bytes]) -> None:
+    source, data = file
+    contract = source_contract(source)
+    (fit,) = contract_fits(FileStart(data, is_whole=True), [contract], "file")
+    try:
+        read_file(data, contract, "file")
+    except InputRefused:
+        assert not fit.meets
+    else:
+        assert fit.meets, fit
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(SOURCES), st.data())
+def test_a_damaged_file_still_gets_an_answer_of_single_lines(source: str, data: st.DataObject) -> None:
+    contract = source_contract(source)
+    damaged = bytearray(header_file(contract, contract.columns))
+    places = st.integers(0, len(damaged) - 1)
+    for place, byte in data.draw(st.dictionaries(places, st.integers(0, 255), max_size=8)).items():
+        damaged[place] = byte
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file"
+        path.write_bytes(damaged[: data.draw(st.integers(0, len(damaged)))])
+        lines = [line for found in recognise([path]) for line in described(found)]
+    assert lines
+    assert all(line.isprintable() for line in lines)
