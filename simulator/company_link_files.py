@@ -225,7 +225,7 @@ def _guarantee_lines(world: World, first_number: int) -> list[str]:
         for place, (a, b, start, lag, amount) in enumerate(
             zip(network.guarantor, network.guaranteed, starts, lags, amounts, strict=True)
         )
-        if start < last_day and not is_hidden[place]
+        if start + lag < last_day and not is_hidden[place]
     ]  # fmt: skip
 
 
@@ -269,11 +269,12 @@ def _guarantee_findings(world: World, first_number: int) -> list[Finding]:
     starts, guarantor = guarantee_start_days(world), world.network.guarantor
     numbers = first_number + np.arange(len(starts))
     extra, is_hidden = extra_lag_days(world, numbers), is_unregistered(world, numbers, guarantor)
-    lags = registry_lag_days(world, numbers, _LONGEST_LAG_DAYS["guarantor"]) + extra
+    seen = starts + registry_lag_days(world, numbers, _LONGEST_LAG_DAYS["guarantor"]) + extra
+    is_never = is_hidden | (seen >= 7 * world.timeline.weeks)
     return [
         Finding(
             _link_id(world, first_number + place), int(guarantor[place]), "guarantor",
-            *(("unregistered", int(starts[place])) if is_hidden[place] else ("late", int(starts[place] + lags[place]))),
+            *(("unregistered", int(starts[place])) if is_never[place] else ("late", int(seen[place]))),
         )
-        for place in np.flatnonzero((starts < 7 * world.timeline.weeks) & (is_hidden | (extra > 0))).tolist()
+        for place in np.flatnonzero((starts < 7 * world.timeline.weeks) & (is_never | (extra > 0))).tolist()
     ]  # fmt: skip
