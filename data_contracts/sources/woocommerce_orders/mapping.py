@@ -35,7 +35,7 @@ FROM (
     SELECT row_order, row_number() OVER (
         PARTITION BY delivered_for, account, order_number ORDER BY modified_at DESC NULLS LAST, row_order
     ) AS copy
-    FROM orders ANTI JOIN unreadable USING (row_order)
+    FROM orders ANTI JOIN unreadable USING (row_order) WHERE order_number IS NOT NULL
 )
 WHERE copy > 1
 """

@@ -69,6 +69,35 @@ SAMPLES = {
             }
         ]
     ).encode(),
+    "bods_statements": json.dumps(
+        [
+            {
+                "statementId": "1",
+                "statementDate": "2021-03-01",
+                "publicationDetails": {"bodsVersion": "0.4"},
+                "recordId": "pe-1",
+                "recordType": "person",
+                "recordDetails": {
+                    "names": [{"fullName": "spike-name"}],
+                    "birthDate": "spike-from",
+                    "addresses": [{"address": "spike-street"}],
+                },
+            }
+        ]
+    ).encode(),
+    "gleif_entities": json.dumps(
+        [
+            {
+                "LEI": "00EXAMPLELAMPHOUSE79",
+                "Entity": {"LegalName": "spike-name"},
+                "Registration": {
+                    "InitialRegistrationDate": "2019-01-30T16:19:49Z",
+                    "LastUpdateDate": "2019-01-30T16:19:49Z",
+                    "RegistrationStatus": "ISSUED",
+                },
+            }
+        ]
+    ).encode(),
     "ga4_events": (
         b'{"event_date": "20230301", "event_timestamp": "1677664800000000", "event_name": "page_view",'
         b' "user_pseudo_id": "spike-consumer", "user_id": "spike-name", "event_params": []}\n'

@@ -1,0 +1,1 @@
+"""Source bods_statements: its contract and its mapping to canonical tables."""

@@ -1,0 +1,1 @@
+"""Source gleif_entities: its contract and its mapping to canonical tables."""

@@ -1,0 +1,1 @@
+"""Source gleif_relations: its contract and its mapping to canonical tables."""

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.factories.raw_files import RawFile, cells, ingested, only_account
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Made up, with right check digits.
+FIRST, SECOND = "00EXAMPLELAMPHOUSE79", "00EXAMPLEHARBOURCO42"
+
+
+def registration(state: str = "ISSUED", updated: str = "2023-05-18T15:41:20.212Z") -> dict[str, str]:
+    return {
+        "InitialRegistrationDate": "2019-01-30T16:19:49Z",
+        "LastUpdateDate": updated,
+        "RegistrationStatus": state,
+    }
+
+
+def entity(
+    lei: str = FIRST, state: str = "ISSUED", updated: str = "2023-05-18T15:41:20Z", **given: object
+) -> dict[str, Any]:
+    body = {"LegalName": "Lamp House", "LegalJurisdiction": "US-MA", "LegalAddress": {"Country": "US"}, **given}
+    return {"LEI": lei, "Entity": body, "Registration": registration(state, updated)}
+
+
+def relation(
+    kind: str = "IS_DIRECTLY_CONSOLIDATED_BY", nodes: tuple[str, str] = (FIRST, SECOND), **given: object
+) -> dict[str, Any]:
+    state, registered = given.pop("state", "ACTIVE"), given.pop("registered", "PUBLISHED")
+    body = {
+        "StartNode": {"NodeID": nodes[0], "NodeIDType": "LEI"},
+        "EndNode": {"NodeID": nodes[1], "NodeIDType": "LEI"},
+        "RelationshipType": kind,
+        "RelationshipPeriods": [
+            {"StartDate": "2018-01-01T00:00:00Z", "EndDate": "2018-12-31T00:00:00Z", "PeriodType": "ACCOUNTING_PERIOD"},
+            {"StartDate": "2017-08-14T00:00:00Z", "PeriodType": "RELATIONSHIP_PERIOD"},
+        ],
+        "RelationshipStatus": state,
+        **given,
+    }
+    return {"Relationship": body, "Registration": registration(str(registered))}
+
+
+def entities(*records: dict[str, Any]) -> RawFile:
+    return RawFile("lei.json", "gleif_entities", json.dumps(records).encode())
+
+
+def relations(*records: dict[str, Any]) -> RawFile:
+    return RawFile("rr.json", "gleif_relations", json.dumps(records).encode())
+
+
+def test_an_entity_is_a_company_known_the_day_after_its_registration(tmp_path: Path) -> None:
+    rows = [entity(EntityCreationDate="1869-04-01T00:00:00Z"), entity(SECOND, LegalJurisdiction=None)]
+    parties = ingested(tmp_path, [entities(*rows)]).tables["party"]
+    assert cells(parties, "party_id", "party_type", "country", "seller_id") == [
+        (f"lei:{FIRST}", "company", "US", None),
+        (f"lei:{SECOND}", "company", "US", None),
+    ]
+    dates = [
+        tuple(str(value)[:10] for value in row) for row in cells(parties, "registered_on", "event_date", "known_at")
+    ]
+    assert dates == [("1869-04-01", "1869-04-01", "2019-01-31"), ("None", "2019-01-30", "2019-01-31")]
+
+
+def test_of_an_entity_delivered_twice_the_newest_state_counts(tmp_path: Path) -> None:
+    rows = [entity(), entity(updated="2024-01-01T00:00:00Z", LegalJurisdiction="KY")]
+    result = ingested(tmp_path, [entities(*rows)])
+    assert cells(result.tables["party"], "country") == ["KY"]
+    assert cells(result.duplicates, "reason", "source_row") == [("repeated record", 1)]
+
+
+@pytest.mark.parametrize(
+    ("number", "rule_id"), [(FIRST[:-1] + "8", "lei:check_digits"), ("SHORT", "lei:pattern"), (None, "lei:required")]
+)
+def test_a_number_that_is_no_lei_is_quarantined(tmp_path: Path, number: str | None, rule_id: str) -> None:
+    account = only_account(ingested(tmp_path, [entities({**entity(), "LEI": number}, entity(SECOND))]))
+    assert (account.accepted, account.quarantined) == (1, {rule_id: 1})
+
+
+@pytest.mark.parametrize("state", ["ANNULLED", "DUPLICATE"])
+def test_a_record_that_is_void_is_counted_and_makes_nothing(tmp_path: Path, state: str) -> None:
+    reason = "record annulled, doubled or not yet validated"
+    companies = ingested(tmp_path / "entities", [entities(entity(state=state))])
+    links = ingested(tmp_path / "relations", [relations(relation(registered=state))])
+    assert only_account(companies).warnings[reason] == only_account(links).warnings[reason] == 1
+    assert companies.tables["party"].num_rows == links.tables["party_link"].num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("IS_DIRECTLY_CONSOLIDATED_BY", (SECOND, FIRST, "owner")),
+        ("IS_ULTIMATELY_CONSOLIDATED_BY", (SECOND, FIRST, "owner")),
+        ("IS_INTERNATIONAL_BRANCH_OF", (SECOND, FIRST, "owner")),
+        ("IS_SUBFUND_OF", (SECOND, FIRST, "owner")),
+        ("IS_FUND-MANAGED_BY", (SECOND, FIRST, "director")),
+        ("IS_FEEDER_TO", (FIRST, SECOND, "owner")),
+    ],
+)
+def test_relations_point_from_holder_to_held(tmp_path: Path, kind: str, expected: tuple[str, str, str]) -> None:
+    links = ingested(tmp_path, [relations(relation(kind))]).tables["party_link"]
+    holder, held, link_type = expected
+    assert cells(links, "from_party_id", "to_party_id", "link_type") == [(f"lei:{holder}", f"lei:{held}", link_type)]
+
+
+def test_a_relation_begins_with_its_own_period_and_is_known_the_day_after_registration(tmp_path: Path) -> None:
+    links = ingested(tmp_path, [relations(relation())]).tables["party_link"]
+    assert [str(value)[:10] for value in cells(links, "valid_from", "valid_to", "known_at")[0]] == [
+        "2017-08-14",
+        "None",
+        "2019-01-31",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "last_day"),
+    [
+        ({"state": "INACTIVE"}, "2023-05-18"),
+        ({"registered": "RETIRED"}, "2023-05-18"),
+        (
+            {
+                "RelationshipPeriods": [
+                    {"StartDate": "2017-08-14", "EndDate": "2021-02-03T00:00:00Z", "PeriodType": "RELATIONSHIP_PERIOD"}
+                ]
+            },
+            "2023-05-18",
+        ),
+        ({"RelationshipPeriods": None}, "None"),
+    ],
+)
+def test_a_relation_that_ended_lasts_to_the_change_of_its_record_that_surely_made_it_known(
+    tmp_path: Path, given: dict[str, Any], last_day: str
+) -> None:
+    links = ingested(tmp_path, [relations(relation(**given))]).tables["party_link"]
+    assert str(cells(links, "valid_to")[0]) == last_day
+
+
+@pytest.mark.parametrize(
+    ("record", "rule_id"),
+    [
+        (relation("IS_COUSIN_OF"), "relation_kind:enum"),
+        (relation(nodes=(FIRST, FIRST)), "not_to_itself"),
+        (relation(nodes=(FIRST, "US0378331005")), "end_lei:pattern"),
+        (entity(), "start_lei:required"),
+    ],
+)
+def test_a_record_that_states_no_relation_is_quarantined(tmp_path: Path, record: dict[str, Any], rule_id: str) -> None:
+    account = only_account(ingested(tmp_path, [relations(relation(), record)]))
+    assert (account.accepted, account.quarantined) == (1, {rule_id: 1})
