@@ -150,6 +150,7 @@ def test_every_rule_of_a_table_has_a_description() -> None:
 FIXED_BY_OTHERS = {
     "aliexpress_loan": {"order_id"},
     "amazon_date_range": {"marketplace", "quantity", "sku"},
+    "amazon_inventory_planning": {"available", "currency", "marketplace", "sku"},
     "amazon_settlement_v2": {"currency", "amount", "sku"},
     "ga4_events": {"event_date", "user_id"},
     "stripe_payout_reconciliation": {"available_on", "currency"},

@@ -22,6 +22,7 @@ from tests.factories.raw_files import (
     shopify_order,
 )
 from tests.factories.raw_files import RawFile as DeliveredRawFile
+from tests.factories.workbooks import workbook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,17 @@ PAYPAL_SETTLEMENT = (
     "Transaction Completion Date,Transaction Debit or Credit,Gross Transaction Amount,Gross Transaction Currency,"
     "Fee Debit or Credit,Fee Amount,Fee Currency,Consumer ID"
 )
+
+
+def purchases(person: str) -> bytes:
+    """A workbook, which is compressed, so that a person has to be put in before."""
+    header = ["订单编号", "买家会员名", "卖家会员名", "实付款(元)", "订单状态", "订单创建时间", "订单付款时间", "数量"]
+    row = ["1234567890123456789", person, person, 5, "交易成功", "2023-03-05 09:00:00", "2023-03-05 09:00:00", 1]
+    return workbook({"订单": [header, row]})
+
+
 SAMPLES = {
+    "alibaba_1688_orders": purchases("x"),
     "amazon_date_range": csv_file(
         AMAZON_RANGE, ['"Mar 1, 2023 1:00:00 AM PST",1,Order,1,A,Lamp,1,amazon.com,spike-city,spike-code,5.00,5.00']
     ),
@@ -140,6 +151,8 @@ def test_no_text_of_a_personal_column_reaches_a_canonical_table(source: str, tmp
 
 def spiked(data: bytes, source: str, canary: str) -> bytes:
     """The sample with a canary in its personal columns."""
+    if source == "alibaba_1688_orders":
+        return purchases(canary)
     marks = [
         *(b"spike-city", b"spike-code", b"spike-name", b"spike-from", b"spike-to", b"spike-consumer"),
         *(b"spike-customer", b"spike-street"),

@@ -1,0 +1,1 @@
+"""Source amazon_inventory_planning: its contract and its mapping to canonical tables."""
