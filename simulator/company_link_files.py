@@ -128,7 +128,7 @@ def _entries(world: World, ties: list[_Tie]) -> list[_Entry]:
         lag = int(by_kind[tie.kind][number])
         seen = tie.from_day + lag + extra[number]
         ends = max(tie.until_day + lag, seen) if tie.until_day != _OPEN else _OPEN
-        if not is_hidden[number]:
+        if not is_hidden[number] and seen <= last_day:
             found.append(_Entry(tie, number, seen, ends if ends <= last_day else _OPEN))
     return found
 
