@@ -37,7 +37,7 @@ SELECT
     aged_91_180 AS aged_91_180_days_quantity,
     aged_181_270 AS aged_181_270_days_quantity,
     aged_271_365 AS aged_271_365_days_quantity,
-    aged_over_365 AS aged_over_365_days_quantity,
+    coalesce(aged_over_365, aged_366_455 + aged_over_455) AS aged_over_365_days_quantity,
     sold_30_days AS sold_30d_quantity,
     1 AS sku_count,
     CASE WHEN available = 0 THEN 1 ELSE 0 END AS stocked_out_sku_count,

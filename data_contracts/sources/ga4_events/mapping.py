@@ -10,7 +10,7 @@ from data_contracts.sources.repetition import rows_delivered_before
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The media that Google's rules of default channels call paid. The session number is a parameter of the event.
+# Media that say they are paid for (cpc, ppc, paid, with what is made of them). The session number is a parameter.
 _EVENTS = """
 SELECT * EXCLUDE (parameters), coalesce(account, delivered_for) AS site_id,
     visitor || ':' || list_filter(

@@ -25,7 +25,8 @@ NEWER = (
     "inv-age-91-to-180-days",
     "inv-age-181-to-330-days",
     "inv-age-331-to-365-days",
-    "inv-age-365-plus-days",
+    "inv-age-366-to-455-days",
+    "inv-age-456-plus-days",
 )
 AGES = ("aged_0_90", "aged_91_180", "aged_181_270", "aged_271_365", "aged_over_365")
 
@@ -60,6 +61,13 @@ def test_a_product_is_a_count_of_what_lies_in_the_warehouses_of_the_platform(tmp
     assert set(cells(stock, "warehouse_kind", "is_platform_bound")) == {("platform", True)}
 
 
+def test_headings_of_newer_reports_are_known(tmp_path: Path) -> None:
+    names = {"sku": "seller-sku", "reserved-quantity": "Total Reserved Quantity"}
+    row = {names.get(name, name): value for name, value in product().items()}
+    stock = ingested(tmp_path, [report(row)]).tables["inventory_snapshot"]
+    assert cells(stock, "sku_group", "reserved_quantity") == [("LAMP-1:New", 10)]
+
+
 def test_what_goods_cost_is_not_said_and_stays_unknown(tmp_path: Path) -> None:
     stock = ingested(tmp_path, [report(product())]).tables["inventory_snapshot"]
     assert cells(stock, "stock_value", "stock_value_usd") == [(None, None)]
@@ -69,7 +77,7 @@ def test_what_goods_cost_is_not_said_and_stays_unknown(tmp_path: Path) -> None:
     ("ages", "counts", "expected"),
     [
         (OLDER, (50, 20, 15, 10, 5), (50, 20, 15, 10, 5)),
-        (NEWER, (20, 20, 10, 20, 20, 5, 5), (50, 20, None, None, 5)),
+        (NEWER, (20, 20, 10, 20, 20, 5, 3, 2), (50, 20, None, None, 5)),
         ((), (), (None,) * 5),
     ],
 )
