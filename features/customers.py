@@ -252,13 +252,15 @@ RECORDS: tuple[FeatureRecord, ...] = (
         name="site_advertising_share_180d",
         pillar="user_quality",
         family="traffic",
-        expression=share("site_advertising_180d", "site_sales_180d"),
+        expression="CASE WHEN site_days_without_advertising_180d = 0 THEN "
+        f"{share('site_advertising_180d', 'site_sales_180d')} END",
         unit="share",
         direction=1,
         title_en="Advertising for the own site, share of its sales",
         title_zh="独立站广告费占销售比例",
         description="Advertising for the own site over its sales in the last 180 days.",
-        missing="Orders or traffic of the own site were not delivered for the window, or nothing was sold.",
+        missing="Orders or traffic of the own site were not delivered for the window, a day's report does not say what "
+        "was spent, or nothing was sold.",
         stops_with_trading=True,
     ),
 )

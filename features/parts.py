@@ -82,6 +82,17 @@ def _site_parts() -> tuple[Feature, ...]:
         *parts(days("site_paid_sessions", "paid_session_count", "Sessions that came by advertising."), (90,)),
         *parts(days("site_visitors", "visitor_count", "Visitors of the own site."), (90, 180)),
         *parts(days("site_advertising", "advertising_usd", "Advertising for the own site."), (180,)),
+        *parts(
+            Quantity(
+                "site_days_without_advertising",
+                "site_day",
+                "advertising_usd IS NULL",
+                None,
+                "Days whose report does not say what was spent on advertising.",
+                _USERS,
+            ),
+            (180,),
+        ),
         *parts(Quantity("site_days", "site_day", None, None, "Days reported by the own site.", _TRUTH), (365,)),
     )
 

@@ -3,7 +3,7 @@
 A file under ``features/`` holds cases. A case begins with a line ``case: <sentence>``; then come blocks with an empty
 line between them. A block is the name of a canonical table and its rows, or ``covered`` (everything delivered of these
 tables, unless ``from`` and ``to`` say otherwise), or ``expect <date>`` and the value of features for each seller;
-``-`` is missing.
+``-`` is missing. In a row of a table ``-`` leaves the usual value and ``null`` is an empty cell.
 """
 
 from __future__ import annotations
@@ -55,12 +55,13 @@ def read_block(case: Case, lines: list[str]) -> None:
             covered = coverage_rows([row["seller_id"]], row["tables"].split(), **period)
             case.rows.setdefault("source_coverage", []).extend(covered)
     else:
-        filled = [{name: boolean(cell) for name, cell in row.items() if cell not in {"", "-"}} for row in read]
+        filled = [{name: cell_value(cell) for name, cell in row.items() if cell not in {"", "-"}} for row in read]
         case.rows.setdefault(title, []).extend(filled)
 
 
-def boolean(cell: str) -> str | bool:
-    return {"true": True, "false": False}.get(cell, cell)
+def cell_value(cell: str) -> str | bool | None:
+    known: dict[str, bool | None] = {"true": True, "false": False, "null": None}
+    return known.get(cell, cell)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.file}: {case.sentence}") for case in cases()])
