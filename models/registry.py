@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 BUNDLE_ARTIFACT: Final = "bundle"
 CHAMPION: Final = "champion"
-CHALLENGER: Final = "challenger"
 DIGEST_TAG: Final = "bundle_sha256"
 SQLITE_PREFIX: Final = "sqlite:///"
 _ADDRESS = re.compile(

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from features.cut import Cut
 
 HOLDER_LINKS = ("owner", "director")
-ATTRIBUTE_LINKS = ("address", "phone", "bank_account", "device")
 GUARANTEE_LINK = "guarantee"
 
 Matrix = sparse.csr_array[Any]

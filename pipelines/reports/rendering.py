@@ -107,17 +107,6 @@ def render_page(template: str, language: Language, context: Mapping[str, object]
     return _environment(language).get_template(template).render({**context, "t": texts, "language": language})
 
 
-def render_languages(template: str, stem: str, context: Mapping[str, object]) -> dict[str, str]:
-    """A page in every language, linked to each other.
-
-    Returns:
-        File name (``<stem>.<language>.html``) to HTML text.
-    """
-    file_names = {language: f"{stem}.{language}.html" for language in LANGUAGES}
-    full_context = {**context, "file_names": file_names}
-    return {file_names[language]: render_page(template, language, full_context) for language in LANGUAGES}
-
-
 @functools.cache
 def page_texts(page: str, language: Language) -> Texts:
     """Words of a page: the shared ones, overlaid with its own.

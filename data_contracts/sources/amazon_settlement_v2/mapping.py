@@ -25,7 +25,6 @@ from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables
 if TYPE_CHECKING:
     from data_contracts.arrow import Values
 
-PLATFORM = "amazon"
 _KIND = ("transaction_type", "amount_type", "amount_description")
 
 # A totals row opens a block; so does a change of settlement, for a block that lost its totals row. Serves text rows and
