@@ -13,7 +13,7 @@ from features.graph.groups import related_components
 from features.observations import open_loan_observations
 from features.spec import load_feature_set
 from pipelines.publish import read_parquet, write_json, write_parquet
-from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, current_run, run_stage
+from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ OBSERVATION_SCHEMA = pa.schema(_OBSERVATION_FIELDS)
 
 def run(profile: Profile, place: Place) -> StageOutcome:
     """Build features of every observation from the validated tables."""
-    source = current_run(place, "validate") / "tables"
+    source = current_output(place, "validate", "tables")
     settings = {
         "features": profile.features.model_dump(mode="json"),
         "observations": profile.observations.model_dump(mode="json"),

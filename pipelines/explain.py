@@ -17,7 +17,7 @@ from pipelines.publish import atomic_write_bytes, read_json, read_parquet, write
 from pipelines.reports.explanation_page import ExplanationSubject, render_explanation_page
 from pipelines.reports.model_page import ModelIdentity, render_model_page
 from pipelines.reports.rendering import LANGUAGES
-from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, current_run, run_stage
+from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,13 +45,11 @@ class ExplainedRows:
 
 def run(profile: Profile, place: Place) -> StageOutcome:
     """Explain the model in force on the rows it was judged on, and write its four pages."""
-    trained = current_run(place, "train")
-    matrix = current_run(place, "features") / "matrix.parquet"
     files = {
-        "bundle": trained / "bundle",
-        "evaluation": trained / "evaluation.json",
-        "judged": trained / "holdout.parquet",
-        "matrix": matrix,
+        "bundle": current_output(place, "train", "bundle"),
+        "evaluation": current_output(place, "train", "evaluation.json"),
+        "judged": current_output(place, "train", "holdout.parquet"),
+        "matrix": current_output(place, "features", "matrix.parquet"),
     }
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
     settings = ExplainSettings()
@@ -59,7 +57,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
     def work(folder: Path) -> StageRecord:
         bundle = load_bundle(files["bundle"], [keys.public_key])
         judged = read_parquet(files["judged"], columns=KEYS)
-        rows = rows_to_explain(judged, read_parquet(matrix), bundle.model.feature_names)
+        rows = rows_to_explain(judged, read_parquet(files["matrix"]), bundle.model.feature_names)
         explanation = explain_model(bundle.model, rows.X, rows.seller_id, rows.as_of, settings)
         write_json(folder / "explanation.json", explanation.to_dict())
         for name, page in pages(read_json(files["evaluation"]), explanation, bundle).items():

@@ -14,7 +14,7 @@ from models.drift import Drift, DriftSettings, judge, measure_drift
 from pipelines.keys import load_keys
 from pipelines.publish import read_parquet, write_json
 from pipelines.samples import LabelledSample, SampleFiles, labelled_sample
-from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, current_run, run_stage
+from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,8 +33,8 @@ LOG_ODDS = "log_odds_of_default"
 def run(profile: Profile, place: Place) -> StageOutcome:
     """Write ``monitor.json``: stability of the model's output and of every feature, alerts first."""
     files = SampleFiles.of(profile, place)
-    bundle_dir = current_run(place, "train") / "bundle"
-    scored_file = current_run(place, "score") / "passports.parquet"
+    bundle_dir = current_output(place, "train", "bundle")
+    scored_file = current_output(place, "score", "passports.parquet")
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
     settings = DriftSettings()
     inputs = StageInputs({**files.named(), "bundle": bundle_dir, "scores": scored_file}, asdict(settings), CODE)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_contracts.errors import InputRefused
 from pipelines.publish import read_json, read_parquet
-from pipelines.stages import current_run
+from pipelines.stages import current_output
 
 if TYPE_CHECKING:
     from pipelines.profiles import Profile
@@ -19,10 +19,10 @@ MEASURES = ("auc", "ks", "brier", "log_loss", "calibration_slope")
 
 def describe_run(profile: Profile, place: Place) -> str:
     """The champion's figures with their intervals, the alerts, and where each page is."""
-    evaluation = read_json(current_run(place, "train") / "evaluation.json")["evaluation"]
+    evaluation = read_json(current_output(place, "train", "evaluation.json"))["evaluation"]
     measures = evaluation["models"][0]["measures"]
     sample = evaluation["sample"]
-    alerts = read_json(current_run(place, "monitor") / "monitor.json")["alerts"]
+    alerts = read_json(current_output(place, "monitor", "monitor.json"))["alerts"]
     lines = [
         f"{profile.title}{' (synthetic)' if profile.is_synthetic else ''}: evidence: {profile.evidence}",
         (
@@ -34,8 +34,8 @@ def describe_run(profile: Profile, place: Place) -> str:
         "pages:",
     ]
     for stage in ("validate", "explain"):
-        lines += [f"  {page}" for page in sorted(current_run(place, stage).glob("*.html"))]
-    lines.append(f"passports: {current_run(place, 'score') / 'passports'}")
+        lines += [f"  {page}" for page in sorted(current_output(place, stage).glob("*.html"))]
+    lines.append(f"passports: {current_output(place, 'score', 'passports')}")
     return "\n".join(lines)
 
 
@@ -45,7 +45,7 @@ def describe_seller(place: Place, seller: str) -> str:
     Raises:
         InputRefused: the seller is not among those scored.
     """
-    scores = current_run(place, "score") / SCORES
+    scores = current_output(place, "score", SCORES)
     rows = [row for row in read_parquet(scores).to_pylist() if row["seller_id"] == seller]
     if not rows:
         raise InputRefused(

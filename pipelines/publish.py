@@ -2,21 +2,76 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import tempfile
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow.parquet as pq
 
+from data_contracts.errors import ConfigurationRefused, PassportError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import pyarrow as pa
 
 
 MANY_FILES = 256
+_DISK_REMEDIES = {
+    errno.ENOSPC: "make room there and run it again",
+    errno.EDQUOT: "make room there and run it again",
+    errno.EFBIG: "raise the limit of file sizes and run it again",
+    errno.EROFS: "give --out a folder that can be written",
+    errno.EIO: "check the disk and run it again",
+}
+
+
+class StorageFailed(PassportError):
+    """The disk is full or fails: neither the data nor the settings are at fault."""
+
+    exit_code: ClassVar[int] = 3
+
+
+@contextmanager
+def telling_disk_faults(folder: Path) -> Iterator[None]:
+    """Let a full or failing disk end the work on ``folder`` in one line instead of as a fault of the program.
+
+    Raises:
+        StorageFailed: names the folder, what the system said, and the remedy.
+    """
+    try:
+        yield
+    except OSError as error:
+        remedy = _DISK_REMEDIES.get(error.errno or 0)
+        if remedy is None:
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        raise StorageFailed(
+            f"work on {folder} stopped: {error.strerror}{place}; what was published before stands; remedy: {remedy}"
+        ) from error
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a results folder for one run; a second one is told so instead of waiting.
+
+    Raises:
+        ConfigurationRefused: another run holds it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f".{folder.name}.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigurationRefused(
+                f"{folder} is locked by another run", "wait for it to end, or give another --out"
+            ) from error
+        yield
 
 
 def fsync_path(path: Path) -> None:
@@ -75,8 +130,14 @@ def write_parquet(path: Path, table: pa.Table) -> None:
     """Write a table as Parquet (zstd, page checksums); equal tables give equal bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.partial")
-    pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
-    temporary.replace(path)
+    try:
+        # A file of our own, so that every write to disk passes through Python, where a test can let it fail.
+        with temporary.open("wb") as file:
+            pq.write_table(table, file, compression="zstd", write_page_checksum=True)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:

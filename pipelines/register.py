@@ -18,7 +18,7 @@ from models.sealed_folder import MANIFEST as BUNDLE_MANIFEST
 from pipelines.keys import KeyRing, load_keys
 from pipelines.publish import read_json, read_parquet, write_json
 from pipelines.scoring import feature_matrix
-from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, current_run, run_stage
+from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,12 +45,11 @@ class CandidateFiles:
     @classmethod
     def of(cls, place: Place) -> CandidateFiles:
         """The files in force of a profile."""
-        train, features = current_run(place, "train"), current_run(place, "features")
         return cls(
-            bundle=train / "bundle",
-            evaluation=train / "evaluation.json",
-            matrix=features / "matrix.parquet",
-            feature_set=features / "feature_set.json",
+            bundle=current_output(place, "train", "bundle"),
+            evaluation=current_output(place, "train", "evaluation.json"),
+            matrix=current_output(place, "features", "matrix.parquet"),
+            feature_set=current_output(place, "features", "feature_set.json"),
         )
 
 
@@ -187,7 +186,7 @@ def _registered(judged: Judged, bundle: Bundle, place: Place, registry: Registry
         **{f"gate.{gate.gate}": gate.measured for gate in judged.gates},
     }
     record = VersionRecord(bundle.digest, judged.metrics, tags)
-    return register_bundle(current_run(place, "train") / "bundle", record, registry)
+    return register_bundle(current_output(place, "train", "bundle"), record, registry)
 
 
 def _write_down(

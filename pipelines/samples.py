@@ -14,7 +14,7 @@ from models.dataset import Dataset, assemble
 from models.encoding import feature_facts
 from models.labels import Labels, performance_labels, recorded_labels
 from pipelines.publish import read_parquet
-from pipelines.stages import Place, current_run
+from pipelines.stages import Place, current_output
 
 if TYPE_CHECKING:
     from datetime import date
@@ -36,9 +36,11 @@ class SampleFiles:
     @classmethod
     def of(cls, profile: Profile, place: Place) -> SampleFiles:
         """The files in force of a profile."""
-        features = current_run(place, "features")
-        outcomes = current_run(place, "validate") / "tables" / f"{OUTCOME_TABLE[profile.target.kind]}.parquet"
-        return cls(features / "matrix.parquet", features / "components.parquet", outcomes)
+        return cls(
+            matrix=current_output(place, "features", "matrix.parquet"),
+            components=current_output(place, "features", "components.parquet"),
+            outcomes=current_output(place, "validate", f"tables/{OUTCOME_TABLE[profile.target.kind]}.parquet"),
+        )
 
     def named(self) -> dict[str, Path]:
         """The files by the name they have in a manifest."""

@@ -16,13 +16,13 @@ from pipelines.applicant_features import SellerTables
 from pipelines.applicants import require_applicant_file
 from pipelines.keys import KeyRing, keys_folder, load_keys, read_trust_file, trust_file_for
 from pipelines.passports import PassportTerms
-from pipelines.publish import atomic_write_bytes, read_json, read_parquet
+from pipelines.publish import atomic_write_bytes, locked, read_json, read_parquet, telling_disk_faults
 from pipelines.register import REGISTRATION_FILE, registry_of
 from pipelines.score_inputs import COVERAGE, Request, described_input, identified, open_input
 from pipelines.score_model import ModelChoice, champion_model, keys_of, load_model
-from pipelines.score_results import CODE, ScoreJob, locked, refuse_foreign_folder, replace_folder, write_results
+from pipelines.score_results import CODE, ScoreJob, refuse_foreign_folder, replace_folder, write_results
 from pipelines.scoring import REFUSED
-from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, current_run, run_stage
+from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,7 +126,7 @@ def score_command(applicants: Path, options: ScoreOptions) -> ScoreOutcome:
         terms=passport_terms(profile, options.keys(), options.issued_on) if options.passport_count != 0 else None,
         passport_count=options.passport_count,
     )
-    with locked(options.out):
+    with telling_disk_faults(options.out), locked(options.out):
         written = _publish(job, options.out)
     return ScoreOutcome(options.out, written.counts, written.passports, rows.notes)
 
@@ -136,10 +136,10 @@ def run(profile: Profile, place: Place) -> StageOutcome:
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
     publish_trust_file(profile, keys, os.environ)
     files = {
-        "bundle": current_run(place, "train") / "bundle",
-        "matrix": current_run(place, "features") / "matrix.parquet",
-        "registration": current_run(place, "register") / REGISTRATION_FILE,
-        "coverage": current_run(place, "validate") / "tables" / f"{COVERAGE}.parquet",
+        "bundle": current_output(place, "train", "bundle"),
+        "matrix": current_output(place, "features", "matrix.parquet"),
+        "registration": current_output(place, "register", REGISTRATION_FILE),
+        "coverage": current_output(place, "validate", f"tables/{COVERAGE}.parquet"),
     }
     settings = {
         **profile.scoring.model_dump(mode="json"),
@@ -156,13 +156,12 @@ def run(profile: Profile, place: Place) -> StageOutcome:
         shutil.rmtree(parts)
         return _record(written, model)
 
-    with locked(place.stage_dir("score")):
-        return run_stage("score", place, StageInputs(files, settings, CODE), work)
+    return run_stage("score", place, StageInputs(files, settings, CODE), work)
 
 
 def stage_job(profile: Profile, place: Place, keys: KeyRing, model: ScoringModel) -> ScoreJob:
     """What the stage scores: the profile's applicants, with their features from the matrix in force."""
-    matrix_file = current_run(place, "features") / "matrix.parquet"
+    matrix_file = current_output(place, "features", "matrix.parquet")
     matrix = read_parquet(matrix_file)
     source = stage_tables(place)
     source = replace(source, digests={**source.digests, "matrix.parquet": sha256_file(matrix_file)})
@@ -188,7 +187,7 @@ def stage_sellers(profile: Profile, place: Place, matrix: pa.Table) -> Values:
     sellers: Values = matrix.filter(current)["seller_id"].combine_chunks()
     if profile.scoring.applicants == "latest":
         return sellers
-    path = current_run(place, "validate") / "tables" / "credit_record.parquet"
+    path = current_output(place, "validate", "tables/credit_record.parquet")
     records = read_parquet(path, ["seller_id", "is_default"])
     has_record: Values = pc.is_valid(records["is_default"])
     stated = records.filter(has_record)["seller_id"].combine_chunks()
@@ -197,9 +196,8 @@ def stage_sellers(profile: Profile, place: Place, matrix: pa.Table) -> Values:
 
 def stage_tables(place: Place) -> SellerTables:
     """The tables that say what was delivered of whom and what was odd in it; no others are read."""
-    folder = current_run(place, "validate") / "tables"
     columns = {COVERAGE: None, "money_event": _LEDGER_COLUMNS}
-    paths = {name: folder / f"{name}.parquet" for name in columns}
+    paths = {name: current_output(place, "validate", f"tables/{name}.parquet") for name in columns}
     present = {name: path for name, path in paths.items() if path.is_file()}
     tables = {name: read_parquet(path, columns[name]) for name, path in present.items()}
     return SellerTables(tables, {f"{COVERAGE}.parquet": sha256_file(paths[COVERAGE])})

@@ -17,9 +17,9 @@ from pipelines.applicant_features import OWN_TABLES, SellerTables, describe_appl
 from pipelines.applicants import Applicants, Chunk, read_applicants
 from pipelines.build_features import read_tables
 from pipelines.ingest import ingest_folder
-from pipelines.publish import json_bytes, read_json
+from pipelines.publish import json_bytes
 from pipelines.scoring import chunked
-from pipelines.stages import CURRENT, MANIFEST, Place, current_run
+from pipelines.stages import CURRENT, Place, current_output, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -86,10 +86,10 @@ def open_input(path: Path, request: Request, ingest: IngestSettings, hmac_key: C
 
 def tables_in_force(place: Place) -> SellerTables:
     """The validated tables of a profile, with the digests its manifest records."""
-    run = current_run(place, "validate")
-    outputs = read_json(run / MANIFEST)["outputs"]
+    folder = current_output(place, "validate", "tables")
+    outputs = read_manifest(folder.parent)["outputs"]
     digests = {name.removeprefix("tables/"): digest for name, digest in outputs.items() if name.startswith("tables/")}
-    return SellerTables(read_tables(run / "tables"), digests)
+    return SellerTables(read_tables(folder), digests)
 
 
 def feature_set_of(meta: BundleMeta) -> FeatureSet:

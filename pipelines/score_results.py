@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +20,7 @@ from pipelines.scoring import ScoringContext, score_chunk
 from pipelines.stages import digest_of_code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from datetime import date
     from pathlib import Path
 
@@ -136,20 +134,6 @@ def refuse_foreign_folder(out: Path) -> None:
         raise ConfigurationRefused(f"{out} holds other files than results", "give --out a new or empty folder")
     if out.exists() and not out.is_dir():
         raise ConfigurationRefused(f"{out} is a file", "give --out a folder")
-
-
-@contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Hold the results folder for one run; a second one is told so instead of waiting."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with out.with_name(f".{out.name}.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigurationRefused(
-                f"{out} is locked by another run", "wait for it to end, or give another --out"
-            ) from error
-        yield
 
 
 def _evidence(job: ScoreJob, scores: Path) -> Evidence:

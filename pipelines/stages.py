@@ -2,11 +2,16 @@
 
 A stage's run folder is named by the digest of its inputs, settings and code. The file ``CURRENT`` names the run in
 force and is what Make watches: it changes only when the content it points to changes.
+
+``CURRENT`` leads to the run's manifest, the manifest holds a digest of itself and one of every file, and whoever reads
+a published file asks for it by ``current_output``, which compares: stored data cannot rot unseen.
 """
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import shutil
 import tempfile
 import time
@@ -15,11 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.digest import sha256_bytes, sha256_file
-from data_contracts.errors import ConfigurationRefused
-from pipelines.publish import atomic_write_bytes, fsync_path, fsync_tree, json_bytes, read_json, write_json
+from data_contracts.errors import ConfigurationRefused, IntegrityRefused
+from pipelines.publish import atomic_write_bytes, fsync_path, fsync_tree, json_bytes, locked, telling_disk_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pydantic import BaseModel
 
@@ -27,7 +32,10 @@ log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
+MANIFEST_DIGEST = "manifest_sha256"
 RUN_ID_LENGTH = 16
+_DRAFT_PREFIX = ".run-"
+_POINTER = re.compile(rb"([0-9A-Za-z]+)\n")
 
 
 @dataclass(frozen=True)
@@ -112,39 +120,114 @@ def run_stage(stage: str, place: Place, inputs: StageInputs, work: Callable[[Pat
     under the stage's folder until every file is on disk.
     """
     started = time.perf_counter()
-    identity = {
-        "stage": stage,
-        "inputs": {name: digest_of_path(path) for name, path in sorted(inputs.files.items())},
-        "settings": _as_json(inputs.settings),
-        "code_sha256": digest_of_code(inputs.code),
-    }
-    run_id = sha256_bytes(json_bytes(identity))[:RUN_ID_LENGTH]
     folder = place.stage_dir(stage)
-    run_dir = folder / run_id
-    if _is_intact(run_dir):
-        _point_to(folder, run_id)
-        record = StageRecord(**read_json(run_dir / MANIFEST)["record"])
-        log.info("%s: up to date (%s)", stage, run_id)
-        return StageOutcome(run_dir, record, was_current=True)
-    record = _publish(run_dir, identity, work, started)
-    _point_to(folder, run_id)
-    log.info(
-        "%s: %d rows in, %d kept, %d set aside, %.1f s (%s)",
-        *(stage, record.rows_in, record.rows_kept, sum(record.set_aside.values())),
-        *(time.perf_counter() - started, run_id),
-    )
-    return StageOutcome(run_dir, record, was_current=False)
+    with telling_disk_faults(folder):
+        identity = {
+            "stage": stage,
+            "inputs": {name: digest_of_path(path) for name, path in sorted(inputs.files.items())},
+            "settings": _as_json(inputs.settings),
+            "code_sha256": digest_of_code(inputs.code),
+        }
+        run_dir = folder / sha256_bytes(json_bytes(identity))[:RUN_ID_LENGTH]
+        with locked(folder):
+            _sweep(folder)
+            was_current = _is_intact(run_dir)
+            record = _record(run_dir) if was_current else _publish(run_dir, identity, work, started)
+            _point_to(run_dir)
+    if was_current:
+        log.info("%s: up to date (%s)", stage, run_dir.name)
+    else:
+        log.info(
+            "%s: %d rows in, %d kept, %d set aside, %.1f s (%s)",
+            *(stage, record.rows_in, record.rows_kept, sum(record.set_aside.values())),
+            *(time.perf_counter() - started, run_dir.name),
+        )
+    return StageOutcome(run_dir, record, was_current)
 
 
 def current_run(place: Place, stage: str) -> Path:
-    """The run folder in force of a stage; refused with the command to run when there is none."""
+    """The run folder in force of a stage, its manifest checked; its files are for ``current_output`` to check.
+
+    Raises:
+        ConfigurationRefused: the stage has not run; names the command that runs it.
+        IntegrityRefused: ``CURRENT`` or the manifest is not as it was written.
+    """
     pointer = place.stage_dir(stage) / CURRENT
     if not pointer.is_file():
         raise ConfigurationRefused(
             f"stage '{stage}' of profile '{place.profile_name}' has not run under {place.out}",
             f"run: make {stage} PROFILE={place.profile_name} OUT={place.out}",
         )
-    return place.stage_dir(stage) / pointer.read_text().strip()
+    run_dir = _pointed_to(pointer)
+    if run_dir is None:
+        raise _rotten(place, stage, f"{pointer} names no run")
+    try:
+        read_manifest(run_dir)
+    except IntegrityRefused as error:
+        raise _rotten(place, stage, str(error)) from error
+    return run_dir
+
+
+def current_output(place: Place, stage: str, name: str = "") -> Path:
+    """A file or folder of the run in force, byte for byte as it was published; without ``name`` the whole run folder.
+
+    The path is given as it is where the run has published nothing of that name and nothing stands there.
+
+    Raises:
+        ConfigurationRefused: the stage has not run.
+        IntegrityRefused: a file is changed, missing, or none of the run's; names it, and the command that mends it.
+    """
+    run_dir = current_run(place, stage)
+    listed = read_manifest(run_dir)["outputs"]
+    published = {path: listed[path] for path in listed if not name or path == name or path.startswith(f"{name}/")}
+    present = _file_digests(run_dir, name)
+    for path in sorted(published.keys() | present.keys()):
+        if published.get(path) != present.get(path):
+            what = "is missing" if path not in present else "is changed" if path in published else "does not belong"
+            raise _rotten(place, stage, f"{run_dir / path} {what}, by the manifest of its run")
+    return run_dir / name
+
+
+def read_manifest(run_dir: Path) -> dict[str, Any]:
+    """The manifest of a run.
+
+    Raises:
+        IntegrityRefused: it is absent, or not the bytes that were written.
+    """
+    path = run_dir / MANIFEST
+    try:
+        data = path.read_bytes()
+        manifest: dict[str, Any] = json.loads(data)
+        facts = {name: value for name, value in manifest.items() if name != MANIFEST_DIGEST}
+        is_whole = manifest_bytes(facts) == data
+    except (FileNotFoundError, ValueError, AttributeError) as error:
+        raise IntegrityRefused(f"{path} cannot be read as a manifest") from error
+    if not is_whole:
+        raise IntegrityRefused(f"{path} is not as it was written")
+    return facts
+
+
+def manifest_bytes(facts: Mapping[str, Any]) -> bytes:
+    """What a manifest says, with the digest of just that, by which a changed manifest is noticed."""
+    return json_bytes({**facts, MANIFEST_DIGEST: sha256_bytes(json_bytes(facts))})
+
+
+def write_manifest(run_dir: Path, facts: Mapping[str, Any]) -> None:
+    """Write the manifest of a run folder: ``facts`` and the digest of every file there is."""
+    atomic_write_bytes(run_dir / MANIFEST, manifest_bytes({**facts, "outputs": _file_digests(run_dir)}))
+
+
+def _rotten(place: Place, stage: str, what: str) -> IntegrityRefused:
+    remedy = f"passport {stage} --profile {place.profile_name} --out {place.out}"
+    return IntegrityRefused(f"stored data refused: {what}; remedy: make it again with {remedy}")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a run that was killed has left; whoever holds the lock knows that nobody is at work on it."""
+    for draft in sorted(folder.glob(f"{_DRAFT_PREFIX}*")):
+        shutil.rmtree(draft)
+    for draft in sorted(folder.glob(f".{CURRENT}.*")):
+        draft.unlink()
 
 
 def _publish(
@@ -152,17 +235,12 @@ def _publish(
 ) -> StageRecord:
     """Do the work in a temporary folder beside ``run_dir``, then rename it there with its manifest."""
     run_dir.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=run_dir.parent, prefix=".run-", ignore_cleanup_errors=True) as temporary:
+    with tempfile.TemporaryDirectory(dir=run_dir.parent, prefix=_DRAFT_PREFIX, ignore_cleanup_errors=True) as temporary:
         draft = Path(temporary) / run_dir.name
         draft.mkdir()
         record = work(draft)
-        manifest = {
-            **identity,
-            "record": asdict(record),
-            "outputs": _file_digests(draft),
-            "seconds": round(time.perf_counter() - started, 3),
-        }
-        write_json(draft / MANIFEST, manifest)
+        seconds = round(time.perf_counter() - started, 3)
+        write_manifest(draft, {**identity, "record": asdict(record), "seconds": seconds})
         fsync_tree(draft)
         if run_dir.exists():  # a run whose files no longer match its manifest
             shutil.rmtree(run_dir)
@@ -171,29 +249,46 @@ def _publish(
     return record
 
 
+def _record(run_dir: Path) -> StageRecord:
+    return StageRecord(**read_manifest(run_dir)["record"])
+
+
 def _as_json(settings: BaseModel | Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON is any of six types
     return settings.model_dump(mode="json") if hasattr(settings, "model_dump") else dict(settings)
 
 
-def _file_digests(folder: Path) -> dict[str, str]:
-    paths = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(paths)}
+def _file_digests(run_dir: Path, name: str = "") -> dict[str, str]:
+    """The digest of every file of a run but its manifest, or of one file or folder in it, by path below the run."""
+    chosen = run_dir / name
+    paths: Iterable[Path] = [chosen] if chosen.is_file() else chosen.rglob("*")
+    manifest = run_dir / MANIFEST
+    files = sorted(path for path in paths if path.is_file() and path != manifest)
+    return {path.relative_to(run_dir).as_posix(): sha256_file(path) for path in files}
 
 
 def _is_intact(run_dir: Path) -> bool:
     """Whether a run folder holds exactly the files of its manifest, byte for byte."""
-    manifest = run_dir / MANIFEST
-    return manifest.is_file() and read_json(manifest)["outputs"] == _file_digests(run_dir)
+    try:
+        outputs: dict[str, str] = read_manifest(run_dir)["outputs"]
+    except IntegrityRefused:
+        return False
+    return outputs == _file_digests(run_dir)
 
 
-def _point_to(folder: Path, run_id: str) -> None:
-    """Let ``CURRENT`` name ``run_id``, unless the run it names already holds the same files."""
-    pointer = folder / CURRENT
-    if pointer.is_file():
-        present = folder / pointer.read_text().strip() / MANIFEST
-        wanted = folder / run_id / MANIFEST
-        if present == wanted:
-            return
-        if present.is_file() and read_json(present)["outputs"] == read_json(wanted)["outputs"]:
-            return
-    atomic_write_bytes(pointer, f"{run_id}\n".encode())
+def _pointed_to(pointer: Path) -> Path | None:
+    """The run folder a pointer names, or None when it names none."""
+    found = _POINTER.fullmatch(pointer.read_bytes()) if pointer.is_file() else None
+    run_dir = pointer.with_name(found.group(1).decode()) if found else pointer
+    return run_dir if run_dir.is_dir() else None
+
+
+def _point_to(run_dir: Path) -> None:
+    """Let ``CURRENT`` name a run, unless the run it names already holds the same files, untouched."""
+    pointer = run_dir.with_name(CURRENT)
+    present = _pointed_to(pointer)
+    if present == run_dir:
+        return
+    outputs = read_manifest(run_dir)["outputs"]
+    if present is not None and _is_intact(present) and read_manifest(present)["outputs"] == outputs:
+        return
+    atomic_write_bytes(pointer, f"{run_dir.name}\n".encode())

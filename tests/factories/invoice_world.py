@@ -21,9 +21,8 @@ from models.model import CreditModel
 from models.scale import GradeScale, PointsScale
 from models.settings import FitSettings
 from pipelines.ingest import ingest_folder
-from pipelines.publish import write_json, write_parquet
-from pipelines.stages import MANIFEST
-from tests.factories.published import publish
+from pipelines.publish import write_parquet
+from tests.factories.published import publish, record
 from tests.factories.raw_files import HMAC_KEY, RawFile, ingest_settings, vat_file, write_raw_folder
 from tests.factories.scoring import KEYS, META
 
@@ -104,10 +103,8 @@ def write_invoice_bundle(folder: Path, meta: BundleMeta | None = None) -> str:
 
 def publish_tables(place: Place) -> None:
     """Publish ``validate`` and ``features`` as the stages would."""
-    folder = publish(place, "validate")
-    outputs = {}
+    validate, features = publish(place, "validate"), publish(place, "features")
     for name, table in invoice_tables().items():
-        write_parquet(folder / "tables" / f"{name}.parquet", table)
-        outputs[f"tables/{name}.parquet"] = f"{len(name):064x}"
-    write_json(folder / MANIFEST, {"outputs": outputs})
-    write_parquet(publish(place, "features") / "matrix.parquet", invoice_matrix())
+        write_parquet(validate / "tables" / f"{name}.parquet", table)
+    write_parquet(features / "matrix.parquet", invoice_matrix())
+    record(validate, features)

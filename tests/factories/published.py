@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from pipelines.publish import write_json, write_parquet
-from pipelines.stages import CURRENT, Place
+from pipelines.stages import CURRENT, Place, write_manifest
 from tests.factories.models import small_world
 from tests.factories.scoring import AS_OF, FEATURES, META, write_small_bundle
 
@@ -19,11 +19,18 @@ ROWS = 120
 
 
 def publish(place: Place, stage: str, run_id: str = "run1") -> Path:
-    """The folder of a run that is in force."""
+    """The folder of a run that is in force; ``record`` it once its files are written."""
     folder = place.stage_dir(stage) / run_id
     folder.mkdir(parents=True, exist_ok=True)
     (place.stage_dir(stage) / CURRENT).write_text(f"{run_id}\n")
+    record(folder)
     return folder
+
+
+def record(*runs: Path) -> None:
+    """Write down the files of runs as they are now, as if their stages had made them so."""
+    for run_dir in runs:
+        write_manifest(run_dir, {})
 
 
 def matrix(rows: int = ROWS) -> pa.Table:
@@ -60,3 +67,4 @@ def publish_candidate(place: Place, judged: Mapping[str, Any] | None = None, run
     train = publish(place, "train", run_id)
     write_small_bundle(train / "bundle")
     write_json(train / "evaluation.json", dict(judged or evaluation()))
+    record(features, train)

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.profiles import Profile, load_profile
-from pipelines.publish import read_json
-from pipelines.stages import MANIFEST, Place, StageRecord, current_run
+from pipelines.stages import Place, StageRecord, current_run, read_manifest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROFILE = "small"
@@ -39,7 +38,7 @@ class Way:
 
     def record(self, stage: str) -> StageRecord:
         """What a stage said of its rows."""
-        return StageRecord(**read_json(self.at(stage) / MANIFEST)["record"])
+        return StageRecord(**read_manifest(self.at(stage))["record"])
 
 
 def environment(keys: Path, **more: str) -> dict[str, str]:

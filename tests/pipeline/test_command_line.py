@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pipelines.keys import KeyRing, trust_file_for
 from pipelines.publish import read_parquet
 from pipelines.stages import Place, current_run
+from tests.factories import published
 from tests.factories.invoice_world import AS_OF, SELLERS, invoice_matrix, publish_tables, write_invoice_bundle
 from tests.factories.raw_files import RawFile, vat_file, vat_row, write_raw_folder
 from tests.factories.scoring import KEYS
@@ -141,6 +142,7 @@ def test_what_nobody_foresaw_ends_with_3_in_one_line_and_says_how_to_see_more(de
     (folder / "run").mkdir(parents=True)
     (folder / "CURRENT").write_text("run\n")
     (folder / "run" / "evaluation.json").write_text("{")
+    published.record(folder / "run")
     line = desk.refusal("summary", "--profile", PROFILE, "--out", "out", code=3)
     assert all(word in line for word in ("internal fault", "JSONDecodeError", "PASSPORT_TRACEBACK=1"))
 

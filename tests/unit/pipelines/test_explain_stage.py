@@ -17,6 +17,7 @@ from pipelines.explain import identity_of, pages, rows_to_explain, run
 from pipelines.keys import load_keys
 from pipelines.publish import write_json, write_parquet
 from pipelines.stages import Place
+from tests.factories import published
 from tests.factories.model_reports import out_of_time_report
 from tests.factories.models import small_world, write_small_bundle
 from tests.factories.pages import faults_of, read_page
@@ -56,6 +57,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     write_parquet(place.stage_dir("train") / "1" / "holdout.parquet", judged_of(sample, 300))
     write_json(place.stage_dir("train") / "1" / "evaluation.json", out_of_time_report())
     write_small_bundle(place.stage_dir("train") / "1" / "bundle", keys.signing_key)
+    published.record(*(place.stage_dir(stage) / "1" for stage in ("features", "train")))
     return place
 
 

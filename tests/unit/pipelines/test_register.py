@@ -85,7 +85,7 @@ def test_a_candidate_worse_than_the_scorecard_is_refused_and_the_champion_stays(
     profile: Profile, place: Place, keys: KeyRing
 ) -> None:
     run(profile, place)
-    write_json(current_run(place, "train") / "evaluation.json", published.evaluation(auc_gain=-0.05))
+    published.publish_candidate(place, published.evaluation(auc_gain=-0.05), "run2")
     with pytest.raises(GateFailed, match="not_worse_than_scorecard") as caught:
         run(profile, place)
     assert caught.value.exit_code == 1
@@ -95,7 +95,7 @@ def test_a_candidate_worse_than_the_scorecard_is_refused_and_the_champion_stays(
 
 
 def test_a_refusal_stays_a_refusal_when_asked_again(profile: Profile, place: Place, keys: KeyRing) -> None:
-    write_json(current_run(place, "train") / "evaluation.json", published.evaluation(slope=2.0))
+    published.publish_candidate(place, published.evaluation(slope=2.0), "run2")
     for _ in range(2):
         with pytest.raises(GateFailed, match="calibration_slope"):
             run(profile, place)
@@ -129,6 +129,7 @@ def test_a_fault_or_a_missing_piece_is_never_promoted(
         (features / "matrix.parquet").write_bytes(b"")
     else:
         write_json(train / "evaluation.json", {})
+    published.record(train, features)
     with pytest.raises(GateFailed, match=gate):
         run(profile, place)
     assert champion_of(registry_of(place, "seller-default")) is None

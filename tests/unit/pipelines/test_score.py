@@ -22,10 +22,9 @@ from data_contracts.errors import ConfigurationRefused, InputRefused, IntegrityR
 from models.registry import CHAMPION, VersionRecord, register_bundle, set_alias
 from pipelines.keys import KeyRing, trust_file_for
 from pipelines.profiles import load_profile
-from pipelines.publish import read_json, read_parquet
+from pipelines.publish import locked, read_json, read_parquet
 from pipelines.register import registry_of
 from pipelines.score import ScoreOptions, ScoreOutcome, run, score_command
-from pipelines.score_results import locked
 from pipelines.scoring import score_chunk
 from pipelines.stages import Place, current_run
 from pipelines.verify import VerifyOptions, exit_code_of, verify_command
@@ -318,9 +317,10 @@ def test_the_stage_scores_the_latest_applicants_and_a_rerun_does_nothing(
     profile = demo.model_copy(update={"scoring": scoring, "observations": observations})
     place = Place("demo", tmp_path / "artifacts")
     publish_tables(place)
-    digest = write_invoice_bundle(published.publish(place, "train") / "bundle")
-    registration = {"champion": {"version": "1", "bundle_sha256": digest}}
-    (published.publish(place, "register") / "registration.json").write_text(json.dumps(registration))
+    train, register = published.publish(place, "train"), published.publish(place, "register")
+    registration = {"champion": {"version": "1", "bundle_sha256": write_invoice_bundle(train / "bundle")}}
+    (register / "registration.json").write_text(json.dumps(registration))
+    published.record(train, register)
     outcome = run(profile, place)
     scores = read_parquet(current_run(place, "score") / "passports.parquet")
     assert scores["seller_id"].to_pylist() == invoice_matrix()["seller_id"].to_pylist()

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts.errors import ConfigurationRefused
-from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, current_run, run_stage
+from data_contracts.errors import ConfigurationRefused, IntegrityRefused
+from pipelines.publish import StorageFailed, locked
+from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, current_output, current_run, run_stage
 
 
 class Kitchen:
@@ -105,12 +106,59 @@ def test_a_failing_stage_leaves_the_published_run_and_no_draft(kitchen: Kitchen)
         (draft / "half.txt").write_text("half")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StorageFailed, match=r"out/demo/cook stopped: No space left.*remedy: make room"):
         run_stage("cook", kitchen.place, StageInputs({"source": kitchen.source}, {}, ("data_contracts",)), work)
     assert current_run(kitchen.place, "cook") == published
     assert sorted(path.name for path in kitchen.place.stage_dir("cook").iterdir()) == sorted(
         ["CURRENT", published.name]
     )
+
+
+def test_a_stage_that_is_at_work_is_not_started_again(kitchen: Kitchen) -> None:
+    with locked(kitchen.place.stage_dir("cook")), pytest.raises(ConfigurationRefused, match="locked by another run"):
+        kitchen.run()
+    assert kitchen.times_worked == 0
+
+
+def test_what_a_killed_run_has_left_is_swept_away(kitchen: Kitchen) -> None:
+    folder = kitchen.run().run_dir.parent
+    (folder / ".run-abandoned" / "half").mkdir(parents=True)
+    (folder / ".CURRENT.abandoned").touch()
+    kitchen.run()
+    assert not list(folder.glob(".*"))
+
+
+@pytest.mark.parametrize("damage", ["flip", "delete", "add"])
+def test_a_published_file_is_given_only_as_it_was_published(kitchen: Kitchen, damage: str) -> None:
+    result = kitchen.run().run_dir / "result.txt"
+    assert current_output(kitchen.place, "cook", "result.txt") == result
+    if damage == "flip":
+        result.write_text("A\nC\n")
+    elif damage == "delete":
+        result.unlink()
+    else:
+        result.with_name("stray.txt").touch()
+    asked = {"flip": "result.txt", "delete": "result.txt", "add": ""}[damage]
+    with pytest.raises(IntegrityRefused, match=r"by the manifest of its run; remedy: .*passport cook --profile demo"):
+        current_output(kitchen.place, "cook", asked)
+
+
+def test_a_part_nobody_published_is_given_as_a_path_to_nothing(kitchen: Kitchen) -> None:
+    run_dir = kitchen.run().run_dir
+    assert current_output(kitchen.place, "cook", "other.txt") == run_dir / "other.txt"
+
+
+def test_a_manifest_inside_an_output_is_checked_like_any_file(kitchen: Kitchen) -> None:
+    def work(draft: Path) -> StageRecord:
+        (draft / "bundle").mkdir()
+        (draft / "bundle" / "manifest.json").write_text("{}")
+        return StageRecord(0, 0)
+
+    inputs = StageInputs({"source": kitchen.source}, {}, ("data_contracts",))
+    run_dir = run_stage("cook", kitchen.place, inputs, work).run_dir
+    (run_dir / "bundle" / "manifest.json").write_text("[]")
+    with pytest.raises(IntegrityRefused, match=r"bundle/manifest\.json is changed"):
+        current_output(kitchen.place, "cook", "bundle")
 
 
 def test_a_record_that_loses_rows_is_refused() -> None:
