@@ -18,6 +18,16 @@ class PassportError(Exception):
     def __str__(self) -> str:
         return one_line(super().__str__())
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Crossing from a child process must not call __init__, whose arguments the text does not give back.
+        return _revived, (type(self), self.args, self.__dict__)
+
+
+def _revived(kind: type[PassportError], arguments: tuple[object, ...], attributes: dict[str, object]) -> PassportError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(attributes)
+    return error
+
 
 class InputRefused(PassportError):
     """An input that cannot be used at all: names file, row, column, the rule broken and what to do about it."""

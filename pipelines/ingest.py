@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
-import resource
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,16 +21,18 @@ from data_contracts.reading import read_file
 from data_contracts.sources.mapping import nullable
 from data_contracts.sources.registry import source_mapping
 from pipelines.accounting import FileAccount, accounting_document
+from pipelines.batch_reading import limits_of, read_batches
+from pipelines.confinement import Call, ChildEnded, confined
 from pipelines.coverage import COVERAGE_TABLE, coverage_table
-from pipelines.deliveries import DeliveredFile, find_deliveries
+from pipelines.deliveries import DeliveredFile, Deliveries, find_deliveries
 from pipelines.gathering import DUPLICATE_SCHEMA
-from pipelines.ingest_batch import BatchRequest, BatchResult, RateOverrides, ingest_batch
+from pipelines.ingest_batch import BatchRequest, BatchResult, RateOverrides
 from pipelines.keys import keyed_digest, load_keys
 from pipelines.publish import write_json, write_parquet
 from pipelines.stages import StageInputs, StageOutcome, StageRecord, current_run, run_stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import date
     from decimal import Decimal
 
@@ -47,11 +45,11 @@ log = logging.getLogger(__name__)
 
 STAGE = "ingest"
 RATES_SOURCE = "exchange_rates"
-# Below this it takes longer to start a reading process than to read.
-MEBIBYTE = 2**20
-SMALL_DELIVERY_BYTES = 24 * MEBIBYTE
 # The folder counts by its content; the others change how the stage works, not what it gives.
-_WITHOUT_EFFECT = {"raw_dir", "worker_count", "worker_memory_mib", "batch_bytes", "quarantine_limit_share"}
+_WITHOUT_EFFECT = {
+    *("raw_dir", "worker_count", "worker_memory_mib", "worker_seconds"),
+    *("batch_bytes", "quarantine_limit_share"),
+}
 
 
 @dataclass(frozen=True)
@@ -82,13 +80,13 @@ def ingest_folder(raw_dir: Path, settings: IngestSettings, hmac_key: bytes) -> I
         InternalFault: rows do not add up.
     """
     require_key(hmac_key)
-    deliveries = find_deliveries(raw_dir, settings)
+    deliveries = _found(raw_dir, settings)
     overrides = _rate_overrides(settings.exchange_rate_file)
     batches = _batches(deliveries.files, settings.batch_bytes)
     requests = [
         BatchRequest(raw_dir, files[0].source, files, settings.recorded_at, overrides, hmac_key) for files in batches
     ]
-    results = list(_run_batches(requests, settings))
+    results = list(read_batches(requests, settings))
     accounts = {account.file: account for result in results for account in result.accounts}
     named = {file: sellers for result in results for file, sellers in result.sellers_named.items()}
     tables = _joined_tables([request.source for request in requests], results)
@@ -140,6 +138,8 @@ def own_code() -> dict[str, Path]:
     """Give the modules besides the contracts on which the stage's output depends."""
     names = (
         "accounting",
+        "batch_reading",
+        "confinement",
         "coverage",
         "deliveries",
         "gathering",
@@ -149,6 +149,18 @@ def own_code() -> dict[str, Path]:
         "row_sorting",
     )
     return {f"code of {name}": Path(__file__).with_name(f"{name}.py") for name in names}
+
+
+def _found(raw_dir: Path, settings: IngestSettings) -> Deliveries:
+    """Give the files of the folder; its list and zips are as untrusted as what they hold."""
+    try:
+        return confined(Call(find_deliveries, (raw_dir, settings), limits_of(settings)))
+    except ChildEnded as ended:
+        raise InputRefused(
+            file=str(raw_dir),
+            rule=f"its files could not be listed: {ended.reason}",
+            remedy="look for a list or zip of abnormal size or form",
+        ) from ended
 
 
 def _rate_overrides(path: Path | None) -> RateOverrides:
@@ -189,40 +201,6 @@ def _batches(files: Sequence[DeliveredFile], batch_bytes: int) -> list[tuple[Del
         batches[-1].append(file)
         size, last = size + file.size_bytes, file
     return [tuple(batch) for batch in batches]
-
-
-def _run_batches(requests: Sequence[BatchRequest], settings: IngestSettings) -> Iterator[BatchResult]:
-    """Give the result of each batch in order, read by child processes where that pays."""
-    total = sum(file.size_bytes for request in requests for file in request.files)
-    if settings.worker_count == 1 or total < SMALL_DELIVERY_BYTES:
-        yield from map(ingest_batch, requests)
-        return
-    # A forked child would inherit locks of Arrow's threads, so children start fresh.
-    context = multiprocessing.get_context("spawn")
-    limit = (settings.worker_memory_mib * MEBIBYTE,)
-    with ProcessPoolExecutor(settings.worker_count, context, initializer=_limit_memory, initargs=limit) as pool:
-        futures = [pool.submit(ingest_batch, request) for request in requests]
-        try:
-            for request, future in zip(requests, futures, strict=True):
-                try:
-                    yield future.result()
-                except (BrokenProcessPool, MemoryError) as error:
-                    raise _unreadable(request, settings) from error
-        finally:
-            for future in futures:
-                future.cancel()
-
-
-def _limit_memory(limit_bytes: int) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
-
-
-def _unreadable(request: BatchRequest, settings: IngestSettings) -> InputRefused:
-    return InputRefused(
-        file=f"{request.files[0].name} and {len(request.files) - 1} more of {request.source}",
-        rule=f"the process that read them ended abnormally, within {settings.worker_memory_mib} MiB",
-        remedy="look for a file of abnormal size or form, or raise worker_memory_mib",
-    )
 
 
 def _joined_tables(sources: Sequence[str], results: Sequence[BatchResult]) -> dict[str, pa.Table]:

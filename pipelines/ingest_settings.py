@@ -40,8 +40,10 @@ class IngestSettings(_Settings):
         coverage: the period covered, for a layout that cannot say it.
         exchange_rate_file: CSV of rates for currencies that the European Central Bank does not quote.
         quarantine_limit_share: share of rows in that may be quarantined before the stage ends with exit code 1.
-        worker_count: processes that read; 1 reads in the process itself. Never changes the result.
+        worker_count: child processes that read a large delivery side by side. Never changes the result.
         worker_memory_mib: memory a reading process may use; hostile files end with it, not with the machine.
+        worker_seconds: processor seconds it may use for each ``batch_bytes`` begun, and four times as many on the
+            clock.
         batch_bytes: raw bytes a reading process takes at a time, about.
     """
 
@@ -53,7 +55,8 @@ class IngestSettings(_Settings):
     exchange_rate_file: Path | None = None
     quarantine_limit_share: float = Field(default=0.01, ge=0.0, le=1.0)
     worker_count: int = Field(default=2, ge=1, le=64)
-    worker_memory_mib: int = Field(default=6144, ge=512)
+    worker_memory_mib: int = Field(default=6144, ge=1024)
+    worker_seconds: int = Field(default=120, ge=1)
     batch_bytes: int = Field(default=24 * 2**20, ge=1)
 
     @field_validator("recorded_at")
