@@ -15,7 +15,7 @@ from pipelines.accounting import accounts_of_document, totals_by_source
 from pipelines.publish import atomic_write_bytes, read_json, read_parquet, write_json, write_parquet
 from pipelines.reports.rendering import LANGUAGES
 from pipelines.reports.validation_page import render_validation_page
-from pipelines.stages import StageInputs, StageOutcome, StageRecord, current_run, run_stage
+from pipelines.stages import StageInputs, StageOutcome, StageRecord, current_output, run_stage
 from pipelines.validation import ValidationResult, validate_tables
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
     Raises:
         QuarantineLimitExceeded: a table loses more rows than the profile allows; everything is written first.
     """
-    ingested = current_run(place, "ingest")
+    ingested = current_output(place, "ingest")
     settings = profile.validation
     about = {
         "profile": profile.name,
