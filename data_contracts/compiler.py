@@ -16,7 +16,7 @@ are refused, so a typing error cannot silently switch a rule off. A source contr
     servers:
       - server: file
         type: custom
-        format: delimited                           # delimited | json | jsonl | xlsx | tabular | tagged
+        format: delimited                           # delimited | json | jsonl | xlsx | tabular | tagged | xml
         delimiter: ","                              # "\t" for tabs
         encoding: UTF-8                             # a byte-order mark is accepted; anything undecodable is refused
         customProperties:
@@ -30,17 +30,21 @@ are refused, so a typing error cannot silently switch a rule off. A source contr
           - {property: exactlyOneOf, value: [[supplier_code, customer_code]]}  # one of these headers, not both
           - {property: missingTokens, value: ["/"]} # besides the empty cell, which is always missing
           - {property: recordPath, value: data.declarations}  # json: where the array of records stands; default: top
+                                                    # xml: the elements from the outermost to the record
           - {property: itemPath, value: decList}    # json: a record's nested list; one row an item
+                                                    # xml: elements from the record to the item
           - {property: itemLists, value: [a, b]}    # json, instead: a row the record, and one an item of each list
           - {property: sheet, value: Sheet1}        # xlsx; default: the first sheet
           - {property: sheets, value: [{name: A, needs: [principal], optional: true, headerRows: 2}]}  # xlsx: several
           - {property: sheetColumn, value: sheet_name}  # xlsx with sheets: our column that holds the sheet's name
+          - {property: ignoreNamespaces, value: true}  # xml: names count without namespace; default: {namespace}name
+          - {property: declaredEncodings, value: [GB18030]}  # xml: what a file may declare besides the encoding above
           - {property: tags, value: {header: CH, row: SB, count: SC, frame: [RH, RF]}}  # tagged: first field of a line
     schema:
       - name: lender_loans                          # becomes CompiledContract.table
         properties:
           - name: principal                         # our name; header and synonyms are the file's
-            physicalName: Principal                 # JSON: a dotted path; fields of an item start with its list
+            physicalName: Principal                 # JSON, XML: a dotted path; fields of an item start with its list
             synonyms: [{synonym: 本金, locale: zh-CN}]
             description: Amount lent                # meaning in English
             businessName: 贷款本金                    # meaning in Chinese
@@ -174,6 +178,8 @@ _SERVER_PROPERTIES = {
     "sheets": "sheets",
     "sheetColumn": "sheet_column",
     "tags": "tags",
+    "ignoreNamespaces": "ignore_namespaces",
+    "declaredEncodings": "declared_encodings",
 }
 _CELL_PROPERTIES = {
     "trim": "trim",
@@ -187,7 +193,7 @@ _CELL_PROPERTIES = {
 }
 _VERIFICATION = {"verified": "verified", "thirdParty": "third_party", "notVerified": "not_verified"}
 _COLUMN_PROPERTIES = {*_CELL_PROPERTIES, "unit", "severity", "pseudonymOf"}
-_FORMATS = ("delimited", "json", "jsonl", "xlsx", "tabular", "tagged")
+_FORMATS = ("delimited", "json", "jsonl", "xlsx", "tabular", "tagged", "xml")
 _DEFAULT_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
     "date": pa.date32(),

@@ -143,7 +143,7 @@ class Tags:
 class ReadSpec:
     """The outer form of a raw file, as the contract's server entry declares it."""
 
-    format: Literal["delimited", "json", "jsonl", "xlsx", "tabular", "tagged"]
+    format: Literal["delimited", "json", "jsonl", "xlsx", "tabular", "tagged", "xml"]
     delimiter: str = ","
     encoding: str = "utf-8"
     quote: str | None = None
@@ -162,6 +162,8 @@ class ReadSpec:
     sheets: tuple[SheetSpec, ...] = ()
     sheet_column: str | None = None
     tags: Tags | None = None
+    ignore_namespaces: bool = False
+    declared_encodings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from data_contracts.json_paths import JsonText
 from data_contracts.lines import find_lines
 from data_contracts.workbook import PREAMBLE_ROWS, heading_row, open_workbook, sheet_rows
 from data_contracts.workbook_sheets import sheet_contract, sheet_heading
+from data_contracts.xml_records import record_paths
+from data_contracts.xml_text import XmlRecords, xml_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -102,6 +104,8 @@ def contract_fits(start: FileStart, contracts: Iterable[CompiledContract], file_
         )
     if text.startswith((b"[", b"{")):
         return _of_json([*by_format.get("json", []), *by_format.get("jsonl", [])], start, file_name)
+    if text.startswith(b"<"):
+        return tuple(_of_xml(contract, start, file_name) for contract in by_format.get("xml", []))
     delimited = [*by_format.get("delimited", []), *tabular]
     return _of_lines(delimited, by_format.get("tagged", []), start, file_name)
 
@@ -214,6 +218,21 @@ def _of_json(contracts: Sequence[CompiledContract], start: FileStart, file_name:
             problem = f"its records are not {place}{where}"
         fits.append(_of_paths(contract, spec, json_text.any_paths() if paths is None else paths, problem))
     return tuple(fits)
+
+
+def _of_xml(contract: CompiledContract, start: FileStart, file_name: str) -> Fit:
+    spec = contract.read_spec or ReadSpec(format="xml")
+    paths: set[str] = set()
+    try:
+        encoding = xml_encoding(start.data, spec, file_name)
+    except InputRefused as refused:
+        return _nothing(contract, refused.rule)
+    text, problem = _text(start, encoding, file_name)
+    parsed = XmlRecords(spec, file_name, lambda record: paths.update(record_paths(record.value, spec)))
+    parsed.read(text, is_whole=start.is_whole)
+    if not paths:
+        problem = f"it has no record at {'.'.join(spec.record_path)}; its outermost element is {parsed.root!r}"
+    return _of_paths(contract, spec, frozenset(paths), problem)
 
 
 def _of_paths(contract: CompiledContract, spec: ReadSpec, paths: frozenset[str], problem: str | None) -> Fit:

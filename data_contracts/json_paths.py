@@ -41,7 +41,7 @@ class JsonText:
             records = self._records_at(place)
         else:
             records = self._array_records()
-        paths = frozenset(path for record in records for path in _paths(record, "", 0))
+        paths = frozenset(path for record in records for path in field_paths(record))
         return paths or None
 
     def _array_records(self) -> list[object]:
@@ -88,12 +88,13 @@ class JsonText:
         return [document] if isinstance(document, dict) and not place else []
 
 
-def _paths(value: object, prefix: str, depth: int) -> Iterator[str]:
+def field_paths(value: object, prefix: str = "", depth: int = 0) -> Iterator[str]:
+    """Give the dotted paths of the fields in a value, those of the items of a list among them."""
     if isinstance(value, dict) and depth < _DEEPEST:
         for key, inner in value.items():
             yield f"{prefix}{key}"
-            yield from _paths(inner, f"{prefix}{key}.", depth + 1)
+            yield from field_paths(inner, f"{prefix}{key}.", depth + 1)
     elif isinstance(value, list):
         for inner in value:
             if isinstance(inner, dict):
-                yield from _paths(inner, prefix, depth)
+                yield from field_paths(inner, prefix, depth)

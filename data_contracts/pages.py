@@ -68,6 +68,7 @@ def _file_facts(contract: CompiledContract, spec: ReadSpec) -> Iterator[str]:
         "xlsx": "Workbook",
         "tabular": "Workbook (XLSX), Parquet, or delimited text",
         "tagged": "Delimited text whose first field tells the kind of line",
+        "xml": "XML",
     }[spec.format]
     yield f"{form}, {spec.encoding.upper()}" if spec.format != "xlsx" else form
     if spec.format in {"delimited", "tabular", "tagged"}:
@@ -96,6 +97,10 @@ def _layout_facts(spec: ReadSpec) -> Iterator[str]:
         yield "a quoted field may run over several lines"
     for sheet in spec.sheets:
         yield f"sheet {_code(sheet.name)}" + (" (may be absent)" if sheet.optional else "")
+    if spec.ignore_namespaces:
+        yield "namespaces do not count"
+    if spec.declared_encodings:
+        yield "a file may declare the encoding " + " or ".join(spec.declared_encodings)
     if spec.record_path:
         yield f"records at {_code('.'.join(spec.record_path))}"
     if spec.item_path:

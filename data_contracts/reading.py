@@ -12,6 +12,7 @@ from data_contracts.tabular import read_tabular
 from data_contracts.tagged import read_tagged
 from data_contracts.workbook import read_workbook
 from data_contracts.workbook_sheets import read_sheets
+from data_contracts.xml_records import read_xml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,7 @@ __all__ = [
     "read_tabular",
     "read_tagged",
     "read_workbook",
+    "read_xml",
 ]
 
 _READERS: dict[str, Callable[[bytes, CompiledContract, str], ReadResult]] = {
@@ -38,6 +40,7 @@ _READERS: dict[str, Callable[[bytes, CompiledContract, str], ReadResult]] = {
     "xlsx": read_workbook,
     "tabular": read_tabular,
     "tagged": read_tagged,
+    "xml": read_xml,
 }
 
 

@@ -1,4 +1,4 @@
-"""Strict readers of JSON: arrays of records (with items below them) and JSON lines, or Parquet in their place."""
+"""Strict readers of records (with items below them): arrays of JSON, JSON lines, or Parquet in their place."""
 
 from __future__ import annotations
 
@@ -121,6 +121,30 @@ def read_json_lines(data: bytes, contract: CompiledContract, file_name: str) -> 
             continue
         _gather(record, number, shape, gathered)
     return _result(gathered, shape, (data, file_name), lambda rows: [lines.content(row - 1) for row in rows])
+
+
+class RecordRows:
+    """Takes records one by one, each a dict as JSON would give it, and gives the rows they make.
+
+    Rules that set a record or row aside are those of ``read_json_records``, with ``form`` in place of ``json``.
+    """
+
+    def __init__(self, contract: CompiledContract, spec: ReadSpec) -> None:
+        self._gathered, self._shape, self._count = _Gathered(), _Shape(contract, spec, _Decoder(), ""), 0
+
+    def take(self, record: object) -> None:
+        """Add the rows of a record."""
+        self._count += 1
+        _gather(record, self._count, self._shape, self._gathered)
+
+    def result(self, file: tuple[bytes, str], originals: OriginalOf, form: str) -> ReadResult:
+        """Gives the rows and what was set aside; ``file`` is the bytes and name of the file they came from.
+
+        Raises InputRefused when a needed field occurs in no record.
+        """
+        for _, bad in self._gathered.aside:
+            bad.rule = bad.rule.replace("json:", f"{form}:", 1)
+        return _result(self._gathered, self._shape, file, originals)
 
 
 def _read_nested_parquet(data: bytes, contract: CompiledContract, spec: ReadSpec, file_name: str) -> ReadResult:

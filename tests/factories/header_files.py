@@ -52,6 +52,8 @@ def header_file(
     if spec.format in {"json", "jsonl"}:
         record = _record(headers, spec)
         return json.dumps(record if spec.format == "jsonl" else [record], ensure_ascii=False).encode(spec.encoding)
+    if spec.format == "xml":
+        return _xml(_record(headers, spec), spec)
     cells = [spec.tags.header, *headers] if spec.tags else headers
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=spec.delimiter, lineterminator="\n").writerow(cells)
@@ -71,8 +73,28 @@ def _workbook(contract: CompiledContract, columns: Sequence[Column], spelled: Ca
     return workbook({sheet.name: [heading] for sheet in spec.sheets if not sheet.optional})
 
 
+def _xml(record: dict[str, Any], spec: ReadSpec) -> bytes:
+    wrapped = spec.item_path.split(".") if spec.item_path else []
+    if wrapped and wrapped[-1] in record:
+        held: Any = record.pop(wrapped[-1])
+        for name in reversed(wrapped[1:]):
+            held = {name: held}
+        record[wrapped[0]] = held
+    text = "".join(f"<{name}>{_xml_text(part)}</{name}>" for name, part in record.items())
+    for name in reversed(spec.record_path):
+        text = f"<{name}>{text}</{name}>"
+    return text.encode(spec.encoding)
+
+
+def _xml_text(value: Any) -> str:  # noqa: ANN401 - a record is made of whatever records are made of
+    parts = value.items() if isinstance(value, dict) else value[0].items() if isinstance(value, list) else None
+    if parts is None:
+        return str(value)
+    return "".join(f"<{name}>{_xml_text(part)}</{name}>" for name, part in parts)
+
+
 def _record(paths: Sequence[str], spec: ReadSpec) -> dict[str, Any]:
-    lists = spec.item_lists if spec.item_path is None else (spec.item_path,)
+    lists = spec.item_lists if spec.item_path is None else (spec.item_path.rpartition(".")[2],)
     record: dict[str, Any] = {}
     for path in paths:
         first, *rest = path.split(".")
