@@ -47,18 +47,22 @@ def _covers(need: CoverageNeed, cut: Cut, lag_days: int) -> str:
 
 
 def _stretches(cut: Cut) -> str:
-    """SQL that merges touching and overlapping periods of a seller's table into unbroken stretches."""
-    periods = ["seller_id", "covered_table", "period_from", "period_to"]
+    """SQL that merges the periods of a seller's table into unbroken stretches."""
     mine = f"{cut.condition()} AND {OBSERVED}"
-    known = nested(select(periods, "source_coverage", where=mine), "known")
-    same = "PARTITION BY seller_id, covered_table ORDER BY period_from, period_to"
+    periods = ["seller_id", "covered_table", "period_from", "period_to"]
+    return stretches_sql(nested(select(periods, "source_coverage", where=mine), "known"), "seller_id, covered_table")
+
+
+def stretches_sql(periods: str, keys: str) -> str:
+    """SQL that merges touching and overlapping periods into unbroken stretches, those of equal ``keys`` each.
+
+    ``periods`` is what to read from: the keys, ``period_from`` and ``period_to``.
+    """
+    same = f"PARTITION BY {keys} ORDER BY period_from, period_to"
     before = f"MAX(unix_date(period_to)) OVER ({same} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
     opens = f"CASE WHEN unix_date(period_from) <= {before} + 1 THEN 0 ELSE 1 END AS opens"
-    marked = nested(select([*periods, opens], known), "marked")
+    marked = nested(select([keys, "period_from", "period_to", opens], periods), "marked")
     stretch = f"SUM(opens) OVER ({same} ROWS UNBOUNDED PRECEDING) AS stretch"
     ends = ["MIN(period_from) AS period_from", "MAX(period_to) AS period_to"]
-    return select(
-        ["seller_id", "covered_table", *ends],
-        nested(select([*periods, stretch], marked), "numbered"),
-        group_by="seller_id, covered_table, stretch",
-    )
+    numbered = nested(select([keys, "period_from", "period_to", stretch], marked), "numbered")
+    return select([keys, *ends], numbered, group_by=f"{keys}, stretch")
