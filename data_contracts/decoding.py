@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+
 from data_contracts.errors import ConfigurationRefused, InputRefused
 
 _UTF8_MARK = b"\xef\xbb\xbf"
@@ -10,6 +13,18 @@ _OTHER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _LINE_SAFE = {"utf-8", "ascii", "iso-8859-1", "latin-1", "cp1252", "gb18030", "gbk", "cp932", "shift_jis"}
 # Two-byte Chinese text may look like UTF-8 by chance for a word or two, not for longer.
 _CHANCE_LENGTH = 8
+_INK = re.compile(rb"\S")
+
+
+@dataclass(frozen=True)
+class Before:
+    """What stands in a file before the part that is looked at, in lines and in bytes."""
+
+    lines: int = 0
+    byte_count: int = 0
+
+
+START_OF_FILE = Before()
 
 
 def utf8_bytes(data: bytes, encoding: str, file_name: str) -> bytes:
@@ -20,18 +35,22 @@ def utf8_bytes(data: bytes, encoding: str, file_name: str) -> bytes:
     """
     if encoding not in _LINE_SAFE:
         raise ConfigurationRefused(f"encoding {encoding!r} is not supported", f"declare one of {sorted(_LINE_SAFE)}")
-    if not data.removeprefix(_UTF8_MARK).strip():
+    if _INK.search(data.removeprefix(_UTF8_MARK) if data.startswith(_UTF8_MARK) else data) is None:
         raise InputRefused(file=file_name, rule="the file is empty", remedy="deliver the file again, with its header")
     _refuse_other_marks(data, encoding, file_name)
-    nul = data.find(b"\0")
-    if nul >= 0:
-        raise _refusal(data, nul, file_name, "a NUL byte", "export the file as plain text")
+    _refuse_nul(data, file_name, START_OF_FILE)
     if encoding == "utf-8":
         text = data.removeprefix(_UTF8_MARK)
-        _decoded(text, encoding, file_name)
+        _decoded(text, encoding, file_name, START_OF_FILE)
         return text
     _refuse_utf8_lookalike(data, encoding, file_name)
-    return _decoded(data, encoding, file_name).encode("utf-8")
+    return _decoded(data, encoding, file_name, START_OF_FILE).encode("utf-8")
+
+
+def require_utf8(data: bytes, file_name: str, before: Before) -> None:
+    """Checks a later part of a UTF-8 file, which begins with a line; InputRefused as by ``utf8_bytes``."""
+    _refuse_nul(data, file_name, before)
+    _decoded(data, "utf-8", file_name, before)
 
 
 def _refuse_other_marks(data: bytes, encoding: str, file_name: str) -> None:
@@ -47,12 +66,18 @@ def _refuse_other_marks(data: bytes, encoding: str, file_name: str) -> None:
         )
 
 
-def _decoded(data: bytes, encoding: str, file_name: str) -> str:
+def _refuse_nul(data: bytes, file_name: str, before: Before) -> None:
+    nul = data.find(b"\0")
+    if nul >= 0:
+        raise _refusal(data, nul, _Fault(file_name, "a NUL byte", "export the file as plain text", before))
+
+
+def _decoded(data: bytes, encoding: str, file_name: str, before: Before) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         rule = f"byte 0x{data[error.start]:02x} is not {encoding}"
-        raise _refusal(data, error.start, file_name, rule, f"export the file as {encoding}") from error
+        raise _refusal(data, error.start, _Fault(file_name, rule, f"export the file as {encoding}", before)) from error
 
 
 def _refuse_utf8_lookalike(data: bytes, encoding: str, file_name: str) -> None:
@@ -70,6 +95,15 @@ def _refuse_utf8_lookalike(data: bytes, encoding: str, file_name: str) -> None:
         )
 
 
-def _refusal(data: bytes, position: int, file_name: str, rule: str, remedy: str) -> InputRefused:
-    row = data.count(b"\n", 0, position) + 1
-    return InputRefused(file=file_name, row=row, rule=f"{rule} at byte {position}", remedy=remedy)
+@dataclass(frozen=True)
+class _Fault:
+    file_name: str
+    rule: str
+    remedy: str
+    before: Before
+
+
+def _refusal(data: bytes, position: int, fault: _Fault) -> InputRefused:
+    row = fault.before.lines + data.count(b"\n", 0, position) + 1
+    rule = f"{fault.rule} at byte {fault.before.byte_count + position}"
+    return InputRefused(file=fault.file_name, row=row, rule=rule, remedy=fault.remedy)

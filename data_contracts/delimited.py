@@ -21,7 +21,6 @@ from data_contracts.lines import (
     JoinedLines,
     LineFacts,
     PhysicalLines,
-    Positions,
     equal_lines,
     find_lines,
     joined_lines,
@@ -32,6 +31,7 @@ from data_contracts.lines import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from data_contracts.byte_masks import Positions
     from data_contracts.contract import CompiledContract, ReadSpec
 
 _PREAMBLE_LINES = 50

@@ -10,10 +10,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from data_contracts.byte_masks import (
+    Positions,
+    Words,
+    bits_at,
+    counts_before,
+    mask_of,
+    one_earlier,
+    one_later,
+    positions_in,
+    positions_of,
+    running_parity,
+    with_bits,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Positions = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 _NEWLINE, _RETURN = 10, 13
@@ -24,11 +37,15 @@ _LONGEST_DOUBT_LINES = 100
 
 @dataclass(frozen=True)
 class PhysicalLines:
-    r"""Lines end at ``\n`` or ``\r\n`` only; line ``i`` is ``data[starts[i]:ends[i]]``, without its end mark."""
+    r"""Lines end at ``\n`` or ``\r\n`` only; line ``i`` is ``data[starts[i]:ends[i]]``, without its end mark.
+
+    ``lines_before``: lines of the file that stand before ``data``.
+    """
 
     data: bytes
     starts: Positions
     ends: Positions
+    lines_before: int = 0
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -42,10 +59,10 @@ class PhysicalLines:
         return int(self.starts[line + 1]) if line + 1 < len(self) else len(self.data)
 
 
-def find_lines(data: bytes) -> PhysicalLines:
+def find_lines(data: bytes, lines_before: int = 0) -> PhysicalLines:
     """Gives the physical lines of ``data``; a final end mark opens no further line."""
     codes = np.frombuffer(data, dtype=np.uint8)
-    newlines = np.flatnonzero(codes == _NEWLINE)
+    newlines = positions_of(codes, _NEWLINE)
     starts = np.concatenate([np.zeros(1, np.int64), newlines + 1])
     ends = np.concatenate([newlines, np.array([len(data)], np.int64)])
     if starts[-1] == len(data):
@@ -53,7 +70,7 @@ def find_lines(data: bytes) -> PhysicalLines:
     has_return = np.zeros(len(ends), dtype=bool)
     in_line = (ends > starts) & (ends < len(data))
     has_return[in_line] = codes[ends[in_line] - 1] == _RETURN
-    return PhysicalLines(data, starts, ends - has_return)
+    return PhysicalLines(data, starts, ends - has_return, lines_before)
 
 
 @dataclass(frozen=True)
@@ -73,21 +90,21 @@ class LineFacts:
 def line_facts(lines: PhysicalLines, delimiter: str, quote: str | None) -> LineFacts:
     """Gives the facts of every line, each judged as if a record began with it."""
     codes = np.frombuffer(lines.data, dtype=np.uint8)
-    delimiters = np.flatnonzero(codes == ord(delimiter))
-    quotes = np.flatnonzero(codes == ord(quote)) if quote else np.zeros(0, np.int64)
-    stray = _lines_with(lines, _stray_returns(codes))
-    none = np.zeros(len(lines), dtype=bool)
-    if not len(quotes):
-        return LineFacts(_count_between(delimiters, lines) + 1, none, none, stray)
-    counts = _count_between(quotes, lines)
-    structural = delimiters[~_inside_quotes(codes, delimiters, lines, counts, ord(quote or ""))]
-    misquoted = _lines_with(lines, _misplaced_quotes(codes, quotes, lines, counts, ord(delimiter)))
-    return LineFacts(_count_between(structural, lines) + 1, misquoted, counts % 2 == 1, stray)
+    delimiters = mask_of(codes, ord(delimiter))
+    stray = _lines_with(lines, _stray_returns(codes) if b"\r" in lines.data else np.zeros(0, np.int64))
+    quotes = mask_of(codes, ord(quote)) if quote else np.zeros(0, np.uint64)
+    if not quotes.any():
+        none = np.zeros(len(lines), dtype=bool)
+        return LineFacts(_widths(delimiters, lines), none, none, stray)
+    inside, unclosed = _inside_quotes(quotes, lines)
+    misplaced = _misplaced_quotes(quotes, inside, delimiters, codes)
+    misquoted = _lines_with(lines, positions_in(misplaced))
+    return LineFacts(_widths(delimiters & ~inside, lines), misquoted, unclosed, stray)
 
 
-def _count_between(positions: Positions, lines: PhysicalLines) -> NDArray[np.int64]:
-    counts: NDArray[np.int64] = np.searchsorted(positions, lines.ends) - np.searchsorted(positions, lines.starts)
-    return counts
+def _widths(delimiters: Words, lines: PhysicalLines) -> NDArray[np.int64]:
+    borders = np.append(lines.starts, len(lines.data))
+    return np.diff(counts_before(delimiters, borders)) + 1
 
 
 def _lines_with(lines: PhysicalLines, positions: Positions) -> Flags:
@@ -97,48 +114,43 @@ def _lines_with(lines: PhysicalLines, positions: Positions) -> Flags:
 
 
 def _stray_returns(codes: NDArray[np.uint8]) -> Positions:
-    returns = np.flatnonzero(codes == _RETURN)
+    returns = positions_of(codes, _RETURN)
     following = np.minimum(returns + 1, len(codes) - 1)
     stray: Positions = returns[(returns + 1 == len(codes)) | (codes[following] != _NEWLINE)]
     return stray
 
 
-def _inside_quotes(
-    codes: NDArray[np.uint8], positions: Positions, lines: PhysicalLines, counts: NDArray[np.int64], quote: int
-) -> Flags:
-    """Tells which positions have an odd number of quotes before them in their own line."""
-    # Parity survives the overflow of a one-byte running count.
-    parity = np.cumsum(codes == quote, dtype=np.uint8) & 1
-    inside = parity[positions].astype(bool)
-    before = (np.cumsum(counts) - counts) % 2 == 1
-    if before.any():
-        line_of = np.searchsorted(lines.starts, positions, side="right") - 1
-        inside ^= before[line_of]
-    return inside
+def _inside_quotes(quotes: Words, lines: PhysicalLines) -> tuple[Words, Flags]:
+    """Gives the bytes with an odd number of quotes up to them in their own line, and the lines that end on such."""
+    parity = running_parity(quotes)
+    last = np.append(lines.starts[1:], len(lines.data)) - 1
+    odd_so_far = bits_at(parity, last)
+    unclosed = odd_so_far ^ np.concatenate([[False], odd_so_far[:-1]])
+    if not unclosed.any():
+        return parity, unclosed
+    # A quote more at the line end after an odd line lets the next line begin even.
+    return running_parity(with_bits(quotes, last[:-1][unclosed[:-1]])), unclosed
 
 
-def _misplaced_quotes(
-    codes: NDArray[np.uint8], quotes: Positions, lines: PhysicalLines, counts: NDArray[np.int64], delimiter: int
-) -> Positions:
+def _misplaced_quotes(quotes: Words, inside: Words, delimiters: Words, codes: NDArray[np.uint8]) -> Words:
     """Gives the quotes that neither open a field, nor close one, nor stand doubled inside one."""
-    order = np.arange(len(quotes)) - np.repeat(np.cumsum(counts) - counts, counts)
-    opening = order % 2 == 0
-    line_start, line_end = np.repeat(lines.starts, counts), np.repeat(lines.ends, counts)
-    previous = codes[np.maximum(quotes - 1, 0)]
-    following = codes[np.minimum(quotes + 1, len(codes) - 1)]
-    own = codes[quotes[0]]
-    may_open = (quotes == line_start) | (previous == delimiter) | ((previous == own) & (order > 0))
-    may_close = (quotes + 1 == line_end) | (following == delimiter) | (following == own)
-    misplaced: Positions = quotes[np.where(opening, ~may_open, ~may_close)]
-    return misplaced
+    newlines, returns = mask_of(codes, _NEWLINE), mask_of(codes, _RETURN)
+    line_ends = newlines | (returns & one_earlier(newlines))
+    may_open = with_bits(one_later(delimiters | quotes | newlines), np.zeros(1, np.int64))
+    may_close = with_bits(one_earlier(delimiters | quotes | line_ends), np.array([len(codes) - 1]))
+    return quotes & ((inside & ~may_open) | (~inside & ~may_close))
 
 
 @dataclass(frozen=True)
 class JoinedLines:
-    """Records over several lines, as (first, last) line; and lines that might be one such record or several."""
+    """Records over several lines, as (first, last) line; and lines that might be one such record or several.
+
+    ``open_line``: the line with an unclosed quote that a line behind the last one might still close, or None.
+    """
 
     spans: Sequence[tuple[int, int]]
     doubtful: Flags
+    open_line: int | None = None
 
 
 def joined_lines(lines: PhysicalLines, unclosed: Flags, complete: Flags, form: re.Pattern[bytes]) -> JoinedLines:
@@ -164,7 +176,8 @@ def joined_lines(lines: PhysicalLines, unclosed: Flags, complete: Flags, form: r
                 doubtful[first : last + 1] = True
             position += 1
         position += 1
-    return JoinedLines(spans, doubtful)
+    still_open = position < len(odd) and len(lines) - int(odd[position]) <= _LONGEST_RECORD_LINES
+    return JoinedLines(spans, doubtful, int(odd[position]) if still_open else None)
 
 
 @functools.cache
