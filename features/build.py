@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from data_contracts.compiler import table_contract
 from data_contracts.errors import ConfigurationRefused, InputRefused, InternalFault
 from features.coverage import CoverageNeed
-from features.cut import Cut
+from features.cut import CUT_COLUMNS, REPLAY_COLUMNS, Cut
 from features.engine import DuckDbEngine
 from features.graph.edges import GraphSettings
 from features.graph.signals import SIGNAL_COLUMNS, Snapshot, graph_values, signal_tables
@@ -117,7 +117,8 @@ def build_features(
     observations = _checked(observations)
     plan = make_plan(feature_set, settings)
     complete = {
-        name: _columns_of(name, columns, tables) for name, columns in _needed_columns(feature_set, plan).items()
+        name: _columns_of(name, columns, tables)
+        for name, columns in _needed_columns(feature_set, plan, recorded_until).items()
     }
     asked: dict[dt.date, list[str]] = {}
     for row in observations.sort_by([("as_of", "ascending"), ("seller_id", "ascending")]).to_pylist():
@@ -204,7 +205,7 @@ def _checked(observations: pa.Table) -> pa.Table:
     return observations
 
 
-def _needed_columns(feature_set: FeatureSet, plan: Plan) -> dict[str, list[str]]:
+def _needed_columns(feature_set: FeatureSet, plan: Plan, recorded_until: dt.datetime | None) -> dict[str, list[str]]:
     """The columns to keep of every canonical table that is read."""
     needed: dict[str, list[str]] = {}
     for feature in plan.base:
@@ -216,7 +217,7 @@ def _needed_columns(feature_set: FeatureSet, plan: Plan) -> dict[str, list[str]]
     for record in feature_set.records:
         for table in signal_tables(record) if isinstance(record, GraphFeature) else ():
             needed.setdefault(table, []).extend(SIGNAL_COLUMNS[table])
-    common = ("event_date", "known_at", "recorded_at")
+    common = CUT_COLUMNS if recorded_until is None else (*CUT_COLUMNS, *REPLAY_COLUMNS)
     # A link belongs to its parties, not to one seller.
     keys = {table: () if table == "party_link" else ("seller_id",) for table in needed}
     return {table: list(dict.fromkeys([*keys[table], *common, *columns])) for table, columns in needed.items()}

@@ -11,14 +11,23 @@ import pyarrow.compute as pc
 
 from features.sql_text import date_literal, days_before, time_literal
 
+CUT_COLUMNS = ("event_date", "known_at", "superseded_at")
+# Besides these, to replay what was recorded by some moment.
+REPLAY_COLUMNS = ("recorded_at", "superseded_recorded_at")
+
 
 @dataclass(frozen=True)
 class Cut:
-    """Rows visible as of a day: they happened by then, were known by the end of it and were recorded in time.
+    """Rows visible as of a day: they happened by then, were known by the end of it and not yet corrected by then.
+
+    Of the versions of a row exactly one is in force at any moment: a later one counts from its ``known_at``, which is
+    the ``superseded_at`` of the one before it.
 
     Attributes:
-        as_of: the day D. A row is visible when ``event_date <= D`` and ``known_at`` lies before the next midnight UTC.
-        recorded_until: when given, only rows recorded up to this instant, to replay what was said at the time.
+        as_of: the day D. A row is visible when ``event_date <= D``, ``known_at`` lies before the next midnight UTC and
+            ``superseded_at`` does not.
+        recorded_until: when given, only rows and corrections recorded up to this instant, to replay what was said at
+            the time.
     """
 
     as_of: dt.date
@@ -41,20 +50,31 @@ class Cut:
 
     def known_condition(self) -> str:
         """The part of the SQL condition about knowing, without the day of the event."""
-        known = f"known_at < {time_literal(self.known_before)}"
+        midnight = time_literal(self.known_before)
+        in_force = f"superseded_at IS NULL OR superseded_at >= {midnight}"
         if self.recorded_until is None:
-            return known
-        return f"{known} AND recorded_at <= {time_literal(self.recorded_until)}"
+            return f"known_at < {midnight} AND ({in_force})"
+        until = time_literal(self.recorded_until)
+        # A correction nobody had taken in yet changed nothing.
+        in_force = f"{in_force} OR superseded_recorded_at > {until}"
+        return f"known_at < {midnight} AND recorded_at <= {until} AND ({in_force})"
 
     def visible(self, table: pa.Table) -> pa.Table:
         """The visible rows of a canonical Arrow table, in their order."""
+        midnight = _instant(self.known_before)
         mask = pc.and_(
             pc.less_equal(table["event_date"], pa.scalar(self.as_of, pa.date32())),
-            pc.less(table["known_at"], _instant(self.known_before)),
+            pc.less(table["known_at"], midnight),
         )
+        superseded = table["superseded_at"]
+        in_force = pc.or_kleene(pc.is_null(superseded), pc.greater_equal(superseded, midnight))
         if self.recorded_until is not None:
-            mask = pc.and_(mask, pc.less_equal(table["recorded_at"], _instant(self.recorded_until)))
-        return table.filter(mask)
+            until = _instant(self.recorded_until)
+            mask = pc.and_(mask, pc.less_equal(table["recorded_at"], until))
+            correction = table["superseded_recorded_at"]
+            not_yet = pc.and_kleene(pc.is_valid(correction), pc.greater(correction, until))
+            in_force = pc.or_(in_force, not_yet)
+        return table.filter(pc.and_(mask, in_force))
 
 
 def _instant(moment: dt.datetime) -> pa.Scalar[Any]:

@@ -158,8 +158,13 @@ def canonical_table(
 
 
 def conformed(table: pa.Table, name: str) -> pa.Table:
-    """Give a table the columns, order and types of a canonical table; columns that may be null are filled with null."""
+    """Give a table the columns, order and types of a canonical table; a column it lacks is filled with null.
+
+    Every row is the first version of itself until a later delivery says otherwise.
+    """
     schema = table_contract(name).arrow_schema
+    if "row_version" in schema.names and "row_version" not in table.column_names:
+        table = table.append_column("row_version", pa.repeat(pa.scalar(1, pa.int32()), table.num_rows))
     columns: list[Values] = [
         _as_type(table[entry.name], entry.type)
         if entry.name in table.column_names

@@ -26,6 +26,9 @@ LINEAGE: dict[str, pa.DataType] = {
     "event_date": DATE,
     "known_at": TS,
     "recorded_at": TS,
+    "superseded_at": TS,
+    "superseded_recorded_at": TS,
+    "row_version": I32,
     "source": DICT,
     "source_file": DICT,
     "source_sha256": DICT,
@@ -327,6 +330,7 @@ def _complete(name: str, row: Mapping[str, Any], number: int) -> dict[str, Any]:
     full.setdefault("known_at", dt.datetime.combine(event_date, dt.time(12), tzinfo=dt.UTC))
     full.setdefault("recorded_at", full["known_at"])
     full = {
+        "row_version": 1,
         "source": "factory@1.0.0",
         "source_file": f"{name}.csv",
         "source_sha256": "0" * 64,

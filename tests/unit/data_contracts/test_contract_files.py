@@ -171,9 +171,10 @@ def test_coverage_can_speak_of_every_event_table_but_itself() -> None:
 
 
 def test_event_tables_end_with_the_columns_of_lineage() -> None:
-    lineage = ["event_date", "known_at", "recorded_at", "source", "source_file", "source_sha256", "source_row"]
+    lineage = ["event_date", "known_at", "recorded_at", "superseded_at", "superseded_recorded_at", "row_version"]
+    lineage += ["source", "source_file", "source_sha256", "source_row"]
     for name in EVENT_TABLES:
-        assert [column.name for column in table_contract(name).columns][-7:] == lineage
+        assert [column.name for column in table_contract(name).columns][-10:] == lineage
 
 
 @pytest.mark.parametrize("contract", contracts(), ids=contract_id)

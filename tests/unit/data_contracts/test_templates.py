@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from pipelines.ingest import IngestResult
 
 WITHOUT_TEMPLATE = {"credit_record", "feature_matrix", "score", "source_coverage"}
-LINEAGE_OF_OURS = {"recorded_at", "source", "source_file", "source_sha256", "source_row"}
+VERSION = {"superseded_at", "superseded_recorded_at", "row_version"}
+LINEAGE_OF_OURS = {"recorded_at", *VERSION, "source", "source_file", "source_sha256", "source_row"}
 
 
 def contract_of(table: str) -> CompiledContract:
