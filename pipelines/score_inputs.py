@@ -14,7 +14,9 @@ from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused, InputRefused
 from features.spec import load_feature_set
 from pipelines.applicant_features import OWN_TABLES, SellerTables, describe_applicants, pillar_tables
-from pipelines.applicants import Applicants, Chunk, read_applicants
+from pipelines.applicant_parsing import parse_applicants
+from pipelines.applicants import Applicants, Chunk, require_applicant_file
+from pipelines.batch_reading import limits_of
 from pipelines.build_features import read_tables
 from pipelines.ingest import ingest_folder
 from pipelines.publish import json_bytes
@@ -75,7 +77,9 @@ def open_input(path: Path, request: Request, ingest: IngestSettings, hmac_key: C
     """
     if path.is_dir():
         return _from_folder(path, request, ingest, hmac_key())
-    applicants = read_applicants(path, request.feature_names, request.as_of)
+    require_applicant_file(path)
+    limits = limits_of(ingest, path.stat().st_size)
+    applicants = parse_applicants(path, request.feature_names, request.as_of, limits)
     if applicants.kind == "matrix":
         digests = {"applicant_file": applicants.sha256}
         return ScoreInput(applicants.rows, digests, applicants.notes, applicants.chunks, request.as_of)

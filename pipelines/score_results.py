@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 MODULES: Final = (
     *("score", "score_inputs", "score_model", "score_parts", "score_results", "scoring", "issuing", "passports"),
-    *("passport_document", "credential", "did_key", "keys", "applicants", "applicant_features", "spreadsheet_text"),
+    *("passport_document", "credential", "did_key", "keys", "applicants", "applicant_parsing", "applicant_features"),
+    "spreadsheet_text",
 )
 CODE: Final = ("data_contracts", "features", "models", "pipelines/reports", *(f"pipelines/{m}.py" for m in MODULES))
 SUMMARY_FILE: Final = "summary.json"

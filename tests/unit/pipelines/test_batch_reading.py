@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import io
 import time
-import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +8,7 @@ import pytest
 from data_contracts.errors import InputRefused
 from pipelines.ingest import ingest_folder
 from tests.factories.raw_files import HMAC_KEY, RawFile, ingest_settings, ingested, vat_file, vat_row
-from tests.factories.workbooks import workbook
+from tests.factories.workbooks import workbook_with
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,24 +19,12 @@ GOOD_ROW = ["1234567890123456789", "a", "b", 5, "交易成功", "2023-03-05 09:0
 FAR_CELL = b'<row r="3000"><c r="XFD3000"><v>1</v></c></row>'
 
 
-def sheet_with(rows: bytes) -> bytes:
-    """A workbook of purchases with further rows, as the XML they stand in."""
-    given, spoilt = io.BytesIO(workbook({"订单": [PURCHASES, GOOD_ROW]})), io.BytesIO()
-    with zipfile.ZipFile(given) as source, zipfile.ZipFile(spoilt, "w", zipfile.ZIP_DEFLATED) as target:
-        for part in source.infolist():
-            data = source.read(part)
-            if part.filename.startswith("xl/worksheets/"):
-                data = data.replace(b"</sheetData>", rows + b"</sheetData>")
-            target.writestr(part.filename, data)
-    return spoilt.getvalue()
-
-
 def many_rows(count: int) -> bytes:
     return b"".join(b'<row r="%d">%s</row>' % (row, b"<c><v>1</v></c>" * 8) for row in range(3, count))
 
 
 def purchases(name: str, rows: bytes = b"") -> RawFile:
-    return RawFile(name, "alibaba_1688_orders", sheet_with(rows), "S000001")
+    return RawFile(name, "alibaba_1688_orders", workbook_with({"订单": [PURCHASES, GOOD_ROW]}, rows), "S000001")
 
 
 def test_a_small_file_that_takes_all_memory_is_named_among_many(tmp_path: Path) -> None:
