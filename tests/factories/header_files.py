@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tests.factories.workbooks import workbook
+from tests.factories.xml_files import xml_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,17 +81,10 @@ def _xml(record: dict[str, Any], spec: ReadSpec) -> bytes:
         for name in reversed(wrapped[1:]):
             held = {name: held}
         record[wrapped[0]] = held
-    text = "".join(f"<{name}>{_xml_text(part)}</{name}>" for name, part in record.items())
-    for name in reversed(spec.record_path):
-        text = f"<{name}>{text}</{name}>"
-    return text.encode(spec.encoding)
-
-
-def _xml_text(value: Any) -> str:  # noqa: ANN401 - a record is made of whatever records are made of
-    parts = value.items() if isinstance(value, dict) else value[0].items() if isinstance(value, list) else None
-    if parts is None:
-        return str(value)
-    return "".join(f"<{name}>{_xml_text(part)}</{name}>" for name, part in parts)
+    content: Any = record
+    for name in reversed(spec.record_path[1:]):
+        content = {name: content}
+    return xml_file(spec.record_path[0], content)
 
 
 def _record(paths: Sequence[str], spec: ReadSpec) -> dict[str, Any]:

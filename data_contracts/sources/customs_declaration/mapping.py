@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from importlib import resources
 
@@ -18,6 +19,8 @@ from data_contracts.sources.mapping import (
     repeated_rows,
     run_sql,
 )
+
+SOURCE = "customs_declaration"
 
 # A bill "to order" names no consignee: as a shared counterparty it would tie strangers together.
 _ITEMS = """
@@ -65,9 +68,9 @@ def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     return {"export_declaration": canonical_table("export_declaration", mapped, context, usd_of)}
 
 
-def screen(raw: pa.Table) -> pa.Table | None:
-    """Give the items delivered before, word for word, and those bound for a country that does not exist."""
-    repeated = repeated_rows(raw, "customs_declaration", "repeated declaration item")
+def screened(source: str, raw: pa.Table) -> pa.Table | None:
+    """Give the items of a source delivered before, word for word, and those bound for a country that is none."""
+    repeated = repeated_rows(raw, source, "repeated declaration item")
     known = pc.is_in(raw["final_country"].cast(pa.string()), country_codes()["alpha_3"])
     unknown = raw.filter(pc.invert(known)).select(["row_order"])
     if not unknown.num_rows:
@@ -79,9 +82,9 @@ def screen(raw: pa.Table) -> pa.Table | None:
 
 
 MAPPING = SourceMapping(
-    source="customs_declaration",
+    source=SOURCE,
     covered_tables=("export_declaration",),
     to_canonical=to_canonical,
     happened="exported_on",
-    screen=screen,
+    screen=functools.partial(screened, SOURCE),
 )

@@ -1,0 +1,38 @@
+"""Export declarations in XML to ``export_declaration``, one row an item, as those in JSON."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.sources.customs_declaration.mapping import screened, to_canonical
+from data_contracts.sources.mapping import SourceMapping
+
+if TYPE_CHECKING:
+    from data_contracts.arrow import Values
+
+SOURCE = "customs_declaration_xml"
+
+
+def prepare(text_rows: pa.Table) -> pa.Table:
+    """Give the rows with origin and destination exchanged where goods from abroad would be bound for China."""
+    origin, final = (text_rows[name] for name in ("origin_country", "final_country"))
+    abroad: Values = pc.invert(pc.is_in(origin, value_set=pa.array(["", "CHN"])))
+    exchanged: Values = pc.and_(pc.equal(final, pa.scalar("CHN")), abroad)
+    for name, own, other in (("origin_country", origin, final), ("final_country", final, origin)):
+        values: Values = pc.if_else(exchanged, other, own)
+        text_rows = text_rows.set_column(text_rows.column_names.index(name), name, values)
+    return text_rows
+
+
+MAPPING = SourceMapping(
+    source=SOURCE,
+    covered_tables=("export_declaration",),
+    to_canonical=to_canonical,
+    happened="exported_on",
+    prepare=prepare,
+    screen=functools.partial(screened, SOURCE),
+)
