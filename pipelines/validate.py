@@ -13,6 +13,7 @@ from data_contracts.compiler import source_contract, table_contract
 from data_contracts.errors import QuarantineLimitExceeded
 from pipelines.accounting import accounts_of_document, totals_by_source
 from pipelines.publish import atomic_write_bytes, read_json, read_parquet, write_json, write_parquet
+from pipelines.reconciliation import MODULES, RECONCILIATION_FILE, reconciled, reconciliation_document
 from pipelines.reports.rendering import LANGUAGES
 from pipelines.reports.validation_page import render_validation_page
 from pipelines.stages import StageInputs, StageOutcome, StageRecord, current_output, run_stage
@@ -27,16 +28,20 @@ if TYPE_CHECKING:
     from pipelines.stages import Place
 
 STAGE = "validate"
+SELLERS_SHOWN = 20
 
 
 def run(profile: Profile, place: Place) -> StageOutcome:
-    """Run the stage: ``tables/``, ``quarantine/``, ``duplicates/``, ``validation.json`` and ``report.{en,zh}.html``.
+    """Run the stage.
+
+    It leaves ``tables/``, ``quarantine/``, ``duplicates/``, ``reconciliation.parquet``, ``validation.json`` and
+    ``report.{en,zh}.html``.
 
     Raises:
         QuarantineLimitExceeded: a table loses more rows than the profile allows; everything is written first.
     """
     ingested = current_output(place, "ingest")
-    settings = profile.validation
+    settings, as_of = profile.validation, profile.observations.last_as_of
     about = {
         "profile": profile.name,
         "title": profile.title,
@@ -50,13 +55,16 @@ def run(profile: Profile, place: Place) -> StageOutcome:
     def work(folder: Path) -> StageRecord:
         tables = {path.stem: read_parquet(path) for path in sorted((ingested / "tables").glob("*.parquet"))}
         result = validate_tables(tables)
+        checked = reconciled(result.accepted, as_of)
+        write_parquet(folder / RECONCILIATION_FILE, checked)
         document = validation_document(result, ingested, settings.examples_per_rule)
+        document["reconciliation"] = reconciliation_document(checked, as_of, SELLERS_SHOWN)
         _write(folder, result, {"about": about, **document})
         return _record(result)
 
     inputs = StageInputs(
         files={"ingest": ingested, **_own_code()},
-        settings={**about, "examples_per_rule": settings.examples_per_rule},
+        settings={**about, "examples_per_rule": settings.examples_per_rule, "as_of": as_of.isoformat()},
         code=("data_contracts",),
     )
     outcome = run_stage(STAGE, place, inputs, work)
@@ -73,11 +81,12 @@ def run(profile: Profile, place: Place) -> StageOutcome:
 def _own_code() -> dict[str, Path]:
     here = Path(__file__)
     page = here.parent / "reports"
-    files = [here, here.with_name("validation.py"), here.with_name("accounting.py"), page / "validation_page.py"]
+    files = [here, *(here.with_name(f"{name}.py") for name in ("validation", "accounting", "reconciliation"))]
+    files += [page / "validation_page.py", *(here.parents[1] / "features" / f"{name}.py" for name in MODULES)]
     files += [page / "rendering.py", *(page / "templates" / name for name in ("layout.html.j2", "style.css"))]
     files += [page / "templates" / "validation_page.html.j2", page / "templates" / "components.html.j2"]
     files += [page / "texts" / name for name in ("common.toml", "validation_page.toml")]
-    return {f"code of {path.relative_to(here.parent).as_posix()}": path for path in files}
+    return {f"code of {path.relative_to(here.parents[1]).as_posix()}": path for path in files}
 
 
 def validation_document(result: ValidationResult, ingested: Path, examples_per_rule: int) -> dict[str, Any]:

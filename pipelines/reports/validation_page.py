@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_contracts.compiler import source_contract, table_contract
 from data_contracts.templates import PREFIX
+from features.reconciliation import GRADES
 from pipelines.reports.rendering import LANGUAGES, Language, Texts, banners, page_texts, render_page
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from data_contracts.contract import CompiledContract
 
 TEMPLATE = "validation_page.html.j2"
-SECTIONS = ("summary", "sources", "aside", "tables", "rules", "origin")
+SECTIONS = ("summary", "sources", "aside", "tables", "rules", "reconciliation", "origin")
 UNKNOWN_KIND = "amount of unknown kind / "
 REPEATED_KEY = re.compile(r"repeated key \((?P<key>.+)\)")
 COLUMN_RULE = re.compile(r"(?P<column>[a-z0-9_]+):(?P<what>required|unique|enum|pattern|range|length|known)")
@@ -38,7 +39,8 @@ def render_validation_page(document: Mapping[str, Any], language: Language) -> s
     """The report of one validation.
 
     Args:
-        document: what the stage wrote as ``validation.json``: ``about``, ``sources``, ``unlisted_files``, ``tables``.
+        document: what the stage wrote as ``validation.json``: ``about``, ``sources``, ``unlisted_files``, ``tables``
+            and ``reconciliation``.
         language: of the page.
 
     Raises:
@@ -63,6 +65,8 @@ def render_validation_page(document: Mapping[str, Any], language: Language) -> s
         "broken": [(table, rule) for table in tables for rule in table["rules"] if rule["status"] == "failed"],
         "alarms": _alarms(about, totals, tables, texts),
         "contracts": _contracts(document),
+        "grades": GRADES,
+        "reconciliation": document["reconciliation"],
     }
     return render_page(TEMPLATE, language, context)
 

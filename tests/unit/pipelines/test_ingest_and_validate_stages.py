@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ def profile(raw: Path, **settings: object) -> SimpleNamespace:
         evidence="synthetic world",
         ingest=ingest_settings(raw_dir=raw, worker_count=1, **settings),
         validation=ValidationSettings(),
+        observations=SimpleNamespace(last_as_of=date(2021, 12, 31)),
     )
 
 
@@ -93,6 +95,12 @@ def test_validate_writes_accepted_tables_and_both_reports(tmp_path: Path) -> Non
     outcome = validate.run(profile(tmp_path / "raw"), place(tmp_path))
     assert read_parquet(outcome.run_dir / "tables" / "trade_invoice.parquet").num_rows == 2
     assert outcome.record.notes["rules_failed"] == 0
+    assert read_parquet(outcome.run_dir / "reconciliation.parquet").schema.names[:4] == [
+        "seller_id",
+        "quarter_end",
+        "claim",
+        "grade",
+    ]
     for language, heading in (("en", "Data validation report"), ("zh", "数据校验报告")):
         page = (outcome.run_dir / f"report.{language}.html").read_text(encoding="utf-8")
         assert f"<h1>{heading}</h1>" in page

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -9,6 +10,7 @@ from data_contracts.errors import ConfigurationRefused, InternalFault
 from data_contracts.expectations import GxFinding, GxOutcome
 from pipelines.accounting import accounting_document
 from pipelines.publish import write_json, write_parquet
+from pipelines.reconciliation import reconciled, reconciliation_document
 from pipelines.validate import examples, validation_document
 from pipelines.validation import FAILED, NOT_VALIDATED, PASSED, validate_tables
 from tests.factories.canonical_tables import canonical_table
@@ -123,9 +125,12 @@ def document(folder: Path, files: list[RawFile]) -> dict[str, Any]:
     for source in {str(source) for source in cells(result.quarantine, "source")}:
         write_parquet(run / "quarantine" / f"{source.partition('@')[0]}.parquet", result.quarantine)
     write_json(run / "accounting.json", accounting_document(result.accounting))
-    return {"about": ABOUT, **validation_document(validate_tables(result.tables), run, 2)}
+    validated = validate_tables(result.tables)
+    reconciliation = reconciliation_document(reconciled(validated.accepted, AS_OF), AS_OF, 5)
+    return {"about": ABOUT, **validation_document(validated, run, 2), "reconciliation": reconciliation}
 
 
+AS_OF = date(2025, 12, 31)
 ABOUT = {
     "profile": "test",
     "title": "A test",
