@@ -31,17 +31,21 @@ from data_contracts.lines import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from data_contracts.arrow import Values
     from data_contracts.byte_masks import Positions
     from data_contracts.contract import CompiledContract, ReadSpec
 
-_PREAMBLE_LINES = 50
+HEADER_LINES = 50
 _MARK = b"\xef\xbb\xbf"
 _SMALL_FILE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class _Header:
+class Header:
+    """The header of a file: the line it stands on (-1: before the lines at hand), its bytes and what it says."""
+
     line: int
+    content: bytes
     width: int
     match: HeaderMatch
     notes: tuple[str, ...]
@@ -49,14 +53,18 @@ class _Header:
 
 
 @dataclass(frozen=True)
-class _Sorted:
-    """Data lines sorted into records (first and last line of each) and lines set aside by rule."""
+class Sorted:
+    """Data lines sorted into records (first and last line of each) and lines set aside by rule.
+
+    ``open_line``: the line with an unclosed quote that a line not at hand might still close, or None.
+    """
 
     first: Positions
     last: Positions
     aside: dict[str, Positions]
     blank_count: int
     has_newlines: bool
+    open_line: int | None
 
 
 def read_delimited(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
@@ -67,38 +75,32 @@ def read_delimited(data: bytes, contract: CompiledContract, file_name: str) -> R
     header (``line:repeated_header``). Blank lines are no rows; they are counted in the notes. Raises InputRefused when
     the file cannot be this source's at all: empty, wrongly encoded, or without a column the contract needs.
     """
+    spec = delimited_spec(contract)
+    text = utf8_bytes(data, spec.encoding, file_name)
+    lines = find_lines(text)
+    header = find_header(lines, contract, file_name)
+    facts, found = sort_lines(lines, header, spec)
+    same_bytes = spec.encoding in {"utf-8", "ascii"}
+    originals = Originals(lines if same_bytes else find_lines(data), found.first, found.last)
+    origin = Origin(contract.identity, file_name, sha256_bytes(data), originals)
+    records = read_records(lines, found, header, contract)
+    quarantined = quarantine_table(origin, unusable_lines(lines, facts, found, header))
+    notes = (*header.notes, *line_notes(found.blank_count, ends_well=text.endswith(b"\n")))
+    return ReadResult(
+        records, quarantined, records.num_rows + quarantined.num_rows, header.match.headers, origin, notes
+    )
+
+
+def delimited_spec(contract: CompiledContract) -> ReadSpec:
+    """Gives how a contract's delimited files are to be read; ConfigurationRefused when it describes none."""
     spec = contract.read_spec
     if spec is None or spec.format != "delimited":
         raise ConfigurationRefused(f"{contract.identity} is no delimited source", "use the reader of its format")
-    text = utf8_bytes(data, spec.encoding, file_name)
-    lines = find_lines(text)
-    quote = spec.quote if spec.quote and spec.quote.encode() in text else None
-    header = _find_header(lines, contract, spec, file_name)
-    facts = line_facts(lines, spec.delimiter, quote)
-    found = _sort_lines(lines, facts, header, _Dialect(spec.delimiter, quote, spec.quoted_newlines))
-    rows = _parse(lines, found, header, _Dialect(spec.delimiter, quote, spec.quoted_newlines))
-    same_bytes = spec.encoding in {"utf-8", "ascii"}
-    originals = _Originals(lines if same_bytes else find_lines(data), found.first, found.last)
-    origin = Origin(contract.identity, file_name, sha256_bytes(data), originals)
-    groups = [_group(rule, aside, facts, header.width) for rule, aside in found.aside.items()]
-    quarantined = quarantine_table(origin, groups)
-    notes = (*header.notes, *_line_notes(lines, found))
-    table = _contract_columns(rows, found.first + 1, contract, header.match)
-    if spec.locale_column:
-        place = table.column_names.index(spec.locale_column)
-        table = table.set_column(place, spec.locale_column, pa.repeat(header.locale or "", table.num_rows))
-    return ReadResult(table, quarantined, table.num_rows + quarantined.num_rows, header.match.headers, origin, notes)
+    return spec
 
 
 @dataclass(frozen=True)
-class _Dialect:
-    delimiter: str
-    quote: str | None
-    quoted_newlines: bool
-
-
-@dataclass(frozen=True)
-class _Originals:
+class Originals:
     """Finds the bytes of a record by its physical row, from the file's bytes as delivered."""
 
     lines: PhysicalLines
@@ -106,7 +108,8 @@ class _Originals:
     last: Positions
 
     def __call__(self, source_rows: Sequence[int]) -> list[bytes | None]:
-        wanted = np.asarray(source_rows, dtype=np.int64) - 1
+        """Gives the bytes of the records that begin on physical rows of the file."""
+        wanted = np.asarray(source_rows, dtype=np.int64) - 1 - self.lines.lines_before
         if not len(self.first):
             return [self.lines.content(line) for line in wanted]
         place = np.minimum(np.searchsorted(self.first, wanted), len(self.first) - 1)
@@ -131,7 +134,7 @@ def header_line(
 
     It is the first line or, with a preamble, the first that holds every column needed, else the one that holds most.
     """
-    candidates = [line for line in range(min(len(lines), _PREAMBLE_LINES)) if lines.content(line).strip()]
+    candidates = [line for line in range(min(len(lines), HEADER_LINES)) if lines.content(line).strip()]
     best: tuple[int, list[str], HeaderMatch] | None = None
     for line in candidates if spec.preamble else candidates[:1]:
         cells = _cells(lines.content(line), spec)
@@ -143,25 +146,30 @@ def header_line(
     return best
 
 
-def _find_header(lines: PhysicalLines, contract: CompiledContract, spec: ReadSpec, file_name: str) -> _Header:
+def find_header(lines: PhysicalLines, contract: CompiledContract, file_name: str) -> Header:
+    """Gives the header of a file by its first lines; InputRefused where none serves the contract."""
+    spec = delimited_spec(contract)
     best = header_line(lines, contract, spec)
     if best is None:
         raise InputRefused(file=file_name, rule="no header line was found", remedy="export the file with its header")
     line, cells, match = best
     locale = header_locale(cells, contract) if spec.locale_column else None
-    return _Header(line, len(cells), match, require_headers(match, contract, file_name, line + 1), locale)
+    notes = require_headers(match, contract, file_name, line + 1)
+    return Header(line, lines.content(line), len(cells), match, notes, locale)
 
 
-def _sort_lines(lines: PhysicalLines, facts: LineFacts, header: _Header, dialect: _Dialect) -> _Sorted:
+def sort_lines(lines: PhysicalLines, header: Header, spec: ReadSpec) -> tuple[LineFacts, Sorted]:
+    """Gives the facts of the lines behind the header, and the records and unusable lines among them."""
+    facts = line_facts(lines, spec.delimiter, spec.quote)
     data_line = np.arange(len(lines)) > header.line
     blank = data_line & (lines.ends == lines.starts)
-    repeated = data_line & equal_lines(lines, lines.content(header.line))
+    repeated = data_line & equal_lines(lines, header.content)
     right_width = facts.widths == header.width
     sound = data_line & ~blank & ~repeated & ~facts.unclosed & ~facts.misquoted & right_width
     good = sound & ~facts.stray_return
     joined = JoinedLines((), np.zeros(len(lines), dtype=bool))
-    if dialect.quote and dialect.quoted_newlines:
-        form = record_form(dialect.delimiter, dialect.quote, header.width)
+    if spec.quote and spec.quoted_newlines:
+        form = record_form(spec.delimiter, spec.quote, header.width)
         for line in np.flatnonzero(sound & facts.stray_return):
             good[line] = form.fullmatch(lines.content(int(line))) is not None
         joined = joined_lines(lines, facts.unclosed & data_line, good, form)
@@ -181,7 +189,8 @@ def _sort_lines(lines: PhysicalLines, facts: LineFacts, header: _Header, dialect
     if rest.any():
         raise InternalFault(f"{int(rest.sum())} lines were neither read nor set aside")
     has_newlines = bool(len(joined.spans) or (good & facts.stray_return).any())
-    return _Sorted(first, last, aside, int((blank & ~inside & ~joined.doubtful).sum()), has_newlines)
+    blank_count = int((blank & ~inside & ~joined.doubtful).sum())
+    return facts, Sorted(first, last, aside, blank_count, has_newlines, joined.open_line)
 
 
 def _records(good: Flags, spans: Sequence[tuple[int, int]]) -> tuple[Positions, Positions, Flags]:
@@ -197,24 +206,44 @@ def _records(good: Flags, spans: Sequence[tuple[int, int]]) -> tuple[Positions, 
     return first[order], last[order], inside
 
 
-def _parse(lines: PhysicalLines, found: _Sorted, header: _Header, dialect: _Dialect) -> pa.Table:
+def read_records(lines: PhysicalLines, found: Sorted, header: Header, contract: CompiledContract) -> pa.Table:
+    """Gives the records as text: all contract columns in contract order, then ``source_row``.
+
+    A column the file may lack and does lack is empty text; a column of locales holds the header's.
+    """
+    rows = _parse(lines, found, header, delimited_spec(contract))
+    locale_column = delimited_spec(contract).locale_column
+    columns: list[Values] = []
+    for name in (column.name for column in contract.columns):
+        if name == locale_column:
+            columns.append(pa.repeat(header.locale or "", rows.num_rows))
+        else:
+            columns.append(rows[name] if name in header.match.positions else pa.repeat("", rows.num_rows))
+    source_rows = pa.array(found.first + 1 + lines.lines_before, pa.int64())
+    names = [column.name for column in contract.columns]
+    return pa.table([*columns, source_rows], names=[*names, "source_row"])
+
+
+def _parse(lines: PhysicalLines, found: Sorted, header: Header, spec: ReadSpec) -> pa.Table:
     """Gives the wanted fields of every record as text, named by contract column."""
     names = {str(position): name for name, position in header.match.positions.items()}
     if not len(found.first):
         return pa.table({name: pa.array([], pa.string()) for name in names.values()})
     text = _record_text(lines, found)
     longest = int((lines.ends[found.last] - lines.starts[found.first]).max())
+    source: Values = pa.BufferReader(text)
+    quoted = spec.quote is not None and spec.quote.encode() in text
     try:
         table = pacsv.read_csv(
-            io.BytesIO(text),
+            source,
             read_options=pacsv.ReadOptions(
                 column_names=[str(position) for position in range(header.width)],
                 use_threads=len(text) > _SMALL_FILE_BYTES,
                 block_size=max(_SMALL_FILE_BYTES, 2 * longest),
             ),
             parse_options=pacsv.ParseOptions(
-                delimiter=dialect.delimiter,
-                quote_char=dialect.quote or False,
+                delimiter=spec.delimiter,
+                quote_char=(spec.quote or False) if quoted else False,
                 double_quote=True,
                 escape_char=False,
                 newlines_in_values=found.has_newlines,
@@ -234,7 +263,7 @@ def _parse(lines: PhysicalLines, found: _Sorted, header: _Header, dialect: _Dial
     return table.rename_columns([names[name] for name in table.column_names])
 
 
-def _record_text(lines: PhysicalLines, found: _Sorted) -> bytes:
+def _record_text(lines: PhysicalLines, found: Sorted) -> bytes:
     """Gives the bytes of all records one after another, copied run by run."""
     breaks = np.flatnonzero(found.first[1:] != found.last[:-1] + 1) + 1
     run_first = found.first[np.concatenate([[0], breaks])]
@@ -245,25 +274,20 @@ def _record_text(lines: PhysicalLines, found: _Sorted) -> bytes:
     return _MARK + text if text.startswith(_MARK) else text
 
 
-def _group(rule: str, aside: Positions, facts: LineFacts, width: int) -> SetAside:
-    values: list[str | None] = [None] * len(aside)
-    if rule == "line:width":
-        values = [f"{found} fields instead of {width}" for found in facts.widths[aside]]
-    return SetAside(rule, (aside + 1).tolist(), values)
+def unusable_lines(lines: PhysicalLines, facts: LineFacts, found: Sorted, header: Header) -> list[SetAside]:
+    """Gives the lines that are no records, by the rule each breaks."""
+    groups = []
+    for rule, aside in found.aside.items():
+        values: list[str | None] = [None] * len(aside)
+        if rule == "line:width":
+            values = [f"{width} fields instead of {header.width}" for width in facts.widths[aside]]
+        groups.append(SetAside(rule, (aside + 1 + lines.lines_before).tolist(), values))
+    return groups
 
 
-def _line_notes(lines: PhysicalLines, found: _Sorted) -> tuple[str, ...]:
-    notes = [f"{found.blank_count} blank lines were passed over"] if found.blank_count else []
-    if len(lines.data) and not lines.data.endswith(b"\n"):
+def line_notes(blank_count: int, *, ends_well: bool) -> tuple[str, ...]:
+    """Gives what is worth a remark about the lines of a whole file."""
+    notes = [f"{blank_count} blank lines were passed over"] if blank_count else []
+    if not ends_well:
         notes.append("the last line has no line end: the file may have been cut off")
     return tuple(notes)
-
-
-def _contract_columns(
-    rows: pa.Table, source_rows: Positions, contract: CompiledContract, match: HeaderMatch
-) -> pa.Table:
-    """Gives all contract columns in contract order; a column the file may lack and does lack is empty text."""
-    absent = pa.repeat("", rows.num_rows)
-    columns = [rows[c.name] if c.name in match.positions else absent for c in contract.columns]
-    names = [column.name for column in contract.columns]
-    return pa.table([*columns, pa.array(source_rows, pa.int64())], names=[*names, "source_row"])
