@@ -58,7 +58,7 @@ lines = st.sampled_from(
 files = st.tuples(
     st.sampled_from(["", "\ufeff"]),
     st.lists(st.sampled_from(["Report of May", "", "a,b,c"]), max_size=3),
-    st.lists(lines, max_size=40),
+    st.lists(lines, max_size=60).map(lambda rows: rows * 4),
     st.sampled_from(["\n", "\r\n"]),
     st.booleans(),
 )
