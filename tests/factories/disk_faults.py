@@ -1,0 +1,211 @@
+"""A disk that can be watched, filled, broken or lost from under the program, and children to die on it.
+
+Every call of Python that changes the disk passes through here: making, opening, writing, renaming, linking, removing,
+changing modes and making durable. What a C library writes by itself is not seen; our own Parquet files are written
+through a Python file for that reason, and MLflow's database is the one exception.
+"""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import io
+import os
+import signal
+import sys
+import traceback
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+from unittest import mock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+_SECONDS_TO_LIVE = 120
+_CALLS = ("mkdir", "rmdir", "rename", "replace", "unlink", "remove", "link", "symlink", "chmod", "fsync", "sync")
+# What needs room on the disk; the others a full disk still does.
+_GROWING = {"mkdir", "create", "write", "link", "symlink", "fsync"}
+
+
+@dataclass(frozen=True)
+class DiskCall:
+    """One call: its number from 1, its kind, and for a write how to write half of it."""
+
+    number: int
+    kind: str
+    write_half: Callable[[], None] | None = None
+
+
+@contextmanager
+def watched_disk(before: Callable[[DiskCall], None]) -> Iterator[list[str]]:
+    """Tell ``before`` of each call that changes the disk, before it is made; gives the list of kinds as it grows."""
+    watch = _Watch(before)
+    with ExitStack() as patches:
+        for name in _CALLS:
+            patches.enter_context(mock.patch.object(os, name, watch.call(name, getattr(os, name))))
+        patches.enter_context(mock.patch.object(os, "open", watch.low_level_open(os.open)))
+        patches.enter_context(mock.patch.object(os, "fdopen", watch.opened(os.fdopen)))
+        real_open = io.open
+        for module in (io, builtins):
+            patches.enter_context(mock.patch.object(module, "open", watch.opened(real_open)))
+        yield watch.kinds
+
+
+class _Watch:
+    """Stands before the real calls and announces them."""
+
+    def __init__(self, before: Callable[[DiskCall], None]) -> None:
+        self._before = before
+        self.kinds: list[str] = []
+
+    def announce(self, kind: str, write_half: Callable[[], None] | None = None) -> None:
+        self.kinds.append(kind)
+        self._before(DiskCall(len(self.kinds), kind, write_half))
+
+    def call(self, kind: str, real: Callable[..., object]) -> Callable[..., object]:
+        def announced(*arguments: object, **named: object) -> object:
+            self.announce(kind)
+            return real(*arguments, **named)
+
+        return announced
+
+    def opened(self, real: Callable[..., IO[Any]]) -> Callable[..., object]:
+        def announced(file: object, mode: str = "r", *arguments: object, **named: object) -> object:
+            if not set(mode) & set("wax+"):
+                return real(file, mode, *arguments, **named)
+            if not isinstance(file, int):
+                self.announce("create")
+            return _WatchedFile(real(file, mode, *arguments, **named), self)
+
+        return announced
+
+    def low_level_open(self, real: Callable[..., int]) -> Callable[..., int]:
+        def announced(path: object, flags: int, *arguments: object, **named: object) -> int:
+            if flags & (os.O_CREAT | os.O_WRONLY | os.O_RDWR):
+                self.announce("create")
+            return real(path, flags, *arguments, **named)
+
+        return announced
+
+
+class _WatchedFile:
+    """A file whose writes are announced."""
+
+    def __init__(self, file: IO[Any], watch: _Watch) -> None:
+        self._file, self._watch = file, watch
+
+    def write(self, data: bytes | str) -> int:
+        def half() -> None:
+            self._file.write(data[: len(data) // 2])
+            self._file.flush()
+
+        self._watch.announce("write", half)
+        return self._file.write(data)
+
+    def writelines(self, lines: Iterable[bytes | str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __enter__(self) -> _WatchedFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._file, name)
+
+
+def dying_at(number: int, *, half_written: bool = False) -> Callable[[DiskCall], None]:
+    """Kill this process, as ``kill -9`` does, before call ``number``, or in the middle of it where it is a write."""
+
+    def before(call: DiskCall) -> None:
+        if call.number == number:
+            if half_written and call.write_half is not None:
+                call.write_half()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return before
+
+
+def full_from(number: int) -> Callable[[DiskCall], None]:
+    """A disk that is full from call ``number`` on: whatever needs room fails."""
+
+    def before(call: DiskCall) -> None:
+        if call.number == number or (call.number > number and call.kind in _GROWING):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    return before
+
+
+def failing_at(number: int) -> Callable[[DiskCall], None]:
+    """A disk that fails once, at call ``number``."""
+
+    def before(call: DiskCall) -> None:
+        if call.number == number:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    return before
+
+
+def untroubled(_: DiskCall) -> None:
+    """A disk on which nothing happens."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a child ended: its exit code, or minus the signal that killed it, and what it said."""
+
+    code: int
+    said: str
+
+
+def in_a_child(work: Callable[[], object]) -> Ended:
+    """Do ``work`` in a fork of this process, which has imported everything already; text it returns is what it said.
+
+    A child that hangs is ended by the system's alarm, and its code tells.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(_SECONDS_TO_LIVE)
+        os.close(reading)
+        code, said = 0, ""
+        try:
+            answer = work()
+            said = answer if isinstance(answer, str) else ""
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else 1
+        except BaseException:  # noqa: BLE001 - it is told to the parent
+            code, said = 70, traceback.format_exc()
+        _say(writing, said)
+        os._exit(code)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        said = pipe.read().decode()
+    _, status = os.waitpid(child, 0)
+    return Ended(os.waitstatus_to_exitcode(status), said)
+
+
+def _say(descriptor: int, text: str) -> None:
+    rest = text.encode()
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def typed(*arguments: object) -> str:
+    """What ``passport`` says of a command line, on either stream; leaves by ``SystemExit`` with its code and output.
+
+    To be called in a child: it takes over the streams of the process.
+    """
+    from pipelines.cli import main
+
+    said = io.StringIO()
+    sys.argv = ["passport", *map(str, arguments)]
+    sys.stdout = sys.stderr = said
+    try:
+        main()
+    except SystemExit as stop:
+        return f"{stop.code or 0}\n{said.getvalue()}"
+    return f"0\n{said.getvalue()}"

@@ -1,0 +1,30 @@
+"""A stage killed at any call to the disk leaves nothing half-made, and a rerun gives what it would have given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.factories.crashes import KILLED, Scene, chosen
+from tests.factories.disk_faults import dying_at
+
+
+def require_recovery(scene: Scene, folder: Path, writes: int) -> int:
+    """Kill a stage at its disk calls (of the writes at so many), run it again each time; gives the points tried."""
+    whole = scene.copy(folder / "whole")
+    kinds = scene.end(whole).said.split()
+    wanted = scene.stored(whole)
+    tried = 0
+    for number in chosen(kinds, writes):
+        for half_written in (False, True) if kinds[number - 1] == "write" else (False,):
+            copy = scene.copy(folder / "copy")
+            assert scene.end(copy, dying_at(number, half_written=half_written)).code == KILLED
+            scene.require_nothing_half_made(copy)
+            again = scene.end(copy)
+            assert again.code == 0, again.said
+            assert scene.stored(copy) == wanted
+            tried += 1
+    return tried
+
+
+def test_ingest_killed_anywhere_and_run_again_gives_the_same_bytes(ingest_scene: Scene, tmp_path: Path) -> None:
+    assert require_recovery(ingest_scene, tmp_path, 80) >= 200
