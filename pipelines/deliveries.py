@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-import zipfile
-import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.casting import cast_columns
 from data_contracts.checking import check_rows
 from data_contracts.compiler import source_contract
-from data_contracts.digest import sha256_bytes
+from data_contracts.digest import sha256_bytes, sha256_file
 from data_contracts.errors import ConfigurationRefused, InputRefused
 from data_contracts.reading import read_file
 from data_contracts.sources.registry import mapped_sources, source_mapping
+from pipelines.archives import OpenArchives, entries_of, is_archive, require_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import date, datetime
 
     from pipelines.ingest_settings import CoveragePeriod, IngestSettings
 
 MANIFEST_FILE = "deliveries.csv"
 MANIFEST_SOURCE = "delivery_manifest"
-LARGEST_FILE_BYTES = 2**30
 
 CUMCM_FIRM_FILES = ("firms_with_credit_record.csv", "firms_without_credit_record.csv")
 CUMCM_INVOICE_ZIPS = (
@@ -51,15 +48,15 @@ class DeliveredFile:
     """One file to read.
 
     Attributes:
-        name: path below the raw folder; a file inside a zip is ``<zip>/<path in the zip>``.
+        name: path below the raw folder; a file inside an archive is ``<archive>/<path in the archive>``.
         source: its source contract.
-        container: the zip that holds it, or None.
+        container: the zip or gz that holds it, or None.
         size_bytes: its size, by which files are grouped.
         group: files of one group are read together, since rows may repeat from one to the next.
         seller: the seller it is delivered for, or None when it names many.
         account: store or site, or None.
         covered_from, covered_to, delivered_at: what it covers and when it came.
-        listed_sha256: the digest it must have, or None where nothing states one.
+        listed_sha256: the digest it, or the archive that holds it, must have; None where nothing states one.
         evidence: the record that says all this.
     """
 
@@ -109,45 +106,37 @@ def find_deliveries(raw_dir: Path, settings: IngestSettings) -> Deliveries:
 
 
 def read_deliveries(raw_dir: Path, files: Sequence[DeliveredFile]) -> Iterator[tuple[DeliveredFile, bytes]]:
-    """Give each file with its bytes, in order; a zip is opened once for all its files.
+    """Give each file with its bytes, in order; an archive is opened once for all its files.
 
     Raises:
         InputRefused: a file is absent, too large, broken as a zip entry, or not what the list says it is.
     """
-    with contextlib.ExitStack() as opened:
-        archives: dict[str, zipfile.ZipFile] = {}
+    checked: set[str] = set()
+    with OpenArchives(raw_dir) as archives:
         for file in files:
-            if file.size_bytes > LARGEST_FILE_BYTES:
-                raise InputRefused(
-                    file=file.name,
-                    rule=f"the file has {file.size_bytes} bytes, more than {LARGEST_FILE_BYTES}",
-                    remedy="deliver it in parts",
-                )
-            if file.container is not None and file.container not in archives:
-                archives[file.container] = opened.enter_context(zipfile.ZipFile(raw_dir / file.container))
-            data = _bytes_of(raw_dir, file, archives)
-            _require_listed_digest(file, data)
+            require_size(file.name, file.size_bytes)
+            if file.container is None:
+                data = _bytes_of(raw_dir, file)
+                _require_listed_digest(file, sha256_bytes(data))
+            else:
+                if file.container not in checked:
+                    _require_listed_digest(file, sha256_file(raw_dir / file.container))
+                    checked.add(file.container)
+                data = archives.read(file.container, file.name.removeprefix(f"{file.container}/"))
             yield file, data
 
 
-def _bytes_of(raw_dir: Path, file: DeliveredFile, archives: Mapping[str, zipfile.ZipFile]) -> bytes:
-    if file.container is None:
-        try:
-            return (raw_dir / file.name).read_bytes()
-        except FileNotFoundError as error:
-            raise _absent(file.name, file.evidence) from error
+def _bytes_of(raw_dir: Path, file: DeliveredFile) -> bytes:
     try:
-        return archives[file.container].read(file.name.removeprefix(f"{file.container}/"))
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise InputRefused(
-            file=file.name, rule=f"the zip cannot be read: {error}", remedy="deliver the zip again"
-        ) from error
+        return (raw_dir / file.name).read_bytes()
+    except FileNotFoundError as error:
+        raise _absent(file.name, file.evidence) from error
 
 
-def _require_listed_digest(file: DeliveredFile, data: bytes) -> None:
-    if file.listed_sha256 is not None and sha256_bytes(data) != file.listed_sha256:
+def _require_listed_digest(file: DeliveredFile, sha256: str) -> None:
+    if file.listed_sha256 not in {None, sha256}:
         raise InputRefused(
-            file=file.name,
+            file=file.container or file.name,
             rule=f"the file's SHA-256 is not the one listed in row {file.evidence.row} of {file.evidence.file}",
             remedy="deliver the file again, or correct the list",
         )
@@ -163,10 +152,29 @@ def _listed_deliveries(raw_dir: Path) -> Deliveries:
         )
     data = path.read_bytes()
     evidence_digest = sha256_bytes(data)
-    files = [_listed_file(raw_dir, row, evidence_digest) for row in _manifest_rows(data)]
-    listed = {file.name for file in files} | {MANIFEST_FILE}
+    listed = [_listed_file(raw_dir, row, evidence_digest) for row in _manifest_rows(data)]
+    files: list[DeliveredFile] = []
+    hidden: list[str] = []
+    for file in listed:
+        inside, left_out = _unpacked(raw_dir, file)
+        files += inside
+        hidden += left_out
+    known = {file.name for file in listed} | {MANIFEST_FILE}
     present = (entry.relative_to(raw_dir).as_posix() for entry in raw_dir.rglob("*") if entry.is_file())
-    return Deliveries(tuple(files), tuple(sorted(name for name in present if name not in listed)))
+    return Deliveries(tuple(files), tuple(sorted([*hidden, *(name for name in present if name not in known)])))
+
+
+def _unpacked(raw_dir: Path, file: DeliveredFile) -> tuple[list[DeliveredFile], list[str]]:
+    """Give a listed file, or the files in it if it is an archive, and the names of those nobody meant to deliver."""
+    if not is_archive(file.name):
+        return [file], []
+    entries = entries_of(raw_dir / file.name, file.name)
+    inside = [
+        replace(file, name=f"{file.name}/{entry.name}", container=file.name, size_bytes=entry.size_bytes)
+        for entry in entries
+        if not entry.is_hidden
+    ]
+    return inside, [f"{file.name}/{entry.name}" for entry in entries if entry.is_hidden]
 
 
 def _manifest_rows(data: bytes) -> list[dict[str, Any]]:
@@ -238,10 +246,11 @@ def _cumcm_deliveries(raw_dir: Path, coverage: CoveragePeriod) -> Deliveries:
     files = [_cumcm_file(raw_dir, name, coverage) for name in CUMCM_FIRM_FILES]
     unlisted: list[str] = []
     for container in CUMCM_INVOICE_ZIPS:
-        for entry in _zip_entries(raw_dir, container):
-            name = f"{container}/{entry.filename}"
-            if PurePosixPath(entry.filename).suffix == ".csv":
-                files.append(_cumcm_invoices(name, container, entry.file_size, coverage))
+        _require_of_sample(raw_dir, container)
+        for entry in entries_of(raw_dir / container, container):
+            name = f"{container}/{entry.name}"
+            if PurePosixPath(entry.name).suffix == ".csv":
+                files.append(_implied("vat_invoices", name, container, entry.size_bytes, coverage))
             else:
                 unlisted.append(name)
     known = {*CUMCM_FIRM_FILES, *CUMCM_INVOICE_ZIPS}
@@ -249,30 +258,16 @@ def _cumcm_deliveries(raw_dir: Path, coverage: CoveragePeriod) -> Deliveries:
     return Deliveries(tuple(files), tuple(sorted(unlisted)))
 
 
-def _zip_entries(raw_dir: Path, container: str) -> list[zipfile.ZipInfo]:
-    path = raw_dir / container
-    if not path.is_file():
-        raise InputRefused(
-            file=container, rule=f"not in the folder {raw_dir}", remedy="fetch the whole sample, see docs/data.md"
-        )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return [entry for entry in archive.infolist() if not entry.is_dir()]
-    except zipfile.BadZipFile as error:
-        raise InputRefused(file=container, rule=f"no zip: {error}", remedy="fetch the file again") from error
-
-
 def _cumcm_file(raw_dir: Path, name: str, coverage: CoveragePeriod) -> DeliveredFile:
-    path = raw_dir / name
-    if not path.is_file():
+    _require_of_sample(raw_dir, name)
+    return _implied("cumcm_firms", name, None, (raw_dir / name).stat().st_size, coverage)
+
+
+def _require_of_sample(raw_dir: Path, name: str) -> None:
+    if not (raw_dir / name).is_file():
         raise InputRefused(
             file=name, rule=f"not in the folder {raw_dir}", remedy="fetch the whole sample, see docs/data.md"
         )
-    return _implied("cumcm_firms", name, None, path.stat().st_size, coverage)
-
-
-def _cumcm_invoices(name: str, container: str, size_bytes: int, coverage: CoveragePeriod) -> DeliveredFile:
-    return _implied("vat_invoices", name, container, size_bytes, coverage)
 
 
 def _implied(source: str, name: str, container: str | None, size_bytes: int, coverage: CoveragePeriod) -> DeliveredFile:

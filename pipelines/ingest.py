@@ -138,6 +138,7 @@ def own_code() -> dict[str, Path]:
     """Give the modules besides the contracts on which the stage's output depends."""
     names = (
         "accounting",
+        "archives",
         "batch_reading",
         "confinement",
         "coverage",

@@ -1,0 +1,121 @@
+"""Zips and gz files that hold raw files: what is in them, and the bytes of one file.
+
+An archive inside an archive is not opened: its bytes are no source's, and are refused as such.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from data_contracts.errors import InputRefused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ZIP_SUFFIX, GZIP_SUFFIX = ".zip", ".gz"
+LARGEST_FILE_BYTES = 2**30
+MOST_ENTRIES = 10_000
+_BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file in an archive: its name there, and its size unpacked, or of a gz packed, which does not tell."""
+
+    name: str
+    size_bytes: int
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether an operating system put it there for itself, and not the deliverer."""
+        parts = PurePosixPath(self.name).parts
+        return "__MACOSX" in parts or any(part.startswith(".") for part in parts)
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file is a zip or gz by its name; workbooks, which are zips too, have names of their own."""
+    return name.casefold().endswith((ZIP_SUFFIX, GZIP_SUFFIX))
+
+
+def entries_of(path: Path, name: str) -> tuple[Entry, ...]:
+    """Give the files in an archive, in order of their names; ``name`` stands in messages.
+
+    Raises:
+        InputRefused: it is broken, empty, has too many files, or two of one name.
+    """
+    if not name.casefold().endswith(ZIP_SUFFIX):
+        return (Entry(PurePosixPath(name).name[: -len(GZIP_SUFFIX)], path.stat().st_size),)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = [Entry(entry.filename, entry.file_size) for entry in archive.infolist() if not entry.is_dir()]
+    except _BROKEN as error:
+        raise _unreadable(name, error) from error
+    if not 0 < len(found) <= MOST_ENTRIES:
+        raise InputRefused(
+            file=name, rule=f"the zip holds {len(found)} files", remedy=f"put from 1 to {MOST_ENTRIES} into one"
+        )
+    if len({entry.name for entry in found}) < len(found):
+        raise InputRefused(file=name, rule="the zip holds two files of one name", remedy="pack it again")
+    return tuple(sorted(found, key=lambda entry: entry.name))
+
+
+class OpenArchives:
+    """Archives below a folder, each opened once; leave it as a context and they are closed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._zips: dict[str, zipfile.ZipFile] = {}
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> OpenArchives:
+        """Give itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the archives."""
+        self._stack.close()
+
+    def read(self, container: str, entry: str) -> bytes:
+        """Give the bytes of a file in an archive.
+
+        Raises:
+            InputRefused: the archive or the file is broken, absent or too large.
+        """
+        name = f"{container}/{entry}"
+        try:
+            if container.casefold().endswith(GZIP_SUFFIX):
+                with gzip.open(self._folder / container) as unpacked:
+                    data = unpacked.read(LARGEST_FILE_BYTES + 1)
+            else:
+                data = self._zip(container).read(entry)
+        except FileNotFoundError as error:
+            raise InputRefused(file=container, rule="the archive is not there", remedy="deliver it again") from error
+        except (*_BROKEN, KeyError) as error:
+            raise _unreadable(name, error) from error
+        require_size(name, len(data))
+        return data
+
+    def _zip(self, container: str) -> zipfile.ZipFile:
+        if container not in self._zips:
+            self._zips[container] = self._stack.enter_context(zipfile.ZipFile(self._folder / container))
+        return self._zips[container]
+
+
+def require_size(name: str, size_bytes: int) -> None:
+    """Refuse a file that is larger than a reader takes whole (InputRefused)."""
+    if size_bytes > LARGEST_FILE_BYTES:
+        raise InputRefused(
+            file=name,
+            rule=f"the file has {size_bytes} bytes or more, unpacked, and the most is {LARGEST_FILE_BYTES}",
+            remedy="deliver it in parts",
+        )
+
+
+def _unreadable(name: str, error: BaseException) -> InputRefused:
+    return InputRefused(file=name, rule=f"the archive cannot be read: {error}", remedy="deliver it again")
