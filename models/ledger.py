@@ -10,9 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from cryptography.exceptions import InvalidSignature
@@ -24,6 +22,7 @@ from data_contracts.errors import IntegrityRefused
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date, datetime
+    from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -70,7 +69,8 @@ class _Head(BaseModel):
 
     entries: int
     last_sha256: str
-    signature: str
+    # Hexadecimal digits have two spellings, of which only this one was written.
+    signature: str = Field(pattern=r"^[0-9a-f]{128}$")
 
 
 def append_decision(folder: Path, decision: Decision, key: Ed25519PrivateKey) -> LedgerEntry:
@@ -154,13 +154,12 @@ def _write(path: Path, entries: Sequence[LedgerEntry], key: Ed25519PrivateKey) -
     signature = key.sign(_head_message(len(entries), last)).hex()
     head = _Head(entries=len(entries), last_sha256=last, signature=signature)
     records: list[LedgerEntry | _Head] = [*entries, head]
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "wb") as file:
+    draft = path.with_name(f".{path.name}.partial")  # the lock is held: what a killed process left is written over
+    with draft.open("wb") as file:
         file.writelines(_line(record) + b"\n" for record in records)
         file.flush()
         os.fsync(file.fileno())
-    Path(draft).chmod(0o644)
-    Path(draft).replace(path)
+    draft.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     os.fsync(folder)
     os.close(folder)

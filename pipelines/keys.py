@@ -18,12 +18,15 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused
 from pipelines.did_key import did_key, public_key_of
+from pipelines.publish import telling_disk_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -102,18 +105,27 @@ def load_keys(profile_name: str, *, is_demonstration: bool, environment: Mapping
     Only a demonstration profile creates keys where there are none. The keys folder (``KEYS_DIR``, default ``.keys``)
     stands outside the outputs, so that cleaning these never loses a key.
 
+    A rotten key may still be a key, only another one. Where a file ``<key file>.sha256`` (as ``sha256sum`` writes it)
+    stands beside a key, the key must therefore be the one it tells of; a demonstration profile makes that file too.
+
     Raises:
-        ConfigurationRefused: a key is missing, unreadable, malformed or open to others.
+        ConfigurationRefused: a key is missing, unreadable, malformed, changed or open to others.
     """
     folder = keys_folder(profile_name, environment)
     signing_path = Path(environment.get(SIGNING_KEY_VARIABLE, folder / "signing_key.pem"))
     hmac_path = Path(environment.get(HMAC_KEY_VARIABLE, folder / "hmac_key.hex"))
     if is_demonstration:
-        _create_if_absent(signing_path, _new_signing_key)
-        _create_if_absent(hmac_path, _new_hmac_key)
-    signing_key = _read_signing_key(_read_secret(signing_path, SIGNING_KEY_VARIABLE), signing_path)
-    hmac_key = _read_hmac_key(_read_secret(hmac_path, HMAC_KEY_VARIABLE), hmac_path)
-    return KeyRing(signing_key, hmac_key, is_demonstration)
+        with telling_disk_faults(folder):
+            _create_if_absent(signing_path, _new_signing_key)
+            _create_if_absent(hmac_path, _new_hmac_key)
+    signing_data = _read_secret(signing_path, SIGNING_KEY_VARIABLE)
+    hmac_data = _read_secret(hmac_path, HMAC_KEY_VARIABLE)
+    ring = KeyRing(
+        _read_signing_key(signing_data, signing_path), _read_hmac_key(hmac_data, hmac_path), is_demonstration
+    )
+    for path, data in ((signing_path, signing_data), (hmac_path, hmac_data)):
+        _require_remembered(path, data, remember=is_demonstration)
+    return ring
 
 
 def keys_folder(profile_name: str, environment: Mapping[str, str]) -> Path:
@@ -215,11 +227,25 @@ def _read_secret(path: Path, variable: str) -> bytes:
     return data
 
 
+def _require_remembered(path: Path, data: bytes, *, remember: bool) -> None:
+    """Refuse a key that is not the one whose digest stands beside it; write the digest where it is to be remembered."""
+    digest = path.with_name(f"{path.name}.sha256")
+    line = f"{sha256_bytes(data)}  {path.name}\n".encode()
+    if remember:
+        with telling_disk_faults(path.parent):
+            _create_if_absent(digest, lambda: line)
+    if digest.is_file() and digest.read_bytes() != line:
+        raise ConfigurationRefused(
+            f"key file {path} is not the one that {digest.name} beside it tells of",
+            f"restore the key; if it was replaced on purpose, remove {digest}",
+        )
+
+
 def _read_signing_key(data: bytes, path: Path) -> Ed25519PrivateKey:
     remedy = "give an unencrypted PKCS#8 PEM: openssl genpkey -algorithm ed25519"
     try:
         key = serialization.load_pem_private_key(data, password=None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ConfigurationRefused(f"key file {path} is no private key in PEM", remedy) from error
     if not isinstance(key, Ed25519PrivateKey):
         raise ConfigurationRefused(f"key file {path} holds no Ed25519 key", remedy)

@@ -37,7 +37,8 @@ def test_a_demonstration_profile_makes_its_keys_once(tmp_path: Path) -> None:
 def test_created_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
     demonstration_keys(tmp_path)
     files = sorted((tmp_path / "demo").iterdir())
-    assert [file.name for file in files] == ["hmac_key.hex", "signing_key.pem"]
+    names = ["hmac_key.hex", "hmac_key.hex.sha256", "signing_key.pem", "signing_key.pem.sha256"]
+    assert [file.name for file in files] == names
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     assert stat.S_IMODE((tmp_path / "demo").stat().st_mode) == 0o700
 
