@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 _ORIGINAL = "original"
-_KEPT = -1
+KEPT = -1
 
 
 @dataclass(frozen=True)
@@ -101,26 +101,26 @@ class RowChecker:
 
     def check(self, table: pa.Table, origin: Origin | None = None) -> CheckResult:
         """Gives the verdict on one table, as ``check_rows`` does."""
-        _require_types(table, self._contract)
+        require_types(table, self._contract)
         self._database.load(table)
         broken = self._broken_row_rules()
-        findings = self._file_findings(table)
+        findings = file_findings(self._contract, self._database)
         counts = {rule.rule_id: int(broken[rule.rule_id].sum()) for rule in self._contract.row_rules()}
         counts |= {finding.rule_id: int(not finding.passed) for finding in findings}
         rules = list(self._contract.rules)
         rejected = tuple(r.rule_id for r in rules if r.severity is Severity.CRITICAL and counts.get(r.rule_id))
         reason, duplicate = _reasons(table, rules, broken, rejected)
-        sorter = _Sorter(table, rules, origin or Origin(None, None, None))
+        sorter = RecordWriter(table, rules, origin or Origin(None, None, None))
         result = CheckResult(
-            accepted=_accepted(table, self._contract, reason == _KEPT),
-            quarantined=sorter.records(np.flatnonzero((reason != _KEPT) & ~duplicate), reason),
+            accepted=accepted_rows(table, self._contract, reason == KEPT),
+            quarantined=sorter.records(np.flatnonzero((reason != KEPT) & ~duplicate), reason),
             duplicates=sorter.records(np.flatnonzero(duplicate), reason),
             counts_by_rule={rule.rule_id: counts[rule.rule_id] for rule in rules},
             file_findings=findings,
             rejected_by=rejected,
             rows_in=table.num_rows,
         )
-        _require_balance(result)
+        require_balance(result)
         return result
 
     def _broken_row_rules(self) -> dict[str, NDArray[np.bool_]]:
@@ -134,24 +134,26 @@ class RowChecker:
                 broken[rule.rule_id] = shared
         return broken
 
-    def _file_findings(self, table: pa.Table) -> tuple[FileFinding, ...]:
-        findings = []
-        for rule in self._contract.file_rules():
-            counts_rows = rule.kind is Kind.ROW_COUNT
-            if not counts_rows and not table.num_rows:
-                # A sum over nothing says nothing: whether there must be rows is a rule of its own.
-                findings.append(FileFinding(rule.rule_id, rule.severity, None, passed=True))
-                continue
-            value = table.num_rows if counts_rows else self._database.file_value(rule)
-            findings.append(FileFinding(rule.rule_id, rule.severity, value, within(value, rule)))
-        return tuple(findings)
+
+def file_findings(contract: CompiledContract, database: RuleDatabase) -> tuple[FileFinding, ...]:
+    """Gives what the file rules find in the rows loaded."""
+    findings = []
+    for rule in contract.file_rules():
+        counts_rows = rule.kind is Kind.ROW_COUNT
+        if not counts_rows and not database.row_count:
+            # A sum over nothing says nothing: whether there must be rows is a rule of its own.
+            findings.append(FileFinding(rule.rule_id, rule.severity, None, passed=True))
+            continue
+        value = database.row_count if counts_rows else database.file_value(rule)
+        findings.append(FileFinding(rule.rule_id, rule.severity, value, within(value, rule)))
+    return tuple(findings)
 
 
 def _reasons(
     table: pa.Table, rules: Sequence[Rule], broken: Mapping[str, NDArray[np.bool_]], rejected: Sequence[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Gives per row the index of the rule that sets it aside (or _KEPT), and whether it is set aside as a duplicate."""
-    reason = np.full(table.num_rows, _KEPT, dtype=np.int64)
+    """Gives per row the index of the rule that sets it aside (or KEPT), and whether it is set aside as a duplicate."""
+    reason = np.full(table.num_rows, KEPT, dtype=np.int64)
     for index in reversed(range(len(rules))):
         rule = rules[index]
         if rule.scope == "row" and rule.kind is not Kind.UNIQUE and rule.severity is not Severity.WARNING:
@@ -159,12 +161,12 @@ def _reasons(
     duplicate = np.zeros(table.num_rows, dtype=bool)
     for index, rule in enumerate(rules):
         if rule.kind is Kind.UNIQUE and rule.severity is not Severity.WARNING and broken[rule.rule_id].any():
-            candidates = np.flatnonzero(broken[rule.rule_id] & (reason == _KEPT))
+            candidates = np.flatnonzero(broken[rule.rule_id] & (reason == KEPT))
             later = _later_occurrences(table, rule.arguments.columns, candidates)
             reason[later], duplicate[later] = index, True
     if rejected:
         first = next(index for index, rule in enumerate(rules) if rule.rule_id == rejected[0])
-        reason[reason == _KEPT] = first
+        reason[reason == KEPT] = first
     return reason, duplicate
 
 
@@ -177,11 +179,11 @@ def _later_occurrences(table: pa.Table, keys: Sequence[str], candidates: NDArray
     ranked = np.asarray(ordered.sort_by([(name, "ascending") for name in [*names, "position"]])["position"])
     by_rank = np.searchsorted(candidates, ranked)
     grouped = part.select(list(keys)).take(pa.array(by_rank, pa.int64()))
-    first_ranks = _first_of_groups(grouped)
+    first_ranks = first_of_groups(grouped)
     return np.sort(np.delete(ranked, first_ranks))
 
 
-def _first_of_groups(keys: pa.Table) -> NDArray[np.int64]:
+def first_of_groups(keys: pa.Table) -> NDArray[np.int64]:
     """Gives the position of the first row of each group of equal rows; missing values equal each other."""
     plain: Values = pa.table([_text_or_number(column) for column in keys.columns], names=keys.column_names)
     places = plain.append_column("_place", pa.array(np.arange(plain.num_rows, dtype=np.int64)))
@@ -206,7 +208,7 @@ def drop_duplicates(
     kept = np.ones(table.num_rows, dtype=bool)
     kept[later] = False
     values = _joined(table.take(pa.array(later, pa.int64())), keys)
-    sorter = _Sorter(table, (), origin or Origin(None, None, None))
+    sorter = RecordWriter(table, (), origin or Origin(None, None, None))
     return table.filter(pa.array(kept)), sorter.record_group(later, _Reason(rule_id, Severity.ERROR, None), values)
 
 
@@ -217,7 +219,7 @@ class _Reason:
     column: str | None
 
 
-class _Sorter:
+class RecordWriter:
     """Writes the quarantine records of a table's rows."""
 
     def __init__(self, table: pa.Table, rules: Sequence[Rule], origin: Origin) -> None:
@@ -285,7 +287,7 @@ def _joined(part: pa.Table, columns: Sequence[str]) -> list[str]:
     ]
 
 
-def _require_types(table: pa.Table, contract: CompiledContract) -> None:
+def require_types(table: pa.Table, contract: CompiledContract) -> None:
     for column in contract.columns:
         if column.name not in table.column_names:
             raise InternalFault(f"table for {contract.identity} lacks column {column.name}")
@@ -294,7 +296,7 @@ def _require_types(table: pa.Table, contract: CompiledContract) -> None:
             raise InternalFault(f"{contract.identity}: column {column.name} is {found}, not {column.arrow_type}")
 
 
-def _accepted(table: pa.Table, contract: CompiledContract, kept: NDArray[np.bool_]) -> pa.Table:
+def accepted_rows(table: pa.Table, contract: CompiledContract, kept: NDArray[np.bool_]) -> pa.Table:
     accepted: Values = table if kept.all() else table.filter(pa.array(kept))
     names = {column.name for column in contract.columns}
     if _ORIGINAL in accepted.column_names and _ORIGINAL not in names:
@@ -303,7 +305,7 @@ def _accepted(table: pa.Table, contract: CompiledContract, kept: NDArray[np.bool
     return pa.Table.from_arrays(accepted.columns, schema=pa.schema(fields))
 
 
-def _require_balance(result: CheckResult) -> None:
+def require_balance(result: CheckResult) -> None:
     sorted_rows = result.accepted.num_rows + result.quarantined.num_rows + result.duplicates.num_rows
     if sorted_rows != result.rows_in:
         raise InternalFault(f"{result.rows_in} rows came in and {sorted_rows} were sorted")

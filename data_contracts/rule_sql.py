@@ -16,9 +16,11 @@ from data_contracts.errors import ConfigurationRefused
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from decimal import Decimal
+    from pathlib import Path
     from types import TracebackType
 
     from numpy.typing import NDArray
+    from pyarrow.dataset import Dataset
 
     from data_contracts.arrow import Values
 
@@ -28,6 +30,8 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": False,
     "lock_configuration": True,
 }
+# What a question about stored rows may hold in memory before it goes on in files of its own.
+_MEMORY_LIMIT = "256MiB"
 
 
 class RuleDatabase:
@@ -36,8 +40,11 @@ class RuleDatabase:
     Opening one costs about 15 ms, so a caller with thousands of small tables keeps it open.
     """
 
-    def __init__(self) -> None:
-        self._connection = duckdb.connect(":memory:", config=_SETTINGS)
+    def __init__(self, spill_folder: Path | None = None) -> None:
+        settings = dict(_SETTINGS)
+        if spill_folder is not None:
+            settings |= {"temp_directory": str(spill_folder), "memory_limit": _MEMORY_LIMIT}
+        self._connection = duckdb.connect(":memory:", config=settings)
         self.row_count = 0
 
     def __enter__(self) -> RuleDatabase:
@@ -52,7 +59,12 @@ class RuleDatabase:
         """Makes ``table`` the rows that the next questions are about."""
         self.row_count = table.num_rows
         positions = pa.array(np.arange(table.num_rows, dtype=np.int64))
-        self._connection.register(ROWS, _plain(table).append_column(POSITION, positions))
+        self._connection.register(ROWS, plain_rows(table).append_column(POSITION, positions))
+
+    def load_stored(self, rows: Dataset, row_count: int) -> None:
+        """Makes stored rows, as ``plain_rows`` gives them and with their POSITION, the ones asked about."""
+        self.row_count = row_count
+        self._connection.register(ROWS, rows)
 
     def bad_rows(self, rules: Sequence[Rule]) -> Mapping[str, NDArray[np.bool_]]:
         """Gives for each row rule which rows break it, in table order, all in one pass over the rows."""
@@ -69,12 +81,25 @@ class RuleDatabase:
         order = np.argsort(answer[POSITION].to_numpy())
         return {rule.rule_id: answer[f"r{number}"].to_numpy()[order] for number, rule in enumerate(rules)}
 
+    def bad_positions(self, rule: Rule) -> NDArray[np.int64]:
+        """Gives the positions of the rows that break a row rule other than of uniqueness, ascending."""
+        condition, values = bad_row_condition(rule)
+        answer = self._ask(f'SELECT "{POSITION}" FROM {ROWS} WHERE ({condition}) IS TRUE', values)  # noqa: S608 - as above
+        return np.sort(answer[POSITION].to_numpy())
+
+    def key_hashes(self, columns: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+        """Gives in table order a hash of each row's key, equal where keys are, and which keys have no part missing."""
+        key, given = ", ".join(f'"{name}"' for name in columns), _all_given(columns)
+        query = f'SELECT "{POSITION}", hash({key}) AS digest, {given} AS given FROM {ROWS}'  # noqa: S608 - as above
+        answer = self._ask(query)
+        order = np.argsort(answer[POSITION].to_numpy())
+        return answer["digest"].to_numpy()[order], answer["given"].to_numpy()[order]
+
     def repeated_key_rows(self, columns: Sequence[str]) -> NDArray[np.int64]:
         """Gives the positions of rows that share a key with another row; a key with a missing part is no key."""
         key = ", ".join(f'"{name}"' for name in columns)
-        given = " AND ".join(f'"{name}" IS NOT NULL' for name in columns)
         answer = self._ask(
-            f'SELECT "{POSITION}" FROM {ROWS} WHERE {given} '  # noqa: S608 - column names are checked by the compiler
+            f'SELECT "{POSITION}" FROM {ROWS} WHERE {_all_given(columns)} '  # noqa: S608 - column names are checked by the compiler
             f'QUALIFY count(*) OVER (PARTITION BY {key}) > 1 ORDER BY "{POSITION}"'
         )
         return np.sort(answer[POSITION].to_numpy())
@@ -95,7 +120,11 @@ class RuleDatabase:
             ) from error
 
 
-def _plain(table: pa.Table) -> pa.Table:
+def _all_given(columns: Sequence[str]) -> str:
+    return " AND ".join(f'"{name}" IS NOT NULL' for name in columns)
+
+
+def plain_rows(table: pa.Table) -> pa.Table:
     """Gives times as UTC without a zone, so that no session time zone can shift them, and NaN as missing."""
     columns: list[Values] = []
     for column in table.columns:
