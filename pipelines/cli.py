@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -35,6 +35,7 @@ Language = Literal["en", "zh"]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder of the outputs.")]
 DEFAULT_OUT = Path("artifacts")
 DAY = "%Y-%m-%d"
+MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def _stage(profile_name: str, out: Path, module: str) -> None:
@@ -63,9 +64,47 @@ def world(profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None
 
 
 @app.command()
-def ingest(profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
+def ingest(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files, folders, zips or gz files, known by their content; none: the profile's own."),
+    ] = None,
+    profile: ProfileOption = "demo",
+    out: OutOption = DEFAULT_OUT,
+    *,
+    seller: Annotated[str | None, typer.Option("--seller", help="Whose the files are.")] = None,
+    account: Annotated[str | None, typer.Option("--account", help="Store or site they were exported from.")] = None,
+    period_from: Annotated[datetime | None, typer.Option("--from", formats=[DAY], help="First day covered.")] = None,
+    period_to: Annotated[datetime | None, typer.Option("--to", formats=[DAY], help="Last day covered.")] = None,
+    delivered_at: Annotated[
+        datetime | None, typer.Option("--delivered-at", formats=[DAY, MOMENT], help="When they came, in UTC.")
+    ] = None,
+) -> None:
     """Read raw files into canonical tables; set aside what breaks a contract."""
-    _stage(profile, out, "ingest")
+    if not paths:
+        _stage(profile, out, "ingest")
+        return
+    from pipelines.keys import load_keys
+    from pipelines.path_deliveries import Terms
+    from pipelines.path_ingest import file_lines, ingest_paths
+    from pipelines.profiles import load_profile
+
+    chosen = load_profile(profile)
+    keys = load_keys(chosen.name, is_demonstration=chosen.is_demonstration, environment=os.environ)
+    terms = Terms(
+        seller=seller,
+        account=account,
+        period_from=period_from.date() if period_from else None,
+        period_to=period_to.date() if period_to else None,
+        delivered_at=delivered_at.replace(tzinfo=UTC) if delivered_at else None,
+    )
+    outcome = ingest_paths(paths, terms, chosen.ingest, keys, out)
+    typer.echo("\n".join(file_lines(outcome.run_dir)))
+    record = outcome.record
+    typer.echo(
+        f"ingest: rows in {record.rows_in:,}, kept {record.rows_kept:,}, "
+        f"set aside {sum(record.set_aside.values()):,} -> {outcome.run_dir}"
+    )
 
 
 @app.command()
@@ -231,11 +270,10 @@ def template(
 @app.command()
 def recognise(paths: Annotated[list[Path], typer.Argument(help="Files, folders, zips or gz files.")]) -> None:
     """Say which source contract each file meets, or what keeps it from the nearest one."""
-    from pipelines.recognition import described, exit_code_of
-    from pipelines.recognition import recognise as recognised
+    from pipelines.recognition import described, exit_code_of, recognise_in_children
 
     found = []
-    for one in recognised(paths):
+    for one in recognise_in_children(paths):
         typer.echo("\n".join(described(one)))
         found.append(one)
     unmet = sum(not one.met for one in found)

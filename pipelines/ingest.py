@@ -6,7 +6,7 @@ import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from data_contracts.arrow import Values
     from pipelines.ingest_settings import IngestSettings
+    from pipelines.keys import KeyRing
     from pipelines.profiles import Profile
     from pipelines.stages import Place
 
@@ -80,7 +81,12 @@ def ingest_folder(raw_dir: Path, settings: IngestSettings, hmac_key: bytes) -> I
         InternalFault: rows do not add up.
     """
     require_key(hmac_key)
-    deliveries = _found(raw_dir, settings)
+    return ingest_files(raw_dir, _found(raw_dir, settings), settings, hmac_key)
+
+
+def ingest_files(raw_dir: Path, deliveries: Deliveries, settings: IngestSettings, hmac_key: bytes) -> IngestResult:
+    """Read deliveries below a raw folder into canonical tables; otherwise as ``ingest_folder``."""
+    require_key(hmac_key)
     overrides = _rate_overrides(settings.exchange_rate_file)
     batches = _batches(deliveries.files, settings.batch_bytes)
     requests = [
@@ -111,27 +117,34 @@ def run(profile: Profile, place: Place) -> StageOutcome:
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
     inputs = StageInputs(
         files={"raw": raw_dir, **own_code()},
-        settings={
-            **settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
-            # Pseudonyms change with the key; its fingerprint tells nothing about it.
-            "hmac_key_fingerprint": keyed_digest(keys.hmac_key, "fingerprint of the HMAC key")[:16],
-        },
+        settings=settings_that_count(settings, keys),
         code=("data_contracts",),
     )
 
     def work(folder: Path) -> StageRecord:
         result = ingest_folder(raw_dir, settings, keys.hmac_key)
         write_result(folder, result)
-        return _record(result)
+        return stage_record(result)
 
     outcome = run_stage(STAGE, place, inputs, work)
+    refuse_above_limit(outcome, settings)
+    return outcome
+
+
+def settings_that_count(settings: IngestSettings, keys: KeyRing) -> dict[str, Any]:
+    """Give the settings on which the output depends, the key among them: pseudonyms change with it."""
+    fingerprint = keyed_digest(keys.hmac_key, "fingerprint of the HMAC key")[:16]
+    return {**settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT), "hmac_key_fingerprint": fingerprint}
+
+
+def refuse_above_limit(outcome: StageOutcome, settings: IngestSettings) -> None:
+    """Raise QuarantineLimitExceeded when more rows were quarantined than the settings allow."""
     share = float(outcome.record.notes["quarantined_share"])
     if share > settings.quarantine_limit_share:
         raise QuarantineLimitExceeded(
-            f"{share:.2%} of the rows were quarantined, more than the {settings.quarantine_limit_share:.2%} of profile "
-            f"{profile.name}; see {outcome.run_dir / 'accounting.json'}"
+            f"{share:.2%} of the rows were quarantined, more than the {settings.quarantine_limit_share:.2%} that the "
+            f"profile allows; see {outcome.run_dir / 'accounting.json'}"
         )
-    return outcome
 
 
 def own_code() -> dict[str, Path]:
@@ -243,7 +256,8 @@ def write_result(folder: Path, result: IngestResult) -> None:
     write_json(folder / "accounting.json", accounting_document(result.accounting))
 
 
-def _record(result: IngestResult) -> StageRecord:
+def stage_record(result: IngestResult) -> StageRecord:
+    """Give the row counts of a result as the stage records them."""
     rows_in = sum(account.rows_in for account in result.accounting)
     set_aside: dict[str, int] = {}
     for account in result.accounting:

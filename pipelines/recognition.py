@@ -20,6 +20,7 @@ from data_contracts.fitting import PARQUET_START, WORKBOOK_STARTS, FileStart, Fi
 from data_contracts.headers import closest_header, normalised
 from data_contracts.lookalikes import differing_characters, skeleton
 from data_contracts.templates import PREFIX
+from pipelines.confinement import Call, ChildEnded, confined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,12 +65,25 @@ def recognise(paths: Sequence[Path]) -> Iterator[Recognition]:
     Raises:
         InputRefused: there is nothing at a path.
     """
+    _require_paths(paths)
     for path in paths:
-        if not path.exists():
-            raise InputRefused(file=str(path), rule="no such file or folder", remedy="correct the path")
-    for path in paths:
-        for file in _files(path):
+        for file in files_below(path):
             yield from _recognise_path(file)
+
+
+def recognise_in_children(paths: Sequence[Path]) -> Iterator[Recognition]:
+    """Give the same, each file looked into by a child process within limits; what ends it is said as its reason."""
+    _require_paths(paths)
+    for path in paths:
+        for file in files_below(path):
+            try:
+                yield from confined(Call(_recognised, (file,)))
+            except ChildEnded as ended:
+                yield Recognition(str(file), reason=ended.reason)
+
+
+def _recognised(path: Path) -> list[Recognition]:
+    return list(_recognise_path(path))
 
 
 @functools.cache
@@ -116,7 +130,13 @@ def _missing(column: Column, foreign: Sequence[str]) -> str:
     return named if close is None else f"{named}; closest present: {close!r}"
 
 
-def _files(path: Path) -> Iterator[Path]:
+def _require_paths(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if not path.exists():
+            raise InputRefused(file=str(path), rule="no such file or folder", remedy="correct the path")
+
+
+def files_below(path: Path) -> Iterator[Path]:
     """Give the files of a folder in order; links in it may lead anywhere and are not followed."""
     if path.is_file():
         yield path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import zipfile
@@ -15,6 +16,7 @@ from data_contracts.contract import Column, CompiledContract
 from data_contracts.errors import InputRefused
 from data_contracts.headers import normalised
 from pipelines import recognition
+from pipelines.confinement import Call, Limits
 from pipelines.recognition import Recognition, described, exit_code_of, recognisable_contracts, recognise
 from tests.factories.header_files import every_column, header_file, in_locale, locales_of, needed_columns
 from tests.factories.raw_files import (
@@ -29,7 +31,7 @@ from tests.factories.raw_files import (
     vat_row,
 )
 from tests.factories.templates import template_csv, template_row
-from tests.factories.workbooks import workbook
+from tests.factories.workbooks import workbook, workbook_with
 
 Columns = Callable[[CompiledContract], list[Column]]
 SOURCES = [contract.contract_id for contract in recognisable_contracts()]
@@ -248,3 +250,15 @@ def test_a_name_in_an_archive_cannot_forge_a_line(tmp_path: Path) -> None:
 def test_a_path_with_nothing_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match="no such file or folder"):
         list(recognise([tmp_path / "absent"]))
+
+
+def test_a_workbook_that_takes_all_memory_is_told_and_the_other_files_are_recognised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recognition, "Call", functools.partial(Call, limits=Limits(memory_mib=1024, cpu_seconds=60)))
+    far_cell = b'<row r="3000"><c r="XFD3000"><v>1</v></c></row>'
+    (tmp_path / "a.xlsx").write_bytes(workbook_with({"Sheet1": [["x"]]}, far_cell))
+    (tmp_path / "b.csv").write_bytes(LOANS)
+    first, second = recognition.recognise_in_children([tmp_path])
+    assert "the process that read it" in (first.reason or "")
+    assert [fit.contract.contract_id for fit in second.met] == ["lender_loans"]
