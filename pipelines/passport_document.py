@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from pipelines.credential import CREDENTIALS_CONTEXT, UNDEFINED_TERMS_CONTEXT
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.1"
 SCHEMA_FILE: Final = "passport.schema.json"
 CONTEXT: Final = (CREDENTIALS_CONTEXT, UNDEFINED_TERMS_CONTEXT)
 
@@ -82,15 +82,44 @@ class Assessment(_Part):
     scale: Scale
 
 
+Grade = Literal["corroborated", "single_source", "contradicted", "not_evidenced"]
+
+
 class Evidence(_Part):
     """How well a pillar is evidenced, and by which deliveries."""
 
-    grade: Literal["corroborated", "single_source", "contradicted", "not_evidenced"]
+    grade: Grade
     sources: tuple[Word, ...]
 
 
+class ClaimAmount(Words):
+    """What one source shows of a claim over so many quarters up to the claim's ``period_to``.
+
+    A witness that was held against the claim also has the amount claimed for the same quarters, and the lowest and
+    highest amount it might show. ``verdict``: ``claimed`` (part of the claim), ``beside`` (shown with it, by the same
+    source), ``alone`` (nothing to compare with), ``small`` (too little to compare), ``agrees``, ``below``, ``above``.
+    """
+
+    source: Word
+    verdict: Literal["claimed", "beside", "alone", "small", "agrees", "below", "above"]
+    quarters: Count
+    usd: Decimal
+    claimed_usd: Decimal | None = None
+    lowest_usd: Decimal | None = None
+    highest_usd: Decimal | None = None
+
+
+class ClaimLine(Words):
+    """A claim about the seller's trade, how well it is evidenced, and by which amounts."""
+
+    claim: Word
+    grade: Grade
+    period_to: Day
+    amounts: tuple[ClaimAmount, ...]
+
+
 class PillarPoints(Words):
-    """Points of one pillar; ``evidence`` is absent where several sources were delivered and not yet compared."""
+    """Points of one pillar; ``evidence`` is absent where several sources were delivered and could not be compared."""
 
     pillar: Word
     points: Integer
@@ -149,7 +178,7 @@ class PassportSubject(_Part):
     """What a passport says of a seller."""
 
     id: Word
-    schema_version: Literal["1.0"]
+    schema_version: Literal["1.0", "1.1"]
     pseudonym: Pseudonym
     subject_commitment: Commitment
     as_of: Day
@@ -162,6 +191,7 @@ class PassportSubject(_Part):
     warnings: tuple[Caution, ...]
     assessment: Assessment
     points: Points
+    claims: tuple[ClaimLine, ...] | None = None
     data_coverage: tuple[Coverage, ...] | None = None
     model: ModelReference
     contracts: tuple[Word, ...] | None = None
@@ -186,6 +216,8 @@ class PassportSubject(_Part):
             raise ValueError("the id is not that of the pseudonym")
         if bool(self.warnings) != (self.status == "scored_with_warning"):
             raise ValueError("status and warnings contradict each other")
+        if self.claims is not None and self.schema_version == "1.0":
+            raise ValueError("schema 1.0 knows no claims")
         return self
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipelines.credential import issue
 from pipelines.keys import pseudonym, subject_commitment, subject_salt
+from pipelines.passport_claims import ClaimRow, claim_lines, pillar_grades
 from pipelines.passport_document import CONTEXT, SCHEMA_VERSION, PassportDocument, validity
 from pipelines.reports.passport_page import render_passport_page
 from pipelines.reports.rendering import LANGUAGES, page_texts
@@ -63,6 +64,7 @@ class Evidence:
     deliveries: Mapping[str, Sequence[Delivery]] | None = None
     pillar_tables: Mapping[str, frozenset[str]] | None = None
     feature_set_version: str = UNKNOWN_VERSION
+    claims: Mapping[str, Sequence[ClaimRow]] | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ def passport_document(row: Row, bundle: Bundle, evidence: Evidence, terms: Passp
         "warnings": _cautions(row, bundle),
         "assessment": _assessment(row, bundle, terms),
         "points": _points(row, evidence),
+        "claims": None if evidence.claims is None else claim_lines(evidence.claims.get(row["seller_id"], ())),
         "data_coverage": _coverage(row, evidence),
         "model": _model(row, bundle, evidence),
         "contracts": bundle.meta.contracts or None,
@@ -213,12 +216,15 @@ def _reason(reason: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _pillar_evidence(pillar: str, seller_id: str, evidence: Evidence) -> dict[str, object] | None:
-    """What a pillar rests on; nothing is claimed where several sources were delivered and nobody compared them."""
+    """What a pillar rests on; nothing is said where several sources were delivered that could not be compared."""
     if evidence.deliveries is None or evidence.pillar_tables is None:
         return None
     tables = evidence.pillar_tables.get(pillar, frozenset())
     delivered = evidence.deliveries.get(seller_id, ())
     sources = tuple(sorted({delivery.source for delivery in delivered if delivery.table in tables}))
+    compared = pillar_grades((evidence.claims or {}).get(seller_id, ())).get(pillar)
+    if sources and compared is not None:
+        return {"grade": compared, "sources": sources}
     if len(sources) > 1:
         return None
     return {"grade": "single_source" if sources else "not_evidenced", "sources": sources}

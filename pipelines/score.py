@@ -12,11 +12,13 @@ import pyarrow.compute as pc
 
 from data_contracts.digest import sha256_file
 from data_contracts.errors import ConfigurationRefused
+from features.reconciliation import latest
 from pipelines.applicant_features import SellerTables
 from pipelines.applicants import require_applicant_file
 from pipelines.keys import KeyRing, keys_folder, load_keys, read_trust_file, trust_file_for
 from pipelines.passports import PassportTerms
 from pipelines.publish import atomic_write_bytes, locked, read_json, read_parquet, telling_disk_faults
+from pipelines.reconciliation import RECONCILIATION_FILE
 from pipelines.register import REGISTRATION_FILE, registry_of
 from pipelines.score_inputs import COVERAGE, Request, described_input, identified, open_input
 from pipelines.score_model import ModelChoice, champion_model, keys_of, load_model
@@ -25,7 +27,7 @@ from pipelines.scoring import REFUSED
 from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -140,6 +142,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
         "matrix": current_output(place, "features", "matrix.parquet"),
         "registration": current_output(place, "register", REGISTRATION_FILE),
         "coverage": current_output(place, "validate", f"tables/{COVERAGE}.parquet"),
+        "reconciliation": current_output(place, "validate", RECONCILIATION_FILE),
     }
     settings = {
         **profile.scoring.model_dump(mode="json"),
@@ -171,13 +174,24 @@ def stage_job(profile: Profile, place: Place, keys: KeyRing, model: ScoringModel
     applicants = identified(stage_sellers(profile, place, matrix), as_of)
     return ScoreJob(
         model=model,
-        rows=described_input(applicants, source, request, matrix),
+        rows=replace(described_input(applicants, source, request, matrix), reconcile=stage_reconciliation(place)),
         limits=limits,
         issued_on=profile.scoring.issued_on,
         chunk_rows=profile.scoring.chunk_rows,
         terms=passport_terms(profile, keys, profile.scoring.issued_on),
         passport_count=profile.scoring.passport_count,
     )
+
+
+def stage_reconciliation(place: Place) -> Callable[[date, Sequence[str]], pa.Table]:
+    """What the stage ``validate`` found of sellers' claims, as of the very date the profile scores at."""
+
+    def reconcile(_: date, sellers: Sequence[str]) -> pa.Table:
+        table = latest(read_parquet(current_output(place, "validate", RECONCILIATION_FILE)))
+        asked: Values = pc.is_in(table["seller_id"], value_set=pa.array(sellers, pa.string()))
+        return table.filter(asked)
+
+    return reconcile
 
 
 def stage_sellers(profile: Profile, place: Place, matrix: pa.Table) -> Values:

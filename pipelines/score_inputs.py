@@ -12,6 +12,8 @@ from data_contracts.checking import check_rows
 from data_contracts.compiler import table_contract
 from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused, InputRefused
+from features.cut import Cut
+from features.reconciliation import ReconciliationSettings, reconcile
 from features.spec import load_feature_set
 from pipelines.applicant_features import OWN_TABLES, SellerTables, describe_applicants, pillar_tables
 from pipelines.applicant_parsing import parse_applicants
@@ -24,7 +26,7 @@ from pipelines.scoring import chunked
 from pipelines.stages import CURRENT, Place, current_output, read_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -43,7 +45,8 @@ class ScoreInput:
 
     ``chunks(n)`` gives every row once, at most ``n`` at a time, with all features of the model. ``digests`` names what
     was scored by SHA-256, ``as_of`` is the date given for rows without one; ``coverage`` is the table
-    ``source_coverage``, None where nothing is known of the sources.
+    ``source_coverage``, and ``reconcile`` holds the sources of some sellers against one another as of a date (rows of
+    ``features.reconciliation``, of the last quarter); both are None where nothing is known of the sources.
     """
 
     rows: int
@@ -53,6 +56,7 @@ class ScoreInput:
     as_of: date | None = None
     coverage: pa.Table | None = field(default=None, repr=False)
     pillar_tables: Mapping[str, frozenset[str]] | None = None
+    reconcile: Callable[[date, Sequence[str]], pa.Table] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,9 @@ def described_input(
         as_of=request.as_of,
         coverage=source.tables.get(COVERAGE),
         pillar_tables=pillar_tables(feature_set),
+        reconcile=lambda as_of, sellers: reconcile(
+            source.tables, Cut(as_of), sellers, ReconciliationSettings(last_quarters=1)
+        ),
     )
 
 
@@ -224,6 +231,7 @@ def _without_own_exports(table: pa.Table, name: str, sellers: set[str]) -> pa.Ta
 
 
 def _without_keys_of(new: pa.Table, known: pa.Table, name: str) -> pa.Table:
-    (key,) = table_contract(name).primary_key
+    # A new record goes before every version of a known one.
+    key, *_ = table_contract(name).primary_key
     others: Values = pc.invert(pc.is_in(known[key], value_set=new[key].combine_chunks()))
     return known.filter(others)

@@ -13,6 +13,7 @@ from data_contracts.errors import ConfigurationRefused
 from features.spec import feature_set_names, load_feature_set
 from pipelines.applicant_features import deliveries_by_seller, known_coverage
 from pipelines.issuing import chosen_rows, issue_passports, write_passports
+from pipelines.passport_claims import rows_by_seller
 from pipelines.passports import UNKNOWN_VERSION, Evidence
 from pipelines.publish import fsync_path, fsync_tree, json_bytes, read_parquet, write_json
 from pipelines.score_parts import SCORES_FILE, ScoreCounts, join_parts, score_in_parts
@@ -20,20 +21,21 @@ from pipelines.scoring import ScoringContext, score_chunk
 from pipelines.stages import digest_of_code
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Sequence
     from datetime import date
     from pathlib import Path
 
     from models.bundle import BundleMeta
-    from pipelines.passports import Delivery, PassportTerms
+    from pipelines.passport_claims import ClaimRow
+    from pipelines.passports import PassportTerms
     from pipelines.score_inputs import ScoreInput
     from pipelines.score_model import ScoringModel
     from pipelines.score_settings import ScoringLimits
 
 MODULES: Final = (
     *("score", "score_inputs", "score_model", "score_parts", "score_results", "scoring", "issuing", "passports"),
-    *("passport_document", "credential", "did_key", "keys", "applicants", "applicant_parsing", "applicant_features"),
-    "spreadsheet_text",
+    *("passport_claims", "passport_document", "credential", "did_key", "keys", "applicants", "applicant_parsing"),
+    *("applicant_features", "spreadsheet_text"),
 )
 CODE: Final = ("data_contracts", "features", "models", "pipelines/reports", *(f"pipelines/{m}.py" for m in MODULES))
 SUMMARY_FILE: Final = "summary.json"
@@ -140,13 +142,25 @@ def refuse_foreign_folder(out: Path) -> None:
 def _evidence(job: ScoreJob, scores: Path) -> Evidence:
     """What is known of the data behind the sellers that get a passport, as of the date of each."""
     rows = job.rows
-    delivered: Mapping[str, tuple[Delivery, ...]] | None = None
-    if rows.coverage is not None:
-        identities = read_parquet(scores, ["seller_id", "as_of", "status"])
-        chosen = identities.take(pa.array(chosen_rows(identities, job.passport_count), pa.int64()))
-        delivered = deliveries_by_seller(known_coverage(rows.coverage, chosen.select(["seller_id", "as_of"])))
     version = feature_set_version(job.model.bundle.meta)
-    return Evidence(rows.digests, delivered, rows.pillar_tables, version)
+    if rows.coverage is None:
+        return Evidence(rows.digests, None, rows.pillar_tables, version)
+    identities = read_parquet(scores, ["seller_id", "as_of", "status"])
+    chosen = identities.take(pa.array(chosen_rows(identities, job.passport_count), pa.int64()))
+    delivered = deliveries_by_seller(known_coverage(rows.coverage, chosen.select(["seller_id", "as_of"])))
+    claims = None if rows.reconcile is None else _claims(rows.reconcile, chosen)
+    return Evidence(rows.digests, delivered, rows.pillar_tables, version, claims)
+
+
+def _claims(reconcile: Callable[[date, Sequence[str]], pa.Table], chosen: pa.Table) -> dict[str, tuple[ClaimRow, ...]]:
+    """What the sources say of each seller's claims, as of the date of each."""
+    sellers_at: dict[date, list[str]] = {}
+    for row in chosen.to_pylist():
+        sellers_at.setdefault(row["as_of"], []).append(row["seller_id"])
+    found: dict[str, tuple[ClaimRow, ...]] = {}
+    for as_of, sellers in sorted(sellers_at.items()):
+        found |= rows_by_seller(reconcile(as_of, sellers))
+    return found
 
 
 def feature_set_version(meta: BundleMeta) -> str:

@@ -50,6 +50,7 @@ def _page_context(passport: Mapping[str, Any], language: Language) -> dict[str, 
         "pillars": _pillars(subject["points"]["pillars"]),
         "reasons": _reasons(subject["points"], texts),
         "warnings": [warning[language] for warning in subject["warnings"]],
+        "claims": _claims(subject.get("claims", []), texts),
         "coverage": subject.get("data_coverage"),
         "contracts": subject.get("contracts"),
     }
@@ -93,6 +94,30 @@ def _pillars(pillars: list[Mapping[str, Any]]) -> list[dict[str, object]]:
             "evidence": pillar.get("evidence"),
         }
         for pillar in pillars
+    ]
+
+
+def _claims(claims: list[Mapping[str, Any]], texts: Texts) -> list[dict[str, object]]:
+    """Claims for the page: the amount claimed of each, and what the witnesses show beside what they might."""
+    return [
+        {
+            "title": texts.of_code("claim", claim["claim"]),
+            "grade": claim["grade"],
+            "period_to": claim["period_to"],
+            "amounts": [
+                {
+                    "words": {language: amount[language] for language in LANGUAGES},
+                    "verdict": amount["verdict"],
+                    "quarters": int(amount["quarters"]),
+                    "usd": float(amount["usd"]),
+                    "possible": (float(amount["lowest_usd"]), float(amount["highest_usd"]))
+                    if "lowest_usd" in amount
+                    else None,
+                }
+                for amount in claim["amounts"]
+            ],
+        }
+        for claim in claims
     ]
 
 

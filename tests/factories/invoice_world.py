@@ -22,6 +22,7 @@ from models.scale import GradeScale, PointsScale
 from models.settings import FitSettings
 from pipelines.ingest import ingest_folder
 from pipelines.publish import write_parquet
+from pipelines.reconciliation import RECONCILIATION_FILE, reconciled
 from tests.factories.published import publish, record
 from tests.factories.raw_files import HMAC_KEY, RawFile, ingest_settings, vat_file, write_raw_folder
 from tests.factories.scoring import KEYS, META
@@ -106,5 +107,6 @@ def publish_tables(place: Place) -> None:
     validate, features = publish(place, "validate"), publish(place, "features")
     for name, table in invoice_tables().items():
         write_parquet(validate / "tables" / f"{name}.parquet", table)
+    write_parquet(validate / RECONCILIATION_FILE, reconciled(invoice_tables(), AS_OF))
     write_parquet(features / "matrix.parquet", invoice_matrix())
     record(validate, features)

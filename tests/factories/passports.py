@@ -14,7 +14,7 @@ PASSPORT: dict[str, Any] = {
     "validUntil": "2025-10-13T23:59:59Z",
     "credentialSubject": {
         "id": "urn:seller-pseudonym:5f0c2d9a7b1e4c3f8a6d0e9b2c4f6a8d",
-        "schema_version": "1.0",
+        "schema_version": "1.1",
         "pseudonym": "5f0c2d9a7b1e4c3f8a6d0e9b2c4f6a8d",
         "subject_commitment": {"method": "hmac-sha256", "value": "ab" * 32},
         "as_of": "2025-06-30",
@@ -113,6 +113,44 @@ PASSPORT: dict[str, Any] = {
             ],
             "all_others": "2",
         },
+        "claims": [
+            {
+                "claim": "sales",
+                "grade": "corroborated",
+                "period_to": "2025-06-30",
+                "en": "Sales: platform sales 120,300 USD, over 4 quarter(s) to 2025-06-30",
+                "zh": "销售额：平台销售额 120,300 美元，截至 2025-06-30 的 4 个季度",
+                "amounts": [
+                    {
+                        "source": "platform",
+                        "verdict": "claimed",
+                        "quarters": "4",
+                        "usd": "120300.00",
+                        "en": "platform sales",
+                        "zh": "平台销售额",
+                    },
+                    {
+                        "source": "customs",
+                        "verdict": "agrees",
+                        "quarters": "4",
+                        "usd": "38900.00",
+                        "claimed_usd": "120300.00",
+                        "lowest_usd": "13533.75",
+                        "highest_usd": "150375.00",
+                        "en": "export declarations",
+                        "zh": "出口报关",
+                    },
+                ],
+            },
+            {
+                "claim": "cost_of_goods",
+                "grade": "not_evidenced",
+                "period_to": "2025-06-30",
+                "en": "Cost of goods: no source was delivered",
+                "zh": "采购成本：没有交付任何来源",
+                "amounts": [],
+            },
+        ],
         "data_coverage": [
             {
                 "source": "amazon_settlement_v2",
@@ -151,6 +189,7 @@ PASSPORT: dict[str, Any] = {
 OPTIONAL_FIELDS = (
     ("credentialSubject", "stale_after"),
     ("credentialSubject", "evidence"),
+    ("credentialSubject", "claims"),
     ("credentialSubject", "data_coverage"),
     ("credentialSubject", "contracts"),
     ("credentialSubject", "assessment", "probability_of_default_interval"),

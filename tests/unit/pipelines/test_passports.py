@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from importlib import resources
 from typing import Any
 
@@ -15,6 +17,7 @@ from pydantic import ValidationError
 
 from pipelines.credential import CredentialRefused, verify_credential
 from pipelines.keys import TrustedIssuer, TrustList, subject_commitment
+from pipelines.passport_claims import ClaimRow, pillar_grades
 from pipelines.passport_document import SCHEMA_FILE, PassportDocument, passport_schema
 from pipelines.passports import (
     Delivery,
@@ -147,9 +150,79 @@ def test_evidence_is_claimed_only_where_it_was_computed() -> None:
     assert "evidence" not in pillars["user_quality"]
 
 
+def claim_row(claim: str, grade: str, source: str | None, verdict: str | None, *usd: float) -> ClaimRow:
+    amounts = [Decimal(str(one)) for one in usd]
+    shown, claimed, lowest, highest = [*amounts, None, None, None, None][:4]
+    named = {"usd": shown, "claimed_usd": claimed, "lowest_usd": lowest, "highest_usd": highest}
+    key = {"seller_id": "S000000", "quarter_end": date(2024, 12, 31), "claim": claim, "grade": grade}
+    return {**key, "source": source, "verdict": verdict, "quarters": 4 if source else 0, **named}
+
+
+SALES = (
+    claim_row("sales", "corroborated", "platform", "claimed", 120_300.5),
+    claim_row("sales", "corroborated", "payouts", "beside", 80_000),
+    claim_row("sales", "corroborated", "customs", "agrees", 38_900, 120_300.5, 13_533.75, 150_375),
+)
+OWN_SHOP = (
+    claim_row("own_site_sales", "contradicted", "own_site", "claimed", 90_000),
+    claim_row("own_site_sales", "contradicted", "payment", "below", 9_000, 90_000, 40_000, 100_000),
+)
+NOBODY = (claim_row("cost_of_goods", "not_evidenced", None, None),)
+
+
+def with_claims(*rows: ClaimRow) -> Evidence:
+    return replace(EVIDENCE, claims={"S000000": rows})
+
+
+def test_sources_that_agree_corroborate_the_pillars_they_speak_of() -> None:
+    pillars = {pillar["pillar"]: pillar for pillar in subject(evidence=with_claims(*SALES))["points"]["pillars"]}
+    assert pillars["sales_health"]["evidence"] == {"grade": "corroborated", "sources": ["amazon_settlement_v2"]}
+    assert "evidence" not in pillars["user_quality"]
+    assert pillars["related_parties"]["evidence"]["grade"] == "not_evidenced"
+
+
+def test_a_contradicted_claim_shows_on_its_pillars_whatever_else_agrees() -> None:
+    pillars = {p["pillar"]: p for p in subject(evidence=with_claims(*SALES, *OWN_SHOP))["points"]["pillars"]}
+    assert pillars["sales_health"]["evidence"]["grade"] == "corroborated"
+    assert pillars["user_quality"]["evidence"]["grade"] == "contradicted"
+    assert pillar_grades([*SALES, *OWN_SHOP])["data_integrity"] == "contradicted"
+
+
+def test_a_claim_is_stated_with_the_amounts_of_its_sources() -> None:
+    sales, goods = subject(evidence=with_claims(*NOBODY, *SALES))["claims"]
+    customs = next(amount for amount in sales["amounts"] if amount["source"] == "customs")
+    assert (customs["usd"], customs["claimed_usd"], customs["verdict"]) == ("38900.00", "120300.50", "agrees")
+    assert "claimed_usd" not in sales["amounts"][0]
+    assert "platform sales 120,300 USD" in sales["en"]
+    assert "export declarations 38,900 USD against 120,300 USD" in sales["en"]
+    assert "出口报关 38,900 美元" in sales["zh"]
+    assert (goods["grade"], goods["amounts"]) == ("not_evidenced", [])
+
+
+def test_a_passport_with_claims_verifies_and_shows_them_in_both_languages() -> None:
+    passport = issue_passport(scored_rows()[0], small_bundle(), with_claims(*SALES, *OWN_SHOP, *NOBODY), TERMS)
+    verify_credential(passport.data, ISSUED_ON, TRUST)
+    validator = jsonschema.Draft202012Validator(passport_schema())
+    unsigned = {name: part for name, part in json.loads(passport.data).items() if name != "proof"}
+    validator.validate(unsigned)
+    for language, words in (("en", "less than should be"), ("zh", "偏低")):
+        assert words in passport.pages[language]
+        assert "120,3" in passport.pages[language]
+
+
+def test_a_passport_of_the_former_schema_is_still_one_but_has_no_claims() -> None:
+    made = document()
+    made["credentialSubject"]["schema_version"] = "1.0"
+    PassportDocument.model_validate_json(json.dumps(made))
+    made["credentialSubject"]["claims"] = []
+    with pytest.raises(ValidationError, match="knows no claims"):
+        PassportDocument.model_validate_json(json.dumps(made))
+
+
 def test_of_a_ready_matrix_no_coverage_and_no_evidence_is_claimed() -> None:
     says = subject(evidence=Evidence(data_digests={"matrix.parquet": "ef" * 32}))
     assert "data_coverage" not in says
+    assert "claims" not in says
     assert all("evidence" not in pillar for pillar in says["points"]["pillars"])
 
 
