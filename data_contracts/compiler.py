@@ -34,6 +34,7 @@ are refused, so a typing error cannot silently switch a rule off. A source contr
           - {property: itemPath, value: decList}    # json: a record's nested list; one row an item
                                                     # xml: elements from the record to the item
           - {property: itemLists, value: [a, b]}    # json, instead: a row the record, and one an item of each list
+          - {property: wholeRecords, value: true}   # json, xml: an item that cannot be read costs its whole record
           - {property: sheet, value: Sheet1}        # xlsx; default: the first sheet
           - {property: sheets, value: [{name: A, needs: [principal], optional: true, headerRows: 2}]}  # xlsx: several
           - {property: sheetColumn, value: sheet_name}  # xlsx with sheets: our column that holds the sheet's name
@@ -174,6 +175,7 @@ _SERVER_PROPERTIES = {
     "recordPath": "record_path",
     "itemPath": "item_path",
     "itemLists": "item_lists",
+    "wholeRecords": "whole_records",
     "sheet": "sheet",
     "sheets": "sheets",
     "sheetColumn": "sheet_column",

@@ -158,6 +158,7 @@ class ReadSpec:
     record_path: tuple[str, ...] = ()
     item_path: str | None = None
     item_lists: tuple[str, ...] = ()
+    whole_records: bool = False
     sheet: str | None = None
     sheets: tuple[SheetSpec, ...] = ()
     sheet_column: str | None = None

@@ -97,6 +97,13 @@ def _layout_facts(spec: ReadSpec) -> Iterator[str]:
         yield "a quoted field may run over several lines"
     for sheet in spec.sheets:
         yield f"sheet {_code(sheet.name)}" + (" (may be absent)" if sheet.optional else "")
+    yield from _record_facts(spec)
+    if spec.preamble:
+        yield "lines may stand before the header"
+
+
+def _record_facts(spec: ReadSpec) -> Iterator[str]:
+    """Gives where in a file of records they and their items stand."""
     if spec.ignore_namespaces:
         yield "namespaces do not count"
     if spec.declared_encodings:
@@ -105,10 +112,10 @@ def _layout_facts(spec: ReadSpec) -> Iterator[str]:
         yield f"records at {_code('.'.join(spec.record_path))}"
     if spec.item_path:
         yield f"one row an item of {_code(spec.item_path)}"
+    if spec.whole_records:
+        yield "an item that cannot be read costs its whole record"
     if spec.item_lists:
         yield "one row a record, and one an item of each of " + ", ".join(map(_code, spec.item_lists))
-    if spec.preamble:
-        yield "lines may stand before the header"
 
 
 def _columns_table(contract: CompiledContract) -> str:

@@ -240,6 +240,8 @@ def _gather(record: object, number: int, shape: _Shape, gathered: _Gathered) -> 
     except _BadRecord as bad:
         gathered.aside.append((number, bad))
         return
+    if shape.spec.whole_records and any(isinstance(row, _BadRecord) for row in rows):
+        rows = [row if isinstance(row, _BadRecord) else _BadRecord("json:whole") for row in rows]
     # Where items come from several lists, item 0 is the record itself.
     for item, row in enumerate(rows, start=0 if shape.spec.item_lists else 1):
         if isinstance(row, _BadRecord):

@@ -28,6 +28,7 @@ _CELLS: dict[str, dict[str, str]] = {
     "public_record": {"record_kind": "tax_grade", "grade": "A"},
     "certificate": {"entry_type": "granted"},
     "export_declaration": {"supervision_mode": "9710"},
+    "export_document": {"is_withdrawn": "no"},
     "site_order": {"refunded_amount": "0"},
     "trade_invoice": {"net_amount": "100.00", "tax_amount": "13.00", "gross_amount": "113.00", "is_credit_note": "no"},
     "party": {"party_type": "company"},

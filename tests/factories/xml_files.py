@@ -58,3 +58,114 @@ def declared_item(number: str, **cells: str) -> dict[str, str]:
         "DestinationCountry": "DEU",
         **cells,
     }
+
+
+Content = dict[str, Any]
+
+
+def _sending(guid: str, cells: Mapping[str, str]) -> Content:
+    return {"guid": guid, "appType": "1", "appTime": "20230301093000", "appStatus": "2", **cells}
+
+
+def order_record(number: str = "O1", total: str = "30.00", items: Sequence[str] = ("30.00",), **cells: str) -> Content:
+    """An order of CEB303 whose items are worth what ``items`` says."""
+    head = {
+        "orderType": "E",
+        "orderNo": number,
+        "ebpCode": "3100000001",
+        "ebcCode": "3100000002",
+        "goodsValue": total,
+        "freight": "2.50",
+        "currency": "502",
+        **cells,
+    }
+    lines = [
+        {"gnum": str(place), "itemName": "lamp", "qty": "1", "totalPrice": value}
+        for place, value in enumerate(items, start=1)
+    ]
+    return {"OrderHead": _sending(f"GUID-{number}", head), "OrderList": lines}
+
+
+def receipt_record(order: str = "O1", paid: str = "30.00", **cells: str) -> Content:
+    """A receipt of CEB403."""
+    given = {
+        "ebpCode": "3100000001",
+        "ebcCode": "3100000002",
+        "orderNo": order,
+        "payNo": f"P-{order}",
+        "charge": paid,
+        "currency": "502",
+        "accountingDate": "20230301100000",
+        **cells,
+    }
+    return _sending(f"GUID-P-{order}", given)
+
+
+def waybill_record(number: str = "W1", weight: str = "1.2", **cells: str) -> Content:
+    """A waybill of CEB505."""
+    given = {
+        "logisticsCode": "3100000003",
+        "logisticsNo": number,
+        "freight": "5",
+        "insuredFee": "0",
+        "currency": "142",
+        "grossWeight": weight,
+        **cells,
+    }
+    return _sending(f"GUID-{number}", given)
+
+
+def list_record(
+    number: str = "1", order: str = "O1", waybill: str = "W1", items: Sequence[str] = ("30.00",), **cells: str
+) -> Content:
+    """A list of CEB603 whose items are worth what ``items`` says."""
+    head = {
+        "customsCode": "2225",
+        "ebpCode": "3100000001",
+        "orderNo": order,
+        "logisticsCode": "3100000003",
+        "logisticsNo": waybill,
+        "copNo": f"COP{number}",
+        "invtNo": list_number(number),
+        "ieFlag": "E",
+        "ieDate": "20230303",
+        "statisticsFlag": "A",
+        "ebcCode": "3100000002",
+        "tradeMode": "9610",
+        "grossWeight": "1.2",
+        **cells,
+    }
+    lines = [
+        {"gnum": str(place), "gcode": "9405000000", "currency": "502", "qty": "1", "totalPrice": value}
+        for place, value in enumerate(items, start=1)
+    ]
+    return {"InventoryHead": _sending(f"GUID-COP{number}", head), "InventoryList": lines}
+
+
+def list_number(number: str) -> str:
+    """The number customs gives a list."""
+    return f"22252023E{int(number):09}"
+
+
+def summary_record(entry: str, lists: Sequence[str], **cells: str) -> Content:
+    """An answer of CEB792 on lists summed into a declaration, each with two items."""
+    head = {
+        "guid": f"GUID-{entry}",
+        "sumNo": "222520230000000007",
+        "opDate": "20230310120000000",
+        "entryId": entry,
+        "ebcCode": "3100000002",
+        **cells,
+    }
+    lines = [{"invtNo": list_number(number), "gnum": item} for number in lists for item in ("1", "2")]
+    return {"SummaryResultHead": head, "SummaryResultList": lines}
+
+
+_RECORD_NAMES = {"303": "Order", "403": "Receipts", "505": "Logistics", "603": "Inventory", "792": "SummaryResult"}
+
+
+def ceb_message(kind: str, *records: Content) -> bytes:
+    """A message of Chinese cross-border e-commerce; ``kind`` is its number, such as 303."""
+    envelope = {"copCode": "3100000002", "dxpMode": "DXP"}
+    content = {_RECORD_NAMES[kind]: list(records), "BaseTransfer": envelope}
+    return xml_file(f"CEB{kind}Message", content, CEB)

@@ -212,3 +212,20 @@ def test_a_list_that_is_none_sets_its_record_aside() -> None:
         '[{"entryId": "1", "declTotal": 5, "sold": {"amount": 7}}, {"entryId": "2", "sold": []}]', LISTS_LOOSE
     )
     assert aside(result) == [(1, "json:items", "sold")]
+
+
+def test_where_records_stand_whole_a_bad_item_costs_all_of_them() -> None:
+    properties = [{"property": "itemPath", "value": "decList"}, {"property": "wholeRecords", "value": True}]
+    contract = contract_of(
+        [column("entry", header="entryId"), column("code", header="decList.codeTs")],
+        server={**SERVER, "customProperties": properties},
+    )
+    torn = '{"entryId": "1", "decList": [{"codeTs": "1"}, {"codeTs": NaN}, {"codeTs": "3"}]}'
+    result = read(f'[{torn}, {{"entryId": "2", "decList": [{{"codeTs": "4"}}]}}]', contract)
+    assert rows(result) == [("2", "4", 2, 1)]
+    assert sorted(aside(result), key=str) == [
+        (1, "json:not_a_number", "code"),
+        (1, "json:whole", None),
+        (1, "json:whole", None),
+    ]
+    assert result.rows_in == 4

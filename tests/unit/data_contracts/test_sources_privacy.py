@@ -23,7 +23,7 @@ from tests.factories.raw_files import (
 )
 from tests.factories.raw_files import RawFile as DeliveredRawFile
 from tests.factories.workbooks import workbook
-from tests.factories.xml_files import declaration_message, declared_item
+from tests.factories.xml_files import ceb_message, declaration_message, declared_item, waybill_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,6 +116,7 @@ SAMPLES = {
     ),
     "shopify_orders": shopify_file([shopify_order("#1", "1000", Shipping_Name="x", Billing_Name="x", Notes="x")]),
     "customs_declaration": declarations_file([declaration("222520230000000001", [declaration_item("1")])]),
+    "ceb_waybill": ceb_message("505", waybill_record(ebcTelephone="spike-name")),
     "customs_declaration_xml": declaration_message([declared_item("1")], OverseasConsigneeEname="spike-name"),
     "company_links": links_file(
         [entity("p", "Person", name="x", nationality="cn"), entity("a", "Address", full="x", city="x", country="cn")]

@@ -1,0 +1,1 @@
+"""Source ceb_list: its contract and its mapping to canonical tables."""

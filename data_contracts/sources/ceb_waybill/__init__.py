@@ -1,0 +1,1 @@
+"""Source ceb_waybill: its contract and its mapping to canonical tables."""
