@@ -1,8 +1,24 @@
-"""A name for Arrow values whose element type only the contract knows."""
+"""Arrow values as the rest of this package takes them: a name for those of any type, and the bytes of text."""
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
 
 Values: TypeAlias = Any
 """An Arrow array, chunked array or scalar. The published type stubs cannot follow types decided at run time."""
+
+
+def string_bytes(text: pa.StringArray) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """Gives the bytes of an array of strings and the borders of its values: value ``i`` is ``bytes[b[i]:b[i + 1]]``."""
+    buffers: Values = text.buffers()
+    if not len(text):
+        return np.zeros(0, dtype=np.uint8), np.zeros(1, dtype=np.int32)
+    borders = np.frombuffer(buffers[1], dtype=np.int32)[text.offset : text.offset + len(text) + 1]
+    codes = np.zeros(0, dtype=np.uint8) if buffers[2] is None else np.frombuffer(buffers[2], dtype=np.uint8)
+    return codes, borders

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.arrow import Values
+from data_contracts.arrow import Values, string_bytes
 from data_contracts.contract import Column, CompiledContract, ReadSpec
 from data_contracts.datetimes import dates_from_text, timestamps_from_text
 from data_contracts.lineage import ReadResult, SetAside, concat_quarantine, quarantine_table
@@ -93,6 +93,9 @@ def _strings(text: Values, column: Column, _: ReadSpec) -> Values:
 def _decimals(text: Values, column: Column, spec: ReadSpec) -> Values:
     arrow_type: Any = column.arrow_type
     whole_digits, places = arrow_type.precision - arrow_type.scale, arrow_type.scale
+    pointed = spec.decimal_mark == "." and column.cell.round_to is None
+    if pointed and _surely_decimals(text, whole_digits, places):
+        return text.cast(arrow_type)
     plain = _plain_numbers(text, spec)
     decimals = r"\d{1,20}" if column.cell.round_to is not None else rf"\d{{1,{places}}}0*"
     fits = pc.match_substring_regex(plain, rf"^[+-]?(0*\d{{1,{whole_digits}}})(\.{decimals})?$")
@@ -101,6 +104,30 @@ def _decimals(text: Values, column: Column, spec: ReadSpec) -> Values:
         return plain.cast(arrow_type)
     rounded = pc.round(plain.cast(_WIDEST), ndigits=column.cell.round_to, round_mode="half_to_even")
     return rounded.cast(arrow_type)
+
+
+def _surely_decimals(text: Values, whole_digits: int, places: int) -> bool:
+    """Tells that every text is ``-?[0-9]+([.][0-9]+)?`` within the limits; False says nothing.
+
+    Looks at the bytes of all cells at once, which takes a fraction of what a regular expression takes for each.
+    """
+    if not isinstance(text, pa.StringArray):
+        return False
+    codes, borders = string_bytes(text.drop_null())
+    codes = codes[borders[0] : borders[-1]]
+    starts, ends = borders[:-1] - borders[0], borders[1:] - borders[0]
+    # No shorter text has too many whole digits.
+    if not len(codes) or (ends - starts).max() > whole_digits or (ends == starts).any():
+        return False
+    is_digit = (codes - np.uint8(ord("0"))) <= 9
+    points = np.flatnonzero(codes == ord("."))
+    signs = np.count_nonzero(codes[starts] == ord("-"))
+    only_numbers = np.count_nonzero(is_digit) + len(points) + signs == len(codes) and is_digit[ends - 1].all()
+    if not only_numbers or len(points) not in {0, len(starts)}:
+        return False
+    fraction = ends - points - 1 if len(points) else np.ones(1)
+    behind_digits = (points > starts).all() and is_digit[points - 1].all() if len(points) else True
+    return bool(behind_digits and fraction.min() >= 1 and fraction.max() <= places)
 
 
 def _plain_numbers(text: Values, spec: ReadSpec) -> Values:

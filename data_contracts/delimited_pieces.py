@@ -79,6 +79,7 @@ class DelimitedPieces:
         self._read_bytes = self._read_lines = self._blank_count = 0
         self._ends_well = True
         self.rows_in = 0
+        self._last_asked: tuple[int, Originals] | None = None
 
     @property
     def sha256(self) -> str:
@@ -188,6 +189,9 @@ class DelimitedPieces:
         return ReadResult(records, quarantined, rows_in, header.match.headers, origin)
 
     def _originals(self, number: int) -> Originals:
+        # Rows are asked for by reason, and those of one piece after another.
+        if self._last_asked is not None and self._last_asked[0] == number:
+            return self._last_asked[1]
         place, header = self._places[number], self._header
         self._file.seek(place.start)
         data = self._file.read(place.length)
@@ -197,4 +201,5 @@ class DelimitedPieces:
             raise IntegrityRefused(f"file {self._file_name} changed while it was read; deliver it again")
         lines = find_lines(data, place.lines_before)
         _, found = sort_lines(lines, replace(header, line=-1) if number else header, self._spec)
-        return Originals(lines, found.first, found.last)
+        self._last_asked = number, Originals(lines, found.first, found.last)
+        return self._last_asked[1]
