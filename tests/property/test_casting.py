@@ -1,0 +1,79 @@
+"""Cells are typed alike whatever stands in the cells beside them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_contracts.casting import cast_text
+from data_contracts.contract import CellSpec, Column, ReadSpec
+from data_contracts.datetimes import FIRST_YEAR, LAST_YEAR
+
+SPEC = ReadSpec(format="delimited")
+AMOUNT = Column("amount", "Amount", pa.decimal128(18, 4), "", "", "internal")
+FORM = "yyyy-MM-dd'T'HH:mm:ss"
+MOMENT = Column(
+    "moment", "Moment", pa.timestamp("us", "UTC"), "", "", "internal", cell=CellSpec(formats=(FORM, "dd.MM.yyyy"))
+)
+
+amounts = (
+    st.decimals(-(10**6), 10**6, places=2).map(str)
+    | st.decimals(-(10**18), 10**18, allow_nan=False, places=5).map(str)
+    | st.text("0123456789.-+ e", max_size=8)
+)
+moments = st.datetimes().map(lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%S")) | st.text("0123-T: .", max_size=19)
+
+
+def _cast(cells: list[str], column: Column) -> list[object]:
+    values, bad = cast_text(pa.array(cells, pa.string()), column, SPEC)
+    flags = [False] * len(cells) if bad is None else bad.tolist()
+    return [(value, bool(flag)) for value, flag in zip(values.to_pylist(), flags, strict=True)]
+
+
+@given(st.lists(amounts, min_size=1) | st.lists(st.decimals(-99, 99, places=2).map(str), min_size=1))
+def test_amounts_do_not_depend_on_the_cells_beside_them(cells: list[str]) -> None:
+    assert _cast(cells, AMOUNT) == _cast([*cells, "no number"], AMOUNT)[:-1]
+
+
+@given(st.lists(st.decimals(-(10**9), 10**9, places=2), min_size=1), st.integers(0, 4))
+def test_amounts_of_one_form_are_exact(numbers: list[Decimal], places: int) -> None:
+    rounded = [round(number, min(places, 2)) for number in numbers]
+    cells = [f"{number:.{places}f}" for number in rounded]
+    assert _cast(cells, AMOUNT) == [(number, False) for number in rounded]
+
+
+@given(st.lists(st.text("0123456789.-", min_size=1, max_size=7), min_size=1, max_size=3))
+def test_an_amount_has_digits_on_either_side_of_its_point(cells: list[str]) -> None:
+    for cell, (value, bad) in zip(cells, _cast(cells, AMOUNT), strict=True):
+        whole, point, fraction = cell.removeprefix("-").partition(".")
+        sound = (
+            whole.isdigit()
+            and (fraction.rstrip("0").isdigit() or fraction.strip("0") == "")
+            and bool(fraction or not point)
+        )
+        if sound and len(fraction.rstrip("0")) <= 4:
+            assert (value, bad) == (Decimal(cell), False)
+        else:
+            assert (value, bad) == (None, True)
+
+
+@given(st.lists(moments, min_size=1))
+def test_moments_are_those_of_the_calendar_or_none(cells: list[str]) -> None:
+    assert _cast(cells, MOMENT) == [_expected_moment(cell.strip()) for cell in cells]
+
+
+def _expected_moment(cell: str) -> tuple[datetime | None, bool]:
+    if not cell:
+        return None, False
+    for form, width in (("%Y-%m-%dT%H:%M:%S", 19), ("%d.%m.%Y", 10)):
+        try:
+            moment = datetime.strptime(cell, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+        if len(cell) == width and FIRST_YEAR <= moment.year <= LAST_YEAR:
+            return moment, False
+    return None, True
