@@ -60,15 +60,18 @@ class Gathered:
         rows = rows.set_column(rows.column_names.index("source_row"), "source_row", ordinal)
         if "source_item" not in rows.column_names:
             rows = rows.append_column("source_item", pa.array(np.zeros(rows.num_rows, dtype=np.int64)))
+        file_of: Values = pa.array(self.file_of)
         covered_to: Values = pa.array([file.covered_to for file in self.files], pa.date32())
+        delivered_at: Values = pa.array([file.delivered_at for file in self.files], pa.timestamp("us", "UTC"))
         for name, values in (
             ("row_order", ordinal),
-            ("file_order", pa.array(self.file_of)),
+            ("file_order", file_of),
             ("source_file", self._names(self.file_of)),
             ("source_sha256", self._digests(self.file_of)),
             ("delivered_for", _repeated([file.seller for file in self.files], self.file_of)),
             ("account", _repeated([file.account for file in self.files], self.file_of)),
-            ("covered_to", covered_to.take(pa.array(self.file_of))),
+            ("covered_to", covered_to.take(file_of)),
+            ("delivered_at", delivered_at.take(file_of)),
         ):
             rows = rows.append_column(name, values)
         origin = Origin(contract.identity, None, None, self._originals)

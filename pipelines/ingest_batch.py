@@ -26,6 +26,7 @@ from data_contracts.privacy import original_sealer
 from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables
 from data_contracts.sources.registry import source_mapping
 from pipelines.accounting import FileAccount, require_balance
+from pipelines.corrections import with_versions
 from pipelines.deliveries import DeliveredFile, read_deliveries
 from pipelines.file_reading import RawFile, read_groups
 from pipelines.gathering import Gathered
@@ -89,7 +90,8 @@ def ingest_batch(request: BatchRequest) -> BatchResult:
     accounts = _accounts(gathered, found, quarantine, duplicates, contract)
     raw = gathered.with_physical_rows(found.accepted)
     rates = load_exchange_rates(request.overrides)
-    tables = mapping.to_canonical(raw, MappingContext(contract, request.recorded_at, request.hmac_key, rates))
+    mapped = mapping.to_canonical(raw, MappingContext(contract, request.recorded_at, request.hmac_key, rates))
+    tables = with_versions(mapped, request.files)
     _require_all_mapped(raw, tables, mapping)
     sealed = _without_personal_values(quarantine, contract, request.hmac_key)
     return BatchResult(tables, sealed, duplicates, accounts, _sellers_named(tables))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.checking import RowChecker
-from data_contracts.contract import Severity
+from data_contracts.contract import Kind, Severity
 from data_contracts.errors import ConfigurationRefused
 from data_contracts.lineage import ReadResult, SetAside, concat_quarantine, empty_quarantine, quarantine_table
 from data_contracts.rule_sql import RuleDatabase
@@ -70,7 +70,7 @@ def sort_rows(
     rows, repeated, objected = _screened(typed, mapping)
     rows, future = _without_future(rows, mapping, typed, recorded_at)
     quarantined, duplicates = [typed.quarantined, objected, future], [repeated]
-    with RowChecker(contract) as checker:
+    with RowChecker(_judging_files_apart(contract)) as checker:
         while True:
             checked = checker.check(rows, typed.origin)
             quarantined.append(checked.quarantined)
@@ -87,6 +87,17 @@ def sort_rows(
         duplicates=pa.concat_tables(duplicates),
         remarks=(*_warnings(rows, contract), *_mapping_remarks(rows, mapping)),
     )
+
+
+def _judging_files_apart(contract: CompiledContract) -> CompiledContract:
+    """Give the contract with keys that are unique within a file: the same key in a later one is a correction."""
+    rules = [
+        replace(rule, arguments=replace(rule.arguments, columns=(*rule.arguments.columns, "file_order")))
+        if rule.kind is Kind.UNIQUE
+        else rule
+        for rule in contract.rules
+    ]
+    return replace(contract, rules=tuple(rules))
 
 
 def _judges_groups(contract: CompiledContract, group_keys: Values | None) -> bool:

@@ -6,7 +6,7 @@ lineage and the column types are added here, once for all sources. Besides the c
 - ``source_file``, ``source_sha256``: the file; ``source_row``: physical line or record in it; ``source_item``: the item
   of the record, where records hold items, else 0;
 - ``file_order``: position of the file in the order of reading; ``row_order``: position of the row in that of all rows;
-- ``delivered_for``, ``account``, ``covered_to``: what the list of deliveries says about the file.
+- ``delivered_for``, ``account``, ``covered_to``, ``delivered_at``: what the list of deliveries says about the file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.compiler import source_contract, table_contract
+from data_contracts.compiler import table_contract
 from data_contracts.currency import ExchangeRates, to_usd
 from data_contracts.lineage import ReadResult, constant
 
@@ -105,18 +105,6 @@ def run_sql(query: str, parameters: Mapping[str, object] | None = None, **tables
             connection.register(name, table)
         result: pa.Table = connection.sql(query, params=dict(parameters or {})).to_arrow_table()
     return result.combine_chunks()
-
-
-def repeated_rows(raw: pa.Table, source: str, reason: str) -> pa.Table:
-    """Give, as a screen does, the rows that repeat an earlier row in every column of the source's contract."""
-    keys = ", ".join(f'"{column.name}"' for column in source_contract(source).columns)
-    account = 'delivered_for, "account"'
-    query = f"""
-        SELECT row_order, $reason AS reason, CAST(NULL AS VARCHAR) AS rule_id
-        FROM (SELECT row_order, row_number() OVER (PARTITION BY {account}, {keys} ORDER BY row_order) AS copy FROM raw)
-        WHERE copy > 1
-    """  # noqa: S608 - the names are a contract's, whose form is checked when it is compiled
-    return run_sql(query, {"reason": reason}, raw=raw)
 
 
 def relabelled(raw: pa.Table, contract: CompiledContract) -> pa.Table:

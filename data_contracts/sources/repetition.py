@@ -1,7 +1,13 @@
-"""Records delivered more than once, each time in the state of that day: the newest that holds together counts."""
+"""Records delivered more than once.
+
+Where a record has a name of its own, a later delivery that says the same is a repetition, and one that says otherwise
+is a correction: both stay, and become versions of one canonical row (``pipelines.corrections``). Where rows have no
+name, or only the state of the last day can be believed, one delivery of a record is kept.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from data_contracts.compiler import source_contract
@@ -36,6 +42,91 @@ SELECT row_order, $reason AS reason, CAST(NULL AS VARCHAR) AS rule_id
 FROM numbered JOIN ranked USING (block) WHERE copy > 1
 ORDER BY row_order
 """
+
+# What each delivery says of a record, beside what the delivery before it said. Only records delivered more than once
+# are looked at in full.
+_SAID_BEFORE = """
+WITH told AS ({told}), shared AS (
+    SELECT {who} FROM told GROUP BY ALL HAVING count(*) > 1
+), records AS (
+    SELECT told.*, row_number() OVER (PARTITION BY {who_told}, file_order, content ORDER BY first_row) AS copy
+    FROM told JOIN shared ON {same}
+), numbered AS (
+    SELECT *, row_number() OVER (PARTITION BY {who}, file_order ORDER BY first_row) AS place FROM records WHERE copy = 1
+), compared AS (
+    SELECT record, content, lag(content) OVER (PARTITION BY {who}, place ORDER BY delivered_at, file_order) AS before
+    FROM numbered
+)
+SELECT row_order, $reason AS reason, CAST(NULL AS VARCHAR) AS rule_id
+FROM raw WHERE {record} IN (
+    SELECT record FROM records WHERE copy > 1
+    UNION ALL SELECT record FROM compared WHERE before IS NOT NULL AND content IS NOT DISTINCT FROM before
+)
+ORDER BY row_order
+"""
+
+
+def repeated_rows(raw: pa.Table, source: str, reason: str, identity: str, ignoring: Collection[str] = ()) -> pa.Table:
+    """Give, as a screen does, the rows that say of their record what its last delivery, or their own file, said.
+
+    Args:
+        raw: typed rows.
+        source: their source.
+        reason: what to call the repetition.
+        identity: columns, parted by commas, that name a record among those of an account.
+        ignoring: columns that say nothing of it.
+    """
+    names = _content(source, ignoring)
+    told = f"""
+        SELECT row_order AS record, row_order AS first_row, file_order, delivered_at, delivered_for, "account",
+            {identity}, row({names}) AS content
+        FROM raw
+    """  # noqa: S608 - our own column names
+    return _said_before(raw, told, "row_order", identity, reason)
+
+
+@dataclass(frozen=True)
+class LinesOfRecords:
+    """What holds the lines of a record together.
+
+    Attributes:
+        column: equal in the lines of one delivery of a record, and nowhere else.
+        identity: SQL expression over the column that is equal in all deliveries of the record.
+        condition: SQL aggregate over the lines of a delivery that tells whether they are a record at all.
+    """
+
+    column: str
+    identity: str
+    condition: str = "true"
+
+
+def repeated_records(raw: pa.Table, source: str, reason: str, lines: LinesOfRecords) -> pa.Table:
+    """Give, as ``repeated_rows`` does, the lines of records that say what the last delivery of the record said."""
+    names = _content(source, ignoring={lines.column})
+    told = f"""
+        SELECT {lines.column} AS record, min(row_order) AS first_row, any_value(file_order) AS file_order,
+            any_value(delivered_at) AS delivered_at, any_value(delivered_for) AS delivered_for,
+            any_value("account") AS "account", {lines.identity} AS identity,
+            list(row({names}) ORDER BY row_order) AS content
+        FROM raw GROUP BY {lines.column} HAVING {lines.condition}
+    """  # noqa: S608 - our own column names
+    return _said_before(raw, told, lines.column, "identity", reason)
+
+
+def _content(source: str, ignoring: Collection[str] = ()) -> str:
+    return ", ".join(f'"{column.name}"' for column in source_contract(source).columns if column.name not in ignoring)
+
+
+def _said_before(raw: pa.Table, told: str, record: str, identity: str, reason: str) -> pa.Table:
+    names = ["delivered_for", '"account"', *identity.split(", ")]
+    query = _SAID_BEFORE.format(
+        told=told,
+        record=record,
+        who=", ".join(names),
+        who_told=", ".join(f"told.{name}" for name in names),
+        same=" AND ".join(f"told.{name} IS NOT DISTINCT FROM shared.{name}" for name in names),
+    )
+    return run_sql(query, {"reason": reason}, raw=raw)
 
 
 def superseded_records(raw: pa.Table, key: str, newest: str, broken: str, reason: str) -> pa.Table:

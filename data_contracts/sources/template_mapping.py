@@ -17,8 +17,8 @@ from data_contracts.sources.mapping import (
     SourceMapping,
     Tables,
     canonical_table,
-    repeated_rows,
 )
+from data_contracts.sources.repetition import repeated_rows
 from data_contracts.templates import EVENT_DATE, KNOWN_AT, PREFIX, SELLER
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def template_mapping(table: str) -> SourceMapping:
         to_canonical=functools.partial(_to_canonical, template),
         prepare=_with_seller if seller_required else _unchanged,
         cast=_typed,
-        screen=functools.partial(_screened, f"{PREFIX}{table}", seller_required=seller_required),
+        screen=functools.partial(_screened, template),
         happened=template.happened,
         needs_seller=False,
     )
@@ -67,10 +67,13 @@ def _typed(text: ReadResult, contract: CompiledContract) -> ReadResult:
     return replace(typed, rows=rows.set_column(rows.column_names.index(KNOWN_AT), KNOWN_AT, known))
 
 
-def _screened(source: str, raw: pa.Table, *, seller_required: bool) -> pa.Table:
-    """Give the rows delivered before, word for word, and the rows of another seller than the file was delivered for."""
-    repeated = repeated_rows(raw, source, "repeated row")
-    return pa.concat_tables([repeated, _of_another_seller(raw, repeated.schema)]) if seller_required else repeated
+def _screened(template: Template, raw: pa.Table) -> pa.Table:
+    """Give the rows that say again what was delivered, and those of another seller than the file was delivered for."""
+    identity = f"{SELLER}, {template.key}" if template.key_within_seller else template.key
+    repeated = repeated_rows(raw, f"{PREFIX}{template.table}", "repeated row", identity)
+    if not template.seller_required:
+        return repeated
+    return pa.concat_tables([repeated, _of_another_seller(raw, repeated.schema)])
 
 
 def _of_another_seller(raw: pa.Table, schema: pa.Schema) -> pa.Table:

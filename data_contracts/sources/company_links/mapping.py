@@ -13,9 +13,9 @@ from data_contracts.sources.mapping import (
     SourceMapping,
     Tables,
     canonical_table,
-    repeated_rows,
     run_sql,
 )
+from data_contracts.sources.repetition import repeated_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,8 +75,8 @@ def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the entities delivered before, word for word."""
-    return repeated_rows(raw, "company_links", "repeated entity")
+    """Give the entities of which the last delivery said the same, word for word."""
+    return repeated_rows(raw, "company_links", "repeated entity", "entity_id")
 
 
 MAPPING = SourceMapping(

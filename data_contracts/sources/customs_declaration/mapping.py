@@ -16,9 +16,9 @@ from data_contracts.sources.mapping import (
     Tables,
     canonical_table,
     relabelled,
-    repeated_rows,
     run_sql,
 )
+from data_contracts.sources.repetition import repeated_rows
 
 SOURCE = "customs_declaration"
 
@@ -69,8 +69,8 @@ def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
 
 
 def screened(source: str, raw: pa.Table) -> pa.Table | None:
-    """Give the items of a source delivered before, word for word, and those bound for a country that is none."""
-    repeated = repeated_rows(raw, source, "repeated declaration item")
+    """Give the items of which the last delivery said the same, and those bound for a country that is none."""
+    repeated = repeated_rows(raw, source, "repeated declaration item", "entry_number, line_number")
     known = pc.is_in(raw["final_country"].cast(pa.string()), country_codes()["alpha_3"])
     unknown = raw.filter(pc.invert(known)).select(["row_order"])
     if not unknown.num_rows:

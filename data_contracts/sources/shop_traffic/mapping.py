@@ -9,9 +9,9 @@ from data_contracts.sources.mapping import (
     SourceMapping,
     Tables,
     canonical_table,
-    repeated_rows,
     run_sql,
 )
+from data_contracts.sources.repetition import repeated_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,8 +40,8 @@ def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the days delivered before, word for word."""
-    return repeated_rows(raw, "shop_traffic", "repeated day")
+    """Give the days of which the last delivery said the same, word for word."""
+    return repeated_rows(raw, "shop_traffic", "repeated day", "visited_on")
 
 
 MAPPING = SourceMapping(

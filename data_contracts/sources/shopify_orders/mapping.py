@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from data_contracts.privacy import keyed_pseudonyms
 from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+from data_contracts.sources.repetition import LinesOfRecords, repeated_records
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,23 +29,13 @@ FROM (
 ORDER BY row_order
 """
 
-_REPEATED = """
-WITH orders AS (
-    SELECT order_name, min(row_order) AS first_row, any_value(delivered_for) AS delivered_for,
-        regexp_replace(order_name, '@[0-9]+$', '') AS number
-    FROM raw GROUP BY order_name HAVING count(shop_order_number) > 0
-), ranked AS (
-    SELECT order_name, row_number() OVER (PARTITION BY delivered_for, number ORDER BY first_row) AS copy FROM orders
-)
-SELECT row_order, 'repeated order' AS reason, CAST(NULL AS VARCHAR) AS rule_id
-FROM raw JOIN ranked USING (order_name) WHERE copy > 1
-ORDER BY row_order
-"""
+_NUMBER = "regexp_replace(order_name, '@[0-9]+$', '')"
 
-# The export shows today's state of an old order; what happened after the row counts as known had not happened yet.
-_ORDERS = """
+# The export shows today's state of an old order; what happened after the row counts as known had not happened yet. An
+# order exported again in another state counts from the day of that delivery.
+_ORDERS = f"""
 SELECT
-    regexp_replace(order_name, '@[0-9]+$', '') AS site_order_id,
+    {_NUMBER} AS site_order_id,
     delivered_for AS seller_id,
     coalesce(account, delivered_for) AS site_id,
     email,
@@ -66,12 +57,14 @@ SELECT
     known_at,
     source_file, source_sha256, source_row
 FROM (
-    SELECT *, created_at + to_days($known_lag_days) AS known_at FROM raw WHERE shop_order_number IS NOT NULL
+    SELECT *, CASE WHEN row_number() OVER (PARTITION BY delivered_for, {_NUMBER} ORDER BY delivered_at, file_order) > 1
+        THEN greatest(usual, delivered_at) ELSE usual END AS known_at
+    FROM (SELECT *, created_at + to_days($known_lag_days) AS usual FROM raw WHERE shop_order_number IS NOT NULL)
 )
 JOIN (SELECT order_name, CAST(sum(line_quantity) AS INTEGER) AS item_count FROM raw GROUP BY order_name)
 USING (order_name)
 ORDER BY row_order
-"""
+"""  # noqa: S608 - put together from constants of this module
 
 
 def prepare(text_rows: pa.Table) -> pa.Table:
@@ -81,8 +74,9 @@ def prepare(text_rows: pa.Table) -> pa.Table:
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the lines of orders that were delivered before."""
-    return run_sql(_REPEATED, raw=raw)
+    """Give the lines of orders of which the last delivery said the same."""
+    lines = LinesOfRecords("order_name", _NUMBER, condition="count(shop_order_number) > 0")
+    return repeated_records(raw, "shopify_orders", "repeated order", lines)
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:

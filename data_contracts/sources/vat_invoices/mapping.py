@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pyarrow as pa
 
 from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, relabelled, run_sql
+from data_contracts.sources.repetition import repeated_rows
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-# An invoice number repeats over series and years and a void copy may stand beside the valid one, so the rest of the
-# invoice enters its identifier as a digest.
+# An invoice number repeats over series and years, so the rest of the invoice enters its identifier as a digest. In one
+# file a void copy may stand beside the valid one, which is another row; a later file that shows the invoice in another
+# state says what became of it.
 _INVOICES = """
 SELECT
     concat_ws(':', firm_code, direction, number, left(md5(concat_ws('|',
-        counterparty_id, issued_on, net, tax, gross, raw_state)), 12)) AS invoice_id,
+        counterparty_id, issued_on, net, tax, gross, state_place)), 12)) AS invoice_id,
     firm_code AS seller_id,
     direction,
     counterparty_id,
@@ -36,33 +35,41 @@ FROM (
 )
 """
 
-_OBJECTIONS = """
-SELECT row_order, reason, rule_id
-FROM (
-    SELECT row_order,
-        CASE WHEN copy > 1 THEN 'repeated invoice' WHEN foreign_firm THEN 'invoice of another firm' END AS reason,
-        CASE WHEN copy = 1 AND foreign_firm THEN 'delivery:seller_matches' END AS rule_id
-    FROM (
-        SELECT row_order,
-            delivered_for IS NOT NULL AND delivered_for <> firm_code AS foreign_firm,
-            row_number() OVER (
-                PARTITION BY firm_code, number, issued_on, supplier_code, customer_code, net, tax, gross, state
-                ORDER BY row_order) AS copy
-        FROM raw
-    )
-)
-WHERE reason IS NOT NULL
+# What names an invoice, besides its state.
+_INVOICE = "firm_code, number, issued_on, supplier_code, customer_code, net, tax, gross"
+
+_STATE_PLACES = f"""
+SELECT coalesce(place, 1) AS place
+FROM text_rows LEFT JOIN (
+    SELECT file_order, {_INVOICE}, trim(state) AS state,
+        row_number() OVER (PARTITION BY file_order, {_INVOICE} ORDER BY min(row_order)) AS place
+    FROM text_rows GROUP BY file_order, {_INVOICE}, trim(state)
+    QUALIFY count(*) OVER (PARTITION BY file_order, {_INVOICE}) > 1
+) AS states USING (file_order, {_INVOICE})
+WHERE states.state IS NULL OR states.state = trim(text_rows.state)
+ORDER BY row_order
+"""  # noqa: S608 - put together from constants of this module
+
+_FOREIGN = """
+SELECT row_order, 'invoice of another firm' AS reason, 'delivery:seller_matches' AS rule_id
+FROM raw WHERE delivered_for IS NOT NULL AND delivered_for <> firm_code
 """
 
 
+def prepare(text_rows: pa.Table) -> pa.Table:
+    """Give the rows with the place of their state among those in which their file shows the invoice, from 1."""
+    return text_rows.append_column("state_place", run_sql(_STATE_PLACES, text_rows=text_rows)["place"])
+
+
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the rows that repeat another in everything but the row number, and those of a firm not delivered for."""
-    return run_sql(_OBJECTIONS, raw=raw)
+    """Give the rows that say what was said, in all but the row number, and those of a firm not delivered for."""
+    repeated = repeated_rows(raw, "vat_invoices", "repeated invoice", f"{_INVOICE}, state_place", {"row_label"})
+    return pa.concat_tables([repeated, run_sql(_FOREIGN, raw=raw)])
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Give ``trade_invoice``."""
-    labelled = relabelled(raw.append_column("raw_state", raw["state"]), context.contract)
+    labelled = relabelled(raw, context.contract)
     mapped = run_sql(_INVOICES, {"known_lag_days": context.known_lag_days}, raw=labelled)
     return {"trade_invoice": canonical_table("trade_invoice", mapped, context, {"net_amount_usd": "net_amount"})}
 
@@ -72,6 +79,7 @@ MAPPING = SourceMapping(
     covered_tables=("trade_invoice",),
     to_canonical=to_canonical,
     happened="issued_on",
+    prepare=prepare,
     screen=screen,
     needs_seller=False,
 )

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from data_contracts.privacy import keyed_pseudonyms
 from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+from data_contracts.sources.repetition import LinesOfRecords, repeated_records
 
 if TYPE_CHECKING:
     from data_contracts.arrow import Values
@@ -23,17 +24,6 @@ _KEYS = """
 SELECT CASE WHEN trim(order_number) = '' THEN order_number
     ELSE concat(account, ':', trim(order_number), '@', file_order) END AS order_key
 FROM text_rows ORDER BY row_order
-"""
-
-_REPEATED = """
-SELECT row_order, 'repeated order' AS reason, CAST(NULL AS VARCHAR) AS rule_id
-FROM raw JOIN (
-    SELECT order_number, row_number() OVER (
-        PARTITION BY delivered_for, regexp_replace(order_number, '@[0-9]+$', '') ORDER BY min(row_order)
-    ) AS copy
-    FROM raw GROUP BY delivered_for, order_number
-) USING (order_number)
-WHERE copy > 1 ORDER BY row_order
 """
 
 # Codes of lines that are no goods: what a customer pays besides them, and what concerns no customer at all.
@@ -95,8 +85,9 @@ def prepare(text_rows: pa.Table) -> pa.Table:
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the lines of orders that an earlier file held."""
-    return run_sql(_REPEATED, raw=raw)
+    """Give the lines of orders of which the last delivery said the same."""
+    lines = LinesOfRecords("order_number", "regexp_replace(order_number, '@[0-9]+$', '')")
+    return repeated_records(raw, "web_shop_orders", "repeated order", lines)
 
 
 def silent(raw: pa.Table) -> pa.Table:

@@ -58,6 +58,29 @@ def test_rows_that_differ_in_anything_are_two_invoices(tmp_path: Path, other: st
     assert len(set(cells(table, "invoice_id"))) == 2
 
 
+def test_an_invoice_voided_in_a_later_file_is_void_from_that_delivery_on(tmp_path: Path) -> None:
+    void = vat_row("1", state="作废发票")
+    rows = {"2023-04-01 00:00:00": [vat_row("1")], "2023-05-01 00:00:00": [vat_row("2"), void]}
+    files = [
+        RawFile(f"vat_invoices/{day[:7]}.csv", "vat_invoices", vat_file("sale", lines), "S000001", delivered_at=day)
+        for day, lines in rows.items()
+    ]
+    table = ingested(tmp_path, files).tables["trade_invoice"]
+    found = sorted(cells(table, "invoice_number", "row_version", "status"))
+    assert found == [("1", 1, "valid"), ("1", 2, "void"), ("2", 1, "valid")]
+    assert {str(moment) for moment in cells(table, "superseded_at")} == {"None", "2023-05-01 00:00:00+00:00"}
+
+
+def test_a_void_copy_beside_the_valid_one_stays_another_row_in_every_file(tmp_path: Path) -> None:
+    both = [vat_row("1"), vat_row("1", state="作废发票")]
+    files = [
+        RawFile(f"vat_invoices/{name}.csv", "vat_invoices", vat_file("sale", both), "S000001") for name in ("a", "b")
+    ]
+    result = ingested(tmp_path, files)
+    assert cells(result.tables["trade_invoice"], "row_version", "status") == [(1, "valid"), (1, "void")]
+    assert cells(result.duplicates, "source_file") == ["vat_invoices/b.csv"] * 2
+
+
 def test_a_negative_amount_is_a_credit_note(tmp_path: Path) -> None:
     rows = [vat_row("1"), vat_row("2", amounts="-100.0,-13.0,-113.0")]
     table = ingested(tmp_path, [invoices(rows)]).tables["trade_invoice"]

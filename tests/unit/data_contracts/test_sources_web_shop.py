@@ -89,9 +89,14 @@ def test_country_names_become_codes_and_names_of_no_one_country_none(
 
 
 def test_an_order_in_a_later_file_again_is_a_duplicate_but_two_equal_lines_of_one_order_are_two(tmp_path: Path) -> None:
-    result = ingested(tmp_path, [shop([line("1"), line("1")]), shop([line("1"), line("2")], "2024")])
+    result = ingested(tmp_path, [shop([line("1"), line("1")]), shop([line("1"), line("1"), line("2")], "2024")])
     assert cells(result.tables["site_order"], "total_amount") == [Decimal("27.8000"), Decimal("13.9000")]
-    assert cells(result.duplicates, "reason", "source_row") == [("repeated order", 2)]
+    assert cells(result.duplicates, "reason", "source_row") == [("repeated order", 2), ("repeated order", 3)]
+
+
+def test_an_order_in_a_later_file_with_other_lines_is_its_next_version(tmp_path: Path) -> None:
+    orders = ingested(tmp_path, [shop([line("1"), line("1")]), shop([line("1")], "2024")]).tables["site_order"]
+    assert cells(orders, "row_version", "total_amount") == [(1, Decimal("27.8000")), (2, Decimal("13.9000"))]
 
 
 @pytest.mark.parametrize(
