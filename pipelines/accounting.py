@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from data_contracts.errors import InternalFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+
+Withheld = Literal["no consent", "consent withdrawn"]
+NO_CONSENT: Final[Withheld] = "no consent"
+CONSENT_WITHDRAWN: Final[Withheld] = "consent withdrawn"
 
 
 @dataclass(frozen=True)
@@ -19,26 +24,29 @@ class FileAccount:
     Attributes:
         source: source contract as ``id@version``; empty for a file nobody listed.
         file: path below the raw folder.
-        sha256: digest of its bytes; empty for a file nobody listed, which is not opened.
-        status: ``read``, or ``unlisted`` for a file set aside whole because no list speaks of it.
+        sha256: digest of its bytes; of a file that is not opened the listed one, empty where none is.
+        status: ``read``; ``unlisted`` for a file set aside whole because no list speaks of it; ``no consent`` and
+            ``consent withdrawn`` for one that may not be opened, so that nobody knows its rows.
         rows_in: rows (lines, records or items) found.
         accepted: rows that became part of the canonical tables.
         quarantined: rows set aside by the rule they broke.
         duplicates: rows set aside by the reason they repeat something.
         warnings: rows that earned a remark, by remark; they are accepted all the same.
         notes: remarks on the file as a whole.
+        rejected_by: critical rules on whole files that it breaks; then no row is accepted.
     """
 
     source: str
     file: str
     sha256: str
-    status: Literal["read", "unlisted"] = "read"
+    status: Literal["read", "unlisted"] | Withheld = "read"
     rows_in: int = 0
     accepted: int = 0
     quarantined: Mapping[str, int] = field(default_factory=dict)
     duplicates: Mapping[str, int] = field(default_factory=dict)
     warnings: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    rejected_by: tuple[str, ...] = ()
 
     @property
     def set_aside(self) -> int:
@@ -74,7 +82,7 @@ class SourceTotal:
 
 
 def totals_by_source(accounts: Iterable[FileAccount]) -> list[SourceTotal]:
-    """Give one total a source, in alphabetical order; files nobody listed belong to no source and are left out."""
+    """Give one total a source, in alphabetical order; files that were not opened are left out."""
     by_source: dict[str, list[FileAccount]] = {}
     for account in accounts:
         if account.status == "read":
@@ -103,11 +111,16 @@ def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def accounting_document(accounts: Iterable[FileAccount]) -> dict[str, Any]:
-    """Give the accounts as they are published: totals by source, the files nobody listed, and every file."""
+    """Give the accounts as they are published: totals by source, the files not opened, and every file that was."""
     accounts = list(accounts)
     return {
         "sources": [asdict(total) for total in totals_by_source(accounts)],
         "unlisted_files": [account.file for account in accounts if account.status == "unlisted"],
+        "withheld_files": [
+            {"file": account.file, "source": account.source, "sha256": account.sha256, "status": account.status}
+            for account in accounts
+            if account.status not in {"read", "unlisted"}
+        ],
         "files": [asdict(account) for account in accounts if account.status == "read"],
     }
 
@@ -115,4 +128,9 @@ def accounting_document(accounts: Iterable[FileAccount]) -> dict[str, Any]:
 def accounts_of_document(document: Mapping[str, Any]) -> list[FileAccount]:
     """Give back the accounts that ``accounting_document`` published."""
     unlisted = [FileAccount("", file, "", status="unlisted") for file in document["unlisted_files"]]
-    return [FileAccount(**{**entry, "notes": tuple(entry["notes"])}) for entry in document["files"]] + unlisted
+    withheld = [FileAccount(**entry) for entry in document["withheld_files"]]
+    read = [
+        FileAccount(**{**entry, **{name: tuple(entry[name]) for name in ("notes", "rejected_by")}})
+        for entry in document["files"]
+    ]
+    return [*read, *withheld, *unlisted]

@@ -13,6 +13,7 @@ from data_contracts.digest import sha256_bytes, sha256_file
 from data_contracts.errors import ConfigurationRefused, InputRefused
 from data_contracts.reading import read_file
 from data_contracts.sources.registry import mapped_sources, source_mapping
+from data_contracts.templates import PREFIX
 from pipelines.archives import OpenArchives, entries_of, is_archive, require_size
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 MANIFEST_FILE = "deliveries.csv"
 MANIFEST_SOURCE = "delivery_manifest"
+CONSENT_SOURCE = f"{PREFIX}consent"
 
 CUMCM_FIRM_FILES = ("firms_with_credit_record.csv", "firms_without_credit_record.csv")
 CUMCM_INVOICE_ZIPS = (
@@ -101,6 +103,8 @@ def find_deliveries(raw_dir: Path, settings: IngestSettings) -> Deliveries:
     else:
         found = _listed_deliveries(raw_dir)
     wanted = settings.sources or mapped_sources()
+    if settings.consent != "not_required":  # which files may be read shows only from the consents
+        wanted = (*wanted, CONSENT_SOURCE)
     kept = sorted((file for file in found.files if file.source in wanted), key=lambda f: (f.source, f.group, f.name))
     return Deliveries(tuple(kept), found.unlisted)
 

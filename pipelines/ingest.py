@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,9 @@ from data_contracts.sources.registry import source_mapping
 from pipelines.accounting import FileAccount, accounting_document
 from pipelines.batch_reading import limits_of, read_batches
 from pipelines.confinement import Call, ChildEnded, confined
+from pipelines.consents import CONSENT_TABLE, withheld_files
 from pipelines.coverage import COVERAGE_TABLE, coverage_table
-from pipelines.deliveries import DeliveredFile, Deliveries, find_deliveries
+from pipelines.deliveries import CONSENT_SOURCE, DeliveredFile, Deliveries, find_deliveries
 from pipelines.gathering import DUPLICATE_SCHEMA
 from pipelines.ingest_batch import BatchRequest, BatchResult, RateOverrides
 from pipelines.keys import keyed_digest, load_keys
@@ -87,23 +88,60 @@ def ingest_folder(raw_dir: Path, settings: IngestSettings, hmac_key: bytes) -> I
 def ingest_files(raw_dir: Path, deliveries: Deliveries, settings: IngestSettings, hmac_key: bytes) -> IngestResult:
     """Read deliveries below a raw folder into canonical tables; otherwise as ``ingest_folder``."""
     require_key(hmac_key)
-    overrides = _rate_overrides(settings.exchange_rate_file)
-    batches = _batches(deliveries.files, settings.batch_bytes)
-    requests = [
-        BatchRequest(raw_dir, files[0].source, files, settings.recorded_at, overrides, hmac_key) for files in batches
-    ]
-    results = list(read_batches(requests, settings))
+    reading = _Reading(raw_dir, settings, _rate_overrides(settings.exchange_rate_file), hmac_key)
+    read, withheld = _read_what_may_be(reading, deliveries.files)
+    results = [result for _, result in read]
     accounts = {account.file: account for result in results for account in result.accounts}
     named = {file: sellers for result in results for file, sellers in result.sellers_named.items()}
-    tables = _joined_tables([request.source for request in requests], results)
-    tables[COVERAGE_TABLE] = coverage_table(deliveries.files, accounts, named, settings.recorded_at)
+    tables = _joined_tables([file.source for file in deliveries.files], results)
+    opened = [file for file in deliveries.files if file.name not in withheld]
+    tables[COVERAGE_TABLE] = coverage_table(opened, accounts, named, settings.recorded_at)
     unlisted = [FileAccount("", name, "", status="unlisted") for name in deliveries.unlisted]
     return IngestResult(
         tables=tables,
         quarantine=_in_order([result.quarantine for result in results], QUARANTINE_SCHEMA),
         duplicates=_in_order([result.duplicates for result in results], DUPLICATE_SCHEMA),
-        accounting=(*accounts.values(), *unlisted),
+        accounting=(*accounts.values(), *withheld.values(), *unlisted),
     )
+
+
+def _read_what_may_be(
+    reading: _Reading, files: Sequence[DeliveredFile]
+) -> tuple[list[tuple[str, BatchResult]], dict[str, FileAccount]]:
+    """Give the results of the files that may be read, in order of source, and the accounts of the others by name."""
+    if reading.settings.consent == "not_required":
+        return reading.of(files), {}
+    consents = reading.of([file for file in files if file.source == CONSENT_SOURCE])
+    given = _joined_tables([CONSENT_SOURCE], [result for _, result in consents])[CONSENT_TABLE]
+    reasons = withheld_files(files, given, reading.settings)
+    others = reading.of([file for file in files if file.name not in reasons and file.source != CONSENT_SOURCE])
+    withheld = {
+        file.name: FileAccount(
+            source_contract(file.source).identity, file.name, file.listed_sha256 or "", status=reasons[file.name]
+        )
+        for file in files
+        if file.name in reasons
+    }
+    return sorted([*consents, *others], key=lambda one: one[0]), withheld
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What reading any files of a delivery takes."""
+
+    raw_dir: Path
+    settings: IngestSettings
+    overrides: RateOverrides
+    hmac_key: bytes = field(repr=False)
+
+    def of(self, files: Sequence[DeliveredFile]) -> list[tuple[str, BatchResult]]:
+        """Give the source and the result of each batch of the files, in their order."""
+        requests = [
+            BatchRequest(self.raw_dir, batch[0].source, batch, self.settings.recorded_at, self.overrides, self.hmac_key)
+            for batch in _batches(files, self.settings.batch_bytes)
+        ]
+        results = read_batches(requests, self.settings)
+        return [(request.source, result) for request, result in zip(requests, results, strict=True)]
 
 
 def run(profile: Profile, place: Place) -> StageOutcome:
@@ -154,6 +192,7 @@ def own_code() -> dict[str, Path]:
         "archives",
         "batch_reading",
         "confinement",
+        "consents",
         "coverage",
         "deliveries",
         "gathering",
@@ -272,6 +311,7 @@ def stage_record(result: IngestResult) -> StageRecord:
         notes={
             "files": len(result.accounting),
             "unlisted_files": sum(account.status == "unlisted" for account in result.accounting),
+            "files_without_consent": sum(account.status not in {"read", "unlisted"} for account in result.accounting),
             "quarantined_share": result.quarantine.num_rows / rows_in if rows_in else 0.0,
         },
     )

@@ -38,6 +38,9 @@ class IngestSettings(_Settings):
         recorded_at: moment written into every row as the time of recording. A setting, so that a rerun gives the same
             bytes.
         coverage: the period covered, for a layout that cannot say it.
+        consent: whether a seller's file is read only with his consent: ``required``, ``where_listed`` (where consents
+            for the seller and source are delivered, they count; where none are, he is not asked) or ``not_required``.
+        consent_purpose: the purpose for which consent must be given.
         exchange_rate_file: CSV of rates for currencies that the European Central Bank does not quote.
         quarantine_limit_share: share of rows in that may be quarantined before the stage ends with exit code 1.
         worker_count: child processes that read a large delivery side by side. Never changes the result.
@@ -52,6 +55,10 @@ class IngestSettings(_Settings):
     sources: tuple[str, ...] = ()
     recorded_at: AwareDatetime
     coverage: CoveragePeriod | None = None
+    consent: Literal["required", "where_listed", "not_required"] = "where_listed"
+    consent_purpose: Literal["credit_assessment", "monitoring", "collection", "model_training", "identity_check"] = (
+        "credit_assessment"
+    )
     exchange_rate_file: Path | None = None
     quarantine_limit_share: float = Field(default=0.01, ge=0.0, le=1.0)
     worker_count: int = Field(default=2, ge=1, le=64)
