@@ -75,6 +75,22 @@ def expectation_suite(contract: CompiledContract) -> Any:  # noqa: ANN401 - a gr
     return gx.ExpectationSuite(name=contract.identity, expectations=[_expectation(rule) for rule in contract.rules])
 
 
+def suite_document(contract: CompiledContract) -> dict[str, Any]:
+    """Gives the suite as plain values for JSON, which Great Expectations reads back; the same for the same contract.
+
+    A rule on several columns stands there as a column ``rule:<id>`` of booleans; ``meta`` then names the condition that
+    is true for its bad rows, or the query whose value is compared.
+    """
+    document: dict[str, Any] = expectation_suite(contract).to_json_dict()
+    rules = {rule.rule_id: rule for rule in contract.rules}
+    for expectation in document["expectations"]:
+        sql = rules[expectation["meta"]["rule_id"]].arguments.sql
+        if sql is not None:
+            expectation["meta"]["sql"] = " ".join(sql.split())
+    # An id is for suites kept in a store, and would be drawn by chance.
+    return {name: value for name, value in document.items() if name != "id"}
+
+
 def validate_with_gx(table: pa.Table, contract: CompiledContract) -> GxOutcome:
     """Gives Great Expectations' finding on every rule for a table of the contract's types.
 

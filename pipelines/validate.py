@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from data_contracts.compiler import source_contract, table_contract
 from data_contracts.errors import QuarantineLimitExceeded
 from pipelines.accounting import accounts_of_document, totals_by_source
+from pipelines.gx_suites import write_suites
 from pipelines.publish import atomic_write_bytes, read_json, read_parquet, write_json, write_parquet
 from pipelines.reconciliation import MODULES, RECONCILIATION_FILE, reconciled, reconciliation_document
 from pipelines.reports.rendering import LANGUAGES
@@ -34,8 +35,8 @@ SELLERS_SHOWN = 20
 def run(profile: Profile, place: Place) -> StageOutcome:
     """Run the stage.
 
-    It leaves ``tables/``, ``quarantine/``, ``duplicates/``, ``reconciliation.parquet``, ``validation.json`` and
-    ``report.{en,zh}.html``.
+    It leaves ``tables/``, ``quarantine/``, ``duplicates/``, ``reconciliation.parquet``, ``validation.json``,
+    ``suites/`` and ``report.{en,zh}.html``.
 
     Raises:
         QuarantineLimitExceeded: a table loses more rows than the profile allows; everything is written first.
@@ -81,7 +82,10 @@ def run(profile: Profile, place: Place) -> StageOutcome:
 def _own_code() -> dict[str, Path]:
     here = Path(__file__)
     page = here.parent / "reports"
-    files = [here, *(here.with_name(f"{name}.py") for name in ("validation", "accounting", "reconciliation"))]
+    files = [
+        here,
+        *(here.with_name(f"{name}.py") for name in ("validation", "accounting", "gx_suites", "reconciliation")),
+    ]
     files += [page / "validation_page.py", *(here.parents[1] / "features" / f"{name}.py" for name in MODULES)]
     files += [page / "rendering.py", *(page / "templates" / name for name in ("layout.html.j2", "style.css"))]
     files += [page / "templates" / "validation_page.html.j2", page / "templates" / "components.html.j2"]
@@ -164,6 +168,7 @@ def _write(folder: Path, result: ValidationResult, document: Mapping[str, Any]) 
             if records.num_rows:
                 write_parquet(folder / kind / f"{name}.parquet", records)
     write_json(folder / "validation.json", document)
+    write_suites(folder, result.verdicts)
     for language in LANGUAGES:
         page = render_validation_page(document, language)
         atomic_write_bytes(folder / f"report.{language}.html", page.encode())

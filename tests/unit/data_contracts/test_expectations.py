@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from decimal import Decimal
@@ -9,7 +10,7 @@ import pytest
 from data_contracts.checking import check_rows
 from data_contracts.compiler import table_contract
 from data_contracts.contract import CompiledContract
-from data_contracts.expectations import GxOutcome, expectation_suite, validate_with_gx
+from data_contracts.expectations import GxOutcome, expectation_suite, suite_document, validate_with_gx
 from tests.factories.contracts import bad_rows, column, contract_of, sample_table
 
 FILE_RULES = [
@@ -102,6 +103,17 @@ def test_severity_travels_into_the_suite() -> None:
     )
     suite = expectation_suite(contract)
     assert {e.meta["rule_id"]: e.severity.value for e in suite.expectations} == {"low": "info", "some": "critical"}
+
+
+def test_a_stored_suite_is_the_same_every_time_and_great_expectations_reads_it_back() -> None:
+    contract = table_contract("trade_invoice")
+    stored = suite_document(contract)
+    assert json.dumps(stored) == json.dumps(suite_document(contract))
+    read_back = type(expectation_suite(contract))(**json.loads(json.dumps(stored)))
+    assert [e.meta["rule_id"] for e in read_back.expectations] == [rule.rule_id for rule in contract.rules]
+    conditions = {e["meta"]["rule_id"]: e["meta"].get("sql") for e in stored["expectations"]}
+    assert "tax_amount" in conditions["gross_is_net_plus_tax"]
+    assert conditions["status:enum"] is None
 
 
 def test_great_expectations_is_imported_only_when_called() -> None:

@@ -9,6 +9,7 @@ import pytest
 from data_contracts.errors import ConfigurationRefused, InternalFault
 from data_contracts.expectations import GxFinding, GxOutcome
 from pipelines.accounting import accounting_document
+from pipelines.gx_suites import write_suites
 from pipelines.publish import write_json, write_parquet
 from pipelines.reconciliation import reconciled, reconciliation_document
 from pipelines.validate import examples, validation_document
@@ -65,6 +66,30 @@ def test_each_row_is_accepted_quarantined_or_a_duplicate(broken: ValidationResul
     assert verdict.accepted == broken.accepted["trade_invoice"].num_rows == 1
     assert verdict.quarantined == {"gross_is_net_plus_tax": 1, "seller_id:required": 1, "status:enum": 1}
     assert verdict.duplicates == {"primary_key": 1}
+
+
+def test_each_table_has_its_suite_and_what_was_found_in_the_same_bytes_every_time(
+    broken: ValidationResult, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        write_suites(tmp_path / name, broken.verdicts)
+    files = sorted((tmp_path / "one" / "suites").iterdir())
+    tables = ("loan.json", "loan.results.json", "trade_invoice.json", "trade_invoice.results.json")
+    assert tuple(file.name for file in files) == tables
+    assert all((tmp_path / "two" / "suites" / file.name).read_bytes() == file.read_bytes() for file in files)
+    suite, found = (json.loads((tmp_path / "one" / "suites" / name).read_bytes()) for name in tables[2:])
+    assert [one["meta"]["rule_id"] for one in suite["expectations"]] == [
+        one["expectation_config"]["meta"]["rule_id"] for one in found["results"]
+    ]
+    failed = {
+        one["expectation_config"]["meta"]["rule_id"]: one["result"]["unexpected_count"]
+        for one in found["results"]
+        if one["success"] is False
+    }
+    assert failed == {"gross_is_net_plus_tax": 1, "seller_id:required": 1, "status:enum": 1, "primary_key": 2}
+    assert found["statistics"]["unsuccessful_expectations"] == 4
+    of_no_rows = json.loads((tmp_path / "one" / "suites" / "loan.results.json").read_bytes())
+    assert of_no_rows["success"] is None
 
 
 def test_both_opinions_count_alike_for_every_rule(broken: ValidationResult) -> None:
