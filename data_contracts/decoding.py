@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from data_contracts.errors import ConfigurationRefused, InputRefused
 
@@ -27,10 +28,11 @@ class Before:
 START_OF_FILE = Before()
 
 
-def utf8_bytes(data: bytes, encoding: str, file_name: str) -> bytes:
+def utf8_bytes(data: bytes, encoding: str, file_name: str, *, nul_spoils: Literal["file", "line"] = "file") -> bytes:
     """Gives the text of ``data`` as UTF-8 without byte-order mark, its line structure unchanged.
 
-    Raises InputRefused for an empty file, NUL bytes, bytes the declared encoding does not know, or a file that is
+    A NUL byte spoils the whole file or, for a reader that sets lines aside, only its line, unless that is the first.
+    Raises InputRefused for an empty file, such NUL bytes, bytes the declared encoding does not know, or a file that is
     plainly in another encoding; ConfigurationRefused for an encoding whose lines could not be found byte by byte.
     """
     if encoding not in _LINE_SAFE:
@@ -38,7 +40,7 @@ def utf8_bytes(data: bytes, encoding: str, file_name: str) -> bytes:
     if _INK.search(data.removeprefix(_UTF8_MARK) if data.startswith(_UTF8_MARK) else data) is None:
         raise InputRefused(file=file_name, rule="the file is empty", remedy="deliver the file again, with its header")
     _refuse_other_marks(data, encoding, file_name)
-    _refuse_nul(data, file_name, START_OF_FILE)
+    _refuse_nul(data if nul_spoils == "file" else data[: data.find(b"\n") + 1] or data, file_name)
     if encoding == "utf-8":
         text = data.removeprefix(_UTF8_MARK)
         _decoded(text, encoding, file_name, START_OF_FILE)
@@ -49,7 +51,6 @@ def utf8_bytes(data: bytes, encoding: str, file_name: str) -> bytes:
 
 def require_utf8(data: bytes, file_name: str, before: Before) -> None:
     """Checks a later part of a UTF-8 file, which begins with a line; InputRefused as by ``utf8_bytes``."""
-    _refuse_nul(data, file_name, before)
     _decoded(data, "utf-8", file_name, before)
 
 
@@ -66,10 +67,10 @@ def _refuse_other_marks(data: bytes, encoding: str, file_name: str) -> None:
         )
 
 
-def _refuse_nul(data: bytes, file_name: str, before: Before) -> None:
+def _refuse_nul(data: bytes, file_name: str) -> None:
     nul = data.find(b"\0")
     if nul >= 0:
-        raise _refusal(data, nul, _Fault(file_name, "a NUL byte", "export the file as plain text", before))
+        raise _refusal(data, nul, _Fault(file_name, "a NUL byte", "export the file as plain text", START_OF_FILE))
 
 
 def _decoded(data: bytes, encoding: str, file_name: str, before: Before) -> str:

@@ -25,6 +25,7 @@ from data_contracts.lines import (
     find_lines,
     joined_lines,
     line_facts,
+    lines_with_nul,
     record_form,
 )
 
@@ -71,12 +72,13 @@ def read_delimited(data: bytes, contract: CompiledContract, file_name: str) -> R
     """Gives the records of a delimited file as text columns, and its unusable lines with their bytes.
 
     A line is set aside when its number of fields differs from the header's (``line:width``), a quote stands where none
-    may or is never closed (``line:quote``), it holds a stray carriage return (``line:carriage_return``) or repeats the
-    header (``line:repeated_header``). Blank lines are no rows; they are counted in the notes. Raises InputRefused when
-    the file cannot be this source's at all: empty, wrongly encoded, or without a column the contract needs.
+    may or is never closed (``line:quote``), it holds a stray carriage return (``line:carriage_return``) or a NUL byte
+    (``line:nul``), or repeats the header (``line:repeated_header``). Blank lines are no rows; they are counted in the
+    notes. Raises InputRefused when the file cannot be this source's at all: empty, wrongly encoded, or without a column
+    the contract needs.
     """
     spec = delimited_spec(contract)
-    text = utf8_bytes(data, spec.encoding, file_name)
+    text = utf8_bytes(data, spec.encoding, file_name, nul_spoils="line")
     lines = find_lines(text)
     header = find_header(lines, contract, file_name)
     facts, found = sort_lines(lines, header, spec)
@@ -165,7 +167,8 @@ def sort_lines(lines: PhysicalLines, header: Header, spec: ReadSpec) -> tuple[Li
     blank = data_line & (lines.ends == lines.starts)
     repeated = data_line & equal_lines(lines, header.content)
     right_width = facts.widths == header.width
-    sound = data_line & ~blank & ~repeated & ~facts.unclosed & ~facts.misquoted & right_width
+    nul = data_line & lines_with_nul(lines)
+    sound = data_line & ~blank & ~repeated & ~nul & ~facts.unclosed & ~facts.misquoted & right_width
     good = sound & ~facts.stray_return
     joined = JoinedLines((), np.zeros(len(lines), dtype=bool))
     if spec.quote and spec.quoted_newlines:
@@ -174,10 +177,11 @@ def sort_lines(lines: PhysicalLines, header: Header, spec: ReadSpec) -> tuple[Li
             good[line] = form.fullmatch(lines.content(int(line))) is not None
         joined = joined_lines(lines, facts.unclosed & data_line, good, form)
         good &= ~joined.doubtful
-    first, last, inside = _records(good, joined.spans)
+    first, last, inside = _records(good, _spans_without(nul, joined.spans))
     rest = data_line & ~(blank & ~joined.doubtful) & ~good & ~inside
     aside: dict[str, Positions] = {}
     for rule, broken in (
+        ("line:nul", nul),
         ("line:quote", joined.doubtful),
         ("line:repeated_header", repeated),
         ("line:carriage_return", facts.stray_return),
@@ -188,9 +192,20 @@ def sort_lines(lines: PhysicalLines, header: Header, spec: ReadSpec) -> tuple[Li
         rest &= ~broken
     if rest.any():
         raise InternalFault(f"{int(rest.sum())} lines were neither read nor set aside")
-    has_newlines = bool(len(joined.spans) or (good & facts.stray_return).any())
+    has_newlines = bool(inside.any() or (good & facts.stray_return).any())
     blank_count = int((blank & ~inside & ~joined.doubtful).sum())
     return facts, Sorted(first, last, aside, blank_count, has_newlines, joined.open_line)
+
+
+def _spans_without(nul: Flags, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Gives the records of several lines that hold no NUL byte, and marks every line of the others as holding one."""
+    whole = []
+    for begin, finish in spans:
+        if nul[begin : finish + 1].any():
+            nul[begin : finish + 1] = True
+        else:
+            whole.append((begin, finish))
+    return whole
 
 
 def _records(good: Flags, spans: Sequence[tuple[int, int]]) -> tuple[Positions, Positions, Flags]:

@@ -160,7 +160,7 @@ class DelimitedPieces:
 
     def _found_header(self, data: bytes, *, is_last: bool) -> Header:
         if is_last or data.strip():
-            utf8_bytes(data, "utf-8", self._file_name)
+            utf8_bytes(data, "utf-8", self._file_name, nul_spoils="line")
         return find_header(find_lines(data), self._contract, self._file_name)
 
     def _sorted(self, data: bytes, header: Header) -> _Piece:

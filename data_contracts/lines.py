@@ -102,6 +102,13 @@ def line_facts(lines: PhysicalLines, delimiter: str, quote: str | None) -> LineF
     return LineFacts(_widths(delimiters & ~inside, lines), misquoted, unclosed, stray)
 
 
+def lines_with_nul(lines: PhysicalLines) -> Flags:
+    """Gives which lines hold a NUL byte."""
+    if b"\0" not in lines.data:
+        return np.zeros(len(lines), dtype=bool)
+    return _lines_with(lines, positions_of(np.frombuffer(lines.data, dtype=np.uint8), 0))
+
+
 def _widths(delimiters: Words, lines: PhysicalLines) -> NDArray[np.int64]:
     borders = np.append(lines.starts, len(lines.data))
     return np.diff(counts_before(delimiters, borders)) + 1

@@ -31,6 +31,12 @@ def test_nul_bytes_are_refused_with_their_row() -> None:
         utf8_bytes(b"a\n\0\n", "utf-8", "f")
 
 
+def test_a_nul_byte_may_spoil_its_line_alone_unless_that_is_the_first() -> None:
+    assert utf8_bytes(b"a\n\0\n", "utf-8", "f", nul_spoils="line") == b"a\n\0\n"
+    with pytest.raises(InputRefused, match=r"row 1.*NUL"):
+        utf8_bytes(b"a\0\nb\n", "utf-8", "f", nul_spoils="line")
+
+
 @pytest.mark.parametrize("mark", [b"\xff\xfe", b"\xfe\xff"])
 def test_utf16_is_refused_by_name(mark: bytes) -> None:
     with pytest.raises(InputRefused, match="UTF-16"):

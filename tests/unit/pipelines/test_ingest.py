@@ -237,7 +237,7 @@ def without(data: bytes, header: str) -> bytes:
         (lambda data: without(data, "金额"), "missing columns: '金额'"),
         (lambda data: data.decode("utf-8-sig").encode("gb18030"), "is not utf-8"),
         (lambda data: data.decode("utf-8-sig").encode("utf-16"), "byte-order mark"),
-        (lambda data: data + b"\x00", "NUL"),
+        (lambda data: b"\x00" + data, "NUL"),
     ],
     ids=["empty", "missing column", "wrong encoding", "utf-16", "nul"],
 )
