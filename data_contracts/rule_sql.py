@@ -106,7 +106,8 @@ class RuleDatabase:
 
     def file_value(self, rule: Rule) -> Decimal | int | float | None:
         """Gives the one value the query of a file rule asks for."""
-        query = (rule.arguments.sql or "").replace("${table}", ROWS)
+        # What a delivery covers is known of files, not of tables.
+        query = (rule.arguments.sql or "").replace("${table}", ROWS).replace("${covered_to}", "CAST(NULL AS DATE)")
         answer = self._ask(query)
         value: Decimal | int | float | None = answer.column(0)[0].as_py() if answer.num_rows else None
         return value

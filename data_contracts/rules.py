@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from open_data_contract_standard.model import DataQuality, SchemaObject, SchemaProperty
 
+COVERED_TO = "${covered_to}"
 _RULE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _BAD_ROWS = re.compile(r"\s*SELECT\s+COUNT\(\*\)\s+FROM\s+\$\{table\}\s+WHERE\s+(.+)", re.IGNORECASE | re.DOTALL)
+_ONE_VALUE = re.compile(r"\s*SELECT\s+(.+?)\s+FROM\s+\$\{table\}(?:\s+WHERE\s+(.+))?\s*", re.IGNORECASE | re.DOTALL)
 _SHORTHAND = re.compile(r"\\[dDwWsSbB]")
 _RANGE_KEYS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _LENGTH_KEYS = ("minLength", "maxLength")
@@ -84,6 +86,23 @@ def quality_rule(entry: DataQuality, column: Column | None) -> Rule:
     rule_id = f"{column.name}:{name}" if column else name
     column_name = column.name if column else None
     return Rule(rule_id, scope, compiled.kind, column_name, compiled.arguments, severity, entry.description or rule_id)
+
+
+def per_file_query(rule: Rule) -> str:
+    """Gives the query of a file rule over ``rows`` of many files: ``file_order`` and the ``value`` for each.
+
+    ``${covered_to}`` stands for the last day that the delivery covers. ConfigurationRefused for a query of another form
+    than ``SELECT <aggregate> FROM ${table} [WHERE <condition>]``, which cannot be asked of many files at once.
+    """
+    parts = _ONE_VALUE.fullmatch(rule.arguments.sql or "")
+    if parts is None:
+        raise ConfigurationRefused(
+            f"file rule {rule.rule_id!r} cannot be asked file by file",
+            "write it as SELECT <aggregate> FROM ${table} [WHERE <condition>]",
+        )
+    value = parts.group(1).replace(COVERED_TO, "max(covered_to)")
+    where = f" WHERE {parts.group(2)}" if parts.group(2) else ""
+    return f"SELECT file_order, {value} AS value FROM rows{where} GROUP BY file_order ORDER BY file_order"  # noqa: S608
 
 
 @dataclass(frozen=True)

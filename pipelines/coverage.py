@@ -31,8 +31,8 @@ def coverage_table(
 ) -> pa.Table:
     """Give one row for each file, seller it speaks of, and canonical table it feeds.
 
-    A file of many sellers covers those it names. A file with rows of which none was accepted covers nothing, or a
-    spoilt file would read as a quiet year; a file without rows is evidence that nothing happened.
+    A file of many sellers covers those it names. A file that was rejected, or of whose rows none was accepted, covers
+    nothing, or a spoilt file would read as a quiet year; a file without rows is evidence that nothing happened.
 
     Args:
         files: the files read.
@@ -68,7 +68,7 @@ def coverage_table(
 
 
 def _rows_of(file: DeliveredFile, account: FileAccount, named: Sequence[str]) -> Iterator[tuple[object, ...]]:
-    if account.rows_in and not account.accepted:
+    if account.rejected_by or (account.rows_in and not account.accepted):
         return
     sellers = (file.seller,) if file.seller is not None else named
     evidence = file.evidence

@@ -29,6 +29,7 @@ from pipelines.accounting import FileAccount, require_balance
 from pipelines.corrections import with_versions
 from pipelines.deliveries import DeliveredFile, read_deliveries
 from pipelines.file_reading import RawFile, read_groups
+from pipelines.file_rules import broken_file_rules, with_file_verdicts, without_rejected
 from pipelines.gathering import Gathered
 from pipelines.row_sorting import SortedRows, sort_rows
 
@@ -84,10 +85,12 @@ def ingest_batch(request: BatchRequest) -> BatchResult:
     text = dataclasses.replace(text, rows=mapping.prepare(text.rows))
     group_keys = _one_array(text.rows[mapping.group_column]) if mapping.group_column else None
     typed = (mapping.cast or cast_columns)(text, contract)
+    broken = broken_file_rules(typed.rows, contract, len(gathered.facts))
+    typed = without_rejected(typed, broken)
     found = sort_rows(typed, group_keys, mapping, contract, request.recorded_at)
     quarantine = concat_quarantine([*(group.quarantined for group in groups), gathered.located(found.quarantined)])
     duplicates = gathered.located_duplicates(found.duplicates, contract)
-    accounts = _accounts(gathered, found, quarantine, duplicates, contract)
+    accounts = with_file_verdicts(_accounts(gathered, found, quarantine, duplicates, contract), broken)
     raw = gathered.with_physical_rows(found.accepted)
     rates = load_exchange_rates(request.overrides)
     mapped = mapping.to_canonical(raw, MappingContext(contract, request.recorded_at, request.hmac_key, rates))

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from data_contracts.checking import RowChecker
 from data_contracts.contract import Kind, Severity
-from data_contracts.errors import ConfigurationRefused
 from data_contracts.lineage import ReadResult, SetAside, concat_quarantine, empty_quarantine, quarantine_table
 from data_contracts.rule_sql import RuleDatabase
 
@@ -63,10 +62,6 @@ def sort_rows(
         contract: the source's contract.
         recorded_at: moment of recording, before which everything must have happened.
     """
-    if contract.file_rules():
-        raise ConfigurationRefused(
-            f"{contract.identity} states rules on a whole file", "files are read in batches: judge groups by row rules"
-        )
     rows, repeated, objected = _screened(typed, mapping)
     rows, future = _without_future(rows, mapping, typed, recorded_at)
     quarantined, duplicates = [typed.quarantined, objected, future], [repeated]
@@ -90,12 +85,15 @@ def sort_rows(
 
 
 def _judging_files_apart(contract: CompiledContract) -> CompiledContract:
-    """Give the contract with keys that are unique within a file: the same key in a later one is a correction."""
+    """Give the contract with keys that are unique within a file: the same key in a later one is a correction.
+
+    Rules on a whole file are left out: they have been judged before (``pipelines.file_rules``).
+    """
     rules = [
         replace(rule, arguments=replace(rule.arguments, columns=(*rule.arguments.columns, "file_order")))
         if rule.kind is Kind.UNIQUE
         else rule
-        for rule in contract.rules
+        for rule in contract.row_rules()
     ]
     return replace(contract, rules=tuple(rules))
 
