@@ -85,6 +85,15 @@ def gbm_grid(rows: int, defaults: int) -> tuple[GbmParameters, ...]:
         )
     part = max(20, rows // 200)
     return (
+        GbmParameters(
+            leaves=16,
+            rows_in_leaf=max(20, rows // 330),
+            learning_rate=0.03,
+            lambda_l2=1.0,
+            feature_share=0.3,
+            row_share=0.6,
+            path_smoothing=30.0,
+        ),
         GbmParameters(leaves=8, rows_in_leaf=part, lambda_l2=10.0, feature_share=0.4),
         GbmParameters(leaves=4, rows_in_leaf=part, lambda_l2=10.0, feature_share=0.4),
         GbmParameters(leaves=16, rows_in_leaf=part, lambda_l2=30.0, feature_share=0.3),
