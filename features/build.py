@@ -17,6 +17,7 @@ from features.coverage import CoverageNeed
 from features.cut import CUT_COLUMNS, REPLAY_COLUMNS, Cut
 from features.engine import DuckDbEngine
 from features.graph.edges import GraphSettings
+from features.graph.matches import PARTY_MATCH
 from features.graph.signals import SIGNAL_COLUMNS, Snapshot, graph_values, signal_tables
 from features.observations import OBSERVATION_SCHEMA
 from features.record import DerivedFeature, Feature, GraphFeature
@@ -103,7 +104,8 @@ def build_features(
     """The matrix of a feature set for sellers as of dates, each by what could be known by the end of its day.
 
     Args:
-        tables: canonical tables by name; of one that is absent nothing was delivered, and nothing is known.
+        tables: canonical tables by name, and ``party_match`` where names were matched; of a canonical one that is
+            absent nothing was delivered, and nothing is known.
         observations: ``seller_id`` and ``as_of``, each pair once, in any order.
         feature_set: which features.
         recorded_until: only rows recorded up to this instant, to replay what was said at the time.
@@ -120,6 +122,8 @@ def build_features(
         name: _columns_of(name, columns, tables)
         for name, columns in _needed_columns(feature_set, plan, recorded_until).items()
     }
+    if PARTY_MATCH in tables:
+        complete[PARTY_MATCH] = tables[PARTY_MATCH]
     asked: dict[dt.date, list[str]] = {}
     for row in observations.sort_by([("as_of", "ascending"), ("seller_id", "ascending")]).to_pylist():
         asked.setdefault(row["as_of"], []).append(row["seller_id"])

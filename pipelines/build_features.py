@@ -88,4 +88,4 @@ def components_of(tables: Mapping[str, pa.Table], observations: pa.Table) -> pa.
     sellers = distinct_sellers(observations)
     if "party_link" not in tables:
         return pa.table({"seller_id": sellers, "component_id": sellers})
-    return related_components(tables["party"], tables["party_link"], sellers)
+    return related_components(tables, sellers)

@@ -9,6 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+from features.graph.matches import believed_pairs
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -32,23 +35,25 @@ class GraphSettings:
             (a forwarder, an agent, a nominee), not a relation.
         counterparty_hub_sellers: the same for suppliers, buyers and consignees.
         prior_strength: how many related sellers the base rate counts for when a share of defaults is smoothed.
+        same_from_score: matches of names that score this or more make one node of two parties; None for no matching.
     """
 
     hub_sellers: int = 12
     counterparty_hub_sellers: int = 20
     prior_strength: float = 4.0
+    same_from_score: float | None = None
 
 
 @dataclass(frozen=True)
 class PartyGraph:
-    """The snapshot. Nodes are numbered, sellers first; several parties of one seller are one node.
+    """The snapshot. Nodes are numbered, sellers first; several parties of one seller, or of one firm, are one node.
 
     Attributes:
         sellers: ids of the sellers the registry knows, sorted; node i < len(sellers) is seller i.
         node_count: of all nodes.
         holders: sellers x nodes, true where a person or company that is no seller owns or directs the seller.
         attributes: sellers x nodes, true where the seller uses the address, phone, account or device.
-        direct: sellers x sellers, true where one owns or directs the other; symmetric.
+        direct: sellers x sellers, true where one owns or directs the other or both are one firm; symmetric.
         links: node pairs of every link but guarantees, hubs left out; shape (n, 2).
         guarantees: node pairs guarantor -> guaranteed; shape (n, 2).
         guaranteed_usd: amount of each guarantee.
@@ -72,7 +77,9 @@ class PartyGraph:
         return without_diagonal(shared)
 
 
-def party_graph(party: pa.Table, party_link: pa.Table, cut: Cut | None, settings: GraphSettings) -> PartyGraph:
+def party_graph(
+    party: pa.Table, party_link: pa.Table, cut: Cut | None, settings: GraphSettings, matches: pa.Table | None = None
+) -> PartyGraph:
     """The graph of what was in force and known as of the cut; None takes every row, in force or not.
 
     Args:
@@ -80,10 +87,14 @@ def party_graph(party: pa.Table, party_link: pa.Table, cut: Cut | None, settings
         party_link: canonical table ``party_link``.
         cut: the date and, when replaying, the instant of recording.
         settings: what counts as a relation.
+        matches: of parties that may be one firm (``features.graph.matches``); used where the settings say so.
     """
+    same = None
+    if matches is not None and settings.same_from_score is not None:
+        same = believed_pairs(matches, cut, settings.same_from_score)
     if cut is not None:
         party, party_link = cut.visible(party), in_force(cut.visible(party_link), cut.as_of)
-    numbers = _Numbers.of(party, party_link)
+    numbers = _Numbers.of(party, party_link, same)
     kinds = np.asarray(party_link["link_type"].cast(pa.string()).to_pylist(), dtype=np.str_)
     is_guarantee = kinds == GUARANTEE_LINK
     is_holder = np.isin(kinds, HOLDER_LINKS)
@@ -106,11 +117,11 @@ def party_graph(party: pa.Table, party_link: pa.Table, cut: Cut | None, settings
         holders=incidence(company[outside & is_holder], other[outside & is_holder], shape),
         attributes=incidence(company[outside & ~is_holder], other[outside & ~is_holder], shape),
         direct=incidence(
-            np.concatenate([company[between], other[between]]),
-            np.concatenate([other[between], company[between]]),
+            np.concatenate([company[between], other[between], *numbers.one_firm.T]),
+            np.concatenate([other[between], company[between], *numbers.one_firm[:, ::-1].T]),
             (sellers, sellers),
         ),
-        links=np.column_stack([company[kept], other[kept]]),
+        links=np.concatenate([np.column_stack([company[kept], other[kept]]), numbers.one_firm]),
         guarantees=np.column_stack([numbers.from_nodes, numbers.to_nodes])[is_guarantee],
         guaranteed_usd=amounts[is_guarantee],
         link_starts=(company[started], days[started]),
@@ -140,25 +151,51 @@ def without_diagonal(matrix: Matrix) -> Matrix:
 
 @dataclass(frozen=True)
 class _Numbers:
-    """Numbers of nodes: sellers in the order of their ids, then every other party."""
+    """Numbers of nodes: sellers in the order of their ids, then every other party.
+
+    ``one_firm`` pairs sellers that are one firm; they stay two nodes, since each has a score of its own.
+    """
 
     sellers: NDArray[np.str_]
     count: int
     from_nodes: NDArray[np.int64]
     to_nodes: NDArray[np.int64]
+    one_firm: NDArray[np.int64]
 
     @classmethod
-    def of(cls, party: pa.Table, party_link: pa.Table) -> _Numbers:
+    def of(cls, party: pa.Table, party_link: pa.Table, same: pa.Table | None) -> _Numbers:
         known = party.filter(pc.is_valid(party["seller_id"]))
         sellers, owner = coded(known["seller_id"])
         columns = [known["party_id"], party_link["from_party_id"], party_link["to_party_id"]]
+        columns += [] if same is None else [same["left_party_id"], same["right_party_id"]]
         parties, codes = coded(pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string()))
         nodes = np.full(len(parties), -1, dtype=np.int64)
         nodes[codes[: len(known)]] = owner
+        links_end = len(known) + 2 * len(party_link)
+        nodes, one_firm = _united(nodes, codes[links_end:].reshape(2, -1))
         outside = nodes < 0
-        nodes[outside] = len(sellers) + np.arange(int(outside.sum()))
-        ends = nodes[codes[len(known) :]].reshape(2, -1)
-        return cls(sellers, len(sellers) + int(outside.sum()), ends[0], ends[1])
+        firms, firm = np.unique(nodes[outside], return_inverse=True)
+        nodes[outside] = len(sellers) + firm
+        ends = nodes[codes[len(known) : links_end]].reshape(2, -1)
+        return cls(sellers, len(sellers) + len(firms), ends[0], ends[1], one_firm)
+
+
+def _united(nodes: NDArray[np.int64], pairs: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Nodes of parties after matched ones became one, and the pairs of sellers that turn out to be one firm.
+
+    ``nodes`` holds a seller's node, or -1 for a party that is no seller. Such a party takes the node of the first
+    seller of its firm; without one, every party of the firm takes the same number below zero.
+    """
+    ones = np.ones(pairs.shape[1], dtype=np.int8)
+    tied = sparse.csr_array((ones, (pairs[0], pairs[1])), shape=(len(nodes), len(nodes)))
+    count, firm = connected_components(tied, directed=False)
+    lowest = np.full(count, len(nodes), dtype=np.int64)
+    is_seller = nodes >= 0
+    np.minimum.at(lowest, firm[is_seller], nodes[is_seller])
+    of_firm = lowest[firm]
+    others = is_seller & (nodes != of_firm)
+    united = np.where(is_seller, nodes, np.where(of_firm < len(nodes), of_firm, firm - count))
+    return united, np.unique(np.column_stack([of_firm[others], nodes[others]]), axis=0)
 
 
 def coded(values: pa.ChunkedArray[Any]) -> tuple[NDArray[np.str_], NDArray[np.int64]]:

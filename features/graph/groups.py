@@ -11,10 +11,11 @@ from scipy.sparse.csgraph import connected_components
 
 from features.cut import Cut
 from features.graph.edges import GraphSettings, party_graph
+from features.graph.matches import PARTY_MATCH
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 
 
 def related_components(
-    party: pa.Table,
-    party_link: pa.Table,
+    tables: Mapping[str, pa.Table],
     sellers: Iterable[str] | pa.ChunkedArray[Any],
     as_of: dt.date | None = None,
     settings: GraphSettings | None = None,
@@ -31,8 +31,7 @@ def related_components(
     """The group of each seller, for splits that leave no group on both sides. Guarantees tie sellers too.
 
     Args:
-        party: canonical table ``party``.
-        party_link: canonical table ``party_link``.
+        tables: canonical tables ``party`` and ``party_link``, and ``party_match`` where names were matched.
         sellers: the sellers asked about; one the registry does not know is a group of its own.
         as_of: only links in force and known on that day; None takes all that were ever recorded.
         settings: what counts as a relation.
@@ -43,7 +42,9 @@ def related_components(
     """
     listed = sellers.to_pylist() if isinstance(sellers, pa.ChunkedArray | pa.Array) else list(sellers)
     asked = sorted({str(seller) for seller in listed})
-    graph = party_graph(party, party_link, None if as_of is None else Cut(as_of), settings or GraphSettings())
+    cut = None if as_of is None else Cut(as_of)
+    party, links, matches = tables["party"], tables["party_link"], tables.get(PARTY_MATCH)
+    graph = party_graph(party, links, cut, settings or GraphSettings(), matches)
     labels = seller_groups(graph, with_guarantees=True)
     first: dict[int, str] = {}
     group_of: dict[str, str] = {}

@@ -17,6 +17,7 @@ from features.delinquency import default_dates
 from features.graph.counterparties import counterparty_overlap
 from features.graph.edges import GraphSettings, coded, incidence, party_graph
 from features.graph.groups import seller_groups
+from features.graph.matches import PARTY_MATCH
 from features.instalments import REPAYMENT_COLUMNS
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Snapshot:
     """All the signals need, as of one date.
 
     Attributes:
-        tables: canonical tables by name.
+        tables: canonical tables by name, and ``party_match`` where names were matched.
         cut: the date and, when replaying, the instant of recording.
         settings: what counts as a relation.
     """
@@ -77,7 +78,8 @@ class Snapshot:
     @cached_property
     def graph(self) -> PartyGraph:
         """The graph of links in force."""
-        return party_graph(self.tables["party"], self.tables["party_link"], self.cut, self.settings)
+        tables = self.tables
+        return party_graph(tables["party"], tables["party_link"], self.cut, self.settings, tables.get(PARTY_MATCH))
 
     @cached_property
     def related(self) -> Matrix:

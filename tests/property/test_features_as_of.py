@@ -129,8 +129,8 @@ def test_observations_and_defaults_look_back_only(world: Rows) -> None:
 @given(world=worlds())
 def test_groups_as_of_a_date_look_back_only(world: Rows) -> None:
     full, past = tables_of(world), tables_of(past_of(world))
-    then = related_components(full["party"], full["party_link"], SELLERS, as_of=AS_OF)
-    assert then.equals(related_components(past["party"], past["party_link"], SELLERS, as_of=AS_OF))
+    then = related_components(full, SELLERS, as_of=AS_OF)
+    assert then.equals(related_components(past, SELLERS, as_of=AS_OF))
 
 
 def test_a_row_of_the_past_does_change_something(everything: FeatureSet) -> None:

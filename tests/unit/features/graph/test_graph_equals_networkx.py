@@ -80,7 +80,7 @@ def test_groups_for_splits_also_hold_guarantees_together(rows: list[dict[str, An
     graph.add_edges_from((row["from_party_id"], row["to_party_id"]) for row in rows if row["link_type"] == "guarantee")
     graph.add_nodes_from(COMPANIES)
     tables = snapshot(rows).tables
-    found = related_components(tables["party"], tables["party_link"], SELLERS, DAY, GraphSettings(hub_sellers=HUB))
+    found = related_components(tables, SELLERS, DAY, GraphSettings(hub_sellers=HUB))
     expected = ["S" + min(nx.node_connected_component(graph, company) & set(COMPANIES))[1:] for company in COMPANIES]
     assert found["component_id"].to_pylist() == expected
 
