@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from data_contracts.compiler import source_contract, table_contract
 from data_contracts.errors import QuarantineLimitExceeded
 from pipelines.accounting import accounts_of_document, totals_by_source
+from pipelines.document_chains import BREAKS_FILE, breaks_document, broken_documents
 from pipelines.gx_suites import write_suites
 from pipelines.publish import atomic_write_bytes, read_json, read_parquet, write_json, write_parquet
 from pipelines.reconciliation import MODULES, RECONCILIATION_FILE, reconciled, reconciliation_document
@@ -30,13 +31,14 @@ if TYPE_CHECKING:
 
 STAGE = "validate"
 SELLERS_SHOWN = 20
+BREAKS_SHOWN = 20
 
 
 def run(profile: Profile, place: Place) -> StageOutcome:
     """Run the stage.
 
     It leaves ``tables/``, ``quarantine/``, ``duplicates/``, ``reconciliation.parquet``, ``validation.json``,
-    ``suites/`` and ``report.{en,zh}.html``.
+    ``suites/`` and ``report.{en,zh}.html``; ``document_breaks.parquet`` where documents of exports were delivered.
 
     Raises:
         QuarantineLimitExceeded: a table loses more rows than the profile allows; everything is written first.
@@ -60,6 +62,11 @@ def run(profile: Profile, place: Place) -> StageOutcome:
         write_parquet(folder / RECONCILIATION_FILE, checked)
         document = validation_document(result, ingested, settings.examples_per_rule)
         document["reconciliation"] = reconciliation_document(checked, as_of, SELLERS_SHOWN)
+        breaks = broken_documents(result.accepted, as_of)
+        if breaks is not None:
+            write_parquet(folder / BREAKS_FILE, breaks)
+            held = result.accepted["export_document"]
+            document["export_documents"] = breaks_document(breaks, held, as_of, BREAKS_SHOWN)
         _write(folder, result, {"about": about, **document})
         return _record(result)
 
@@ -85,8 +92,10 @@ def _own_code() -> dict[str, Path]:
     files = [
         here,
         *(here.with_name(f"{name}.py") for name in ("validation", "accounting", "gx_suites", "reconciliation")),
+        here.with_name("document_chains.py"),
     ]
-    files += [page / "validation_page.py", *(here.parents[1] / "features" / f"{name}.py" for name in MODULES)]
+    modules = (*MODULES, "document_chain")
+    files += [page / "validation_page.py", *(here.parents[1] / "features" / f"{name}.py" for name in modules)]
     files += [page / "rendering.py", *(page / "templates" / name for name in ("layout.html.j2", "style.css"))]
     files += [page / "templates" / "validation_page.html.j2", page / "templates" / "components.html.j2"]
     files += [page / "texts" / name for name in ("common.toml", "validation_page.toml")]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from data_contracts.contract import CompiledContract
 
 TEMPLATE = "validation_page.html.j2"
-SECTIONS = ("summary", "sources", "aside", "tables", "rules", "reconciliation", "origin")
+SECTIONS = ("summary", "sources", "aside", "tables", "rules", "reconciliation", "documents", "origin")
 UNKNOWN_KIND = "amount of unknown kind / "
 REPEATED_KEY = re.compile(r"repeated key \((?P<key>.+)\)")
 COLUMN_RULE = re.compile(r"(?P<column>[a-z0-9_]+):(?P<what>required|unique|enum|pattern|range|length|known)")
@@ -40,7 +40,7 @@ def render_validation_page(document: Mapping[str, Any], language: Language) -> s
 
     Args:
         document: what the stage wrote as ``validation.json``: ``about``, ``sources``, ``unlisted_files``, ``tables``
-            and ``reconciliation``.
+            and ``reconciliation``; ``export_documents`` where any were delivered.
         language: of the page.
 
     Raises:
@@ -51,11 +51,12 @@ def render_validation_page(document: Mapping[str, Any], language: Language) -> s
     sources = [_source(source, texts) for source in document["sources"]]
     tables = [_table(table, texts) for table in document["tables"]]
     totals = _totals(sources)
+    documents = document.get("export_documents")
     context = {
         **banners(about["evidence"], texts, is_synthetic=about["is_synthetic"]),
         "file_names": {one: f"report.{one}.html" for one in LANGUAGES},
         "about": about,
-        "sections": SECTIONS,
+        "sections": [name for name in SECTIONS if name != "documents" or documents],
         "sources": sources,
         "unlisted_files": document["unlisted_files"],
         "tables": tables,
@@ -67,6 +68,7 @@ def render_validation_page(document: Mapping[str, Any], language: Language) -> s
         "contracts": _contracts(document),
         "grades": GRADES,
         "reconciliation": document["reconciliation"],
+        "documents": documents,
     }
     return render_page(TEMPLATE, language, context)
 

@@ -91,7 +91,7 @@ def breaks(
 
 def kinds(*rows: Row, **given: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - what ``breaks`` takes
     found = breaks(*rows, **given)
-    return list(zip(found["break_kind"].to_pylist(), found["document_number"].to_pylist(), strict=True))
+    return [(row["break_kind"], row["document_number"]) for row in found.to_pylist()]
 
 
 def test_a_whole_chain_has_no_break() -> None:
