@@ -110,8 +110,7 @@ def _lender_view(week: Week, debt_months: NDArray[np.float64]) -> NDArray[np.flo
     age_years = np.maximum(week.number - firms.entry_week, 0) / 52 + np.maximum(-firms.founded_day, 0) / 365 * 0.3
     noise = credit.acceptance_noise_sd * week.rng("lenders").standard_normal(firms.count)
     late = (state.arrears > 0.004).any(axis=1)
-    glimpse = credit.quality_glimpse * state.quality
-    score = 1.6 * trend - 0.45 * debt_months + 0.35 * np.log1p(age_years) + glimpse - 1.8 * late + noise
+    score = 1.6 * trend - 0.45 * debt_months + 0.35 * np.log1p(age_years) + 0.2 * state.quality - 1.8 * late + noise
     return np.asarray(score, dtype=np.float64)
 
 
@@ -130,13 +129,10 @@ def borrow(week: Week, starts: NDArray[np.int64]) -> None:
     may = ((np.arange(count) + week.number) % 4 == 2) & state.is_active & ~state.is_winding_down
     may &= (week.number - firms.entry_week >= 12) & (state.loan < 0).any(axis=1) & (debt_months < _MAX_DEBT_MONTHS)
     applies = may & (rng.random(count) < urge)
-    score = _lender_view(week, debt_months)
-    # Lenders lend more to those they think well of: a large debt alone is no bad sign, a large debt of a weak firm is.
-    log_months = np.log(credit.amount_months) + credit.amount_trust * np.clip(score, -1.0, 2.0)
-    log_months += 0.3 * np.log(firms.appetite) + credit.amount_sd * rng.standard_normal(count)
-    limit = (_MAX_DEBT_MONTHS + 0.5 - debt_months) * monthly_sales
-    amount = np.round(np.minimum(np.exp(log_months) * monthly_sales, limit) / 1_000) * 1_000
+    wanted = credit.amount_months * firms.appetite**0.3 * np.exp(0.45 * rng.standard_normal(count)) * monthly_sales
+    amount = np.round(np.minimum(wanted, (_MAX_DEBT_MONTHS + 0.5 - debt_months) * monthly_sales) / 1_000) * 1_000
     applies &= amount >= 10_000
+    score = _lender_view(week, debt_months)
     accepted = applies & (score > credit.acceptance_threshold)
     _write_applications(week, applies, accepted, amount)
     _disburse(week, np.flatnonzero(accepted), amount, score, starts)

@@ -45,7 +45,7 @@ class EconomySettings(_Frozen):
     delisting_rate: float = Field(default=0.10, ge=0, description="Yearly rate of being taken off a hosted platform.")
     bidding_rate: float = Field(default=2.0, ge=0, description="Yearly rate of price rounds lost on a full hosted one.")
     claim_rate: float = Field(default=0.08, ge=0, description="Yearly rate of a recall or IP claim.")
-    outside_loss_rate: float = Field(default=0.10, ge=0, description="Yearly rate of a loss no seller data shows.")
+    outside_loss_rate: float = Field(default=0.095, ge=0, description="Yearly rate of a loss no seller data shows.")
     other_business_share: float = Field(default=0.8, ge=0, description="Mean size of the owners' other business.")
     other_business_margin: float = Field(default=0.10, description="Net money from it over its sales, in quiet times.")
     other_business_sd: float = Field(default=0.20, ge=0, description="Spread of its yearly log change.")
@@ -53,7 +53,7 @@ class EconomySettings(_Frozen):
         default=0.05, ge=0, le=1, description="Weekly chance that a fully backed owner steps in."
     )
     stranger_rescue_rate: float = Field(
-        default=0.155, ge=0, le=1, description="Weekly chance that relatives or a lender help whoever the owner is."
+        default=0.145, ge=0, le=1, description="Weekly chance that relatives or a lender help whoever the owner is."
     )
     supplier_failure_rate: float = Field(default=0.025, ge=0, description="Yearly rate at which a supplier fails.")
 
@@ -66,10 +66,7 @@ class CreditSettings(_Frozen):
     annual_rate_pct: float = Field(default=11.0, gt=0, description="Median yearly interest rate, per cent.")
     acceptance_threshold: float = Field(default=-0.85, description="Noisy score above which a lender accepts.")
     acceptance_noise_sd: float = Field(default=1.0, ge=0)
-    quality_glimpse: float = Field(default=0.3, ge=0, description="What hidden quality adds to a lender's score.")
-    application_rate: float = Field(default=0.16, ge=0, description="Monthly chance that an average firm applies.")
-    amount_sd: float = Field(default=0.55, ge=0, description="Spread of log loan amount over monthly sales.")
-    amount_trust: float = Field(default=0.35, ge=0, description="Log loan amount a unit of the lender's score adds.")
+    application_rate: float = Field(default=0.15, ge=0, description="Chance that an average firm applies in a month.")
     overdraft_weeks: float = Field(default=0.5, ge=0, description="Informal overdraft, in weeks of operating outflow.")
     forgetful_share: float = Field(default=0.50, ge=0, le=1, description="Share of firms that pay late out of habit.")
     dispute_rate: float = Field(default=0.22, ge=0, description="Yearly rate of holding back instalments for weeks.")
