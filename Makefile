@@ -176,7 +176,7 @@ notebooks: $(VENV)/.test-ready ## Execute the notebooks
 	done
 
 # These judge the synthetic world over many seeds, for most of an hour, and fail when a band is missed.
-WORLD_BENCHMARKS := benchmarks/fraud_rules.py benchmarks/world_realism.py
+WORLD_BENCHMARKS := benchmarks/fraud_rules.py benchmarks/reconciliation.py benchmarks/world_realism.py
 
 bench: $(VENV)/.test-ready ## Run the benchmarks; JSON under OUT/benchmarks
 	for benchmark in $(filter-out $(WORLD_BENCHMARKS),$(wildcard benchmarks/*.py)); do \
