@@ -1,33 +1,22 @@
-"""The promotion ledger: who made which model champion, when, why, and what every gate said.
-
-A JSON-lines file. Each decision carries the digest of the one before it, and the last line is a head signed over the
-number of decisions and the digest of the last: an edited, removed, reordered, added or cut-off line is found. What no
-file can show by itself is that it was replaced whole by an older state of itself; for that, keep a head elsewhere.
-"""
+"""The promotion ledger: who made which model champion, when, why, and what every gate said (``models.chained_log``)."""
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Literal
 
-from cryptography.exceptions import InvalidSignature
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from data_contracts.digest import sha256_bytes
-from data_contracts.errors import IntegrityRefused
+from data_contracts.errors import InternalFault
+from models.chained_log import ChainedEntry, ChainedLog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import date, datetime
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 LEDGER_FILE: Final = "promotions.jsonl"
-NOTHING_BEFORE: Final = "0" * 64
 
 
 class GateLine(BaseModel):
@@ -56,36 +45,27 @@ class Decision(BaseModel):
     gates: tuple[GateLine, ...]
 
 
-class LedgerEntry(Decision):
+class LedgerEntry(ChainedEntry, Decision):
     """A decision in its place in the chain."""
 
-    sequence: int = Field(ge=1)
     previous_champion_sha256: str | None
-    previous_sha256: str
-
-
-class _Head(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    entries: int
-    last_sha256: str
-    # Hexadecimal digits have two spellings, of which only this one was written.
-    signature: str = Field(pattern=r"^[0-9a-f]{128}$")
 
 
 def append_decision(folder: Path, decision: Decision, key: Ed25519PrivateKey) -> LedgerEntry:
     """Write a decision at the end of the ledger in ``folder``; IntegrityRefused when what stands there is broken."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
-        entries = read_ledger(folder, key.public_key())
+
+    def made(entries: tuple[LedgerEntry, ...], sequence: int, previous_sha256: str) -> LedgerEntry:
         champion = champion_in_force(entries, decision.model_name)
-        entry = LedgerEntry(
+        return LedgerEntry(
             **dict(decision),
-            sequence=len(entries) + 1,
+            sequence=sequence,
             previous_champion_sha256=None if champion is None else champion.bundle_sha256,
-            previous_sha256=_digest(entries[-1]) if entries else NOTHING_BEFORE,
+            previous_sha256=previous_sha256,
         )
-        _write(folder / LEDGER_FILE, [*entries, entry], key)
+
+    entry = _ledger(folder).append(made, key)
+    if entry is None:
+        raise InternalFault("a decision was made and not written")
     return entry
 
 
@@ -95,20 +75,11 @@ def read_ledger(folder: Path, public_key: Ed25519PublicKey) -> tuple[LedgerEntry
     Raises:
         IntegrityRefused: naming the first line that is not as it was written.
     """
-    path = folder / LEDGER_FILE
-    if not path.exists():
-        return ()
-    lines = path.read_bytes().split(b"\n")
-    if len(lines) < 3 or lines[-1] != b"":
-        raise IntegrityRefused(f"{path}: the end of the ledger is cut off")
-    entries = tuple(_entry(path, number, line) for number, line in enumerate(lines[:-2], start=1))
-    previous = NOTHING_BEFORE
-    for number, entry in enumerate(entries, start=1):
-        if entry.sequence != number or entry.previous_sha256 != previous:
-            raise IntegrityRefused(f"{path}: line {number} does not follow from the one before it")
-        previous = _digest(entry)
-    _check_head(path, lines[-2], entries, public_key)
-    return entries
+    return _ledger(folder).read(public_key)
+
+
+def _ledger(folder: Path) -> ChainedLog[LedgerEntry]:
+    return ChainedLog(folder / LEDGER_FILE, LedgerEntry, "promotion ledger")
 
 
 def champion_in_force(entries: Sequence[LedgerEntry], model_name: str) -> LedgerEntry | None:
@@ -125,60 +96,3 @@ def champion_on(entries: Sequence[LedgerEntry], model_name: str, day: date) -> L
 def _utc_day(instant: datetime) -> date:
     offset = instant.utcoffset()
     return (instant if offset is None else instant - offset).date()
-
-
-def _entry(path: Path, number: int, line: bytes) -> LedgerEntry:
-    try:
-        entry = LedgerEntry.model_validate_json(line)
-    except ValidationError as error:
-        raise IntegrityRefused(f"{path}: line {number} is no ledger entry") from error
-    if _line(entry) != line:
-        raise IntegrityRefused(f"{path}: line {number} is not spelt as it was written")
-    return entry
-
-
-def _check_head(path: Path, line: bytes, entries: Sequence[LedgerEntry], public_key: Ed25519PublicKey) -> None:
-    last = _digest(entries[-1])
-    try:
-        head = _Head.model_validate_json(line)
-        if (head.entries, head.last_sha256) != (len(entries), last) or _line(head) != line:
-            raise IntegrityRefused(f"{path}: the signed head does not belong to these {len(entries)} lines")
-        public_key.verify(bytes.fromhex(head.signature), _head_message(len(entries), last))
-    except (ValueError, InvalidSignature) as error:
-        raise IntegrityRefused(f"{path}: the head is not signed by the key of this ledger") from error
-
-
-def _write(path: Path, entries: Sequence[LedgerEntry], key: Ed25519PrivateKey) -> None:
-    """Replace the file in one step, so that no reader and no crash ever meets half a line."""
-    last = _digest(entries[-1])
-    signature = key.sign(_head_message(len(entries), last)).hex()
-    head = _Head(entries=len(entries), last_sha256=last, signature=signature)
-    records: list[LedgerEntry | _Head] = [*entries, head]
-    draft = path.with_name(f".{path.name}.partial")  # the lock is held: what a killed process left is written over
-    with draft.open("wb") as file:
-        file.writelines(_line(record) + b"\n" for record in records)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
-
-
-def _line(record: LedgerEntry | _Head) -> bytes:
-    return json.dumps(record.model_dump(mode="json"), sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
-
-
-def _digest(entry: LedgerEntry) -> str:
-    return sha256_bytes(_line(entry))
-
-
-def _head_message(count: int, last_sha256: str) -> bytes:
-    return f"seller-credit-passport promotion ledger\n{count}\n{last_sha256}\n".encode()
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    with (folder / f".{LEDGER_FILE}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,18 +26,20 @@ from pipelines.confinement import Call, ChildEnded, confined
 from pipelines.consents import CONSENT_TABLE, withheld_files
 from pipelines.coverage import COVERAGE_TABLE, coverage_table
 from pipelines.deliveries import CONSENT_SOURCE, DeliveredFile, Deliveries, find_deliveries
+from pipelines.delivery_log import LOG_FILE, LOGGED_NOTE, DeliveryLog, listed_name, with_changes_noted
 from pipelines.gathering import DUPLICATE_SCHEMA
 from pipelines.ingest_batch import BatchRequest, BatchResult, RateOverrides
 from pipelines.keys import keyed_digest, load_keys
-from pipelines.publish import write_json, write_parquet
+from pipelines.publish import telling_disk_faults, write_json, write_parquet
 from pipelines.stages import StageInputs, StageOutcome, StageRecord, current_run, run_stage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date
     from decimal import Decimal
 
     from data_contracts.arrow import Values
+    from pipelines.delivery_log import Evidence
     from pipelines.ingest_settings import IngestSettings
     from pipelines.keys import KeyRing
     from pipelines.profiles import Profile
@@ -82,7 +84,7 @@ def ingest_folder(raw_dir: Path, settings: IngestSettings, hmac_key: bytes) -> I
         InternalFault: rows do not add up.
     """
     require_key(hmac_key)
-    return ingest_files(raw_dir, _found(raw_dir, settings), settings, hmac_key)
+    return ingest_files(raw_dir, deliveries_in(raw_dir, settings), settings, hmac_key)
 
 
 def ingest_files(raw_dir: Path, deliveries: Deliveries, settings: IngestSettings, hmac_key: bytes) -> IngestResult:
@@ -153,29 +155,80 @@ def run(profile: Profile, place: Place) -> StageOutcome:
     settings = profile.ingest
     raw_dir = settings.raw_dir if settings.raw_dir is not None else current_run(place, "world") / "raw"
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
+    return run_delivery(
+        Delivery(raw_dir, deliveries_in(raw_dir, settings), settings, keys),
+        {"raw": raw_dir},
+        place,
+        ("data_contracts",),
+    )
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Files to ingest, and how.
+
+    ``logged_name`` gives the name under which a file is logged, for the file and its path below ``raw_dir``; ``terms``
+    is what was said of the files besides their content and their list.
+    """
+
+    raw_dir: Path
+    deliveries: Deliveries
+    settings: IngestSettings
+    keys: KeyRing
+    logged_name: Callable[[DeliveredFile, str], str] = listed_name
+    terms: Mapping[str, str] = field(default_factory=dict)
+
+
+def run_delivery(delivery: Delivery, files: Mapping[str, Path], place: Place, code: tuple[str, ...]) -> StageOutcome:
+    """Ingest a delivery as a run of the stage, and log what it was given.
+
+    Args:
+        delivery: the files to ingest.
+        files: what the run depends on besides our own modules.
+        place: where it stands.
+        code: packages and modules that decide the output besides those of ``own_code``.
+
+    Raises:
+        QuarantineLimitExceeded: more rows were quarantined than the settings allow; everything is written first.
+        IntegrityRefused: the log of deliveries is not as it was written.
+    """
+    settings, keys = delivery.settings, delivery.keys
+    delivery_log = DeliveryLog(place, keys)
+    evidence = delivery_log.evidence(delivery.raw_dir, delivery.deliveries, delivery.logged_name)
+    for path in evidence.changed_paths:
+        log.warning("evidence changed: %s is another file than when it was last logged", path)
     inputs = StageInputs(
-        files={"raw": raw_dir, **own_code()},
-        settings=settings_that_count(settings, keys),
-        code=("data_contracts",),
+        files={**files, **own_code()},
+        settings={
+            **_settings_that_count(settings, keys),
+            "changed_evidence": dict(evidence.earlier),
+            "terms": dict(delivery.terms),
+        },
+        code=code,
     )
 
     def work(folder: Path) -> StageRecord:
-        result = ingest_folder(raw_dir, settings, keys.hmac_key)
+        result = ingest_files(delivery.raw_dir, delivery.deliveries, settings, keys.hmac_key)
+        result = replace(result, accounting=with_changes_noted(result.accounting, evidence))
         write_result(folder, result)
-        return stage_record(result)
+        delivery_log.add(evidence, folder.name, settings.recorded_at)
+        return _record(result, evidence)
 
     outcome = run_stage(STAGE, place, inputs, work)
-    refuse_above_limit(outcome, settings)
+    if outcome.was_current:
+        with telling_disk_faults(place.stage_dir(STAGE)):
+            delivery_log.add(evidence, outcome.run_dir.name, settings.recorded_at)
+    _refuse_above_limit(outcome, settings)
     return outcome
 
 
-def settings_that_count(settings: IngestSettings, keys: KeyRing) -> dict[str, Any]:
+def _settings_that_count(settings: IngestSettings, keys: KeyRing) -> dict[str, Any]:
     """Give the settings on which the output depends, the key among them: pseudonyms change with it."""
     fingerprint = keyed_digest(keys.hmac_key, "fingerprint of the HMAC key")[:16]
     return {**settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT), "hmac_key_fingerprint": fingerprint}
 
 
-def refuse_above_limit(outcome: StageOutcome, settings: IngestSettings) -> None:
+def _refuse_above_limit(outcome: StageOutcome, settings: IngestSettings) -> None:
     """Raise QuarantineLimitExceeded when more rows were quarantined than the settings allow."""
     share = float(outcome.record.notes["quarantined_share"])
     if share > settings.quarantine_limit_share:
@@ -195,16 +248,18 @@ def own_code() -> dict[str, Path]:
         "consents",
         "coverage",
         "deliveries",
+        "delivery_log",
         "gathering",
         "ingest",
         "file_reading",
+        "file_rules",
         "ingest_batch",
         "row_sorting",
     )
     return {f"code of {name}": Path(__file__).with_name(f"{name}.py") for name in names}
 
 
-def _found(raw_dir: Path, settings: IngestSettings) -> Deliveries:
+def deliveries_in(raw_dir: Path, settings: IngestSettings) -> Deliveries:
     """Give the files of the folder; its list and zips are as untrusted as what they hold."""
     try:
         return confined(Call(find_deliveries, (raw_dir, settings), limits_of(settings)))
@@ -295,8 +350,7 @@ def write_result(folder: Path, result: IngestResult) -> None:
     write_json(folder / "accounting.json", accounting_document(result.accounting))
 
 
-def stage_record(result: IngestResult) -> StageRecord:
-    """Give the row counts of a result as the stage records them."""
+def _record(result: IngestResult, evidence: Evidence) -> StageRecord:
     rows_in = sum(account.rows_in for account in result.accounting)
     set_aside: dict[str, int] = {}
     for account in result.accounting:
@@ -312,6 +366,8 @@ def stage_record(result: IngestResult) -> StageRecord:
             "files": len(result.accounting),
             "unlisted_files": sum(account.status == "unlisted" for account in result.accounting),
             "files_without_consent": sum(account.status not in {"read", "unlisted"} for account in result.accounting),
+            "files_changed_since_logged": len(evidence.earlier),
+            LOGGED_NOTE: LOG_FILE,
             "quarantined_share": result.quarantine.num_rows / rows_in if rows_in else 0.0,
         },
     )

@@ -8,18 +8,10 @@ from typing import TYPE_CHECKING
 
 from data_contracts.errors import InputRefused
 from pipelines.accounting import accounts_of_document
-from pipelines.ingest import (
-    STAGE,
-    ingest_files,
-    own_code,
-    refuse_above_limit,
-    settings_that_count,
-    stage_record,
-    write_result,
-)
+from pipelines.ingest import Delivery, run_delivery
 from pipelines.path_deliveries import common_folder, find_by_content
 from pipelines.publish import read_json
-from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, run_stage
+from pipelines.stages import Place, StageOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,20 +48,9 @@ def ingest_paths(
     recorded_at = max(_could_be_recorded(file) for file in deliveries.files)
     settings = settings.model_copy(update={"layout": "deliveries", "sources": (), "recorded_at": recorded_at})
     names = sorted(path.absolute().relative_to(base).as_posix() for path in paths)
-    inputs = StageInputs(
-        files={**{f"raw {name}": base / name for name in names}, **own_code()},
-        settings={**settings_that_count(settings, keys), "terms": _plain(terms)},
-        code=_CODE,
-    )
-
-    def work(folder: Path) -> StageRecord:
-        result = ingest_files(base, deliveries, settings, keys.hmac_key)
-        write_result(folder, result)
-        return stage_record(result)
-
-    outcome = run_stage(STAGE, Place(ADHOC, out), inputs, work)
-    refuse_above_limit(outcome, settings)
-    return outcome
+    files = {f"raw {name}": base / name for name in names}
+    delivery = Delivery(base, deliveries, settings, keys, _logged_name, _plain(terms))
+    return run_delivery(delivery, files, Place(ADHOC, out), _CODE)
 
 
 def file_lines(run_dir: Path) -> list[str]:
@@ -84,6 +65,11 @@ def _line(account: FileAccount) -> str:
     told = f" ({', '.join(f'{reason}: {rows:,}' for reason, rows in sorted(aside.items()))})" if aside else ""
     counts = f"rows in {account.rows_in:,}, accepted {account.accepted:,}, set aside {account.set_aside:,}"
     return f"{account.file}: {account.source}: {counts}{told}"
+
+
+def _logged_name(file: DeliveredFile, path: str) -> str:
+    """Name a file for the log by what it is of: two sellers, or two months, may well deliver files of one name."""
+    return f"{file.seller or 'many'}/{file.source}/{file.covered_from}..{file.covered_to}/{path}"
 
 
 def _could_be_recorded(file: DeliveredFile) -> datetime:

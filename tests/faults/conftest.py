@@ -75,12 +75,14 @@ def ingest_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
             ingest.run(profile_of(raw), Place(PROFILE, out))  # type: ignore[arg-type]
         keys = load_keys(PROFILE, is_demonstration=True, environment={"KEYS_DIR": str(start / "keys")})
         write_raw_folder(raw, SECOND_DELIVERY)
-        result = ingest.ingest_folder(raw, ingest_settings(worker_count=1), keys.hmac_key)
+        found = ingest.deliveries_in(raw, ingest_settings())
+        result = ingest.ingest_files(raw, found, ingest_settings(worker_count=1), keys.hmac_key)
 
     @contextmanager
     def around(copy: Path) -> Iterator[None]:
         keys_of_copy = mock.patch.dict("os.environ", {"KEYS_DIR": str(copy / "keys")})
-        with keys_of_copy, mock.patch.object(ingest, "ingest_folder", return_value=result):
+        read = mock.patch.multiple(ingest, deliveries_in=lambda *_: found, ingest_files=lambda *_: result)
+        with keys_of_copy, read:
             yield
 
     return Scene("ingest", "pipelines.ingest", start, lambda copy: profile_of(copy / "raw"), around)

@@ -75,7 +75,7 @@ def test_a_changed_file_is_a_new_run(tmp_path: Path) -> None:
 
 def test_another_key_is_a_new_run_because_pseudonyms_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = ingested(tmp_path, [SALE])
-    monkeypatch.setenv("KEYS_DIR", str(tmp_path / "other keys"))
+    monkeypatch.setenv("PASSPORT_HMAC_KEY_FILE", str(tmp_path / "other.hex"))
     assert ingested(tmp_path, [SALE]).run_dir != first.run_dir
 
 

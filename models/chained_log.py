@@ -1,0 +1,148 @@
+"""A log that is only ever added to, and that shows when anything else was done to it.
+
+A JSON-lines file. Each entry carries the digest of the one before it, and the last line is a head signed over the
+number of entries and the digest of the last: an edited, removed, reordered, added or cut-off line is found. What no
+file can show by itself is that it was replaced whole by an older state of itself; for that, keep a head elsewhere.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from cryptography.exceptions import InvalidSignature
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from data_contracts.digest import sha256_bytes
+from data_contracts.errors import IntegrityRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+NOTHING_BEFORE: Final = "0" * 64
+
+
+class ChainedEntry(BaseModel):
+    """An entry in its place in the chain."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sequence: int = Field(ge=1)
+    previous_sha256: str
+
+
+Entry = TypeVar("Entry", bound=ChainedEntry)
+
+
+class _Head(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    entries: int
+    last_sha256: str
+    # Hexadecimal digits have two spellings, of which only this one was written.
+    signature: str = Field(pattern=r"^[0-9a-f]{128}$")
+
+
+@dataclass(frozen=True)
+class ChainedLog(Generic[Entry]):
+    """A log file of entries of one type; its title is signed with it, so that no log passes for another."""
+
+    path: Path
+    entry_type: type[Entry]
+    title: str
+
+    def append(
+        self, make: Callable[[tuple[Entry, ...], int, str], Entry | None], key: Ed25519PrivateKey
+    ) -> Entry | None:
+        """Write at the end what ``make`` gives for the entries there are, the next number, and the last digest.
+
+        Nothing is written where it gives None. Raises IntegrityRefused when what stands there is broken.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._locked():
+            entries = self.read(key.public_key())
+            entry = make(entries, len(entries) + 1, _digest(entries[-1]) if entries else NOTHING_BEFORE)
+            if entry is not None:
+                self._write([*entries, entry], key)
+        return entry
+
+    def read(self, public_key: Ed25519PublicKey) -> tuple[Entry, ...]:
+        """Every entry in order, after checking the chain and the signed head; empty where there is no log yet.
+
+        Raises:
+            IntegrityRefused: naming the first line that is not as it was written.
+        """
+        if not self.path.exists():
+            return ()
+        lines = self.path.read_bytes().split(b"\n")
+        if len(lines) < 3 or lines[-1] != b"":
+            raise IntegrityRefused(f"{self.path}: the end of the ledger is cut off")
+        entries = tuple(self._entry(number, line) for number, line in enumerate(lines[:-2], start=1))
+        previous = NOTHING_BEFORE
+        for number, entry in enumerate(entries, start=1):
+            if entry.sequence != number or entry.previous_sha256 != previous:
+                raise IntegrityRefused(f"{self.path}: line {number} does not follow from the one before it")
+            previous = _digest(entry)
+        self._check_head(lines[-2], entries, public_key)
+        return entries
+
+    def _entry(self, number: int, line: bytes) -> Entry:
+        try:
+            entry = self.entry_type.model_validate_json(line)
+        except ValidationError as error:
+            raise IntegrityRefused(f"{self.path}: line {number} is no ledger entry") from error
+        if _line(entry) != line:
+            raise IntegrityRefused(f"{self.path}: line {number} is not spelt as it was written")
+        return entry
+
+    def _check_head(self, line: bytes, entries: Sequence[Entry], public_key: Ed25519PublicKey) -> None:
+        last = _digest(entries[-1])
+        try:
+            head = _Head.model_validate_json(line)
+            if (head.entries, head.last_sha256) != (len(entries), last) or _line(head) != line:
+                raise IntegrityRefused(f"{self.path}: the signed head does not belong to these {len(entries)} lines")
+            public_key.verify(bytes.fromhex(head.signature), self._head_message(len(entries), last))
+        except (ValueError, InvalidSignature) as error:
+            raise IntegrityRefused(
+                f"{self.path}: the head is not signed by the key of this ledger; "
+                "remedy: use the key it was signed with, or move it away to start another"
+            ) from error
+
+    def _write(self, entries: Sequence[Entry], key: Ed25519PrivateKey) -> None:
+        """Replace the file in one step, so that no reader and no crash ever meets half a line."""
+        last = _digest(entries[-1])
+        signature = key.sign(self._head_message(len(entries), last)).hex()
+        records: list[BaseModel] = [*entries, _Head(entries=len(entries), last_sha256=last, signature=signature)]
+        draft = self.path.with_name(f".{self.path.name}.partial")  # under the lock: a killed process's is written over
+        with draft.open("wb") as file:
+            file.writelines(_line(record) + b"\n" for record in records)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self.path)
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+
+    def _head_message(self, count: int, last_sha256: str) -> bytes:
+        return f"seller-credit-passport {self.title}\n{count}\n{last_sha256}\n".encode()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self.path.with_name(f".{self.path.name}.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _line(record: BaseModel) -> bytes:
+    return json.dumps(record.model_dump(mode="json"), sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def _digest(entry: BaseModel) -> str:
+    return sha256_bytes(_line(entry))
