@@ -68,7 +68,9 @@ def _bad_cells(text: pa.Table, raw: Values, rows: Values, column: str) -> SetAsi
 def cast_text(raw: Values, column: Column, spec: ReadSpec) -> tuple[Values, np.ndarray[Any, Any] | None]:
     """Gives the typed values of a text column and which cells would not go (None: all went)."""
     text: Values = pc.utf8_trim_whitespace(raw) if column.cell.trim else raw
-    missing = pc.is_in(text, value_set=pa.array(["", *spec.missing_tokens], pa.string()))
+    missing = pc.equal(pc.binary_length(text), pa.scalar(0, pa.int32()))
+    if spec.missing_tokens:
+        missing = pc.or_(missing, pc.is_in(text, value_set=pa.array(spec.missing_tokens, pa.string())))
     text = pc.if_else(missing, pa.scalar(None, pa.string()), text)
     values = _caster(column.arrow_type)(text, column, spec)
     if values.null_count == text.null_count:

@@ -9,7 +9,7 @@ at the file as a whole are asked of the stored rows by DuckDB, which keeps to a 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data_contracts.arrow import Values
-    from data_contracts.lineage import Origin
+    from data_contracts.lineage import Origin, OriginalOf
 
 _COMPARED_AT_ONCE = 500_000
 # Stands behind every rule, so that the first rule broken is the least.
@@ -68,7 +68,8 @@ class PiecesVerdict:
 class PieceChecker:
     """Takes typed rows piece by piece (``add``), then gives the verdict and the rows sorted by it.
 
-    The pieces are rows of one file in order, as casting types them. ``folder`` takes as much as the rows do in memory.
+    The pieces are rows of one file in order, as casting types them, with ``source_row``. ``folder`` takes as much as
+    the rows do in memory.
     """
 
     def __init__(self, contract: CompiledContract, folder: Path) -> None:
@@ -89,8 +90,11 @@ class PieceChecker:
     ) -> None:
         self._database.__exit__(kind, error, trace)
 
-    def add(self, table: pa.Table) -> None:
-        """Takes the next rows: judges what can be judged of each by itself, and stores them."""
+    def add(self, table: pa.Table, original_of: OriginalOf) -> None:
+        """Takes the next rows: judges what can be judged of each by itself, and stores them.
+
+        ``original_of`` gives the bytes of their physical rows, at hand now and dearer to find again later.
+        """
         require_types(table, self._contract)
         self._schema = table.schema
         self._database.load(table)
@@ -104,6 +108,7 @@ class PieceChecker:
         for rule in self._unique_rules():
             hashes, given = self._database.key_hashes(rule.arguments.columns)
             self._hashes.setdefault(rule.rule_id, []).append((hashes, given))
+        self._store_originals(table, reason, original_of)
         self._store(table)
 
     def verdict(self) -> PiecesVerdict:
@@ -125,12 +130,16 @@ class PieceChecker:
         return PiecesVerdict(by_rule, findings, rejected, rows_in, reason, duplicate)
 
     def sorted_pieces(self, verdict: PiecesVerdict, origin: Origin) -> Iterator[SortedPiece]:
-        """Gives the rows of each piece added, sorted by the verdict; original bytes and lineage from ``origin``."""
+        """Gives the rows of each piece added, sorted by the verdict; lineage from ``origin``.
+
+        So are the original bytes of rows that fell out only when all rows were known.
+        """
         for number in range(len(self._reasons)):
             table = self._stored(number)
             part = slice(self._starts[number], self._starts[number + 1])
             reason, duplicate = verdict.reason[part].astype(np.int64), verdict.duplicate[part]
-            writer = RecordWriter(table, self._rules, origin)
+            original_of = _known_or_asked(self._stored_originals(number), origin.original_of)
+            writer = RecordWriter(table, self._rules, replace(origin, original_of=original_of))
             piece = SortedPiece(
                 accepted=accepted_rows(table, self._contract, reason == KEPT),
                 quarantined=writer.records(np.flatnonzero((reason != KEPT) & ~duplicate), reason),
@@ -198,8 +207,19 @@ class PieceChecker:
         for number in np.unique(hashes % portions):
             yield candidates[hashes % portions == number]
 
-    def _path(self, number: int) -> Path:
-        return self._folder / f"rows-{number:06}.arrow"
+    def _path(self, number: int, content: str = "rows") -> Path:
+        return self._folder / f"{content}-{number:06}.arrow"
+
+    def _store_originals(self, table: pa.Table, reason: NDArray[np.int16], original_of: OriginalOf) -> None:
+        fallen: Values = pa.array(np.flatnonzero(reason != _NO_RULE))
+        rows: Values = table["source_row"].take(fallen)
+        originals = pa.table([rows, pa.array(original_of(rows.to_pylist()), pa.binary())], names=["row", "original"])
+        _write(self._path(len(self._starts) - 1, "originals"), originals)
+
+    def _stored_originals(self, number: int) -> dict[int, bytes | None]:
+        with pa.OSFile(str(self._path(number, "originals")), "rb") as file:
+            originals: Values = ipc.open_file(file).read_all()
+        return dict(zip(originals["row"].to_pylist(), originals["original"].to_pylist(), strict=True))
 
     def _store(self, table: pa.Table) -> None:
         start = self._starts[-1]
@@ -232,6 +252,20 @@ class PieceChecker:
                 rows: Values = pa.array(positions[start:stop] - self._starts[number])
                 parts.append(self._stored(number, columns).take(rows))
         return pa.concat_tables(parts).unify_dictionaries().combine_chunks()
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    with pa.OSFile(str(path), "wb") as file, ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _known_or_asked(known: Mapping[int, bytes | None], otherwise: OriginalOf) -> OriginalOf:
+    def original_of(source_rows: Sequence[int]) -> list[bytes | None]:
+        unknown = [row for row in source_rows if row not in known]
+        asked = dict(zip(unknown, otherwise(unknown), strict=True)) if unknown else {}
+        return [known[row] if row in known else asked[row] for row in source_rows]
+
+    return original_of
 
 
 def _needs_others(rule: Rule) -> bool:

@@ -96,7 +96,7 @@ def test_the_verdict_does_not_depend_on_where_pieces_end(
         patch.setattr(piece_checking, "_COMPARED_AT_ONCE", compared_at_once)
         with PieceChecker(CONTRACT, Path(folder)) as checker:
             for start, stop in itertools.pairwise(borders):
-                checker.add(table.slice(start, stop - start))
+                checker.add(table.slice(start, stop - start), _original_of)
             verdict = checker.verdict()
             pieces = list(checker.sorted_pieces(verdict, origin))
     assert verdict.counts_by_rule == whole.counts_by_rule
