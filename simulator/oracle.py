@@ -64,13 +64,14 @@ def true_risk(settings: WorldSettings, as_of_week: int, futures: int = 200, seed
         raise ValueError(message)
     now, books = new_state(setting), new_books(setting)
     pass_weeks(setting, now, books, range(as_of_week))
+    is_in_default = _defaulted_by(setting, now, 7 * as_of_week)
     fresh = np.random.SeedSequence([settings.seed, seed, as_of_week]).generate_state(futures)
     counts = np.zeros(setting.firms.count)
     for number in fresh.tolist():
         counts += _defaults(replace(setting, streams=world_streams(number)), now, books, as_of_week)
     return TrueRisk(
         as_of_day=7 * as_of_week,
-        is_exposed=now.is_active & (now.loan >= 0).any(axis=1) & (now.default_day < 0),
+        is_exposed=now.is_active & (now.loan >= 0).any(axis=1) & ~is_in_default,
         risk=counts / futures,
         defaulted=_defaults(setting, now, books, as_of_week),
     )
@@ -81,7 +82,13 @@ def _defaults(setting: Setting, now: State, books: Books, as_of_week: int) -> ND
     state, end_day = copy.deepcopy(now), 7 * as_of_week + HORIZON_DAYS
     books = replace(books, rows={table: list(parts) for table, parts in books.rows.items()})
     pass_weeks(setting, state, books, range(as_of_week, as_of_week + _WEEKS))
-    starts = month_starts(setting.timeline.first_day)
-    note_last_defaults(state, starts, end_day + 1, setting.settings.credit.default_days_past_due)
-    is_new = (now.default_day < 0) & (state.default_day >= 0) & (state.default_day <= end_day)
+    is_new = ~_defaulted_by(setting, now, 7 * as_of_week) & _defaulted_by(setting, state, end_day)
     return np.asarray(is_new, dtype=np.bool_)
+
+
+def _defaulted_by(setting: Setting, state: State, day: int) -> NDArray[np.bool_]:
+    """Who is in default by the end of a day; the weeks that pass mark a default only when the next one begins."""
+    state = copy.copy(state)
+    starts = month_starts(setting.timeline.first_day)
+    note_last_defaults(state, starts, day + 1, setting.settings.credit.default_days_past_due)
+    return np.asarray((state.default_day >= 0) & (state.default_day <= day), dtype=np.bool_)

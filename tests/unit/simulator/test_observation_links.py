@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from simulator.company_link_files import company_link_files, link_findings
+from simulator.districts import districts
 from simulator.link_registry import sale_days
 from simulator.observation import observe
-from simulator.settings import WorldSettings
+from simulator.settings import CreditSettings, WorldSettings
 from simulator.world import World, simulate
 from tests.unit.simulator.conftest import TINY
 
@@ -124,8 +125,11 @@ def test_thin_files_hold_platform_statements_alone_and_belong_to_young_sellers_m
     assert (first["amazon_settlement_v2"][none_but_statements] < never).any()
 
 
-def test_only_accepted_applications_have_loans_and_outcomes(tiny_world: World) -> None:
-    applications, loans = tiny_world.events["applications"], tiny_world.events["loans"]
+def test_only_accepted_applications_have_loans_and_outcomes() -> None:
+    # Sellers that apply seldom: some never get a loan.
+    seldom = CreditSettings(application_rate=0.01)
+    world = simulate(districts(TINY.model_copy(update={"credit": seldom}))[0].settings)
+    applications, loans = world.events["applications"], world.events["loans"]
 
     def seller_weeks(table: Any, chosen: Any = slice(None)) -> list[tuple[int, int]]:  # noqa: ANN401 - event columns
         return sorted(zip(table["seller"][chosen].tolist(), (table["day"][chosen] // 7).tolist(), strict=True))
@@ -137,5 +141,5 @@ def test_only_accepted_applications_have_loans_and_outcomes(tiny_world: World) -
     assert not set(granted) & set(refused)
     only_refused = {seller for seller, _ in refused} - {seller for seller, _ in granted}
     assert only_refused
-    assert not only_refused & set(tiny_world.events["payments"]["seller"].tolist())
-    assert (tiny_world.default_day[sorted(only_refused)] < 0).all()
+    assert not only_refused & set(world.events["payments"]["seller"].tolist())
+    assert (world.default_day[sorted(only_refused)] < 0).all()
