@@ -22,8 +22,14 @@ from data_contracts.sources.repetition import repeated_rows
 
 SOURCE = "customs_declaration"
 
+CONSIGNEE = "trim(regexp_replace(upper({name}), '[^A-Z0-9]+', ' ', 'g'))"
+"""SQL expression over the name of a consignee: the name in one way of writing, as ``consignee``."""
+
 # A bill "to order" names no consignee: as a shared counterparty it would tie strangers together.
-_ITEMS = """
+NAMED_CONSIGNEE = r"CASE WHEN NOT regexp_matches(consignee, '^(TO )?(THE )?ORDER( OF\b.*)?$') THEN consignee END"
+"""SQL expression over ``consignee``: the consignee that is somebody, else null."""
+
+_ITEMS = f"""
 SELECT
     entry_number || ':' || line_number AS declaration_item_id,
     entry_number AS declaration_id,
@@ -40,15 +46,15 @@ SELECT
     declared_total AS declared_amount,
     money_code AS currency,
     coalesce(agent_code, agent_name) AS agent_id,
-    CASE WHEN NOT regexp_matches(consignee, '^(TO )?(THE )?ORDER( OF\\b.*)?$') THEN consignee END AS consignee_id,
+    {NAMED_CONSIGNEE} AS consignee_id,
     exported_on AS event_date,
     CAST(exported_on AS TIMESTAMPTZ) + to_days($known_lag_days) AS known_at,
     source_file, source_sha256, source_row
 FROM (
-    SELECT *, trim(regexp_replace(upper(consignee_name), '[^A-Z0-9]+', ' ', 'g')) AS consignee FROM raw
+    SELECT *, {CONSIGNEE.format(name="consignee_name")} AS consignee FROM raw
 ) LEFT JOIN countries ON final_country = alpha_3
 ORDER BY row_order
-"""
+"""  # noqa: S608 - put together from constants of this module
 
 
 def country_codes() -> pa.Table:

@@ -49,8 +49,15 @@ def purchases(person: str) -> bytes:
     return workbook({"订单": [header, row]})
 
 
+def trade_records(person: str) -> bytes:
+    """A workbook of a trade-data publisher with this buyer."""
+    header = ["Date", "Exporter", "Importer", "HS Code", "Value (USD)"]
+    return workbook({"Records": [header, ["2023-03-05", "Lampworks", person, "940542", 5]]})
+
+
+COMPRESSED = {"alibaba_1688_orders": purchases, "trade_data_workbook": trade_records}
 SAMPLES = {
-    "alibaba_1688_orders": purchases("x"),
+    **{source: made("x") for source, made in COMPRESSED.items()},
     "amazon_date_range": csv_file(
         AMAZON_RANGE, ['"Mar 1, 2023 1:00:00 AM PST",1,Order,1,A,Lamp,1,amazon.com,spike-city,spike-code,5.00,5.00']
     ),
@@ -154,8 +161,8 @@ def test_no_text_of_a_personal_column_reaches_a_canonical_table(source: str, tmp
 
 def spiked(data: bytes, source: str, canary: str) -> bytes:
     """The sample with a canary in its personal columns."""
-    if source == "alibaba_1688_orders":
-        return purchases(canary)
+    if source in COMPRESSED:
+        return COMPRESSED[source](canary)
     marks = [
         *(b"spike-city", b"spike-code", b"spike-name", b"spike-from", b"spike-to", b"spike-consumer"),
         *(b"spike-customer", b"spike-street"),

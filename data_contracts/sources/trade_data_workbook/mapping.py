@@ -1,0 +1,112 @@
+"""Records of trade-data publishers to ``export_document``, one row a record."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from data_contracts.entities.company_names import parse_company_name
+from data_contracts.privacy import keyed_pseudonyms
+from data_contracts.sources.customs_declaration import mapping as customs
+from data_contracts.sources.export_documents import TABLE
+from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+from data_contracts.sources.repetition import rows_delivered_before
+from data_contracts.sources.trade_data_workbook.days import iso_days
+from data_contracts.sources.web_shop_orders import mapping as web_shop
+
+if TYPE_CHECKING:
+    from data_contracts.arrow import Values
+
+SOURCE = "trade_data_workbook"
+
+# Cells of numbers lose a leading zero; codes have an even number of digits.
+_CODES = """
+SELECT CASE WHEN regexp_full_match(code, '[0-9]{5}|[0-9]{7}|[0-9]{9}') THEN '0' || code ELSE code END AS code
+FROM (SELECT row_order, regexp_replace(trim(tariff_code), '[. ]', '', 'g') AS code FROM text_rows)
+ORDER BY row_order
+"""
+
+_RECORDS = f"""
+SELECT
+    concat_ws(':', delivered_for, 'trade_record', left(source_sha256, 16), source_row) AS export_document_id,
+    delivered_for AS seller_id,
+    'trade_record' AS document_kind,
+    coalesce(declaration_number, bill_of_lading, concat_ws(':', left(source_sha256, 16), source_row))
+        AS document_number,
+    declaration_number AS declaration_id,
+    false AS is_withdrawn,
+    coalesce(value_usd, value_own) AS amount,
+    CASE WHEN value_usd IS NOT NULL THEN 'USD' WHEN value_own IS NOT NULL THEN money_code END AS currency,
+    weight AS gross_weight_kg,
+    tariff_code AS commodity_code,
+    coalesce(
+        by_name.alpha_2, by_code.alpha_2, CASE WHEN regexp_full_match(destination, '[A-Z][A-Z]') THEN destination END
+    ) AS destination_country,
+    {customs.NAMED_CONSIGNEE} AS counterparty,
+    recorded_on AS event_date,
+    CAST(recorded_on AS TIMESTAMPTZ) + to_days($known_lag_days) AS known_at,
+    source_file, source_sha256, source_row
+FROM (
+    SELECT *, {customs.CONSIGNEE.format(name="importer_name")} AS consignee FROM raw
+)
+LEFT JOIN names AS by_name ON lower(trim(destination)) = folded_name
+LEFT JOIN codes AS by_code ON upper(trim(destination)) = alpha_3
+ORDER BY row_order
+"""  # noqa: S608 - put together from constants
+
+
+def prepare(text_rows: pa.Table) -> pa.Table:
+    """Give the rows with days in ISO form and tariff codes of digits only."""
+    texts: list[Any] = text_rows["recorded_on"].to_pylist()
+    files: list[Any] = text_rows["file_order"].to_pylist()
+    days = iso_days(texts, files)
+    codes: Values = run_sql(_CODES, text_rows=text_rows)["code"]
+    for name, values in (("recorded_on", pa.array(days, pa.string())), ("tariff_code", codes)):
+        text_rows = text_rows.set_column(text_rows.column_names.index(name), name, values)
+    return text_rows
+
+
+def screen(raw: pa.Table) -> pa.Table:
+    """Give the records delivered before, and those of another exporter than most of their file."""
+    repeated = rows_delivered_before(raw, SOURCE)
+    return pa.concat_tables([repeated, _of_other_exporters(raw).cast(repeated.schema)])
+
+
+def _of_other_exporters(raw: pa.Table) -> pa.Table:
+    names: list[Any] = raw["exporter_name"].to_pylist()
+    places: list[Any] = list(zip(raw["row_order"].to_pylist(), raw["file_order"].to_pylist(), strict=True))
+    keys = {name: parse_company_name(name).key for name in set(names) if name is not None}
+    rows = [(row, file, name) for (row, file), name in zip(places, names, strict=True) if name is not None]
+    counts: dict[int, Counter[str]] = {}
+    for _, file, name in rows:
+        counts.setdefault(file, Counter())[keys[name]] += 1
+    most = {file: max(sorted(count), key=lambda key: count[key]) for file, count in counts.items()}
+    strange = [(row, name) for row, file, name in rows if keys[name] != most[file]]
+    return pa.table(
+        {
+            "row_order": pa.array([row for row, _ in strange], pa.int64()),
+            "reason": pa.array([name for _, name in strange], pa.string()),
+            "rule_id": pa.array(["exporter:one"] * len(strange), pa.string()),
+        }
+    )
+
+
+def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
+    """Give ``export_document``; buyers are keyed pseudonyms of their normalised names, as in declarations."""
+    parameters = {"known_lag_days": context.known_lag_days}
+    mapped = run_sql(_RECORDS, parameters, raw=raw, names=web_shop.country_codes(), codes=customs.country_codes())
+    buyers = keyed_pseudonyms(mapped["counterparty"], context.hmac_key, "consignee")
+    mapped = mapped.append_column("counterparty_id", buyers)
+    return {TABLE: canonical_table(TABLE, mapped, context, {"amount_usd": "amount"})}
+
+
+MAPPING = SourceMapping(
+    source=SOURCE,
+    covered_tables=(TABLE,),
+    to_canonical=to_canonical,
+    happened="recorded_on",
+    prepare=prepare,
+    screen=screen,
+)
