@@ -114,6 +114,23 @@ def validate(profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> N
 
 
 @app.command()
+def delivery(
+    seller: Annotated[
+        str | None, typer.Argument(help="Seller as the list of deliveries writes it; none: the page over all sellers.")
+    ] = None,
+    profile: ProfileOption = "demo",
+    out: OutOption = DEFAULT_OUT,
+) -> None:
+    """Write what a seller delivered, what was set aside and how to put it right, as a page in each language."""
+    from pipelines.profiles import load_profile
+    from pipelines.seller_delivery import write_delivery_page
+    from pipelines.stages import Place
+
+    chosen = load_profile(profile)
+    typer.echo("\n".join(str(path) for path in write_delivery_page(chosen, Place(chosen.name, out), seller)))
+
+
+@app.command()
 def features(profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
     """Build the feature matrix as of each observation date."""
     _stage(profile, out, "build_features")

@@ -83,7 +83,7 @@ def _source(source: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
     notes = [f"{note} ({files})" if files > 1 else note for note, files in source["notes"].items()]
     return {
         **source,
-        "title": _source_title(source, texts),
+        "title": source_title(source["name"], texts),
         "quarantined_rows": sum(source["quarantined"].values()),
         "duplicate_rows": sum(source["duplicates"].values()),
         "remarked_rows": sum(source["warnings"].values()),
@@ -93,15 +93,16 @@ def _source(source: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
     }
 
 
-def _source_title(source: Mapping[str, Any], texts: Texts) -> str:
-    name = source["name"]
+def source_title(name: str, texts: Texts) -> str:
+    """The title of a source, or of the table whose own template it is."""
     if not name.startswith(PREFIX):
-        return _title("source", name, source["title"], texts)
+        return titled("source", name, source_contract(name).title, texts)
     table = name.removeprefix(PREFIX)
-    return texts("own_template", table=_title("table", table, table_contract(table).title, texts))
+    return texts("own_template", table=titled("table", table, table_contract(table).title, texts))
 
 
-def _title(kind: str, name: str, otherwise: str, texts: Texts) -> str:
+def titled(kind: str, name: str, otherwise: str, texts: Texts) -> str:
+    """The words of a page for a table or source, else those of its contract."""
     return texts.words.get(f"{kind}_{name}", otherwise)
 
 
@@ -117,7 +118,7 @@ def _reasons(
 ) -> Iterable[dict[str, Any]]:
     became, tone = _BECAME[kind]
     for code, rows in source[kind].items():
-        reason = _duplicate_reason(code, texts) if kind == "duplicates" else reading_reason(code, contract, texts)
+        reason = duplicate_reason(code, texts) if kind == "duplicates" else reading_reason(code, contract, texts)
         yield {
             "words": reason.words,
             "code": reason.code,
@@ -129,7 +130,8 @@ def _reasons(
         }
 
 
-def _duplicate_reason(code: str, texts: Texts) -> Reason:
+def duplicate_reason(code: str, texts: Texts) -> Reason:
+    """Words for the reason a raw row counts as a repetition, from its code."""
     key = REPEATED_KEY.fullmatch(code)
     if key:
         return Reason(texts("duplicate_key", named=key["key"]), "")
@@ -143,10 +145,10 @@ def reading_reason(code: str, contract: CompiledContract, texts: Texts) -> Reaso
         return Reason(texts("remark_unknown_kind", kind=code.removeprefix(UNKNOWN_KIND)), "")
     column_rule, type_rule = COLUMN_RULE.fullmatch(code), TYPE_RULE.fullmatch(code)
     if column_rule:
-        column = _column_words(contract, column_rule["column"], texts)
+        column = column_words(contract, column_rule["column"], texts)
         return Reason(texts(f"reason_{column_rule['what']}", column=column), code)
     if type_rule:
-        return Reason(texts("reason_type", column=_column_words(contract, type_rule["column"], texts)), code)
+        return Reason(texts("reason_type", column=column_words(contract, type_rule["column"], texts)), code)
     key = f"reason_{NOT_A_LETTER.sub('_', code)}"
     if key in texts.words:
         return Reason(texts(key), code)
@@ -174,11 +176,11 @@ def rule_reason(rule: Mapping[str, Any], contract: CompiledContract, texts: Text
         return Reason(texts("kind_primary_key"), code)
     key = f"kind_{rule['kind']}"
     if rule["column"] is not None and key in texts.words:
-        return Reason(texts(key, column=_column_words(contract, rule["column"], texts)), code)
+        return Reason(texts(key, column=column_words(contract, rule["column"], texts)), code)
     return _stated_rule(code, rule["description"], texts)
 
 
-def _column_words(contract: CompiledContract, name: str, texts: Texts) -> str:
+def column_words(contract: CompiledContract, name: str, texts: Texts) -> str:
     """The header of a raw column in English, its Chinese meaning in Chinese; the name itself for an unknown column."""
     column = next((column for column in contract.columns if column.name == name), None)
     if column is None:
@@ -201,7 +203,7 @@ def _table(table: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
     ]
     return {
         **table,
-        "title": _title("table", table["table"], table["title"], texts),
+        "title": titled("table", table["table"], table["title"], texts),
         "rules": rules,
         "quarantined_rows": sum(table["quarantined"].values()),
         "duplicate_rows": sum(table["duplicates"].values()),

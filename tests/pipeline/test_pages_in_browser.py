@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import http.server
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from models.explain import explain_model
 from models.explanation import ExplainSettings
+from pipelines.reports.delivery_page import render_deliveries_page, render_delivery_page
 from pipelines.reports.explanation_page import ExplanationSubject, render_explanation_page
 from pipelines.reports.model_page import render_model_page
 from pipelines.reports.passport_page import render_passport_page
 from pipelines.reports.rendering import LANGUAGES, Language
+from pipelines.seller_delivery import delivery_document, overview_document
+from tests.factories.deliveries import SELLER, received
 from tests.factories.model_reports import identity, out_of_time_report, small_sample_report
 from tests.factories.models import small_credit_model, small_world
 from tests.factories.pages import HOSTILE
 from tests.factories.passports import passport_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 SUBJECT = ExplanationSubject("seller-default", "1", "synthetic world", is_synthetic=True, points_to_double_odds=40.0)
@@ -115,7 +120,37 @@ def passport_text(hostile: str | None, language: Language) -> str:
     return render_passport_page(passport, language)
 
 
-PAGES = {"model": model_text, "explanation": explanation_text, "passport": passport_text}
+@functools.cache
+def delivery_documents() -> tuple[dict[str, Any], dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as folder:
+        deliveries = received(Path(folder))
+        return delivery_document(deliveries, SELLER, 3), overview_document(deliveries)
+
+
+def delivery_text(hostile: str | None, language: Language) -> str:
+    document = copy.deepcopy(delivery_documents()[0])
+    if hostile is not None:
+        document["files"][0] |= {"file": hostile, "notes": [hostile]}
+        for source in document["sources"]:
+            for shown in source["examples"].values():
+                shown[0] |= {"file": hostile, "value": hostile}
+    return render_delivery_page(document, language)
+
+
+def deliveries_text(hostile: str | None, language: Language) -> str:
+    document = copy.deepcopy(delivery_documents()[1])
+    if hostile is not None:
+        document["about"]["title"] = document["worst"][0]["seller_id"] = hostile
+    return render_deliveries_page(document, language)
+
+
+PAGES: dict[str, Callable[[str | None, Language], str]] = {
+    "model": model_text,
+    "explanation": explanation_text,
+    "passport": passport_text,
+    "delivery": delivery_text,
+    "deliveries": deliveries_text,
+}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

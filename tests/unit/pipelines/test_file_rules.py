@@ -105,7 +105,7 @@ def test_a_lenders_book_without_rows_is_rejected_and_covers_nothing(tmp_path: Pa
     assert result.tables["source_coverage"].num_rows == 1
 
 
-@pytest.mark.parametrize(("covered_to", "is_stale"), [("2023-04-10", False), ("2023-04-11", True)])
+@pytest.mark.parametrize(("covered_to", "is_stale"), [("2023-04-24", False), ("2023-04-25", True)])
 def test_a_platform_report_whose_newest_entry_is_old_is_remarked_on(
     tmp_path: Path, covered_to: str, *, is_stale: bool
 ) -> None:

@@ -1,0 +1,69 @@
+"""Deliveries of two sellers and a lender, as received: the ground of the pages for the data desk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.deliveries import find_deliveries
+from pipelines.ingest import ingest_folder, write_result
+from pipelines.seller_delivery import Received
+from tests.factories.raw_files import (
+    APPLICATIONS_HEADER,
+    CANARY_EMAIL,
+    HMAC_KEY,
+    RawFile,
+    csv_file,
+    ingest_settings,
+    shopify_file,
+    shopify_order,
+    vat_file,
+    vat_row,
+    write_raw_folder,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SELLER, OTHER = "S000001", "S000002"
+ABOUT = {
+    "profile": "test",
+    "title": "A test",
+    "is_synthetic": True,
+    "evidence": "synthetic world",
+    "recorded_at": "2026-01-01T00:00:00+00:00",
+}
+INVOICES = [
+    vat_row("1"),
+    vat_row("2", amounts="1O3.20,0.0,103.2"),
+    vat_row("3", state="红冲发票"),
+    vat_row("1"),
+]
+
+
+def delivered_files() -> list[RawFile]:
+    """Two years of invoices and an order export of one seller, an invoice file of another, a lender's applications."""
+    orders = [
+        shopify_order("#1", "1001", Email=CANARY_EMAIL),
+        shopify_order("#2", "1002", total="a lot", Email=CANARY_EMAIL),
+    ]
+    spoilt = [vat_row("9", firm=OTHER, amounts="n/a,n/a,n/a")]
+    later = vat_file("sale", [vat_row("4")])
+    applications = csv_file(APPLICATIONS_HEADER, ["A1,S000001,2022-12-20,9.00,stock,C,accepted"])
+    return [
+        RawFile("vat/2022.csv", "vat_invoices", vat_file("sale", INVOICES), SELLER, "", "2022-01-01", "2022-12-31"),
+        RawFile("vat/2024.csv", "vat_invoices", later, SELLER, "", "2024-01-01", "2024-12-31"),
+        RawFile("shop/1.csv", "shopify_orders", shopify_file(orders), SELLER, "shop-1"),
+        RawFile("vat/other.csv", "vat_invoices", vat_file("sale", spoilt), OTHER),
+        RawFile("a.csv", "lender_applications", applications),
+    ]
+
+
+def received(folder: Path) -> Received:
+    """The same as received, ingested into ``folder``."""
+    settings = ingest_settings()
+    raw_dir = write_raw_folder(folder / "raw", delivered_files())
+    result = ingest_folder(raw_dir, settings, HMAC_KEY)
+    write_result(folder / "run", result)
+    accounts = {account.file: account for account in result.accounting}
+    files = find_deliveries(raw_dir, settings).files
+    return Received(tuple((file, accounts[file.name]) for file in files), folder / "run", ABOUT)
