@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts.errors import InputRefused
 from features.claims import CLAIMS, FAMILIES, FIGURES
 from features.coverage import stretches_sql
+from features.cut import CUT_COLUMNS, REPLAY_COLUMNS
 from features.engine import DuckDbEngine
 from features.sql_text import OBSERVED, date_literal, nested, select, with_parts
 
@@ -96,7 +98,7 @@ def reconcile(
         A table of ``RECONCILIATION_SCHEMA``, sorted by seller, quarter, claim and source.
 
     Raises:
-        InputRefused: an amount is too large to be summed exactly.
+        InputRefused: an amount is too large to be summed exactly, or a table lacks a column every one has.
     """
     settings = settings or ReconciliationSettings()
     coverage = tables.get(COVERAGE)
@@ -112,7 +114,7 @@ def reconcile(
         engine.load("observed", pa.table({"seller_id": pa.array(asked, pa.string())}))
         engine.load("quarter", pa.table({"quarter": pa.array(quarters, pa.date32())}))
         for name in (COVERAGE, *sorted(present)):
-            engine.load(name, _needed(tables[name]))
+            engine.load(name, _needed(name, tables[name]))
         return engine.query(reconciliation_sql(cut, present, first_shown)).cast(RECONCILIATION_SCHEMA)
 
 
@@ -155,12 +157,21 @@ def quarter_end(start: dt.date) -> dt.date:
     return after - dt.timedelta(days=1)
 
 
-def _needed(table: pa.Table) -> pa.Table:
-    """A table without the columns no figure reads: texts take longer to copy than all sums take."""
-    wanted = {"seller_id", "event_date", "known_at", "recorded_at", "superseded_at", "superseded_recorded_at"}
-    wanted |= {"covered_table", "delivered_source", "period_from", "period_to", "source", "platform", "event_type"}
-    wanted |= {"status", "direction", "entry_type", "is_cancelled"} | {figure.value.lstrip("-") for figure in FIGURES}
-    return table.select([name for name in table.column_names if name in wanted])
+def _needed(name: str, table: pa.Table) -> pa.Table:
+    """A table without the columns no figure reads: texts take longer to copy than all sums take.
+
+    Raises:
+        InputRefused: a column is missing that every canonical table has.
+    """
+    always = ("seller_id", *CUT_COLUMNS)
+    absent = [column for column in always if column not in table.column_names]
+    if absent:
+        rule = "the column is missing"
+        raise InputRefused(file=f"table {name}", column=absent[0], rule=rule, remedy="validate the table first")
+    wanted = {*always, *REPLAY_COLUMNS, "covered_table", "delivered_source", "period_from", "period_to", "source"}
+    wanted |= {"platform", "event_type", "status", "direction", "entry_type", "is_cancelled"}
+    wanted |= {figure.value.lstrip("-") for figure in FIGURES}
+    return table.select([column for column in table.column_names if column in wanted])
 
 
 def _family(figure: Figure) -> Family:

@@ -26,6 +26,7 @@ Instant = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}
 Day = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Pseudonym = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=400)]
+Sentence = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 
 
 class _Part(BaseModel):
@@ -109,13 +110,15 @@ class ClaimAmount(Words):
     highest_usd: Decimal | None = None
 
 
-class ClaimLine(Words):
-    """A claim about the seller's trade, how well it is evidenced, and by which amounts."""
+class ClaimLine(_Part):
+    """A claim about the seller's trade, how well it is evidenced, and by which amounts; the same in a sentence."""
 
     claim: Word
     grade: Grade
     period_to: Day
     amounts: tuple[ClaimAmount, ...]
+    en: Sentence
+    zh: Sentence
 
 
 class PillarPoints(Words):

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_contracts.compiler import table_contract
+from data_contracts.errors import InputRefused
 from features.claims import CLAIMS, FAMILIES, FIGURES
 from features.cut import Cut
 from features.reconciliation import (
@@ -218,6 +219,13 @@ def test_the_last_quarters_alone_say_what_they_say_among_all() -> None:
 def test_without_deliveries_nothing_is_said() -> None:
     assert reconcile({}, Cut(AS_OF)).num_rows == 0
     assert reconciled([], money_event=sold(30_000)).schema.equals(RECONCILIATION_SCHEMA)
+
+
+def test_a_table_of_an_older_form_is_refused_in_one_line() -> None:
+    tables = canonical_tables(source_coverage=_numbered(delivered(SALES)))
+    old = {**tables, SALES: tables[SALES].drop_columns(["known_at"])}
+    with pytest.raises(InputRefused, match=r"money_event.*known_at.*missing"):
+        reconcile(old, Cut(AS_OF))
 
 
 def test_every_claim_is_made_of_figures_that_exist_and_every_gap_is_a_range() -> None:

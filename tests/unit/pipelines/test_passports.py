@@ -210,6 +210,14 @@ def test_a_passport_with_claims_verifies_and_shows_them_in_both_languages() -> N
         assert "120,3" in passport.pages[language]
 
 
+def test_a_claim_of_the_largest_amounts_still_fits_a_passport() -> None:
+    huge = [99_999_999_999_999.99] * 4
+    rows = [claim_row("sales", "contradicted", source, "claimed", *huge[:1]) for source in ("platform", "own_site")]
+    rows += [claim_row("sales", "contradicted", source, "above", *huge) for source in ("customs", "tax_sales")]
+    (sales,) = subject(evidence=with_claims(*rows))["claims"]
+    assert len(sales["en"]) > 400
+
+
 def test_a_passport_of_the_former_schema_is_still_one_but_has_no_claims() -> None:
     made = document()
     made["credentialSubject"]["schema_version"] = "1.0"

@@ -332,6 +332,9 @@ def test_the_stage_scores_the_latest_applicants_and_a_rerun_does_nothing(
     files = sorted((current_run(place, "score") / "passports").glob("*.json"))
     trust = tmp_path / "keys" / "demo" / "trust.json"
     assert exit_code_of(verify_command(files, VerifyOptions(on=ISSUED_ON, trust=trust))) == 0
+    for path in files:
+        claims = json.loads(path.read_bytes())["credentialSubject"]["claims"]
+        assert {claim["claim"]: claim["grade"] for claim in claims}["sales"] == "single_source"
 
 
 def test_scoring_and_verifying_import_no_tracking_validation_or_explanation_package() -> None:
