@@ -180,3 +180,11 @@ def test_each_message_is_refused_by_the_sources_of_the_others(tmp_path: Path) ->
     file = RawFile("a.xml", "ceb_order", ceb_message("403", receipt_record()), "S000001")
     with pytest.raises(InputRefused, match=r"no record at CEB303Message\.Order; the outermost element is 'CEB403Mess"):
         ingested(tmp_path, [file])
+
+
+def test_a_document_changed_by_a_later_delivery_is_two_versions_of_one(tmp_path: Path) -> None:
+    changed = list_record("1", items=["31.00"], guid="GUID-2", appType="2", appTime="20230305080000")
+    result = ingested(tmp_path, [delivered("603", list_record("1")), delivered("603", changed, name="bb.xml")])
+    found = cells(documents(result), "amount", "row_version", "superseded_at")
+    assert [(amount, version) for amount, version, _ in found] == [(Decimal(30), 1), (Decimal(31), 2)]
+    assert [str(moment) for *_, moment in found] == ["2024-01-06 00:00:00+00:00", "None"]

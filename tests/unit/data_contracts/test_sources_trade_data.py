@@ -46,7 +46,7 @@ def record(**given: object) -> list[object]:
 
 
 def file_of(*rows: Sequence[object], header: Sequence[str] = HEADER, above: int = 0, name: str = "a.xlsx") -> RawFile:
-    titles = [["Shipment records"], [None, "2023"], []][:above]
+    titles: list[list[object]] = [["Shipment records"], [None, "2023"], []][:above]
     return RawFile(name, "trade_data_workbook", workbook({"Sheet1": [*titles, list(header), *rows]}), "S000001")
 
 
