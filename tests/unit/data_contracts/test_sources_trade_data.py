@@ -46,8 +46,8 @@ def record(**given: object) -> list[object]:
 
 
 def file_of(*rows: Sequence[object], header: Sequence[str] = HEADER, above: int = 0, name: str = "a.xlsx") -> RawFile:
-    titles: list[list[object]] = [["Shipment records"], [None, "2023"], []][:above]
-    return RawFile(name, "trade_data_workbook", workbook({"Sheet1": [*titles, list(header), *rows]}), "S000001")
+    titles: list[list[object]] = [["Shipment records"], [None, "2023"], []]
+    return RawFile(name, "trade_data_workbook", workbook({"Sheet1": [*titles[:above], list(header), *rows]}), "S000001")
 
 
 def read(folder: Path, *rows: Sequence[object], header: Sequence[str] = HEADER, above: int = 0) -> IngestResult:

@@ -32,6 +32,7 @@ from tests.factories.raw_files import (
 )
 from tests.factories.templates import template_csv, template_row
 from tests.factories.workbooks import workbook, workbook_with
+from tests.factories.xml_files import ceb_message, declaration_message, declared_item, list_record, summary_record
 
 Columns = Callable[[CompiledContract], list[Column]]
 SOURCES = [contract.contract_id for contract in recognisable_contracts()]
@@ -101,6 +102,9 @@ SAMPLES = {
     "shopify_orders": shopify_file([shopify_order("#1001", "1")]),
     "vat_invoices": vat_file("sale", [vat_row("1")]),
     "customs_declaration": declarations_file([declaration("1" * 18, [declaration_item("1")])]),
+    "ceb_list": ceb_message("603", list_record("1")),
+    "ceb_summary": ceb_message("792", summary_record("222520230000000099", ["1"])),
+    "customs_declaration_xml": declaration_message([declared_item("1")]),
     "template_receivable": template_csv([template_row("receivable")]),
     "temu_ledger": workbook(
         {"财务明细": [["店铺: A"], ["账务时间", "账务类型", "币种", "收支金额", "备注"], ["2023-01-01"]]}
