@@ -246,6 +246,7 @@ def own_code() -> dict[str, Path]:
         "batch_reading",
         "confinement",
         "consents",
+        "corrections",
         "coverage",
         "deliveries",
         "delivery_log",
