@@ -15,6 +15,7 @@ from pipelines.ingest_settings import ValidationSettings
 from pipelines.publish import read_json, read_parquet
 from pipelines.stages import Place, current_run
 from tests.factories.raw_files import RawFile, ingest_settings, vat_file, vat_row, write_raw_folder
+from tests.factories.xml_files import ceb_message, list_record, order_record
 
 if TYPE_CHECKING:
     from pipelines.stages import StageOutcome
@@ -105,6 +106,20 @@ def test_validate_writes_accepted_tables_and_both_reports(tmp_path: Path) -> Non
         page = (outcome.run_dir / f"report.{language}.html").read_text(encoding="utf-8")
         assert f"<h1>{heading}</h1>" in page
     assert validate.run(profile(tmp_path / "raw"), place(tmp_path)).was_current
+
+
+def test_validate_holds_documents_of_exports_together_where_there_are_any(tmp_path: Path) -> None:
+    orders = ceb_message("303", order_record("O1"), order_record("O2", "99.00", ["99.00"]))
+    lists = ceb_message("603", list_record("1"), list_record("2", "O2", "W2"))
+    files = [RawFile("o.xml", "ceb_order", orders, "S000001"), RawFile("l.xml", "ceb_list", lists, "S000001")]
+    ingested(tmp_path, files)
+    later = profile(tmp_path / "raw")
+    later.observations.last_as_of = date(2023, 12, 31)
+    run_dir = validate.run(later, place(tmp_path)).run_dir
+    (found,) = read_parquet(run_dir / "document_breaks.parquet").to_pylist()
+    assert (found["break_kind"], found["document_number"]) == ("list_value_differs", "O2")
+    assert read_json(run_dir / "validation.json")["export_documents"]["documents"] == {"list": 2, "order": 2}
+    assert "Documents of exports held together" in (run_dir / "report.en.html").read_text(encoding="utf-8")
 
 
 def test_a_table_that_loses_too_many_rows_ends_with_exit_1_and_its_report(tmp_path: Path) -> None:
