@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections import Counter
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -14,7 +16,6 @@ from data_contracts.sources.export_documents import TABLE
 from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
 from data_contracts.sources.repetition import rows_delivered_before
 from data_contracts.sources.trade_data_workbook.days import iso_days
-from data_contracts.sources.web_shop_orders import mapping as web_shop
 
 if TYPE_CHECKING:
     from data_contracts.arrow import Values
@@ -57,6 +58,13 @@ ORDER BY row_order
 """  # noqa: S608 - put together from constants
 
 
+def country_names() -> pa.Table:
+    """Give ISO 3166 alpha-2 codes, ``alpha_2``, of names of countries in small letters, ``folded_name``."""
+    text = resources.files(__package__).joinpath("countries.toml").read_text(encoding="utf-8")
+    pairs = sorted(tomllib.loads(text)["alpha_2_of"].items())
+    return pa.table({"folded_name": [name.lower() for name, _ in pairs], "alpha_2": [code for _, code in pairs]})
+
+
 def prepare(text_rows: pa.Table) -> pa.Table:
     """Give the rows with days in ISO form and tariff codes of digits only."""
     texts: list[Any] = text_rows["recorded_on"].to_pylist()
@@ -96,7 +104,7 @@ def _of_other_exporters(raw: pa.Table) -> pa.Table:
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Give ``export_document``; buyers are keyed pseudonyms of their normalised names, as in declarations."""
     parameters = {"known_lag_days": context.known_lag_days}
-    mapped = run_sql(_RECORDS, parameters, raw=raw, names=web_shop.country_codes(), codes=customs.country_codes())
+    mapped = run_sql(_RECORDS, parameters, raw=raw, names=country_names(), codes=customs.country_codes())
     buyers = keyed_pseudonyms(mapped["counterparty"], context.hmac_key, "consignee")
     mapped = mapped.append_column("counterparty_id", buyers)
     return {TABLE: canonical_table(TABLE, mapped, context, {"amount_usd": "amount"})}

@@ -10,7 +10,9 @@ import pytest
 
 from data_contracts.errors import InputRefused
 from data_contracts.privacy import keyed_pseudonyms
+from data_contracts.sources.customs_declaration.mapping import country_codes
 from data_contracts.sources.trade_data_workbook.days import iso_days
+from data_contracts.sources.trade_data_workbook.mapping import country_names
 from pipelines.recognition import recognise
 from tests.factories.raw_files import (
     HMAC_KEY,
@@ -109,7 +111,16 @@ def test_codes_are_digits_with_the_zero_a_spreadsheet_dropped(tmp_path: Path, wr
 
 
 @pytest.mark.parametrize(
-    ("country", "alpha_2"), [("DEU", "DE"), ("US", "US"), ("united kingdom", "GB"), ("NULL", None), ("Atlantis", None)]
+    ("country", "alpha_2"),
+    [
+        ("DEU", "DE"),
+        ("VIET NAM", "VN"),
+        ("墨西哥", "MX"),
+        ("US", "US"),
+        ("united kingdom", "GB"),
+        ("NULL", None),
+        ("Atlantis", None),
+    ],
 )
 def test_destinations_are_known_by_name_or_code_or_not_at_all(
     tmp_path: Path, country: str, alpha_2: str | None
@@ -176,3 +187,9 @@ def test_days_are_told_by_what_the_moments_of_a_file_have_in_common(texts: list[
 def test_each_file_has_a_midnight_of_its_own() -> None:
     texts = ["2023-05-31 16:00:00", "2023-05-31 16:00:00", "2023-05-31 09:12:30"]
     assert iso_days(texts, [0, 1, 1]) == ["2023-06-01", "2023-05-31", "2023-05-31"]
+
+
+def test_names_of_countries_are_of_countries_that_exist() -> None:
+    names = country_names()
+    assert set(cells(names, "alpha_2")) <= set(cells(country_codes(), "alpha_2"))
+    assert len(set(cells(names, "folded_name"))) == names.num_rows > 100
