@@ -145,7 +145,10 @@ def csv_cells(row: Mapping[str, Any], titles: Mapping[str, str]) -> list[object]
 def _parquet_writer(path: Path) -> Iterator[Callable[[pa.Table], None]]:
     """A writer of tables to one file, which appears under its name when it is whole."""
     draft = path.with_name(f".{path.name}.partial")
-    with pq.ParquetWriter(draft, SCORE_SCHEMA, compression="zstd", write_page_checksum=True) as writer:
+    with (
+        draft.open("wb") as file,
+        pq.ParquetWriter(file, SCORE_SCHEMA, compression="zstd", write_page_checksum=True) as writer,
+    ):
         yield writer.write_table
     _publish(draft, path)
 

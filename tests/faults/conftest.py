@@ -13,8 +13,12 @@ import pytest
 from pipelines import ingest
 from pipelines.ingest_settings import ValidationSettings
 from pipelines.keys import load_keys
+from pipelines.profiles import load_profile
+from pipelines.publish import write_json
 from pipelines.stages import Place
 from tests.factories.crashes import Scene
+from tests.factories.invoice_world import AS_OF, publish_tables, write_invoice_bundle
+from tests.factories.published import publish, record
 from tests.factories.raw_files import (
     RawFile,
     amazon_amount,
@@ -25,6 +29,7 @@ from tests.factories.raw_files import (
     vat_row,
     write_raw_folder,
 )
+from tests.factories.scoring import KEYS
 
 PROFILE = "test"
 FIRST_DELIVERY = (RawFile("v/1.csv", "vat_invoices", vat_file("sale", [vat_row("1"), vat_row("2")]), "S000001"),)
@@ -57,6 +62,38 @@ def profile_of(raw_dir: Path) -> SimpleNamespace:
         ingest=ingest_settings(raw_dir=raw_dir, worker_count=1, quarantine_limit_share=1.0),
         validation=ValidationSettings(quarantine_limit_share=1.0),
     )
+
+
+@pytest.fixture(scope="session")
+def score_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """Forty applicants and two passports, after an earlier model's scores were published."""
+    start = tmp_path_factory.mktemp("score") / "start"
+    demo = load_profile("demo")
+    scoring = demo.scoring.model_copy(update={"issued_on": AS_OF, "passport_count": 2, "chunk_rows": 16})
+    observations = demo.observations.model_copy(update={"last_as_of": AS_OF})
+    profile = demo.model_copy(update={"scoring": scoring, "observations": observations})
+    place = Place(profile.name, start / "out")
+    publish_tables(place)
+    train, register = publish(place, "train"), publish(place, "register")
+
+    @contextmanager
+    def around(copy: Path) -> Iterator[None]:
+        keys = mock.patch("pipelines.score.load_keys", return_value=KEYS)
+        with keys, mock.patch.dict("os.environ", {"KEYS_DIR": str(copy / "keys")}):
+            yield
+
+    scene = Scene("score", "pipelines.score", start, lambda _: profile, around)
+    digest = write_invoice_bundle(train / "bundle")
+
+    def promote(version: str) -> None:
+        write_json(register / "registration.json", {"champion": {"version": version, "bundle_sha256": digest}})
+        record(train, register)
+
+    promote("1")
+    with mock.patch("time.perf_counter", return_value=0.0):
+        scene.run(start)
+    promote("2")
+    return scene
 
 
 @pytest.fixture(scope="session")
