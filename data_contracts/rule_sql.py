@@ -28,7 +28,6 @@ ROWS = "rows"
 POSITION = "_position"
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": False,
-    "lock_configuration": True,
 }
 # What a question about stored rows may hold in memory before it goes on in files of its own.
 _MEMORY_LIMIT = "256MiB"
@@ -45,6 +44,7 @@ class RuleDatabase:
         if spill_folder is not None:
             settings |= {"temp_directory": str(spill_folder), "memory_limit": _MEMORY_LIMIT}
         self._connection = duckdb.connect(":memory:", config=settings)
+        self._connection.execute("SET enable_progress_bar = false; SET lock_configuration = true")
         self.row_count = 0
 
     def __enter__(self) -> RuleDatabase:

@@ -313,6 +313,22 @@ def contract_diff(
         raise typer.Exit(1)
 
 
+@contract_app.command("check")
+def contract_check(
+    contract: Annotated[str, typer.Argument(help="YAML file of a contract, or the name of a source or template.")],
+    file: Annotated[Path, typer.Argument(help="A file as exported, of any size if it is delimited UTF-8.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the three Parquet files.")],
+) -> None:
+    """Sort the rows of one file by a contract into accepted, quarantined and duplicates."""
+    from data_contracts.difference import named_contract
+    from pipelines.large_files import check_file, described
+
+    outcome = check_file(file, named_contract(contract), out)
+    typer.echo("\n".join(described(outcome)))
+    if outcome.rejected_by:
+        raise typer.Exit(1)
+
+
 @app.command()
 def docs(
     folder: Annotated[Path, typer.Option("--folder", help="Documentation folder.")] = Path("docs"),

@@ -7,13 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from data_contracts.casting import cast_columns
-from data_contracts.checking import check_rows
 from data_contracts.errors import InputRefused
-from data_contracts.lineage import concat_quarantine
-from data_contracts.reading import read_delimited
-from pipelines import grouped_parquet
-from pipelines.large_files import sort_file
+from pipelines import grouped_parquet, large_files
+from pipelines.large_files import check_file, described, sort_file
 from pipelines.publish import read_parquet
 from tests.factories.contracts import column, contract_of, delimited
 
@@ -39,15 +35,32 @@ def _sorted(folder: Path, piece_bytes: int) -> dict[str, bytes]:
     return {name: (folder / "out" / name).read_bytes() for name in FILES}
 
 
-def test_the_rows_are_those_of_reading_and_checking_at_once(tmp_path: Path) -> None:
-    _sorted(tmp_path, piece_bytes=200)
-    typed = cast_columns(read_delimited(DATA, CONTRACT, "payouts.csv"), CONTRACT)
-    checked = check_rows(typed.rows, CONTRACT, typed.origin)
-    aside = concat_quarantine([typed.quarantined, checked.quarantined]).sort_by("source_row")
-    for name, expected in zip(FILES, (checked.accepted, aside, checked.duplicates), strict=True):
-        found = read_parquet(tmp_path / "out" / name)
-        assert found.schema.equals(expected.schema)
-        assert found.to_pylist() == expected.to_pylist()
+def test_the_bytes_are_those_of_reading_and_checking_at_once(tmp_path: Path) -> None:
+    in_pieces = _sorted(tmp_path, piece_bytes=200)
+    (tmp_path / "at_once").mkdir()
+    outcome = large_files._sort_at_once(tmp_path / "payouts.csv", CONTRACT, tmp_path / "at_once")
+    assert {name: (tmp_path / "at_once" / name).read_bytes() for name in FILES} == in_pieces
+    assert outcome == sort_file(tmp_path / "payouts.csv", CONTRACT, tmp_path / "out", 200)
+
+
+def test_what_broke_which_rule_is_told_in_lines(tmp_path: Path) -> None:
+    (tmp_path / "payouts.csv").write_bytes(DATA)
+    outcome = check_file(tmp_path / "payouts.csv", CONTRACT, tmp_path / "out")
+    assert described(outcome) == [
+        "69 rows: 61 accepted, 4 quarantined, 4 duplicates",
+        "  line:quote: 1 lines or cells",
+        "  line:width: 1 lines or cells",
+        "  type:amount: 1 lines or cells",
+        "  number:unique: broken by 8",
+        "  state:enum: broken by 1",
+        "  note: 1 columns not in the contract were left out: 'Note'",
+        "  note: 1 blank lines were passed over",
+    ]
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match="no such file"):
+        check_file(tmp_path / "absent.csv", CONTRACT, tmp_path / "out")
 
 
 @pytest.mark.parametrize("group_rows", [7, 2**17])
