@@ -3,7 +3,8 @@
 Nothing that was said is lost or changed: the earlier version keeps its row and is told when the later one became known
 (``superseded_at``), which is when the later one counts from. Of the versions of a row exactly one is in force at any
 moment (``features.cut``). What a later delivery does not mention stays as it was: an export of the same period may
-leave rows out for many reasons, and only a row that says otherwise corrects one.
+leave rows out for many reasons, and only a row that says otherwise corrects one. A record that is delivered whole, such
+as a settlement, is another matter: its next delivery takes the place of all its rows.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ FROM said JOIN versions USING ({key}, file_order) ORDER BY place
 """
 
 
-def with_versions(tables: Tables, files: Sequence[DeliveredFile]) -> Tables:
+def with_versions(tables: Tables, files: Sequence[DeliveredFile], delivered_whole: Sequence[str] = ()) -> Tables:
     """Give canonical tables of one source with the versions of each row numbered and dated.
 
     Rows of one seller with the same key from different files are versions of one row, in the order in which the files
@@ -69,6 +70,8 @@ def with_versions(tables: Tables, files: Sequence[DeliveredFile]) -> Tables:
     Args:
         tables: canonical tables, without repetitions that say nothing new.
         files: the files their rows come from.
+        delivered_whole: columns that name records which are delivered whole, in place of the tables' own keys; all rows
+            of a record are then of one version.
     """
     if len(files) == 1:
         return tables
@@ -81,11 +84,11 @@ def with_versions(tables: Tables, files: Sequence[DeliveredFile]) -> Tables:
             "file_group": pa.array([file.group for file in order], pa.string()),
         }
     )
-    return {name: _versioned(name, table, named) for name, table in tables.items()}
+    return {name: _versioned(name, table, named, delivered_whole) for name, table in tables.items()}
 
 
-def _versioned(name: str, table: pa.Table, files: pa.Table) -> pa.Table:
-    own_key = [column for column in table_contract(name).primary_key if column != VERSION]
+def _versioned(name: str, table: pa.Table, files: pa.Table, delivered_whole: Sequence[str]) -> pa.Table:
+    own_key = list(delivered_whole) or [key for key in table_contract(name).primary_key if key != VERSION]
     key = [*own_key, *(column for column in ("seller_id",) if column in table.column_names and column not in own_key)]
     rows = table.select([*key, "known_at", "recorded_at", "source_file"])
     rows = rows.append_column("place", pa.array(np.arange(table.num_rows)))

@@ -94,7 +94,7 @@ def ingest_batch(request: BatchRequest) -> BatchResult:
     raw = gathered.with_physical_rows(found.accepted)
     rates = load_exchange_rates(request.overrides)
     mapped = mapping.to_canonical(raw, MappingContext(contract, request.recorded_at, request.hmac_key, rates))
-    tables = with_versions(mapped, request.files)
+    tables = with_versions(mapped, request.files, mapping.delivered_whole)
     _require_all_mapped(raw, tables, mapping)
     sealed = _without_personal_values(quarantine, contract, request.hmac_key)
     return BatchResult(tables, sealed, duplicates, accounts, _sellers_named(tables))

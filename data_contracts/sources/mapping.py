@@ -80,6 +80,8 @@ class SourceMapping:
         unfolds: whether one row may become several canonical rows, as where each fee has a column of its own.
         happened: column that tells when a row happened; nothing is recorded before it happened.
         group_column: rows equal in it stand or fall together.
+        delivered_whole: columns of the canonical rows that name, within a seller, a record whose deliveries are whole:
+            what a later one leaves out is gone from then on. Without it each row is a record of its own.
         needs_seller: whether the list of deliveries must name the seller of each file.
     """
 
@@ -94,6 +96,7 @@ class SourceMapping:
     unfolds: bool = False
     happened: str | None = None
     group_column: str | None = None
+    delivered_whole: tuple[str, ...] = ()
     needs_seller: bool = True
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.casting import cast_columns
+from data_contracts.compiler import source_contract
 from data_contracts.contract import CompiledContract, ReadSpec
 from data_contracts.lineage import ReadResult, concat_quarantine
 from data_contracts.sources.event_types import event_type_of as matching_event_type
@@ -40,29 +41,48 @@ FROM (
 )
 """
 
-# Of several deliveries of one settlement the first that adds up is kept, else the first.
+# Of several deliveries of one settlement those that do not add up count for nothing; where none does, the first is
+# kept. Of those that do, one stays a repetition while it says what the last one said; else it is the next version.
 _OBJECTIONS = """
 WITH sums AS (
-    SELECT block, delivered_for, settlement_id,
+    SELECT block, delivered_for, settlement_id, any_value(file_order) AS file_order,
+        any_value(delivered_at) AS delivered_at,
         coalesce(sum(signed_amount), 0) <> coalesce(sum(settled_total), 0) OR count(settled_total) = 0 AS broken
     FROM raw JOIN blocks USING (row_order) GROUP BY block, delivered_for, settlement_id
 ), ranked AS (
-    SELECT block, row_number() OVER (PARTITION BY delivered_for, settlement_id ORDER BY broken, block) AS copy
+    SELECT *, row_number() OVER (settlement ORDER BY broken, delivered_at, block) AS copy,
+        row_number() OVER (settlement_in_file ORDER BY broken, block) AS copy_in_file,
+        count(*) OVER settlement > 1 AS several
     FROM sums
+    WINDOW settlement AS (PARTITION BY delivered_for, settlement_id),
+        settlement_in_file AS (PARTITION BY delivered_for, settlement_id, file_order)
+), said AS (
+    SELECT ranked.block, ranked.delivered_for, ranked.settlement_id, ranked.delivered_at,
+        list(row({content}) ORDER BY raw.row_order) AS content
+    FROM ranked JOIN blocks USING (block) JOIN raw ON raw.row_order = blocks.row_order
+    WHERE several AND NOT broken AND copy_in_file = 1 GROUP BY ALL
+), compared AS (
+    SELECT block, content, lag(content) OVER (PARTITION BY delivered_for, settlement_id ORDER BY delivered_at, block)
+        AS before
+    FROM said
+), repeated AS (
+    SELECT block FROM ranked WHERE copy > 1 AND broken
+    UNION SELECT block FROM ranked WHERE copy_in_file > 1
+    UNION SELECT block FROM compared WHERE before IS NOT NULL AND content IS NOT DISTINCT FROM before
 )
 SELECT row_order, 'repeated settlement' AS reason, CAST(NULL AS VARCHAR) AS rule_id
-FROM blocks JOIN ranked USING (block) WHERE copy > 1
+FROM blocks SEMI JOIN repeated USING (block)
 ORDER BY row_order
 """
 
 _EVENTS = """
 WITH heads AS (
-    SELECT delivered_for, settlement_id, any_value(settlement_end) AS settlement_end, any_value(deposit) AS deposit,
-        any_value(money_code) AS currency, min(row_order) AS first_row
-    FROM raw WHERE settled_total IS NOT NULL GROUP BY delivered_for, settlement_id
+    SELECT delivered_for, settlement_id, file_order, any_value(settlement_end) AS settlement_end,
+        any_value(deposit) AS deposit, any_value(money_code) AS currency, min(row_order) AS first_row
+    FROM raw WHERE settled_total IS NOT NULL GROUP BY delivered_for, settlement_id, file_order
 ), marketplaces AS (
-    SELECT delivered_for, settlement_id, min(marketplace_name) AS marketplace
-    FROM raw GROUP BY delivered_for, settlement_id
+    SELECT delivered_for, settlement_id, file_order, min(marketplace_name) AS marketplace
+    FROM raw GROUP BY delivered_for, settlement_id, file_order
 )
 SELECT
     'amazon:' || coalesce(account, delivered_for) || ':' || settlement_id || ':' || (row_order - first_row) AS event_id,
@@ -86,8 +106,8 @@ SELECT
     heads.settlement_end + to_days($known_lag_days) AS known_at,
     source_file, source_sha256, source_row
 FROM raw
-JOIN heads USING (delivered_for, settlement_id)
-JOIN marketplaces USING (delivered_for, settlement_id)
+JOIN heads USING (delivered_for, settlement_id, file_order)
+JOIN marketplaces USING (delivered_for, settlement_id, file_order)
 LEFT JOIN event_types USING (transaction_type, amount_type, amount_description)
 ORDER BY row_order
 """
@@ -154,8 +174,9 @@ def _mark_table(kind: str) -> pa.Table:
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the rows of settlements that were delivered before."""
-    return run_sql(_OBJECTIONS, raw=raw, blocks=run_sql(_BLOCKS, raw=raw))
+    """Give the rows of settlements that were delivered before, or better."""
+    content = ", ".join(f'raw."{column.name}"' for column in source_contract("amazon_settlement_v2").columns)
+    return run_sql(_OBJECTIONS.format(content=content), raw=raw, blocks=run_sql(_BLOCKS, raw=raw))
 
 
 def remarks(raw: pa.Table) -> pa.Table:
@@ -179,4 +200,5 @@ MAPPING = SourceMapping(
     cast=cast,
     screen=screen,
     remarks=remarks,
+    delivered_whole=("statement_id",),
 )

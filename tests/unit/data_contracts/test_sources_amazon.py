@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from data_contracts.sources.amazon_settlement_v2.mapping import event_type_of
+from features.cut import Cut
 from tests.factories.raw_files import RawFile, amazon_amount, amazon_file, amazon_total, cells, ingested, only_account
 
 if TYPE_CHECKING:
@@ -72,6 +74,22 @@ def test_the_copy_of_a_settlement_that_adds_up_is_kept(tmp_path: Path) -> None:
     events = result.tables["money_event"]
     assert set(cells(events, "source_file")) == {"amazon_settlement_v2/S000001/2023.txt"}
     assert events.num_rows == 3
+
+
+def test_a_settlement_restated_is_another_version_of_all_its_rows(tmp_path: Path) -> None:
+    first = [amazon_total("1", "10.00"), amazon_amount("1", "7.00"), amazon_amount("1", "3.00")]
+    restated = [amazon_total("1", "9.00"), amazon_amount("1", "9.00")]
+    deliveries = (("a", "2023-04-01", first), ("b", "2023-05-01", restated), ("c", "2023-06-01", restated))
+    files = [
+        RawFile(f"a/{name}.txt", "amazon_settlement_v2", amazon_file(rows), "S000001", delivered_at=f"{day} 00:00:00")
+        for name, day, rows in deliveries
+    ]
+    result = ingested(tmp_path, files)
+    events = result.tables["money_event"]
+    for day, amounts in (("2023-04-30", [-10, 3, 7]), ("2023-05-01", [-9, 9])):
+        seen = Cut(date.fromisoformat(day)).visible(events)
+        assert sorted(int(amount) for amount in seen["amount"].to_pylist()) == amounts
+    assert cells(result.duplicates, "source_file") == ["a/c.txt"] * 2
 
 
 def test_two_sellers_may_deliver_the_same_settlement_and_both_are_kept(tmp_path: Path) -> None:
