@@ -9,7 +9,7 @@ from tests.factories.disk_faults import dying_at
 
 
 def require_recovery(scene: Scene, folder: Path, writes: int, step: int = 1) -> int:
-    """Kill a stage at its disk calls, so many writes among them, or each ``step``-th, and run it again; gives how many."""
+    """Kill a stage at its disk calls, with so many writes, or at each ``step``-th, and run it again; gives how many."""
     whole = scene.copy(folder / "whole")
     kinds = scene.end(whole).said.split()
     wanted = scene.stored(whole)
