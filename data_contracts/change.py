@@ -35,6 +35,7 @@ class ChangeKind(StrEnum):
     PRIMARY_KEY_CHANGED = "primary key changed"
     READING_CHANGED = "reading of the file changed"
     LAG_CHANGED = "known lag changed"
+    RETENTION_CHANGED = "retention changed"
     WORDS_CHANGED = "words changed"
 
 

@@ -12,6 +12,7 @@ are refused, so a typing error cannot silently switch a rule off. A source contr
     description: {purpose: "One row a loan, as the lender's system exports it."}
     customProperties:
       - {property: knownLagDays, value: 1}          # a row is known this many days after its event
+      - {property: retentionDays, value: 1826}      # rows of older events are not kept; absent: all are
       - {property: verification, value: {verified: "…", thirdParty: "…", notVerified: "…"}}  # how we know the form
     servers:
       - server: file
@@ -162,7 +163,7 @@ __all__ = [
 
 _SUFFIX = ".odcs.yaml"
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
-_CONTRACT_PROPERTIES = {"knownLagDays", "verification", "includes", "template"}
+_CONTRACT_PROPERTIES = {"knownLagDays", "retentionDays", "verification", "includes", "template"}
 _SERVER_PROPERTIES = {
     "quote": "quote",
     "quotedNewlines": "quoted_newlines",
@@ -298,6 +299,7 @@ def compile_contract(data: bytes, label: str) -> CompiledContract:
         primary_key=key,
         read_spec=_read_spec(document.servers[0], label) if document.servers else None,
         known_lag_days=int(custom.get("knownLagDays", 0)),
+        retention_days=_retention_days(custom.get("retentionDays"), label),
         verification=_verification(custom.get("verification", {}), label),
         digest=sha256_bytes(data + shared.data),
     )
@@ -305,6 +307,12 @@ def compile_contract(data: bytes, label: str) -> CompiledContract:
 
 def _yaml(data: bytes) -> Any:  # noqa: ANN401 - the content is free-form until checked
     return yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe, in C if built
+
+
+def _retention_days(given: object, label: str) -> int | None:
+    if given is None or (isinstance(given, int) and not isinstance(given, bool) and given > 0):
+        return given
+    raise ConfigurationRefused(f"contract {label} has retentionDays {given!r}", "state whole days, 1 or more")
 
 
 def _verification(given: Mapping[str, str], label: str) -> Verification:

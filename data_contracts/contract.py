@@ -196,6 +196,7 @@ class CompiledContract:
     known_lag_days: int
     digest: str
     verification: Verification = Verification()
+    retention_days: int | None = None
 
     @property
     def identity(self) -> str:

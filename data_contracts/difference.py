@@ -7,6 +7,7 @@ compatible. Rules that only warn break nobody, however strict.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import fields, replace
 from pathlib import Path
@@ -160,6 +161,10 @@ def _contract_changes(old: CompiledContract, new: CompiledContract) -> Iterator[
     if old.known_lag_days != new.known_lag_days:
         words = f"{old.known_lag_days} → {new.known_lag_days} days from the event until a row is known"
         yield Change(ChangeKind.LAG_CHANGED, "known lag", words, breaking=True)
+    if old.retention_days != new.retention_days:
+        kept = [f"kept {one.retention_days} days" if one.retention_days else "kept for good" for one in (old, new)]
+        shorter = new.retention_days is not None and (old.retention_days or math.inf) > new.retention_days
+        yield Change(ChangeKind.RETENTION_CHANGED, "retention", f"{kept[0]} → {kept[1]}", breaking=shorter)
     for place in ("title", "purpose", "verification"):
         if getattr(old, place) != getattr(new, place):
             yield Change(ChangeKind.WORDS_CHANGED, place, "other words", breaking=False)

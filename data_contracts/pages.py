@@ -57,6 +57,8 @@ def _facts(contract: CompiledContract) -> str:
     if contract.read_spec is not None:
         days = contract.known_lag_days
         facts.append(f"a row is known {days} {'day' if days == 1 else 'days'} after its event")
+    if contract.retention_days is not None:
+        facts.append(f"rows of events more than {contract.retention_days} days old are not kept")
     return "; ".join(facts) + "."
 
 

@@ -8,6 +8,7 @@ canonical table like those of any source.
 A table has a template when its contract states the custom property ``template`` with
 
 - ``knownLagDays``: days from the event until a row is known, where the file does not say when it was known;
+- ``retentionDays``: days after which a row is not kept any more (default: all are kept);
 - ``keysAreGlobal``: the identifiers are unique over all sellers, so they stay as delivered (default false: an
   identifier is unique within its seller, whose reference is put before it);
 - ``announced``: rows may be known before their event, such as instalments that will fall due (default false).
@@ -37,6 +38,7 @@ _DATE_FORMATS = "yyyy-MM-dd | yyyy/M/d"
 _TIMESTAMP_FORMATS = (
     "yyyy-MM-dd'T'HH:mm:ssX | yyyy-MM-dd'T'HH:mm:ss.SSSX | yyyy-MM-dd HH:mm:ss | yyyy-MM-dd HH:mm:ss X | yyyy-MM-dd"
 )
+_PASSED_ON = ("knownLagDays", "retentionDays")
 _READING = {
     "server": "file",
     "type": "custom",
@@ -108,7 +110,7 @@ def template_of(table: Mapping[str, Any], lineage: Mapping[str, Any]) -> Templat
     return Template(
         table=schema["name"],
         key=raw_names.get(key, key),
-        document=_document(table, asked, rules, settings["knownLagDays"]),
+        document=_document(table, asked, rules, settings),
         pseudonyms=pseudonyms,
         usd_of=usd_of,
         key_within_seller=within_seller,
@@ -118,7 +120,7 @@ def template_of(table: Mapping[str, Any], lineage: Mapping[str, Any]) -> Templat
 
 
 def _document(
-    table: Mapping[str, Any], properties: Sequence[Mapping[str, Any]], rules: Sequence[Any], lag_days: int
+    table: Mapping[str, Any], properties: Sequence[Mapping[str, Any]], rules: Sequence[Any], settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     name = f"{PREFIX}{table['id']}"
     purpose = " ".join(table["description"]["purpose"].split())
@@ -128,7 +130,7 @@ def _document(
         "name": f"Own template: {table['name']}",
         "description": {"purpose": f"The project's own form of the table {table['id']}. {purpose}"},
         "customProperties": [
-            {"property": "knownLagDays", "value": lag_days},
+            *({"property": name, "value": settings[name]} for name in _PASSED_ON if name in settings),
             {"property": "verification", "value": {"verified": "The form is the project's own."}},
         ],
         "servers": [_READING],

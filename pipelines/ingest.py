@@ -31,6 +31,7 @@ from pipelines.gathering import DUPLICATE_SCHEMA
 from pipelines.ingest_batch import BatchRequest, BatchResult, RateOverrides
 from pipelines.keys import keyed_digest, load_keys
 from pipelines.publish import telling_disk_faults, write_json, write_parquet
+from pipelines.retention import rows_expired
 from pipelines.stages import StageInputs, StageOutcome, StageRecord, current_run, run_stage
 
 if TYPE_CHECKING:
@@ -255,6 +256,7 @@ def own_code() -> dict[str, Path]:
         "file_reading",
         "file_rules",
         "ingest_batch",
+        "retention",
         "row_sorting",
     )
     return {f"code of {name}": Path(__file__).with_name(f"{name}.py") for name in names}
@@ -353,6 +355,7 @@ def write_result(folder: Path, result: IngestResult) -> None:
 
 def _record(result: IngestResult, evidence: Evidence) -> StageRecord:
     rows_in = sum(account.rows_in for account in result.accounting)
+    expired = sum(rows_expired(account.quarantined) for account in result.accounting)
     set_aside: dict[str, int] = {}
     for account in result.accounting:
         for rule_id, rows in account.quarantined.items():
@@ -369,6 +372,6 @@ def _record(result: IngestResult, evidence: Evidence) -> StageRecord:
             "files_without_consent": sum(account.status not in {"read", "unlisted"} for account in result.accounting),
             "files_changed_since_logged": len(evidence.earlier),
             LOGGED_NOTE: LOG_FILE,
-            "quarantined_share": result.quarantine.num_rows / rows_in if rows_in else 0.0,
+            "quarantined_share": (result.quarantine.num_rows - expired) / rows_in if rows_in else 0.0,
         },
     )

@@ -31,6 +31,7 @@ from pipelines.deliveries import DeliveredFile, read_deliveries
 from pipelines.file_reading import RawFile, read_groups
 from pipelines.file_rules import broken_file_rules, with_file_verdicts, without_rejected
 from pipelines.gathering import Gathered
+from pipelines.retention import rows_past_retention, without_expired
 from pipelines.row_sorting import SortedRows, sort_rows
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def ingest_batch(request: BatchRequest) -> BatchResult:
     broken = broken_file_rules(typed.rows, contract, len(gathered.facts))
     typed = without_rejected(typed, broken)
     found = sort_rows(typed, group_keys, mapping, contract, request.recorded_at)
+    expired = rows_past_retention(typed.rows, group_keys, mapping, contract, request.recorded_at)
+    found = without_expired(found, expired, typed.origin)
     quarantine = concat_quarantine([*(group.quarantined for group in groups), gathered.located(found.quarantined)])
     duplicates = gathered.located_duplicates(found.duplicates, contract)
     accounts = with_file_verdicts(_accounts(gathered, found, quarantine, duplicates, contract), broken)
