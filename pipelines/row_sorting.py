@@ -13,6 +13,7 @@ from data_contracts.checking import RowChecker
 from data_contracts.contract import Kind, Severity
 from data_contracts.lineage import ReadResult, SetAside, concat_quarantine, empty_quarantine, quarantine_table
 from data_contracts.rule_sql import RuleDatabase
+from data_contracts.spreadsheet_damage import DAMAGED_RULE, damaged_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,8 +64,9 @@ def sort_rows(
         recorded_at: moment of recording, before which everything must have happened.
     """
     rows, repeated, objected = _screened(typed, mapping)
+    rows, damaged = _without_damaged(rows, typed, contract)
     rows, future = _without_future(rows, mapping, typed, recorded_at)
-    quarantined, duplicates = [typed.quarantined, objected, future], [repeated]
+    quarantined, duplicates = [typed.quarantined, objected, damaged, future], [repeated]
     with RowChecker(_judging_files_apart(contract)) as checker:
         while True:
             checked = checker.check(rows, typed.origin)
@@ -116,6 +118,22 @@ def _screened(typed: ReadResult, mapping: SourceMapping) -> tuple[pa.Table, pa.T
 def _split(table: Values, chosen: Values) -> tuple[pa.Table, pa.Table]:
     """Give the chosen rows and the others."""
     return table.filter(chosen), table.filter(pc.invert(chosen))
+
+
+def _without_damaged(rows: pa.Table, typed: ReadResult, contract: CompiledContract) -> tuple[pa.Table, pa.Table]:
+    """Give the rows of which a spreadsheet has not lost digits, and the quarantine records of the others."""
+    spoilt = np.zeros(rows.num_rows, dtype=bool)
+    groups = []
+    for name, positions in damaged_cells(rows, tuple(column.name for column in contract.columns)):
+        first = positions[~spoilt[positions]]
+        spoilt[first] = True
+        places: Values = pa.array(first)
+        found: Values = rows.select(["row_order", name]).take(places)
+        ordinals, values = found["row_order"].to_pylist(), found[name].to_pylist()
+        groups.append(SetAside(DAMAGED_RULE, ordinals, values, column=name))
+    if not groups:
+        return rows, empty_quarantine()
+    return rows.filter(pa.array(~spoilt)), quarantine_table(typed.origin, groups)
 
 
 def _without_future(
