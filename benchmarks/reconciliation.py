@@ -133,8 +133,8 @@ def _bars(claims: Mapping[str, Mapping[str, Any]]) -> dict[str, bool]:
 def main() -> int:
     """Runs the worlds and writes the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", default=",".join(str(seed) for seed in range(1, 13)))
-    parser.add_argument("--sellers", type=int, default=500)
+    parser.add_argument("--seeds", default=",".join(str(seed) for seed in range(1, 9)))
+    parser.add_argument("--sellers", type=int, default=400)
     parser.add_argument("--out", type=Path, default=Path("artifacts/benchmarks"))
     options = parser.parse_args()
     seeds, worlds = [int(text) for text in options.seeds.split(",")], []

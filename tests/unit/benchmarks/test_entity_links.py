@@ -17,7 +17,7 @@ def test_consignees_are_told_apart_by_letters_and_digits_alone(tmp_path: Path) -
     names = ["Huarui Inc.", "HUARUI, INC", "TO ORDER", "", None, "Hua Rui Inc"]
     (folder / "2024.json").write_text(json.dumps([{"consigneeEname": name} for name in names]), encoding="utf-8")
     (folder / "cut.json").write_text('[{"consigneeEname": "X"', encoding="utf-8")
-    assert consignees(tmp_path) == {"S1": {"HUARUI INC", "HUA RUI INC"}}
+    assert consignees(tmp_path) == {"S1": ["HUARUI INC", "HUARUI INC", "HUA RUI INC"]}
 
 
 def test_sellers_who_name_one_consignee_are_linked_unless_nearly_everybody_does() -> None:
