@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.compiler import source_contract
+from data_contracts.compiler import source_contract, table_contract
 from data_contracts.errors import InputRefused
 from pipelines.accounting import FileAccount, accounts_of_document
 from pipelines.coverage import COVERAGE_TABLE
@@ -20,7 +20,7 @@ from pipelines.deliveries import find_deliveries
 from pipelines.publish import atomic_write_bytes, read_json, read_parquet
 from pipelines.reports.delivery_page import render_deliveries_page, render_delivery_page
 from pipelines.reports.rendering import LANGUAGES
-from pipelines.stages import current_output
+from pipelines.stages import CURRENT, current_output
 from pipelines.validate import examples
 
 if TYPE_CHECKING:
@@ -35,15 +35,24 @@ if TYPE_CHECKING:
 FOLDER = "deliveries"
 OVERVIEW = "index"
 SELLERS_SHOWN = 50
+_RECORD_COLUMNS = ["rule_id", "source_file", "source_row", "column", "value"]
 
 
 @dataclass(frozen=True)
 class Received:
-    """The deliveries of a profile as they were ingested: each file with its account, and the run that read them."""
+    """The deliveries of a profile as they were ingested.
+
+    Attributes:
+        files: each file with its account.
+        run_dir: the run of ``ingest`` that read them.
+        about: what every page says of the profile.
+        validated: the run of ``validate`` after it; None where there was none yet.
+    """
 
     files: tuple[tuple[DeliveredFile, FileAccount], ...]
     run_dir: Path
     about: Mapping[str, Any]
+    validated: Path | None = None
 
     def of_seller(self, seller: str) -> list[tuple[DeliveredFile, FileAccount]]:
         """The files delivered for a seller, in order of source and name."""
@@ -89,6 +98,7 @@ def received_deliveries(profile: Profile, place: Place) -> Received:
             "evidence": profile.evidence,
             "recorded_at": settings.recorded_at.isoformat(),
         },
+        validated=current_output(place, "validate") if (place.stage_dir("validate") / CURRENT).is_file() else None,
     )
 
 
@@ -119,6 +129,7 @@ def delivery_document(received: Received, seller: str, examples_per_rule: int) -
             _source_document(name, accounts, received.run_dir, examples_per_rule)
             for name, accounts in by_source.items()
         ],
+        "tables": _table_documents(received, [file.name for file, _ in own], examples_per_rule),
         "coverage": _coverage_document(received.run_dir, seller),
     }
 
@@ -149,8 +160,7 @@ def _source_document(
     path = run_dir / "quarantine" / f"{name}.parquet"
     found: dict[str, list[dict[str, Any]]] = {}
     if quarantined and path.is_file():
-        columns = ["rule_id", "source_file", "source_row", "column", "value"]
-        records = read_parquet(path, columns)
+        records = read_parquet(path, _RECORD_COLUMNS)
         files = pa.array([account.file for account in accounts if account.quarantined], pa.string())
         own: Values = pc.is_in(records["source_file"].cast(pa.string()), value_set=files)
         shown = {column.name for column in source_contract(name).columns if column.classification != "personal"}
@@ -165,6 +175,21 @@ def _source_document(
         "warnings": warnings,
         "examples": found,
     }
+
+
+def _table_documents(received: Received, files: Sequence[str], examples_per_rule: int) -> list[dict[str, Any]]:
+    """Give the rows of the seller's files that validation set aside, by canonical table and rule."""
+    folder = None if received.validated is None else received.validated / "quarantine"
+    found = []
+    for path in sorted(folder.glob("*.parquet")) if folder is not None and folder.is_dir() else ():
+        records = read_parquet(path, _RECORD_COLUMNS)
+        own = records.filter(pc.is_in(records["source_file"].cast(pa.string()), value_set=pa.array(files, pa.string())))
+        if own.num_rows:
+            shown = {column.name for column in table_contract(path.stem).columns if column.classification != "personal"}
+            counts = Counter(str(rule_id) for rule_id in own["rule_id"].to_pylist())
+            first = examples(own, examples_per_rule, shown)
+            found.append({"table": path.stem, "quarantined": _summed([counts]), "examples": first})
+    return found
 
 
 def _summed(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:

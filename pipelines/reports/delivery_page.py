@@ -15,12 +15,13 @@ from pipelines.reports.validation_page import (
     column_words,
     duplicate_reason,
     reading_reason,
+    rule_reason,
     source_title,
     titled,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from data_contracts.contract import Column
 
@@ -51,7 +52,10 @@ def render_delivery_page(document: Mapping[str, Any], language: Language) -> str
         "totals": {name: sum(file[name] for file in files) for name in columns},
         "rejected": [file for file in files if file["rejected_by"]],
         "withheld": [file for file in files if file["status"] != "read"],
-        "to_fix": [reason for source in sources for reason in source["reasons"]],
+        "to_fix": [
+            *(reason for source in sources for reason in source["reasons"]),
+            *(reason for table in document["tables"] for reason in _of_table(table, words, texts)),
+        ],
         "repeated": [reason for source in sources for reason in source["repeated"]],
         "coverage": [_covered(one, words) for one in document["coverage"]],
     }
@@ -103,6 +107,23 @@ def _source(source: Mapping[str, Any], words: Texts, texts: Texts) -> dict[str, 
         for code, rows in source["duplicates"].items()
     ]
     return {**source, "title": title, "reasons": reasons, "repeated": repeated}
+
+
+def _of_table(table: Mapping[str, Any], words: Texts, texts: Texts) -> Iterator[dict[str, Any]]:
+    """What validation set aside in a canonical table, after the file could be read."""
+    contract = table_contract(table["table"])
+    stated = {rule.rule_id: rule for rule in contract.rules}
+    for code, rows in table["quarantined"].items():
+        rule = stated[code]
+        plain = {"rule_id": code, "kind": rule.kind, "column": rule.column, "description": rule.description}
+        yield {
+            "title": texts("in_table", table=titled("table", table["table"], contract.title, words)),
+            "reason": rule_reason(plain, contract, words),
+            "remedy": remedy(code, contract, words, texts),
+            "rows": rows,
+            "is_remark": False,
+            "examples": table["examples"].get(code, []),
+        }
 
 
 def _covered(stretch: Mapping[str, Any], words: Texts) -> dict[str, Any]:

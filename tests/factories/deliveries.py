@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from pipelines.deliveries import find_deliveries
 from pipelines.ingest import ingest_folder, write_result
+from pipelines.publish import write_parquet
 from pipelines.seller_delivery import Received
+from pipelines.validation import validate_tables
 from tests.factories.raw_files import (
     APPLICATIONS_HEADER,
     CANARY_EMAIL,
@@ -37,6 +39,7 @@ INVOICES = [
     vat_row("2", amounts="1O3.20,0.0,103.2"),
     vat_row("3", state="红冲发票"),
     vat_row("1"),
+    vat_row("5", amounts="100.0,13.0,120.0"),
 ]
 
 
@@ -66,4 +69,7 @@ def received(folder: Path) -> Received:
     write_result(folder / "run", result)
     accounts = {account.file: account for account in result.accounting}
     files = find_deliveries(raw_dir, settings).files
-    return Received(tuple((file, accounts[file.name]) for file in files), folder / "run", ABOUT)
+    quarantined = validate_tables({"trade_invoice": result.tables["trade_invoice"]}).quarantine["trade_invoice"]
+    write_parquet(folder / "validated" / "quarantine" / "trade_invoice.parquet", quarantined)
+    pairs = tuple((file, accounts[file.name]) for file in files)
+    return Received(pairs, folder / "run", ABOUT, folder / "validated")

@@ -42,6 +42,16 @@ def test_the_first_examples_name_file_row_and_value_of_the_seller_alone(deliveri
     }
 
 
+def test_what_validation_set_aside_after_reading_is_there_to_put_right_too(deliveries: Received) -> None:
+    document = delivery_document(deliveries, SELLER, 3)
+    (table,) = document["tables"]
+    assert (table["table"], table["quarantined"]) == ("trade_invoice", {"gross_is_net_plus_tax": 1})
+    assert [(one["file"], one["row"]) for one in table["examples"]["gross_is_net_plus_tax"]] == [("vat/2022.csv", 6)]
+    assert "set aside after reading" in render_delivery_page(document, "en")
+    assert "读取后校验时剔除" in render_delivery_page(document, "zh")
+    assert delivery_document(deliveries, OTHER, 3)["tables"] == []
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_page_shows_no_personal_value_and_no_other_seller(deliveries: Received, language: Language) -> None:
     document = delivery_document(deliveries, SELLER, 3)
