@@ -64,7 +64,7 @@ def _line(account: FileAccount) -> str:
     aside = {**account.quarantined, **account.duplicates}
     told = f" ({', '.join(f'{reason}: {rows:,}' for reason, rows in sorted(aside.items()))})" if aside else ""
     counts = f"rows in {account.rows_in:,}, accepted {account.accepted:,}, set aside {account.set_aside:,}"
-    return f"{account.file}: {account.source}: {counts}{told}"
+    return "; ".join([f"{account.file}: {account.source}: {counts}{told}", *account.notes])
 
 
 def _logged_name(file: DeliveredFile, path: str) -> str:

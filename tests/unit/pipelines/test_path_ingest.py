@@ -13,7 +13,7 @@ from pipelines.ingest_settings import IngestSettings
 from pipelines.keys import KeyRing
 from pipelines.path_deliveries import Terms
 from pipelines.path_ingest import file_lines, ingest_paths
-from pipelines.publish import read_json, read_parquet
+from pipelines.publish import locked, read_json, read_parquet
 from tests.factories.raw_files import (
     HMAC_KEY,
     LOANS_HEADER,
@@ -69,7 +69,7 @@ def test_files_folders_zips_and_gz_are_recognised_and_ingested_like_a_listed_fol
         written(raw / "orders.csv.gz", gzip.compress(shopify_file([shopify_order("#1", "1000")]))),
     ]
     outcome = ingested(tmp_path / "out", *paths)
-    assert file_lines(outcome.run_dir) == [
+    assert [line.partition(";")[0] for line in file_lines(outcome.run_dir)] == [
         "a.txt: amazon_settlement_v2@1.0.0: rows in 2, accepted 2, set aside 0",
         "more/loans.csv: lender_loans@1.0.0: rows in 1, accepted 1, set aside 0",
         "orders.csv.gz/orders.csv: shopify_orders@1.0.0: rows in 1, accepted 1, set aside 0",
@@ -187,7 +187,7 @@ def test_the_command_prints_one_line_a_file(
         cli.main()
     assert not ended.value.code
     first, second = capsys.readouterr().out.splitlines()
-    assert first == "a.txt: amazon_settlement_v2@1.0.0: rows in 2, accepted 2, set aside 0"
+    assert first.startswith("a.txt: amazon_settlement_v2@1.0.0: rows in 2, accepted 2, set aside 0")
     assert second.startswith("ingest: rows in 2, kept 2, set aside 0 -> ")
 
 
@@ -196,3 +196,25 @@ def test_settings_of_a_profile_with_another_layout_do_for_files_too(tmp_path: Pa
     keys = KeyRing(KEYS.signing_key, HMAC_KEY, is_demonstration=True)
     path = written(tmp_path / "a.txt", SETTLEMENT)
     assert ingest_paths([path], TERMS, settings, keys, tmp_path / "out").record.rows_kept == 2
+
+
+def test_of_two_runs_into_one_folder_at_once_the_second_is_told_that_it_is_locked(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.txt", SETTLEMENT)
+    with locked(tmp_path / "out" / "adhoc" / "ingest"), pytest.raises(ConfigurationRefused) as refusal:
+        ingested(tmp_path / "out", path)
+    assert "is locked by another run; remedy: wait for it to end" in str(refusal.value)
+    assert refusal.value.exit_code == 2
+    assert ingested(tmp_path / "out", path).record.rows_kept == 2
+
+
+def test_a_file_delivered_again_with_other_content_for_the_same_period_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "v.csv", INVOICES)
+    ingested(tmp_path / "out", path)
+    written(path, vat_file("sale", [vat_row("1"), vat_row("3")]))
+    changed = ingested(tmp_path / "out", path)
+    (line,) = file_lines(changed.run_dir)
+    assert line.startswith("v.csv: vat_invoices@1.0.0: rows in 2, accepted 2, set aside 0; ")
+    assert line.endswith("evidence changed: the file is another than when it was last logged")
+    next_year = Terms(**{**vars(TERMS), "period_from": date(2024, 1, 1), "period_to": date(2024, 12, 31)})
+    written(path, vat_file("sale", [vat_row("4").replace("2023/3/5", "2024/3/5")]))
+    assert "evidence changed" not in file_lines(ingested(tmp_path / "out", path, terms=next_year).run_dir)[0]
