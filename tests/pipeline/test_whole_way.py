@@ -47,6 +47,31 @@ def test_every_raw_line_of_delimited_files_is_accounted_for(small_way: Way) -> N
     assert checked > 500
 
 
+def test_sources_of_most_sellers_agree_and_passports_state_the_claims(small_way: Way) -> None:
+    rows = pd.read_parquet(small_way.at("validate") / "reconciliation.parquet")
+    graded = rows.drop_duplicates(["seller_id", "quarter_end", "claim"])
+    for claim in ("sales", "cost_of_goods"):
+        grades = Counter(graded.loc[graded["claim"] == claim, "grade"])
+        assert grades["corroborated"] > 9 * grades["contradicted"] > 0, claim
+    passports = [json.loads(path.read_bytes()) for path in (small_way.at("score") / "passports").glob("*.json")]
+    stated = [passport["credentialSubject"]["claims"] for passport in passports]
+    assert passports
+    assert all({claim["claim"] for claim in claims} >= {"sales", "cost_of_goods"} for claims in stated)
+
+
+def test_goods_declared_too_high_are_contradicted_more_often_than_those_of_others(small_way: Way) -> None:
+    lies = pd.read_csv(small_way.at("world") / "truth" / "lies.csv", parse_dates=["from", "to"])
+    liars = lies[lies["kind"] == "over_declaration"]
+    rows = pd.read_parquet(small_way.at("validate") / "reconciliation.parquet")
+    goods = rows[(rows["claim"] == "cost_of_goods") & rows["verdict"].isin(["agrees", "below", "above"])]
+    goods = goods[goods["source"] == "customs"].assign(end=pd.to_datetime(goods["quarter_end"]))
+    seen = goods.merge(liars, on="seller_id")
+    seen = seen[(seen["from"] + pd.Timedelta(days=90) <= seen["end"]) & ~(seen["to"] < seen["end"])]
+    others = goods[~goods["seller_id"].isin(set(liars["seller_id"]))]
+    assert len(seen) > 5
+    assert (seen["verdict"] == "above").mean() > 5 * (others["verdict"] == "above").mean()
+
+
 def test_planted_dirt_is_set_aside_with_reasons(small_way: Way) -> None:
     reasons = small_way.record("ingest").set_aside
     assert sum(reasons.values()) > 0
