@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -13,6 +14,7 @@ import duckdb
 
 import pipelines.ingest_batch
 from data_contracts.errors import InputRefused
+from data_contracts.sources.registry import source_mapping
 from pipelines.deliveries import DeliveredFile, Origin
 from pipelines.ingest_batch import BatchRequest, ingest_batch
 from tests.factories.raw_files import HMAC_KEY
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from pipelines.accounting import FileAccount
     from pipelines.row_sorting import SortedRows
 
+ACCOUNT = "A1"
+# Keys of groups are made unique by the account they belong to and the place where the group begins.
+_PLACE_IN_FILE = re.compile(r"@[0-9]+$")
 # What a row is besides what its file says.
 _ABOUT_THE_FILE = ("source_row", "source_item", "row_order", "source_file", "source_sha256", "file_order")
 
@@ -81,7 +86,7 @@ def delivered_file(name: str, source: str, size_bytes: int) -> DeliveredFile:
         size_bytes=size_bytes,
         group=SELLER,
         seller=SELLER,
-        account="A1",
+        account=ACCOUNT,
         covered_from=date(2023, 1, 1),
         covered_to=date(2023, 12, 31),
         delivered_at=datetime(2024, 1, 5, tzinfo=UTC),
@@ -108,5 +113,10 @@ def read_spoilt(folder: Path, name: str, source: str) -> Reading:
         return Reading(refusal=refusal)
     (account,) = result.accounts
     rows = kept[0].accepted
-    plain = rows.drop_columns([column for column in _ABOUT_THE_FILE if column in rows.column_names])
-    return Reading(None, account, tuple(plain.to_pylist()), result.quarantine, result.duplicates)
+    plain = rows.drop_columns([column for column in _ABOUT_THE_FILE if column in rows.column_names]).to_pylist()
+    key = source_mapping(source).group_column
+    if key is not None:
+        plain = [
+            {**row, key: _PLACE_IN_FILE.sub("", row[key].removeprefix(ACCOUNT).removeprefix(":"))} for row in plain
+        ]
+    return Reading(None, account, tuple(plain), result.quarantine, result.duplicates)

@@ -1,0 +1,207 @@
+"""A small valid file of every source that reads one plain delimited table, as made up as its rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from data_contracts.compiler import source_contract
+from data_contracts.sources.registry import mapped_sources, source_mapping
+from data_contracts.templates import PREFIX
+from tests.factories.raw_files import (
+    AMAZON_HEADER,
+    APPLICATIONS_HEADER,
+    LOANS_HEADER,
+    REPAYMENTS_HEADER,
+    SHOPIFY_HEADER,
+    TRAFFIC_HEADER,
+    amazon_amount,
+    amazon_total,
+    shopify_order,
+)
+from tests.factories.templates import template_row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from data_contracts.contract import Column
+
+ROWS = 8
+
+
+@dataclass(frozen=True)
+class DelimitedSample:
+    """A valid table; where its source's cells cannot be quoted, none holds a delimiter, quote or line end.
+
+    ``identifier``, ``amount``, ``date`` and ``name`` are headers of columns of these kinds, or of the nearest there is.
+    """
+
+    source: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    identifier: str
+    amount: str
+    date: str
+    name: str
+
+    @property
+    def delimiter(self) -> str:
+        """What parts the cells of its source."""
+        spec = source_contract(self.source).read_spec
+        assert spec is not None
+        return spec.delimiter
+
+    def as_csv(self) -> bytes:
+        """The table with commas."""
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerows((self.header, *self.rows))
+        return text.getvalue().encode()
+
+    def as_delivered(self, with_commas: bytes) -> bytes:
+        """A text with commas as the source has it: with its own delimiter, for which a comma stands."""
+        mark = self.delimiter.encode()
+        return with_commas if mark == b"," else with_commas.translate(bytes.maketrans(b"," + mark, mark + b","))
+
+
+def _sample(
+    source: str, header: str | Sequence[str], rows: Sequence[str | Mapping[str, str]], kinds: str
+) -> DelimitedSample:
+    names = tuple(header.split(",") if isinstance(header, str) else header)
+    # A semicolon stands for a comma within a cell.
+    cells = [
+        tuple(cell.replace(";", ",") for cell in row.split(","))
+        if isinstance(row, str)
+        else tuple(row.get(n, "") for n in names)
+        for row in rows
+    ]
+    return DelimitedSample(source, names, tuple(cells), *kinds.split("|"))
+
+
+def delimited_samples() -> Iterator[DelimitedSample]:
+    """One sample a source, templates included, without those whose lines differ in kind."""
+    n = range(1, ROWS + 1)
+    yield _sample(
+        "amazon_date_range",
+        "settlement id,type,order id,sku,description,quantity,marketplace,product sales,selling fees,date/time,total",
+        [
+            f"987,Order,111-0000001-000000{i},LAMP-{i},Lamp,1,amazon.com,12.00,-2.00,Mar {i}; 2023 1:01:49 AM PST,10.00"
+            for i in n
+        ],
+        "type|total|date/time|description",
+    )
+    yield _sample(
+        "amazon_inventory_planning",
+        "snapshot-date,sku,condition,available,reserved-quantity,currency",
+        [f"2023-03-05,LAMP-{i},New,{100 + i},10,USD" for i in n],
+        "sku|available|snapshot-date|sku",
+    )
+    settlements = [(amazon_total(f"{i}", "9.00"), amazon_amount(f"{i}", "9.00", sku=f"LAMP-{i}")) for i in n]
+    yield _sample(
+        "amazon_settlement_v2",
+        AMAZON_HEADER,
+        [row for pair in settlements for row in pair],
+        "settlement-id|amount|posted-date-time|sku",
+    )
+    yield _sample(
+        "cumcm_firms",
+        "企业代号,企业名称,信誉评级,是否违约",
+        [f"E{i},公司{i},A,否" for i in n],
+        "企业代号|是否违约|信誉评级|企业名称",
+    )
+    yield _sample(
+        "lender_applications",
+        APPLICATIONS_HEADER,
+        [f"A{i},S00000{i},2022-12-20,9000.00,stock,CR-{i},accepted" for i in n],
+        "Application No|Requested (USD)|Applied On|Purpose",
+    )
+    yield _sample(
+        "lender_loans",
+        LOANS_HEADER,
+        [f"L{i},S00000{i},LN01,2023-01-02,2024-01-02,7000.00,CNY,12.50,12" for i in n],
+        "Loan No|Principal|Disbursed On|Lender",
+    )
+    yield _sample(
+        "lender_repayments",
+        REPAYMENTS_HEADER,
+        [f"R{i},L1,S000001,Due,2023-02-0{i},600.00,CNY,2023-01-02 09:00:00" for i in n],
+        "Entry No|Amount|Booked At (UTC)|Borrower",
+    )
+    yield _sample(
+        "payoneer",
+        "Transaction Date,Transaction Time,Time Zone,Transaction ID,Description,Credit Amount,Debit Amount,Currency,"
+        "Status,Running Balance,Additional Description,Store Name",
+        [f"03/1{i}/2023,10:00:00,UTC,{i},Payment from Amazon,5.00,,USD,Completed,0.00,,My Shop" for i in n],
+        "Transaction ID|Credit Amount|Transaction Date|Description",
+    )
+    yield _sample(
+        "paypal_activity",
+        "Date,Time,TimeZone,Name,Type,Status,Currency,Gross,Fee,Net,Transaction ID,Balance,Balance Impact",
+        [f"03/1{i}/2023,10:00:00,PDT,Anna,Payment,Completed,USD,10.00,-1.00,9.00,TX{i},0.00,Credit" for i in n],
+        "Transaction ID|Gross|Date|Name",
+    )
+    yield _sample(
+        "shop_traffic", TRAFFIC_HEADER, [f"2023-01-0{i},10,12,3,4,1.50" for i in n], "Day|Ad spend (USD)|Day|Sessions"
+    )
+    yield _sample(
+        "shopify_orders",
+        SHOPIFY_HEADER,
+        [shopify_order(f"#{i}", f"{i}", Lineitem_name=f"Lamp {i}") for i in n],
+        "Id|Total|Created at|Lineitem name",
+    )
+    yield _sample(
+        "shopify_payout_transactions",
+        "Transaction Date,Type,Order,Payout Status,Payout Date,Payout ID,Available On,Amount,Fee,Net,Checkout,Currency",
+        [f"2023-08-1{i} 16:59:53 +0400,charge,#{i},paid,2023-09-01,901,2023-09-01,100.00,3.20,96.80,#7,USD" for i in n],
+        "Type|Amount|Transaction Date|Checkout",
+    )
+    yield _sample(
+        "shopify_payouts",
+        "Payout Date,Status,Charges,Refunds,Adjustments,Reserved Funds,Fees,Retried Amount,Total,Currency,"
+        "Bank Reference",
+        [f"2023-09-0{i},paid,100.00,-20.00,0.00,0.00,-3.20,0.00,76.80,USD,REF-{i}" for i in n],
+        "Currency|Total|Payout Date|Bank Reference",
+    )
+    yield _sample(
+        "stripe_payout_reconciliation",
+        "automatic_payout_id,automatic_payout_effective_at,balance_transaction_id,created_utc,available_on_utc,currency,"
+        "gross,fee,net,reporting_category,source_id,description",
+        [
+            f"po_1,2023-03-18 00:00:00,txn_{i},2023-03-1{i} 10:00:00,2023-03-17 00:00:00,usd,100.00,3.20,96.80,charge,"
+            f"ch_{i},note"
+            for i in n
+        ],
+        "balance_transaction_id|gross|created_utc|description",
+    )
+    yield _sample(
+        "vat_invoices",
+        ",企业代号,发票号码,开票日期,购方单位代号,金额,税额,价税合计,发票状态",
+        [f"{i},S000001,{i},2023/3/{i},B00001,100.0,13.0,113.0,有效发票" for i in n],
+        "发票号码|金额|开票日期|购方单位代号",
+    )
+    yield _sample(
+        "web_shop_orders",
+        "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country,Currency",
+        [f"{i},8504{i},Lamp {i},2,2023-03-0{i} 10:00:00,6.95,13085,Germany,GBP" for i in n],
+        "Invoice|Price|InvoiceDate|Description",
+    )
+    yield from (_template(source.removeprefix(PREFIX)) for source in mapped_sources() if source.startswith(PREFIX))
+
+
+def _template(table: str) -> DelimitedSample:
+    contract = source_contract(f"{PREFIX}{table}")
+    rows = [template_row(table, f"R{number}") for number in range(1, ROWS + 1)]
+
+    def first(fits: Callable[[Column], bool], default: str) -> str:
+        return next((column.header for column in contract.columns if fits(column)), default)
+
+    header = tuple(rows[0])
+    identifier = first(lambda c: c.name in contract.primary_key and c.name != "seller_id", header[0])
+    amount = first(lambda c: pa.types.is_decimal(c.arrow_type) or pa.types.is_integer(c.arrow_type), header[-1])
+    happened = source_mapping(f"{PREFIX}{table}").happened
+    date = first(lambda c: c.name == happened, header[-1])
+    name = first(lambda c: pa.types.is_string(c.arrow_type) and c.name not in contract.primary_key, header[-1])
+    return _sample(f"{PREFIX}{table}", header, rows, "|".join((identifier, amount, date, name)))

@@ -1,0 +1,205 @@
+"""Spoilt copies of a valid file of every delimited source: refused in one line, set aside, or read as they stand.
+
+The copies are those of the variant generator of the test data, which lies beside the real data folder. Of its copies
+times our sources a spread share is read; ``HOSTILE_FILES=all`` reads every one.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_contracts.compiler import source_contract
+from data_contracts.contract import Column
+from data_contracts.headers import match_headers
+from tests.factories.delimited_samples import DelimitedSample, delimited_samples
+from tests.factories.hostile_files import Reading, one_database, read_spoilt
+
+csv.field_size_limit(2**24)
+SAMPLES = {sample.source: sample for sample in delimited_samples()}
+SHARE = 1 if os.environ.get("HOSTILE_FILES") == "all" else 16
+# Rows of a group that fall with the spoilt one: they are right in themselves, and set aside with it by contract.
+GROUP_RULES = {"settlement_adds_up", "group:whole"}
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A line of the generator's manifest."""
+
+    file: str
+    category: str
+    expect: str
+    bad_rows: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """A spoilt copy beside what it was made from."""
+
+    sample: DelimitedSample
+    variant: Variant
+    data: bytes
+    clean: Reading
+    found: Reading
+
+
+@pytest.fixture(scope="session")
+def generator(shared_data: Path) -> Path:
+    """The variant generator."""
+    path = shared_data.parent / "tools" / "mutate_csv.py"
+    if not path.is_file():
+        pytest.skip(f"the variant generator of the test data is not at {path}")
+    return path
+
+
+def variants(generator: Path, sample: DelimitedSample, folder: Path) -> Iterator[Variant]:
+    """Write every spoilt copy of a sample into ``folder`` as its source would have it."""
+    good = folder / "good"
+    good.write_bytes(sample.as_csv())
+    kinds = {"id": sample.identifier, "amount": sample.amount, "date": sample.date, "name": sample.name}
+    options = [word for kind, header in kinds.items() for word in (f"--{kind}", header)]
+    subprocess.run([sys.executable, str(generator), str(good), str(folder), *options], check=True, capture_output=True)
+    with (folder / "manifest.csv").open(encoding="utf-8", newline="") as manifest:
+        for row in csv.DictReader(manifest):
+            path = folder / row["file"]
+            path.write_bytes(sample.as_delivered(path.read_bytes()))
+            yield Variant(row["file"], row["category"], row["expect"], int(row["bad_rows"]))
+
+
+@pytest.mark.parametrize("number", range(len(SAMPLES)), ids=list(SAMPLES))
+def test_a_spoilt_file_is_refused_set_aside_or_read_as_it_stands(generator: Path, tmp_path: Path, number: int) -> None:
+    sample = list(SAMPLES.values())[number]
+    (tmp_path / "clean").write_bytes(sample.as_delivered(sample.as_csv()))
+    faults = []
+    with one_database():
+        clean = read_spoilt(tmp_path, "clean", sample.source)
+        assert clean.refusal is None, clean.refusal
+        assert len(clean.accepted) == len(sample.rows), clean.account
+        for place, variant in enumerate(variants(generator, sample, tmp_path)):
+            if (place + number) % SHARE == 0 and is_founded(variant, sample):
+                found = read_spoilt(tmp_path, variant.file, sample.source)
+                case = Case(sample, variant, (tmp_path / variant.file).read_bytes(), clean, found)
+                faults += [f"{variant.file}: {fault}" for fault in violations(case)]
+    assert not faults, "\n".join(faults)
+
+
+def is_founded(variant: Variant, sample: DelimitedSample) -> bool:
+    """Whether the contract needs the column that the generator takes away."""
+    amounts = [column for column in source_contract(sample.source).columns if sample.amount in shown(column)]
+    return variant.file != "st_col_missing.csv" or not any(column.cell.header_optional for column in amounts)
+
+
+def shown(column: Column) -> set[str]:
+    """What a column may be called."""
+    return {column.header, *column.synonyms, *(words for words, _ in column.locales)}
+
+
+def violations(case: Case) -> Iterator[str]:
+    """What the generator's manifest forbids and happened all the same."""
+    variant, found = case.variant, case.found
+    if found.refusal is not None:
+        yield from unclear(str(found.refusal), variant.file)
+        if variant.expect not in {"reject", "safe"}:
+            yield f"refused: {found.refusal}"
+        return
+    if variant.expect == "reject":
+        yield f"read: {found.account}"
+    yield from lost(case)
+    assert found.account is not None
+    aside = sum(rows for rule, rows in found.account.quarantined.items() if rule not in GROUP_RULES)
+    if variant.expect == "accept" and (aside or found.account.duplicates or found.accepted != case.clean.accepted):
+        yield f"not accepted as it was: {found.account}"
+    if variant.expect == "quarantine" and aside != variant.bad_rows:
+        yield f"{aside} rows set aside instead of {variant.bad_rows}: {found.account}"
+    yield from wrong_rows(case)
+
+
+def unclear(message: str, file: str) -> Iterator[str]:
+    """What a refusal fails to say."""
+    shown = file.encode("unicode_escape").decode() if "\n" in file else file
+    if "\n" in message or not all(word in message for word in ("input refused: ", f"file {shown}", "; remedy: ")):
+        yield f"unclear refusal {message!r}"
+
+
+def lost(case: Case) -> Iterator[str]:
+    """Rows or bytes that are neither accepted nor set aside."""
+    found = case.found
+    assert found.account is not None
+    assert found.quarantine is not None
+    assert found.duplicates is not None
+    kept = len(found.accepted) + found.quarantine.num_rows + found.duplicates.num_rows
+    if kept != found.account.rows_in:
+        yield f"{found.account.rows_in} rows in, {kept} accounted for"
+    if not any(column.classification == "personal" for column in source_contract(case.sample.source).columns):
+        originals = found.quarantine["original"].to_pylist()
+        yield from (f"{one!r} are not bytes of the file" for one in originals if one is None or one not in case.data)
+
+
+def wrong_rows(case: Case) -> Iterator[str]:
+    """Accepted rows that are neither rows of the clean file nor what the spoilt cell says."""
+    known = Counter(map(repr, case.clean.accepted))
+    changed = [row for row in case.found.accepted if not _taken(known, repr(row))]
+    cut_off = any("cut off" in note for note in case.found.account.notes) if case.found.account else False
+    if case.variant.file == "st_truncated.csv" and cut_off:
+        changed = changed[:-1]  # the last row is told of as doubtful
+    for row in changed:
+        if not any(is_told(row, clean, case) for clean in case.clean.accepted):
+            yield f"wrong row accepted: {row}"
+
+
+def _taken(known: Counter[str], row: str) -> bool:
+    known[row] -= 1
+    return known[row] >= 0
+
+
+def is_told(row: Mapping[str, Any], clean: Mapping[str, Any], case: Case) -> bool:
+    """Whether a row differs from a clean one only by what a cell of the spoilt file says."""
+    contract = source_contract(case.sample.source)
+    places = match_headers(list(case.sample.header), contract).positions
+    differing = [name for name in row if row[name] != clean[name] and name in places]
+    texts = {cell for line in spoilt_cells(case) for cell in line}
+    return all(any(says(text, row[name]) for text in texts) for name in differing)
+
+
+def spoilt_cells(case: Case) -> Iterator[list[str]]:
+    """The cells of the spoilt file, by another reader than ours."""
+    text = case.data.decode("utf-8", "replace").replace("\0", "")
+    mark = case.sample.delimiter
+    yield from csv.reader(text.removeprefix("\ufeff").splitlines(keepends=True), delimiter=mark)
+    # A cell may hold what that reader takes for the end of a line.
+    yield from ([cell.strip('"')] for cell in re.split(f"[{mark}\n]", text))
+
+
+def says(text: str, value: object) -> bool:
+    """Whether a cell's text says a value, and no other."""
+    plain = text.strip()
+    if value is None:
+        return plain.lower() in {"", "null", "n/a", "na", "nan", "-", "无"}
+    if isinstance(value, (bool, str)):
+        return str(value) in {text, plain} or str(value).replace('"', "") in {plain.replace('"', "")}
+    if isinstance(value, Decimal | int):
+        return _is_number(plain.replace(",", ""), Decimal(value))
+    if isinstance(value, datetime | date):
+        numbers = {int(part) for part in re.findall(r"\d+", plain)}
+        return {value.year, value.day} <= numbers
+    return False
+
+
+def _is_number(text: str, value: Decimal) -> bool:
+    try:
+        return _NUMBER.fullmatch(text) is not None and Decimal(text) == value
+    except InvalidOperation:
+        return False
