@@ -52,6 +52,10 @@ class Family:
     without: tuple[str, ...] = ()
     must_have_spoken: bool = False
 
+    def holds(self, source: str, table: str) -> bool:
+        """Whether what a source delivered for a table is of this family."""
+        return table == self.table and source not in self.without and (not self.only or source in self.only)
+
 
 FAMILIES: Final = (
     Family("platform", "money_event", without=(*PROVIDER_SOURCES, *WALLET_SOURCES)),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from features.claims import CLAIMS
+from features.claims import CLAIMS, FAMILIES
 from features.reconciliation import (
     ABOVE,
     AGREES,
     BELOW,
     BESIDE,
+    CLAIMED,
     CONTRADICTED,
     CORROBORATED,
     NOT_EVIDENCED,
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from features.claims import Family
+
 ClaimRow = dict[str, Any]
 """A row of ``features.reconciliation.RECONCILIATION_SCHEMA`` as Python values."""
 
 _ORDER: Final = {claim.name: place for place, claim in enumerate(CLAIMS)}
 _COMPARED: Final = (AGREES, BELOW, ABOVE)
+_SPEAKING: Final = (CLAIMED, *_COMPARED)
 _CENT: Final = Decimal("0.01")
 
 
@@ -47,15 +51,23 @@ def claim_lines(rows: Sequence[ClaimRow]) -> tuple[dict[str, object], ...]:
     return tuple(_line(claim, by_claim[claim]) for claim in sorted(by_claim, key=_ORDER.__getitem__))
 
 
-def pillar_grades(rows: Sequence[ClaimRow]) -> dict[str, str]:
-    """The grade of every pillar of which the sources were compared: one contradiction outweighs any agreement."""
+def pillar_grades(rows: Sequence[ClaimRow]) -> dict[str, tuple[str, tuple[Family, ...]]]:
+    """By pillar of which sources were compared its grade, and the families behind it.
+
+    One contradiction outweighs any agreement.
+    """
     grade_of = {row["claim"]: str(row["grade"]) for row in rows}
-    grades: dict[str, str] = {}
+    grades: dict[str, tuple[str, tuple[Family, ...]]] = {}
     for claim in CLAIMS:
         grade = grade_of.get(claim.name)
+        spoke = {row["source"] for row in rows if row["claim"] == claim.name and row["verdict"] in _SPEAKING}
+        families = tuple(family for family in FAMILIES if family.name in spoke)
         for pillar in claim.pillars if grade in (CORROBORATED, CONTRADICTED) else ():
-            if grades.get(pillar) != CONTRADICTED:
-                grades[pillar] = str(grade)
+            before, others = grades.get(pillar, (grade, ()))
+            if before == grade:
+                grades[pillar] = (str(grade), tuple(dict.fromkeys((*others, *families))))
+            elif grade == CONTRADICTED:
+                grades[pillar] = (str(grade), families)
     return grades
 
 

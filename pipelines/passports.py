@@ -224,7 +224,9 @@ def _pillar_evidence(pillar: str, seller_id: str, evidence: Evidence) -> dict[st
     sources = tuple(sorted({delivery.source for delivery in delivered if delivery.table in tables}))
     compared = pillar_grades((evidence.claims or {}).get(seller_id, ())).get(pillar)
     if sources and compared is not None:
-        return {"grade": compared, "sources": sources}
+        grade, families = compared
+        held = {one.source for one in delivered if any(family.holds(one.source, one.table) for family in families)}
+        return {"grade": grade, "sources": tuple(sorted(held.union(sources)))}
     if len(sources) > 1:
         return None
     return {"grade": "single_source" if sources else "not_evidenced", "sources": sources}
