@@ -43,11 +43,14 @@ FEATURES := $(CONTRACTS) $(call code,features)
 MODELS := $(FEATURES) $(call code,models)
 REPORTS := $(call code,pipelines/reports)
 modules = $(patsubst %,pipelines/%.py,$(1))
-READING := $(call modules,ingest ingest_batch deliveries file_reading gathering row_sorting coverage accounting)
+READING := $(call modules,ingest ingest_batch batch_reading confinement archives deliveries delivery_log file_reading) \
+           $(call modules,gathering row_sorting file_rules retention corrections consents coverage accounting)
+JUDGING := $(call modules,validate validation accounting gx_suites reconciliation document_chains)
 SAMPLES := $(call modules,samples)
 TRAINING := $(SAMPLES) $(call modules,train sensitivity evaluation_document)
-ISSUING := $(call modules,score scoring issuing passports passport_document credential did_key keys applicants) \
-           $(call modules,score_inputs score_model score_parts score_results applicant_features spreadsheet_text)
+ISSUING := $(call modules,score scoring issuing passports passport_claims passport_document credential did_key keys) \
+           $(call modules,score_inputs score_model score_parts score_results applicants applicant_parsing) \
+           $(call modules,applicant_features spreadsheet_text)
 
 # Raw files: the synthetic world's where the profile has one, else those in the profile's raw_dir.
 HAS_WORLD := $(shell grep -c '^\[world\]' $(PROFILE_FILE) 2>/dev/null)
@@ -118,7 +121,7 @@ $(P)/ingest/CHECKED: $(RAW_TARGET) $(RAW_FILES) $(PROFILE_FILE) $(CONTRACTS) $(R
 	$(call STAGE,ingest)
 
 validate: $(P)/validate/CURRENT ## Check canonical tables; write the validation report
-$(P)/validate/CHECKED: $(P)/ingest/CURRENT $(PROFILE_FILE) $(CONTRACTS) $(REPORTS) $(call modules,validate validation accounting) | $(VENV)/.run-ready
+$(P)/validate/CHECKED: $(P)/ingest/CURRENT $(PROFILE_FILE) $(FEATURES) $(REPORTS) $(JUDGING) | $(VENV)/.run-ready
 	$(call STAGE,validate)
 
 features: $(P)/features/CURRENT ## Build the feature matrix as of each observation date
