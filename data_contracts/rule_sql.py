@@ -71,15 +71,21 @@ class RuleDatabase:
         if not rules:
             return {}
         parameters: list[object] = []
-        selected = [f'"{POSITION}"']
-        for number, rule in enumerate(rules):
+        conditions = []
+        for rule in rules:
             condition, values = bad_row_condition(rule)
-            selected.append(f"({condition}) IS TRUE AS r{number}")
+            conditions.append(f"({condition})")
             parameters.extend(values)
-        answer = self._ask(f"SELECT {', '.join(selected)} FROM {ROWS}", parameters)  # noqa: S608 - names are checked
-        # Sub-queries may hand rows back in another order.
-        order = np.argsort(answer[POSITION].to_numpy())
-        return {rule.rule_id: answer[f"r{number}"].to_numpy()[order] for number, rule in enumerate(rules)}
+        named = ", ".join(f"{condition} IS TRUE AS r{number}" for number, condition in enumerate(conditions))
+        # Only rows that break something travel back.
+        query = f'SELECT "{POSITION}", {named} FROM {ROWS} WHERE {" OR ".join(conditions)}'  # noqa: S608 - names are checked
+        answer = self._ask(query, parameters * 2)
+        positions, found = answer[POSITION].to_numpy(), {}
+        for number, rule in enumerate(rules):
+            broken = np.zeros(self.row_count, dtype=bool)
+            broken[positions] = answer[f"r{number}"].to_numpy()
+            found[rule.rule_id] = broken
+        return found
 
     def bad_positions(self, rule: Rule) -> NDArray[np.int64]:
         """Gives the positions of the rows that break a row rule other than of uniqueness, ascending."""

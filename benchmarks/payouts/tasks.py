@@ -1,0 +1,195 @@
+"""What is timed, each task for a process of its own: our way with a payout file, and the others' ways."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.casting import cast_columns
+from data_contracts.checking import RowChecker
+from data_contracts.compiler import load_contract
+from data_contracts.contract import Kind
+from data_contracts.delimited_pieces import DelimitedPieces
+from data_contracts.expectations import expectation_suite
+from data_contracts.rule_sql import RuleDatabase
+from pipelines.grouped_parquet import GroupedParquet
+from pipelines.large_files import sort_file
+from pipelines.publish import read_parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+    from data_contracts.arrow import Values
+    from data_contracts.contract import CompiledContract
+
+CONTRACT_PATH = Path(__file__).with_name("contract.odcs.yaml")
+DUCKDB_TYPES = (
+    (pa.types.is_timestamp, "TIMESTAMP"),
+    (pa.types.is_date, "DATE"),
+    (pa.types.is_int32, "INTEGER"),
+    (pa.types.is_float64, "DOUBLE"),
+    (pa.types.is_boolean, "BOOLEAN"),
+)
+
+
+@dataclass
+class Measured:
+    """CPU and wall seconds of a task, and the most memory its process ever held."""
+
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    peak_mib: float = 0.0
+    result: Any = None
+
+
+@contextmanager
+def measured() -> Iterator[Measured]:
+    """Measure what is done inside, on one thread of Arrow's."""
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
+    outcome = Measured()
+    cpu, wall = time.process_time(), time.perf_counter()
+    yield outcome
+    outcome.cpu_seconds, outcome.wall_seconds = time.process_time() - cpu, time.perf_counter() - wall
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    outcome.peak_mib = int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def contract() -> CompiledContract:
+    """Give the benchmark's contract."""
+    return load_contract(CONTRACT_PATH)
+
+
+def sort_payouts(path: Path, folder: Path) -> Measured:
+    """Read, type, check and write: rows accepted, set aside and repeated, and how often each rule is broken."""
+    with measured() as outcome:
+        done = sort_file(path, contract(), folder / "ours")
+    outcome.result = {
+        "rows_in": done.rows_in,
+        "accepted": done.accepted,
+        "quarantined": done.quarantined,
+        "duplicates": done.duplicates,
+    }
+    return outcome
+
+
+def duckdb_unchecked(path: Path, folder: Path) -> Measured:
+    """Read by DuckDB's strict reader with declared dialect and types, and write, unchecked."""
+    columns = ", ".join(f"'{column.header}': '{_duckdb_type(column.arrow_type)}'" for column in contract().columns)
+    query = f"""
+        COPY (SELECT * FROM read_csv('{path}', header = true, auto_detect = false, strict_mode = true, delim = ',',
+            quote = '"', escape = '"', dateformat = '%Y-%m-%d', timestampformat = '%Y-%m-%d %H:%M:%S',
+            columns = {{{columns}}}))
+        TO '{folder / "duckdb.parquet"}' (FORMAT parquet, COMPRESSION zstd)
+    """  # noqa: S608 - paths and names are this benchmark's own
+    with measured() as outcome, duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("SET enable_progress_bar = false")
+        outcome.result = connection.execute(query).fetchall()[0][0]
+    return outcome
+
+
+def _duckdb_type(kind: pa.DataType) -> str:
+    if pa.types.is_decimal(kind):
+        return f"DECIMAL({kind.precision}, {kind.scale})"
+    return next((name for is_kind, name in DUCKDB_TYPES if is_kind(kind)), "VARCHAR")
+
+
+def type_payouts(path: Path, folder: Path) -> Measured:
+    """Write the typed rows before any rule is applied: what checks, sums and Great Expectations start from."""
+    schema = pa.schema([*contract().arrow_schema, pa.field("source_row", pa.int64())])
+    with (
+        measured() as outcome,
+        path.open("rb") as file,
+        GroupedParquet(
+            folder / "typed.parquet", pa.schema([one.with_nullable(nullable=True) for one in schema])
+        ) as typed,
+    ):
+        for piece in DelimitedPieces(file, contract(), path.name):
+            typed.write(cast_columns(piece, contract()).rows)
+    outcome.result = typed.rows
+    return outcome
+
+
+def read_and_sum(folder: Path) -> Measured:
+    """Read all columns of the typed rows and sum each: texts by their length, days and moments by their number."""
+    sums = ", ".join(f"sum({_summed(column.name, column.arrow_type)})" for column in contract().columns)
+    query = f"SELECT {sums} FROM read_parquet('{folder / 'typed.parquet'}')"  # noqa: S608 - as above
+    with measured() as outcome, duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute(query).fetchall()
+    return outcome
+
+
+def _summed(name: str, kind: pa.DataType) -> str:
+    if pa.types.is_timestamp(kind):
+        return f"epoch_us({name})"
+    if pa.types.is_date(kind):
+        return f"{name} - DATE '1970-01-01'"
+    if pa.types.is_decimal(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return name
+    return f"CAST({name} AS INTEGER)" if pa.types.is_boolean(kind) else f"strlen({name})"
+
+
+def check_rows_with_ids(folder: Path) -> Measured:
+    """Apply every rule to typed rows in memory: counts by rule, and a record of each row set aside."""
+    table = _typed_rows(folder)
+    with measured() as outcome, RowChecker(contract()) as checker:
+        checked = checker.check(table)
+    records = checked.quarantined.num_rows + checked.duplicates.num_rows
+    outcome.result = {"counts": dict(checked.counts_by_rule), "records": records}
+    return outcome
+
+
+def _typed_rows(folder: Path) -> pa.Table:
+    return read_parquet(folder / "typed.parquet").unify_dictionaries().combine_chunks()
+
+
+def great_expectations_complete(folder: Path) -> Measured:
+    """Validate the same rules by Great Expectations on pandas in COMPLETE mode; the frame is made before the clock."""
+    table, rules = _typed_rows(folder), contract()
+    frame, suite = _frame(table, rules), expectation_suite(rules)
+    import great_expectations as gx  # noqa: PLC0415 - only this task needs it
+
+    context: Values = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    asset = context.data_sources.add_pandas("benchmark").add_dataframe_asset("payouts")
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch(batch_parameters={"dataframe": frame})
+    complete = {"result_format": "COMPLETE", "unexpected_index_column_names": ["source_row"]}
+    with measured() as outcome:
+        validation = batch.validate(suite, result_format=complete)
+    counts, ids = {}, 0
+    for one in validation.results:
+        counts[one.expectation_config.meta["rule_id"]] = int(one.result.get("unexpected_count") or 0)
+        ids += len(one.result.get("unexpected_index_list") or [])
+    outcome.result = {"counts": counts, "ids": ids}
+    return outcome
+
+
+def _frame(table: pa.Table, rules: CompiledContract) -> pd.DataFrame:
+    """Give the rows as Great Expectations takes them fastest: text, float64, and a boolean for each expression."""
+    import pandas as pd  # noqa: PLC0415 - only this task needs it
+
+    columns: dict[str, Any] = {"source_row": table["source_row"].to_numpy()}
+    for column in rules.columns:
+        values: Any = table[column.name]
+        if pa.types.is_dictionary(column.arrow_type) or pa.types.is_string(column.arrow_type):
+            columns[column.name] = values.cast(pa.string()).to_pandas()
+        elif pa.types.is_decimal(column.arrow_type) or pa.types.is_floating(column.arrow_type):
+            columns[column.name] = pc.fill_null(values.cast(pa.float64()), np.nan).to_numpy()
+        else:
+            columns[column.name] = values.to_pandas()
+    with RuleDatabase() as database:
+        database.load(table)
+        expressions = [rule for rule in rules.row_rules() if rule.kind is Kind.ROW_EXPRESSION]
+        for rule_id, bad in database.bad_rows(expressions).items():
+            columns[f"rule:{rule_id}"] = ~bad
+    return pd.DataFrame(columns)
