@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 
 MEBIBYTE: Final = 2**20
 # Waiting for a disk or for other processes is no fault of the file, so the clock allows more than the processor does.
-CLOCK_SECONDS_A_CPU_SECOND: Final = 4
+CLOCK_SECONDS_A_CPU_SECOND: Final = 10
 SECONDS_TO_START: Final = 60
 SECONDS_TO_DIE: Final = 5
 # Allocators reserve address space in advance, a gigabyte and more; the limit is to speak of what is used.
@@ -45,7 +45,7 @@ _ENDED: Final = "the process that read it "
 class Limits:
     """What one call may use: address space of the child in MiB, and seconds of processor time.
 
-    On the clock it may take four times as long.
+    On the clock it may take ten times as long.
     """
 
     memory_mib: int

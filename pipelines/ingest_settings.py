@@ -45,7 +45,7 @@ class IngestSettings(_Settings):
         quarantine_limit_share: share of rows in that may be quarantined before the stage ends with exit code 1.
         worker_count: child processes that read a large delivery side by side. Never changes the result.
         worker_memory_mib: memory a reading process may use; hostile files end with it, not with the machine.
-        worker_seconds: processor seconds it may use for each ``batch_bytes`` begun, and four times as many on the
+        worker_seconds: processor seconds it may use for each ``batch_bytes`` begun, and ten times as many on the
             clock.
         batch_bytes: raw bytes a reading process takes at a time, about.
     """

@@ -45,7 +45,7 @@ def test_a_file_that_takes_too_long_to_read_is_stopped_and_named(tmp_path: Path)
     with pytest.raises(InputRefused, match="more than 1 seconds of processor time") as refusal:
         ingested(tmp_path, files, worker_seconds=1)
     assert refusal.value.file == "p/2.xlsx"
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 120
 
 
 def test_a_file_beside_one_that_ends_its_process_is_not_blamed(tmp_path: Path) -> None:
