@@ -79,7 +79,8 @@ def test_a_flipped_bit_in_what_leads_to_the_files_is_noticed(published: Place, n
 
 
 def test_every_stage_asks_for_what_it_reads_in_the_way_that_notices() -> None:
-    # Raw files of a synthetic world are checked one by one against the digests in their list of deliveries.
+    # Raw files of a synthetic world are checked one by one against the digests in their list of deliveries; the log of
+    # deliveries reads manifests alone.
     folder = Path(pipelines.__file__).parent
     unchecked = {path.name for path in folder.rglob("*.py") if "current_run(" in path.read_text(encoding="utf-8")}
     # The log of deliveries asks which run is in force, and reads no file of it.
