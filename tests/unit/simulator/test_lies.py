@@ -90,9 +90,6 @@ def test_money_of_a_diverted_loan_is_gone_and_the_trade_is_weaker_for_it(deceitf
     after = slice(first + 1, first + 27)
     orders = deceitful.flows[FLOWS.index("supplier_paid"), after, mine].sum()
     assert orders > honest.flows[FLOWS.index("supplier_paid"), after, mine].sum()  # less is paid: closer to nought
-    borrowed, diverted = np.unique(deceitful.events["loans"]["seller"]), np.unique(found.seller)
-    defaulted = deceitful.default_day >= 0
-    assert defaulted[diverted].mean() > defaulted[np.setdiff1d(borrowed, diverted)].mean()
 
 
 def test_rings_pass_nearly_one_amount_around_within_days(deceitful: World) -> None:
