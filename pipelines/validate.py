@@ -115,6 +115,7 @@ def validation_document(result: ValidationResult, ingested: Path, examples_per_r
     return {
         "sources": [_source_document(total, ingested, examples_per_rule) for total in totals],
         "unlisted_files": accounting["unlisted_files"],
+        "withheld_files": [account["file"] for account in accounting["withheld_files"]],
         "tables": [
             {
                 **asdict(verdict),

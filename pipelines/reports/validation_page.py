@@ -39,7 +39,8 @@ def render_validation_page(document: Mapping[str, Any], language: Language) -> s
     """The report of one validation.
 
     Args:
-        document: what the stage wrote as ``validation.json``: ``about``, ``sources``, ``unlisted_files``, ``tables``
+        document: what the stage wrote as ``validation.json``: ``about``, ``sources``, the files not opened
+            (``unlisted_files``, ``withheld_files``), ``tables``
             and ``reconciliation``; ``export_documents`` where any were delivered.
         language: of the page.
 
@@ -58,7 +59,7 @@ def render_validation_page(document: Mapping[str, Any], language: Language) -> s
         "about": about,
         "sections": [name for name in SECTIONS if name != "documents" or documents],
         "sources": sources,
-        "unlisted_files": document["unlisted_files"],
+        "not_opened": {kind: document[f"{kind}_files"] for kind in ("unlisted", "withheld")},
         "tables": tables,
         "totals": totals,
         "table_totals": _table_totals(tables),

@@ -95,4 +95,12 @@ def test_a_report_without_documents_of_exports_has_no_section_for_them(language:
 
 def _whole(parts: dict[str, Any]) -> dict[str, Any]:
     nothing = reconciliation_document(pa.table({"quarter_end": pa.array([], pa.date32())}), AS_OF, 1)
-    return {"about": ABOUT, "sources": [], "unlisted_files": [], "tables": [], "reconciliation": nothing, **parts}
+    return {
+        "about": ABOUT,
+        "sources": [],
+        "unlisted_files": [],
+        "withheld_files": [],
+        "tables": [],
+        "reconciliation": nothing,
+        **parts,
+    }

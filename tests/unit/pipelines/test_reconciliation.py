@@ -83,7 +83,14 @@ def test_every_tolerance_is_listed_with_its_reason(document: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_report_names_grades_sellers_and_tolerances(document: dict[str, Any], language: Language) -> None:
-    whole = {"about": ABOUT, "sources": [], "unlisted_files": [], "tables": [], "reconciliation": document}
+    whole = {
+        "about": ABOUT,
+        "sources": [],
+        "unlisted_files": [],
+        "withheld_files": [],
+        "tables": [],
+        "reconciliation": document,
+    }
     page = render_validation_page(json.loads(json.dumps(whole)), language)
     words = page_texts("validation_page", language)
     assert "bolder" in page
@@ -95,5 +102,12 @@ def test_the_report_names_grades_sellers_and_tolerances(document: dict[str, Any]
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_report_before_the_first_quarter_ended_says_so(table: pa.Table, language: Language) -> None:
     nothing = reconciliation_document(table.slice(0, 0), AS_OF, sellers_shown=5)
-    whole = {"about": ABOUT, "sources": [], "unlisted_files": [], "tables": [], "reconciliation": nothing}
+    whole = {
+        "about": ABOUT,
+        "sources": [],
+        "unlisted_files": [],
+        "withheld_files": [],
+        "tables": [],
+        "reconciliation": nothing,
+    }
     assert page_texts("validation_page", language)("reconciliation_none") in render_validation_page(whole, language)
