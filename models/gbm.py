@@ -32,7 +32,6 @@ class GbmParameters(BaseModel):
     lambda_l2: float = Field(default=5.0, ge=0)
     feature_share: float = Field(default=0.6, gt=0, le=1)
     row_share: float = Field(default=0.8, gt=0, le=1)
-    path_smoothing: float = Field(default=0.0, ge=0, description="Rows with which a leaf leans on its parent.")
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,6 @@ def _lightgbm_parameters(
         "feature_fraction": parameters.feature_share,
         "bagging_fraction": parameters.row_share,
         "bagging_freq": 1 if parameters.row_share < 1.0 else 0,
-        "path_smooth": parameters.path_smoothing,
         "monotone_constraints": list(directions),
         # The other methods of LightGBM are less strict in the trees they refuse; this one is the plain proof.
         "monotone_constraints_method": "basic",
