@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.contract import Bound, Bounds, Kind, Rule
+from data_contracts.database import closed_database
 from data_contracts.errors import ConfigurationRefused
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 ROWS = "rows"
 POSITION = "_position"
-_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "enable_external_access": False,
-}
 # What a question about stored rows may hold in memory before it goes on in files of its own.
 _MEMORY_LIMIT = "256MiB"
 
@@ -40,11 +38,8 @@ class RuleDatabase:
     """
 
     def __init__(self, spill_folder: Path | None = None) -> None:
-        settings = dict(_SETTINGS)
-        if spill_folder is not None:
-            settings |= {"temp_directory": str(spill_folder), "memory_limit": _MEMORY_LIMIT}
-        self._connection = duckdb.connect(":memory:", config=settings)
-        self._connection.execute("SET enable_progress_bar = false; SET lock_configuration = true")
+        spilling = {} if spill_folder is None else {"temp_directory": str(spill_folder), "memory_limit": _MEMORY_LIMIT}
+        self._connection = closed_database(spilling)
         self.row_count = 0
 
     def __enter__(self) -> RuleDatabase:
