@@ -117,6 +117,9 @@ class RuleDatabase:
         try:
             return self._connection.sql(query, params=list(parameters)).to_arrow_table()
         except duckdb.Error as error:
+            # What fails while DuckDB reads an Arrow table comes back as words.
+            if "MemoryError" in str(error):
+                raise MemoryError from error
             raise ConfigurationRefused(
                 f"a rule cannot be evaluated: {error}", "correct its SQL in the contract"
             ) from error

@@ -102,7 +102,14 @@ def confined_each(calls: Sequence[Call[Result]], process_count: int) -> Iterator
                     running[child] = number
                     child.start(call)
                 for child in _finished(running):
-                    done[running.pop(child)] = child.reply()
+                    number, reply = running.pop(child), child.reply()
+                    if isinstance(reply.error, ChildEnded) and child.answered:
+                        # What earlier calls left behind is no fault of this one: a fresh child judges it.
+                        child = _Child()  # noqa: PLW2901 - the next to make this call
+                        running[child] = number
+                        child.start(reply.error.call)
+                    else:
+                        done[number] = reply
             yield done.pop(turn).result()
     finally:
         for child in running:
@@ -155,6 +162,7 @@ class _Child:
                 self.connection.recv()
         self.call: Call[Any] | None = None
         self.deadline = 0.0
+        self.answered = 0
 
     def start(self, call: Call[Any]) -> None:
         self.call = call
@@ -184,6 +192,7 @@ class _Child:
         if isinstance(answer, _OutOfMemory):
             self.kill()
             return _Reply(error=ChildEnded(call, _beyond_memory(call.limits)))
+        self.answered += 1
         _warm_children().append(self)
         return answer
 

@@ -22,7 +22,7 @@ from features.graph.signals import signal_tables
 from features.record import GraphFeature
 from features.spec import load_feature_set
 from pipelines.applicant_features import OWN_TABLES
-from pipelines.publish import read_parquet
+from pipelines.publish import read_json, read_parquet
 from pipelines.score import ScoreOptions, score_command
 from pipelines.score_inputs import Request, open_input
 from pipelines.score_model import ModelChoice, load_model
@@ -61,7 +61,8 @@ def options(small_way: Way, tmp_path: Path) -> ScoreOptions:
 class World:
     """What was delivered in the small world, and what the whole way said of its applicants.
 
-    ``sellers``: some who delivered all there is to deliver up to the date, and behind them six who did not.
+    ``sellers``: some who delivered all there is to deliver up to the date, and behind them six who did not; none has
+    withdrawn a consent, which stands in the files of all.
     """
 
     way: Way
@@ -92,7 +93,10 @@ def world(small_way: Way) -> World:
     with (small_way.at("world") / "raw" / "deliveries.csv").open(encoding="utf-8", newline="") as file:
         deliveries = tuple(csv.DictReader(file))
     rows = by_seller(small_way.at("score"))
-    given: dict[str, set[str]] = {seller: set() for seller in rows}
+    withheld = {entry["file"] for entry in read_json(small_way.at("ingest") / "accounting.json")["withheld_files"]}
+    reticent = {line["Seller ref"] for line in deliveries if line["File"] in withheld}
+    assert reticent
+    given: dict[str, set[str]] = {seller: set() for seller in rows if seller not in reticent}
     for line in deliveries:
         if line["Period end"] >= (AS_OF - timedelta(days=30)).isoformat():
             given.get(line["Seller ref"], set()).add(line["Source"])

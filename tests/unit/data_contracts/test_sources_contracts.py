@@ -45,11 +45,6 @@ def test_every_contract_is_mapped_or_describes_others() -> None:
     assert set(mapped_sources()) | set(DESCRIBING_SOURCES) == set(source_names()) | templates
 
 
-@pytest.mark.parametrize("source", mapped_sources())
-def test_source_contracts_judge_rows_only_because_files_are_read_in_batches(source: str) -> None:
-    assert not source_contract(source).file_rules()
-
-
 @pytest.mark.parametrize(
     "word", ["email", "name", "phone", "street", "zip", "address_text", "username", "account_number"]
 )

@@ -46,6 +46,20 @@ def test_a_call_that_ends_its_child_is_told_how_and_the_next_one_works(call: Cal
     assert confined(Call(math.sqrt, (4,))) == 2
 
 
+_HELD: list[bytearray] = []
+
+
+def held(mebibytes: int) -> int:
+    _HELD.append(bytearray(mebibytes * 2**20))
+    return len(_HELD)
+
+
+def test_what_an_earlier_call_left_in_memory_is_not_held_against_the_next() -> None:
+    half = Call(held, (900,), Limits(memory_mib=2048, cpu_seconds=60))
+    confined(Call(math.sqrt, (4,)))
+    assert [confined(half), confined(half)] == [1, 1]  # the second time in a child of its own
+
+
 def test_of_several_calls_that_fail_the_first_in_order_is_raised() -> None:
     slow_then_bad = [Call(find_deliveries, (Path("nowhere"), ingest_settings())), Call(os.abort, ())]
     with pytest.raises(InputRefused, match="nowhere"):
