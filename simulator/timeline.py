@@ -43,10 +43,6 @@ class Timeline:
         """Number of whole weeks."""
         return len(self.week_start)
 
-    def day_number(self, week: int) -> int:
-        """Days from ``first_day`` to the first day of a week."""
-        return 7 * week
-
     def week_of(self, day: date) -> int:
         """Week holding a day; may lie before 0 or after the end."""
         return int((np.datetime64(day, "D") - self.first_day).astype(int)) // 7

@@ -9,6 +9,7 @@ from pipelines.ingest import ingest_folder, write_result
 from pipelines.publish import write_parquet
 from pipelines.seller_delivery import Received
 from pipelines.validation import validate_tables
+from tests.factories.pages import ABOUT
 from tests.factories.raw_files import (
     APPLICATIONS_HEADER,
     CANARY_EMAIL,
@@ -27,13 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SELLER, OTHER = "S000001", "S000002"
-ABOUT = {
-    "profile": "test",
-    "title": "A test",
-    "is_synthetic": True,
-    "evidence": "synthetic world",
-    "recorded_at": "2026-01-01T00:00:00+00:00",
-}
 INVOICES = [
     vat_row("1"),
     vat_row("2", amounts="1O3.20,0.0,103.2"),

@@ -16,6 +16,17 @@ HOSTILE = (
 )
 """Names that would run, or break a page, if text did not stay text."""
 
+ABOUT = {
+    "profile": "test",
+    "title": "A test",
+    "is_synthetic": True,
+    "evidence": "synthetic world",
+    "recorded_at": "2026-01-01T00:00:00+00:00",
+    "quarantine_limit_share": 0.01,
+    "ingest_quarantine_limit_share": 0.01,
+}
+"""What a validation report says of its profile."""
+
 VOID = {"meta", "link", "br", "hr", "img", "input", "col", "wbr"}
 LOADING_ATTRIBUTES = {"src", "srcset", "poster", "data", "background", "formaction", "xlink:href"}
 

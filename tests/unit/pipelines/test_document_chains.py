@@ -16,6 +16,7 @@ from pipelines.reports.rendering import LANGUAGES, page_texts
 from pipelines.reports.validation_page import render_validation_page
 from pipelines.validation import validate_tables
 from tests.factories.canonical_tables import canonical_tables
+from tests.factories.pages import ABOUT
 from tests.factories.raw_files import RawFile, ingested
 from tests.factories.xml_files import ceb_message, list_record, order_record, receipt_record, waybill_record
 
@@ -25,15 +26,6 @@ if TYPE_CHECKING:
     from pipelines.reports.rendering import Language
 
 AS_OF = dt.date(2023, 12, 31)
-ABOUT = {
-    "profile": "test",
-    "title": "A test",
-    "is_synthetic": True,
-    "evidence": "synthetic world",
-    "recorded_at": "2026-01-01T00:00:00+00:00",
-    "quarantine_limit_share": 0.01,
-    "ingest_quarantine_limit_share": 0.01,
-}
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from pipelines.reconciliation import distance, reconciled, reconciliation_docume
 from pipelines.reports.rendering import LANGUAGES, page_texts
 from pipelines.reports.validation_page import render_validation_page
 from tests.factories.canonical_tables import canonical_tables, coverage_rows
+from tests.factories.pages import ABOUT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,15 +19,6 @@ if TYPE_CHECKING:
 
 AS_OF = dt.date(2024, 12, 31)
 DECLARED = {"honest": 12_000, "bold": 30_000, "bolder": 60_000}
-ABOUT = {
-    "profile": "test",
-    "title": "A test",
-    "is_synthetic": True,
-    "evidence": "synthetic world",
-    "recorded_at": "2026-01-01T00:00:00+00:00",
-    "quarantine_limit_share": 0.01,
-    "ingest_quarantine_limit_share": 0.01,
-}
 
 
 @pytest.fixture(scope="module")

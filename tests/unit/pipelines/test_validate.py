@@ -15,6 +15,7 @@ from pipelines.reconciliation import reconciled, reconciliation_document
 from pipelines.validate import examples, validation_document
 from pipelines.validation import FAILED, NOT_VALIDATED, PASSED, validate_tables
 from tests.factories.canonical_tables import canonical_table
+from tests.factories.pages import ABOUT
 from tests.factories.raw_files import (
     CANARY_EMAIL,
     RawFile,
@@ -156,15 +157,6 @@ def document(folder: Path, files: list[RawFile]) -> dict[str, Any]:
 
 
 AS_OF = date(2025, 12, 31)
-ABOUT = {
-    "profile": "test",
-    "title": "A test",
-    "is_synthetic": True,
-    "evidence": "synthetic world",
-    "recorded_at": "2026-01-01T00:00:00+00:00",
-    "quarantine_limit_share": 0.01,
-    "ingest_quarantine_limit_share": 0.01,
-}
 
 
 def test_the_document_shows_the_first_examples_of_each_rule(tmp_path: Path) -> None:
