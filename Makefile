@@ -44,7 +44,7 @@ MODELS := $(FEATURES) $(call code,models)
 REPORTS := $(call code,pipelines/reports)
 modules = $(patsubst %,pipelines/%.py,$(1))
 READING := $(call modules,ingest ingest_batch batch_reading confinement archives deliveries delivery_log file_reading) \
-           $(call modules,gathering row_sorting file_rules retention corrections consents coverage accounting)
+           $(call modules,gathering row_sorting file_rules retention corrections consents row_consents coverage accounting)
 JUDGING := $(call modules,validate validation accounting gx_suites reconciliation document_chains)
 SAMPLES := $(call modules,samples)
 TRAINING := $(SAMPLES) $(call modules,train sensitivity evaluation_document)

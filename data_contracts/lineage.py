@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from data_contracts.arrow import Values
 
 StringDictionary = pa.dictionary(pa.int32(), pa.string())
 
@@ -111,3 +115,12 @@ def concat_quarantine(tables: Sequence[pa.Table]) -> pa.Table:
     """Gives the quarantine records of several tables as one, its dictionaries unified."""
     kept = [table for table in tables if table.num_rows]
     return pa.concat_tables(kept).unify_dictionaries().combine_chunks() if kept else empty_quarantine()
+
+
+def emptied(records: pa.Table, chosen: Values) -> pa.Table:
+    """Gives quarantine records, the chosen ones (a boolean each) without value and original."""
+    for name in ("value", "original"):
+        kind = records.schema.field(name)
+        kept = pc.if_else(chosen, pa.scalar(None, kind.type), records[name])
+        records = records.set_column(records.column_names.index(name), kind, kept)
+    return records

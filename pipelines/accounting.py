@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-Withheld = Literal["no consent", "consent withdrawn"]
+Withheld = Literal["no consent", "consent withdrawn", "consent not readable"]
 NO_CONSENT: Final[Withheld] = "no consent"
 CONSENT_WITHDRAWN: Final[Withheld] = "consent withdrawn"
+CONSENT_NOT_READABLE: Final[Withheld] = "consent not readable"
+_KEPT_OUT = ("retention:", "consent:")
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,9 @@ class FileAccount:
         source: source contract as ``id@version``; empty for a file nobody listed.
         file: path below the raw folder.
         sha256: digest of its bytes; of a file that is not opened the listed one, empty where none is.
-        status: ``read``; ``unlisted`` for a file set aside whole because no list speaks of it; ``no consent`` and
-            ``consent withdrawn`` for one that may not be opened, so that nobody knows its rows.
+        status: ``read``; ``unlisted`` for a file set aside whole because no list speaks of it; ``no consent``,
+            ``consent withdrawn`` and ``consent not readable`` for one that may not be opened, so that nobody knows its
+            rows.
         rows_in: rows (lines, records or items) found.
         accepted: rows that became part of the canonical tables.
         quarantined: rows set aside by the rule they broke.
@@ -52,6 +55,11 @@ class FileAccount:
     def set_aside(self) -> int:
         """Rows quarantined or repeated."""
         return sum(self.quarantined.values()) + sum(self.duplicates.values())
+
+
+def rows_kept_out(quarantined: Mapping[str, int]) -> int:
+    """Give how many of the rows counted by rule were set aside for their age or want of consent: nobody's mistake."""
+    return sum(rows for rule_id, rows in quarantined.items() if rule_id.startswith(_KEPT_OUT))
 
 
 def require_balance(account: FileAccount) -> None:

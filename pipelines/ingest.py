@@ -20,10 +20,11 @@ from data_contracts.privacy import require_key
 from data_contracts.reading import read_file
 from data_contracts.sources.mapping import nullable
 from data_contracts.sources.registry import source_mapping
-from pipelines.accounting import FileAccount, accounting_document
+from data_contracts.templates import PREFIX
+from pipelines.accounting import FileAccount, accounting_document, rows_kept_out
 from pipelines.batch_reading import limits_of, read_batches
 from pipelines.confinement import Call, ChildEnded, confined
-from pipelines.consents import CONSENT_TABLE, withheld_files
+from pipelines.consents import CONSENT_TABLE, NOBODY_IS_ASKED, Consents, consents_in_force, withheld_files
 from pipelines.coverage import COVERAGE_TABLE, coverage_table
 from pipelines.deliveries import CONSENT_SOURCE, DeliveredFile, Deliveries, find_deliveries
 from pipelines.delivery_log import LOG_FILE, LOGGED_NOTE, DeliveryLog, listed_name, with_changes_noted
@@ -31,7 +32,6 @@ from pipelines.gathering import DUPLICATE_SCHEMA
 from pipelines.ingest_batch import BatchRequest, BatchResult, RateOverrides
 from pipelines.keys import keyed_digest, load_keys
 from pipelines.publish import telling_disk_faults, write_json, write_parquet
-from pipelines.retention import rows_expired
 from pipelines.stages import StageInputs, StageOutcome, StageRecord, current_run, run_stage
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ log = logging.getLogger(__name__)
 
 STAGE = "ingest"
 RATES_SOURCE = "exchange_rates"
+# Whose its rows are shows from the parties of another source.
+LINKS_SOURCE = f"{PREFIX}party_link"
 # The folder counts by its content; the others change how the stage works, not what it gives.
 _WITHOUT_EFFECT = {
     *("raw_dir", "worker_count", "worker_memory_mib", "worker_seconds"),
@@ -114,10 +116,13 @@ def _read_what_may_be(
     """Give the results of the files that may be read, in order of source, and the accounts of the others by name."""
     if reading.settings.consent == "not_required":
         return reading.of(files), {}
-    consents = reading.of([file for file in files if file.source == CONSENT_SOURCE])
-    given = _joined_tables([CONSENT_SOURCE], [result for _, result in consents])[CONSENT_TABLE]
-    reasons = withheld_files(files, given, reading.settings)
-    others = reading.of([file for file in files if file.name not in reasons and file.source != CONSENT_SOURCE])
+    first = reading.of([file for file in files if file.source == CONSENT_SOURCE])
+    consents = _consents([result for _, result in first], reading.settings)
+    reasons = withheld_files(files, consents)
+    open_files = [file for file in files if file.name not in reasons and file.source != CONSENT_SOURCE]
+    others = reading.of([file for file in open_files if file.source != LINKS_SOURCE], consents)
+    seller_of = {party: seller for _, result in others for party, seller in result.party_sellers.items()}
+    links = reading.of([file for file in open_files if file.source == LINKS_SOURCE], consents, seller_of)
     withheld = {
         file.name: FileAccount(
             source_contract(file.source).identity, file.name, file.listed_sha256 or "", status=reasons[file.name]
@@ -125,7 +130,12 @@ def _read_what_may_be(
         for file in files
         if file.name in reasons
     }
-    return sorted([*consents, *others], key=lambda one: one[0]), withheld
+    return sorted([*first, *others, *links], key=lambda one: one[0]), withheld
+
+
+def _consents(results: Sequence[BatchResult], settings: IngestSettings) -> Consents:
+    accepted = _joined_tables([CONSENT_SOURCE], results)[CONSENT_TABLE]
+    return consents_in_force(accepted, [one for result in results for one in result.set_aside_consents], settings)
 
 
 @dataclass(frozen=True)
@@ -137,10 +147,25 @@ class _Reading:
     overrides: RateOverrides
     hmac_key: bytes = field(repr=False)
 
-    def of(self, files: Sequence[DeliveredFile]) -> list[tuple[str, BatchResult]]:
-        """Give the source and the result of each batch of the files, in their order."""
+    def of(
+        self,
+        files: Sequence[DeliveredFile],
+        consents: Consents = NOBODY_IS_ASKED,
+        seller_of: Mapping[str, str] | None = None,
+    ) -> list[tuple[str, BatchResult]]:
+        """Give the source and the result of each batch of the files, in their order.
+
+        Args:
+            files: the files.
+            consents: by which rows of single sellers are withheld.
+            seller_of: the sellers that parties are, by reference, as other files say.
+        """
+        allowed = {source: consents.of_source(source, seller_of or {}) for source in {file.source for file in files}}
         requests = [
-            BatchRequest(self.raw_dir, batch[0].source, batch, self.settings.recorded_at, self.overrides, self.hmac_key)
+            BatchRequest(
+                *(self.raw_dir, batch[0].source, batch, self.settings.recorded_at, self.overrides, self.hmac_key),
+                consents=allowed[batch[0].source],
+            )
             for batch in _batches(files, self.settings.batch_bytes)
         ]
         results = read_batches(requests, self.settings)
@@ -257,6 +282,7 @@ def own_code() -> dict[str, Path]:
         "file_rules",
         "ingest_batch",
         "retention",
+        "row_consents",
         "row_sorting",
     )
     return {f"code of {name}": Path(__file__).with_name(f"{name}.py") for name in names}
@@ -355,7 +381,7 @@ def write_result(folder: Path, result: IngestResult) -> None:
 
 def _record(result: IngestResult, evidence: Evidence) -> StageRecord:
     rows_in = sum(account.rows_in for account in result.accounting)
-    expired = sum(rows_expired(account.quarantined) for account in result.accounting)
+    kept_out = sum(rows_kept_out(account.quarantined) for account in result.accounting)
     set_aside: dict[str, int] = {}
     for account in result.accounting:
         for rule_id, rows in account.quarantined.items():
@@ -372,6 +398,6 @@ def _record(result: IngestResult, evidence: Evidence) -> StageRecord:
             "files_without_consent": sum(account.status not in {"read", "unlisted"} for account in result.accounting),
             "files_changed_since_logged": len(evidence.earlier),
             LOGGED_NOTE: LOG_FILE,
-            "quarantined_share": (result.quarantine.num_rows - expired) / rows_in if rows_in else 0.0,
+            "quarantined_share": (result.quarantine.num_rows - kept_out) / rows_in if rows_in else 0.0,
         },
     )

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,24 +22,33 @@ from data_contracts.casting import cast_columns
 from data_contracts.compiler import source_contract
 from data_contracts.currency import load_exchange_rates
 from data_contracts.errors import InternalFault
-from data_contracts.lineage import concat_quarantine
+from data_contracts.lineage import SetAside, concat_quarantine, quarantine_table
 from data_contracts.privacy import original_sealer
 from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables
 from data_contracts.sources.registry import source_mapping
 from pipelines.accounting import FileAccount, require_balance
+from pipelines.consents import ALL_MAY_BE_READ, SetAsideConsent, SourceConsents
 from pipelines.corrections import with_versions
-from pipelines.deliveries import DeliveredFile, read_deliveries
+from pipelines.deliveries import CONSENT_SOURCE, DeliveredFile, read_deliveries
 from pipelines.file_reading import RawFile, read_groups
-from pipelines.file_rules import broken_file_rules, with_file_verdicts, without_rejected
+from pipelines.file_rules import BrokenFileRule, broken_file_rules, with_file_verdicts, without_rejected
 from pipelines.gathering import Gathered
-from pipelines.retention import rows_past_retention, without_expired
-from pipelines.row_sorting import SortedRows, sort_rows
+from pipelines.retention import PAST_RETENTION, rows_past_retention, without_expired
+from pipelines.row_consents import (
+    rows_by_consent,
+    sellers_of_parties,
+    with_rows_withheld,
+    without_contents,
+)
+from pipelines.row_sorting import REPEATED_KEY, SortedRows, sort_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from data_contracts.arrow import Values
     from data_contracts.contract import CompiledContract
+    from data_contracts.lineage import ReadResult
+    from pipelines.row_consents import ConsentedRows
 
 RateOverrides = dict[str, dict[date, Decimal]]
 """Currency to day to US dollars for one unit."""
@@ -54,6 +64,7 @@ class BatchRequest:
     recorded_at: datetime
     overrides: RateOverrides
     hmac_key: bytes = field(repr=False)
+    consents: SourceConsents = ALL_MAY_BE_READ
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,8 @@ class BatchResult:
     """What one batch gave.
 
     ``quarantine`` follows QUARANTINE_SCHEMA, ``duplicates`` DUPLICATE_SCHEMA; ``sellers_named`` tells by file the
-    sellers found in its accepted rows.
+    sellers found in its accepted rows, ``party_sellers`` the sellers that parties of other files' links are.
+    ``set_aside_consents``: the statements on consents that were set aside, where the files hold such.
     """
 
     tables: Tables
@@ -69,6 +81,8 @@ class BatchResult:
     duplicates: pa.Table
     accounts: tuple[FileAccount, ...]
     sellers_named: dict[str, tuple[str, ...]]
+    party_sellers: dict[str, str] = field(default_factory=dict)
+    set_aside_consents: tuple[SetAsideConsent, ...] = ()
 
 
 def ingest_batch(request: BatchRequest) -> BatchResult:
@@ -84,14 +98,10 @@ def ingest_batch(request: BatchRequest) -> BatchResult:
     gathered = Gathered(groups, request.files)
     text = gathered.as_one_read(contract)
     text = dataclasses.replace(text, rows=mapping.prepare(text.rows))
-    group_keys = _one_array(text.rows[mapping.group_column]) if mapping.group_column else None
-    typed = (mapping.cast or cast_columns)(text, contract)
-    broken = broken_file_rules(typed.rows, contract, len(gathered.facts))
-    typed = without_rejected(typed, broken)
-    found = sort_rows(typed, group_keys, mapping, contract, request.recorded_at)
-    expired = rows_past_retention(typed.rows, group_keys, mapping, contract, request.recorded_at)
-    found = without_expired(found, expired, typed.origin)
-    quarantine = concat_quarantine([*(group.quarantined for group in groups), gathered.located(found.quarantined)])
+    consented = rows_by_consent(text, mapping.named_sellers, contract, request.consents)
+    found, broken = _sorted(text, consented, request)
+    unread = without_contents(concat_quarantine([group.quarantined for group in groups]), consented)
+    quarantine = concat_quarantine([unread, gathered.located(found.quarantined)])
     duplicates = gathered.located_duplicates(found.duplicates, contract)
     accounts = with_file_verdicts(_accounts(gathered, found, quarantine, duplicates, contract), broken)
     raw = gathered.with_physical_rows(found.accepted)
@@ -99,8 +109,60 @@ def ingest_batch(request: BatchRequest) -> BatchResult:
     mapped = mapping.to_canonical(raw, MappingContext(contract, request.recorded_at, request.hmac_key, rates))
     tables = with_versions(mapped, request.files, mapping.delivered_whole)
     _require_all_mapped(raw, tables, mapping)
-    sealed = _without_personal_values(quarantine, contract, request.hmac_key)
-    return BatchResult(tables, sealed, duplicates, accounts, _sellers_named(tables))
+    return BatchResult(
+        tables=tables,
+        quarantine=_without_personal_values(quarantine, contract, request.hmac_key),
+        duplicates=duplicates,
+        accounts=accounts,
+        sellers_named=_sellers_named(tables),
+        party_sellers=sellers_of_parties(text.rows, mapping.named_sellers, contract),
+        set_aside_consents=_consents_set_aside(request.source, text, found, gathered),
+    )
+
+
+def _sorted(
+    text: ReadResult, consented: ConsentedRows, request: BatchRequest
+) -> tuple[SortedRows, tuple[BrokenFileRule, ...]]:
+    """Type, screen and check the rows that may be read; the others, and those past retention, are set aside."""
+    contract, mapping = source_contract(request.source), source_mapping(request.source)
+    group_keys = _one_array(text.rows[mapping.group_column]) if mapping.group_column else None
+    typed = (mapping.cast or cast_columns)(dataclasses.replace(text, rows=consented.rows), contract)
+    broken = broken_file_rules(typed.rows, contract, len(request.files))
+    typed = without_rejected(typed, broken)
+    found = sort_rows(typed, group_keys, mapping, contract, request.recorded_at)
+    expired = rows_past_retention(typed.rows, group_keys, mapping, contract, request.recorded_at)
+    found = without_expired(found, expired, typed.origin)
+    return with_rows_withheld(found, consented), broken
+
+
+def _consents_set_aside(
+    source: str, text: ReadResult, found: SortedRows, gathered: Gathered
+) -> tuple[SetAsideConsent, ...]:
+    """Give the statements on consents that were set aside, but for those that say what another said."""
+    if source != CONSENT_SOURCE:
+        return ()
+    repeated = found.duplicates.filter(pc.starts_with(found.duplicates["reason"], REPEATED_KEY))
+    keys = [SetAside(row["reason"], [row["row_order"]], [None], originals=[None]) for row in repeated.to_pylist()]
+    records = concat_quarantine([found.quarantined, quarantine_table(text.origin, keys)])
+    sellers = text.rows["seller_id"].take(records["source_row"]).to_pylist()
+    unread = [group.quarantined for group in gathered.groups]
+    located = concat_quarantine([gathered.located(records), *unread]).to_pylist()
+    return tuple(
+        SetAsideConsent(
+            _legible(seller, record["column"]),
+            record["source_file"],
+            record["source_row"],
+            record["column"],
+            record["rule_id"],
+        )
+        for record, seller in zip_longest(located, sellers)
+        if record["rule_id"] != PAST_RETENTION
+    )
+
+
+def _legible(seller: str | None, bad_column: str | None) -> str | None:
+    named = (seller or "").strip()
+    return named if named and bad_column != "seller_id" else None
 
 
 def _one_array(values: Values) -> Values:

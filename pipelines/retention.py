@@ -16,10 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.errors import ConfigurationRefused
-from data_contracts.lineage import Origin, SetAside, concat_quarantine, quarantine_table
+from data_contracts.lineage import Origin, SetAside, concat_quarantine, emptied, quarantine_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from data_contracts.arrow import Values
@@ -74,24 +73,11 @@ def without_expired(found: SortedRows, expired: Values, origin: Origin) -> Sorte
     gone: list[int] = ordinals_gone.to_pylist()
     nameless = Origin(origin.source, origin.source_file, origin.source_sha256)
     group = SetAside(PAST_RETENTION, gone, [None] * len(gone), originals=[None] * len(gone))
+    set_aside = emptied(found.quarantined, pc.is_in(found.quarantined["source_row"], value_set=expired))
     ordinals = expired.to_numpy()
     return replace(
         found,
         accepted=found.accepted.filter(kept),
-        quarantined=concat_quarantine([_emptied(found.quarantined, expired), quarantine_table(nameless, [group])]),
+        quarantined=concat_quarantine([set_aside, quarantine_table(nameless, [group])]),
         remarks=tuple((remark, rows[~np.isin(rows, ordinals)]) for remark, rows in found.remarks),
     )
-
-
-def rows_expired(quarantined: Mapping[str, int]) -> int:
-    """Give how many of the rows counted by rule were set aside for their age, which is nobody's mistake."""
-    return quarantined.get(PAST_RETENTION, 0)
-
-
-def _emptied(quarantined: pa.Table, expired: Values) -> pa.Table:
-    is_expired: Values = pc.is_in(quarantined["source_row"], value_set=expired)
-    for name in ("value", "original"):
-        kind = quarantined.schema.field(name).type
-        kept = pc.if_else(is_expired, pa.scalar(None, kind), quarantined[name])
-        quarantined = quarantined.set_column(quarantined.column_names.index(name), quarantined.schema.field(name), kept)
-    return quarantined

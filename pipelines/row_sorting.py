@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _DUPLICATE_FIELDS: list[pa.Field[Any]] = [pa.field("row_order", pa.int64()), pa.field("reason", pa.string())]
 _DUPLICATES = pa.schema(_DUPLICATE_FIELDS)
+REPEATED_KEY = "repeated key"
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def _objection_records(typed: ReadResult, objected: Values) -> pa.Table:
 
 
 def _as_duplicates(records: pa.Table) -> pa.Table:
-    reasons = [f"repeated key ({rule_id})" for rule_id in records["rule_id"].to_pylist()]
+    reasons = [f"{REPEATED_KEY} ({rule_id})" for rule_id in records["rule_id"].to_pylist()]
     ordinals: Values = records["source_row"]
     return pa.Table.from_arrays([ordinals, pa.array(reasons, pa.string())], schema=_DUPLICATES)
 

@@ -63,6 +63,26 @@ def _nothing_to_screen(_raw: pa.Table) -> pa.Table | None:
 
 
 @dataclass(frozen=True)
+class NamedSellers:
+    """Which columns of a row tell whose it is, by text.
+
+    Attributes:
+        seller: the reference of the seller, or None where rows name parties alone.
+        party: the reference of the party the row describes; with a seller in the row, it is that seller's.
+        linked: references of parties the row speaks of; it is a row of each that is a seller's.
+    """
+
+    seller: str | None = None
+    party: str | None = None
+    linked: tuple[str, ...] = ()
+
+    @property
+    def naming(self) -> tuple[str, ...]:
+        """The columns that name a seller by themselves or by a party."""
+        return tuple(name for name in (self.seller, *self.linked) if name is not None)
+
+
+@dataclass(frozen=True)
 class SourceMapping:
     """The parts of a source's way into the canonical tables.
 
@@ -83,6 +103,9 @@ class SourceMapping:
         delivered_whole: columns of the canonical rows that name, within a seller, a record whose deliveries are whole:
             what a later one leaves out is gone from then on. Without it each row is a record of its own.
         needs_seller: whether the list of deliveries must name the seller of each file.
+        named_sellers: how a row tells whose it is, where files hold the rows of many sellers; those of a seller without
+            consent are withheld. None where rows name no seller, and where they are not the sellers' but the lender's
+            own books, which need no consent.
     """
 
     source: str
@@ -98,6 +121,7 @@ class SourceMapping:
     group_column: str | None = None
     delivered_whole: tuple[str, ...] = ()
     needs_seller: bool = True
+    named_sellers: NamedSellers | None = None
 
 
 def run_sql(query: str, parameters: Mapping[str, object] | None = None, **tables: pa.Table) -> pa.Table:

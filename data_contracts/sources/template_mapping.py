@@ -14,6 +14,7 @@ from data_contracts.compiler import table_template
 from data_contracts.privacy import keyed_pseudonyms
 from data_contracts.sources.mapping import (
     MappingContext,
+    NamedSellers,
     SourceMapping,
     Tables,
     canonical_table,
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from data_contracts.contract import CompiledContract
     from data_contracts.lineage import ReadResult
     from data_contracts.templates import Template
+
+# The lender's own books, and the consents themselves.
+_WITHOUT_CONSENT = frozenset({"application", "consent", "loan", "repayment"})
 
 
 def template_mapping(table: str) -> SourceMapping:
@@ -41,7 +45,19 @@ def template_mapping(table: str) -> SourceMapping:
         screen=functools.partial(_screened, template),
         happened=template.happened,
         needs_seller=False,
+        named_sellers=_named_sellers(template),
     )
+
+
+def _named_sellers(template: Template) -> NamedSellers | None:
+    """Give how rows tell whose they are: by the seller, or by parties, in whose tables a seller is a party."""
+    if template.table in _WITHOUT_CONSENT:
+        return None
+    columns = {column["name"] for column in template.document["schema"][0]["properties"]}
+    parties = {one.column: one.raw_column for one in template.pseudonyms if one.purpose == "party"}
+    own = parties.pop("party_id", None)
+    seller = SELLER if SELLER in columns else None
+    return NamedSellers(seller, own, tuple(parties.values())) if seller or parties else None
 
 
 def _unchanged(rows: pa.Table) -> pa.Table:

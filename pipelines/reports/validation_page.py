@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from data_contracts.compiler import source_contract, table_contract
 from data_contracts.templates import PREFIX
 from features.reconciliation import GRADES
+from pipelines.accounting import rows_kept_out
 from pipelines.reports.rendering import LANGUAGES, Language, Texts, banners, page_texts, render_page
 
 if TYPE_CHECKING:
@@ -222,6 +223,8 @@ def _totals(sources: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     shares = {f"{name}_share": count / rows if rows else 0.0 for name, count in found.items()}
     files = sum(source["files"] for source in sources)
     remarked = sum(source["remarked_rows"] for source in sources)
+    broken = found["quarantined"] - sum(rows_kept_out(source["quarantined"]) for source in sources)
+    shares["broken_share"] = broken / rows if rows else 0.0
     return {"files": files, "rows": rows, "remarked": remarked, **found, **shares}
 
 
@@ -245,8 +248,8 @@ def _alarms(
 ) -> list[str]:
     alarms = []
     limit = about["ingest_quarantine_limit_share"]
-    if totals["quarantined_share"] > limit:
-        alarms.append(texts("verdict_over_ingest", share=f"{totals['quarantined_share']:.2%}", limit=f"{limit:.2%}"))
+    if totals["broken_share"] > limit:
+        alarms.append(texts("verdict_over_ingest", share=f"{totals['broken_share']:.2%}", limit=f"{limit:.2%}"))
     limit = about["quarantine_limit_share"]
     for table in tables:
         share = table["quarantined_rows"] / table["rows_in"] if table["rows_in"] else 0.0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from data_contracts.sources.mapping import (
     MappingContext,
+    NamedSellers,
     SourceMapping,
     Tables,
     canonical_table,
@@ -86,4 +87,9 @@ MAPPING = SourceMapping(
     happened="seen_at",
     screen=screen,
     needs_seller=False,
+    named_sellers=NamedSellers(
+        seller="identity_number",
+        party="entity_id",
+        linked=("owner", "asset", "director", "organization", "subject", "object"),
+    ),
 )

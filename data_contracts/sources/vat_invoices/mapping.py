@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, relabelled, run_sql
+from data_contracts.sources.mapping import (
+    MappingContext,
+    NamedSellers,
+    SourceMapping,
+    Tables,
+    canonical_table,
+    relabelled,
+    run_sql,
+)
 from data_contracts.sources.repetition import repeated_rows
 
 # An invoice number repeats over series and years, so the rest of the invoice enters its identifier as a digest. In one
@@ -82,4 +90,5 @@ MAPPING = SourceMapping(
     prepare=prepare,
     screen=screen,
     needs_seller=False,
+    named_sellers=NamedSellers(seller="firm_code"),
 )

@@ -80,9 +80,16 @@ def test_a_file_is_read_where_consent_is_in_force_on_the_day_of_recording(
     assert result.tables["trade_invoice"].num_rows == (1 if status == "read" else 0)
 
 
-def test_a_consent_withdrawn_after_the_recording_still_holds(tmp_path: Path) -> None:
-    result = ingested(tmp_path, [consents(consent(), withdrawn("2026-01-02")), SALE], consent="required")
-    assert status_of(result) == "read"
+def test_a_withdrawal_that_names_another_source_than_its_consent_withdraws_it_all_the_same(tmp_path: Path) -> None:
+    misspelt = withdrawn("2025-03-01") | {"consented_source": "vat_invoice"}
+    for need in ("required", "where_listed"):
+        result = ingested(tmp_path / need, [consents(consent(), misspelt), SALE], consent=need)
+        assert status_of(result) == "consent withdrawn"
+
+
+def test_a_consent_renewed_for_another_source_holds_no_longer_for_the_first(tmp_path: Path) -> None:
+    renewed = consent(day="2025-06-01", valid_from="2025-06-01", consented_source="shopify_orders")
+    assert status_of(ingested(tmp_path, [consents(consent(), renewed), SALE])) == "no consent"
 
 
 def test_without_consent_a_file_is_not_even_opened_and_covers_nothing(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from data_contracts.difference import difference
 from data_contracts.errors import ConfigurationRefused
 from data_contracts.sources.mapping import SourceMapping
 from pipelines import ingest_batch
+from pipelines.accounting import rows_kept_out
 from pipelines.deliveries import find_deliveries
 from pipelines.ingest_batch import BatchRequest, BatchResult
-from pipelines.retention import PAST_RETENTION, rows_expired, rows_past_retention
+from pipelines.retention import PAST_RETENTION, rows_past_retention
 from tests.factories.contracts import column, contract_document, delimited
 from tests.factories.raw_files import (
     HMAC_KEY,
@@ -75,7 +76,7 @@ def test_rows_older_than_their_contract_allows_are_counted_and_nothing_of_them_i
     assert cells(result.quarantine, "value").count(None) >= 2
     (account,) = result.accounts
     assert (account.rows_in, account.accepted, account.set_aside) == (4, 1, 3)
-    assert rows_expired(account.quarantined) == 1
+    assert rows_kept_out(account.quarantined) == 1
 
 
 def test_a_row_of_the_last_day_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
