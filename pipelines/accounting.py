@@ -57,6 +57,11 @@ class FileAccount:
         return sum(self.quarantined.values()) + sum(self.duplicates.values())
 
 
+def is_withheld(account: FileAccount) -> bool:
+    """Whether a file was not opened for want of consent."""
+    return account.status not in {"read", "unlisted"}
+
+
 def rows_kept_out(quarantined: Mapping[str, int]) -> int:
     """Give how many of the rows counted by rule were set aside for their age or want of consent: nobody's mistake."""
     return sum(rows for rule_id, rows in quarantined.items() if rule_id.startswith(_KEPT_OUT))
@@ -127,7 +132,7 @@ def accounting_document(accounts: Iterable[FileAccount]) -> dict[str, Any]:
         "withheld_files": [
             {"file": account.file, "source": account.source, "sha256": account.sha256, "status": account.status}
             for account in accounts
-            if account.status not in {"read", "unlisted"}
+            if is_withheld(account)
         ],
         "files": [asdict(account) for account in accounts if account.status == "read"],
     }

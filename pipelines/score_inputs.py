@@ -15,6 +15,7 @@ from data_contracts.errors import ConfigurationRefused, InputRefused
 from features.cut import Cut
 from features.reconciliation import ReconciliationSettings, reconcile
 from features.spec import load_feature_set
+from pipelines.accounting import is_withheld
 from pipelines.applicant_features import OWN_TABLES, SellerTables, describe_applicants, pillar_tables
 from pipelines.applicant_parsing import parse_applicants
 from pipelines.applicants import Applicants, Chunk, require_applicant_file
@@ -161,7 +162,7 @@ def _from_folder(folder: Path, request: Request, ingest: IngestSettings, hmac_ke
     digest = sha256_bytes(json_bytes(sorted([account.file, account.sha256] for account in result.accounting)))
     tables, set_aside = _validated(result.tables)
     set_aside += result.quarantine.num_rows + result.duplicates.num_rows
-    sellers = _delivering_sellers(tables, folder)
+    sellers = _delivering_sellers(tables, folder, withheld=sum(is_withheld(one) for one in result.accounting))
     notes = (f"{set_aside} rows of the raw exports were set aside",) if set_aside else ()
     surroundings, more = _surroundings(request.place)
     merged = merged_tables(surroundings.tables, tables, {str(seller) for seller in sellers.to_pylist()})
@@ -180,11 +181,17 @@ def _validated(tables: Mapping[str, pa.Table]) -> tuple[dict[str, pa.Table], int
     return {name: check.accepted for name, check in checked.items()}, set_aside
 
 
-def _delivering_sellers(tables: Mapping[str, pa.Table], folder: Path) -> pa.Array[Any]:
+def _delivering_sellers(tables: Mapping[str, pa.Table], folder: Path, withheld: int) -> pa.Array[Any]:
     """The sellers whose own exports the folder holds, in alphabetical order."""
     coverage = tables[COVERAGE]
     own = pc.is_in(pc.cast(coverage["covered_table"], pa.string()), value_set=pa.array(OWN_TABLES))
     sellers = sorted({str(seller) for seller in coverage.filter(own)["seller_id"].to_pylist()})
+    if not sellers and withheld:
+        raise InputRefused(
+            file=str(folder),
+            rule=f"{withheld} of its files may not be read for want of consent, and no other shows any trade",
+            remedy="deliver the sellers' consents (passport template consent) in the folder, and list them",
+        )
     if not sellers:
         raise InputRefused(
             file=str(folder),
