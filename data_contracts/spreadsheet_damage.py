@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 DAMAGED_RULE = "cell:digits_lost"
 # As spreadsheets write a number that is too long for a cell of text: 5.12346E+17.
-_POWER_OF_TEN = r"^[0-9](\.[0-9]+)?E\+[0-9]{2,3}$"
+_POWER_OF_TEN = r"[0-9](\.[0-9]+)?E\+[0-9]{2,3}"
+# The key of a record of several rows stands between the account and the place in the file that make it unique.
+_DAMAGED = rf"^({_POWER_OF_TEN}|(.*:)?{_POWER_OF_TEN}@[0-9]+(:[0-9]+)?)$"
 _TELLTALE = b"E+"
 
 
@@ -44,5 +46,5 @@ def _damaged(chunk: Values) -> Values:
     # Looking for the sign in all bytes at once is far cheaper than matching cells, of which hardly any is damaged.
     if data is None or _TELLTALE not in data.to_pybytes():
         return np.zeros(len(chunk), bool)
-    matched: Values = pc.match_substring_regex(chunk, _POWER_OF_TEN)
+    matched: Values = pc.match_substring_regex(chunk, _DAMAGED)
     return matched.fill_null(False).to_numpy(zero_copy_only=False)  # noqa: FBT003 - Arrow takes it by place alone

@@ -42,13 +42,14 @@ def read_tagged(data: bytes, contract: CompiledContract, file_name: str) -> Read
     """Gives the rows of a file of tagged lines as text columns; ``source_row`` is the physical line.
 
     A row is set aside when its number of fields is not its header's (``line:width``), its quotes do not close
-    (``line:quote``) or its tag is none of the contract's (``line:tag``). Raises InputRefused when a section does not
-    hold as many rows as its count line says, when a row stands before any header, or when there is no header.
+    (``line:quote``), it holds a NUL byte (``line:nul``) or its tag is none of the contract's (``line:tag``). Raises
+    InputRefused when a section does not hold as many rows as its count line says, when a row stands before any header,
+    when there is no header, or when a NUL byte stands in a line that is no row.
     """
     spec = contract.read_spec
     if spec is None or spec.tags is None:
         raise ConfigurationRefused(f"{contract.identity} is no tagged source", "use the reader of its format")
-    lines = find_lines(utf8_bytes(data, spec.encoding, file_name))
+    lines = find_lines(utf8_bytes(data, spec.encoding, file_name, nul_spoils="line"))
     gathered = _Gathered()
     for number in range(1, len(lines) + 1):
         _take(lines, number, (contract, spec, spec.tags), gathered, file_name)
@@ -87,10 +88,15 @@ def _take(
     content = lines.content(number - 1).decode("utf-8")
     if not content.strip():
         return
-    cells = _cells(content, spec)
+    has_nul = "\0" in content
+    cells = None if has_nul else _cells(content, spec)
     if cells is None:
-        gathered.set_aside("line:quote", number, None)
-        gathered.since_header += content.lstrip('"').startswith(tags.row)
+        is_row = content.lstrip('"').startswith(tags.row)
+        if has_nul and not is_row:
+            rule = "a NUL byte in a line that is no row"
+            raise InputRefused(file=file_name, row=number, rule=rule, remedy="export the file as plain text")
+        gathered.set_aside("line:nul" if has_nul else "line:quote", number, None)
+        gathered.since_header += is_row
     elif cells[0] == tags.header:
         gathered.match = match_headers(cells[1:], whole)
         gathered.notes = require_headers(gathered.match, whole, file_name, number)

@@ -6,15 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from data_contracts.casting import cast_columns
-from data_contracts.checking import check_rows
 from data_contracts.compiler import source_contract
 from data_contracts.digest import sha256_bytes, sha256_file
 from data_contracts.errors import ConfigurationRefused, InputRefused
-from data_contracts.reading import read_file
 from data_contracts.sources.registry import mapped_sources, source_mapping
 from data_contracts.templates import PREFIX
 from pipelines.archives import OpenArchives, entries_of, is_archive, require_size
+from pipelines.describing_lists import rows_of_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -156,7 +154,7 @@ def _listed_deliveries(raw_dir: Path) -> Deliveries:
         )
     data = path.read_bytes()
     evidence_digest = sha256_bytes(data)
-    listed = [_listed_file(raw_dir, row, evidence_digest) for row in _manifest_rows(data)]
+    listed = [_listed_file(raw_dir, row, evidence_digest) for row in rows_of_list(data, MANIFEST_SOURCE, MANIFEST_FILE)]
     files: list[DeliveredFile] = []
     hidden: list[str] = []
     for file in listed:
@@ -179,25 +177,6 @@ def _unpacked(raw_dir: Path, file: DeliveredFile) -> tuple[list[DeliveredFile], 
         if not entry.is_hidden
     ]
     return inside, [f"{file.name}/{entry.name}" for entry in entries if entry.is_hidden]
-
-
-def _manifest_rows(data: bytes) -> list[dict[str, Any]]:
-    """Give the rows of the list; one bad row spoils it, because every file's meaning hangs on it."""
-    contract = source_contract(MANIFEST_SOURCE)
-    typed = cast_columns(read_file(data, contract, MANIFEST_FILE), contract)
-    checked = check_rows(typed.rows, contract, typed.origin)
-    for quarantined in (typed.quarantined, checked.quarantined, checked.duplicates):
-        if quarantined.num_rows:
-            first = quarantined.slice(0, 1).to_pylist()[0]
-            raise InputRefused(
-                file=MANIFEST_FILE,
-                row=first["source_row"],
-                column=first["column"],
-                rule=f"rule {first['rule_id']} is broken by {first['value']!r}",
-                remedy="correct the list of deliveries",
-            )
-    rows: list[dict[str, Any]] = checked.accepted.to_pylist()
-    return rows
 
 
 def _listed_file(raw_dir: Path, row: dict[str, Any], evidence_digest: str) -> DeliveredFile:

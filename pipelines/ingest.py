@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.casting import cast_columns
-from data_contracts.checking import check_rows
 from data_contracts.compiler import source_contract, table_contract, table_names
 from data_contracts.errors import InputRefused, QuarantineLimitExceeded
-from data_contracts.lineage import QUARANTINE_SCHEMA, concat_quarantine
+from data_contracts.lineage import QUARANTINE_SCHEMA
 from data_contracts.privacy import require_key
-from data_contracts.reading import read_file
 from data_contracts.sources.mapping import nullable
 from data_contracts.sources.registry import source_mapping
 from data_contracts.templates import PREFIX
@@ -28,6 +25,7 @@ from pipelines.consents import CONSENT_TABLE, NOBODY_IS_ASKED, Consents, consent
 from pipelines.coverage import COVERAGE_TABLE, coverage_table
 from pipelines.deliveries import CONSENT_SOURCE, DeliveredFile, Deliveries, find_deliveries
 from pipelines.delivery_log import LOG_FILE, LOGGED_NOTE, DeliveryLog, listed_name, with_changes_noted
+from pipelines.describing_lists import rate_overrides
 from pipelines.gathering import DUPLICATE_SCHEMA
 from pipelines.ingest_batch import BatchRequest, BatchResult, RateOverrides
 from pipelines.keys import keyed_digest, load_keys
@@ -36,8 +34,6 @@ from pipelines.stages import StageInputs, StageOutcome, StageRecord, current_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import date
-    from decimal import Decimal
 
     from data_contracts.arrow import Values
     from pipelines.delivery_log import Evidence
@@ -49,7 +45,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STAGE = "ingest"
-RATES_SOURCE = "exchange_rates"
 # Whose its rows are shows from the parties of another source.
 LINKS_SOURCE = f"{PREFIX}party_link"
 # The folder counts by its content; the others change how the stage works, not what it gives.
@@ -93,7 +88,9 @@ def ingest_folder(raw_dir: Path, settings: IngestSettings, hmac_key: bytes) -> I
 def ingest_files(raw_dir: Path, deliveries: Deliveries, settings: IngestSettings, hmac_key: bytes) -> IngestResult:
     """Read deliveries below a raw folder into canonical tables; otherwise as ``ingest_folder``."""
     require_key(hmac_key)
-    reading = _Reading(raw_dir, settings, _rate_overrides(settings.exchange_rate_file), hmac_key)
+    rates = settings.exchange_rate_file
+    overrides = {} if rates is None else rate_overrides(rates, settings.recorded_at)
+    reading = _Reading(raw_dir, settings, overrides, hmac_key)
     read, withheld = _read_what_may_be(reading, deliveries.files)
     results = [result for _, result in read]
     accounts = {account.file: account for result in results for account in result.accounts}
@@ -276,6 +273,7 @@ def own_code() -> dict[str, Path]:
         "coverage",
         "deliveries",
         "delivery_log",
+        "describing_lists",
         "gathering",
         "ingest",
         "file_reading",
@@ -298,31 +296,6 @@ def deliveries_in(raw_dir: Path, settings: IngestSettings) -> Deliveries:
             rule=f"its files could not be listed: {ended.reason}",
             remedy="look for a list or zip of abnormal size or form",
         ) from ended
-
-
-def _rate_overrides(path: Path | None) -> RateOverrides:
-    """Give the rates of the override file, checked by its contract; every row must be good."""
-    if path is None:
-        return {}
-    if not path.is_file():
-        raise InputRefused(file=str(path), rule="no such file", remedy="correct exchange_rate_file")
-    contract = source_contract(RATES_SOURCE)
-    typed = cast_columns(read_file(path.read_bytes(), contract, path.name), contract)
-    checked = check_rows(typed.rows, contract, typed.origin)
-    bad = concat_quarantine([typed.quarantined, checked.quarantined, checked.duplicates])
-    if bad.num_rows:
-        first = bad.slice(0, 1).to_pylist()[0]
-        raise InputRefused(
-            file=path.name,
-            row=first["source_row"],
-            column=first["column"],
-            rule=f"rule {first['rule_id']} is broken by {first['value']!r}",
-            remedy="correct the exchange rates",
-        )
-    overrides: dict[str, dict[date, Decimal]] = {}
-    for row in checked.accepted.to_pylist():
-        overrides.setdefault(row["money_code"], {})[row["rate_on"]] = row["usd"]
-    return overrides
 
 
 def _batches(files: Sequence[DeliveredFile], batch_bytes: int) -> list[tuple[DeliveredFile, ...]]:

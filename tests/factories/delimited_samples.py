@@ -1,4 +1,4 @@
-"""A small valid file of every source that reads one plain delimited table, as made up as its rows."""
+"""A small valid file of every source that reads one delimited table, as made up as its rows."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ from tests.factories.templates import template_row
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from data_contracts.contract import Column
+    from data_contracts.contract import Column, Tags
 
 ROWS = 8
+_UTF8_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,25 @@ class DelimitedSample:
         return text.getvalue().encode()
 
     def as_delivered(self, with_commas: bytes) -> bytes:
-        """A text with commas as the source has it: with its own delimiter, for which a comma stands."""
+        """A text with commas as the source has it: with its own delimiter, for which a comma stands, and its tags."""
+        spec = source_contract(self.source).read_spec
+        if spec is not None and spec.tags is not None:
+            return _with_tags(with_commas, spec.tags)
         mark = self.delimiter.encode()
         return with_commas if mark == b"," else with_commas.translate(bytes.maketrans(b"," + mark, mark + b","))
+
+
+def _with_tags(text: bytes, tags: Tags) -> bytes:
+    """A text with a tag before every line but blank ones, framed, and with the number of its rows at the end."""
+    if not text.strip(_UTF8_MARK):
+        return text
+    mark = _UTF8_MARK if text.startswith(_UTF8_MARK) else b""
+    header, *lines = text.removeprefix(mark).split(b"\n")
+    rows = [tags.row.encode() + b"," + line if line.strip() else line for line in lines]
+    count = sum(bool(line.strip()) for line in lines)
+    whole = [tags.frame[0].encode() + b",1", tags.header.encode() + b"," + header, *rows]
+    ending = f"{tags.count},{count}\n".encode()
+    return mark + b"\n".join(whole) + (b"" if whole[-1] == b"" else b"\n") + ending
 
 
 def _sample(
@@ -82,7 +99,7 @@ def _sample(
 
 
 def delimited_samples() -> Iterator[DelimitedSample]:
-    """One sample a source, templates included, without those whose lines differ in kind."""
+    """One sample a source, templates and the lists that describe other files included."""
     n = range(1, ROWS + 1)
     yield _sample(
         "amazon_date_range",
@@ -111,6 +128,18 @@ def delimited_samples() -> Iterator[DelimitedSample]:
         "企业代号,企业名称,信誉评级,是否违约",
         [f"E{i},公司{i},A,否" for i in n],
         "企业代号|是否违约|信誉评级|企业名称",
+    )
+    yield _sample(
+        "delivery_manifest",
+        "SHA-256,File,Seller ref,Source,Account,Period start,Period end,Delivered at (UTC)",
+        [f"{i:064x},v/{i}.csv,S000001,vat_invoices,A{i},2023-01-01,2023-12-31,2024-01-05 10:00:00" for i in n],
+        "SHA-256|Period start|Delivered at (UTC)|Account",
+    )
+    yield _sample(
+        "exchange_rates",
+        "Currency,Date,USD per unit",
+        [f"TWD,2023-01-0{i},0.0325" for i in n],
+        "Currency|USD per unit|Date|Currency",
     )
     yield _sample(
         "lender_applications",
@@ -142,6 +171,17 @@ def delimited_samples() -> Iterator[DelimitedSample]:
         "Date,Time,TimeZone,Name,Type,Status,Currency,Gross,Fee,Net,Transaction ID,Balance,Balance Impact",
         [f"03/1{i}/2023,10:00:00,PDT,Anna,Payment,Completed,USD,10.00,-1.00,9.00,TX{i},0.00,Credit" for i in n],
         "Transaction ID|Gross|Date|Name",
+    )
+    yield _sample(
+        "paypal_settlement",
+        "Transaction ID,Invoice ID,PayPal Reference ID,Transaction Event Code,Transaction Initiation Date,"
+        "Transaction Completion Date,Transaction Debit or Credit,Gross Transaction Amount,Gross Transaction Currency,"
+        "Fee Debit or Credit,Fee Amount,Fee Currency",
+        [
+            f"TX{i},INV-{i},,T0006,2023/03/1{i} 10:00:00 -0700,2023/03/1{i} 10:00:00 -0700,CR,1000,USD,DR,30,USD"
+            for i in n
+        ],
+        "Transaction ID|Gross Transaction Amount|Transaction Completion Date|Invoice ID",
     )
     yield _sample(
         "shop_traffic", TRAFFIC_HEADER, [f"2023-01-0{i},10,12,3,4,1.50" for i in n], "Day|Ad spend (USD)|Day|Sessions"

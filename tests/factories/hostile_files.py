@@ -13,9 +13,15 @@ from unittest import mock
 import duckdb
 
 import pipelines.ingest_batch
+from data_contracts.compiler import source_contract
+from data_contracts.digest import sha256_bytes
 from data_contracts.errors import InputRefused
-from data_contracts.sources.registry import source_mapping
+from data_contracts.lineage import empty_quarantine
+from data_contracts.sources.registry import DESCRIBING_SOURCES, source_mapping
+from pipelines import row_sorting
+from pipelines.accounting import FileAccount
 from pipelines.deliveries import DeliveredFile, Origin
+from pipelines.describing_lists import RATES_SOURCE, rate_overrides, rows_of_list
 from pipelines.ingest_batch import BatchRequest, ingest_batch
 from tests.factories.raw_files import HMAC_KEY
 from tests.factories.templates import SELLER
@@ -25,10 +31,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from pipelines.accounting import FileAccount
-    from pipelines.row_sorting import SortedRows
 
 ACCOUNT = "A1"
+RECORDED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 # Keys of groups are made unique by the account they belong to and the place where the group begins.
 _PLACE_IN_FILE = re.compile(r"@[0-9]+$")
 # What a row is besides what its file says.
@@ -97,15 +102,16 @@ def delivered_file(name: str, source: str, size_bytes: int) -> DeliveredFile:
 
 def read_spoilt(folder: Path, name: str, source: str) -> Reading:
     """What ingest makes of a file below ``folder``; any other fault than a refusal comes through."""
-    kept: list[SortedRows] = []
-    real = pipelines.ingest_batch.sort_rows
+    if source in DESCRIBING_SOURCES:
+        return _read_list(folder / name, source)
+    kept: list[row_sorting.SortedRows] = []
 
-    def sort_rows(*arguments: object, **named: object) -> SortedRows:
-        kept.append(real(*arguments, **named))  # type: ignore[arg-type]
+    def sort_rows(*arguments: object, **named: object) -> row_sorting.SortedRows:
+        kept.append(row_sorting.sort_rows(*arguments, **named))  # type: ignore[arg-type]
         return kept[-1]
 
     file = delivered_file(name, source, (folder / name).stat().st_size)
-    request = BatchRequest(folder, source, (file,), datetime(2026, 1, 1, tzinfo=UTC), {}, HMAC_KEY)
+    request = BatchRequest(folder, source, (file,), RECORDED_AT, {}, HMAC_KEY)
     try:
         with mock.patch.object(pipelines.ingest_batch, "sort_rows", sort_rows):
             result = ingest_batch(request)
@@ -120,3 +126,19 @@ def read_spoilt(folder: Path, name: str, source: str) -> Reading:
             {**row, key: _PLACE_IN_FILE.sub("", row[key].removeprefix(ACCOUNT).removeprefix(":"))} for row in plain
         ]
     return Reading(None, account, tuple(plain), result.quarantine, result.duplicates)
+
+
+def _read_list(path: Path, source: str) -> Reading:
+    """What becomes of a list that describes other files: all its rows, or a refusal for the first bad one."""
+    data = path.read_bytes()
+    try:
+        rows = rows_of_list(data, source, path.name)
+        if source == RATES_SOURCE:
+            rate_overrides(path, RECORDED_AT)
+    except InputRefused as refusal:
+        return Reading(refusal=refusal)
+    contract = source_contract(source)
+    accepted = tuple({name: value for name, value in row.items() if name != "source_row"} for row in rows)
+    account = FileAccount(contract.identity, path.name, sha256_bytes(data), rows_in=len(rows), accepted=len(rows))
+    nothing = empty_quarantine()
+    return Reading(None, account, accepted, nothing, nothing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,18 @@ def test_lines_that_are_no_rows_are_set_aside_with_the_reason(tmp_path: Path) ->
     assert (account.rows_in, account.accepted) == (4, 1)
     assert account.quarantined == {"line:quote": 1, "line:tag": 1, "line:width": 1}
     assert "canary" not in str(result.quarantine.to_pylist())
+
+
+def test_a_nul_byte_costs_its_row_and_no_other(tmp_path: Path) -> None:
+    account = only_account(ingested(tmp_path, [report(SALE, REFUND.replace("TX2", "TX\x002"))]))
+    assert (account.rows_in, account.accepted, account.quarantined) == (2, 1, {"line:nul": 1})
+
+
+@pytest.mark.parametrize("line", ['"SC",1', '"CH","Transaction ID"'])
+def test_a_nul_byte_in_a_line_that_frames_the_rows_refuses_the_report(tmp_path: Path, line: str) -> None:
+    spoilt = report(SALE)
+    with pytest.raises(InputRefused, match="a NUL byte in a line that is no row; remedy: "):
+        ingested(tmp_path, [replace(spoilt, data=spoilt.data.replace(line.encode(), line.encode() + b"\0", 1))])
 
 
 def test_a_transaction_delivered_twice_counts_once(tmp_path: Path) -> None:

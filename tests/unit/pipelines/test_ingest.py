@@ -329,7 +329,7 @@ def test_rates_the_central_bank_lacks_come_from_the_override_file(tmp_path: Path
     assert str(cells(with_rates.tables["loan"], "principal_usd")[0]) == "3.2500"
 
 
-@pytest.mark.parametrize("row", ["TWD,2022-12-30,-1", "TWD,tomorrow,1", "twd,2022-12-30,1"])
+@pytest.mark.parametrize("row", ["TWD,2022-12-30,-1", "TWD,tomorrow,1", "twd,2022-12-30,1", "TWD,2099-01-01,1"])
 def test_a_bad_override_rate_is_refused(tmp_path: Path, row: str) -> None:
     rates = tmp_path / "rates.csv"
     rates.write_text(f"Currency,Date,USD per unit\n{row}\n")
