@@ -1,8 +1,8 @@
-"""Where the rendered SQL runs. The embedded engine is DuckDB; another needs only these three methods."""
+"""Where the rendered SQL runs: DuckDB, embedded. Another engine needs only ``load``, ``query`` and ``close``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 import duckdb
 
@@ -12,19 +12,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     import pyarrow as pa
-
-
-class Engine(Protocol):
-    """What the builder asks of an engine."""
-
-    def load(self, name: str, table: pa.Table) -> None:
-        """Makes ``table`` readable under ``name``, in place of what had that name."""
-
-    def query(self, sql: str) -> pa.Table:
-        """The result of a query."""
-
-    def close(self) -> None:
-        """Frees what the engine holds."""
 
 
 class DuckDbEngine:
