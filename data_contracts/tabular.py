@@ -46,6 +46,21 @@ def read_tabular(data: bytes, contract: CompiledContract, file_name: str) -> Rea
     return read_delimited(data, _of_format(contract, "delimited"), file_name)
 
 
+def delimited_form(contract: CompiledContract) -> CompiledContract:
+    """Gives the contract as it stands for delimited text, which is one of the forms a template's file may have."""
+    is_tabular = contract.read_spec is not None and contract.read_spec.format == "tabular"
+    return _of_format(contract, "delimited") if is_tabular else contract
+
+
+def is_delimited(start: bytes, contract: CompiledContract) -> bool:
+    """Tells by its first bytes whether a file of a source is delimited UTF-8."""
+    spec = contract.read_spec
+    if spec is None or spec.encoding != "utf-8":
+        return False
+    packed = start.startswith((PARQUET_START, _WORKBOOK_START))
+    return spec.format == "delimited" or (spec.format == "tabular" and not packed)
+
+
 def _of_format(contract: CompiledContract, form: Literal["xlsx", "delimited"]) -> CompiledContract:
     if contract.read_spec is None:
         return contract

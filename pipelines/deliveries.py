@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from data_contracts.compiler import source_contract
 from data_contracts.digest import sha256_bytes, sha256_file
@@ -126,6 +127,23 @@ def read_deliveries(raw_dir: Path, files: Sequence[DeliveredFile]) -> Iterator[t
                     checked.add(file.container)
                 data = archives.read(file.container, file.name.removeprefix(f"{file.container}/"))
             yield file, data
+
+
+@contextlib.contextmanager
+def open_delivery(raw_dir: Path, file: DeliveredFile) -> Iterator[BinaryIO]:
+    """Open a file that is in no archive, however large it is, for reading.
+
+    Raises:
+        InputRefused: it is absent, or not what the list says it is.
+    """
+    try:
+        opened = (raw_dir / file.name).open("rb")
+    except FileNotFoundError as error:
+        raise _absent(file.name, file.evidence) from error
+    with opened:
+        if file.listed_sha256 is not None:
+            _require_listed_digest(file, sha256_file(raw_dir / file.name))
+        yield opened
 
 
 def _bytes_of(raw_dir: Path, file: DeliveredFile) -> bytes:

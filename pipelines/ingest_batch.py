@@ -43,11 +43,13 @@ from pipelines.row_consents import (
 from pipelines.row_sorting import REPEATED_KEY, SortedRows, sort_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from data_contracts.arrow import Values
     from data_contracts.contract import CompiledContract
     from data_contracts.lineage import ReadResult
+    from pipelines.file_reading import ReadGroup
     from pipelines.row_consents import ConsentedRows
 
 RateOverrides = dict[str, dict[date, Decimal]]
@@ -92,18 +94,52 @@ def ingest_batch(request: BatchRequest) -> BatchResult:
         InputRefused: a file cannot be its source's at all.
         InternalFault: rows do not add up.
     """
-    contract, mapping = source_contract(request.source), source_mapping(request.source)
+    contract = source_contract(request.source)
     delivered = enumerate(read_deliveries(request.raw_dir, request.files))
     groups = read_groups((RawFile(number, file.name, data) for number, (file, data) in delivered), contract)
+    return mapped_batch(request, sorted_batch(request, groups, contract))
+
+
+@dataclass(frozen=True)
+class SortedBatch:
+    """The rows of a batch, sorted and not yet mapped.
+
+    Attributes:
+        contract: the one they were judged by.
+        gathered: where each row comes from.
+        text: the rows as they were read and prepared.
+        found: the rows sorted.
+        unread: records of the lines that are no rows.
+        broken: the rules on whole files that are broken.
+    """
+
+    contract: CompiledContract
+    gathered: Gathered
+    text: ReadResult
+    found: SortedRows
+    unread: pa.Table
+    broken: tuple[BrokenFileRule, ...]
+
+
+def sorted_batch(request: BatchRequest, groups: Sequence[ReadGroup], contract: CompiledContract) -> SortedBatch:
+    """Type, screen and check the rows of files that were read."""
+    mapping = source_mapping(request.source)
     gathered = Gathered(groups, request.files)
     text = gathered.as_one_read(contract)
     text = dataclasses.replace(text, rows=mapping.prepare(text.rows))
     consented = rows_by_consent(text, mapping.named_sellers, contract, request.consents)
-    found, broken = _sorted(text, consented, request)
+    found, broken = _sorted(text, consented, request, contract)
     unread = without_contents(concat_quarantine([group.quarantined for group in groups]), consented)
-    quarantine = concat_quarantine([unread, gathered.located(found.quarantined)])
+    return SortedBatch(contract, gathered, text, found, unread, broken)
+
+
+def mapped_batch(request: BatchRequest, batch: SortedBatch) -> BatchResult:
+    """Map sorted rows to canonical tables, and account for every row."""
+    contract, mapping = batch.contract, source_mapping(request.source)
+    gathered, found = batch.gathered, batch.found
+    quarantine = concat_quarantine([batch.unread, gathered.located(found.quarantined)])
     duplicates = gathered.located_duplicates(found.duplicates, contract)
-    accounts = with_file_verdicts(_accounts(gathered, found, quarantine, duplicates, contract), broken)
+    accounts = with_file_verdicts(_accounts(gathered, found, quarantine, duplicates, contract), batch.broken)
     raw = gathered.with_physical_rows(found.accepted)
     rates = load_exchange_rates(request.overrides)
     mapped = mapping.to_canonical(raw, MappingContext(contract, request.recorded_at, request.hmac_key, rates))
@@ -115,16 +151,16 @@ def ingest_batch(request: BatchRequest) -> BatchResult:
         duplicates=duplicates,
         accounts=accounts,
         sellers_named=_sellers_named(tables),
-        party_sellers=sellers_of_parties(text.rows, mapping.named_sellers, contract),
-        set_aside_consents=_consents_set_aside(request.source, text, found, gathered),
+        party_sellers=sellers_of_parties(batch.text.rows, mapping.named_sellers, contract),
+        set_aside_consents=_consents_set_aside(request.source, batch.text, found, gathered),
     )
 
 
 def _sorted(
-    text: ReadResult, consented: ConsentedRows, request: BatchRequest
+    text: ReadResult, consented: ConsentedRows, request: BatchRequest, contract: CompiledContract
 ) -> tuple[SortedRows, tuple[BrokenFileRule, ...]]:
     """Type, screen and check the rows that may be read; the others, and those past retention, are set aside."""
-    contract, mapping = source_contract(request.source), source_mapping(request.source)
+    mapping = source_mapping(request.source)
     group_keys = _one_array(text.rows[mapping.group_column]) if mapping.group_column else None
     typed = (mapping.cast or cast_columns)(dataclasses.replace(text, rows=consented.rows), contract)
     broken = broken_file_rules(typed.rows, contract, len(request.files))

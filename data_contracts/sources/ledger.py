@@ -48,6 +48,8 @@ class Ledger:
         silent_reason: SQL over ``raw`` that says why a row gives no entry.
         screen: rows to set aside, as a mapping's.
         prepare: text rows to text rows, as a mapping's.
+        happened: column that tells when a row happened, as a mapping's.
+        parted_by: column by which rows part, as a mapping's.
     """
 
     source: str
@@ -58,6 +60,7 @@ class Ledger:
     screen: Callable[[pa.Table], pa.Table]
     prepare: Callable[[pa.Table], pa.Table] = lambda rows: rows
     happened: str | None = None
+    parted_by: str | None = None
 
     @property
     def rules(self) -> tuple[dict[str, str], ...]:
@@ -98,4 +101,5 @@ class Ledger:
             silent=self.silent,
             happened=self.happened,
             unfolds=True,
+            parted_by=self.parted_by,
         )

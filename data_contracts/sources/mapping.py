@@ -103,6 +103,9 @@ class SourceMapping:
         delivered_whole: columns of the canonical rows that name, within a seller, a record whose deliveries are whole:
             what a later one leaves out is gone from then on. Without it each row is a record of its own.
         needs_seller: whether the list of deliveries must name the seller of each file.
+        parted_by: text column by which rows part: rows that differ in it, but for blanks around it, do not concern each
+            other, neither in preparation, typing, screening and rules nor in the mapping and its later versions. Then a
+            file of any size is taken, in parts. None where rows may concern any others of their file.
         named_sellers: how a row tells whose it is, where files hold the rows of many sellers; those of a seller without
             consent are withheld. None where rows name no seller, and where they are not the sellers' but the lender's
             own books, which need no consent.
@@ -121,6 +124,7 @@ class SourceMapping:
     group_column: str | None = None
     delivered_whole: tuple[str, ...] = ()
     needs_seller: bool = True
+    parted_by: str | None = None
     named_sellers: NamedSellers | None = None
 
 

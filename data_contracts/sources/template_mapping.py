@@ -46,7 +46,22 @@ def template_mapping(table: str) -> SourceMapping:
         happened=template.happened,
         needs_seller=False,
         named_sellers=_named_sellers(template),
+        parted_by=template.key if _rows_part(template) else None,
     )
+
+
+def _rows_part(template: Template) -> bool:
+    """Tell whether rows of different keys have nothing to do with each other.
+
+    Not where one row tells whose another is, where a key is written in several ways, and where rows of several keys are
+    an error together.
+    """
+    named = _named_sellers(template)
+    tells_of_others = named is None or named.party is not None or bool(named.linked)
+    is_pseudonym = template.key in {pseudonym.raw_column for pseudonym in template.pseudonyms}
+    rules = template.document["schema"][0]["quality"]
+    judges_groups = any("GROUP BY" in str(rule.get("query")) and rule.get("severity") != "warning" for rule in rules)
+    return not (tells_of_others or is_pseudonym or judges_groups)
 
 
 def _named_sellers(template: Template) -> NamedSellers | None:

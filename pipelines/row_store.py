@@ -1,0 +1,111 @@
+"""Tables put aside on disk slice by slice and read back in any order, so that memory need not hold them whole.
+
+What is stored lives no longer than the run that stores it. Dictionaries are stored as their words, since each slice has
+words of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from pyarrow import ipc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+
+class RowStore:
+    """Takes slices of one schema (``add``) and gives each a number; leave it as a context before reading."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.path, self.schema = path, schema
+        self._plain = without_dictionaries(schema)
+        # A file of our own, so that every write to disk passes through Python, where a test can let it fail.
+        self._file = path.open("wb")
+        self._writer = ipc.new_file(self._file, self._plain, options=ipc.IpcWriteOptions(compression="lz4"))
+        self._slice_count = 0
+        self.rows = 0
+
+    def __enter__(self) -> RowStore:
+        """Give itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish the file."""
+        try:
+            self._writer.close()
+        finally:
+            self._file.close()
+
+    def add(self, table: pa.Table) -> tuple[int, ...]:
+        """Store rows and give the numbers of their slices: none for no rows, usually one."""
+        first = self._slice_count
+        for batch in table.cast(self._plain).combine_chunks().to_batches():
+            if batch.num_rows:
+                self._writer.write_batch(batch)
+                self._slice_count += 1
+                self.rows += batch.num_rows
+        return tuple(range(first, self._slice_count))
+
+
+class StoredSlices:
+    """A finished store, to read slices from by their numbers."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._file = pa.OSFile(str(path), "rb")
+        self._reader = ipc.open_file(self._file)
+
+    def __enter__(self) -> StoredSlices:
+        """Give itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def read(self, numbers: Iterable[int]) -> pa.Table:
+        """Give the rows of slices, in the order of the numbers."""
+        batches = [self._reader.get_batch(number) for number in numbers]
+        return pa.Table.from_batches(batches, without_dictionaries(self._schema)).cast(self._schema)
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """Rows of a store in an order of their own; crosses between processes.
+
+    Attributes:
+        path: the store.
+        schema: of the rows.
+        stretches: the slices of each stretch of the rows. A stretch is read at once, its rows in order of the slices
+            or, where ``sorted_by`` names a column, stably in order of that.
+        num_rows: how many there are.
+        sorted_by: column, or None.
+    """
+
+    path: Path
+    schema: pa.Schema
+    stretches: Sequence[tuple[int, ...]]
+    num_rows: int
+    sorted_by: str | None = None
+
+    def chunks(self) -> Iterator[pa.Table]:
+        """Give the rows stretch by stretch, one table each, possibly without rows."""
+        with StoredSlices(self.path, self.schema) as slices:
+            for numbers in self.stretches:
+                rows = slices.read(numbers)
+                yield rows if self.sorted_by is None or len(numbers) < 2 else rows.sort_by(self.sorted_by)
+
+
+def without_dictionaries(schema: pa.Schema) -> pa.Schema:
+    """Give a schema with the words in place of dictionaries, all of which may be missing."""
+    plain = (entry.type.value_type if pa.types.is_dictionary(entry.type) else entry.type for entry in schema)
+    return pa.schema([pa.field(entry.name, kind) for entry, kind in zip(schema, plain, strict=True)])

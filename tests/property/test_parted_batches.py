@@ -1,0 +1,168 @@
+"""A batch taken in parts gives, row for row, what taking it at once gives, wherever parts and pieces end."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from data_contracts.compiler import source_contract
+from data_contracts.contract import Kind, Severity
+from data_contracts.errors import InputRefused
+from data_contracts.sources.registry import mapped_sources, source_mapping
+from data_contracts.templates import PREFIX
+from pipelines.deliveries import find_deliveries
+from pipelines.ingest_batch import BatchRequest, ingest_batch
+from pipelines.parted_batches import PartedRequest, PartedResult, ingest_in_parts, parts_of
+from tests.factories.delimited_samples import DelimitedSample, delimited_samples
+from tests.factories.raw_files import HMAC_KEY, RawFile, ingest_settings, write_raw_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipelines.ingest_batch import BatchResult
+    from pipelines.row_store import StoredRows
+
+SAMPLES = {sample.source: sample for sample in delimited_samples()}
+PARTED = [source for source in mapped_sources() if source_mapping(source).parted_by is not None]
+OF_GROUPS = ["template_money_event", "template_inventory_snapshot"]
+# Cells put in place of a sample's own: missing, blanks around, of no type, and of another row.
+STRANGE = ("", " ", "?", "1O", "-1", "2019-02-30", '"', "a,b")
+lines = st.tuples(
+    st.sampled_from(["row", "row", "row", "row", "changed", "blanks", "short", "empty", "header", "quote"]),
+    st.integers(0, 7),
+    st.integers(0, 40),
+    st.integers(0, len(STRANGE) + 3),
+)
+files = st.lists(st.lists(lines, max_size=14), min_size=1, max_size=3)
+
+
+def _line(sample: DelimitedSample, kind: str, row: int, column: int, change: int) -> str:
+    own = sample.rows[row % len(sample.rows)]
+    column %= len(own)
+    if kind == "changed":
+        others = [other[column] for other in sample.rows]
+        choice = [*STRANGE, *others]
+        own = (*own[:column], choice[change % len(choice)], *own[column + 1 :])
+    if kind == "blanks":
+        own = (*own[:column], f" {own[column]} ", *own[column + 1 :])
+    if kind == "short":
+        own = own[:-1]
+    if kind == "header":
+        own = sample.header
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=sample.delimiter, lineterminator="").writerow(own)
+    return {"empty": "", "quote": f'{text.getvalue()}"'}.get(kind, text.getvalue())
+
+
+def _file(sample: DelimitedSample, chosen: list[tuple[str, int, int, int]]) -> bytes:
+    header = _line(sample, "header", 0, 0, 0)
+    return "\n".join([header, *(_line(sample, *one) for one in chosen), ""]).encode()
+
+
+def _request(folder: Path, source: str, contents: list[bytes]) -> BatchRequest:
+    raw = [
+        RawFile(f"f/{number}.csv", source, data, "S000001", "SHOP1", delivered_at=f"2024-01-{20 - number} 00:00:00")
+        for number, data in enumerate(contents)
+    ]
+    write_raw_folder(folder, raw)
+    found = find_deliveries(folder, ingest_settings()).files
+    return BatchRequest(folder, source, found, ingest_settings().recorded_at, {}, HMAC_KEY)
+
+
+def _rows(stored: StoredRows) -> list[dict[str, Any]]:
+    rows = [row for chunk in stored.chunks() for row in chunk.to_pylist()]
+    assert len(rows) == stored.num_rows
+    return rows
+
+
+def _of_parts(result: PartedResult) -> dict[str, object]:
+    return {
+        "tables": {name: _rows(table) for name, table in result.tables.items()},
+        "quarantine": [row for file in sorted(result.quarantine) for row in _rows(result.quarantine[file])],
+        "duplicates": [row for file in sorted(result.duplicates) for row in _rows(result.duplicates[file])],
+        "accounts": result.accounts,
+        "sellers": result.sellers_named,
+    }
+
+
+def _at_once(request: BatchRequest) -> dict[str, object]:
+    result: BatchResult = ingest_batch(request)
+    tables: dict[str, list[dict[str, Any]]] = {name: [] for name in source_mapping(request.source).covered_tables}
+    return {
+        "tables": tables | {name: table.to_pylist() for name, table in result.tables.items()},
+        "quarantine": _in_order(result.quarantine),
+        "duplicates": _in_order(result.duplicates),
+        "accounts": result.accounts,
+        "sellers": result.sellers_named,
+    }
+
+
+def _in_order(records: pa.Table) -> list[dict[str, Any]]:
+    return sorted(records.to_pylist(), key=lambda row: (row["source_file"], row["source_row"]))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    # Mappings of their own, and of the templates, which have one in common, those with warnings about groups.
+    source=st.sampled_from([*(name for name in PARTED if not name.startswith(PREFIX)), *(OF_GROUPS * 2), *PARTED]),
+    chosen=files,
+    part_count=st.integers(1, 5),
+    piece_bytes=st.integers(40, 2000),
+)
+def test_rows_taken_in_parts_become_what_they_become_at_once(
+    source: str,
+    chosen: list[list[tuple[str, int, int, int]]],
+    part_count: int,
+    piece_bytes: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("parts")
+    request = _request(folder / "raw", source, [_file(SAMPLES[source], one) for one in chosen])
+    (folder / "spill").mkdir()
+    part_bytes = sum(file.size_bytes for file in request.files) // part_count
+    parted = ingest_in_parts(PartedRequest(request, folder / "spill", part_bytes, piece_bytes))
+    assert _of_parts(parted) == _at_once(request)
+
+
+@pytest.mark.parametrize("source", PARTED)
+def test_a_column_that_parts_rows_is_text_and_in_every_rule_on_more_than_one_row(source: str) -> None:
+    contract, mapping = source_contract(source), source_mapping(source)
+    (column,) = [column for column in contract.columns if column.name == mapping.parted_by]
+    assert pa.types.is_string(column.arrow_type)
+    assert contract.file_rules() == ()
+    assert mapping.named_sellers is None or (mapping.named_sellers.party, mapping.named_sellers.linked) == (None, ())
+    for rule in contract.row_rules():
+        on_groups = "${table}" in (rule.arguments.sql or "")
+        if rule.kind is Kind.UNIQUE:
+            assert column.name in rule.arguments.columns
+        if on_groups and rule.severity is not Severity.WARNING:
+            assert f"GROUP BY {column.name} " in str(rule.arguments.sql)
+        assert not (on_groups and rule.severity is Severity.WARNING and contract.retention_days)
+
+
+def test_texts_alike_but_for_blanks_or_missing_are_of_one_part() -> None:
+    texts = pa.array(["a", " a", "a\u3000", "", "-", " ", "long" * 99, "long" * 100], pa.string())
+    parts = parts_of(texts, ("-",), 1000).tolist()
+    assert parts[0] == parts[1] == parts[2]
+    assert parts[3] == parts[4] == parts[5]
+    assert parts[0] != parts[3]
+    assert len(set(parts_of(pa.array([str(number) for number in range(1000)]), (), 10).tolist())) == 10
+
+
+def test_a_file_that_is_not_the_listed_one_is_refused_in_parts_too(tmp_path: Path) -> None:
+    request = _request(tmp_path / "raw", "vat_invoices", [_file(SAMPLES["vat_invoices"], [("row", 1, 0, 0)])])
+    (tmp_path / "spill").mkdir()
+    with (tmp_path / "raw" / request.files[0].name).open("ab") as file:
+        file.write(b"\n")
+    with pytest.raises(InputRefused, match="SHA-256 is not the one listed"):
+        ingest_in_parts(PartedRequest(request, tmp_path / "spill", 100, 100))
+    absent = replace(request, files=(replace(request.files[0], name="f/absent.csv"),))
+    with pytest.raises(InputRefused, match="is not in the folder"):
+        ingest_in_parts(PartedRequest(absent, tmp_path / "spill", 100, 100))
