@@ -74,8 +74,8 @@ class TrainingSettings(BaseModel):
     repeats: int = Field(default=1, ge=1)
     fold_kind: Literal["component", "stratified"] = "component"
     fits: int = Field(default=24, ge=1)
-    max_rounds: int = Field(default=400, ge=1)
-    patience: int = Field(default=25, ge=1)
+    max_rounds: int = Field(default=800, ge=1)
+    patience: int = Field(default=50, ge=1)
     ablations: bool = True
     encoding: EncodingSettings = EncodingSettings()
     binning: BinningSettings = BinningSettings()

@@ -88,7 +88,7 @@ def gbm_grid(rows: int, defaults: int) -> tuple[GbmParameters, ...]:
         GbmParameters(
             leaves=16,
             rows_in_leaf=max(20, rows // 330),
-            learning_rate=0.03,
+            learning_rate=0.015,
             lambda_l2=3.0,
             feature_share=0.2,
             row_share=0.6,

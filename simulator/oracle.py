@@ -33,14 +33,19 @@ class TrueRisk:
     Attributes:
         as_of_day: Day number; the risk is that of the ``HORIZON_DAYS`` after it.
         is_exposed: In business, with an open loan, not in default.
-        risk: Share of the futures in which the seller defaults within the horizon.
+        defaults_in: Whether the seller defaults within the horizon, of shape (futures, sellers).
         defaulted: Whether it did so in the world itself.
     """
 
     as_of_day: int
     is_exposed: NDArray[np.bool_]
-    risk: NDArray[np.float64]
+    defaults_in: NDArray[np.bool_]
     defaulted: NDArray[np.bool_]
+
+    @property
+    def risk(self) -> NDArray[np.float64]:
+        """Share of the futures in which the seller defaults."""
+        return np.asarray(self.defaults_in.mean(axis=0))
 
 
 def true_risk(settings: WorldSettings, as_of_week: int, futures: int = 200, seed: int = 0) -> TrueRisk:
@@ -66,13 +71,12 @@ def true_risk(settings: WorldSettings, as_of_week: int, futures: int = 200, seed
     pass_weeks(setting, now, books, range(as_of_week))
     is_in_default = _defaulted_by(setting, now, 7 * as_of_week)
     fresh = np.random.SeedSequence([settings.seed, seed, as_of_week]).generate_state(futures)
-    counts = np.zeros(setting.firms.count)
-    for number in fresh.tolist():
-        counts += _defaults(replace(setting, streams=world_streams(number)), now, books, as_of_week)
+    each = [_defaults(replace(setting, streams=world_streams(number)), now, books, as_of_week)
+            for number in fresh.tolist()]  # fmt: skip
     return TrueRisk(
         as_of_day=7 * as_of_week,
         is_exposed=now.is_active & (now.loan >= 0).any(axis=1) & ~is_in_default,
-        risk=counts / futures,
+        defaults_in=np.array(each),
         defaulted=_defaults(setting, now, books, as_of_week),
     )
 

@@ -53,7 +53,7 @@ class EconomySettings(_Frozen):
         default=0.05, ge=0, le=1, description="Weekly chance that a fully backed owner steps in."
     )
     stranger_rescue_rate: float = Field(
-        default=0.145, ge=0, le=1, description="Weekly chance that relatives or a lender help whoever the owner is."
+        default=0.15, ge=0, le=1, description="Weekly chance that relatives or a lender help whoever the owner is."
     )
     supplier_failure_rate: float = Field(default=0.025, ge=0, description="Yearly rate at which a supplier fails.")
 

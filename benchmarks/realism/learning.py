@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.dataset import hash_share, split_out_of_time, split_random
-from realism.fits import booster_auc, family_aucs, scorecard_auc, single_feature_aucs
+from realism.fits import booster_auc, family_aucs, scorecard_auc, single_feature_aucs, tuned_boosters
 
 if TYPE_CHECKING:
     from models.dataset import Dataset, SplitSettings
     from models.encoding import BoolArray
-    from models.settings import TrainingSettings
     from realism.sample import WorldSample
 
 CURVE_ROWS = (1_250, 2_500, 5_000)
@@ -53,17 +52,17 @@ def splits(sample: WorldSample) -> dict[str, float]:
         raise ValueError("realism is measured out of time")
     training, temporal = sample.profile.training, sample.split
     rng = np.random.default_rng(0)
-    base = sample.lightgbm_auc
+    base, few = sample.lightgbm_auc, sample.boosters.few
     is_other = hash_share(dataset.component_id, settings.salt) >= settings.test_share
     is_test = ~is_other & (dataset.as_of >= np.datetime64(settings.test_from, "D"))
     found = {
-        "random": [_half_by_half(dataset, is_test, temporal.train.n, training, rng) for _ in range(RANDOM_SPLITS)],
+        "random": [_half_by_half(sample, is_test, rng) for _ in range(RANDOM_SPLITS)],
         "random_other_test": [
             _contrast(sample, settings.model_copy(update={"salt": f"random-{number}"}), rng)
             for number in range(RANDOM_SPLITS)
         ],
         "any_date_other_components": [
-            booster_auc(_some_rows(dataset.rows(is_other), temporal.train.n, rng), temporal.test, training, (1,))
+            booster_auc(_some_rows(dataset.rows(is_other), temporal.train.n, rng), temporal.test, training, few)
             for _ in range(RANDOM_SPLITS)
         ],
     }
@@ -71,15 +70,14 @@ def splits(sample: WorldSample) -> dict[str, float]:
     return {"out_of_time": base, **gains}
 
 
-def _half_by_half(
-    dataset: Dataset, is_test: BoolArray, rows: int, training: TrainingSettings, rng: np.random.Generator
-) -> float:
+def _half_by_half(sample: WorldSample, is_test: BoolArray, rng: np.random.Generator) -> float:
     """Mean AUC of the two halves of the test rows, each judged after training on rows outside it."""
+    dataset, rows = sample.dataset, sample.split.train.n
     half = rng.random(dataset.n) < 0.5
     found = []
     for judged in (is_test & half, is_test & ~half):
         train = _some_rows(dataset.rows(~judged), rows, rng)
-        found.append(booster_auc(train, dataset.rows(judged), training, (1,)))
+        found.append(booster_auc(train, dataset.rows(judged), sample.profile.training, sample.boosters.few))
     return float(np.mean(found))
 
 
@@ -88,7 +86,7 @@ def _contrast(sample: WorldSample, settings: SplitSettings, rng: np.random.Gener
     train, test = (
         _some_rows(*sides, rng) for sides in ((split.train, temporal.train.n), (split.test, temporal.test.n))
     )
-    return booster_auc(train, test, sample.profile.training, (1,))
+    return booster_auc(train, test, sample.profile.training, sample.boosters.few)
 
 
 def learning_curve(sample: WorldSample) -> dict[str, Any]:
@@ -102,7 +100,8 @@ def learning_curve(sample: WorldSample) -> dict[str, Any]:
     for rows in CURVE_ROWS:
         if rows < 0.9 * split.train.n:
             parts = [_some_components(split.train, rows, rng) for _ in range(SUBSAMPLES)]
-            curve[rows] = float(np.mean([booster_auc(part, split.test, training, (1,)) for part in parts]))
+            few = replace(sample.boosters.few, rounds=tuned_boosters(parts[0], training, 1).rounds)
+            curve[rows] = float(np.mean([booster_auc(part, split.test, training, few) for part in parts]))
     curve[split.train.n] = sample.lightgbm_auc
     late = [rows for rows in curve if rows >= 2_500]
     found: dict[str, Any] = {"auc_by_rows": {("all" if rows == split.train.n else str(rows)): value
@@ -126,7 +125,7 @@ def shuffled_labels(sample: WorldSample) -> dict[str, float]:
     for _ in range(SHUFFLES):
         shuffled = replace(sample.dataset, y=rng.permutation(sample.dataset.y))
         split = split_out_of_time(shuffled, settings)
-        found += [booster_auc(split.train, split.test, sample.profile.training, (1,)),
+        found += [booster_auc(split.train, split.test, sample.profile.training, sample.boosters.few),
                   scorecard_auc(split.train, split.test, sample.profile.training)]  # fmt: skip
     return {"auc": float(np.mean(found))}
 

@@ -101,7 +101,8 @@ def imputation(sample: WorldSample) -> dict[str, float]:
     filled_train, filled_test = (_filled(part, medians) for part in (train, test))
     training = sample.profile.training
     return {
-        "lightgbm_gain_from_medians": booster_auc(filled_train, filled_test, training) - sample.lightgbm_auc,
+        "lightgbm_gain_from_medians": booster_auc(filled_train, filled_test, training, sample.boosters)
+        - sample.lightgbm_auc,
         "scorecard_gain_from_medians": scorecard_auc(filled_train, filled_test, training)
         - scorecard_auc(train, test, training),
     }

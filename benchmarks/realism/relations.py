@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from models.encoding import FloatArray
     from realism.sample import WorldSample
 
-SEEDS = (1, 2, 3, 4, 5)
 LEAK = "related_default_excess_at_any_time"
 
 
@@ -40,15 +39,15 @@ def graph_ablation(sample: WorldSample) -> dict[str, float]:
     """
     split, training = sample.split, sample.profile.training
     names = [record.name for record in sample.feature_set.records if isinstance(record, GraphFeature)]
-    full = booster_auc(split.train, split.test, training, SEEDS)
+    boosters, full = sample.boosters, sample.lightgbm_auc
     bare_train, bare_test = (without_features(part, set(names)) for part in (split.train, split.test))
-    bare = booster_auc(bare_train, bare_test, training, SEEDS)
+    bare = booster_auc(bare_train, bare_test, training, boosters)
     values = rewired_features(sample, names)
     other_train, other_test = (with_values(part, _of(part, values)) for part in (split.train, split.test))
-    rewired = booster_auc(other_train, other_test, training, SEEDS)
+    rewired = booster_auc(other_train, other_test, training, boosters)
     leak = leaking_feature(sample)
     leaky_train, leaky_test = (_with_leak(part, leak) for part in (split.train, split.test))
-    leaky = booster_auc(leaky_train, leaky_test, training, SEEDS)
+    leaky = booster_auc(leaky_train, leaky_test, training, boosters)
     return {
         "auc_all": full,
         "auc_without_graph": bare,

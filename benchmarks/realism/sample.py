@@ -24,7 +24,7 @@ from models.labels import performance_labels
 from pipelines.build_features import components_of, observe
 from pipelines.ingest import ingest_folder
 from pipelines.samples import sample_at
-from realism.fits import booster_auc
+from realism.fits import booster_auc, tuned_boosters
 from simulator.writing import write_world
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from features.spec import FeatureSet
     from models.labels import Labels
     from pipelines.profiles import Profile
+    from realism.fits import Boosters
 
 HMAC_KEY = bytes(range(32))  # pseudonyms of one run only; no figure depends on them
 
@@ -69,9 +70,16 @@ class WorldSample:
     rows: Mapping[str, int]
 
     @cached_property
+    def boosters(self) -> Boosters:
+        """Rounds and seeds of the boosters that the measures compare."""
+        if self.profile.world is None:
+            raise ValueError("realism is measured on a synthetic world")
+        return tuned_boosters(self.split.train, self.profile.training, self.profile.world.seed)
+
+    @cached_property
     def lightgbm_auc(self) -> float:
         """AUC out of time of the booster on all features and training rows, which several measures compare with."""
-        return booster_auc(self.split.train, self.split.test, self.profile.training)
+        return booster_auc(self.split.train, self.split.test, self.profile.training, self.boosters)
 
 
 class _Clock:

@@ -18,7 +18,7 @@ from realism.rates import _difference, default_rates, dropping_the_future, missi
 from realism.relations import _dealt_out, _permuted, leaking_feature
 from realism.sample import WorldSample, make_sample
 from realism.summary import BANDS, FAMILIES, figure, figures, flatten, rankings, verdicts
-from world_realism import ALL_MEASURES, PERTURBED, Change, Plan, measure_world, world_profile
+from world_realism import ALL_MEASURES, PERTURBED, Change, Plan, expected_auc, measure_world, world_profile
 
 from features.cut import Cut
 from features.graph.edges import GraphSettings, party_graph
@@ -68,7 +68,7 @@ def test_a_mean_outside_its_band_is_missed(values: tuple[float, ...], verdict: s
     found = figures([{"rates": {"default_rate": value}} for value in values])
     judged = {band["figure"]: band for band in verdicts(found, {})}
     assert judged["rates.default_rate"]["verdict"] == verdict
-    assert judged["oracle.auc"]["verdict"] == "not measured"
+    assert judged["oracle.expected_auc"]["verdict"] == "not measured"
 
 
 def test_out_of_time_may_beat_training_by_chance_only() -> None:
@@ -99,6 +99,16 @@ def test_the_order_of_families_is_judged_over_worlds_that_agree_or_not() -> None
     order = next(b for b in verdicts({}, {"seeds": rankings(opposite)}) if b["figure"] == "kendall_tau_to_mean")
     assert order["verdict"] == "missed"
     assert rankings([]) == {}
+
+
+def test_a_future_is_judged_by_the_other_futures_alone() -> None:
+    certain = np.array([[1, 0, 0], [1, 0, 0], [1, 0, 0]])
+    assert expected_auc(certain) == 1.0
+    # A share that counted the judged future itself would rank these equal risks far better than a half.
+    equal_risks = np.random.default_rng(5).random((20, 4_000)) < 0.05
+    assert expected_auc(equal_risks.astype(np.int64)) == pytest.approx(0.5, abs=0.02)
+    with pytest.raises(ValueError, match="two"):
+        expected_auc(certain[:1])
 
 
 def test_every_band_is_about_a_measure_that_exists() -> None:
