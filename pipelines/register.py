@@ -12,9 +12,10 @@ from data_contracts.errors import GateFailed, IntegrityRefused, InternalFault
 from models.audit import ModelAudit, audit_model
 from models.bundle import Bundle, load_bundle
 from models.gates import BundleEvidence, GateEvidence, GateResult, failed_gates, run_gates
-from models.ledger import Decision, GateLine, append_decision, champion_in_force, read_ledger
+from models.ledger import Decision, GateLine, LedgerEntry, append_decision, champion_in_force, read_ledger
 from models.registry import CHAMPION, RegisteredVersion, Registry, VersionRecord, register_bundle, set_alias
 from models.sealed_folder import MANIFEST as BUNDLE_MANIFEST
+from pipelines.database_faults import telling_database_faults
 from pipelines.keys import KeyRing, load_keys
 from pipelines.publish import read_json, read_parquet, write_json
 from pipelines.scoring import feature_matrix
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 CODE: Final = ("data_contracts", "features", "models", "pipelines/register.py")
 REGISTRATION_FILE: Final = "registration.json"
 LEDGER_FOLDER: Final = "ledger"
+DATABASE: Final = "mlflow.db"
 _METRIC_PARTS: Final = ("value", "lower", "upper")
 
 
@@ -81,7 +83,8 @@ def run(profile: Profile, place: Place) -> StageOutcome:
 
     def work(folder: Path) -> StageRecord:
         judged = judge(files, profile.registration, keys)
-        document = decide(judged, profile, place, keys)
+        with telling_database_faults(place.root / DATABASE):
+            document = decide(judged, profile, place, keys)
         write_json(folder / REGISTRATION_FILE, document)
         passed = sum(gate.passed for gate in judged.gates)
         failed = {f"failed {gate}": 1 for gate in judged.failed}
@@ -138,7 +141,7 @@ def decide(judged: Judged, profile: Profile, place: Place, keys: KeyRing) -> dic
 
 def registry_of(place: Place, model_name: str) -> Registry:
     """The registry a profile keeps beside its outputs."""
-    database = (place.root / "mlflow.db").resolve()
+    database = (place.root / DATABASE).resolve()
     return Registry(f"sqlite:///{database}", model_name, place.root / "mlflow-artifacts")
 
 
@@ -192,10 +195,7 @@ def _registered(judged: Judged, bundle: Bundle, place: Place, registry: Registry
 def _write_down(
     judged: Judged, version: RegisteredVersion | None, profile: Profile, folder: Path, keys: KeyRing
 ) -> None:
-    """Append the decision, unless the ledger already says that this bundle is champion."""
-    champion = champion_in_force(read_ledger(folder, keys.public_key), profile.model.name)
-    if version is not None and champion is not None and champion.bundle_sha256 == judged.bundle_sha256:
-        return
+    """Append the decision, unless the ledger says it already: a run that was killed is not to decide twice."""
     decision = Decision(
         outcome="refused" if version is None else "promoted",
         model_name=profile.model.name,
@@ -207,4 +207,14 @@ def _write_down(
         reason=profile.registration.reason,
         gates=tuple(GateLine(gate=g.gate, passed=g.passed, measured=g.measured, limit=g.limit) for g in judged.gates),
     )
-    append_decision(folder, decision, keys.signing_key)
+    if not _is_written(read_ledger(folder, keys.public_key), decision):
+        append_decision(folder, decision, keys.signing_key)
+
+
+def _is_written(entries: tuple[LedgerEntry, ...], decision: Decision) -> bool:
+    """Whether this bundle is champion already, or its refusal the last word on the model."""
+    champion = champion_in_force(entries, decision.model_name)
+    if decision.outcome == "promoted":
+        return champion is not None and champion.bundle_sha256 == decision.bundle_sha256
+    last = next((entry for entry in reversed(entries) if entry.model_name == decision.model_name), None)
+    return last is not None and all(getattr(last, name) == value for name, value in decision if name != "decided_at")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import shutil
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pipelines.stages import CURRENT, Place, current_output, read_manifest
 from tests.factories.disk_faults import DiskCall, Ended, in_a_child, typed, untroubled, watched_disk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 KILLED = -9
 
@@ -29,6 +30,7 @@ class Scene:
         start: a folder as it stands before the run, its outputs under ``out``; every run gets a copy of its own.
         profile: gives the profile for a copy.
         around: what has to be set around a run over a copy.
+        beside: what else a run over a copy leaves that counts, by name.
     """
 
     stage: str
@@ -36,6 +38,7 @@ class Scene:
     start: Path
     profile: Callable[[Path], Any]
     around: Callable[[Path], AbstractContextManager[object]]
+    beside: Callable[[Path], Mapping[str, bytes]] = lambda _: {}
 
     def place(self, folder: Path) -> Place:
         """Where a copy has its outputs."""
@@ -77,10 +80,11 @@ class Scene:
         return Ended(int(code), said)
 
     def stored(self, folder: Path) -> dict[str, bytes]:
-        """Every file below the stage's folder, hidden ones too, with its bytes."""
+        """Every file below the stage's folder, hidden ones too, with its bytes; and what stands beside them."""
         root = self.place(folder).stage_dir(self.stage)
         paths = sorted(path for path in root.rglob("*") if not path.is_dir())
-        return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+        files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+        return {**files, **self.beside(folder)}
 
     def require_nothing_half_made(self, folder: Path) -> None:
         """Check that every run with a final name is whole, and that the one in force, if any, can be read."""
@@ -93,6 +97,11 @@ class Scene:
             }
         if (root / CURRENT).exists():
             current_output(self.place(folder), self.stage)
+
+
+def every(step: int) -> int:
+    """Which share of the points a campaign takes: each ``step``-th; with ``FAULT_POINTS=all`` every one."""
+    return 1 if os.environ.get("FAULT_POINTS") == "all" else step
 
 
 def chosen(kinds: list[str], writes: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 Every call of Python that changes the disk passes through here: making, opening, writing, renaming, linking, removing,
 changing modes and making durable. What a C library writes by itself is not seen; our own Parquet files are written
-through a Python file for that reason, and MLflow's database is the one exception.
+through a Python file for that reason. Of MLflow's database every commit is seen, before it is made.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import errno
 import io
 import os
 import signal
+import sqlite3
 import sys
 import traceback
 from contextlib import ExitStack, contextmanager
@@ -19,13 +20,20 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 from unittest import mock
 
+from sqlalchemy.engine.default import DefaultDialect
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _SECONDS_TO_LIVE = 120
 _CALLS = ("mkdir", "rmdir", "rename", "replace", "unlink", "remove", "link", "symlink", "chmod", "fsync", "sync")
 # What needs room on the disk; the others a full disk still does.
-_GROWING = {"mkdir", "create", "write", "link", "symlink", "fsync"}
+_GROWING = {"mkdir", "create", "write", "link", "symlink", "fsync", "commit"}
+# How SQLite says what the system says of a disk.
+_SQLITE_WORDS = {
+    errno.ENOSPC: (sqlite3.SQLITE_FULL, "database or disk is full"),
+    errno.EIO: (sqlite3.SQLITE_IOERR, "disk I/O error"),
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,7 @@ def watched_disk(before: Callable[[DiskCall], None]) -> Iterator[list[str]]:
             patches.enter_context(mock.patch.object(os, name, watch.call(name, getattr(os, name))))
         patches.enter_context(mock.patch.object(os, "open", watch.low_level_open(os.open)))
         patches.enter_context(mock.patch.object(os, "fdopen", watch.opened(os.fdopen)))
+        patches.enter_context(mock.patch.object(DefaultDialect, "do_commit", watch.commit(DefaultDialect.do_commit)))
         real_open = io.open
         for module in (io, builtins):
             patches.enter_context(mock.patch.object(module, "open", watch.opened(real_open)))
@@ -70,6 +79,16 @@ class _Watch:
 
         return announced
 
+    def commit(self, real: Callable[..., None]) -> Callable[..., None]:
+        def announced(dialect: object, connection: object) -> None:
+            try:
+                self.announce("commit")
+            except OSError as fault:
+                raise _as_sqlite_says(fault) from fault
+            real(dialect, connection)
+
+        return announced
+
     def opened(self, real: Callable[..., IO[Any]]) -> Callable[..., object]:
         def announced(file: object, mode: str = "r", *arguments: object, **named: object) -> object:
             if not set(mode) & set("wax+"):
@@ -87,6 +106,13 @@ class _Watch:
             return real(path, flags, *arguments, **named)
 
         return announced
+
+
+def _as_sqlite_says(fault: OSError) -> sqlite3.OperationalError:
+    code, words = _SQLITE_WORDS[fault.errno or 0]
+    error = sqlite3.OperationalError(words)
+    error.sqlite_errorcode = code
+    return error
 
 
 class _WatchedFile:

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import functools
+import json
+import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
 import pytest
 
-from pipelines import ingest
+from data_contracts.errors import GateFailed
+from models.ledger import LEDGER_FILE
+from models.registry import champion_of
+from pipelines import ingest, register, validate
 from pipelines.ingest_settings import ValidationSettings
 from pipelines.keys import load_keys
 from pipelines.profiles import load_profile
-from pipelines.publish import write_json
-from pipelines.stages import Place
+from pipelines.publish import read_parquet, write_json
+from pipelines.reconciliation import reconciled
+from pipelines.register import DATABASE
+from pipelines.reports.validation_page import render_validation_page
+from pipelines.stages import Place, current_output
+from pipelines.validation import validate_tables
 from tests.factories.crashes import Scene
 from tests.factories.invoice_world import AS_OF, publish_tables, write_invoice_bundle
-from tests.factories.published import publish, record
+from tests.factories.published import evaluation, publish, publish_candidate, record
 from tests.factories.raw_files import (
     RawFile,
     amazon_amount,
@@ -29,7 +41,7 @@ from tests.factories.raw_files import (
     vat_row,
     write_raw_folder,
 )
-from tests.factories.scoring import KEYS
+from tests.factories.scoring import KEYS, META, write_small_bundle
 
 PROFILE = "test"
 FIRST_DELIVERY = (RawFile("v/1.csv", "vat_invoices", vat_file("sale", [vat_row("1"), vat_row("2")]), "S000001"),)
@@ -61,6 +73,7 @@ def profile_of(raw_dir: Path) -> SimpleNamespace:
         evidence="synthetic world",
         ingest=ingest_settings(raw_dir=raw_dir, worker_count=1, quarantine_limit_share=1.0),
         validation=ValidationSettings(quarantine_limit_share=1.0),
+        observations=SimpleNamespace(last_as_of=AS_OF),
     )
 
 
@@ -123,3 +136,72 @@ def ingest_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
             yield
 
     return Scene("ingest", "pipelines.ingest", start, lambda copy: profile_of(copy / "raw"), around)
+
+
+@pytest.fixture(scope="session")
+def validate_scene(ingest_scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """Tables of a second ingest, after those of a first one were validated.
+
+    Judging them changes nothing on disk (a test of its own), so what it gives is made once for all runs.
+    """
+    start = tmp_path_factory.mktemp("validate") / "start"
+    shutil.copytree(ingest_scene.start, start)
+    place = Place(PROFILE, start / "out")
+    with mock.patch("time.perf_counter", return_value=0.0):
+        validate.run(profile_of(start), place)  # type: ignore[arg-type]
+        ingest_scene.run(start)
+    paths = sorted((current_output(place, "ingest") / "tables").glob("*.parquet"))
+    result = validate_tables({path.stem: read_parquet(path) for path in paths})
+    checked = reconciled(result.accepted, AS_OF)
+    render = functools.cache(lambda text, language: render_validation_page(json.loads(text), language))
+
+    @contextmanager
+    def around(_: Path) -> Iterator[None]:
+        with mock.patch.multiple(
+            validate,
+            validate_tables=lambda _: result,
+            reconciled=lambda *_: checked,
+            render_validation_page=lambda document, language: render(json.dumps(document), language),
+        ):
+            yield
+
+    return Scene("validate", "pipelines.validate", start, profile_of, around)
+
+
+@pytest.fixture(scope="session", params=["promoted", "refused"])
+def register_scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """A second candidate that is promoted, or refused, after a first one was promoted."""
+    start = tmp_path_factory.mktemp(f"register_{request.param}") / "start"
+    profile = load_profile("demo")
+    place = Place(profile.name, start / "out")
+
+    @contextmanager
+    def around(copy: Path) -> Iterator[None]:
+        # MLflow keeps whole paths.
+        with closing(sqlite3.connect(copy / "out" / profile.name / DATABASE)) as database, database:
+            artifacts = (copy / "out" / profile.name / "mlflow-artifacts").resolve().as_uri()
+            database.execute("UPDATE experiments SET artifact_location = ?", [artifacts])
+        clock = mock.Mock(now=lambda _: datetime(2026, 1, 1, tzinfo=UTC))
+        given = mock.patch.multiple(register, load_keys=lambda *_, **__: KEYS, datetime=clock)
+        with given, suppress(GateFailed):
+            yield
+
+    def decided(copy: Path) -> dict[str, bytes]:
+        root = copy / "out" / profile.name
+        with closing(sqlite3.connect(root / DATABASE)) as database:
+            versions = database.execute("SELECT name, version, status FROM model_versions").fetchall()
+            aliases = database.execute("SELECT name, alias, version FROM registered_model_aliases").fetchall()
+        ledger = (root / "ledger" / LEDGER_FILE).read_bytes()
+        return {"ledger": ledger, "registry": repr((sorted(versions), sorted(aliases))).encode()}
+
+    scene = Scene("register", "pipelines.register", start, lambda _: profile, around, decided)
+    publish_candidate(place)
+    champion_of(register.registry_of(place, profile.model.name))  # makes the database
+    with mock.patch("time.perf_counter", return_value=0.0):
+        scene.run(start)
+    publish_candidate(place, evaluation(auc_gain=0.01 if request.param == "promoted" else -0.05), "run2")
+    train = place.stage_dir("train") / "run2"
+    shutil.rmtree(train / "bundle")
+    write_small_bundle(train / "bundle", META.model_copy(update={"model_version": "2.0.0"}))
+    record(train)
+    return scene

@@ -7,35 +7,62 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories.crashes import Scene, chosen
+from tests.factories.crashes import Scene, chosen, every
 from tests.factories.disk_faults import DiskCall, failing_at, full_from
 
-
-@pytest.mark.parametrize(
+STOPPED = 3
+FAULTS = pytest.mark.parametrize(
     ("disk", "told"),
     [(full_from, "No space left on device"), (failing_at, "Input/output error")],
     ids=["full", "failing"],
 )
-def test_ingest_stopped_by_the_disk_says_so_keeps_what_was_published_and_can_be_run_again(
-    ingest_scene: Scene, tmp_path: Path, disk: Callable[[int], Callable[[DiskCall], None]], told: str
-) -> None:
-    whole = ingest_scene.copy(tmp_path / "whole")
-    kinds = ingest_scene.end(whole).said.split()
-    wanted = ingest_scene.stored(whole)
+Disk = Callable[[int], Callable[[DiskCall], None]]
+
+
+def require_clean_stops(scene: Scene, folder: Path, disk: Disk, told: str, points: tuple[int, int] = (30, 1)) -> int:
+    """Let the disk go wrong at so many writes of a stage and all other calls, or each so-manieth; gives the stops."""
+    writes, step = points
+    whole = scene.copy(folder / "whole")
+    kinds = scene.end(whole).said.split()
+    wanted = scene.stored(whole)
     stops = 0
-    for number in chosen(kinds, 30):
-        copy = ingest_scene.copy(tmp_path / "copy")
-        ended = ingest_scene.typed(copy, disk(number))
-        if ended.code == 0:  # making a folder that is there, or removing an empty one: nothing is lost by either
-            assert kinds[number - 1] in {"mkdir", "rmdir"}
+    for number in chosen(kinds, writes)[::step]:
+        copy = scene.copy(folder / "copy")
+        ended = scene.typed(copy, disk(number))
+        if ended.code != STOPPED:  # making a folder that is there, or removing an empty one: nothing is lost by either
+            assert scene.stored(copy) == wanted, (number, kinds[number - 1], ended)
             continue
         stops += 1
         said = ended.said.splitlines()
-        assert (ended.code, len(said)) == (3, 1), (number, kinds[number - 1], ended)
+        assert len(said) == 1, (number, kinds[number - 1], ended)
         assert all(
-            word in said[0] for word in ("passport: ", str(copy / "out" / "test" / "ingest"), told, "remedy: ")
+            word in said[0] for word in ("passport: ", str(scene.place(copy).stage_dir(scene.stage)), told, "remedy: ")
         ), said
-        ingest_scene.require_nothing_half_made(copy)
-        assert ingest_scene.end(copy).code == 0
-        assert ingest_scene.stored(copy) == wanted
-    assert stops >= 60
+        scene.require_nothing_half_made(copy)
+        again = scene.end(copy)
+        assert again.code == 0, again.said
+        assert scene.stored(copy) == wanted
+    return stops
+
+
+@FAULTS
+def test_ingest_stopped_by_the_disk_says_so_keeps_what_was_published_and_can_be_run_again(
+    ingest_scene: Scene, tmp_path: Path, disk: Disk, told: str
+) -> None:
+    assert require_clean_stops(ingest_scene, tmp_path, disk, told) >= 60
+
+
+@FAULTS
+def test_validation_stopped_by_the_disk_says_so_keeps_what_was_published_and_can_be_run_again(
+    validate_scene: Scene, tmp_path: Path, disk: Disk, told: str
+) -> None:
+    stops = require_clean_stops(validate_scene, tmp_path, disk, told, (30, every(10)))
+    assert stops >= (80 if every(10) == 1 else 8)
+
+
+@FAULTS
+def test_registration_stopped_by_the_disk_says_so_decides_once_and_can_be_run_again(
+    register_scene: Scene, tmp_path: Path, disk: Disk, told: str
+) -> None:
+    stops = require_clean_stops(register_scene, tmp_path, disk, told, (30, every(6)))
+    assert stops >= (40 if every(6) == 1 else 5)

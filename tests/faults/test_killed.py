@@ -1,10 +1,13 @@
-"""A stage killed at any call to the disk leaves nothing half-made, and a rerun gives what it would have given."""
+"""A stage killed at any call to the disk leaves nothing half-made, and a rerun gives what it would have given.
+
+Of stages with many calls a spread share of the points is tried; ``FAULT_POINTS=all`` tries every one.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tests.factories.crashes import KILLED, Scene, chosen
+from tests.factories.crashes import KILLED, Scene, chosen, every
 from tests.factories.disk_faults import dying_at
 
 
@@ -27,8 +30,20 @@ def require_recovery(scene: Scene, folder: Path, writes: int, step: int = 1) -> 
 
 
 def test_scoring_killed_at_some_points_and_run_again_gives_the_same_bytes(score_scene: Scene, tmp_path: Path) -> None:
-    assert require_recovery(score_scene, tmp_path, 6, step=8) >= 15
+    assert require_recovery(score_scene, tmp_path, 6, every(8)) >= 15
 
 
 def test_ingest_killed_anywhere_and_run_again_gives_the_same_bytes(ingest_scene: Scene, tmp_path: Path) -> None:
     assert require_recovery(ingest_scene, tmp_path, 80) >= 200
+
+
+def test_validation_killed_at_some_points_and_run_again_gives_the_same_bytes(
+    validate_scene: Scene, tmp_path: Path
+) -> None:
+    assert require_recovery(validate_scene, tmp_path, 80, every(12)) >= (200 if every(12) == 1 else 15)
+
+
+def test_registration_killed_anywhere_and_run_again_decides_once_and_gives_the_same_bytes(
+    register_scene: Scene, tmp_path: Path
+) -> None:
+    assert require_recovery(register_scene, tmp_path, 80, every(6)) >= (50 if every(6) == 1 else 8)
