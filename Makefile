@@ -43,7 +43,7 @@ FEATURES := $(CONTRACTS) $(call code,features)
 MODELS := $(FEATURES) $(call code,models)
 REPORTS := $(call code,pipelines/reports)
 modules = $(patsubst %,pipelines/%.py,$(1))
-READING := $(call modules,ingest ingest_batch batch_reading confinement archives deliveries delivery_log describing_lists file_reading) \
+READING := $(call modules,ingest ingest_batch company_matching batch_reading confinement archives deliveries delivery_log describing_lists file_reading) \
            $(call modules,gathering row_sorting file_rules retention corrections consents row_consents coverage accounting)
 JUDGING := $(call modules,validate validation accounting gx_suites reconciliation document_chains)
 SAMPLES := $(call modules,samples)

@@ -28,8 +28,9 @@ import numpy as np
 import pyarrow as pa
 from fraud_rules import interval
 
+from data_contracts.entities.party_matches import party_matches
 from features.graph.edges import GraphSettings
-from features.graph.matches import believed_pairs, party_matches
+from features.graph.matches import believed_pairs
 from simulator.districts import districts
 from simulator.name_spellings import observe_names
 from simulator.network import sold_to

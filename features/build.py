@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.compiler import table_contract
+from data_contracts.entities.party_matches import PARTY_MATCH
 from data_contracts.errors import ConfigurationRefused, InputRefused, InternalFault
 from features.coverage import CoverageNeed
 from features.cut import CUT_COLUMNS, REPLAY_COLUMNS, Cut
 from features.engine import DuckDbEngine
 from features.graph.edges import GraphSettings
-from features.graph.matches import PARTY_MATCH
 from features.graph.signals import SIGNAL_COLUMNS, Snapshot, graph_values, signal_tables
 from features.observations import OBSERVATION_SCHEMA
 from features.record import DerivedFeature, Feature, GraphFeature
@@ -116,6 +116,7 @@ def build_features(
         ConfigurationRefused: when a table needs a coverage lag that the settings do not give.
     """
     settings = settings or BuildSettings()
+    graph = graph_settings(feature_set, settings.graph)
     observations = _checked(observations)
     plan = make_plan(feature_set, settings)
     complete = {
@@ -133,7 +134,7 @@ def build_features(
         for name in _sql_tables(plan):
             engine.load(name, numbers.numbered(complete[name]))
         for day, sellers in asked.items():
-            snapshot = Snapshot(complete, Cut(day, recorded_until), settings.graph)
+            snapshot = Snapshot(complete, Cut(day, recorded_until), graph)
             queried = _queried(snapshot, sellers, feature_set)
             engine.load("observed", numbers.numbered(pa.table({"seller_id": pa.array(queried, pa.string())})))
             found = numbers.named(engine.query(render(plan, snapshot.cut)))
@@ -141,6 +142,13 @@ def build_features(
             log.info("features as of %s: %d sellers", day, len(sellers))
     matrix = pa.concat_tables(built).combine_chunks()
     return FeatureMatrix(_without_absent_books(matrix, feature_set, ALWAYS_COVERED - set(tables)), feature_set)
+
+
+def graph_settings(feature_set: FeatureSet, settings: GraphSettings) -> GraphSettings:
+    """What counts as a relation in the features of a set, which says itself from when matched names do."""
+    if feature_set.same_from_score is None:
+        return settings
+    return replace(settings, same_from_score=feature_set.same_from_score)
 
 
 def tables_read(feature_set: FeatureSet) -> dict[str, frozenset[str]]:

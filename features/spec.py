@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -54,6 +54,8 @@ class FeatureSet:
         description: what it is for.
         records: the features, in the order of the model's columns.
         inputs: records the derived and graph features need besides, each after what it needs itself.
+        same_from_score: matches of names (``party_match``) that score this or more make one node of two parties in the
+            graph of related parties; None: each party is its own.
     """
 
     name: str
@@ -61,6 +63,7 @@ class FeatureSet:
     description: str
     records: tuple[FeatureRecord, ...]
     inputs: tuple[FeatureRecord, ...]
+    same_from_score: float | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,13 +72,15 @@ class FeatureSet:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over every record, formula and words alike, and over the records they are computed from."""
-        content = {
+        """SHA-256 over every record, formula and words alike, the records they are computed from, and matching."""
+        content: dict[str, Any] = {
             "name": self.name,
             "version": self.version,
             "records": [record.model_dump(mode="json") for record in self.records],
             "inputs": [record.model_dump(mode="json") for record in self.inputs],
         }
+        if self.same_from_score is not None:
+            content["same_from_score"] = self.same_from_score
         text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
@@ -94,6 +99,7 @@ class _SetFile(BaseModel):
     version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
     description: Annotated[str, Field(min_length=10)]
     features: Annotated[tuple[str, ...], Field(min_length=1)]
+    same_from_score: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 def feature_records() -> tuple[FeatureRecord, ...]:
@@ -121,7 +127,8 @@ def load_feature_set(name: str) -> FeatureSet:
     except (yaml.YAMLError, ValidationError) as error:
         reason = " ".join(str(error).split())
         raise ConfigurationRefused(f"feature set {name}: {reason}", "correct the file") from error
-    return select_features(content.name, content.version, content.features, description=content.description)
+    chosen = select_features(content.name, content.version, content.features, description=content.description)
+    return replace(chosen, same_from_score=content.same_from_score)
 
 
 def select_features(

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.compiler import table_names
-from features.build import build_features
+from features.build import build_features, graph_settings
+from features.graph.edges import GraphSettings
 from features.graph.groups import related_components
 from features.observations import open_loan_observations
 from features.spec import load_feature_set
@@ -41,7 +42,8 @@ def run(profile: Profile, place: Place) -> StageOutcome:
         feature_set = load_feature_set(profile.features.feature_set)
         matrix = build_features(tables, observations, feature_set)
         write_parquet(folder / "matrix.parquet", matrix.table)
-        write_parquet(folder / "components.parquet", components_of(tables, observations))
+        graph = graph_settings(feature_set, GraphSettings())
+        write_parquet(folder / "components.parquet", components_of(tables, observations, graph))
         identity = {"name": feature_set.name, "version": feature_set.version, "digest": feature_set.digest}
         write_json(folder / "feature_set.json", {**identity, "features": list(feature_set.names)})
         return StageRecord(
@@ -79,8 +81,10 @@ def _at(sellers: list[str], as_of: date) -> pa.Table:
     return pa.Table.from_pydict({"seller_id": sellers, "as_of": [as_of] * len(sellers)}, schema=OBSERVATION_SCHEMA)
 
 
-def components_of(tables: Mapping[str, pa.Table], observations: pa.Table) -> pa.Table:
-    """Related-party component of each observed seller, over all links ever recorded.
+def components_of(
+    tables: Mapping[str, pa.Table], observations: pa.Table, graph: GraphSettings | None = None
+) -> pa.Table:
+    """Related-party component of each observed seller, over all links ever recorded and believed matches.
 
     A split needs every link, also one that became known late: two sellers that turn out to be related must not stand
     on both sides. No feature sees this table.
@@ -88,4 +92,4 @@ def components_of(tables: Mapping[str, pa.Table], observations: pa.Table) -> pa.
     sellers = distinct_sellers(observations)
     if "party_link" not in tables:
         return pa.table({"seller_id": sellers, "component_id": sellers})
-    return related_components(tables, sellers)
+    return related_components(tables, sellers, settings=graph)

@@ -20,6 +20,7 @@ from data_contracts.sources.registry import source_mapping
 from data_contracts.templates import PREFIX
 from pipelines.accounting import FileAccount, accounting_document, is_withheld, rows_kept_out
 from pipelines.batch_reading import limits_of, read_batches
+from pipelines.company_matching import matched_companies
 from pipelines.confinement import Call, ChildEnded, confined
 from pipelines.consents import CONSENT_TABLE, NOBODY_IS_ASKED, Consents, consents_in_force, withheld_files
 from pipelines.coverage import COVERAGE_TABLE, coverage_table
@@ -96,6 +97,8 @@ def ingest_files(raw_dir: Path, deliveries: Deliveries, settings: IngestSettings
     accounts = {account.file: account for result in results for account in result.accounts}
     named = {file: sellers for result in results for file, sellers in result.sellers_named.items()}
     tables = _joined_tables([file.source for file in deliveries.files], results)
+    sources = {file.source for file in deliveries.files}
+    tables |= matched_companies(sources, [result.company_names for result in results], settings)
     opened = [file for file in deliveries.files if file.name not in withheld]
     tables[COVERAGE_TABLE] = coverage_table(opened, accounts, named, settings.recorded_at)
     unlisted = [FileAccount("", name, "", status="unlisted") for name in deliveries.unlisted]
@@ -267,6 +270,7 @@ def own_code() -> dict[str, Path]:
         "accounting",
         "archives",
         "batch_reading",
+        "company_matching",
         "confinement",
         "consents",
         "corrections",

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from data_contracts.casting import cast_columns
 from data_contracts.compiler import source_contract
 from data_contracts.currency import load_exchange_rates
+from data_contracts.entities.register_names import NAME_SCHEMA, company_names
 from data_contracts.errors import InternalFault
 from data_contracts.lineage import SetAside, concat_quarantine, quarantine_table
 from data_contracts.privacy import original_sealer
@@ -76,6 +77,7 @@ class BatchResult:
     ``quarantine`` follows QUARANTINE_SCHEMA, ``duplicates`` DUPLICATE_SCHEMA; ``sellers_named`` tells by file the
     sellers found in its accepted rows, ``party_sellers`` the sellers that parties of other files' links are.
     ``set_aside_consents``: the statements on consents that were set aside, where the files hold such.
+    ``company_names``: names under which registers list companies, for matching alone.
     """
 
     tables: Tables
@@ -85,6 +87,7 @@ class BatchResult:
     sellers_named: dict[str, tuple[str, ...]]
     party_sellers: dict[str, str] = field(default_factory=dict)
     set_aside_consents: tuple[SetAsideConsent, ...] = ()
+    company_names: pa.Table = field(default_factory=NAME_SCHEMA.empty_table, repr=False)
 
 
 def ingest_batch(request: BatchRequest) -> BatchResult:
@@ -153,6 +156,7 @@ def mapped_batch(request: BatchRequest, batch: SortedBatch) -> BatchResult:
         sellers_named=_sellers_named(tables),
         party_sellers=sellers_of_parties(batch.text.rows, mapping.named_sellers, contract),
         set_aside_consents=_consents_set_aside(request.source, batch.text, found, gathered),
+        company_names=company_names(request.source, contract.identity, raw, contract.known_lag_days),
     )
 
 

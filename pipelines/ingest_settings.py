@@ -41,6 +41,8 @@ class IngestSettings(_Settings):
         consent: whether a seller's file is read only with his consent: ``required``, ``where_listed`` (where consents
             for the seller and source are delivered, they count; where none are, he is not asked) or ``not_required``.
         consent_purpose: the purpose for which consent must be given.
+        match_companies: whether companies that registers list are matched by name (``party_match``).
+        most_matched_names: names beyond which they are not, since all are compared in the memory of one process.
         exchange_rate_file: CSV of rates for currencies that the European Central Bank does not quote.
         quarantine_limit_share: share of rows in that may be quarantined before the stage ends with exit code 1.
         worker_count: child processes that read a large delivery side by side. Never changes the result.
@@ -59,6 +61,8 @@ class IngestSettings(_Settings):
     consent_purpose: Literal["credit_assessment", "monitoring", "collection", "model_training", "identity_check"] = (
         "credit_assessment"
     )
+    match_companies: bool = True
+    most_matched_names: int = Field(default=300_000, ge=2)
     exchange_rate_file: Path | None = None
     quarantine_limit_share: float = Field(default=0.01, ge=0.0, le=1.0)
     worker_count: int = Field(default=2, ge=1, le=64)

@@ -23,14 +23,14 @@ def candidate_pairs(parties: Sequence[Party], largest_block: int) -> list[tuple[
     Blocks are an identifier, the key of the trade name, the key with one letter left out (within one region and trade,
     where one of the two is no pinyin), and region with trade name and trade in characters, one left out. A block of
     more than ``largest_block`` parties is compared only within region and trade. Of parties that are alike in all
-    parts and identifiers, each is compared with the first, and the first with the others.
+    parts, identifiers and country, each is compared with the first, and the first with the others.
     """
     blocks: dict[_Block, list[int]] = defaultdict(list)
     unreadable = {form for party in parties if not party.name.syllables for form in _letter_forms(party)}
     found: set[tuple[int, int]] = set()
-    first_of: dict[tuple[CompanyName, tuple[tuple[str, str], ...]], int] = {}
+    first_of: dict[tuple[CompanyName, tuple[tuple[str, str], ...], str | None], int] = {}
     for place, party in enumerate(parties):
-        first = first_of.setdefault((party.name, party.identifiers), place)
+        first = first_of.setdefault((party.name, party.identifiers, party.country), place)
         if first != place:
             if party.name.key or party.identifiers:
                 found.add((first, place))

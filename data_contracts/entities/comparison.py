@@ -1,6 +1,6 @@
 """How alike two parties are: a score from the parts of their names and their identifiers, and the reason in words.
 
-A conflict in region, trade, legal form or identifier keeps two parties apart whatever their trade names are.
+A conflict in country, region, trade, legal form or identifier keeps two parties apart whatever their trade names are.
 """
 
 from __future__ import annotations
@@ -49,11 +49,13 @@ class Party:
         ident: Where it stands, such as source, file and row; unique in what is matched together.
         name: Its name in parts.
         identifiers: Kinds and normal forms of its valid identifiers.
+        country: Where it is registered, ISO 3166 alpha-2, if that is known.
     """
 
     ident: str
     name: CompanyName
     identifiers: tuple[tuple[str, str], ...] = ()
+    country: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ def compare(left: Party, right: Party, settings: EvidenceSettings) -> Comparison
     known = compared_identifiers(left, right)
     if known is not None:
         return known
+    if left.country and right.country and left.country != right.country:
+        return Comparison(0.0, "countries differ", conflict=True)
     a, b = left.name, right.name
     if breaks_trade_word(a, b) or breaks_trade_word(b, a):
         score, reason = settings.one_apart, "one character apart"

@@ -105,7 +105,8 @@ def match_parties(
 
     Accepted are pairs that score ``accept_at`` or more, except ambiguous ones: a party that could be one of two
     different companies is given to the likelier, and to neither when both are as likely. A group never holds two
-    regions, two companies' identifiers, or two parties whom a reviewer keeps apart: the weakest link gives way.
+    countries or regions, two companies' identifiers, or two parties whom a reviewer keeps apart: the weakest link gives
+    way.
 
     Raises:
         ConfigurationRefused: a party occurs twice; an override names an unknown party, or overrides contradict.
@@ -121,14 +122,15 @@ def match_parties(
             matches[pair] = _judged(by_ident, pair, chosen.evidence)
     _reject_ambiguous(matches, by_ident)
     for pair, override in said.items():
-        verdict = "the same" if override.is_same else "two companies"
-        matches[pair] = replace(
-            matches[pair],
-            is_accepted=override.is_same,
-            reason=f"reviewer says {verdict}: {override.note}",
-            decided_by=override.reviewer,
-        )
+        matches[pair] = reviewed(matches[pair], override)
     return _grouped(matches, by_ident, said)
+
+
+def reviewed(match: Match, said: Override) -> Match:
+    """Give a match as a reviewer decided it."""
+    verdict = "the same" if said.is_same else "two companies"
+    reason = f"reviewer says {verdict}: {said.note}"
+    return replace(match, is_accepted=said.is_same, reason=reason, decided_by=said.reviewer)
 
 
 def _ordered(left: str, right: str) -> tuple[str, str]:
@@ -200,6 +202,8 @@ def _are_two(left: Party, right: Party) -> bool:
     known = compared_identifiers(left, right)
     if known is not None:
         return known.conflict
+    if left.country and right.country and left.country != right.country:
+        return True
     return conflicting_parts(left.name, right.name) is not None or other_trade_name(left.name, right.name)
 
 
@@ -210,6 +214,7 @@ class _Group:
     members: list[str]
     regions: set[str]
     identifiers: dict[str, set[str]]
+    countries: set[str]
 
 
 def _grouped(
@@ -238,7 +243,8 @@ def _grouped(
 
 def _alone(party: Party) -> _Group:
     identifiers = {kind: {number} for kind, number in party.identifiers if kind in IDENTIFIES_ONE_COMPANY}
-    return _Group([party.ident], {party.name.region} if party.name.region else set(), identifiers)
+    countries = {party.country} if party.country else set()
+    return _Group([party.ident], {party.name.region} if party.name.region else set(), identifiers, countries)
 
 
 def _refusal(ours: _Group, theirs: _Group, kept_apart: set[tuple[str, str]], by_rules: bool) -> str | None:
@@ -252,6 +258,8 @@ def _refusal(ours: _Group, theirs: _Group, kept_apart: set[tuple[str, str]], by_
         return "would join parties whose identifiers conflict"
     if not all(regions().agree(a, b) for a in ours.regions for b in theirs.regions):
         return "would join parties of two regions"
+    if len(ours.countries | theirs.countries) > 1 and not shared:
+        return "would join parties of two countries"
     return None
 
 
@@ -259,6 +267,7 @@ def _join(ours: _Group, theirs: _Group, groups: dict[str, _Group]) -> None:
     larger, smaller = (ours, theirs) if len(ours.members) >= len(theirs.members) else (theirs, ours)
     larger.members += smaller.members
     larger.regions |= smaller.regions
+    larger.countries |= smaller.countries
     for kind, numbers in smaller.identifiers.items():
         larger.identifiers.setdefault(kind, set()).update(numbers)
     for ident in smaller.members:

@@ -9,9 +9,9 @@ import pyarrow as pa
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from data_contracts.entities.party_matches import PARTY_MATCH
 from features.cut import Cut
 from features.graph.edges import GraphSettings, party_graph
-from features.graph.matches import PARTY_MATCH
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from data_contracts.entities.party_matches import PARTY_MATCH
 from features.delinquency import default_dates
 from features.graph.counterparties import counterparty_overlap
 from features.graph.edges import GraphSettings, coded, incidence, party_graph
 from features.graph.groups import seller_groups
-from features.graph.matches import PARTY_MATCH
 from features.instalments import REPAYMENT_COLUMNS
 
 if TYPE_CHECKING:

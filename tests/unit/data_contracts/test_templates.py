@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from data_contracts.contract import CompiledContract
     from pipelines.ingest import IngestResult
 
-WITHOUT_TEMPLATE = {"credit_record", "feature_matrix", "score", "source_coverage"}
+WITHOUT_TEMPLATE = {"credit_record", "feature_matrix", "party_match", "score", "source_coverage"}
 VERSION = {"superseded_at", "superseded_recorded_at", "row_version"}
 LINEAGE_OF_OURS = {"recorded_at", *VERSION, "source", "source_file", "source_sha256", "source_row"}
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,15 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_contracts.entities.matching import Override
-from data_contracts.errors import ConfigurationRefused
+from data_contracts.compiler import table_contract
+from data_contracts.entities.party_matches import PARTY_MATCH
+from data_contracts.sources.mapping import nullable
+from features.build import build_features
 from features.cut import Cut
 from features.graph.edges import GraphSettings
 from features.graph.groups import related_components
-from features.graph.matches import PARTY_MATCH, PARTY_MATCH_SCHEMA, believed_pairs, party_matches
 from features.graph.signals import SIGNALS, Snapshot
-from features.spec import feature_records
-from tests.factories.canonical_tables import canonical_tables
+from features.spec import feature_records, feature_set_names, load_feature_set
+from tests.factories.canonical_tables import canonical_tables, coverage_rows, observations
 
 DAY = dt.date(2024, 6, 30)
 BEFORE, AFTER = (dt.datetime(2024, month, 1, tzinfo=dt.UTC) for month in (1, 12))
@@ -39,7 +42,7 @@ def match(left: str, right: str, **cells: object) -> dict[str, Any]:
 
 
 def matches(*rows: dict[str, Any]) -> pa.Table:
-    return pa.Table.from_pylist(list(rows), schema=PARTY_MATCH_SCHEMA)
+    return pa.Table.from_pylist(list(rows), schema=nullable(table_contract(PARTY_MATCH).arrow_schema))
 
 
 HOLDING = match("holding", "holding, Ltd.")
@@ -126,39 +129,25 @@ def test_matches_in_any_order_and_direction_give_one_graph_and_only_ever_join(
     assert all(more >= less for more, less in zip(sizes, group_sizes(None, LINKS), strict=True))
 
 
-NAMES = [
-    ("a", "深圳市华锐贸易有限公司", BEFORE),
-    ("b", "Shenzhen Huarui Trading Co., Ltd.", AFTER),
-    ("c", "宁波市华锐贸易有限公司", BEFORE),
-]
+def set_file(folder: Path, line: str = "") -> str:
+    path = folder / "matched.yaml"
+    text = (
+        "name: matched\nversion: 1.0.0\ndescription: Related parties alone.\nfeatures: [related_group_seller_count]\n"
+    )
+    path.write_text(text + line, encoding="utf-8")
+    return str(path)
 
 
-def names(rows: list[tuple[str, str, dt.datetime]]) -> pa.Table:
-    columns = list(zip(*rows, strict=True))
-    return pa.table(dict(zip(("party_id", "name", "known_at"), map(list, columns), strict=True)))
+def test_a_feature_set_says_whether_matches_count_and_is_another_set_with_them(tmp_path: Path) -> None:
+    coverage = coverage_rows(["S0"], ["party_link"])
+    tables = canonical_tables(party=PARTIES, party_link=LINKS, source_coverage=coverage)
+    tables[PARTY_MATCH] = matches(HOLDING)
+    asked, feature = observations([("S0", DAY.isoformat())]), "related_group_seller_count"
+    plain, matched = (load_feature_set(set_file(tmp_path, line)) for line in ("", "same_from_score: 0.95\n"))
+    assert plain.digest == replace(matched, same_from_score=None).digest != matched.digest
+    found = [build_features(tables, asked, one).table[feature].to_pylist() for one in (plain, matched)]
+    assert found == [[0.0], [1.0]]
 
 
-def test_one_firm_in_two_scripts_is_matched_from_when_both_names_were_known() -> None:
-    found = {
-        (row["left_party_id"], row["right_party_id"]): row for row in party_matches(names(NAMES), AFTER).to_pylist()
-    }
-    assert found["a", "b"]["is_accepted"]
-    assert found["a", "b"]["known_at"] == AFTER
-    assert not found["a", "c"]["is_accepted"]
-    assert "regions differ" in found["a", "c"]["reason"]
-
-
-def test_several_names_of_one_party_match_others_and_not_itself() -> None:
-    both = names([("a", NAMES[0][1], BEFORE), ("a", NAMES[1][1], BEFORE), ("z", NAMES[1][1], BEFORE)])
-    table = party_matches(both, BEFORE)
-    assert [(row["left_party_id"], row["right_party_id"]) for row in table.to_pylist()] == [("a", "z")]
-    assert believed_pairs(table, Cut(DAY), 0.95).num_rows == 1
-
-
-def test_a_reviewer_who_keeps_two_apart_is_obeyed() -> None:
-    apart = Override("b", "a", is_same=False, reviewer="reviewer 1", note="two firms")
-    table = party_matches(names(NAMES), AFTER, overrides=[apart])
-    (row,) = [row for row in table.to_pylist() if row["right_party_id"] == "b"]
-    assert (row["is_accepted"], row["decided_by"]) == (False, "reviewer 1")
-    with pytest.raises(ConfigurationRefused, match="unknown party"):
-        party_matches(names(NAMES), AFTER, overrides=[Override("a", "nobody", is_same=True, reviewer="r", note="")])
+def test_no_packaged_set_counts_matches() -> None:
+    assert {load_feature_set(name).same_from_score for name in feature_set_names()} == {None}
