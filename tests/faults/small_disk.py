@@ -1,0 +1,62 @@
+"""Two deliveries ingested onto a disk too small for the second, run as a program in a mount namespace of its own.
+
+unshare --mount --map-root-user python small_disk.py FIRST SECOND FOLDER; prints JSON. Ends with code 77 where mounting
+is not allowed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from unittest import mock
+
+from pipelines.stages import Place, current_run, read_manifest
+from tests.factories.disk_faults import in_a_child, typed
+from tests.faults.conftest import PROFILE, profile_of
+
+CANNOT_MOUNT = 77
+
+
+def mount(folder: Path, options: str) -> bool:
+    """Mount a disk in memory on a folder, or change its size; whether that was allowed."""
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def ingest(raw: Path, out: Path) -> list[str]:
+    """What ``passport ingest`` says of a delivery: exit code, then its lines."""
+
+    def work() -> str:
+        with mock.patch("pipelines.profiles.load_profile", return_value=profile_of(raw)):
+            return typed("ingest", "--out", out)
+
+    return in_a_child(work).said.splitlines()
+
+
+def outputs(out: Path) -> dict[str, str]:
+    """The digests of the files of the run in force, which is whole."""
+    found: dict[str, str] = read_manifest(current_run(Place(PROFILE, out), "ingest"))["outputs"]
+    return found
+
+
+def main(first: Path, second: Path, folder: Path) -> None:
+    """Ingest the first delivery, the second on the same disk, and the second again when the disk has grown."""
+    out = folder / "out"
+    if not mount(folder, "size=256k"):
+        sys.exit(CANNOT_MOUNT)
+    said = {"first": ingest(first, out)}
+    before = outputs(out)
+    said["second"] = ingest(second, out)
+    is_kept = outputs(out) == before
+    left_over = [path.name for path in (out / PROFILE / "ingest").glob(".run-*")]
+    mount(folder, "remount,size=64m")
+    said["again"] = ingest(second, out)
+    sys.stdout.write(json.dumps({**said, "is_kept": is_kept, "left_over": left_over, "outputs": outputs(out)}))
+
+
+if __name__ == "__main__":
+    os.environ["KEYS_DIR"] = str(Path(sys.argv[1]).parent / "keys")
+    main(*map(Path, sys.argv[1:]))

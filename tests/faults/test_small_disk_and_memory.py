@@ -1,0 +1,93 @@
+"""A disk that is really full, and memory that really runs out, in the middle of a delivery."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from pipelines.stages import Place, current_output, read_manifest
+from tests.factories.disk_faults import in_a_child, typed
+from tests.factories.raw_files import RawFile, ingest_settings, vat_file, vat_row, write_raw_folder
+from tests.factories.small_way import CHECKOUT, environment
+from tests.factories.workbooks import workbook_with
+from tests.faults.conftest import FIRST_DELIVERY, PROFILE, profile_of
+from tests.faults.small_disk import CANNOT_MOUNT
+
+PURCHASES = ["订单编号", "买家会员名", "卖家会员名", "实付款(元)", "订单状态", "订单创建时间", "订单付款时间", "数量"]
+PURCHASE = ["1234567890123456789", "a", "b", 5, "交易成功", "2023-03-05 09:00:00", "2023-03-05 09:00:00", 1]
+# A lone cell in the last column spans a sheet of 49 million cells, of which every one takes memory once it is read.
+FAR_CELL = b'<row r="3000"><c r="XFD3000"><v>1</v></c></row>'
+
+
+def many_invoices(count: int) -> RawFile:
+    """Invoices whose amounts hardly compress."""
+    net = np.random.default_rng(1).integers(1, 10**9, count)
+    rows = [vat_row(str(number), amounts=f"{n}.00,0.00,{n}.00") for number, n in enumerate(net.tolist(), start=1)]
+    return RawFile("v/many.csv", "vat_invoices", vat_file("sale", rows), "S000001")
+
+
+def test_a_really_full_disk_stops_ingest_in_one_line_and_with_room_it_goes_through(tmp_path: Path) -> None:
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        pytest.skip("there is no unshare here, which makes a mount namespace")
+    first = write_raw_folder(tmp_path / "first", FIRST_DELIVERY)
+    second = write_raw_folder(tmp_path / "second", [*FIRST_DELIVERY, many_invoices(30_000)])
+    (tmp_path / "disk").mkdir()
+    program = CHECKOUT / "tests" / "faults" / "small_disk.py"
+    done = subprocess.run(
+        [unshare, "--mount", "--map-root-user", sys.executable, program, first, second, tmp_path / "disk"],
+        env=environment(tmp_path / "keys", PYTHONPATH=str(CHECKOUT)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == CANNOT_MOUNT or "unshare" in done.stderr:
+        pytest.skip(f"mounting is not allowed here: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["first"][0] == "0", found
+    code, *said = found["second"]
+    assert (code, len(said)) == ("3", 1), found
+    assert "No space left on device" in said[0]
+    assert "what was published before stands; remedy: make room there" in said[0]
+    assert (found["is_kept"], found["left_over"]) == (True, [])
+    assert found["again"][0] == "0", found
+    assert {"tables/trade_invoice.parquet", "accounting.json"} <= set(found["outputs"])
+
+
+def ingest(folder: Path, files: list[RawFile]) -> tuple[int, list[str]]:
+    """Exit code and lines of ``passport ingest`` over these files, within a gibibyte of memory."""
+    shutil.rmtree(folder / "raw", ignore_errors=True)
+    raw = write_raw_folder(folder / "raw", files)
+    profile = profile_of(raw)
+    profile.ingest = ingest_settings(raw_dir=raw, worker_memory_mib=1024)
+
+    def work() -> str:
+        keys = mock.patch.dict("os.environ", {"KEYS_DIR": str(folder / "keys")})
+        with keys, mock.patch("pipelines.profiles.load_profile", return_value=profile):
+            return typed("ingest", "--out", folder / "out")
+
+    code, *said = in_a_child(work).said.splitlines()
+    return int(code), said
+
+
+def test_memory_that_runs_out_within_a_delivery_names_the_file_and_leaves_what_was_published(tmp_path: Path) -> None:
+    place = Place(PROFILE, tmp_path / "out")
+    assert ingest(tmp_path, list(FIRST_DELIVERY))[0] == 0
+    before = read_manifest(current_output(place, "ingest"))
+    greedy = RawFile("p/2.xlsx", "alibaba_1688_orders", workbook_with({"订单": [PURCHASES, PURCHASE]}, FAR_CELL), "S1")
+    modest = RawFile("p/2.xlsx", "alibaba_1688_orders", workbook_with({"订单": [PURCHASES, PURCHASE]}, b""), "S1")
+    code, said = ingest(tmp_path, [*FIRST_DELIVERY, greedy])
+    assert (code, len(said)) == (2, 1), said
+    assert all(words in said[0] for words in ("file p/2.xlsx", "1024 MiB", "remedy: "))
+    assert read_manifest(current_output(place, "ingest")) == before
+    assert list(place.stage_dir("ingest").glob(".run-*")) == []
+    assert ingest(tmp_path, [*FIRST_DELIVERY, modest])[0] == 0
+    assert len(list((current_output(place, "ingest") / "tables").glob("*.parquet"))) == 3
