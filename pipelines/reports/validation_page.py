@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 TEMPLATE = "validation_page.html.j2"
 SECTIONS = ("summary", "sources", "aside", "tables", "rules", "reconciliation", "documents", "origin")
-UNKNOWN_KIND = "amount of unknown kind / "
+UNKNOWN_KINDS = {
+    "amount of unknown kind / ": "remark_unknown_kind",
+    "charge of unknown kind / ": "remark_unknown_charge",
+}
 REPEATED_KEY = re.compile(r"repeated key \((?P<key>.+)\)")
 COLUMN_RULE = re.compile(r"(?P<column>[a-z0-9_]+):(?P<what>required|unique|enum|pattern|range|length|known)")
 TYPE_RULE = re.compile(r"type:(?P<column>[a-z0-9_]+)")
@@ -143,8 +146,9 @@ def duplicate_reason(code: str, texts: Texts) -> Reason:
 
 def reading_reason(code: str, contract: CompiledContract, texts: Texts) -> Reason:
     """Words for the reason a raw row was set aside or remarked on, from its code, in the page's language."""
-    if code.startswith(UNKNOWN_KIND):
-        return Reason(texts("remark_unknown_kind", kind=code.removeprefix(UNKNOWN_KIND)), "")
+    for start, key in UNKNOWN_KINDS.items():
+        if code.startswith(start):
+            return Reason(texts(key, kind=code.removeprefix(start)), "")
     column_rule, type_rule = COLUMN_RULE.fullmatch(code), TYPE_RULE.fullmatch(code)
     if column_rule:
         column = column_words(contract, column_rule["column"], texts)
