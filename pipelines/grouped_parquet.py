@@ -19,20 +19,21 @@ ROW_GROUP_ROWS = 2**17
 class GroupedParquet:
     """A Parquet file (zstd, page checksums) under its name once all is written, or not there at all.
 
-    Row groups have ``ROW_GROUP_ROWS`` rows, the last one what is left, and dictionaries of their own.
+    Row groups have ``ROW_GROUP_ROWS`` rows, the last one what is left, and dictionaries of their own. Columns that are
+    no dictionaries are stored as such only where ``dictionaries`` says so: it takes time, and pays where few values
+    occur.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, *, dictionaries: bool = False) -> None:
         self._path, self._schema = path, schema
         self._partial = path.with_name(f".{path.name}.partial")
         self._file = self._partial.open("wb")
-        # Other columns hold too many values for a dictionary, and trying one takes time and room.
-        dictionaries: Values = [entry.name for entry in schema if pa.types.is_dictionary(entry.type)]
+        own: Values = [entry.name for entry in schema if pa.types.is_dictionary(entry.type)]
         self._writer = pq.ParquetWriter(
             self._file,
             schema,
             compression="zstd",
-            use_dictionary=dictionaries,
+            use_dictionary=True if dictionaries else own,
             write_page_checksum=True,
         )
         self._waiting: list[pa.Table] = []

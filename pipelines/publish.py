@@ -143,4 +143,6 @@ def write_parquet(path: Path, table: pa.Table) -> None:
 def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
     """Read a Parquet file and check its page checksums; a flipped bit raises instead of passing as data."""
     # memory_map would hand out pages before they are verified on some filesystems, and partitioning guesses types.
-    return pq.read_table(path, columns=columns, page_checksum_verification=True, partitioning=None)
+    table = pq.read_table(path, columns=columns, page_checksum_verification=True, partitioning=None)
+    # Each row group has dictionaries of its own, and not all that is done with tables puts up with that.
+    return table.unify_dictionaries()
