@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from data_contracts.compiler import source_contract, table_contract, table_names
+from data_contracts.compiler import source_contract
 from data_contracts.errors import InputRefused, QuarantineLimitExceeded
 from data_contracts.lineage import QUARANTINE_SCHEMA
 from data_contracts.privacy import require_key
-from data_contracts.sources.mapping import nullable
-from data_contracts.sources.registry import source_mapping
 from data_contracts.templates import PREFIX
-from pipelines.accounting import FileAccount, accounting_document, is_withheld, rows_kept_out
+from pipelines.accounting import FileAccount, is_withheld, rows_kept_out
 from pipelines.batch_reading import limits_of, read_batches
 from pipelines.company_matching import matched_companies
 from pipelines.confinement import Call, ChildEnded, confined
@@ -28,15 +24,28 @@ from pipelines.deliveries import CONSENT_SOURCE, DeliveredFile, Deliveries, find
 from pipelines.delivery_log import LOG_FILE, LOGGED_NOTE, DeliveryLog, listed_name, with_changes_noted
 from pipelines.describing_lists import rate_overrides
 from pipelines.gathering import DUPLICATE_SCHEMA
-from pipelines.ingest_batch import BatchRequest, BatchResult, RateOverrides
+from pipelines.ingest_batch import BatchRequest, RateOverrides
+from pipelines.ingested_parts import (
+    IngestedParts,
+    KeptBatch,
+    all_quarantined,
+    all_repeated,
+    in_order,
+    joined_tables,
+    kept_batch,
+    split_by_source,
+    write_parts,
+)
 from pipelines.keys import keyed_digest, load_keys
-from pipelines.publish import telling_disk_faults, write_json, write_parquet
+from pipelines.publish import telling_disk_faults
+from pipelines.row_parts import PartKeeper, RowParts
 from pipelines.stages import StageInputs, StageOutcome, StageRecord, current_run, run_stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from data_contracts.arrow import Values
+    import pyarrow as pa
+
     from pipelines.delivery_log import Evidence
     from pipelines.ingest_settings import IngestSettings
     from pipelines.keys import KeyRing
@@ -73,7 +82,7 @@ class IngestResult:
 
 
 def ingest_folder(raw_dir: Path, settings: IngestSettings, hmac_key: bytes) -> IngestResult:
-    """Read a raw folder into canonical tables.
+    """Read a raw folder into canonical tables, which are then held in memory.
 
     The result depends on the files and settings alone, not on the number of processes or the size of batches.
 
@@ -83,45 +92,64 @@ def ingest_folder(raw_dir: Path, settings: IngestSettings, hmac_key: bytes) -> I
         InternalFault: rows do not add up.
     """
     require_key(hmac_key)
-    return ingest_files(raw_dir, deliveries_in(raw_dir, settings), settings, hmac_key)
+    ingested = ingest_files(raw_dir, deliveries_in(raw_dir, settings), settings, hmac_key)
+    return IngestResult(
+        tables={name: rows.whole() for name, rows in ingested.tables.items()},
+        quarantine=_whole(ingested.quarantine, QUARANTINE_SCHEMA),
+        duplicates=_whole(ingested.duplicates, DUPLICATE_SCHEMA),
+        accounting=ingested.accounting,
+    )
 
 
-def ingest_files(raw_dir: Path, deliveries: Deliveries, settings: IngestSettings, hmac_key: bytes) -> IngestResult:
-    """Read deliveries below a raw folder into canonical tables; otherwise as ``ingest_folder``."""
+def _whole(by_source: Mapping[str, RowParts], schema: pa.Schema) -> pa.Table:
+    chunks = (chunk for rows in by_source.values() for chunk in rows.chunks())
+    return in_order(list(chunks), schema)
+
+
+def ingest_files(
+    raw_dir: Path, deliveries: Deliveries, settings: IngestSettings, hmac_key: bytes, spill: Path | None = None
+) -> IngestedParts:
+    """Read deliveries below a raw folder into canonical tables; otherwise as ``ingest_folder``.
+
+    ``spill`` is a folder that takes what is large and must stay until the result is written. Without it all is held in
+    memory, and a file larger than a reader takes at once is refused.
+    """
     require_key(hmac_key)
     rates = settings.exchange_rate_file
     overrides = {} if rates is None else rate_overrides(rates, settings.recorded_at)
-    reading = _Reading(raw_dir, settings, overrides, hmac_key)
-    read, withheld = _read_what_may_be(reading, deliveries.files)
-    results = [result for _, result in read]
-    accounts = {account.file: account for result in results for account in result.accounts}
-    named = {file: sellers for result in results for file, sellers in result.sellers_named.items()}
-    tables = _joined_tables([file.source for file in deliveries.files], results)
+    reading = _Reading(raw_dir, settings, overrides, hmac_key, spill)
+    batches, withheld = _read_what_may_be(reading, deliveries.files)
+    accounts = {account.file: account for batch in batches for account in batch.result.accounts}
+    named = {file: sellers for batch in batches for file, sellers in batch.result.sellers_named.items()}
     sources = {file.source for file in deliveries.files}
-    tables |= matched_companies(sources, [result.company_names for result in results], settings)
+    matches = matched_companies(sources, [batch.result.company_names for batch in batches], settings)
     opened = [file for file in deliveries.files if file.name not in withheld]
-    tables[COVERAGE_TABLE] = coverage_table(opened, accounts, named, settings.recorded_at)
+    coverage = coverage_table(opened, accounts, named, settings.recorded_at)
     unlisted = [FileAccount("", name, "", status="unlisted") for name in deliveries.unlisted]
-    return IngestResult(
-        tables=tables,
-        quarantine=_in_order([result.quarantine for result in results], QUARANTINE_SCHEMA),
-        duplicates=_in_order([result.duplicates for result in results], DUPLICATE_SCHEMA),
+    return IngestedParts(
+        tables={
+            **joined_tables([file.source for file in deliveries.files], batches),
+            **{name: RowParts(table.schema, (table,)) for name, table in matches.items()},
+            COVERAGE_TABLE: RowParts(coverage.schema, (coverage,)),
+        },
+        quarantine=all_quarantined(batches),
+        duplicates=all_repeated(batches),
         accounting=(*accounts.values(), *withheld.values(), *unlisted),
     )
 
 
 def _read_what_may_be(
     reading: _Reading, files: Sequence[DeliveredFile]
-) -> tuple[list[tuple[str, BatchResult]], dict[str, FileAccount]]:
+) -> tuple[list[KeptBatch], dict[str, FileAccount]]:
     """Give the results of the files that may be read, in order of source, and the accounts of the others by name."""
     if reading.settings.consent == "not_required":
         return reading.of(files), {}
     first = reading.of([file for file in files if file.source == CONSENT_SOURCE])
-    consents = _consents([result for _, result in first], reading.settings)
+    consents = _consents(first, reading.settings)
     reasons = withheld_files(files, consents)
     open_files = [file for file in files if file.name not in reasons and file.source != CONSENT_SOURCE]
     others = reading.of([file for file in open_files if file.source != LINKS_SOURCE], consents)
-    seller_of = {party: seller for _, result in others for party, seller in result.party_sellers.items()}
+    seller_of = {party: seller for batch in others for party, seller in batch.result.party_sellers.items()}
     links = reading.of([file for file in open_files if file.source == LINKS_SOURCE], consents, seller_of)
     withheld = {
         file.name: FileAccount(
@@ -130,12 +158,12 @@ def _read_what_may_be(
         for file in files
         if file.name in reasons
     }
-    return sorted([*first, *others, *links], key=lambda one: one[0]), withheld
+    return sorted([*first, *others, *links], key=lambda batch: batch.source), withheld
 
 
-def _consents(results: Sequence[BatchResult], settings: IngestSettings) -> Consents:
-    accepted = _joined_tables([CONSENT_SOURCE], results)[CONSENT_TABLE]
-    return consents_in_force(accepted, [one for result in results for one in result.set_aside_consents], settings)
+def _consents(batches: Sequence[KeptBatch], settings: IngestSettings) -> Consents:
+    accepted = joined_tables([CONSENT_SOURCE], batches)[CONSENT_TABLE].whole()
+    return consents_in_force(accepted, [one for batch in batches for one in batch.result.set_aside_consents], settings)
 
 
 @dataclass(frozen=True)
@@ -146,14 +174,15 @@ class _Reading:
     settings: IngestSettings
     overrides: RateOverrides
     hmac_key: bytes = field(repr=False)
+    spill: Path | None = None
 
     def of(
         self,
         files: Sequence[DeliveredFile],
         consents: Consents = NOBODY_IS_ASKED,
         seller_of: Mapping[str, str] | None = None,
-    ) -> list[tuple[str, BatchResult]]:
-        """Give the source and the result of each batch of the files, in their order.
+    ) -> list[KeptBatch]:
+        """Give the result of each batch of the files, in their order.
 
         Args:
             files: the files.
@@ -168,8 +197,10 @@ class _Reading:
             )
             for batch in _batches(files, self.settings.batch_bytes)
         ]
-        results = read_batches(requests, self.settings)
-        return [(request.source, result) for request, result in zip(requests, results, strict=True)]
+        folder = None if self.spill is None else Path(tempfile.mkdtemp(dir=self.spill))
+        results = read_batches(requests, self.settings, folder)
+        keeper = PartKeeper(folder)
+        return [kept_batch(request.source, one, keeper) for request, one in zip(requests, results, strict=True)]
 
 
 def run(profile: Profile, place: Place) -> StageOutcome:
@@ -234,11 +265,12 @@ def run_delivery(delivery: Delivery, files: Mapping[str, Path], place: Place, co
     )
 
     def work(folder: Path) -> StageRecord:
-        result = ingest_files(delivery.raw_dir, delivery.deliveries, settings, keys.hmac_key)
-        result = replace(result, accounting=with_changes_noted(result.accounting, evidence))
-        write_result(folder, result)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".spill.") as spill:
+            ingested = ingest_files(delivery.raw_dir, delivery.deliveries, settings, keys.hmac_key, Path(spill))
+            ingested = replace(ingested, accounting=with_changes_noted(ingested.accounting, evidence))
+            write_parts(folder, ingested)
         delivery_log.add(evidence, folder.name, settings.recorded_at)
-        return _record(result, evidence)
+        return _record(ingested, evidence)
 
     outcome = run_stage(STAGE, place, inputs, work)
     if outcome.was_current:
@@ -279,13 +311,19 @@ def own_code() -> dict[str, Path]:
         "delivery_log",
         "describing_lists",
         "gathering",
+        "group_remarks",
+        "grouped_parquet",
         "ingest",
         "file_reading",
         "file_rules",
         "ingest_batch",
+        "ingested_parts",
+        "parted_batches",
         "retention",
         "row_consents",
+        "row_parts",
         "row_sorting",
+        "row_store",
     )
     return {f"code of {name}": Path(__file__).with_name(f"{name}.py") for name in names}
 
@@ -317,48 +355,21 @@ def _batches(files: Sequence[DeliveredFile], batch_bytes: int) -> list[tuple[Del
     return [tuple(batch) for batch in batches]
 
 
-def _joined_tables(sources: Sequence[str], results: Sequence[BatchResult]) -> dict[str, pa.Table]:
-    """Give each canonical table that the sources feed, its parts in order of batches."""
-    fed = {name for source in sources for name in source_mapping(source).covered_tables}
-    parts: dict[str, list[pa.Table]] = {name: [] for name in table_names() if name in fed}
-    for result in results:
-        for name, table in result.tables.items():
-            parts[name].append(table)
-    return {name: _joined(tables, table_contract(name).arrow_schema) for name, tables in parts.items()}
-
-
-def _joined(parts: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
-    kept = [part for part in parts if part.num_rows]
-    if not kept:
-        return nullable(schema).empty_table()
-    return pa.concat_tables(kept).unify_dictionaries().combine_chunks()
-
-
-def _in_order(parts: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
-    """Give records in order of source, file and row, encoded afresh, so that no trace of the batches is left."""
-    plain_types = [entry.type.value_type if pa.types.is_dictionary(entry.type) else entry.type for entry in schema]
-    plain = pa.schema([pa.field(entry.name, kind) for entry, kind in zip(schema, plain_types, strict=True)])
-    records = pa.concat_tables([part.cast(plain) for part in parts] or [plain.empty_table()])
-    return records.sort_by([(name, "ascending") for name in ("source", "source_file", "source_row")]).cast(schema)
-
-
 def write_result(folder: Path, result: IngestResult) -> None:
-    """Write what a raw folder gave: ``tables/``, ``quarantine/`` and ``duplicates/`` by source, ``accounting.json``."""
-    for name, table in result.tables.items():
-        write_parquet(folder / "tables" / f"{name}.parquet", table)
-    for name, records in (("quarantine", result.quarantine), ("duplicates", result.duplicates)):
-        identities: Values = pc.unique(records["source"])
-        for source in sorted(identities.to_pylist()):
-            chosen = (
-                records.filter(pc.equal(records["source"], pa.scalar(source))).unify_dictionaries().combine_chunks()
-            )
-            write_parquet(folder / name / f"{source.partition('@')[0]}.parquet", chosen)
-    write_json(folder / "accounting.json", accounting_document(result.accounting))
+    """Write a result that is held in memory, as the stage writes its own (``write_parts``)."""
+    parts = IngestedParts(
+        tables={name: RowParts(table.schema, (table,)) for name, table in result.tables.items()},
+        quarantine=split_by_source(result.quarantine),
+        duplicates=split_by_source(result.duplicates),
+        accounting=result.accounting,
+    )
+    write_parts(folder, parts)
 
 
-def _record(result: IngestResult, evidence: Evidence) -> StageRecord:
+def _record(result: IngestedParts, evidence: Evidence) -> StageRecord:
     rows_in = sum(account.rows_in for account in result.accounting)
     kept_out = sum(rows_kept_out(account.quarantined) for account in result.accounting)
+    quarantined = sum(rows.num_rows for rows in result.quarantine.values())
     set_aside: dict[str, int] = {}
     for account in result.accounting:
         for rule_id, rows in account.quarantined.items():
@@ -375,6 +386,6 @@ def _record(result: IngestResult, evidence: Evidence) -> StageRecord:
             "files_without_consent": sum(is_withheld(account) for account in result.accounting),
             "files_changed_since_logged": len(evidence.earlier),
             LOGGED_NOTE: LOG_FILE,
-            "quarantined_share": (result.quarantine.num_rows - kept_out) / rows_in if rows_in else 0.0,
+            "quarantined_share": (quarantined - kept_out) / rows_in if rows_in else 0.0,
         },
     )
