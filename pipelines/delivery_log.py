@@ -14,6 +14,7 @@ from pydantic import AwareDatetime  # noqa: TC002 - the model reads its annotati
 from data_contracts.digest import sha256_bytes, sha256_file
 from data_contracts.errors import IntegrityRefused
 from models.chained_log import ChainedEntry, ChainedLog
+from pipelines.other_keys import telling_other_keys
 from pipelines.publish import json_bytes
 from pipelines.stages import CURRENT, current_run, read_manifest
 
@@ -95,7 +96,8 @@ class DeliveryLog:
         Raises:
             IntegrityRefused: the log is not as it was written, or its end is missing.
         """
-        entries = self._log.read(self._keys.public_key)
+        with telling_other_keys(self._place):
+            entries = self._log.read(self._keys.public_key)
         self._require_run_in_force(entries)
         paths: dict[str, str] = {}
         digests: dict[str, str] = {}

@@ -17,6 +17,7 @@ from models.registry import CHAMPION, RegisteredVersion, Registry, VersionRecord
 from models.sealed_folder import MANIFEST as BUNDLE_MANIFEST
 from pipelines.database_faults import telling_database_faults
 from pipelines.keys import KeyRing, load_keys
+from pipelines.other_keys import telling_other_keys
 from pipelines.publish import read_json, read_parquet, write_json
 from pipelines.scoring import feature_matrix
 from pipelines.stages import Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
@@ -83,7 +84,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
 
     def work(folder: Path) -> StageRecord:
         judged = judge(files, profile.registration, keys)
-        with telling_database_faults(place.root / DATABASE):
+        with telling_database_faults(place.root / DATABASE), telling_other_keys(place):
             document = decide(judged, profile, place, keys)
         write_json(folder / REGISTRATION_FILE, document)
         passed = sum(gate.passed for gate in judged.gates)

@@ -145,8 +145,18 @@ def test_a_log_put_back_to_an_older_state_or_removed_is_refused(tmp_path: Path) 
         ingested(tmp_path, SALE)
 
 
-def test_a_log_signed_by_another_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_lost_while_outputs_stay_are_refused_in_a_line_whose_remedies_both_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ingested(tmp_path, SALE)
     monkeypatch.setenv("KEYS_DIR", str(tmp_path / "other keys"))
-    with pytest.raises(IntegrityRefused, match="not signed by the key"):
+    root = tmp_path / "out" / "test"
+    with pytest.raises(IntegrityRefused, match="not signed by the key") as refusal:
         ingested(tmp_path, SALE)
+    assert f"; remedy: put back the keys that {root} was made with (KEYS_DIR or " in str(refusal.value)
+    assert f"move {root} away and make it again" in str(refusal.value)
+    monkeypatch.setenv("KEYS_DIR", str(tmp_path / "keys"))
+    assert ingested(tmp_path, SALE).was_current
+    monkeypatch.setenv("KEYS_DIR", str(tmp_path / "other keys"))
+    root.rename(tmp_path / "away")
+    assert not ingested(tmp_path, SALE).was_current

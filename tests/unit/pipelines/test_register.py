@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from data_contracts.errors import GateFailed
+from data_contracts.errors import GateFailed, IntegrityRefused
 from models.bundle import load_bundle
 from models.ledger import read_ledger
 from models.registry import champion_of, fetch_bundle
@@ -79,6 +79,27 @@ def test_registering_again_changes_nothing(profile: Profile, place: Place, keys:
     run(profile, place)
     assert (place.root / "ledger" / "promotions.jsonl").read_bytes() == before
     assert registration(place)["champion"]["version"] == "1"
+
+
+def test_a_ledger_of_other_keys_is_refused_with_the_remedy(
+    profile: Profile, place: Place, keys: KeyRing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(profile, place)
+    monkeypatch.setenv("KEYS_DIR", str(tmp_path / "new keys"))
+    with pytest.raises(IntegrityRefused, match="; remedy: put back the keys that") as refusal:
+        run(profile, place)
+    assert f"move {place.root} away and make it again" in str(refusal.value)
+
+
+def test_a_refusal_that_the_ledger_holds_already_is_not_written_again(
+    profile: Profile, place: Place, keys: KeyRing
+) -> None:
+    published.publish_candidate(place, published.evaluation(slope=2.0), "run2")
+    for _ in range(2):
+        with pytest.raises(GateFailed):
+            run(profile, place)
+        shutil.rmtree(place.stage_dir("register"))  # as if the run had been killed before it was published
+    assert ledger(place, keys) == [("refused", None)]
 
 
 def test_a_candidate_worse_than_the_scorecard_is_refused_and_the_champion_stays(
