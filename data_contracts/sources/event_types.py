@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from data_contracts.sources.mapping import run_sql
+from data_contracts.sources.mapping import MappingContext, Tables, canonical_table, run_sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,3 +58,13 @@ def unknown_kinds(raw: pa.Table, parts: Sequence[str], rules: Sequence[Mapping[s
         ORDER BY row_order
     """  # noqa: S608 - our own column names
     return run_sql(query, {"unknown": UNKNOWN}, raw=raw, kinds=event_types(raw, parts, rules))
+
+
+def money_events(raw: pa.Table, parts: Sequence[str], package: str, query: str, context: MappingContext) -> Tables:
+    """Give ``money_event`` by a query over ``raw`` and the ``event_types`` of the kinds in its columns ``parts``.
+
+    ``package`` is the source's, whose rules decide; the query may ask for ``$known_lag_days``.
+    """
+    types = event_types(raw, parts, event_type_rules(package))
+    mapped = run_sql(query, {"known_lag_days": context.known_lag_days}, raw=raw, event_types=types)
+    return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.sources.event_types import event_type_rules, event_types, unknown_kinds
-from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+from data_contracts.sources.event_types import event_type_rules, money_events, unknown_kinds
+from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, run_sql
 from data_contracts.sources.repetition import rows_delivered_before
 
 if TYPE_CHECKING:
@@ -69,10 +69,7 @@ def remarks(raw: pa.Table) -> pa.Table:
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Give ``money_event``, one row an amount."""
-    with_kinds = run_sql(_KINDS, raw=raw)
-    types = event_types(with_kinds, ("sheet", "kind"), event_type_rules(__package__))
-    mapped = run_sql(_EVENTS, {"known_lag_days": context.known_lag_days}, raw=with_kinds, event_types=types)
-    return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}
+    return money_events(run_sql(_KINDS, raw=raw), ("sheet", "kind"), __package__, _EVENTS, context)
 
 
 MAPPING = SourceMapping(
