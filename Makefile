@@ -48,7 +48,7 @@ READING := $(call modules,ingest ingest_batch company_matching batch_reading con
 JUDGING := $(call modules,validate validation accounting gx_suites reconciliation document_chains)
 SAMPLES := $(call modules,samples)
 TRAINING := $(SAMPLES) $(call modules,train sensitivity evaluation_document)
-ISSUING := $(call modules,score scoring issuing passports passport_claims passport_document credential did_key keys) \
+ISSUING := $(call modules,score scoring issuing passports passport_claims score_claims passport_document credential did_key keys) \
            $(call modules,score_inputs score_model score_parts score_results applicants applicant_parsing) \
            $(call modules,applicant_features spreadsheet_text)
 

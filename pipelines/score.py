@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 from dataclasses import dataclass, field, replace
@@ -186,8 +187,12 @@ def stage_job(profile: Profile, place: Place, keys: KeyRing, model: ScoringModel
 def stage_reconciliation(place: Place) -> Callable[[date, Sequence[str]], pa.Table]:
     """What the stage ``validate`` found of sellers' claims, as of the very date the profile scores at."""
 
+    @functools.cache
+    def found() -> pa.Table:
+        return latest(read_parquet(current_output(place, "validate", RECONCILIATION_FILE)))
+
     def reconcile(_: date, sellers: Sequence[str]) -> pa.Table:
-        table = latest(read_parquet(current_output(place, "validate", RECONCILIATION_FILE)))
+        table = found()
         asked: Values = pc.is_in(table["seller_id"], value_set=pa.array(sellers, pa.string()))
         return table.filter(asked)
 

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 SCORES_FILE: Final = "passports.parquet"
 JSON_LINES_FILE: Final = "scores.jsonl"
 CSV_FILE: Final = "scores.csv"
-_JSON_COLUMNS: Final = ("pillar_points", "reasons")
+_JSON_COLUMNS: Final = ("pillar_points", "reasons", "claims")
 # What the applicant file said; every other column is ours and cannot hold a formula.
 _GIVEN_TEXTS: Final = ("applicant_id", "seller_id")
 _CSV_COLUMNS: Final = tuple(name for name in SCORE_SCHEMA.names if name not in _JSON_COLUMNS)

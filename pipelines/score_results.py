@@ -13,20 +13,18 @@ from data_contracts.errors import ConfigurationRefused
 from features.spec import feature_set_names, load_feature_set
 from pipelines.applicant_features import deliveries_by_seller, known_coverage
 from pipelines.issuing import chosen_rows, issue_passports, write_passports
-from pipelines.passport_claims import rows_by_seller
 from pipelines.passports import UNKNOWN_VERSION, Evidence
 from pipelines.publish import fsync_path, fsync_tree, json_bytes, read_parquet, write_json
+from pipelines.score_claims import claims_at, with_claims
 from pipelines.score_parts import SCORES_FILE, ScoreCounts, join_parts, score_in_parts
 from pipelines.scoring import ScoringContext, score_chunk
 from pipelines.stages import digest_of_code
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
     from datetime import date
     from pathlib import Path
 
     from models.bundle import BundleMeta
-    from pipelines.passport_claims import ClaimRow
     from pipelines.passports import PassportTerms
     from pipelines.score_inputs import ScoreInput
     from pipelines.score_model import ScoringModel
@@ -34,7 +32,16 @@ if TYPE_CHECKING:
 
 MODULES: Final = (
     *("score", "score_inputs", "score_model", "score_parts", "score_results", "scoring", "issuing", "passports"),
-    *("passport_claims", "passport_document", "credential", "did_key", "keys", "applicants", "applicant_parsing"),
+    *(
+        "passport_claims",
+        "score_claims",
+        "passport_document",
+        "credential",
+        "did_key",
+        "keys",
+        "applicants",
+        "applicant_parsing",
+    ),
     *("applicant_features", "spreadsheet_text"),
 )
 CODE: Final = ("data_contracts", "features", "models", "pipelines/reports", *(f"pipelines/{m}.py" for m in MODULES))
@@ -87,7 +94,13 @@ def write_results(job: ScoreJob, parts: Path, folder: Path) -> Written:
     """Score every row into ``folder``, resuming from ``parts``, then issue the passports asked for."""
     bundle = job.model.bundle
     context = ScoringContext(bundle, job.limits, job.issued_on, job.model.version, job.with_reasons)
-    scored = score_in_parts(job.rows.chunks(job.chunk_rows), lambda chunk: score_chunk(context, chunk), parts)
+
+    def score(chunk: pa.Table) -> pa.Table:
+        scored = score_chunk(context, chunk)
+        reconcile = job.rows.reconcile if job.with_reasons and job.rows.coverage is not None else None
+        return scored if reconcile is None else with_claims(scored, reconcile)
+
+    scored = score_in_parts(job.rows.chunks(job.chunk_rows), score, parts)
     counts = join_parts(scored, {feature.name: feature.title_en for feature in bundle.model.features}, folder)
     scores = folder / SCORES_FILE
     passports = 0
@@ -148,19 +161,10 @@ def _evidence(job: ScoreJob, scores: Path) -> Evidence:
     identities = read_parquet(scores, ["seller_id", "as_of", "status"])
     chosen = identities.take(pa.array(chosen_rows(identities, job.passport_count), pa.int64()))
     delivered = deliveries_by_seller(known_coverage(rows.coverage, chosen.select(["seller_id", "as_of"])))
-    claims = None if rows.reconcile is None else _claims(rows.reconcile, chosen)
+    claims = None
+    if rows.reconcile is not None:
+        claims = {seller: found for (seller, _), found in claims_at(rows.reconcile, chosen).items()}
     return Evidence(rows.digests, delivered, rows.pillar_tables, version, claims)
-
-
-def _claims(reconcile: Callable[[date, Sequence[str]], pa.Table], chosen: pa.Table) -> dict[str, tuple[ClaimRow, ...]]:
-    """What the sources say of each seller's claims, as of the date of each."""
-    sellers_at: dict[date, list[str]] = {}
-    for row in chosen.to_pylist():
-        sellers_at.setdefault(row["as_of"], []).append(row["seller_id"])
-    found: dict[str, tuple[ClaimRow, ...]] = {}
-    for as_of, sellers in sorted(sellers_at.items()):
-        found |= rows_by_seller(reconcile(as_of, sellers))
-    return found
 
 
 def feature_set_version(meta: BundleMeta) -> str:

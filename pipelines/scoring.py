@@ -50,13 +50,17 @@ _FIELDS: Final[list[pa.Field[Any]]] = [
     pa.field("base_points", pa.int32()),
     pa.field("pillar_points", pa.string()),
     pa.field("reasons", pa.string()),
+    pa.field("claims", pa.string()),
     pa.field("model_name", pa.string(), nullable=False),
     pa.field("model_version", pa.string(), nullable=False),
     pa.field("bundle_sha256", pa.string(), nullable=False),
     pa.field("feature_set", pa.string(), nullable=False),
 ]
 SCORE_SCHEMA: Final = pa.schema(_FIELDS)
-"""One row an applicant row. Figures are null on refused rows; the interval also where the calibration has none."""
+"""One row an applicant row. Figures are null on refused rows; the interval also where the calibration has none.
+
+``claims`` is null until what the sources say of a seller is set in (``pipelines.score_claims``).
+"""
 
 
 _FIGURES: Final = (
@@ -103,6 +107,7 @@ def score_chunk(context: ScoringContext, chunk: Chunk) -> pa.Table:
         "status": status,
         "codes": codes,
         **{name: _spread(values, accepted) for name, values in figures.items()},
+        "claims": [None] * len(status),
         **{name: [value] * len(status) for name, value in _provenance(context).items()},
     }
     return pa.table([_typed(columns[field.name], field) for field in SCORE_SCHEMA], schema=SCORE_SCHEMA)

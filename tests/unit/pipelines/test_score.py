@@ -115,6 +115,31 @@ def test_named_sellers_score_as_their_matrix_does(options: ScoreOptions, matrix_
     assert figures(outcome) == expected
 
 
+def test_every_scored_row_states_the_claims_of_its_passport(options: ScoreOptions, tmp_path: Path) -> None:
+    publish_tables(options.place)
+    listed = identifiers(tmp_path / "ids.csv", *(f"{seller},{AS_OF}" for seller in SELLERS[:3]), f"S404404,{AS_OF}")
+    outcome = score_command(listed, replace(options, passport_count=None))
+    stated = {row["score"]: json.loads(row["claims"]) for row in rows(outcome) if row["status"] != "refused"}
+    passports = [json.loads(path.read_bytes())["credentialSubject"] for path in options.out.glob("passports/*.json")]
+    assert len(passports) == len(stated) == 3
+    for subject in passports:
+        claims = stated[int(subject["assessment"]["score"])]
+        assert claims == subject["claims"]
+        assert all("usd" in amount for claim in claims for amount in claim["amounts"])
+    assert rows(outcome)[3]["claims"] is None
+    (first, *_) = (json.loads(line) for line in (options.out / "scores.jsonl").read_text().splitlines())
+    assert first["claims"] == json.loads(rows(outcome)[0]["claims"])
+
+
+def test_a_ready_matrix_and_a_run_without_reasons_state_no_claims(
+    options: ScoreOptions, matrix_file: Path, tmp_path: Path
+) -> None:
+    assert {row["claims"] for row in rows(score_command(matrix_file, options))} == {None}
+    publish_tables(options.place)
+    listed = identifiers(tmp_path / "ids.csv", f"S000001,{AS_OF}")
+    assert rows(score_command(listed, replace(options, with_reasons=False)))[0]["claims"] is None
+
+
 def test_sellers_unknown_or_undated_are_refused_by_code_and_the_others_scored(
     options: ScoreOptions, tmp_path: Path
 ) -> None:
