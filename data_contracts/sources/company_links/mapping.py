@@ -1,7 +1,7 @@
 """FollowTheMoney entities to ``party`` and ``party_link``.
 
 Names, addresses, account and telephone numbers stay behind: for the network it is enough that two companies hold the
-same node, and the node's identifier says so.
+same node, and the node's identifier says so. Names of companies serve matching (``entities.register_names``).
 """
 
 from __future__ import annotations

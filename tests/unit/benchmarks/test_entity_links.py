@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
-from entity_links import consignees, groups, judged, linked, matched
+import numpy as np
+from entity_links import consignees, groups, judged, linked, matched, second_register, seller_ties, two_registers
+
+from simulator.name_spellings import Spelling
+from tests.factories.raw_files import RawFile, entity, links_file, write_raw_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,3 +44,20 @@ def test_spellings_that_differ_in_blanks_match_and_other_names_do_not() -> None:
 def test_precision_counts_links_found_and_recall_links_there_are() -> None:
     found = judged({("a", "b"), ("a", "c")}, {("a", "b"), ("d", "e"), ("f", "g"), ("h", "i")})
     assert found == {"pairs": 2, "precision": 0.5, "recall": 0.25}
+
+
+def test_a_second_register_ties_companies_of_one_group_only_where_their_names_are_matched(tmp_path: Path) -> None:
+    names = ["深圳市华锐贸易有限公司", "宁波市恒进贸易有限公司", "杭州市金鼎贸易有限公司"]
+    spelt = tuple((Spelling(name, "registered"), Spelling(name.replace("市", ""), "region mark")) for name in names)
+    world: Any = SimpleNamespace(network=SimpleNamespace(group=np.array([0, 0, -1])))
+    observed: Any = SimpleNamespace(in_customs=spelt, alias=(None, None, None))
+    companies = [
+        entity(f"C{number}", "Company", name=name, jurisdiction="cn", idNumber=f"S{number}")
+        for number, name in enumerate(names)
+    ]
+    links = RawFile("links.jsonl", "company_links", links_file(companies))
+    raw = write_raw_folder(tmp_path / "raw", [links])
+    (tmp_path / "both").mkdir()
+    tables = two_registers(raw, second_register(world, observed), tmp_path / "both")
+    assert seller_ties(tables, None) == set()
+    assert seller_ties(tables, 0.85) == {("S0", "S1")}

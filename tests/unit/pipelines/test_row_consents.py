@@ -16,7 +16,7 @@ from data_contracts.sources.mapping import NamedSellers
 from data_contracts.sources.registry import mapped_sources, source_mapping
 from pipelines.accounting import CONSENT_WITHDRAWN, NO_CONSENT, accounting_document, rows_kept_out
 from pipelines.consents import SourceConsents
-from pipelines.ingest import Delivery, deliveries_in, run_delivery
+from pipelines.ingest import Delivery, deliveries_in, ingest_files, ingest_folder, run_delivery
 from pipelines.keys import load_keys
 from pipelines.reports.delivery_page import PAGE, REASONS, remedy
 from pipelines.reports.rendering import LANGUAGES, Language, page_texts
@@ -24,6 +24,7 @@ from pipelines.reports.validation_page import reading_reason
 from pipelines.row_consents import WITHHELD_RULES, rows_by_consent
 from pipelines.stages import Place
 from tests.factories.raw_files import (
+    HMAC_KEY,
     RawFile,
     cells,
     entity,
@@ -235,3 +236,24 @@ def test_rows_withheld_raise_no_alarm_of_too_many_broken_rows(tmp_path: Path) ->
     outcome = run_delivery(Delivery(raw, deliveries, settings, keys), {"raw": raw}, place, ())
     assert outcome.record.set_aside == {"quarantined by consent:withdrawn": 1}
     assert outcome.record.notes["quarantined_share"] == 0.0
+
+
+def test_a_file_taken_in_parts_withholds_the_same_rows_as_one_taken_at_once(tmp_path: Path) -> None:
+    rows = [debt(f"D{number}", (FIRST, SECOND, "")[number % 3]) for number in range(40)]
+    rows[3] |= {"event_date": "no day"}
+    rows[5] |= {"event_date": "no day"}
+    file = pool("debt", *rows)
+    file = replace(file, data=file.data + f"D99,{FIRST}\n".encode())
+    raw = write_raw_folder(tmp_path / "raw", [consents(*withdrawn_for("template_debt")), file])
+    settings = ingest_settings(batch_bytes=1_000)
+    (tmp_path / "spill").mkdir()
+    parted = ingest_files(raw, deliveries_in(raw, settings), settings, HMAC_KEY, tmp_path / "spill")
+    whole = ingest_folder(raw, settings, HMAC_KEY)
+    assert parted.accounting == whole.accounting
+    assert parted.tables["debt"].whole().to_pylist() == whole.tables["debt"].to_pylist()
+    (identity,) = parted.quarantine
+    stored = [row for chunk in parted.quarantine[identity].chunks() for row in chunk.to_pylist()]
+    assert stored == whole.quarantine.to_pylist()
+    assert {one["rule_id"]: one["original"] for one in whole.quarantine.to_pylist()} == {
+        "consent:withdrawn": None, "seller_id:required": None, "type:event_date": None, "line:width": None,
+    }  # fmt: skip
