@@ -134,7 +134,7 @@ def _with_faults(columns: dict[str, Values], rng: np.random.Generator, faulty_sh
 
 
 def _chosen(rng: np.random.Generator, values: tuple[str, ...], length: int) -> Values:
-    return pa.array(values).take(pa.array(rng.integers(0, len(values), length)))
+    return pa.array(values).take(pa.array(rng.integers(0, len(values), length), pa.int64()))
 
 
 def _numbered(prefix: str, number: NDArray[np.int64], digits: int) -> Values:

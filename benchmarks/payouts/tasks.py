@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +16,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from data_contracts.casting import cast_columns
 from data_contracts.checking import RowChecker
@@ -20,8 +25,13 @@ from data_contracts.contract import Kind
 from data_contracts.delimited_pieces import DelimitedPieces
 from data_contracts.expectations import expectation_suite
 from data_contracts.rule_sql import RuleDatabase
+from payouts.template_rows import template_contract
 from pipelines.grouped_parquet import GroupedParquet
+from pipelines.ingest_settings import IngestSettings
+from pipelines.keys import KeyRing
 from pipelines.large_files import sort_file
+from pipelines.path_deliveries import Terms
+from pipelines.path_ingest import ingest_paths
 from pipelines.publish import read_parquet
 
 if TYPE_CHECKING:
@@ -61,8 +71,12 @@ def measured() -> Iterator[Measured]:
     cpu, wall = time.process_time(), time.perf_counter()
     yield outcome
     outcome.cpu_seconds, outcome.wall_seconds = time.process_time() - cpu, time.perf_counter() - wall
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    outcome.peak_mib = int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    outcome.peak_mib = _peak_mib(Path("/proc/self"))
+
+
+def _peak_mib(process: Path) -> float:
+    status = (process / "status").read_text(encoding="utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def contract() -> CompiledContract:
@@ -83,12 +97,49 @@ def sort_payouts(path: Path, folder: Path) -> Measured:
     return outcome
 
 
+def ingest_payouts(path: Path, folder: Path) -> Measured:
+    """Ingest a file in our own template as ``passport ingest`` does: time of all processes, memory of each."""
+    keys = KeyRing(Ed25519PrivateKey.generate(), bytes(range(32)), is_demonstration=True)
+    settings = IngestSettings(recorded_at=datetime(2026, 1, 1, tzinfo=UTC))
+    terms = Terms(None, None, date(2022, 1, 1), date(2025, 12, 31), datetime(2026, 1, 1, tzinfo=UTC))
+    with measured() as outcome:
+        done = ingest_paths([path], terms, settings, keys, folder / "ingested")
+    reading = _children()
+    outcome.cpu_seconds += sum(seconds for seconds, _ in reading)
+    peaks = {"publishing": round(outcome.peak_mib), "reading": round(max(peak for _, peak in reading))}
+    outcome.peak_mib += max(peak for _, peak in reading)
+    outcome.result = {"rows_in": done.record.rows_in, "accepted": done.record.rows_kept, "peak_mib": peaks}
+    shutil.rmtree(folder / "ingested")
+    return outcome
+
+
+def _children() -> list[tuple[float, float]]:
+    """Give the CPU seconds and the peak memory (MiB) of each process that this one has started and that still lives."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            facts = stat.read_text(encoding="utf-8").rpartition(")")[2].split()
+            if int(facts[1]) == os.getpid():
+                seconds = (int(facts[11]) + int(facts[12])) / os.sysconf("SC_CLK_TCK")
+                found.append((seconds, _peak_mib(stat.parent)))
+    return found
+
+
 def duckdb_unchecked(path: Path, folder: Path) -> Measured:
     """Read by DuckDB's strict reader with declared dialect and types, and write, unchecked."""
-    columns = ", ".join(f"'{column.header}': '{_duckdb_type(column.arrow_type)}'" for column in contract().columns)
+    return _duckdb_copy(path, folder, contract(), "%Y-%m-%d %H:%M:%S")
+
+
+def duckdb_unchecked_template(path: Path, folder: Path) -> Measured:
+    """Do the same with a file in our own template."""
+    return _duckdb_copy(path, folder, template_contract(), "%Y-%m-%dT%H:%M:%SZ")
+
+
+def _duckdb_copy(path: Path, folder: Path, columns_of: CompiledContract, moments: str) -> Measured:
+    columns = ", ".join(f"'{column.header}': '{_duckdb_type(column.arrow_type)}'" for column in columns_of.columns)
     query = f"""
         COPY (SELECT * FROM read_csv('{path}', header = true, auto_detect = false, strict_mode = true, delim = ',',
-            quote = '"', escape = '"', dateformat = '%Y-%m-%d', timestampformat = '%Y-%m-%d %H:%M:%S',
+            quote = '"', escape = '"', dateformat = '%Y-%m-%d', timestampformat = '{moments}',
             columns = {{{columns}}}))
         TO '{folder / "duckdb.parquet"}' (FORMAT parquet, COMPRESSION zstd)
     """  # noqa: S608 - paths and names are this benchmark's own
