@@ -44,7 +44,8 @@ MODELS := $(FEATURES) $(call code,models)
 REPORTS := $(call code,pipelines/reports)
 modules = $(patsubst %,pipelines/%.py,$(1))
 READING := $(call modules,ingest ingest_batch company_matching batch_reading confinement archives deliveries delivery_log describing_lists file_reading) \
-           $(call modules,gathering row_sorting file_rules retention corrections consents row_consents coverage accounting)
+           $(call modules,gathering row_sorting file_rules retention corrections consents row_consents coverage accounting) \
+           $(call modules,parted_batches group_remarks row_store row_parts ingested_parts grouped_parquet)
 JUDGING := $(call modules,validate validation accounting gx_suites reconciliation document_chains)
 SAMPLES := $(call modules,samples)
 TRAINING := $(SAMPLES) $(call modules,train sensitivity evaluation_document)
