@@ -90,7 +90,8 @@ duplicateValues with ``mustBe: 0``; rowCount with any operator; or ``type: sql``
 (unknown is not bad; ``${table}`` may occur again in sub-queries, which is how a group of rows is judged by its sum).
 Any other query gives one number and is a file rule; of a source it has the form ``SELECT <aggregate> FROM ${table}
 [WHERE <condition>]``, in which ``${covered_to}`` is the last day the delivery covers. Severities: critical rejects the
-file, error quarantines the row, warning only counts; a file rule is critical (default) or warning.
+file, error quarantines the row, warning only counts; a file rule is critical (default) or warning, for it names no row
+that could be quarantined without the others.
 
 ``includes: lineage`` in a canonical table appends the columns and rules of ``_lineage.odcs.yaml``; ``template`` there,
 and ``pseudonymOf`` at a column, make the table's own template (``data_contracts.templates``). Format ``tabular`` is

@@ -82,7 +82,10 @@ def quality_rule(entry: DataQuality, column: Column | None) -> Rule:
     default = Severity.CRITICAL if scope == "file" else Severity.ERROR
     severity = Severity(entry.severity) if entry.severity else default
     if scope == "file" and severity is Severity.ERROR:
-        raise ConfigurationRefused(f"file rule {name!r} has severity error", "say critical (reject) or warning (count)")
+        raise ConfigurationRefused(
+            f"file rule {name!r} has severity error, and names no row to quarantine",
+            "say critical (reject the file) or warning (note it)",
+        )
     rule_id = f"{column.name}:{name}" if column else name
     column_name = column.name if column else None
     return Rule(rule_id, scope, compiled.kind, column_name, compiled.arguments, severity, entry.description or rule_id)

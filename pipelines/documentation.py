@@ -79,6 +79,21 @@ _INDEX_HEADINGS = {
 }
 
 
+_WHAT_A_BROKEN_RULE_COSTS = """
+## What a broken rule costs
+
+| severity | a rule on rows | a rule on a file as a whole (rows, freshness, sums) |
+|---|---|---|
+| critical | the file is rejected: its rows are set aside under the rule, it covers nothing | the same; the default |
+| error | the row is set aside; the default | not to be stated |
+| warning | the row is accepted and counted | the file is accepted and noted |
+
+A rule on a file says that rows are missing, late or do not sum, not which of them are wrong. To set all of them aside
+is what critical does. To keep them and only doubt the file would leave its period covered, so that what is missing
+would read as zero. There is nothing between the two: the compiler refuses `error` and asks for a decision.
+"""
+
+
 def _contract_index(contracts: Mapping[str, Sequence[CompiledContract]]) -> str:
     lines = ["# Contracts", "", "Generated from the contracts by `make docs`."]
     for folder, listed in contracts.items():
@@ -86,7 +101,7 @@ def _contract_index(contracts: Mapping[str, Sequence[CompiledContract]]) -> str:
         lines += [f"- [{contract.title}]({folder}/{contract.table}.md) `{contract.identity}`" for contract in listed]
         if folder == "sources":
             lines += ["", "### How the form of each source is known", "", verification_table(listed)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + _WHAT_A_BROKEN_RULE_COSTS
 
 
 def _feature_sets_page() -> str:

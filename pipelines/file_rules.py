@@ -1,4 +1,4 @@
-"""Rules on a delivered file as a whole: how many rows, how fresh, what they must sum to.
+"""Rules that cost a delivered file as a whole: how many rows, how fresh, what they must sum to; and critical row rules.
 
 They judge everything a file says that could be read and typed, before repetitions of earlier files are taken out, for a
 total is a total of all rows. The files of a batch are judged together, one query a rule.
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from data_contracts.contract import Kind, Severity
 from data_contracts.lineage import ReadResult, SetAside, concat_quarantine, quarantine_table
-from data_contracts.rule_sql import within
+from data_contracts.rule_sql import RuleDatabase, within
 from data_contracts.rules import per_file_query
 from data_contracts.sources.mapping import run_sql
 
@@ -45,7 +45,7 @@ class BrokenFileRule:
 
 
 def broken_file_rules(rows: pa.Table, contract: CompiledContract, file_count: int) -> tuple[BrokenFileRule, ...]:
-    """Give the file rules of a contract that files of a batch break, in order of file and rule.
+    """Give what files of a batch break of a contract's file rules and critical row rules, in order of file and rule.
 
     Args:
         rows: typed rows of all files, each with its ``file_order``.
@@ -58,7 +58,23 @@ def broken_file_rules(rows: pa.Table, contract: CompiledContract, file_count: in
         for file, value in _values(rows, rule, file_count)
         if not within(value, rule)
     ]
+    found += _broken_by_a_row(rows, contract)
     return tuple(sorted(found, key=lambda broken: broken.file))
+
+
+def _broken_by_a_row(rows: pa.Table, contract: CompiledContract) -> Iterator[BrokenFileRule]:
+    """Give the files with a row that breaks a critical rule; a row that repeats another is a duplicate instead."""
+    rules = (rule for rule in contract.row_rules() if rule.severity is Severity.CRITICAL)
+    critical = [rule for rule in rules if rule.kind is not Kind.UNIQUE]
+    if not critical or not rows.num_rows:
+        return
+    with RuleDatabase() as database:
+        database.load(rows)
+        flags = database.bad_rows(critical)
+    file_of = rows["file_order"].to_numpy()
+    for rule in critical:
+        for file, count in zip(*np.unique(file_of[flags[rule.rule_id]], return_counts=True), strict=True):
+            yield BrokenFileRule(int(file), rule, f"{count} rows")
 
 
 def _values(rows: pa.Table, rule: Rule, file_count: int) -> Iterator[tuple[int, Decimal | int | float | None]]:

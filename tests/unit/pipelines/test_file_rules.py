@@ -9,7 +9,7 @@ import pytest
 
 import pipelines.ingest_batch
 from data_contracts.compiler import source_contract, source_names
-from data_contracts.contract import Kind, Severity
+from data_contracts.contract import Arguments, Kind, Rule, Severity
 from data_contracts.errors import ConfigurationRefused
 from data_contracts.rules import per_file_query
 from pipelines.deliveries import find_deliveries
@@ -77,6 +77,25 @@ def test_a_file_that_breaks_a_critical_rule_is_set_aside_whole_and_the_others_go
     assert cells(result.quarantine, "severity", "value") == [("critical", "18.0000")] * 2
     assert cells(result.quarantine, "original")[0].decode() == TOO_MUCH
     assert cells(result.tables["repayment"], "repayment_id") == ["R1", "R2"]
+
+
+def test_a_row_that_breaks_a_critical_rule_costs_its_own_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_critical_amount(name: str) -> CompiledContract:
+        contract = source_contract(name)
+        condition = Arguments(sql="entered > 1000")
+        rule = Rule("modest", "row", Kind.ROW_EXPRESSION, None, condition, Severity.CRITICAL, "No entry is above 1000")
+        return replace(contract, rules=(*contract.rules, rule))
+
+    monkeypatch.setattr(pipelines.ingest_batch, "source_contract", with_critical_amount)
+    huge = DUE.replace("R1", "R9").replace("600.00", "6000.00")
+    result = batch_of(tmp_path, repayments("good", DUE, PAID), repayments("spoilt", TOO_MUCH, huge))
+    accounts = by_name(result)
+    assert (accounts["good.csv"].accepted, accounts["good.csv"].set_aside) == (2, 0)
+    assert accounts["spoilt.csv"].quarantined == {"modest": 2}
+    assert accounts["spoilt.csv"].rejected_by == ("modest",)
+    assert "file rejected by modest: No entry is above 1000" in accounts["spoilt.csv"].notes
 
 
 def test_a_total_counts_rows_that_an_earlier_file_held(tmp_path: Path) -> None:
