@@ -33,6 +33,7 @@ from pipelines.file_reading import FileFacts, ReadGroup
 from pipelines.gathering import DUPLICATE_SCHEMA
 from pipelines.group_remarks import GroupRemarks, without_group_warnings
 from pipelines.ingest_batch import mapped_batch, sorted_batch
+from pipelines.row_consents import rows_by_consent, without_contents
 from pipelines.row_store import RowStore, StoredRows, StoredSlices
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from data_contracts.contract import CompiledContract
     from data_contracts.lineage import ReadResult
     from pipelines.ingest_batch import BatchRequest, BatchResult
+    from pipelines.row_consents import ConsentedRows
 
 # Of a text no more than so many bytes decide its part.
 _LONGEST_KEY = 256
@@ -109,6 +111,7 @@ class _Text:
 
     def __init__(self, request: PartedRequest, contract: CompiledContract, stack: contextlib.ExitStack) -> None:
         self._files, self._contract = request.batch.files, contract
+        self._named, self._consents = source_mapping(request.batch.source).named_sellers, request.batch.consents
         self._key = _parting_column(request.batch.source, contract)
         size_bytes = sum(file.size_bytes for file in self._files)
         self.part_count = min(max(math.ceil(size_bytes / request.part_bytes), 1), MOST_PARTS)
@@ -179,16 +182,29 @@ class _Text:
         file_of: Values = pa.array(np.full(piece.rows.num_rows, number, dtype=np.int32))
         missing = self._contract.read_spec.missing_tokens if self._contract.read_spec else ()
         part_of = parts_of(piece.rows[self._key], missing, self.part_count)
-        for part, slice_of_part in _apart(piece.rows.append_column("file_of", file_of), part_of):
+        consented = rows_by_consent(piece, self._named, self._contract, self._consents)
+        told = _without_words_of(piece.rows, consented, self._named.naming if self._named else ())
+        for part, slice_of_part in _apart(told.append_column("file_of", file_of), part_of):
             self._rows_of[part] += rows.add(slice_of_part)
-        part_of = piece.quarantined["source_row"].to_numpy() % self.part_count
-        for part, slice_of_part in _apart(piece.quarantined, part_of):
+        unread = without_contents(piece.quarantined, consented)
+        for part, slice_of_part in _apart(unread, unread["source_row"].to_numpy() % self.part_count):
             self._lines_of[part] += lines.add(slice_of_part)
 
 
 _FALSE: Values = pa.scalar(value=False)
 # No row is empty, and a row whose bytes are not to be kept has none at all.
 _LEFT_OPEN = b""
+
+
+def _without_words_of(rows: pa.Table, consented: ConsentedRows, naming: Sequence[str]) -> pa.Table:
+    """Give text rows of which those that may not be read say no more than whose they are: nothing else goes to disk."""
+    if not consented.withheld.num_rows:
+        return rows
+    is_withheld: Values = pc.is_in(rows["source_row"], value_set=consented.withheld["source_row"].combine_chunks())
+    for place, name in enumerate(rows.column_names):
+        if name not in {*naming, "source_row"}:
+            rows = rows.set_column(place, name, pc.if_else(is_withheld, pa.scalar(""), rows[name]))
+    return rows
 
 
 def _parting_column(source: str, contract: CompiledContract) -> str:

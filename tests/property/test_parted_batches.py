@@ -11,12 +11,15 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import ipc
 
 from data_contracts.compiler import source_contract
 from data_contracts.contract import Kind, Severity
 from data_contracts.errors import InputRefused
 from data_contracts.sources.registry import mapped_sources, source_mapping
 from data_contracts.templates import PREFIX
+from pipelines.accounting import CONSENT_WITHDRAWN
+from pipelines.consents import SourceConsents
 from pipelines.deliveries import find_deliveries
 from pipelines.ingest_batch import BatchRequest, ingest_batch
 from pipelines.parted_batches import PartedRequest, PartedResult, ingest_in_parts, parts_of
@@ -154,6 +157,34 @@ def test_texts_alike_but_for_blanks_or_missing_are_of_one_part() -> None:
     assert parts[3] == parts[4] == parts[5]
     assert parts[0] != parts[3]
     assert len(set(parts_of(pa.array([str(number) for number in range(1000)]), (), 10).tolist())) == 10
+
+
+def test_rows_of_sellers_without_consent_are_withheld_in_parts_too_and_say_nothing_on_disk(tmp_path: Path) -> None:
+    sample = SAMPLES["template_money_event"]
+    place = sample.header.index("seller_id")
+    sellers = ["S1", "S2", "S1", "", "S2"]
+    rows = [
+        (*row[:place], seller, *row[place + 1 :]) for seller, row in zip(sellers * 2, sample.rows * 2, strict=False)
+    ]
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([sample.header, *rows, ["SECRET", "LINE"]])
+    write_raw_folder(tmp_path / "raw", [RawFile("f/1.csv", sample.source, text.getvalue().encode())])
+    files = find_deliveries(tmp_path / "raw", ingest_settings()).files
+    said = SourceConsents({"S2": CONSENT_WITHDRAWN})
+    request = BatchRequest(
+        tmp_path / "raw", sample.source, files, ingest_settings().recorded_at, {}, HMAC_KEY, consents=said
+    )
+    (tmp_path / "spill").mkdir()
+    parted = ingest_in_parts(PartedRequest(request, tmp_path / "spill", 400, 300))
+    assert _of_parts(parted) == _at_once(request)
+    assert parted.accounts[0].quarantined["consent:withdrawn"] > 0
+    with pa.OSFile(str(tmp_path / "spill" / "text.arrow"), "rb") as file:
+        stored = ipc.open_file(file).read_all().to_pylist()
+    withheld = [row for row in stored if row["seller_id"] == "S2"]
+    assert withheld
+    assert all(set(row.values()) == {"", "S2", row["source_row"], row["file_of"]} for row in withheld)
+    with pa.OSFile(str(tmp_path / "spill" / "lines.arrow"), "rb") as file:
+        assert "SECRET" not in str(ipc.open_file(file).read_all().to_pylist())
 
 
 def test_a_file_that_is_not_the_listed_one_is_refused_in_parts_too(tmp_path: Path) -> None:
