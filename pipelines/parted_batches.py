@@ -63,7 +63,7 @@ class PartedRequest:
 
     Attributes:
         batch: the batch; its files are delimited UTF-8, none of them in an archive.
-        folder: takes what is put aside: about three times what the files take.
+        folder: takes what is put aside: about twice what the files take.
         part_bytes: raw bytes of a part, about; two rows of one part never lie in two.
         piece_bytes: raw bytes read at a time.
     """
