@@ -34,7 +34,8 @@ _QUERIES: Final[Mapping[str, str]] = {
         FROM raw WHERE entity_schema = 'Company'
     """,
     "gleif_entities": """
-        SELECT 'lei:' || lei AS party_id, legal_name AS name, upper(left(coalesce(jurisdiction, address_country), 2)) AS country,
+        SELECT 'lei:' || lei AS party_id, legal_name AS name,
+            upper(left(coalesce(jurisdiction, address_country), 2)) AS country,
             'lei' AS identifier_kind, lei AS identifier,
             registered_at + to_days($known_lag_days) AS known_at, source_file, source_sha256, source_row
         FROM raw WHERE registration_state NOT IN ('ANNULLED', 'DUPLICATE', 'PENDING_VALIDATION')
