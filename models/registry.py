@@ -81,19 +81,27 @@ def parse_address(address: str) -> ModelAddress:
 
 
 def register_bundle(bundle_dir: Path, record: VersionRecord, registry: Registry) -> RegisteredVersion:
-    """Register a bundle as a new version, or find the version that holds these very bytes already."""
+    """Register a bundle as a new version, or find the version that holds these very bytes already.
+
+    MLflow shows a run as running until its version stands. What a registration of these bytes that was killed has left
+    running is closed here: as finished where its version stands, else as failed.
+    """
     client = _client(registry.tracking_uri)
     with _locked(registry.tracking_uri, "register"):
+        experiment = _experiment(client, registry)
         known = _version_with_digest(client, registry.model_name, record.bundle_sha256)
+        _close_left_runs(client, experiment, record.bundle_sha256, known)
         if known is not None:
             return known
-        run_id = _log_run(client, bundle_dir, record, registry)
+        run_id = _log_run(client, bundle_dir, record, experiment)
+        _name_model(client, registry.model_name)
         version = client.create_model_version(
             registry.model_name,
             f"runs:/{run_id}/{BUNDLE_ARTIFACT}",
             run_id=run_id,
-            tags={**record.tags, DIGEST_TAG: record.bundle_sha256},
+            tags=_tags(record),
         )
+        client.set_terminated(run_id)
     return RegisteredVersion(registry.model_name, str(version.version), run_id, record.bundle_sha256)
 
 
@@ -169,25 +177,38 @@ def _version_with_digest(client: Any, name: str, digest: str) -> RegisteredVersi
     return _checked(min(found, key=lambda version: int(version.version))) if found else None
 
 
-def _log_run(client: Any, bundle_dir: Path, record: VersionRecord, registry: Registry) -> str:  # noqa: ANN401 - untyped
-    """One finished run that holds the bundle, its figures and tags; its id."""
+def _close_left_runs(client: Any, experiment: str, digest: str, known: RegisteredVersion | None) -> None:  # noqa: ANN401 - untyped
+    """Close the runs that registrations of a digest left running: nobody else is at work on it."""
+    for run in client.search_runs([experiment], f"tags.{DIGEST_TAG} = '{digest}' and attributes.status = 'RUNNING'"):
+        stands = known is not None and known.run_id == run.info.run_id
+        client.set_terminated(run.info.run_id, "FINISHED" if stands else "FAILED")
+
+
+def _log_run(client: Any, bundle_dir: Path, record: VersionRecord, experiment: str) -> str:  # noqa: ANN401 - untyped
+    """One run, still running, that holds the bundle, its figures and tags; its id.
+
+    It is made with its tags, so that there is no moment at which it could not be found by them.
+    """
     mlflow = _mlflow()
-    run = client.create_run(_experiment(client, registry))
-    tags = {**record.tags, DIGEST_TAG: record.bundle_sha256}
+    run = client.create_run(experiment, tags=_tags(record))
     started = run.info.start_time
-    client.log_batch(
-        run.info.run_id,
-        metrics=[mlflow.entities.Metric(name, value, started, 0) for name, value in sorted(record.metrics.items())],
-        tags=[mlflow.entities.RunTag(name, value) for name, value in sorted(tags.items())],
-    )
+    metrics = [mlflow.entities.Metric(name, value, started, 0) for name, value in sorted(record.metrics.items())]
+    client.log_batch(run.info.run_id, metrics=metrics)
     client.log_artifacts(run.info.run_id, str(bundle_dir), BUNDLE_ARTIFACT)
-    client.set_terminated(run.info.run_id)
+    return str(run.info.run_id)
+
+
+def _tags(record: VersionRecord) -> dict[str, str]:
+    return {**dict(sorted(record.tags.items())), DIGEST_TAG: record.bundle_sha256}
+
+
+def _name_model(client: Any, name: str) -> None:  # noqa: ANN401 - untyped
+    """Let the registry know the name of a model, if it does not yet."""
     try:
-        client.create_registered_model(registry.model_name)
-    except mlflow.exceptions.MlflowException as error:
+        client.create_registered_model(name)
+    except _mlflow().exceptions.MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    return str(run.info.run_id)
 
 
 def _experiment(client: Any, registry: Registry) -> str:  # noqa: ANN401 - untyped

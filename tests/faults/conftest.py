@@ -191,6 +191,8 @@ def register_scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
         with closing(sqlite3.connect(root / DATABASE)) as database:
             versions = database.execute("SELECT name, version, status FROM model_versions").fetchall()
             aliases = database.execute("SELECT name, alias, version FROM registered_model_aliases").fetchall()
+            running = database.execute("SELECT run_uuid FROM runs WHERE status = 'RUNNING'").fetchall()
+        assert running == [], "a registration that was stopped has left a run running"
         ledger = (root / "ledger" / LEDGER_FILE).read_bytes()
         return {"ledger": ledger, "registry": repr((sorted(versions), sorted(aliases))).encode()}
 

@@ -19,6 +19,8 @@ from models.registry import (
     register_bundle,
     set_alias,
 )
+from tests.factories.crashes import KILLED, every
+from tests.factories.disk_faults import dying_at, in_a_child, untroubled, watched_disk
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +73,45 @@ def test_registering_the_same_bytes_again_makes_no_new_version(registry: Registr
     other = register_bundle(a_bundle(tmp_path / "c", "other"), a_record("cd" * 32), registry)
     assert first == again
     assert (first.version, other.version) == ("1", "2")
+
+
+def test_a_killed_registration_leaves_no_run_running_once_the_same_bytes_are_registered(
+    template_database: Path, tmp_path: Path
+) -> None:
+    import mlflow
+
+    bundle = a_bundle(tmp_path / "b")
+
+    def killed_at(number: int) -> Registry:
+        """A registry in which a registration died at so manieth disk call; 0 lets it live and says its calls."""
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        shutil.copy(template_database, folder / "mlflow.db")
+        registry = Registry(f"sqlite:///{folder}/mlflow.db", "seller-default", folder / "artifacts")
+
+        def work() -> str:
+            with watched_disk(dying_at(number) if number else untroubled) as kinds:
+                register_bundle(bundle, a_record(), registry)
+            return " ".join(kinds)
+
+        ended = in_a_child(work)
+        assert ended.code == (KILLED if number else 0), ended.said
+        calls[:] = calls or ended.said.split()
+        return registry
+
+    calls: list[str] = []
+    killed_at(0)
+    seen = set()
+    commits = [number for number, kind in enumerate(calls, start=1) if kind == "commit"]
+    for number in commits[:: -every(5)]:
+        registry = killed_at(number)
+        version = register_bundle(bundle, a_record(), registry)
+        client = mlflow.MlflowClient(tracking_uri=registry.tracking_uri)
+        runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+        assert version.version == "1"
+        assert [run.info.run_id for run in runs if run.info.status == "FINISHED"] == [version.run_id]
+        seen.add(tuple(sorted(run.info.status for run in runs)))
+    assert seen == {("FINISHED",), ("FAILED", "FINISHED")}
 
 
 def test_nobody_is_champion_before_the_first_promotion(registry: Registry, tmp_path: Path) -> None:
