@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -17,5 +19,22 @@ def closed_database(settings: Mapping[str, str | bool | int | float | list[str]]
     # In a notebook without widgets the bar is off, and setting it at all is an error.
     if shown is not None and shown[0]:
         connection.execute("SET enable_progress_bar = false")
-    connection.execute("SET TimeZone = 'UTC'; SET lock_configuration = true")
+    connection.execute("SET GLOBAL TimeZone = 'UTC'; SET lock_configuration = true")
     return connection
+
+
+def shared_database(threads: int | None = None) -> duckdb.DuckDBPyConnection:
+    """Connect to such a database that stays open in this process, since opening one takes longer than most questions.
+
+    A table registered with one connection is not seen by another, and goes when that one is closed.
+
+    Args:
+        threads: threads a question may use; None for as many as the machine has.
+    """
+    return _kept_open(os.getpid(), threads).cursor()
+
+
+@functools.cache
+def _kept_open(_process_id: int, threads: int | None) -> duckdb.DuckDBPyConnection:
+    """Open a database for a process: what a fork leaves of its parent's is not to be used."""
+    return closed_database({} if threads is None else {"threads": threads})

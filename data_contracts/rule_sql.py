@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.contract import Bound, Bounds, Kind, Rule
-from data_contracts.database import closed_database
+from data_contracts.database import closed_database, shared_database
 from data_contracts.errors import ConfigurationRefused
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ _MEMORY_LIMIT = "256MiB"
 
 
 class RuleDatabase:
-    """An in-memory DuckDB without access to files or network, which evaluates rules on one Arrow table after another.
-
-    Opening one costs about 15 ms, so a caller with thousands of small tables keeps it open.
-    """
+    """An in-memory DuckDB without access to files or network, to evaluate rules on one Arrow table after another."""
 
     def __init__(self, spill_folder: Path | None = None) -> None:
-        spilling = {} if spill_folder is None else {"temp_directory": str(spill_folder), "memory_limit": _MEMORY_LIMIT}
-        self._connection = closed_database(spilling)
+        if spill_folder is None:
+            self._connection = shared_database()
+        else:
+            spilling = {"temp_directory": str(spill_folder), "memory_limit": _MEMORY_LIMIT}
+            self._connection = closed_database(spilling)
         self.row_count = 0
 
     def __enter__(self) -> RuleDatabase:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from data_contracts.compiler import table_contract
 from data_contracts.currency import ExchangeRates, to_usd
-from data_contracts.database import closed_database
+from data_contracts.database import shared_database
 from data_contracts.lineage import ReadResult, constant
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class SourceMapping:
 
 def run_sql(query: str, parameters: Mapping[str, object] | None = None, **tables: pa.Table) -> pa.Table:
     """Run one query over named Arrow tables: single-threaded, in UTC, without access to files or the network."""
-    with closed_database({"threads": 1}) as connection:
+    with shared_database(threads=1) as connection:
         for name, table in tables.items():
             connection.register(name, table)
         result: pa.Table = connection.sql(query, params=dict(parameters or {})).to_arrow_table()
