@@ -13,9 +13,11 @@ import math
 import os
 import pickle
 import resource
+import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections import deque
@@ -253,6 +255,7 @@ def serve(connection: Connection) -> None:
     """Answer calls until the other side goes away; this is all that a child does."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    threading.Thread(target=_end_with_caller, args=(connection.fileno(),), daemon=True).start()
     connection.send("ready")
     while True:
         try:
@@ -265,6 +268,14 @@ def serve(connection: Connection) -> None:
         except MemoryError:
             connection.send(_OutOfMemory())
             return
+
+
+def _end_with_caller(descriptor: int) -> None:
+    """End this process when the other side goes away, also in the middle of a call: nobody waits for its answer."""
+    poll = select.poll()
+    poll.register(descriptor, 0)  # of its being closed alone
+    poll.poll()
+    os._exit(0)
 
 
 def _answer(call: Call[Any]) -> _Reply:

@@ -35,6 +35,7 @@ CURRENT = "CURRENT"
 MANIFEST_DIGEST = "manifest_sha256"
 RUN_ID_LENGTH = 16
 _DRAFT_PREFIX = ".run-"
+_SWEPT_PREFIX = f"{_DRAFT_PREFIX}swept-"
 _POINTER = re.compile(rb"([0-9A-Za-z]+)\n")
 
 
@@ -225,7 +226,10 @@ def _rotten(place: Place, stage: str, what: str) -> IntegrityRefused:
 def _sweep(folder: Path) -> None:
     """Remove what a run that was killed has left; whoever holds the lock knows that nobody is at work on it."""
     for draft in sorted(folder.glob(f"{_DRAFT_PREFIX}*")):
-        shutil.rmtree(draft)
+        swept = draft if draft.name.startswith(_SWEPT_PREFIX) else draft.with_name(f"{_SWEPT_PREFIX}{draft.name}")
+        # Under another name first: a reading process about to end puts nothing more into a folder it does not find.
+        draft.rename(swept)
+        shutil.rmtree(swept)
     for draft in sorted(folder.glob(f".{CURRENT}.*")):
         draft.unlink()
 

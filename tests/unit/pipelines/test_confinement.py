@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import operator
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -98,3 +99,26 @@ def test_a_forked_process_leaves_the_child_to_its_parent() -> None:
     _, status = os.waitpid(forked, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     assert confined(Call(os.getpid, ())) == kept
+
+
+def slept(told: Path) -> None:
+    told.write_text(str(os.getpid()))
+    told.rename(told.with_suffix(".pid"))
+    time.sleep(120)
+
+
+def test_a_child_in_the_middle_of_a_call_ends_with_the_process_that_called_it(tmp_path: Path) -> None:
+    caller = os.fork()
+    if caller == 0:
+        confined(Call(slept, (tmp_path / "told",)))
+    while not (tmp_path / "told.pid").exists():
+        assert os.waitpid(caller, os.WNOHANG) == (0, 0)
+        time.sleep(0.05)
+    os.kill(caller, signal.SIGKILL)
+    os.waitpid(caller, 0)
+    child = Path("/proc", (tmp_path / "told.pid").read_text(), "stat")
+    deadline = time.monotonic() + 30
+    # Whoever inherits a process that has ended may leave it there, as a zombie.
+    while child.exists() and child.read_text().split()[2] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
