@@ -39,6 +39,8 @@ _PARTS = {
 }
 # The parts that always take the same number of digits.
 _FIXED_PARTS = {"yyyy": "year", "MM": "month", "dd": "day", "HH": "hour", "mm": "minute", "ss": "second"}
+# How a zone is written most often, and the lengths it has in all spellings.
+_ZONES = {"X": ("Z", (1, 3, 5, 6)), "z": ("UTC", (3,))}
 _TOKEN = re.compile(r"'(?P<literal>[^']*)'|(?P<part>yyyy|MM|M|dd|d|HH|mm|ss|SSS|X|z)|(?P<mark>[^A-Za-z'])")
 _LONGEST_OFFSET_MINUTES = 14 * 60
 _MICROSECONDS = {"second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000}
@@ -62,13 +64,19 @@ def format_pattern(form: str) -> str:
 
 @functools.cache
 def fixed_layout(form: str) -> FixedLayout | None:
-    """Gives where each part of a format stands if every text of it has one length, else None."""
+    """Gives where each part of a format stands if every text of it has one length but for its zone, else None."""
     format_pattern(form)  # refuses what is no format
-    width = 0
+    width, zone = 0, ""
+    zone_widths: tuple[int, ...] = ()
     numbers: list[tuple[str, int, int]] = []
     marks: list[tuple[int, int]] = []
     for token in _TOKEN.finditer(form):
         part, literal = token["part"], token["literal"] if token["literal"] is not None else token["mark"]
+        if zone:  # What stands behind a zone has no one place.
+            return None
+        if part in _ZONES:
+            zone, zone_widths = _ZONES[part]
+            part, literal = None, zone
         if part in _FIXED_PARTS:
             numbers.append((_FIXED_PARTS[part], width, len(part)))
             width += len(part)
@@ -77,16 +85,21 @@ def fixed_layout(form: str) -> FixedLayout | None:
             width += len(literal)
         else:
             return None
-    return FixedLayout(width, tuple(numbers), tuple(marks))
+    zoned_widths = tuple(width - len(zone) + zone_width for zone_width in zone_widths)
+    return FixedLayout(width, tuple(numbers), tuple(marks), zoned_widths)
 
 
 @dataclass(frozen=True)
 class FixedLayout:
-    """Length of a text; name, place and digits of each number in it; place and code of each mark between them."""
+    """Length of a text; name, place and digits of each number in it; place and code of each mark between them.
+
+    A zone is among the marks, as it is written most often; ``zoned_widths`` are the lengths of texts with any zone.
+    """
 
     width: int
     numbers: tuple[tuple[str, int, int], ...]
     marks: tuple[tuple[int, int], ...]
+    zoned_widths: tuple[int, ...]
 
 
 def dates_from_text(text: Values, formats: tuple[str, ...]) -> Values:
@@ -99,22 +112,18 @@ def timestamps_from_text(text: Values, formats: tuple[str, ...], timezone: str) 
 
     Null where no format fits, or the day, the hour or (when clocks go forward) the local time does not exist.
     """
-
-    def parsed(unique: Values) -> Values:
-        found: Values = pa.nulls(len(unique), pa.timestamp("us", "UTC"))
-        for form in formats:
-            moments: Values = _first_fitting(unique, (form,), _moments)
-            if "X" in form or "z" in form:
-                moments = moments.cast(pa.timestamp("us", "UTC"))
-            else:
-                moments = _localised(moments, timezone)
-            found = pc.coalesce(found, moments)
-        return found
-
-    if isinstance(text, pa.StringArray) and all(fixed_layout(form) is not None for form in formats):
-        # Moments differ more than days do, and texts of one length are parsed as fast as they are compared.
-        return parsed(text)
-    return _by_unique_text(text, parsed)
+    found: Values = pa.nulls(len(text), pa.timestamp("us", "UTC"))
+    for form in formats:
+        if found.null_count == text.null_count:
+            break
+        left = pc.if_else(pc.is_null(found), text, pa.scalar(None, text.type))
+        moments: Values = _fitting(left, form, _moments)
+        if "X" in form or "z" in form:
+            moments = moments.cast(pa.timestamp("us", "UTC"))
+        else:
+            moments = _localised(moments, timezone)
+        found = pc.coalesce(found, moments)
+    return found
 
 
 def _by_unique_text(text: Values, parse: Callable[[Values], Values]) -> Values:
@@ -139,11 +148,27 @@ class _Parts:
 def _first_fitting(text: Values, formats: tuple[str, ...], build: Callable[[_Parts], Values]) -> Values:
     found: Values = pa.nulls(len(text), pa.timestamp("us"))
     for form in formats:
-        layout = fixed_layout(form)
-        placed = layout is not None and isinstance(text, pa.StringArray)
-        parts = _parts_by_place(text, layout) if placed and layout else _parts_by_pattern(text, form)
-        found = pc.coalesce(found, build(parts))
+        found = pc.coalesce(found, _fitting(text, form, build))
     return found
+
+
+def _fitting(text: Values, form: str, build: Callable[[_Parts], Values]) -> Values:
+    layout = fixed_layout(form)
+    if layout is None or not isinstance(text, pa.StringArray):
+        return _by_pattern(text, form, build)
+    found = build(_parts_by_place(text, layout))
+    if not layout.zoned_widths:
+        return found
+    has_width = pc.is_in(pc.binary_length(text), value_set=pa.array(layout.zoned_widths, pa.int32()))
+    zoned_otherwise = pc.and_(pc.is_null(found), has_width)
+    if not pc.any(zoned_otherwise).as_py():
+        return found
+    others = pc.if_else(zoned_otherwise, text, pa.scalar(None, text.type))
+    return pc.coalesce(found, _by_pattern(others, form, build))
+
+
+def _by_pattern(text: Values, form: str, build: Callable[[_Parts], Values]) -> Values:
+    return _by_unique_text(text, lambda unique: build(_parts_by_pattern(unique, form)))
 
 
 def _parts_by_place(text: Values, layout: FixedLayout) -> _Parts:

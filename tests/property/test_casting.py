@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
@@ -77,3 +78,24 @@ def _expected_moment(cell: str) -> tuple[datetime | None, bool]:
         if len(cell) == width and FIRST_YEAR <= moment.year <= LAST_YEAR:
             return moment, False
     return None, True
+
+
+zones = st.sampled_from(["Z", "+08", "-0530", "+05:30", "+14:00", "-14:01", "+99:99", "UTC", " UTC", " GMT", "", "z"])
+zoned_moments = st.tuples(st.datetimes(datetime(1989, 12, 31), datetime(2101, 1, 1)), zones)
+ZONED_MOMENT = replace(MOMENT, cell=CellSpec(formats=("yyyy-MM-dd HH:mm:ss z", f"{FORM}X", f"{FORM}.SSSX")))
+
+
+@given(st.lists(zoned_moments, min_size=1))
+def test_a_zone_shifts_a_moment_however_it_is_written(given_moments: list[tuple[datetime, str]]) -> None:
+    written = [(moment.replace(microsecond=0), zone) for moment, zone in given_moments]
+    cells = [
+        f"{moment:%Y-%m-%d}{' ' if zone.startswith(' ') else 'T'}{moment:%H:%M:%S}{zone}" for moment, zone in written
+    ]
+    assert _cast(cells, ZONED_MOMENT) == [_expected_zoned(moment, zone) for moment, zone in written]
+
+
+def _expected_zoned(moment: datetime, zone: str) -> tuple[datetime | None, bool]:
+    offsets = {"Z": 0, "+08": 480, "-0530": -330, "+05:30": 330, "+14:00": 840, " UTC": 0, " GMT": 0}
+    if zone not in offsets or not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        return None, True
+    return moment.replace(tzinfo=UTC) - timedelta(minutes=offsets[zone]), False
