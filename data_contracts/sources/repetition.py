@@ -48,9 +48,14 @@ ORDER BY row_order
 _SAID_BEFORE = """
 WITH told AS ({told}), shared AS (
     SELECT {who} FROM told GROUP BY ALL HAVING count(*) > 1
+), again AS (
+    SELECT told.* FROM told JOIN shared ON {same}
+), contents AS (
+    SELECT {record} AS record, {content} AS content
+    FROM raw WHERE {record} IN (SELECT record FROM again) GROUP BY {record}
 ), records AS (
-    SELECT told.*, row_number() OVER (PARTITION BY {who_told}, file_order, content ORDER BY first_row) AS copy
-    FROM told JOIN shared ON {same}
+    SELECT *, row_number() OVER (PARTITION BY {who}, file_order, content ORDER BY first_row) AS copy
+    FROM again JOIN contents USING (record)
 ), numbered AS (
     SELECT *, row_number() OVER (PARTITION BY {who}, file_order ORDER BY first_row) AS place FROM records WHERE copy = 1
 ), compared AS (
@@ -79,10 +84,10 @@ def repeated_rows(raw: pa.Table, source: str, reason: str, identity: str, ignori
     names = _content(source, ignoring)
     told = f"""
         SELECT row_order AS record, row_order AS first_row, file_order, delivered_at, delivered_for, "account",
-            {identity}, row({names}) AS content
+            {identity}
         FROM raw
     """  # noqa: S608 - our own column names
-    return _said_before(raw, told, "row_order", identity, reason)
+    return _said_before(raw, _Told(told, "row_order", identity, f"any_value(row({names}))"), reason)
 
 
 @dataclass(frozen=True)
@@ -106,24 +111,40 @@ def repeated_records(raw: pa.Table, source: str, reason: str, lines: LinesOfReco
     told = f"""
         SELECT {lines.column} AS record, min(row_order) AS first_row, any_value(file_order) AS file_order,
             any_value(delivered_at) AS delivered_at, any_value(delivered_for) AS delivered_for,
-            any_value("account") AS "account", {lines.identity} AS identity,
-            list(row({names}) ORDER BY row_order) AS content
+            any_value("account") AS "account", {lines.identity} AS identity
         FROM raw GROUP BY {lines.column} HAVING {lines.condition}
     """  # noqa: S608 - our own column names
-    return _said_before(raw, told, lines.column, "identity", reason)
+    return _said_before(raw, _Told(told, lines.column, "identity", f"list(row({names}) ORDER BY row_order)"), reason)
 
 
 def _content(source: str, ignoring: Collection[str] = ()) -> str:
     return ", ".join(f'"{column.name}"' for column in source_contract(source).columns if column.name not in ignoring)
 
 
-def _said_before(raw: pa.Table, told: str, record: str, identity: str, reason: str) -> pa.Table:
-    names = ["delivered_for", '"account"', *identity.split(", ")]
+@dataclass(frozen=True)
+class _Told:
+    """What deliveries say of records, in SQL.
+
+    Attributes:
+        query: one row a record and delivery: ``record``, ``first_row``, where it comes from, and its identity.
+        record: column of ``raw`` that is ``record``.
+        identity: columns, parted by commas, that name the record among those of an account.
+        content: aggregate over the rows of a record: all it says.
+    """
+
+    query: str
+    record: str
+    identity: str
+    content: str
+
+
+def _said_before(raw: pa.Table, told: _Told, reason: str) -> pa.Table:
+    names = ["delivered_for", '"account"', *told.identity.split(", ")]
     query = _SAID_BEFORE.format(
-        told=told,
-        record=record,
+        told=told.query,
+        record=told.record,
+        content=told.content,
         who=", ".join(names),
-        who_told=", ".join(f"told.{name}" for name in names),
         same=" AND ".join(f"told.{name} IS NOT DISTINCT FROM shared.{name}" for name in names),
     )
     return run_sql(query, {"reason": reason}, raw=raw)
