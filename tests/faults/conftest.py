@@ -6,8 +6,9 @@ import functools
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,9 @@ import pytest
 from data_contracts.errors import GateFailed
 from models.ledger import LEDGER_FILE
 from models.registry import champion_of
-from pipelines import ingest, register, validate
+from pipelines import batch_reading, ingest, register, validate
+from pipelines.confinement import Call
+from pipelines.deliveries import find_deliveries
 from pipelines.ingest_settings import ValidationSettings
 from pipelines.keys import load_keys
 from pipelines.profiles import load_profile
@@ -42,6 +45,7 @@ from tests.factories.raw_files import (
     write_raw_folder,
 )
 from tests.factories.scoring import KEYS, META, write_small_bundle
+from tests.factories.templates import template_csv, template_row
 
 PROFILE = "test"
 FIRST_DELIVERY = (RawFile("v/1.csv", "vat_invoices", vat_file("sale", [vat_row("1"), vat_row("2")]), "S000001"),)
@@ -63,15 +67,35 @@ SECOND_DELIVERY = (
 )
 
 
-def profile_of(raw_dir: Path) -> SimpleNamespace:
-    """What ingest and validation read of a profile."""
+# Above three times these, a batch goes in parts.
+PART_BYTES = 1_500
+PARTED_DELIVERY = (
+    *FIRST_DELIVERY,
+    RawFile(
+        "m/1.csv",
+        "template_money_event",
+        template_csv(
+            [
+                *(template_row("money_event", f"E{number}", event_type="sale", amount="5") for number in range(60)),
+                template_row("money_event", "E3", event_type="sale", amount="5"),
+                template_row("money_event", "E61", event_type="sale", amount="five"),
+            ]
+        ),
+        "S000001",
+        delivered_at="2023-12-31 00:00:00",
+    ),
+)
+
+
+def profile_of(raw_dir: Path, **settings: object) -> SimpleNamespace:
+    """What ingest and validation read of a profile; ``settings`` are of ingest."""
     return SimpleNamespace(
         name=PROFILE,
         title="A test",
         is_synthetic=True,
         is_demonstration=True,
         evidence="synthetic world",
-        ingest=ingest_settings(raw_dir=raw_dir, worker_count=1, quarantine_limit_share=1.0),
+        ingest=ingest_settings(raw_dir=raw_dir, worker_count=1, quarantine_limit_share=1.0, **settings),
         validation=ValidationSettings(quarantine_limit_share=1.0),
         observations=SimpleNamespace(last_as_of=AS_OF),
     )
@@ -136,6 +160,45 @@ def ingest_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
             yield
 
     return Scene("ingest", "pipelines.ingest", start, lambda copy: profile_of(copy / "raw"), around)
+
+
+@pytest.fixture(scope="session")
+def parted_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """A delivery that goes in parts through the run's own folder, after a small first one was published."""
+    start = tmp_path_factory.mktemp("parted") / "start"
+    raw = start / "raw"
+
+    @contextmanager
+    def around(copy: Path) -> Iterator[None]:
+        with mock.patch.dict("os.environ", {"KEYS_DIR": str(copy / "keys")}):
+            yield
+
+    scene = Scene(
+        "ingest", "pipelines.ingest", start, lambda copy: profile_of(copy / "raw", batch_bytes=PART_BYTES), around
+    )
+    write_raw_folder(raw, FIRST_DELIVERY)
+    with mock.patch("time.perf_counter", return_value=0.0):
+        scene.run(start)
+    write_raw_folder(raw, PARTED_DELIVERY)
+    return scene
+
+
+@pytest.fixture(scope="session")
+def parted_in_process(parted_scene: Scene) -> Scene:
+    """The same with no process of its own for reading, so that every call to the disk is one of the run's."""
+
+    @contextmanager
+    def around(copy: Path) -> Iterator[None]:
+        def called(calls: Sequence[Call[object]], process_count: int) -> Iterator[object]:
+            assert process_count == 1
+            yield from (call.function(*call.arguments) for call in calls)
+
+        found = find_deliveries(copy / "raw", parted_scene.profile(copy).ingest)
+        here = mock.patch.object(batch_reading, "confined_each", called)
+        with parted_scene.around(copy), here, mock.patch.object(ingest, "deliveries_in", return_value=found):
+            yield
+
+    return replace(parted_scene, around=around)
 
 
 @pytest.fixture(scope="session")

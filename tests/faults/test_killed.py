@@ -37,6 +37,12 @@ def test_ingest_killed_anywhere_and_run_again_gives_the_same_bytes(ingest_scene:
     assert require_recovery(ingest_scene, tmp_path, 80) >= 200
 
 
+def test_ingest_in_parts_killed_at_some_points_and_run_again_gives_the_same_bytes(
+    parted_in_process: Scene, tmp_path: Path
+) -> None:
+    assert require_recovery(parted_in_process, tmp_path, 80, every(24)) >= (150 if every(24) == 1 else 6)
+
+
 def test_validation_killed_at_some_points_and_run_again_gives_the_same_bytes(
     validate_scene: Scene, tmp_path: Path
 ) -> None:

@@ -1,0 +1,46 @@
+"""What a reading process does in place of ``ingest_in_parts`` when it is to get into trouble on the way.
+
+The environment says how, since the process is a fresh interpreter: ``SPILL_TROUBLE`` is a kind of trouble and the
+number of the call to the disk at which it comes; ``SPILL_NOTES`` names a file that takes a line for each time it came.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from pipelines.parted_batches import PartedRequest, PartedResult, ingest_in_parts
+from tests.factories.disk_faults import DiskCall, failing_at, full_from, watched_disk
+
+# More than the limit that a reading process has in these tests.
+_TOO_MUCH_MEMORY = 2**33
+
+
+def ingest_in_trouble(request: PartedRequest) -> PartedResult:
+    """Ingest in parts, and let the trouble come."""
+    kind, _, number = os.environ["SPILL_TROUBLE"].partition(" ")
+    notes = Path(os.environ["SPILL_NOTES"])
+
+    def before(call: DiskCall) -> None:
+        if call.number != int(number):
+            return
+        is_first = not notes.exists()
+        _note(notes, kind)
+        if kind == "caller_killed":
+            os.kill(os.getppid(), signal.SIGKILL)
+        if kind == "killed" or (kind == "killed_once" and is_first):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if kind == "greedy":
+            bytearray(_TOO_MUCH_MEMORY)
+
+    troubles = {"full": full_from(int(number)), "failing": failing_at(int(number))}
+    with watched_disk(troubles.get(kind, before)) as kinds:
+        result = ingest_in_parts(request)
+    if kind == "none":
+        _note(notes, str(len(kinds)))
+    return result
+
+
+def _note(notes: Path, word: str) -> None:
+    notes.write_text((notes.read_text() if notes.exists() else "") + f"{word}\n")

@@ -1,0 +1,107 @@
+"""A process that takes a delivery in parts gets into trouble on the way: the run says so, loses and doubles nothing.
+
+Trouble comes at some of its calls to the disk; ``FAULT_POINTS=all`` tries every one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from pipelines import batch_reading
+from tests.factories.crashes import KILLED, Scene, every
+from tests.factories.disk_faults import Ended, untroubled
+from tests.faults.parted_child import ingest_in_trouble
+
+REFUSED, STOPPED = 2, 3
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A scene whose reading process gets into trouble; ``wanted`` is what it leaves without, in so many ``calls``."""
+
+    scene: Scene
+    folder: Path
+    wanted: dict[str, bytes]
+    calls: int
+
+    def comes(self, kind: str, number: int) -> tuple[Path, Ended]:
+        """A copy over which ingest was typed, and how it ended."""
+        copy = self.scene.copy(self.folder / "copy")
+        with reading_in_trouble(self.folder / "notes", kind, number):
+            return copy, self.scene.typed(copy, untroubled)
+
+    def points(self, count: int = 1) -> range:
+        """The calls at which it comes: all, or so many evenly spread."""
+        step = every(-(-self.calls // count))
+        return range((step + 1) // 2, self.calls + 1, step)
+
+    def require_that_a_rerun_mends_all(self, copy: Path) -> None:
+        """Check that what was published can be read, and that another run leaves what it would have left."""
+        self.scene.require_nothing_half_made(copy)
+        again = self.scene.end(copy)
+        assert again.code == 0, again.said
+        assert self.scene.stored(copy) == self.wanted
+
+
+@contextmanager
+def reading_in_trouble(notes: Path, kind: str, number: int) -> Iterator[None]:
+    """Let reading processes started meanwhile get into trouble, and note it."""
+    notes.unlink(missing_ok=True)
+    environment = {"SPILL_TROUBLE": f"{kind} {number}", "SPILL_NOTES": str(notes)}
+    reader = mock.patch.object(batch_reading, "ingest_in_parts", ingest_in_trouble)
+    with mock.patch.dict("os.environ", environment), reader:
+        yield
+
+
+@pytest.fixture(scope="module")
+def trouble(parted_scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Trouble:
+    folder = tmp_path_factory.mktemp("trouble")
+    whole = parted_scene.copy(folder / "whole")
+    with reading_in_trouble(folder / "notes", "none", 0):
+        ended = parted_scene.end(whole)
+    assert ended.code == 0, ended.said
+    return Trouble(parted_scene, folder, parted_scene.stored(whole), int((folder / "notes").read_text()))
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [("killed", "ended abnormally (SIGKILL)"), ("greedy", "needed more than 6144 MiB of memory")]
+)
+def test_a_reading_process_that_dies_in_a_part_is_told_of_by_its_file(trouble: Trouble, kind: str, told: str) -> None:
+    for number in trouble.points():
+        copy, ended = trouble.comes(kind, number)
+        assert ended.code == REFUSED, (number, ended)
+        (said,) = ended.said.splitlines()
+        assert all(words in said for words in ("m/1.csv", told, "remedy: ")), said
+        assert len((trouble.folder / "notes").read_text().split()) == 2  # a fresh process tried it too
+        trouble.require_that_a_rerun_mends_all(copy)
+
+
+def test_a_reading_process_that_dies_once_in_a_part_costs_nothing(trouble: Trouble) -> None:
+    for number in trouble.points():
+        copy, ended = trouble.comes("killed_once", number)
+        assert ended.code == 0, (number, ended)
+        assert trouble.scene.stored(copy) == trouble.wanted
+
+
+@pytest.mark.parametrize(("kind", "told"), [("full", "No space left on device"), ("failing", "Input/output error")])
+def test_a_disk_that_stops_a_part_is_told_of_in_one_line(trouble: Trouble, kind: str, told: str) -> None:
+    for number in trouble.points():
+        copy, ended = trouble.comes(kind, number)
+        assert ended.code == STOPPED, (number, ended)
+        (said,) = ended.said.splitlines()
+        assert all(words in said for words in (str(trouble.scene.place(copy).stage_dir("ingest")), told, "remedy: "))
+        trouble.require_that_a_rerun_mends_all(copy)
+
+
+def test_a_run_killed_while_its_reading_process_is_at_work_can_be_run_again_at_once(trouble: Trouble) -> None:
+    for number in trouble.points(2):
+        copy = trouble.scene.copy(trouble.folder / "copy")
+        with reading_in_trouble(trouble.folder / "notes", "caller_killed", number):
+            assert trouble.scene.end(copy).code == KILLED
+        trouble.require_that_a_rerun_mends_all(copy)
