@@ -1,7 +1,7 @@
 """Two deliveries ingested onto a disk too small for the second, run as a program in a mount namespace of its own.
 
-unshare --mount --map-root-user python small_disk.py FIRST SECOND FOLDER; prints JSON. Ends with code 77 where mounting
-is not allowed.
+unshare --mount --map-root-user python small_disk.py FIRST SECOND FOLDER BATCH_BYTES; prints JSON. Ends with code 77
+where mounting is not allowed.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ def mount(folder: Path, options: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def ingest(raw: Path, out: Path) -> list[str]:
+def ingest(raw: Path, out: Path, batch_bytes: int) -> list[str]:
     """What ``passport ingest`` says of a delivery: exit code, then its lines."""
+    profile = profile_of(raw, batch_bytes=batch_bytes)
 
     def work() -> str:
-        with mock.patch("pipelines.profiles.load_profile", return_value=profile_of(raw)):
+        with mock.patch("pipelines.profiles.load_profile", return_value=profile):
             return typed("ingest", "--out", out)
 
     return in_a_child(work).said.splitlines()
@@ -42,21 +43,21 @@ def outputs(out: Path) -> dict[str, str]:
     return found
 
 
-def main(first: Path, second: Path, folder: Path) -> None:
+def main(first: Path, second: Path, folder: Path, batch_bytes: int) -> None:
     """Ingest the first delivery, the second on the same disk, and the second again when the disk has grown."""
     out = folder / "out"
     if not mount(folder, "size=256k"):
         sys.exit(CANNOT_MOUNT)
-    said = {"first": ingest(first, out)}
+    said = {"first": ingest(first, out, batch_bytes)}
     before = outputs(out)
-    said["second"] = ingest(second, out)
+    said["second"] = ingest(second, out, batch_bytes)
     is_kept = outputs(out) == before
     left_over = [path.name for path in (out / PROFILE / "ingest").glob(".run-*")]
     mount(folder, "remount,size=64m")
-    said["again"] = ingest(second, out)
+    said["again"] = ingest(second, out, batch_bytes)
     sys.stdout.write(json.dumps({**said, "is_kept": is_kept, "left_over": left_over, "outputs": outputs(out)}))
 
 
 if __name__ == "__main__":
     os.environ["KEYS_DIR"] = str(Path(sys.argv[1]).parent / "keys")
-    main(*map(Path, sys.argv[1:]))
+    main(*map(Path, sys.argv[1:4]), batch_bytes=int(sys.argv[4]))

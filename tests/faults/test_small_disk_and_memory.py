@@ -33,7 +33,10 @@ def many_invoices(count: int) -> RawFile:
     return RawFile("v/many.csv", "vat_invoices", vat_file("sale", rows), "S000001")
 
 
-def test_a_really_full_disk_stops_ingest_in_one_line_and_with_room_it_goes_through(tmp_path: Path) -> None:
+@pytest.mark.parametrize("batch_bytes", [2**24, 2**17], ids=["at_once", "in_parts"])
+def test_a_really_full_disk_stops_ingest_in_one_line_and_with_room_it_goes_through(
+    tmp_path: Path, batch_bytes: int
+) -> None:
     unshare = shutil.which("unshare")
     if unshare is None:
         pytest.skip("there is no unshare here, which makes a mount namespace")
@@ -41,8 +44,9 @@ def test_a_really_full_disk_stops_ingest_in_one_line_and_with_room_it_goes_throu
     second = write_raw_folder(tmp_path / "second", [*FIRST_DELIVERY, many_invoices(30_000)])
     (tmp_path / "disk").mkdir()
     program = CHECKOUT / "tests" / "faults" / "small_disk.py"
+    arguments: list[str | Path] = [program, first, second, tmp_path / "disk", str(batch_bytes)]
     done = subprocess.run(
-        [unshare, "--mount", "--map-root-user", sys.executable, program, first, second, tmp_path / "disk"],
+        [unshare, "--mount", "--map-root-user", sys.executable, *arguments],
         env=environment(tmp_path / "keys", PYTHONPATH=str(CHECKOUT)),
         capture_output=True,
         text=True,
@@ -62,12 +66,12 @@ def test_a_really_full_disk_stops_ingest_in_one_line_and_with_room_it_goes_throu
     assert {"tables/trade_invoice.parquet", "accounting.json"} <= set(found["outputs"])
 
 
-def ingest(folder: Path, files: list[RawFile]) -> tuple[int, list[str]]:
+def ingest(folder: Path, files: list[RawFile], **settings: object) -> tuple[int, list[str]]:
     """Exit code and lines of ``passport ingest`` over these files, within a gibibyte of memory."""
     shutil.rmtree(folder / "raw", ignore_errors=True)
     raw = write_raw_folder(folder / "raw", files)
     profile = profile_of(raw)
-    profile.ingest = ingest_settings(raw_dir=raw, worker_memory_mib=1024)
+    profile.ingest = ingest_settings(raw_dir=raw, worker_memory_mib=1024, **settings)
 
     def work() -> str:
         keys = mock.patch.dict("os.environ", {"KEYS_DIR": str(folder / "keys")})
@@ -91,3 +95,17 @@ def test_memory_that_runs_out_within_a_delivery_names_the_file_and_leaves_what_w
     assert list(place.stage_dir("ingest").glob(".run-*")) == []
     assert ingest(tmp_path, [*FIRST_DELIVERY, modest])[0] == 0
     assert len(list((current_output(place, "ingest") / "tables").glob("*.parquet"))) == 3
+
+
+def test_rows_of_one_key_that_memory_does_not_hold_name_the_file_and_leave_what_was_published(tmp_path: Path) -> None:
+    place = Place(PROFILE, tmp_path / "out")
+    assert ingest(tmp_path, list(FIRST_DELIVERY))[0] == 0
+    before = read_manifest(current_output(place, "ingest"))
+    one_key = RawFile("v/many.csv", "vat_invoices", vat_file("sale", [vat_row("1")] * 600_000), "S000001")
+    code, said = ingest(tmp_path, [*FIRST_DELIVERY, one_key], batch_bytes=2**20)
+    assert (code, len(said)) == (2, 1), said
+    assert all(words in said[0] for words in ("file v/many.csv", "1024 MiB", "remedy: "))
+    assert read_manifest(current_output(place, "ingest")) == before
+    assert list(place.stage_dir("ingest").glob(".run-*")) == []
+    assert ingest(tmp_path, [*FIRST_DELIVERY, many_invoices(3_000)], batch_bytes=2**14)[0] == 0
+    assert len(list((current_output(place, "ingest") / "tables").glob("*.parquet"))) == 2
