@@ -60,4 +60,4 @@ def main(first: Path, second: Path, folder: Path, batch_bytes: int) -> None:
 
 if __name__ == "__main__":
     os.environ["KEYS_DIR"] = str(Path(sys.argv[1]).parent / "keys")
-    main(*map(Path, sys.argv[1:4]), batch_bytes=int(sys.argv[4]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
