@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 from pyarrow import dataset
@@ -16,9 +20,34 @@ from data_contracts.rule_sql import POSITION, RuleDatabase, plain_rows
 from pipelines.row_store import RowStore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from data_contracts.contract import CompiledContract, Rule
+
+
+# DuckDB stops at what the disk had free when it began, and calls that a lack of memory.
+_OF_THE_DISK: Final = {
+    "max_temp_directory_size": errno.ENOSPC,
+    os.strerror(errno.ENOSPC): errno.ENOSPC,
+    os.strerror(errno.EIO): errno.EIO,
+}
+
+
+@contextmanager
+def disk_faults_of_duckdb(folder: Path) -> Iterator[None]:
+    """Let a disk that is full or fails where DuckDB puts aside what memory does not hold come as the system's own.
+
+    Raises:
+        OSError: names the folder.
+    """
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+        number = next((number for words, number in _OF_THE_DISK.items() if words in str(error)), None)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(folder)) from error
 
 
 def without_group_warnings(contract: CompiledContract) -> CompiledContract:
@@ -62,7 +91,7 @@ class GroupRemarks:
         if self._store is None:
             return counts
         self._store.__exit__(None, None, None)
-        with RuleDatabase(self._folder) as database:
+        with disk_faults_of_duckdb(self._folder), RuleDatabase(self._folder) as database:
             database.load_stored(dataset.dataset([str(self._store.path)], format="ipc"), self._store.rows)
             for rule in self._rules:
                 files, rows = np.unique(database.bad_positions(rule) // self._file_step, return_counts=True)
