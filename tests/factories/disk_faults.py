@@ -15,7 +15,7 @@ import signal
 import sqlite3
 import sys
 import traceback
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 from unittest import mock
@@ -205,7 +205,9 @@ def in_a_child(work: Callable[[], object]) -> Ended:
             code = stop.code if isinstance(stop.code, int) else 1
         except BaseException:  # noqa: BLE001 - it is told to the parent
             code, said = 70, traceback.format_exc()
-        _say(writing, said)
+        # Where nobody listens any more, this process is not to go on as a second run of the tests.
+        with suppress(BrokenPipeError):
+            _say(writing, said)
         os._exit(code)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
