@@ -34,8 +34,8 @@ SEEDS_OF_A_WORLD = 6
 class Boosters:
     """How boosters are fitted that are to be compared.
 
-    What a seed draws, features of a tree above all, moves the AUC by .002; with the same seeds in all worlds that luck
-    would stay in the mean over worlds.
+    What a seed draws, features of a tree above all, moves the AUC; with the same seeds in all worlds that luck would
+    stay in the mean over worlds.
     """
 
     rounds: int

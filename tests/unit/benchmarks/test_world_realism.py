@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from datetime import date
@@ -25,6 +26,7 @@ from features.graph.edges import GraphSettings, party_graph
 from models.dataset import Dataset
 from pipelines.profiles import Profile
 
+RESULTS = Path(__file__).parents[3] / "benchmarks" / "results"
 PAIRS = st.lists(st.tuples(st.sampled_from("ABCD"), st.sampled_from("vwxyz"), st.sampled_from("pq")), min_size=1)
 
 
@@ -109,6 +111,13 @@ def test_a_future_is_judged_by_the_other_futures_alone() -> None:
     assert expected_auc(equal_risks.astype(np.int64)) == pytest.approx(0.5, abs=0.02)
     with pytest.raises(ValueError, match="two"):
         expected_auc(certain[:1])
+
+
+def test_the_kept_measurement_misses_no_band_that_stops_the_build() -> None:
+    kept = json.loads((RESULTS / "world_realism.json").read_text(encoding="utf-8"))
+    stopping = {band["name"]: band["verdict"] for band in kept["bands"] if band["stops_the_build"]}
+    assert set(stopping) == {band.name for band in BANDS if band.stops_the_build}
+    assert set(stopping.values()) == {"met"}
 
 
 def test_every_band_is_about_a_measure_that_exists() -> None:
