@@ -27,7 +27,7 @@ from data_contracts.checking import (
 )
 from data_contracts.contract import CompiledContract, Kind, Rule, Severity
 from data_contracts.errors import InternalFault
-from data_contracts.rule_sql import POSITION, RuleDatabase, plain_rows
+from data_contracts.rule_sql import POSITION, RuleDatabase, is_among, plain_rows, repeated_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -192,15 +192,12 @@ class PieceChecker:
     def _candidates(self, rule: Rule) -> Iterator[NDArray[np.int64]]:
         """Gives, in portions, the positions of rows whose key's hash occurs twice; equal keys are in one portion."""
         pieces = self._hashes.get(rule.rule_id, [])
-        ranked = np.concatenate([np.zeros(0, dtype=np.uint64), *(hashes[given] for hashes, given in pieces)])
-        ranked.sort()
-        twice = np.unique(ranked[1:][ranked[1:] == ranked[:-1]])
+        twice = repeated_hashes([hashes[given] for hashes, given in pieces])
         if not len(twice):
             return
         found = []
         for start, (hashes, given) in zip(self._starts, pieces, strict=False):
-            place = np.minimum(np.searchsorted(twice, hashes), len(twice) - 1)
-            chosen = np.flatnonzero(given & (twice[place] == hashes))
+            chosen = np.flatnonzero(given & is_among(hashes, twice))
             found.append((start + chosen, hashes[chosen]))
         candidates, hashes = (np.concatenate(parts) for parts in zip(*found, strict=True))
         portions = np.uint64(1 + len(candidates) // _COMPARED_AT_ONCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -12,11 +13,10 @@ import pyarrow.compute as pc
 
 from data_contracts.contract import Bound, Bounds, Kind, Rule
 from data_contracts.database import closed_database, shared_database
-from data_contracts.errors import ConfigurationRefused
+from data_contracts.errors import ConfigurationRefused, InternalFault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from decimal import Decimal
     from pathlib import Path
     from types import TracebackType
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 ROWS = "rows"
 POSITION = "_position"
+_VALUES, _CANDIDATES = "distinct_values", "candidates"
+# These judge a value whatever else is in its row.
+_OF_VALUES = frozenset({Kind.ENUM, Kind.NOT_IN, Kind.PATTERN, Kind.LENGTH})
 # What a question about stored rows may hold in memory before it goes on in files of its own.
 _MEMORY_LIMIT = "256MiB"
 
@@ -41,6 +44,7 @@ class RuleDatabase:
             spilling = {"temp_directory": str(spill_folder), "memory_limit": _MEMORY_LIMIT}
             self._connection = closed_database(spilling)
         self.row_count = 0
+        self._rows: pa.Table | None = None
 
     def __enter__(self) -> RuleDatabase:
         return self
@@ -53,16 +57,57 @@ class RuleDatabase:
     def load(self, table: pa.Table) -> None:
         """Makes ``table`` the rows that the next questions are about."""
         self.row_count = table.num_rows
-        positions = pa.array(np.arange(table.num_rows, dtype=np.int64))
-        self._connection.register(ROWS, plain_rows(table).append_column(POSITION, positions))
+        self._rows = _with_positions(plain_rows(table))
+        self._connection.register(ROWS, self._rows)
 
     def load_stored(self, rows: Dataset, row_count: int) -> None:
         """Makes stored rows, as ``plain_rows`` gives them and with their POSITION, the ones asked about."""
-        self.row_count = row_count
+        self.row_count, self._rows = row_count, None
         self._connection.register(ROWS, rows)
 
     def bad_rows(self, rules: Sequence[Rule]) -> Mapping[str, NDArray[np.bool_]]:
-        """Gives for each row rule which rows break it, in table order, all in one pass over the rows."""
+        """Gives for each row rule which rows break it, in table order.
+
+        A rule on a dictionary column judges each distinct value once; the others are asked in one pass over the rows.
+        """
+        encoded = self._dictionary_columns([rule for rule in rules if rule.kind in _OF_VALUES])
+        of_values = [rule for rule in rules if rule.kind in _OF_VALUES and rule.column in encoded]
+        found = self._broken(ROWS, self.row_count, [rule for rule in rules if rule not in of_values])
+        return {**found, **self._broken_by_value(of_values, encoded)}
+
+    def _dictionary_columns(self, rules: Sequence[Rule]) -> dict[str, Values]:
+        """Gives the columns of rules whose rows repeat the few values of a dictionary."""
+        found: dict[str, Values] = {}
+        if self._rows is None or not self.row_count:
+            return found
+        for name in sorted({str(rule.column) for rule in rules}):
+            column: Values = self._rows[name]
+            if pa.types.is_dictionary(column.type):
+                column = column.unify_dictionaries().combine_chunks()
+                if 2 * len(column.dictionary) <= self.row_count:
+                    found[name] = column
+        return found
+
+    def _broken_by_value(self, rules: Sequence[Rule], encoded: Mapping[str, Values]) -> dict[str, NDArray[np.bool_]]:
+        if not rules:
+            return {}
+        column_of = {rule.rule_id: str(rule.column) for rule in rules}
+        length = max(len(column.dictionary) for column in encoded.values())
+        filled = [
+            pa.concat_arrays([column.dictionary, pa.nulls(length - len(column.dictionary), column.type.value_type)])
+            for column in encoded.values()
+        ]
+        self._connection.register(_VALUES, _with_positions(pa.table(filled, names=list(encoded))))
+        found = {}
+        for rule_id, broken in self._broken(_VALUES, length, rules).items():
+            found[rule_id] = np.zeros(self.row_count, dtype=bool)
+            if broken.any():
+                column = encoded[column_of[rule_id]]
+                # A missing value breaks none of these rules.
+                found[rule_id] = np.append(broken, False)[column.indices.fill_null(length)]
+        return found
+
+    def _broken(self, rows: str, row_count: int, rules: Sequence[Rule]) -> dict[str, NDArray[np.bool_]]:
         if not rules:
             return {}
         parameters: list[object] = []
@@ -73,11 +118,11 @@ class RuleDatabase:
             parameters.extend(values)
         named = ", ".join(f"{condition} IS TRUE AS r{number}" for number, condition in enumerate(conditions))
         # Only rows that break something travel back.
-        query = f'SELECT "{POSITION}", {named} FROM {ROWS} WHERE {" OR ".join(conditions)}'  # noqa: S608 - names are checked
+        query = f'SELECT "{POSITION}", {named} FROM {rows} WHERE {" OR ".join(conditions)}'  # noqa: S608 - names are checked
         answer = self._ask(query, parameters * 2)
         positions, found = answer[POSITION].to_numpy(), {}
         for number, rule in enumerate(rules):
-            broken = np.zeros(self.row_count, dtype=bool)
+            broken = np.zeros(row_count, dtype=bool)
             broken[positions] = answer[f"r{number}"].to_numpy()
             found[rule.rule_id] = broken
         return found
@@ -97,11 +142,23 @@ class RuleDatabase:
         return answer["digest"].to_numpy()[order], answer["given"].to_numpy()[order]
 
     def repeated_key_rows(self, columns: Sequence[str]) -> NDArray[np.int64]:
-        """Gives the positions of rows that share a key with another row; a key with a missing part is no key."""
+        """Gives the positions of rows that share a key with another row; a key with a missing part is no key.
+
+        The rows must have been loaded. Only those whose key's hash occurs twice are compared by value.
+        """
+        if self._rows is None:
+            raise InternalFault("keys are compared of loaded rows alone")
+        hashes, given = self.key_hashes(columns)
+        candidates = np.flatnonzero(given & is_among(hashes, repeated_hashes([hashes[given]])))
+        if not len(candidates):
+            return candidates
+        places: Values = pa.array(candidates)
+        rows = self._rows.select([*columns, POSITION]).take(places)
+        self._connection.register(_CANDIDATES, rows)
         key = ", ".join(f'"{name}"' for name in columns)
         answer = self._ask(
-            f'SELECT "{POSITION}" FROM {ROWS} WHERE {_all_given(columns)} '  # noqa: S608 - column names are checked by the compiler
-            f'QUALIFY count(*) OVER (PARTITION BY {key}) > 1 ORDER BY "{POSITION}"'
+            f'SELECT "{POSITION}" FROM {_CANDIDATES} '  # noqa: S608 - column names are checked by the compiler
+            f"QUALIFY count(*) OVER (PARTITION BY {key}) > 1"
         )
         return np.sort(answer[POSITION].to_numpy())
 
@@ -123,6 +180,25 @@ class RuleDatabase:
             raise ConfigurationRefused(
                 f"a rule cannot be evaluated: {error}", "correct its SQL in the contract"
             ) from error
+
+
+def repeated_hashes(pieces: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    """Gives the hashes that occur more than once in all pieces together, ascending."""
+    ranked = np.concatenate([np.zeros(0, dtype=np.uint64), *pieces])
+    ranked.sort()
+    return np.unique(ranked[1:][ranked[1:] == ranked[:-1]])
+
+
+def is_among(hashes: NDArray[np.uint64], few: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Tells of each hash whether it is one of a few, which ascend."""
+    if not len(few):
+        return np.zeros(len(hashes), dtype=bool)
+    found: NDArray[np.bool_] = few[np.minimum(np.searchsorted(few, hashes), len(few) - 1)] == hashes
+    return found
+
+
+def _with_positions(rows: pa.Table) -> pa.Table:
+    return rows.append_column(POSITION, pa.array(np.arange(rows.num_rows, dtype=np.int64)))
 
 
 def _all_given(columns: Sequence[str]) -> str:
@@ -177,7 +253,8 @@ def _outside(measured: str, bounds: Bounds) -> tuple[str, list[object]]:
 def _parameter(bound: Bound) -> object:
     if isinstance(bound, datetime):
         return bound.astimezone(UTC).replace(tzinfo=None)
-    return bound
+    # Whole numbers are compared as such: cheaper than as decimals, and the same.
+    return int(bound) if isinstance(bound, Decimal) and bound == bound.to_integral_value() else bound
 
 
 def within(value: Decimal | float | None, rule: Rule) -> bool:
