@@ -133,6 +133,16 @@ class RuleDatabase:
         answer = self._ask(f'SELECT "{POSITION}" FROM {ROWS} WHERE ({condition}) IS TRUE', values)  # noqa: S608 - as above
         return np.sort(answer[POSITION].to_numpy())
 
+    def bad_rows_by_stretch(self, rule: Rule, length: int) -> dict[int, int]:
+        """Gives how many rows break such a rule by stretch of so many positions; stretches without one are left out."""
+        condition, values = bad_row_condition(rule)
+        answer = self._ask(
+            f'SELECT "{POSITION}" // ? AS stretch, count(*) AS found FROM {ROWS} '  # noqa: S608 - as above
+            f"WHERE ({condition}) IS TRUE GROUP BY ALL ORDER BY ALL",
+            [length, *values],
+        )
+        return dict(zip(answer["stretch"].to_pylist(), answer["found"].to_pylist(), strict=True))
+
     def key_hashes(self, columns: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
         """Gives in table order a hash of each row's key, equal where keys are, and which keys have no part missing."""
         key, given = ", ".join(f'"{name}"' for name in columns), _all_given(columns)

@@ -94,7 +94,7 @@ class GroupRemarks:
         with disk_faults_of_duckdb(self._folder), RuleDatabase(self._folder) as database:
             database.load_stored(dataset.dataset([str(self._store.path)], format="ipc"), self._store.rows)
             for rule in self._rules:
-                files, rows = np.unique(database.bad_positions(rule) // self._file_step, return_counts=True)
-                for file, count in zip(files.tolist(), rows.tolist(), strict=True):
+                # Perhaps every row is spoken of: they are counted where they lie.
+                for file, count in database.bad_rows_by_stretch(rule, self._file_step).items():
                     counts.setdefault(file, Counter())[rule.rule_id] += count
         return counts
