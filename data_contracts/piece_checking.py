@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import dataset, ipc
+from pyarrow import ipc
 
 from data_contracts.checking import (
     KEPT,
@@ -27,7 +27,8 @@ from data_contracts.checking import (
 )
 from data_contracts.contract import CompiledContract, Kind, Rule, Severity
 from data_contracts.errors import InternalFault
-from data_contracts.rule_sql import POSITION, RuleDatabase, is_among, plain_rows, repeated_hashes
+from data_contracts.row_stream import RowStream
+from data_contracts.rule_sql import POSITION, RuleDatabase, columns_asked, is_among, plain_rows, repeated_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -166,8 +167,11 @@ class PieceChecker:
         groups = [rule for rule in self._contract.row_rules() if _needs_others(rule) and rule.kind is not Kind.UNIQUE]
         if not groups and not self._contract.file_rules():
             return ()
-        files = [str(self._path(number)) for number in range(len(self._reasons))]
-        self._database.load_stored(dataset.dataset(files, format="ipc"), self._starts[-1])
+        asked = columns_asked(
+            [*groups, *self._contract.file_rules()], [column.name for column in self._contract.columns]
+        )
+        files = [self._path(number) for number in range(len(self._reasons))]
+        self._database.load_stored(RowStream(files, [*asked, POSITION]), self._starts[-1])
         for rule in groups:
             rows = self._database.bad_positions(rule)
             self._counts[rule.rule_id] = len(rows)

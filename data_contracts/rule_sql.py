@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from numpy.typing import NDArray
-    from pyarrow.dataset import Dataset
 
     from data_contracts.arrow import Values
+    from data_contracts.row_stream import RowStream
 
 ROWS = "rows"
 POSITION = "_position"
@@ -60,7 +61,7 @@ class RuleDatabase:
         self._rows = _with_positions(plain_rows(table))
         self._connection.register(ROWS, self._rows)
 
-    def load_stored(self, rows: Dataset, row_count: int) -> None:
+    def load_stored(self, rows: RowStream, row_count: int) -> None:
         """Makes stored rows, as ``plain_rows`` gives them and with their POSITION, the ones asked about."""
         self.row_count, self._rows = row_count, None
         self._connection.register(ROWS, rows)
@@ -209,6 +210,12 @@ def is_among(hashes: NDArray[np.uint64], few: NDArray[np.uint64]) -> NDArray[np.
 
 def _with_positions(rows: pa.Table) -> pa.Table:
     return rows.append_column(POSITION, pa.array(np.arange(rows.num_rows, dtype=np.int64)))
+
+
+def columns_asked(rules: Sequence[Rule], names: Sequence[str]) -> list[str]:
+    """Gives those of the names that the SQL of rules holds."""
+    asked = set(re.findall(r"\w+", " ".join(rule.arguments.sql or "" for rule in rules)))
+    return [name for name in names if name in asked]
 
 
 def _all_given(columns: Sequence[str]) -> str:

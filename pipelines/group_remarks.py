@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 import numpy as np
 import pyarrow as pa
-from pyarrow import dataset
 
 from data_contracts.contract import Severity
-from data_contracts.rule_sql import POSITION, RuleDatabase, plain_rows
+from data_contracts.row_stream import RowStream
+from data_contracts.rule_sql import POSITION, RuleDatabase, columns_asked, plain_rows
 from pipelines.row_store import RowStore
 
 if TYPE_CHECKING:
@@ -65,8 +64,7 @@ class GroupRemarks:
     def __init__(self, contract: CompiledContract, folder: Path, file_step: int) -> None:
         self._rules = [rule for rule in contract.row_rules() if _is_group_warning(rule)]
         self._folder, self._file_step = folder, file_step
-        asked = set(re.findall(r"\w+", " ".join(rule.arguments.sql or "" for rule in self._rules)))
-        self._columns = [column.name for column in contract.columns if column.name in asked]
+        self._columns = columns_asked(self._rules, [column.name for column in contract.columns])
         plain = plain_rows(contract.arrow_schema.empty_table().select(self._columns))
         schema = pa.schema([*plain.schema, pa.field(POSITION, pa.int64())])
         self._store = RowStore(folder / "accepted.arrow", schema) if self._rules else None
@@ -92,7 +90,7 @@ class GroupRemarks:
             return counts
         self._store.__exit__(None, None, None)
         with disk_faults_of_duckdb(self._folder), RuleDatabase(self._folder) as database:
-            database.load_stored(dataset.dataset([str(self._store.path)], format="ipc"), self._store.rows)
+            database.load_stored(RowStream([self._store.path]), self._store.rows)
             for rule in self._rules:
                 # Perhaps every row is spoken of: they are counted where they lie.
                 for file, count in database.bad_rows_by_stretch(rule, self._file_step).items():
