@@ -116,7 +116,7 @@ class PieceChecker:
         """Gives the verdict of every rule on all rows added."""
         rows_in = self._starts[-1]
         reason = np.concatenate([np.zeros(0, dtype=np.int16), *self._reasons])
-        findings = self._ask_stored(reason) if self._schema is not None else ()
+        findings = self._ask_stored(reason)
         counts = Counter(self._counts)
         counts.update({one.rule_id: int(not one.passed) for one in findings})
         reason[reason == _NO_RULE] = KEPT
@@ -165,11 +165,9 @@ class PieceChecker:
     def _ask_stored(self, reason: NDArray[np.int16]) -> tuple[FileFinding, ...]:
         """Gives what the file rules find, and lowers the reasons of rows that rules on groups find."""
         groups = [rule for rule in self._contract.row_rules() if _needs_others(rule) and rule.kind is not Kind.UNIQUE]
-        if not groups and not self._contract.file_rules():
+        if self._schema is None or not (groups or self._contract.file_rules()):
             return ()
-        asked = columns_asked(
-            [*groups, *self._contract.file_rules()], [column.name for column in self._contract.columns]
-        )
+        asked = columns_asked([*groups, *self._contract.file_rules()], self._schema.names)
         files = [self._path(number) for number in range(len(self._reasons))]
         self._database.load_stored(RowStream(files, [*asked, POSITION]), self._starts[-1])
         for rule in groups:

@@ -213,9 +213,9 @@ def _with_positions(rows: pa.Table) -> pa.Table:
 
 
 def columns_asked(rules: Sequence[Rule], names: Sequence[str]) -> list[str]:
-    """Gives those of the names that the SQL of rules holds."""
-    asked = set(re.findall(r"\w+", " ".join(rule.arguments.sql or "" for rule in rules)))
-    return [name for name in names if name in asked]
+    """Gives those of the names that the SQL of rules holds, in whatever case, as SQL takes them."""
+    asked = set(re.findall(r"\w+", " ".join(rule.arguments.sql or "" for rule in rules).lower()))
+    return [name for name in names if name.lower() in asked]
 
 
 def _all_given(columns: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from data_contracts.contract import Arguments, Bounds, Kind, Rule, Severity
 from data_contracts.errors import InternalFault
-from data_contracts.rule_sql import RuleDatabase
+from data_contracts.rule_sql import RuleDatabase, columns_asked
 
 TEXTS = st.none() | st.sampled_from(["x", "X", "", "名称", "long text", "2020", "\n"])
 RULES = (
@@ -73,3 +73,8 @@ def test_keys_whose_hashes_are_equal_but_not_their_values_are_not_repeated(monke
         same = np.zeros(4, dtype=np.uint64), np.ones(4, dtype=bool)
         monkeypatch.setattr(database, "key_hashes", lambda _columns: same)
         assert database.repeated_key_rows(["a"]).tolist() == [1, 2]
+
+
+def test_columns_are_asked_for_in_whatever_case_and_not_by_parts_of_words() -> None:
+    rule = Rule("r", "row", Kind.ROW_EXPRESSION, None, Arguments(sql="AMOUNT > fee_share"), Severity.ERROR, "")
+    assert columns_asked([rule], ["amount", "fee", "share", "fee_share", "source_row"]) == ["amount", "fee_share"]
