@@ -133,7 +133,7 @@ def _credit(world: World) -> dict[str, float]:
     exposed, defaults = _exposure(world)
     years = world.firms.entry_week.clip(0)
     trading = (np.minimum(world.closed_week, world.timeline.weeks) - years).clip(0).sum() / _WEEKS_A_YEAR
-    suspended = (world.events["incidents"]["kind"] == "suspension").sum() if "incidents" in world.events else 0
+    suspended = len(world.incidents("suspension")[0])
     return {
         "loan_usd_median": float(np.median(principal)),
         "loan_usd_p90": float(np.quantile(principal, 0.9)),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.contagion import call_guarantees
+from simulator.incidents import note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,11 +80,7 @@ def sue(week: Week, starts: NDArray[np.int64]) -> None:
     is_sued = may & (state.disputed_until <= number) & (rng.random(count) < credit.suit_rate)
     length = rng.integers(*_FREEZE_WEEKS, count)
     state.disputed_until = np.where(is_sued, number + length, state.disputed_until)
-    at = np.flatnonzero(is_sued)
-    week.books.add_rows(
-        "incidents", seller=at, week=np.full(len(at), number), kind=np.full(len(at), "account freeze"),
-        size=length[at].astype(np.float64),
-    )  # fmt: skip
+    note(week, is_sued, "account freeze", length.astype(np.float64))
 
 
 def serve_debt(week: Week, starts: NDArray[np.int64]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.catalogue import HOSTED_MODES
+from simulator.incidents import note
 from simulator.state import REPORT_ITEMS, RING, Week
 
 _STORED_ABROAD_SHARE = 0.15  # what a semi hosted seller pays to store and deliver, over its sales
@@ -36,11 +37,7 @@ def delist(week: Week) -> None:
     is_hit = (rng.random(count) < rate) & state.is_active & (firms.hosted_mode > 0) & (number >= state.delisted_until)
     length = np.where(rng.random(count) < 0.15, 400, rng.integers(4, 16, count))
     state.delisted_until = np.where(is_hit, number + length, state.delisted_until)
-    at = np.flatnonzero(is_hit)
-    week.books.add_rows(
-        "incidents", seller=at, week=np.full(len(at), number), kind=np.full(len(at), "delisting"),
-        size=length[at].astype(np.float64),
-    )  # fmt: skip
+    note(week, is_hit, "delisting", length.astype(np.float64))
 
 
 def deduct(week: Week) -> None:

@@ -23,7 +23,7 @@ def suspend(week: Week) -> None:
     length = np.where(rng.random(count) < 0.25, 400, rng.integers(3, 15, count))
     state.suspended_until = np.where(is_hit, number + length, state.suspended_until)
     state.level -= is_hit * rng.uniform(0.0, 0.5, count) * (1 - firms.hosted_share)
-    _note(week, is_hit, "suspension", length.astype(np.float64))
+    note(week, is_hit, "suspension", length.astype(np.float64))
 
 
 def claim(week: Week) -> None:
@@ -39,7 +39,7 @@ def claim(week: Week) -> None:
     state.report[REPORT_ITEMS.index("fines")] += np.where(firms.has_marketplace, 0.0, penalty)
     week.pay("claim_paid", is_hit * state.weekly_outflow(setting, week.number) * rng.uniform(0.5, 2.0, count))
     state.level -= is_hit * rng.uniform(0.05, 0.4, count)
-    _note(week, is_hit, "claim", lost)
+    note(week, is_hit, "claim", lost)
 
 
 def lose_outside(week: Week) -> None:
@@ -55,7 +55,7 @@ def lose_outside(week: Week) -> None:
     state.outside_due += np.round(is_hit * state.weekly_outflow(setting, week.number) * weeks, 2)
     paid = week.pay("outside_loss", np.minimum(state.outside_due, 0.7 * state.spendable(setting, week.number)))
     state.outside_due = np.round(np.maximum(state.outside_due - paid, 0.0) * state.is_active, 2)
-    _note(week, is_hit, "outside loss", weeks)
+    note(week, is_hit, "outside loss", weeks)
 
 
 def _lost_outside(week: Week, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -84,10 +84,11 @@ def fail_suppliers(week: Week) -> None:
     is_hit = (share > 0.02) & state.is_active
     state.arriving *= 1 - np.where(is_hit, share, 0.0)
     state.balance_due = np.round(state.balance_due * (1 - np.where(is_hit, share, 0.0)), 2)
-    _note(week, is_hit, "supplier failure", share)
+    note(week, is_hit, "supplier failure", share)
 
 
-def _note(week: Week, is_hit: np.ndarray, kind: str, size: np.ndarray) -> None:
+def note(week: Week, is_hit: NDArray[np.bool_], kind: str, size: NDArray[np.float64]) -> None:
+    """Writes down who was hit this week, by what and how hard; arrays of shape (sellers,)."""
     at = np.flatnonzero(is_hit)
     week.books.add_rows(
         "incidents", seller=at, week=np.full(len(at), week.number), kind=np.full(len(at), kind), size=size[at]

@@ -55,11 +55,7 @@ def cash_balances(world: World) -> PoolRows:
 def _is_suspended(world: World) -> NDArray[np.bool_]:
     """Whether the marketplace account is suspended, shape (weeks, sellers)."""
     found = np.zeros((world.timeline.weeks, world.firms.count), dtype=bool)
-    rows = world.events.get("incidents", {})
-    is_one = rows["kind"] == "suspension"
-    for seller, week, weeks in zip(
-        rows["seller"][is_one].tolist(), rows["week"][is_one].tolist(), rows["size"][is_one].tolist(), strict=True
-    ):
+    for seller, week, weeks in zip(*(part.tolist() for part in world.incidents("suspension")), strict=True):
         found[week : week + int(weeks), seller] = True
     return found
 

@@ -114,9 +114,7 @@ def _tax(world: World) -> tuple[NDArray[np.int64], ...]:
 
 
 def _penalties(world: World) -> tuple[NDArray[np.int64], ...]:
-    rows = world.events.get("incidents", {})
-    at = np.flatnonzero(rows["kind"] == "claim")
-    seller, week = rows["seller"][at].astype(np.int64), rows["week"][at].astype(np.int64)
+    seller, week, _ = world.incidents("claim")
     chances = Chances(world, "penalty", seller, week)
     kept = chances.even("fined") < 0.3
     cents = to_cents(np.rint(2_000 * np.exp(chances.bell("amount"))))
@@ -151,9 +149,7 @@ def _lawsuits(world: World) -> tuple[NDArray[np.int64], ...]:
 
 def _freezes(world: World) -> tuple[NDArray[np.int64], ...]:
     """The suits by which lenders had accounts frozen, for about what is owed."""
-    rows = world.events.get("incidents", {})
-    at = np.flatnonzero(rows["kind"] == "account freeze")
-    seller, week = rows["seller"][at].astype(np.int64), rows["week"][at].astype(np.int64)
+    seller, week, _ = world.incidents("account freeze")
     chances = Chances(world, "freeze", seller, week)
     monthly = 4 * np.exp(world.firms.log_level[seller]) * world.timeline.cny_per_usd[week]
     owed = world.settings.credit.suit_debt_months * monthly * np.exp(0.3 * np.abs(chances.bell("amount")))

@@ -65,6 +65,14 @@ class World:
         """Number in the whole world, from 1, of sellers (or groups, suppliers, addresses) of this district."""
         return local + self.first_seller + 1
 
+    def incidents(self, kind: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Seller, week and size of the incidents of a kind (``simulator.incidents.note``)."""
+        rows = self.events.get("incidents")
+        if rows is None:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
+        at = rows["kind"] == kind
+        return rows["seller"][at].astype(np.int64), rows["week"][at].astype(np.int64), rows["size"][at].astype(float)
+
     def seller_id(self, seller: int) -> str:
         """Reference of a seller as lenders write it: ``S000001`` for the first."""
         return f"S{seller + self.first_seller + 1:06d}"

@@ -158,9 +158,8 @@ def test_every_account_freeze_is_on_record_as_a_lawsuit_of_its_day(world: World)
         for seller, day, kind in zip(rows.seller.tolist(), rows.day.tolist(), kinds.to_pylist(), strict=True)
         if kind == "lawsuit"
     }
-    incidents = world.events["incidents"]
-    at = incidents["kind"] == "account freeze"
-    frozen = set(zip(incidents["seller"][at].tolist(), (7 * incidents["week"][at]).tolist(), strict=True))
+    seller, week, _ = world.incidents("account freeze")
+    frozen = set(zip(seller.tolist(), (7 * week).tolist(), strict=True))
     assert frozen
     assert frozen <= suits
 
