@@ -85,13 +85,12 @@ def gbm_grid(rows: int, defaults: int) -> tuple[GbmParameters, ...]:
         )
     part = max(20, rows // 200)
     return (
-        # A large share of the features in every tree, so that two causes that harm only together can meet in one.
         GbmParameters(
-            leaves=8,
+            leaves=16,
             rows_in_leaf=max(20, rows // 330),
             learning_rate=0.015,
             lambda_l2=3.0,
-            feature_share=0.7,
+            feature_share=0.2,
             row_share=0.6,
         ),
         GbmParameters(leaves=8, rows_in_leaf=part, lambda_l2=10.0, feature_share=0.4),

@@ -99,8 +99,7 @@ def _simulated() -> str:
     return (
         f"## What is simulated\n\n{_capital(done.removeprefix('What is simulated: ').strip())}\n\n"
         "Default is never drawn: it is the first day on which an instalment is 90 days past due, because cash, "
-        "overdraft and rescue were used up for that long or lay frozen by a court."
-        f"\n\n## What is not simulated\n\n{_capital(left_out)}"
+        f"overdraft and rescue were used up for that long.\n\n## What is not simulated\n\n{_capital(left_out)}"
     )
 
 

@@ -7,13 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from simulator.state import State, Week
+    from simulator.state import Week
 
 _DRAW_WEEKS = 4
-# The log sales trend at which half of the helpers see a shrinking business, and how sharply they see it.
-_TREND_FEARED, _TREND_SLOPE = -0.08, 12.0
 
 
 def pay_running_costs(week: Week) -> None:
@@ -54,32 +50,12 @@ def run_other_business(week: Week) -> None:
 
 
 def rescue(week: Week) -> None:
-    """Backed owners put money into a seller in arrears: what is overdue and some weeks of outflow.
-
-    Who could help looks at the business first: a shrinking one is refused more often, and few lend to an owner whose
-    other seller is in default.
-    """
+    """Backed owners put money into a seller in arrears: what is overdue and some weeks of outflow."""
     state, setting, firms = week.state, week.setting, week.setting.firms
     late = state.arrears.sum(axis=1)
     # Even an owner without means may find a relative, or a lender that stretches the debt.
     economy = setting.settings.economy
     chance = economy.stranger_rescue_rate + economy.rescue_rate * firms.backing
-    chance *= 1 - economy.rescue_refused_share * _seems_to_shrink(state)
-    chance *= np.where(_has_defaulted_sister(week), setting.settings.network.rescue_after_group_default, 1.0)
     is_rescued = (late > 0.004) & (state.default_day < 0) & (week.rng("rescue").random(firms.count) < chance)
     needed = late - np.minimum(state.cash, 0.0) + 4 * state.weekly_outflow(setting, week.number)
     week.book("owner_capital", np.where(is_rescued & (state.cash < late), needed, 0.0))
-
-
-def _seems_to_shrink(state: State) -> NDArray[np.float64]:
-    """Share of possible helpers to whom sales seem to shrink, shape (sellers,)."""
-    seen = 1 / (1 + np.exp(_TREND_SLOPE * (state.sales_trend() - _TREND_FEARED)))
-    return np.asarray(seen, dtype=np.float64)
-
-
-def _has_defaulted_sister(week: Week) -> NDArray[np.bool_]:
-    """Whether another seller of the same owner is in default, shape (sellers,)."""
-    network = week.setting.network
-    found = np.zeros(week.setting.firms.count, dtype=bool)
-    found[network.liable[week.state.default_day[network.liable_for] >= 0]] = True
-    return found

@@ -1,8 +1,8 @@
 """Borrowing: who applies, whom lenders accept, how instalments are paid, when a seller is in default.
 
 A seller is in default on the first day an instalment is 90 days past due (payments serve the oldest instalment first).
-Nothing else makes a default: instalments stay unpaid because cash and overdraft are gone, because a court has frozen
-the accounts, or because the owner forgets, which cures long before day 90 when there is cash at hand.
+Nothing else makes a default: instalments stay unpaid because cash and overdraft are gone, or because the owner
+forgets, which cures long before day 90 when there is cash.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.contagion import call_guarantees
-from simulator.incidents import note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,8 +23,6 @@ _TERM_WEIGHTS = (0.18, 0.20, 0.44, 0.18)
 _PURPOSES = ("stock", "freight", "advertising", "expansion", "refinancing")
 _MAX_DEBT_MONTHS = 1.5
 _DUNNING_DAYS = 40  # days past due after which the lender telephones
-_SUIT_DAYS = 30  # days past due from which a lender may go to court
-_FREEZE_WEEKS = (4, 20)  # a freeze lasts from so many weeks to under so many
 
 
 def month_starts(first_day: np.datetime64, months: int = 240) -> NDArray[np.int64]:
@@ -64,23 +61,6 @@ def note_last_defaults(state: State, starts: NDArray[np.int64], end_day: int, da
     """Marks defaults reached after the last week began and before ``end_day``, when the records end."""
     reached = oldest_unpaid_days(starts, state).min(axis=1) + days_past_due
     state.default_day = np.where((reached < end_day) & (state.default_day < 0), reached, state.default_day)
-
-
-def sue(week: Week, starts: NDArray[np.int64]) -> None:
-    """Lenders race to court: a seller of many loans that is a month behind may have its accounts frozen for weeks.
-
-    Whoever sues first is served first, so one of many lenders does not wait as a single one does; what is owed has to
-    be worth a suit. While accounts are frozen no instalment is paid.
-    """
-    state, rng, credit = week.state, week.rng("courts"), week.setting.settings.credit
-    count, number = week.setting.firms.count, week.number
-    is_behind = 7 * number - oldest_unpaid_days(starts, state).min(axis=1) > _SUIT_DAYS
-    is_many = (state.loan >= 0).sum(axis=1) >= credit.suit_loans
-    may = is_behind & is_many & (debt_months(week) > credit.suit_debt_months) & (state.default_day < 0)
-    is_sued = may & (state.disputed_until <= number) & (rng.random(count) < credit.suit_rate)
-    length = rng.integers(*_FREEZE_WEEKS, count)
-    state.disputed_until = np.where(is_sued, number + length, state.disputed_until)
-    note(week, is_sued, "account freeze", length.astype(np.float64))
 
 
 def serve_debt(week: Week, starts: NDArray[np.int64]) -> None:
@@ -123,47 +103,36 @@ def _pay_slot(week: Week, slot: int, wanted: NDArray[np.float64], day: NDArray[n
     week.books.add_rows("payments", seller=at, loan=state.loan[at, slot], day=day[at], amount=paid[at])
 
 
-def debt_months(week: Week) -> NDArray[np.float64]:
-    """What is owed to lenders, in months of all the owner's sales, shape (sellers,)."""
-    state = week.state
-    debt = ((state.term - state.dues_passed) * state.instalment * (state.loan >= 0)).sum(axis=1) + state.arrears.sum(
-        axis=1
-    )
-    return np.asarray(debt / np.maximum(_monthly_sales(week), 1.0), dtype=np.float64)
-
-
-def _monthly_sales(week: Week) -> NDArray[np.float64]:
-    """What the seller and the owner's other business sell in a month, CNY, shape (sellers,)."""
-    state, firms = week.state, week.setting.firms
-    weekly = state.expected * firms.revenue_share + firms.other_share * np.exp(firms.log_level + state.other_trend)
-    return np.asarray(weekly * 52 / 12 * week.setting.cny_rate(week.number), dtype=np.float64)
-
-
-def _lender_view(week: Week, months_of_debt: NDArray[np.float64]) -> NDArray[np.float64]:
+def _lender_view(week: Week, debt_months: NDArray[np.float64]) -> NDArray[np.float64]:
     """A lender's noisy score: trend, leverage, age, arrears and a glimpse of quality."""
     state, firms, credit = week.state, week.setting.firms, week.setting.settings.credit
+    trend = np.log(np.maximum(state.expected, 1.0) / np.maximum(state.long_expected, 1.0))
     age_years = np.maximum(week.number - firms.entry_week, 0) / 52 + np.maximum(-firms.founded_day, 0) / 365 * 0.3
     noise = credit.acceptance_noise_sd * week.rng("lenders").standard_normal(firms.count)
     late = (state.arrears > 0.004).any(axis=1)
-    score = 1.6 * state.sales_trend() - 0.45 * months_of_debt + 0.35 * np.log1p(age_years)
-    return np.asarray(score + 0.2 * state.quality - 1.8 * late + noise, dtype=np.float64)
+    score = 1.6 * trend - 0.45 * debt_months + 0.35 * np.log1p(age_years) + 0.2 * state.quality - 1.8 * late + noise
+    return np.asarray(score, dtype=np.float64)
 
 
 def borrow(week: Week, starts: NDArray[np.int64]) -> None:
     """Once a month sellers short of cash, or eager, apply; lenders accept or reject; accepted loans are paid out."""
     state, setting, firms, credit = week.state, week.setting, week.setting.firms, week.setting.settings.credit
     rng, count = week.rng("borrowing"), firms.count
-    monthly_sales = _monthly_sales(week)
-    months_of_debt = debt_months(week)
+    total_sales = state.expected * firms.revenue_share + firms.other_share * np.exp(firms.log_level + state.other_trend)
+    monthly_sales = total_sales * 52 / 12 * setting.cny_rate(week.number)
+    debt = ((state.term - state.dues_passed) * state.instalment * (state.loan >= 0)).sum(axis=1) + state.arrears.sum(
+        axis=1
+    )
+    debt_months = debt / np.maximum(monthly_sales, 1.0)
     shortage = np.clip(1.4 - state.cash / np.maximum(4.0 * state.weekly_outflow(setting, week.number), 1.0), 0, 1.4)
     urge = np.clip(credit.application_rate * firms.appetite + 0.06 * shortage, 0, 0.9)
     may = ((np.arange(count) + week.number) % 4 == 2) & state.is_active & ~state.is_winding_down
-    may &= (week.number - firms.entry_week >= 12) & (state.loan < 0).any(axis=1) & (months_of_debt < _MAX_DEBT_MONTHS)
+    may &= (week.number - firms.entry_week >= 12) & (state.loan < 0).any(axis=1) & (debt_months < _MAX_DEBT_MONTHS)
     applies = may & (rng.random(count) < urge)
     wanted = credit.amount_months * firms.appetite**0.3 * np.exp(0.45 * rng.standard_normal(count)) * monthly_sales
-    amount = np.round(np.minimum(wanted, (_MAX_DEBT_MONTHS + 0.5 - months_of_debt) * monthly_sales) / 1_000) * 1_000
+    amount = np.round(np.minimum(wanted, (_MAX_DEBT_MONTHS + 0.5 - debt_months) * monthly_sales) / 1_000) * 1_000
     applies &= amount >= 10_000
-    score = _lender_view(week, months_of_debt)
+    score = _lender_view(week, debt_months)
     accepted = applies & (score > credit.acceptance_threshold)
     _write_applications(week, applies, accepted, amount)
     _disburse(week, np.flatnonzero(accepted), amount, score, starts)

@@ -58,7 +58,7 @@ def certificates(world: World) -> PoolRows:
 
 def public_records(world: World) -> PoolRows:
     """Registration of all sellers, tax by year, penalties after claims, lawsuits that follow strain and default."""
-    parts = [_registrations(world), _tax(world), _penalties(world), _lawsuits(world), _freezes(world)]
+    parts = [_registrations(world), _tax(world), _penalties(world), _lawsuits(world)]
     seller, day, kind, cents, defendant = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     kept = np.flatnonzero((day < 7 * world.timeline.weeks) & (day >= 0) | (kind == 0))
     kept = kept[np.lexsort((kind[kept], day[kept], seller[kept]))]
@@ -145,15 +145,6 @@ def _lawsuits(world: World) -> tuple[NDArray[np.int64], ...]:
         _rows(seller[at], day, 4, cents), _rows(seller[judged], verdict_day, 5, cents[place]),
         _rows(seller[judged[evades]], verdict_day[evades] + 120, 6),
     )  # fmt: skip
-
-
-def _freezes(world: World) -> tuple[NDArray[np.int64], ...]:
-    """The suits by which lenders had accounts frozen, for about what is owed."""
-    seller, week, _ = world.incidents("account freeze")
-    chances = Chances(world, "freeze", seller, week)
-    monthly = 4 * np.exp(world.firms.log_level[seller]) * world.timeline.cny_per_usd[week]
-    owed = world.settings.credit.suit_debt_months * monthly * np.exp(0.3 * np.abs(chances.bell("amount")))
-    return _rows(seller, 7 * week, 4, to_cents(np.rint(owed)))
 
 
 def consents(world: World, observation: Observation) -> PoolRows:

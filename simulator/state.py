@@ -126,7 +126,7 @@ class State:
         guarantee_due: Called guarantees not yet paid, CNY.
         outside_due: Debts of the owner outside the business that creditors collect from it, CNY.
         is_to_be_stripped: Whether an owner in trouble may take the seller's money in some coming week.
-        disputed_until: Week until which instalments are held back over a quarrel, paperwork or a court's freeze.
+        disputed_until: Week until which instalments are held back over a quarrel or a bank's paperwork.
         default_day: Day number of the first default, -1 for none.
         closed_week: Week of closing, past the end for none.
         loan: Loan number in each slot, -1 when free, shape (sellers, slots).
@@ -180,11 +180,6 @@ class State:
         goods = setting.firms.goods_cost_share * setting.reference_rate(week) * self.expected * 1.15
         outflow: NDArray[np.float64] = goods + self.fixed_cost
         return outflow
-
-    def sales_trend(self) -> NDArray[np.float64]:
-        """Log of the recent over the longer mean of expected sales, shape (sellers,): below zero they shrink."""
-        trend: NDArray[np.float64] = np.log(np.maximum(self.expected, 1.0) / np.maximum(self.long_expected, 1.0))
-        return trend
 
     def spendable(self, setting: Setting, week: int) -> NDArray[np.float64]:
         """Cash plus informal overdraft, CNY, never below zero."""

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 _STREAMS = (
     "demand", "site", "marketplace", "incidents", "suppliers", "habits", "lenders", "borrowing", "closing", "outside",
-    "rescue", "other", "hosted", "lies", "courts",
+    "rescue", "other", "hosted", "lies",
 )  # fmt: skip
 
 
@@ -106,7 +106,6 @@ def _turn(week: Week, starts: NDArray[np.int64]) -> None:
     credit.find_defaults(week, starts)
     cash.rescue(week)
     contagion.pay_guarantees(week)
-    credit.sue(week, starts)
     credit.serve_debt(week, starts)
     trade.order_goods(week)
     credit.borrow(week, starts)
@@ -158,11 +157,9 @@ def simulate(settings: WorldSettings, first_seller: int = 0) -> World:
     What is simulated: demand with season, dated shocks and noise; stock and supplier payments with lead times; fees,
     refunds, reserve and statements of one marketplace account a seller; full and semi hosted platforms with supply
     prices under bidding, fines and payouts after weeks; an own site for some; fixed costs, tax, owner's draws; loans of
-    6-18 months under a lender's noisy acceptance; help in arrears, which shrinking sellers and those whose owner has
-    another seller in default find less of; lenders racing to have the accounts of a much indebted seller frozen; group
-    cash, guarantees, suppliers in common; accounts suspended, goods delisted, claims, suppliers failing; deceit
-    (``simulator.lies``). What is not: several marketplace accounts a seller, single shoppers' orders on the
-    marketplace, employees, the course of a lawsuit.
+    6-18 months under a lender's noisy acceptance; group cash, guarantees, suppliers in common; accounts suspended,
+    goods delisted, claims, suppliers failing; deceit (``simulator.lies``). What is not: several marketplace accounts a
+    seller, single shoppers' orders on the marketplace, employees, courts.
 
     Args:
         settings: Size, dates, seeds, parameters. ``observation_seed`` changes nothing here.

@@ -149,21 +149,6 @@ def test_lawsuits_follow_default(world: World) -> None:
     assert sued[defaulted].mean() > 1.5 * sued[~defaulted].mean() > 0
 
 
-def test_every_account_freeze_is_on_record_as_a_lawsuit_of_its_day(world: World) -> None:
-    rows = public_records(world)
-    kinds = rows.columns["record_kind"]
-    assert not isinstance(kinds, str)
-    suits = {
-        (seller, day)
-        for seller, day, kind in zip(rows.seller.tolist(), rows.day.tolist(), kinds.to_pylist(), strict=True)
-        if kind == "lawsuit"
-    }
-    seller, week, _ = world.incidents("account freeze")
-    frozen = set(zip(seller.tolist(), (7 * week).tolist(), strict=True))
-    assert frozen
-    assert frozen <= suits
-
-
 def test_logins_from_a_borrowed_device_are_the_owners_device(world: World) -> None:
     rows = login_events(world)
     devices = rows.columns["device"]

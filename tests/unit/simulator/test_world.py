@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -16,6 +18,13 @@ from simulator.world import World, simulate
 
 def flow(world: World, cause: str) -> np.ndarray:
     return world.flows[FLOWS.index(cause)]
+
+
+def test_incidents_of_a_kind_are_all_that_were_written_down_and_none_of_another(tiny_world: World) -> None:
+    kinds = tiny_world.events["incidents"]["kind"].tolist()
+    found = {kind: tiny_world.incidents(kind) for kind in {*kinds, "no such kind"}}
+    assert {kind: len(seller) for kind, (seller, _, _) in found.items()} == {**Counter(kinds), "no such kind": 0}
+    assert all((week < tiny_world.timeline.weeks).all() for _, week, _ in found.values())
 
 
 def test_same_settings_give_the_same_world(tiny_world: World) -> None:
