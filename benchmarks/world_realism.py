@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from realism.learning import families, learning_curve, shuffled_labels, splits
+from realism.learning import families, learning_curve, pillar_weights, shuffled_labels, splits
 from realism.rates import default_rates, dropping_the_future, imputation, missing_sources
 from realism.relations import graph_ablation
 from realism.sample import make_sample
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 CODE = ("data_contracts", "features", "models", "simulator", "pipelines", "benchmarks/realism")
 MEASURES: dict[str, Callable[[WorldSample], dict[str, Any]]] = {
     "families": families,
+    "pillars": pillar_weights,
     "rates": default_rates,
     "splits": splits,
     "curve": learning_curve,
@@ -71,6 +72,7 @@ PERTURBED = (
     "economy.annual_quality_drift",
     "economy.weekly_noise_sd",
     "economy.outside_loss_rate",
+    "economy.faulty_batch_rate",
     "economy.rescue_rate",
 )
 FACTORS = (0.8, 1.2)

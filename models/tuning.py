@@ -86,12 +86,12 @@ def gbm_grid(rows: int, defaults: int) -> tuple[GbmParameters, ...]:
     part = max(20, rows // 200)
     return (
         GbmParameters(
-            leaves=16,
+            leaves=8,
             rows_in_leaf=max(20, rows // 330),
             learning_rate=0.015,
             lambda_l2=3.0,
-            feature_share=0.2,
-            row_share=0.6,
+            feature_share=1.0,
+            row_share=0.5,
         ),
         GbmParameters(leaves=8, rows_in_leaf=part, lambda_l2=10.0, feature_share=0.4),
         GbmParameters(leaves=4, rows_in_leaf=part, lambda_l2=10.0, feature_share=0.4),

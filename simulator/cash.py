@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from simulator.state import Week
 
 _DRAW_WEEKS = 4
@@ -56,6 +58,16 @@ def rescue(week: Week) -> None:
     # Even an owner without means may find a relative, or a lender that stretches the debt.
     economy = setting.settings.economy
     chance = economy.stranger_rescue_rate + economy.rescue_rate * firms.backing
+    chance = np.where(week.number >= state.shunned_until, chance, 0.0)
+    chance *= np.where(_has_defaulted_sister(week), setting.settings.network.rescue_after_group_default, 1.0)
     is_rescued = (late > 0.004) & (state.default_day < 0) & (week.rng("rescue").random(firms.count) < chance)
     needed = late - np.minimum(state.cash, 0.0) + 4 * state.weekly_outflow(setting, week.number)
     week.book("owner_capital", np.where(is_rescued & (state.cash < late), needed, 0.0))
+
+
+def _has_defaulted_sister(week: Week) -> NDArray[np.bool_]:
+    """Whether another seller of the same owner is in default, shape (sellers,)."""
+    network = week.setting.network
+    found = np.zeros(week.setting.firms.count, dtype=bool)
+    found[network.liable[week.state.default_day[network.liable_for] >= 0]] = True
+    return found

@@ -45,8 +45,7 @@ def deduct(week: Week) -> None:
     state, setting, firms = week.state, week.setting, week.setting.firms
     rng, count = week.rng("hosted"), firms.count
     sales = week.books.weekly["hosted_sales"][week.number]
-    worse = np.exp(-0.40 * (state.quality - firms.quality))
-    returns = sales * np.minimum(0.6 * firms.refund_share * worse * rng.gamma(4.0, 0.25, count), 0.6)
+    returns = sales * np.minimum(0.6 * state.refund_share(firms) * rng.gamma(4.0, 0.25, count), 0.6)
     is_fined = rng.random(count) < 0.06 * np.exp(-0.45 * state.quality)
     fines = is_fined * sales * rng.uniform(0.02, 0.25, count)
     top_ups = (rng.random(count) < 0.02) * sales * 0.03

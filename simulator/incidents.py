@@ -1,4 +1,4 @@
-"""Blows that strike single sellers: suspension, recall or IP claim, a supplier's failure."""
+"""Blows that strike single sellers: suspension, recall or IP claim, a supplier's failure, a faulty batch."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from simulator.state import ACCOUNT_ITEMS, REPORT_ITEMS, Week
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_USUAL_RETURNS = 0.05  # refunds over sales of a seller that meets faulty batches at the rate of the settings
+_MOST_RETURNS = 0.15  # beyond it more refunds mean no more faulty batches
+_RETURNS_POWER = 3.0
+_BATCH_COST_WEEKS = 25.0  # mean cost of taking all goods back, in weeks of outflow
+_MOST_OF_THE_GOODS = 0.65
+_SHUNNED_WEEKS = 20
 
 
 def suspend(week: Week) -> None:
@@ -85,6 +92,29 @@ def fail_suppliers(week: Week) -> None:
     state.arriving *= 1 - np.where(is_hit, share, 0.0)
     state.balance_due = np.round(state.balance_due * (1 - np.where(is_hit, share, 0.0)), 2)
     note(week, is_hit, "supplier failure", share)
+
+
+def spoil_batches(week: Week) -> None:
+    """Faulty batches: what one supplier made is taken back, from stock, from the way and from the buyers.
+
+    Sellers whose goods come back often meet them far more often. One that buys from several suppliers sells on what the
+    others made; one that leans on a single supplier has nothing to sell, and nobody finances it until it has again.
+    """
+    state, setting, firms, network = week.state, week.setting, week.setting.firms, week.setting.network
+    rng, count = week.rng("batches"), firms.count
+    returns = np.minimum(state.refund_share(firms), _MOST_RETURNS) / _USUAL_RETURNS
+    rate = setting.settings.economy.faulty_batch_rate / 52 * returns**_RETURNS_POWER
+    is_hit = (rng.random(count) < rate) & state.is_active
+    supplier = (rng.random(count)[:, None] > np.cumsum(network.supplier_weights, axis=1)[:, :-1]).sum(axis=1)
+    share = is_hit * network.supplier_weights[np.arange(count), supplier]
+    state.stock *= 1 - share
+    state.arriving *= 1 - share
+    cost = share * state.weekly_outflow(setting, week.number) * _BATCH_COST_WEEKS
+    week.pay("claim_paid", cost * rng.uniform(0.5, 1.5, count))
+    state.level -= 1.5 * share * rng.uniform(0.5, 1.5, count)
+    is_shunned = share > _MOST_OF_THE_GOODS
+    state.shunned_until = np.where(is_shunned, week.number + _SHUNNED_WEEKS, state.shunned_until)
+    note(week, is_hit, "faulty batch", share)
 
 
 def note(week: Week, is_hit: NDArray[np.bool_], kind: str, size: NDArray[np.float64]) -> None:

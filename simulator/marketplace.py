@@ -17,10 +17,8 @@ def charge(week: Week) -> None:
     economy, rng, count = setting.settings.economy, week.rng("marketplace"), firms.count
     sales = week.books.weekly["sales"][week.number]
     past = 0.6 * state.last_week_sales + 0.4 * sales
-    worse = np.exp(-0.40 * (state.quality - firms.quality))
-    refund = np.minimum(
-        past * firms.refund_share * worse * np.exp(0.35 * rng.standard_normal(count) - 0.06), 0.8 * past
-    )
+    noise = np.exp(0.35 * rng.standard_normal(count) - 0.06)
+    refund = np.minimum(past * state.refund_share(firms) * noise, 0.8 * past)
     expected = state.expected * (1 - firms.hosted_share) * setting.season(week.number) * (sales > 0)
     advertising = firms.advertising_share * (0.5 * expected + 0.5 * sales) * np.exp(0.2 * rng.standard_normal(count))
     is_month_end = (week.number % 4 == 0) & state.is_active & firms.has_marketplace
@@ -79,8 +77,7 @@ def collect(week: Week) -> None:
     state.carried = np.zeros(firms.count)
     rng = week.rng("site")
     sales = week.books.weekly["site_sales"][number]
-    worse = np.exp(-0.40 * (state.quality - firms.quality))
-    refunds = np.round(np.minimum(sales * firms.refund_share * worse * rng.gamma(2.0, 0.5, firms.count), sales), 2)
+    refunds = np.round(np.minimum(sales * state.refund_share(firms) * rng.gamma(2.0, 0.5, firms.count), sales), 2)
     advertising = np.round(
         sales * np.clip(firms.advertising_share * 1.6 * rng.gamma(6.0, 1 / 6.0, firms.count), 0, 0.5), 2
     )

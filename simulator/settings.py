@@ -53,7 +53,10 @@ class EconomySettings(_Frozen):
         default=0.05, ge=0, le=1, description="Weekly chance that a fully backed owner steps in."
     )
     stranger_rescue_rate: float = Field(
-        default=0.15, ge=0, le=1, description="Weekly chance that relatives or a lender help whoever the owner is."
+        default=0.23, ge=0, le=1, description="Weekly chance that relatives or a lender help whoever the owner is."
+    )
+    faulty_batch_rate: float = Field(
+        default=0.06, ge=0, description="Yearly rate of a faulty batch where 5 % of sales come back."
     )
     supplier_failure_rate: float = Field(default=0.025, ge=0, description="Yearly rate at which a supplier fails.")
 
@@ -69,7 +72,7 @@ class CreditSettings(_Frozen):
     application_rate: float = Field(default=0.125, ge=0, description="Chance that an average firm applies in a month.")
     overdraft_weeks: float = Field(default=0.5, ge=0, description="Informal overdraft, in weeks of operating outflow.")
     forgetful_share: float = Field(default=0.50, ge=0, le=1, description="Share of firms that pay late out of habit.")
-    dispute_rate: float = Field(default=0.22, ge=0, description="Yearly rate of holding back instalments for weeks.")
+    dispute_rate: float = Field(default=0.30, ge=0, description="Yearly rate of holding back instalments for weeks.")
     default_days_past_due: int = Field(default=90, ge=30)
     lenders: int = Field(default=8, ge=1, le=99)
 
@@ -88,9 +91,12 @@ class NetworkSettings(_Frozen):
         default=13.0, ge=0, description="Weeks of outflow creditors call after a group default."
     )
     stripping_rate: float = Field(
-        default=0.06, ge=0, le=1, description="Weekly chance that an owner in trouble strips each of several sellers."
+        default=0.055, ge=0, le=1, description="Weekly chance that an owner in trouble strips each of several sellers."
     )
-    owner_recovery_rate: float = Field(default=0.015, ge=0, le=1, description="Weekly chance that it gets over it.")
+    owner_recovery_rate: float = Field(default=0.02, ge=0, le=1, description="Weekly chance that it gets over it.")
+    rescue_after_group_default: float = Field(
+        default=0.6, ge=0, le=1, description="Help left to sellers whose owner has another one in default."
+    )
     owner_risk_factor: float = Field(default=6.0, ge=0, description="Outside losses of owners of several, factor.")
     guarantee_called_share: float = Field(default=0.9, ge=0, le=1, description="Share of a defaulted debt called in.")
     share_sale_rate: float = Field(default=0.015, ge=0, description="Yearly rate at which an owner sells the shares.")

@@ -127,6 +127,7 @@ class State:
         outside_due: Debts of the owner outside the business that creditors collect from it, CNY.
         is_to_be_stripped: Whether an owner in trouble may take the seller's money in some coming week.
         disputed_until: Week until which instalments are held back over a quarrel or a bank's paperwork.
+        shunned_until: First week in which helpers come again after a faulty batch.
         default_day: Day number of the first default, -1 for none.
         closed_week: Week of closing, past the end for none.
         loan: Loan number in each slot, -1 when free, shape (sellers, slots).
@@ -164,6 +165,7 @@ class State:
     outside_due: NDArray[np.float64]
     is_to_be_stripped: NDArray[np.bool_]
     disputed_until: NDArray[np.int64]
+    shunned_until: NDArray[np.int64]
     default_day: NDArray[np.int64]
     closed_week: NDArray[np.int64]
     loan: NDArray[np.int64]
@@ -174,6 +176,10 @@ class State:
     first_month: NDArray[np.int64]
     day_of_month: NDArray[np.int64]
     loan_count: int = 0
+
+    def refund_share(self, firms: Firms) -> NDArray[np.float64]:
+        """Refunds over sales to expect at the quality of the moment, shape (sellers,)."""
+        return firms.refund_share * np.exp(-0.40 * (self.quality - firms.quality))
 
     def weekly_outflow(self, setting: Setting, week: int) -> NDArray[np.float64]:
         """What a seller reckons to pay from cash a week: goods, freight, duty and fixed costs, CNY."""
@@ -205,7 +211,7 @@ def new_state(setting: Setting) -> State:
         account=np.zeros((len(ACCOUNT_ITEMS), count)), last_week_sales=zeros(), reserve=zeros(), carried=zeros(),
         suspended_until=integers() - 1, report=np.zeros((len(REPORT_ITEMS), count)), hosted_due=np.zeros((RING, count)),
         hosted_price=np.ones(count), delisted_until=integers() - 1, guarantee_due=zeros(), outside_due=zeros(),
-        is_to_be_stripped=np.zeros(count, dtype=bool), disputed_until=integers(),
+        is_to_be_stripped=np.zeros(count, dtype=bool), disputed_until=integers(), shunned_until=integers(),
         default_day=integers() - 1,
         closed_week=np.full(count, weeks + 1), loan=integers(slots) - 1, instalment=zeros(slots), arrears=zeros(slots),
         dues_passed=integers(slots), term=integers(slots), first_month=integers(slots), day_of_month=integers(slots),

@@ -28,7 +28,7 @@ TRUTH_NOTE = """Synthetic world: truth tables, written beside the raw files and 
 
 sellers.csv            fixed attributes, hidden ones included; default and closing days (empty = never)
 cash_by_year.csv       cash movements by cause and calendar year, CNY; opening + movements = closing
-incidents.csv          suspensions, claims, supplier failures, losses no seller data shows
+incidents.csv          suspensions, claims, supplier failures, faulty batches, losses no seller data shows
 shocks.csv             dated shocks of the whole world, and the checks on brushing that became common
 guarantees.csv         guarantees, and the circle each belongs to
 guarantee_calls.csv    debts called from guarantors and from owners' other sellers

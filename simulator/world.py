@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _STREAMS = (
-    "demand", "site", "marketplace", "incidents", "suppliers", "habits", "lenders", "borrowing", "closing", "outside",
-    "rescue", "other", "hosted", "lies",
+    "demand", "site", "marketplace", "incidents", "suppliers", "batches", "habits", "lenders", "borrowing", "closing",
+    "outside", "rescue", "other", "hosted", "lies",
 )  # fmt: skip
 
 
@@ -90,6 +90,7 @@ def _turn(week: Week, starts: NDArray[np.int64]) -> None:
     hosted.delist(week)
     hosted.bid(week)
     incidents.fail_suppliers(week)
+    incidents.spoil_batches(week)
     trade.receive_goods(week)
     trade.sell(week)
     marketplace.charge(week)
@@ -158,7 +159,8 @@ def simulate(settings: WorldSettings, first_seller: int = 0) -> World:
     refunds, reserve and statements of one marketplace account a seller; full and semi hosted platforms with supply
     prices under bidding, fines and payouts after weeks; an own site for some; fixed costs, tax, owner's draws; loans of
     6-18 months under a lender's noisy acceptance; group cash, guarantees, suppliers in common; accounts suspended,
-    goods delisted, claims, suppliers failing; deceit (``simulator.lies``). What is not: several marketplace accounts a
+    goods delisted, claims, suppliers failing, faulty batches; help that stays away after a faulty batch or a default in
+    the group; deceit (``simulator.lies``). What is not: several marketplace accounts a
     seller, single shoppers' orders on the marketplace, employees, courts.
 
     Args:

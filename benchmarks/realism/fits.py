@@ -104,6 +104,33 @@ def booster_auc(train: Dataset, test: Dataset, settings: TrainingSettings, boost
     return float(np.mean(found))
 
 
+def pillar_shares(
+    train: Dataset, test: Dataset, settings: TrainingSettings, boosters: Boosters, pillars: Mapping[str, str]
+) -> dict[str, float]:
+    """How much every pillar weighs on the test side, mean over the boosters' seeds; the shares add up to 1.
+
+    A pillar weighs the mean absolute value of its SHAP values summed within a row, as on the model's explanation page.
+
+    Args:
+        train: training rows.
+        test: rows that are explained.
+        settings: of the profile.
+        boosters: rounds and seeds.
+        pillars: pillar of every feature, by the feature's name.
+    """
+    features = fit_encoding(train.X, train.facts, settings.encoding)
+    judged = encode_matrix(features, test.X)
+    sample = _sample(train, features, settings)
+    pillar_of = np.array([pillars[feature.name] for feature in features for _ in feature.columns])
+    parameters, found = _grid(sample)[0], []
+    for seed in boosters.seeds:
+        fit = _fit_settings(settings, boosters.rounds)._replace(seed=seed)
+        _, shap = fit_gbm(sample.encoded, train.y, sample.directions, parameters, fit).contributions(judged)
+        weights = {name: float(np.abs(shap[:, pillar_of == name].sum(axis=1)).mean()) for name in set(pillars.values())}
+        found.append({name: weight / sum(weights.values()) for name, weight in weights.items()})
+    return {name: float(np.mean([one[name] for one in found])) for name in sorted(found[0])}
+
+
 def scorecard_auc(train: Dataset, test: Dataset, settings: TrainingSettings) -> float:
     """AUC of the binned logistic scorecard on the test side."""
     features = fit_encoding(train.X, train.facts, settings.encoding)

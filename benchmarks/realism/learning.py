@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.dataset import hash_share, split_out_of_time, split_random
-from realism.fits import booster_auc, family_aucs, scorecard_auc, single_feature_aucs, tuned_boosters
+from realism.fits import booster_auc, family_aucs, pillar_shares, scorecard_auc, single_feature_aucs, tuned_boosters
 
 if TYPE_CHECKING:
     from models.dataset import Dataset, SplitSettings
@@ -35,6 +35,18 @@ def families(sample: WorldSample) -> dict[str, Any]:
         "training_defaults": int(split.train.y.sum()),
         "test_observations": split.test.n,
         "test_defaults": int(split.test.y.sum()),
+    }
+
+
+def pillar_weights(sample: WorldSample) -> dict[str, Any]:
+    """What the booster decides by: the weight of every pillar, of sales and supply together, and of the heaviest."""
+    split, training = sample.split, sample.profile.training
+    pillars = {record.name: str(record.pillar) for record in sample.feature_set.records}
+    shares = pillar_shares(split.train, split.test, training, sample.boosters.few, pillars)
+    return {
+        "share": shares,
+        "sales_and_supply": shares["sales_health"] + shares["supply_chain"],
+        "heaviest": max(shares.values()),
     }
 
 

@@ -48,6 +48,8 @@ BANDS: tuple[Band, ...] = (
     Band("training beats out of time", "families.training_minus_out_of_time", 0.0, None, "upper", stops_the_build=True),
     Band("AUC of the best single feature", "best_single_feature", None, 0.70),
     Band("LightGBM ahead of the scorecard", "families.lightgbm_minus_scorecard", 0.005, 0.03),
+    Band("sales and supply weigh a third or more", "pillars.sales_and_supply", 1 / 3, None),
+    Band("no pillar weighs more than half", "pillars.heaviest", None, 0.5),
     Band("default rate a year", "rates.default_rate", 0.03, 0.06),
     Band("defaults cluster in time", "rates.dispersion_of_quarterly_defaults", 1.0, None, "lower"),
     Band("random split beats out of time", "splits.random_minus_out_of_time", 0.003, 0.03),

@@ -15,6 +15,8 @@ import pytest
 import world_realism
 from hypothesis import given
 from hypothesis import strategies as st
+from realism.fits import with_values
+from realism.learning import pillar_weights
 from realism.rates import _difference, default_rates, dropping_the_future, missing_sources
 from realism.relations import _dealt_out, _permuted, leaking_feature
 from realism.sample import WorldSample, make_sample
@@ -231,6 +233,23 @@ def test_rates_and_missing_sources_are_those_of_the_labelled_observations(small_
     labels = small_sample.labels.table["label"].to_pylist()
     assert default_rates(small_sample)["default_rate"] == pytest.approx(sum(labels) / len(labels))
     assert 0 < missing_sources(small_sample)["site_order"]["among_good"] < 1
+
+
+def test_a_pillar_whose_features_alone_vary_weighs_all_and_weights_add_up_to_one(small_sample: WorldSample) -> None:
+    pillars = {record.name: str(record.pillar) for record in small_sample.feature_set.records}
+    fixed = {name: np.zeros(1) for name, pillar in pillars.items() if pillar != "liquidity"}
+    bare = replace(
+        small_sample,
+        split=small_sample.split._replace(
+            train=with_values(small_sample.split.train, fixed), test=with_values(small_sample.split.test, fixed)
+        ),
+    )
+    assert pillar_weights(bare)["share"]["liquidity"] == pytest.approx(1.0)
+    found = pillar_weights(small_sample)
+    assert set(found["share"]) == set(pillars.values())
+    assert sum(found["share"].values()) == pytest.approx(1.0)
+    assert found["heaviest"] == max(found["share"].values()) < 1
+    assert found["sales_and_supply"] == found["share"]["sales_health"] + found["share"]["supply_chain"]
 
 
 def test_the_leak_tells_of_a_default_at_any_time_and_to_relations_alone(small_sample: WorldSample) -> None:
