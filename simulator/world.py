@@ -160,8 +160,8 @@ def simulate(settings: WorldSettings, first_seller: int = 0) -> World:
     prices under bidding, fines and payouts after weeks; an own site for some; fixed costs, tax, owner's draws; loans of
     6-18 months under a lender's noisy acceptance; group cash, guarantees, suppliers in common; accounts suspended,
     goods delisted, claims, suppliers failing, faulty batches; help that stays away after a faulty batch or a default in
-    the group; deceit (``simulator.lies``). What is not: several marketplace accounts a
-    seller, single shoppers' orders on the marketplace, employees, courts.
+    the group; deceit (``simulator.lies``). What is not: several marketplace accounts a seller, single shoppers' orders
+    on the marketplace, employees, courts.
 
     Args:
         settings: Size, dates, seeds, parameters. ``observation_seed`` changes nothing here.
