@@ -88,8 +88,8 @@ def explain_model(
         base_points=explained.issued.base_points,
         cut_off_probability=cut_off,
         features=importance,
-        families=_group_importance([feature.family for feature in model.features], explained),
-        pillars=_group_importance([feature.pillar for feature in model.features], explained),
+        families=group_importance([feature.family for feature in model.features], explained.exact_points),
+        pillars=group_importance([feature.pillar for feature in model.features], explained.exact_points),
         dependence=tuple(
             _dependence(feature, explained.X[:, i], explained.exact_points[:, i], settings)
             for i, feature in enumerate(model.features)
@@ -139,11 +139,16 @@ def _feature_importance(model: CreditModel, explained: _Explained) -> tuple[Feat
     )
 
 
-def _group_importance(groups: Sequence[str], explained: _Explained) -> tuple[GroupImportance, ...]:
-    """Groups by weight, heaviest first; ties in order of first appearance."""
+def group_importance(groups: Sequence[str], points: FloatArray) -> tuple[GroupImportance, ...]:
+    """Groups by weight, heaviest first; ties in order of first appearance.
+
+    Args:
+        groups: (p,) group of each column.
+        points: (n, p) what each column gives or takes in each row, in points or in log-odds.
+    """
     names = list(dict.fromkeys(groups))
     columns = [[i for i, group in enumerate(groups) if group == name] for name in names]
-    weight = np.array([np.abs(explained.exact_points[:, chosen].sum(axis=1)).mean() for chosen in columns])
+    weight = np.array([np.abs(points[:, chosen].sum(axis=1)).mean() for chosen in columns])
     total = float(weight.sum()) or 1.0
     return tuple(
         GroupImportance(names[i], len(columns[i]), float(weight[i]), float(weight[i]) / total)

@@ -52,7 +52,10 @@ def run_other_business(week: Week) -> None:
 
 
 def rescue(week: Week) -> None:
-    """Backed owners put money into a seller in arrears: what is overdue and some weeks of outflow."""
+    """Backed owners put money into a seller in arrears: what is overdue and some weeks of outflow.
+
+    Nobody does while most of the goods are being taken back; fewer do after a default of the owner's other sellers.
+    """
     state, setting, firms = week.state, week.setting, week.setting.firms
     late = state.arrears.sum(axis=1)
     # Even an owner without means may find a relative, or a lender that stretches the debt.

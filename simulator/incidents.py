@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 _USUAL_RETURNS = 0.05  # refunds over sales of a seller that meets faulty batches at the rate of the settings
 _MOST_RETURNS = 0.15  # beyond it more refunds mean no more faulty batches
-_RETURNS_POWER = 3.0
+_RETURNS_POWER = 3.0  # of how often faulty batches come in refunds over the usual ones
 _BATCH_COST_WEEKS = 25.0  # mean cost of taking all goods back, in weeks of outflow
-_MOST_OF_THE_GOODS = 0.65
+_MOST_OF_THE_GOODS = 0.65  # share taken back beyond which nobody helps
 _SHUNNED_WEEKS = 20
 
 
@@ -98,17 +98,21 @@ def spoil_batches(week: Week) -> None:
     """Faulty batches: what one supplier made is taken back, from stock, from the way and from the buyers.
 
     Sellers whose goods come back often meet them far more often. One that buys from several suppliers sells on what the
-    others made; one that leans on a single supplier has nothing to sell, and nobody finances it until it has again.
+    others made; one that leans on a single supplier has nothing to sell, still owes for the goods, and is not helped
+    for weeks.
     """
     state, setting, firms, network = week.state, week.setting, week.setting.firms, week.setting.network
     rng, count = week.rng("batches"), firms.count
     returns = np.minimum(state.refund_share(firms), _MOST_RETURNS) / _USUAL_RETURNS
     rate = setting.settings.economy.faulty_batch_rate / 52 * returns**_RETURNS_POWER
     is_hit = (rng.random(count) < rate) & state.is_active
-    supplier = (rng.random(count)[:, None] > np.cumsum(network.supplier_weights, axis=1)[:, :-1]).sum(axis=1)
-    share = is_hit * network.supplier_weights[np.arange(count), supplier]
+    draw, at = rng.random(count), np.flatnonzero(is_hit)
+    weights = network.supplier_weights[at]
+    supplier = (draw[at, None] > np.cumsum(weights, axis=1)[:, :-1]).sum(axis=1)
+    share = np.zeros(count)
+    share[at] = weights[np.arange(len(at)), supplier]
     state.stock *= 1 - share
-    state.arriving *= 1 - share
+    state.arriving[:, at] *= 1 - share[at]
     cost = share * state.weekly_outflow(setting, week.number) * _BATCH_COST_WEEKS
     week.pay("claim_paid", cost * rng.uniform(0.5, 1.5, count))
     state.level -= 1.5 * share * rng.uniform(0.5, 1.5, count)

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.encoding import encode_matrix, encoded_columns, fit_encoding
 from models.evaluation.discrimination import auc
+from models.explain import group_importance
 from models.gbm import fit_gbm
 from models.linear import fit_linear
 from models.scorecard import fit_scorecard
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from models.dataset import Dataset
     from models.encoding import FloatArray, ModelFeature
-    from models.gbm import GbmParameters
+    from models.gbm import GbmParameters, LightGbmComponent
     from models.settings import TrainingSettings
 
 MOST_ROUNDS = 800
@@ -95,13 +96,8 @@ def booster_auc(train: Dataset, test: Dataset, settings: TrainingSettings, boost
     """Mean AUC on the test side over the boosters' seeds."""
     features = fit_encoding(train.X, train.facts, settings.encoding)
     judged = encode_matrix(features, test.X)
-    sample = _sample(train, features, settings)
-    parameters, found = _grid(sample)[0], []
-    for seed in boosters.seeds:
-        fit = _fit_settings(settings, boosters.rounds)._replace(seed=seed)
-        fitted = fit_gbm(sample.encoded, train.y, sample.directions, parameters, fit)
-        found.append(_auc(test.y, fitted.margin(judged)))
-    return float(np.mean(found))
+    fitted = _fitted_boosters(_sample(train, features, settings), settings, boosters)
+    return float(np.mean([_auc(test.y, booster.margin(judged)) for booster in fitted]))
 
 
 def pillar_shares(
@@ -120,15 +116,13 @@ def pillar_shares(
     """
     features = fit_encoding(train.X, train.facts, settings.encoding)
     judged = encode_matrix(features, test.X)
-    sample = _sample(train, features, settings)
-    pillar_of = np.array([pillars[feature.name] for feature in features for _ in feature.columns])
-    parameters, found = _grid(sample)[0], []
-    for seed in boosters.seeds:
-        fit = _fit_settings(settings, boosters.rounds)._replace(seed=seed)
-        _, shap = fit_gbm(sample.encoded, train.y, sample.directions, parameters, fit).contributions(judged)
-        weights = {name: float(np.abs(shap[:, pillar_of == name].sum(axis=1)).mean()) for name in set(pillars.values())}
-        found.append({name: weight / sum(weights.values()) for name, weight in weights.items()})
-    return {name: float(np.mean([one[name] for one in found])) for name in sorted(found[0])}
+    columns = [pillars[feature.name] for feature in features for _ in feature.columns]
+    fitted = _fitted_boosters(_sample(train, features, settings), settings, boosters)
+    shares = [
+        {group.name: group.share for group in group_importance(columns, booster.contributions(judged)[1])}
+        for booster in fitted
+    ]
+    return {name: float(np.mean([one.get(name, 0.0) for one in shares])) for name in sorted(set(pillars.values()))}
 
 
 def scorecard_auc(train: Dataset, test: Dataset, settings: TrainingSettings) -> float:
@@ -177,6 +171,12 @@ def _sample(train: Dataset, features: tuple[ModelFeature, ...], settings: Traini
     folds = plan_folds(train, settings.fold_kind, settings.folds, 1, settings.seed)
     directions = tuple(direction for _, direction in encoded_columns(features))
     return Sample(encode_matrix(features, train.X), train.y, train.component_id, directions, folds)
+
+
+def _fitted_boosters(sample: Sample, settings: TrainingSettings, boosters: Boosters) -> tuple[LightGbmComponent, ...]:
+    parameters = _grid(sample)[0]
+    fits = (_fit_settings(settings, boosters.rounds)._replace(seed=seed) for seed in boosters.seeds)
+    return tuple(fit_gbm(sample.encoded, sample.y, sample.directions, parameters, fit) for fit in fits)
 
 
 def _grid(sample: Sample) -> tuple[GbmParameters, ...]:
