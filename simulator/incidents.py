@@ -97,14 +97,15 @@ def fail_suppliers(week: Week) -> None:
 def spoil_batches(week: Week) -> None:
     """Faulty batches: what one supplier made is taken back, from stock, from the way and from the buyers.
 
-    Sellers whose goods come back often meet them far more often. One that buys from several suppliers sells on what the
-    others made; one that leans on a single supplier has nothing to sell, still owes for the goods, and is not helped
-    for weeks.
+    Sellers whose goods come back often meet them far more often, and all do in the dated months in which makers save
+    on materials. One that buys from several suppliers sells on what the others made; one that leans on a single
+    supplier has nothing to sell, still owes for the goods, and is not helped for weeks.
     """
     state, setting, firms, network = week.state, week.setting, week.setting.firms, week.setting.network
     rng, count = week.rng("batches"), firms.count
     returns = np.minimum(state.refund_share(firms), _MOST_RETURNS) / _USUAL_RETURNS
-    rate = setting.settings.economy.faulty_batch_rate / 52 * returns**_RETURNS_POWER
+    rate = setting.settings.economy.faulty_batch_rate / 52 * setting.shocks.faulty_batches[week.number]
+    rate = rate * returns**_RETURNS_POWER
     is_hit = (rng.random(count) < rate) & state.is_active
     draw, at = rng.random(count), np.flatnonzero(is_hit)
     weights = network.supplier_weights[at]

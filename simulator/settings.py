@@ -56,7 +56,7 @@ class EconomySettings(_Frozen):
         default=0.23, ge=0, le=1, description="Weekly chance that relatives or a lender help whoever the owner is."
     )
     faulty_batch_rate: float = Field(
-        default=0.06, ge=0, description="Yearly rate of a faulty batch where 5 % of sales come back."
+        default=0.044, ge=0, description="Yearly rate of a faulty batch where 5 % of sales come back, in quiet times."
     )
     supplier_failure_rate: float = Field(default=0.025, ge=0, description="Yearly rate at which a supplier fails.")
 
@@ -97,7 +97,7 @@ class NetworkSettings(_Frozen):
     rescue_after_group_default: float = Field(
         default=0.6, ge=0, le=1, description="Help left to sellers whose owner has another one in default."
     )
-    owner_risk_factor: float = Field(default=6.0, ge=0, description="Outside losses of owners of several, factor.")
+    owner_risk_factor: float = Field(default=7.0, ge=0, description="Outside losses of owners of several, factor.")
     guarantee_called_share: float = Field(default=0.9, ge=0, le=1, description="Share of a defaulted debt called in.")
     share_sale_rate: float = Field(default=0.015, ge=0, description="Yearly rate at which an owner sells the shares.")
     share_sale_before_default: float = Field(

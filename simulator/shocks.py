@@ -28,8 +28,8 @@ class Shock:
         name: What happened.
         effect: ``demand`` (factor), ``freight`` (factor), ``tariff`` (points added), ``reserve`` (share added),
             ``suspension`` (factor on the rate, for the dishonest), ``outside`` (factor on the rate of losses no seller
-            data shows), ``lead_time`` (weeks added), ``hosted_price`` (factor on the supply price) or ``hold_weeks``
-            (weeks a hosted platform pays later).
+            data shows), ``faulty_batches`` (factor on their rate), ``lead_time`` (weeks added), ``hosted_price``
+            (factor on the supply price) or ``hold_weeks`` (weeks a hosted platform pays later).
         first_day: First day of the ramp.
         last_day: Last day of the effect.
         ramp_weeks: Weeks until the full effect, and again to fade.
@@ -57,6 +57,7 @@ SHOCKS: tuple[Shock, ...] = (
     Shock("spring slump", "demand", date(2020, 2, 17), date(2020, 4, 20), 2, 0.78),
     Shock("home shopping boom", "demand", date(2020, 5, 4), date(2021, 6, 28), 6, 1.22),
     Shock("container freight spike", "freight", date(2020, 11, 2), date(2022, 6, 27), 18, 2.2),
+    Shock("makers stretch scarce materials", "faulty_batches", date(2021, 1, 11), date(2021, 6, 7), 2, 2.7),
     Shock("review crackdown", "suspension", date(2021, 4, 26), date(2021, 10, 4), 2, 7.0),
     Shock("EU import VAT change", "demand", date(2021, 7, 1), date(2021, 12, 27), 3, 0.88, ("DE", "FR", "IT", "ES")),
     Shock("private lenders call their money", "outside", date(2021, 8, 30), date(2022, 1, 31), 4, 2.0),
@@ -68,6 +69,7 @@ SHOCKS: tuple[Shock, ...] = (
           ("DE", "FR", "IT", "ES"), ("87", "95")),
     Shock("private lenders call their money again", "outside", date(2023, 5, 8), date(2024, 7, 29), 6, 2.2),
     Shock("US tariff, second list", "tariff", date(2023, 6, 5), date(2099, 1, 1), 3, 0.15, ("US",), _SECOND_LIST),
+    Shock("makers save on materials", "faulty_batches", date(2023, 6, 5), date(2023, 10, 30), 2, 2.7),
     Shock("low-price platforms arrive", "demand", date(2023, 9, 4), date(2024, 9, 30), 14, 0.78),
     Shock("Red Sea detour", "freight", date(2023, 12, 25), date(2024, 8, 26), 5, 1.0),
 )  # fmt: skip
@@ -84,6 +86,7 @@ class ShockPaths:
         reserve: Share added to the reserve held by the marketplace, shape (weeks,).
         suspension: Factor on the suspension rate of the dishonest, shape (weeks,).
         outside: Factor on the rate of losses no seller data shows, shape (weeks,).
+        faulty_batches: Factor on the rate of faulty batches, shape (weeks,).
         hosted_price: Factor on the supply price hosted platforms pay, shape (weeks,).
         lead_time: Weeks added to delivery, shape (weeks,).
         hold_weeks: Weeks hosted platforms pay later, shape (weeks,).
@@ -95,6 +98,7 @@ class ShockPaths:
     reserve: NDArray[np.float64]
     suspension: NDArray[np.float64]
     outside: NDArray[np.float64]
+    faulty_batches: NDArray[np.float64]
     hosted_price: NDArray[np.float64]
     lead_time: NDArray[np.float64]
     hold_weeks: NDArray[np.float64]
@@ -122,7 +126,8 @@ def shock_paths(timeline: Timeline, shocks: tuple[Shock, ...] = SHOCKS) -> Shock
     """Adds up (tariff, reserve, lead time, hold) or multiplies (the others) the shocks week by week."""
     shape = (len(MARKETS), len(CATEGORIES), timeline.weeks)
     demand, tariff = np.ones(shape), np.full(shape, 0.02)
-    by_week = {name: np.ones(timeline.weeks) for name in ("freight", "suspension", "outside", "hosted_price")}
+    factors = ("freight", "suspension", "outside", "faulty_batches", "hosted_price")
+    by_week = {name: np.ones(timeline.weeks) for name in factors}
     added = {name: np.zeros(timeline.weeks) for name in ("reserve", "lead_time", "hold_weeks")}
     for shock in shocks:
         ramp = _ramp(shock, timeline)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from simulator.settings import EconomySettings, NetworkSettings, WorldSettings
+from simulator.shocks import shock_paths
 from simulator.state import FLOWS
 from simulator.world import World, simulate
 
@@ -62,6 +63,13 @@ def test_sellers_whose_goods_come_back_often_meet_most_faulty_batches(faulty_wor
     met = np.bincount(faulty_world.incidents("faulty batch")[0], minlength=faulty_world.firms.count)
     often = faulty_world.firms.refund_share > np.median(faulty_world.firms.refund_share)
     assert met[often].sum() > 2 * met[~often].sum() > 0
+
+
+def test_faulty_batches_come_more_often_in_the_weeks_of_a_dated_shock(faulty_world: World) -> None:
+    factor = shock_paths(faulty_world.timeline).faulty_batches
+    is_struck = factor == factor.max()
+    met = np.bincount(faulty_world.incidents("faulty batch")[1], minlength=len(factor))
+    assert met[is_struck].mean() > 1.5 * met[factor == 1].mean() > 0
 
 
 def test_nobody_helps_while_the_goods_of_a_seller_are_taken_back(faulty_world: World) -> None:
