@@ -57,6 +57,8 @@ log = logging.getLogger(__name__)
 STAGE = "ingest"
 # Whose its rows are shows from the parties of another source.
 LINKS_SOURCE = f"{PREFIX}party_link"
+# A folder made anew under the same names would fill the screen otherwise.
+_CHANGED_FILES_NAMED = 10
 # The folder counts by its content; the others change how the stage works, not what it gives.
 _WITHOUT_EFFECT = {
     *("raw_dir", "worker_count", "worker_memory_mib", "worker_seconds"),
@@ -252,8 +254,7 @@ def run_delivery(delivery: Delivery, files: Mapping[str, Path], place: Place, co
     settings, keys = delivery.settings, delivery.keys
     delivery_log = DeliveryLog(place, keys)
     evidence = delivery_log.evidence(delivery.raw_dir, delivery.deliveries, delivery.logged_name)
-    for path in evidence.changed_paths:
-        log.warning("evidence changed: %s is another file than when it was last logged", path)
+    _warn_of_changes(evidence.changed_paths)
     inputs = StageInputs(
         files={**files, **own_code()},
         settings={
@@ -278,6 +279,15 @@ def run_delivery(delivery: Delivery, files: Mapping[str, Path], place: Place, co
             delivery_log.add(evidence, outcome.run_dir.name, settings.recorded_at)
     _refuse_above_limit(outcome, settings)
     return outcome
+
+
+def _warn_of_changes(paths: Sequence[str]) -> None:
+    """Name the first changed files one by one; the accounts and the log of deliveries name all of them."""
+    for path in paths[:_CHANGED_FILES_NAMED]:
+        log.warning("evidence changed: %s is another file than when it was last logged", path)
+    if len(paths) > _CHANGED_FILES_NAMED:
+        more = len(paths) - _CHANGED_FILES_NAMED
+        log.warning("evidence changed: %d more files; ledger/deliveries.jsonl names them all", more)
 
 
 def _settings_that_count(settings: IngestSettings, keys: KeyRing) -> dict[str, Any]:

@@ -85,6 +85,20 @@ def test_a_file_that_changed_since_it_was_logged_is_named_in_output_log_and_acco
     assert len(entries(tmp_path)) == 2
 
 
+def test_many_changed_files_are_counted_on_screen_and_named_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    many = [dataclasses.replace(SALE, name=f"v/{number:02}.csv") for number in range(12)]
+    ingested(tmp_path, *many)
+    with caplog.at_level(logging.WARNING):
+        ingested(tmp_path, *(dataclasses.replace(file, data=RESTATED.data) for file in many))
+    warnings = [message for message in caplog.messages if message.startswith("evidence changed")]
+    assert len(warnings) == 11
+    assert "v/09.csv" in warnings[9]
+    assert "2 more files" in warnings[10]
+    assert entries(tmp_path)[-1]["changed"] == [file.name for file in many]
+
+
 def test_evidence_that_changes_back_has_changed_as_well(tmp_path: Path) -> None:
     first = ingested(tmp_path, SALE)
     ingested(tmp_path, RESTATED)
