@@ -35,23 +35,13 @@ $(error there is no profile '$(PROFILE)'; use one of $(basename $(notdir $(wildc
 endif
 STAGE = $(PASSPORT) $(1) --profile $(PROFILE) --out $(OUT) && touch $(P)/$(1)/CHECKED
 
-# What decides a stage's output: at least the code its digest is of. The stage itself decides by content whether
-# anything has to be done again.
-code = $(shell find $(1) -type f \( -name '*.py' -o -name '*.yaml' -o -name '*.j2' -o -name '*.css' -o -name '*.toml' -o -name '*.json' \) -not -path '*/profiles/*')
+# The folders that decide a stage's output: those its stage.py names. The stage itself decides by content whether
+# anything has to be done again; a test holds that Make watches every file that the stage hashes.
+code = $(shell find $(1) -type f \( -name '*.py' -o -name '*.yaml' -o -name '*.j2' -o -name '*.css' -o -name '*.toml' -o -name '*.json' \) -not -path '*/profiles/*.toml')
+rooms = $(call code,$(addprefix pipelines/,$(1) profiles runs signing))
 CONTRACTS := $(call code,data_contracts)
 FEATURES := $(CONTRACTS) $(call code,features)
 MODELS := $(FEATURES) $(call code,models)
-REPORTS := $(call code,pipelines/reports)
-modules = $(patsubst %,pipelines/%.py,$(1))
-READING := $(call modules,ingest ingest_batch company_matching batch_reading confinement archives deliveries delivery_log describing_lists file_reading) \
-           $(call modules,gathering row_sorting file_rules retention corrections consents row_consents coverage accounting) \
-           $(call modules,parted_batches group_remarks row_store row_parts ingested_parts grouped_parquet)
-JUDGING := $(call modules,validate validation accounting gx_suites reconciliation document_chains)
-SAMPLES := $(call modules,samples)
-TRAINING := $(SAMPLES) $(call modules,train sensitivity evaluation_document)
-ISSUING := $(call modules,score scoring issuing passports passport_claims score_claims passport_document credential did_key keys) \
-           $(call modules,score_inputs score_model score_parts score_results applicants applicant_parsing) \
-           $(call modules,applicant_features spreadsheet_text)
 
 # Raw files: the synthetic world's where the profile has one, else those in the profile's raw_dir.
 HAS_WORLD := $(shell grep -c '^\[world\]' $(PROFILE_FILE) 2>/dev/null)
@@ -111,44 +101,44 @@ run: score monitor explain ## Set up and go the whole way: raw files to passport
 
 ifneq ($(HAS_WORLD),0)
 world: $(P)/world/CURRENT ## Simulate the synthetic seller world (profiles that have one)
-$(P)/world/CHECKED: $(PROFILE_FILE) $(call code,simulator) $(call modules,world) | $(VENV)/.run-ready
+$(P)/world/CHECKED: $(PROFILE_FILE) $(CONTRACTS) $(call code,simulator) $(call rooms,world reports) | $(VENV)/.run-ready
 	$(call STAGE,world)
 else
 world: ; @echo "profile $(PROFILE) reads real files; it has no synthetic world"
 endif
 
 ingest: $(P)/ingest/CURRENT ## Read raw files into canonical tables; set aside what breaks a contract
-$(P)/ingest/CHECKED: $(RAW_TARGET) $(RAW_FILES) $(PROFILE_FILE) $(CONTRACTS) $(READING) | $(VENV)/.run-ready
+$(P)/ingest/CHECKED: $(RAW_TARGET) $(RAW_FILES) $(PROFILE_FILE) $(CONTRACTS) $(call rooms,ingest) | $(VENV)/.run-ready
 	$(call STAGE,ingest)
 
 validate: $(P)/validate/CURRENT ## Check canonical tables; write the validation report
-$(P)/validate/CHECKED: $(P)/ingest/CURRENT $(PROFILE_FILE) $(FEATURES) $(REPORTS) $(JUDGING) | $(VENV)/.run-ready
+$(P)/validate/CHECKED: $(P)/ingest/CURRENT $(PROFILE_FILE) $(FEATURES) $(call rooms,validate reports) | $(VENV)/.run-ready
 	$(call STAGE,validate)
 
 features: $(P)/features/CURRENT ## Build the feature matrix as of each observation date
-$(P)/features/CHECKED: $(P)/validate/CURRENT $(PROFILE_FILE) $(FEATURES) $(call modules,build_features) | $(VENV)/.run-ready
+$(P)/features/CHECKED: $(P)/validate/CURRENT $(PROFILE_FILE) $(FEATURES) $(call rooms,features) | $(VENV)/.run-ready
 	$(call STAGE,features)
 
 train: $(P)/train/CURRENT ## Train, calibrate and evaluate the default model; write the signed bundle
-$(P)/train/CHECKED: $(P)/features/CURRENT $(P)/validate/CURRENT $(PROFILE_FILE) $(MODELS) $(TRAINING) | $(VENV)/.run-ready
+$(P)/train/CHECKED: $(P)/features/CURRENT $(P)/validate/CURRENT $(PROFILE_FILE) $(MODELS) $(call rooms,train) | $(VENV)/.run-ready
 	$(call STAGE,train)
 
 explain: $(P)/explain/CURRENT ## Write the model report and the SHAP report
-$(P)/explain/CHECKED: $(P)/train/CURRENT $(P)/features/CURRENT $(PROFILE_FILE) $(MODELS) $(REPORTS) $(call modules,explain) | $(VENV)/.run-ready
+$(P)/explain/CHECKED: $(P)/train/CURRENT $(P)/features/CURRENT $(PROFILE_FILE) $(MODELS) $(call rooms,explain reports) | $(VENV)/.run-ready
 	$(call STAGE,explain)
 
 register: $(P)/register/CURRENT ## Pass the gates and register the bundle in MLflow as champion
-$(P)/register/CHECKED: $(P)/train/CURRENT $(P)/features/CURRENT $(PROFILE_FILE) $(MODELS) $(call modules,register) | $(VENV)/.run-ready
+$(P)/register/CHECKED: $(P)/train/CURRENT $(P)/features/CURRENT $(PROFILE_FILE) $(MODELS) $(call rooms,register) | $(VENV)/.run-ready
 	$(call STAGE,register)
 
 score: $(P)/score/CURRENT ## Score the profile's applicants and issue their passports
 $(P)/score/CHECKED: $(P)/register/CURRENT $(P)/train/CURRENT $(P)/features/CURRENT $(P)/validate/CURRENT \
-                    $(PROFILE_FILE) $(MODELS) $(REPORTS) $(ISSUING) | $(VENV)/.run-ready
+                    $(PROFILE_FILE) $(MODELS) $(call rooms,score ingest features passports reports) | $(VENV)/.run-ready
 	$(call STAGE,score)
 
 monitor: $(P)/monitor/CURRENT ## Compare the scored applicants with the training population
 $(P)/monitor/CHECKED: $(P)/score/CURRENT $(P)/train/CURRENT $(P)/features/CURRENT $(P)/validate/CURRENT \
-                      $(PROFILE_FILE) $(MODELS) $(SAMPLES) $(call modules,monitor) | $(VENV)/.run-ready
+                      $(PROFILE_FILE) $(MODELS) $(call rooms,monitor train) | $(VENV)/.run-ready
 	$(call STAGE,monitor)
 
 # ---- quality ------------------------------------------------------------------------------------------------------

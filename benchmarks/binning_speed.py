@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.binning import BinningSettings, bin_columns
-from models.gbm import GbmParameters, fit_gbm
-from models.scorecard import fit_scorecard
-from models.settings import FitSettings
+from models.components.binning import BinningSettings, bin_columns
+from models.components.gbm import GbmParameters, fit_gbm
+from models.components.scorecard import fit_scorecard
+from models.components.settings import FitSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

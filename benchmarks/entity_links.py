@@ -38,23 +38,23 @@ from entity_matching import made_names
 from fraud_rules import interval
 
 from data_contracts.entities.party_matches import PARTY_MATCH, party_matches
-from features.cut import Cut
+from features.engine.as_of import Cut
 from features.graph.edges import GraphSettings, party_graph
 from features.graph.matches import believed_pairs
-from pipelines.ingest import ingest_folder
-from pipelines.ingest_settings import IngestSettings
-from simulator.districts import districts
-from simulator.name_spellings import observe_names
-from simulator.network import sold_to
+from pipelines.ingest.stage import ingest_folder
+from pipelines.profiles.ingest_settings import IngestSettings
+from simulator.economy.simulation import simulate
+from simulator.observation.name_spellings import observe_names
+from simulator.observation.trade_entities import sold_to
+from simulator.population.districts import districts
 from simulator.settings import WorldSettings
-from simulator.world import simulate
 from simulator.writing import write_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from simulator.name_spellings import ObservedNames
-    from simulator.world import World
+    from simulator.economy.world import World
+    from simulator.observation.name_spellings import ObservedNames
 
 NOBODY = frozenset({"TO ORDER", "TO THE ORDER"})
 _NO_SIGN = re.compile(r"[^A-Z0-9]+")

@@ -28,10 +28,17 @@ from rapidfuzz import fuzz, process
 from data_contracts.entities.company_names import parse_company_name
 from data_contracts.entities.comparison import Party
 from data_contracts.entities.matching import match_parties
-from simulator.name_spellings import CHINESE_NOISE, LATIN_NOISE, REGISTERED, names_table, noisy_spelling, observe_names
-from simulator.names import company_name
+from simulator.economy.simulation import simulate
+from simulator.observation.name_spellings import (
+    CHINESE_NOISE,
+    LATIN_NOISE,
+    REGISTERED,
+    names_table,
+    noisy_spelling,
+    observe_names,
+)
+from simulator.population.names import company_name
 from simulator.settings import WorldSettings
-from simulator.world import simulate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -25,18 +25,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from data_contracts.compiler import table_contract
+from data_contracts.definition.compiler import table_contract
 from features.build import BuildSettings, build_features
-from features.engine import DuckDbEngine
+from features.catalogue import load_feature_set, select_features
+from features.engine.duckdb_engine import DuckDbEngine
+from features.engine.sql_text import nested, select
 from features.observations import quarter_ends
 from features.record import Feature
-from features.spec import load_feature_set, select_features
-from features.sql_text import nested, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from features.spec import FeatureSet
+    from features.catalogue import FeatureSet
 
 WINDOWS = (30, 90, 180, 365)
 AGGREGATES = ("count", "sum", "mean", "stddev")

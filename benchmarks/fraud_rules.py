@@ -27,8 +27,8 @@ import duckdb
 import numpy as np
 from scipy import stats
 
-from pipelines.ingest import ingest_folder
-from pipelines.ingest_settings import IngestSettings
+from pipelines.ingest.stage import ingest_folder
+from pipelines.profiles.ingest_settings import IngestSettings
 from simulator.settings import WorldSettings
 from simulator.writing import write_world
 

@@ -27,13 +27,13 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from data_contracts.casting import cast_columns
-from data_contracts.compiler import source_contract
-from pipelines.deliveries import find_deliveries, read_deliveries
-from pipelines.file_reading import RawFile, read_groups
-from pipelines.gathering import Gathered
-from pipelines.ingest import ingest_folder
-from pipelines.ingest_settings import IngestSettings
+from data_contracts.definition.compiler import source_contract
+from data_contracts.values.casting import cast_columns
+from pipelines.ingest.batches.file_reading import RawFile, read_groups
+from pipelines.ingest.batches.row_origins import Gathered
+from pipelines.ingest.deliveries.manifest import find_deliveries, read_deliveries
+from pipelines.ingest.stage import ingest_folder
+from pipelines.profiles.ingest_settings import IngestSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

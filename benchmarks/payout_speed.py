@@ -41,7 +41,7 @@ from payouts.tasks import (
 )
 from payouts.template_rows import write_template_rows
 
-from pipelines.publish import write_json
+from pipelines.runs.publish import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -28,10 +28,10 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 from fraud_rules import interval
 
-from features.cut import Cut
-from features.reconciliation import reconcile
-from pipelines.ingest import ingest_folder
-from pipelines.ingest_settings import IngestSettings
+from features.engine.as_of import Cut
+from features.reconciliation.reconcile import reconcile
+from pipelines.ingest.stage import ingest_folder
+from pipelines.profiles.ingest_settings import IngestSettings
 from simulator.settings import WorldSettings
 from simulator.writing import write_world
 

@@ -29,17 +29,17 @@ import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from scipy.special import expit
 
-from models.bundle import BundleMeta, bundle_contents, load_bundle, write_bundle
-from models.calibration import IDENTITY, fit_affine
-from models.encoding import EncodingSettings, FeatureFacts, encode_matrix, encoded_columns, fit_encoding
-from models.gbm import GbmParameters, LightGbmComponent, fit_gbm
-from models.model import CreditModel
-from models.scale import GradeScale, PointsScale
-from models.settings import FitSettings
-from pipelines.applicants import read_applicants
-from pipelines.score_parts import join_parts, score_in_parts
-from pipelines.score_settings import ScoringLimits
-from pipelines.scoring import ScoringContext, score_chunk
+from models.components.calibration import IDENTITY, fit_affine
+from models.components.encoding import EncodingSettings, FeatureFacts, encode_matrix, encoded_columns, fit_encoding
+from models.components.gbm import GbmParameters, LightGbmComponent, fit_gbm
+from models.components.model import CreditModel
+from models.components.scale import GradeScale, PointsScale
+from models.components.settings import FitSettings
+from models.registry.bundle import BundleMeta, bundle_contents, load_bundle, write_bundle
+from pipelines.profiles.score_settings import ScoringLimits
+from pipelines.score.applicants import read_applicants
+from pipelines.score.parts import join_parts, score_in_parts
+from pipelines.score.scorer import ScoringContext, score_chunk
 
 AS_OF = date(2024, 12, 31)
 ISSUED_ON = date(2025, 1, 15)

@@ -36,12 +36,12 @@ from realism.summary import best_single_feature, figures, rankings, verdicts
 from data_contracts.digest import sha256_bytes
 from models.evaluation.discrimination import auc
 from pipelines.profiles import load_profile
-from pipelines.publish import json_bytes, read_json, write_json
-from pipelines.stages import digest_of_code
-from pipelines.world_marginals import marginals
-from simulator.districts import districts
-from simulator.oracle import true_risk
-from simulator.world import simulate
+from pipelines.runs.publish import json_bytes, read_json, write_json
+from pipelines.runs.stages import digest_of_code
+from pipelines.world.marginals import marginals
+from simulator.economy.oracle import true_risk
+from simulator.economy.simulation import simulate
+from simulator.population.districts import districts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,17 +11,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.compiler import table_contract
+from data_contracts.definition.compiler import table_contract
 from data_contracts.entities.party_matches import PARTY_MATCH
 from data_contracts.errors import ConfigurationRefused, InputRefused, InternalFault
-from features.coverage import CoverageNeed
-from features.cut import CUT_COLUMNS, REPLAY_COLUMNS, Cut
-from features.engine import DuckDbEngine
+from features.engine.as_of import CUT_COLUMNS, REPLAY_COLUMNS, Cut
+from features.engine.coverage import CoverageNeed
+from features.engine.duckdb_engine import DuckDbEngine
+from features.engine.rendering import AS_OF_VIEWS, VIEW_TABLES, Plan, render
 from features.graph.edges import GraphSettings
 from features.graph.signals import SIGNAL_COLUMNS, Snapshot, graph_values, signal_tables
 from features.observations import OBSERVATION_SCHEMA
 from features.record import DerivedFeature, Feature, GraphFeature
-from features.rendering import AS_OF_VIEWS, VIEW_TABLES, Plan, render
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from features.catalogue import FeatureSet
     from features.record import FeatureRecord
-    from features.spec import FeatureSet
 
 log = logging.getLogger(__name__)
 

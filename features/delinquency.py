@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.cut import Cut
-from features.engine import DuckDbEngine
-from features.instalments import SAME_LOAN, due_rows, paid_rows
-from features.sql_text import date_literal, nested, select
+from features.engine.as_of import Cut
+from features.engine.duckdb_engine import DuckDbEngine
+from features.engine.instalments import SAME_LOAN, due_rows, paid_rows
+from features.engine.sql_text import date_literal, nested, select
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.cut import Cut
 from features.delinquency import default_dates
-from features.engine import DuckDbEngine
-from features.instalments import IMMATERIAL_SHARE
-from features.sql_text import date_literal, nested, select, with_parts
+from features.engine.as_of import Cut
+from features.engine.duckdb_engine import DuckDbEngine
+from features.engine.instalments import IMMATERIAL_SHARE
+from features.engine.sql_text import date_literal, nested, select, with_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.binning import BinningSettings
-from models.encoding import EncodingSettings
-from models.scale import GradeScale, PointsScale
+from models.components.binning import BinningSettings
+from models.components.encoding import EncodingSettings
+from models.components.scale import GradeScale, PointsScale
+from models.components.settings import FitSettings
 
 
 class LabelSettings(BaseModel):
@@ -46,15 +47,6 @@ class LeakSettings(BaseModel):
     auc_limit: float = Field(default=0.9, gt=0.5, lt=1)
     standard_errors: float = Field(default=3.0, gt=0)
     reviewed: tuple[str, ...] = ()
-
-
-class FitSettings(NamedTuple):
-    """What is the same for every fit of a training run."""
-
-    seed: int = 0
-    threads: int = 1
-    max_rounds: int = 500
-    patience: int = 25
 
 
 class TrainingSettings(BaseModel):

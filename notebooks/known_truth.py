@@ -17,33 +17,35 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.build import build_features
-from features.cut import Cut
+from features.catalogue import select_features
+from features.engine.as_of import Cut
 from features.graph.edges import GraphSettings, party_graph
 from features.observations import quarter_ends
-from features.spec import select_features
-from pipelines import ingest, validate, world
-from pipelines.build_features import read_tables
+from pipelines.features.stage import read_tables
+from pipelines.ingest import stage as ingest
 from pipelines.profiles import load_profile
-from pipelines.stages import Place
-from simulator import lies
-from simulator.districts import districts
-from simulator.network import SHARED_TIES
-from simulator.state import FLOWS
-from simulator.world import simulate
+from pipelines.runs.stages import Place
+from pipelines.validate import stage as validate
+from pipelines.world import stage as world
+from simulator.economy import lies
+from simulator.economy.simulation import simulate
+from simulator.economy.state import FLOWS
+from simulator.population.districts import districts
+from simulator.population.network import SHARED_TIES
 
 # %% [markdown]
 # Stages do nothing where their outputs are up to date. The truth is simulated again from the same settings; that it is
 # the truth of these very files is checked against the truth folder, which only this notebook opens.
 
 # %%
-os.chdir(Path(world.__file__).parents[1])
+os.chdir(Path(world.__file__).parents[2])
 profile = load_profile("small")
 place = Place(profile.name, Path(os.environ.get("OUT", "artifacts")))
 runs = {stage.__name__: stage.run(profile, place) for stage in (world, ingest, validate)}
-tables = read_tables(runs["pipelines.validate"].run_dir / "tables")
+tables = read_tables(runs["pipelines.validate.stage"].run_dir / "tables")
 (district,) = districts(profile.world)
 truth = simulate(district.settings)
-written = pd.read_csv(runs["pipelines.world"].run_dir / "truth" / "sellers.csv", parse_dates=["default_date"])
+written = pd.read_csv(runs["pipelines.world.stage"].run_dir / "truth" / "sellers.csv", parse_dates=["default_date"])
 first_day = truth.timeline.first_day
 default_date = pd.Series(first_day + np.maximum(truth.default_day, 0), truth.seller_ids())
 default_date[truth.default_day < 0] = pd.NaT

@@ -18,25 +18,28 @@ import pyarrow.compute as pc
 import shap
 
 from features.build import build_features
-from features.cut import Cut
+from features.catalogue import load_feature_set
+from features.engine.as_of import Cut
 from features.graph.edges import GraphSettings, in_force
-from features.spec import load_feature_set
-from models.bundle import load_bundle
-from models.dataset import split_out_of_time
-from models.encoding import encode_matrix, encoded_columns
-from models.explain import explain_model
-from models.explanation import ExplainSettings
-from models.gbm import GbmParameters, LightGbmComponent, fit_gbm
-from models.reasons import reasons_for_row
-from models.settings import FitSettings
-from pipelines import build_features as feature_stage
-from pipelines import ingest, train, validate, world
-from pipelines.explain import rows_to_explain
-from pipelines.keys import load_keys
+from models.components.encoding import encode_matrix, encoded_columns
+from models.components.gbm import GbmParameters, LightGbmComponent, fit_gbm
+from models.components.settings import FitSettings
+from models.explanation.explain import explain_model
+from models.explanation.explanation import ExplainSettings
+from models.explanation.reasons import reasons_for_row
+from models.registry.bundle import load_bundle
+from models.training.dataset import split_out_of_time
+from pipelines.explain.stage import rows_to_explain
+from pipelines.features import stage as feature_stage
+from pipelines.ingest import stage as ingest
 from pipelines.profiles import load_profile
-from pipelines.publish import read_json, read_parquet
-from pipelines.samples import SampleFiles, labelled_sample
-from pipelines.stages import Place
+from pipelines.runs.publish import read_json, read_parquet
+from pipelines.runs.stages import Place
+from pipelines.signing.keys import load_keys
+from pipelines.train import stage as train
+from pipelines.train.samples import SampleFiles, labelled_sample
+from pipelines.validate import stage as validate
+from pipelines.world import stage as world
 
 # %% [markdown]
 # Outputs and keys lie at the top of the checkout, wherever a notebook is opened. Every stage looks at its inputs first
@@ -44,7 +47,7 @@ from pipelines.stages import Place
 
 # %%
 pd.options.display.max_colwidth = 100
-os.chdir(Path(world.__file__).parents[1])
+os.chdir(Path(world.__file__).parents[2])
 profile = load_profile("small")
 place = Place(profile.name, Path(os.environ.get("OUT", "artifacts")))
 keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
@@ -61,7 +64,7 @@ pd.DataFrame(
 # begins, and related sellers stand on one side only; rows that would break either rule are set aside.
 
 # %%
-trained = runs["pipelines.train"].run_dir
+trained = runs["pipelines.train.stage"].run_dir
 document = read_json(trained / "evaluation.json")
 print("synthetic sample:", document["population"])
 pd.DataFrame(document["split"]["parts"])
@@ -98,7 +101,7 @@ pd.DataFrame(
 bundle = load_bundle(trained / "bundle", [keys.public_key])
 model = bundle.model
 judged = read_parquet(trained / "holdout.parquet", columns=["seller_id", "as_of"])
-matrix = read_parquet(runs["pipelines.build_features"].run_dir / "matrix.parquet")
+matrix = read_parquet(runs["pipelines.features.stage"].run_dir / "matrix.parquet")
 rows = rows_to_explain(judged, matrix, model.feature_names)
 explanation = explain_model(model, rows.X, rows.seller_id, rows.as_of, ExplainSettings()).to_dict()
 print("synthetic; the champion's components:", [component.kind for component in model.components])
@@ -166,11 +169,11 @@ pd.DataFrame([*lines, ("score", int(issued.score[weakest]))], columns=["what", "
 # pay for it.
 
 # %%
-tables = feature_stage.read_tables(runs["pipelines.validate"].run_dir / "tables")
+tables = feature_stage.read_tables(runs["pipelines.validate.stage"].run_dir / "tables")
 feature_set = load_feature_set(profile.features.feature_set)
 observed = pa.table({"seller_id": np.asarray(rows.seller_id)[last], "as_of": pa.array([as_of] * int(last.sum()))})
 groups = (
-    read_parquet(runs["pipelines.build_features"].run_dir / "components.parquet").to_pandas().set_index("seller_id")
+    read_parquet(runs["pipelines.features.stage"].run_dir / "components.parquet").to_pandas().set_index("seller_id")
 )
 groups = groups.loc[[seller, *observed["seller_id"].to_pylist()]]
 hiding = pa.array(groups[~groups["component_id"].duplicated()].index.tolist())

@@ -1,1 +1,1 @@
-"""What runs: stages, publishing, command line, reports."""
+"""Stages, the command line and the pages: everything that reads, writes and runs."""

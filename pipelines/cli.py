@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipelines.profiles import Profile
-    from pipelines.stages import Place, StageOutcome
+    from pipelines.runs.stages import Place, StageOutcome
 
 EXIT_REFUSED = 2
 EXIT_INTERNAL_FAULT = 3
@@ -38,21 +38,21 @@ DAY = "%Y-%m-%d"
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def _stage(profile_name: str, out: Path, module: str) -> None:
-    """Run the stage of ``pipelines.<module>`` and print its one line."""
+def _stage(profile_name: str, out: Path, stage: str) -> None:
+    """Run a stage and print its one line."""
     import importlib
 
     from pipelines.profiles import load_profile
-    from pipelines.stages import Place
+    from pipelines.runs.stages import Place
 
     profile = load_profile(profile_name)
-    run: Callable[[Profile, Place], StageOutcome] = importlib.import_module(f"pipelines.{module}").run
+    run: Callable[[Profile, Place], StageOutcome] = importlib.import_module(f"pipelines.{stage}.stage").run
     outcome = run(profile, Place(profile.name, out))
     record = outcome.record
     set_aside = ", ".join(f"{reason}: {rows:,}" for reason, rows in sorted(record.set_aside.items()) if rows)
     state = "up to date" if outcome.was_current else "done"
     typer.echo(
-        f"{module}: {state}; rows in {record.rows_in:,}, kept {record.rows_kept:,}"
+        f"{stage}: {state}; rows in {record.rows_in:,}, kept {record.rows_kept:,}"
         f", set aside {sum(record.set_aside.values()):,}{f' ({set_aside})' if set_aside else ''} -> {outcome.run_dir}"
     )
 
@@ -84,10 +84,10 @@ def ingest(
     if not paths:
         _stage(profile, out, "ingest")
         return
-    from pipelines.keys import load_keys
-    from pipelines.path_deliveries import Terms
-    from pipelines.path_ingest import file_lines, ingest_paths
+    from pipelines.ingest.command import file_lines, ingest_paths
+    from pipelines.ingest.deliveries.unlisted import Terms
     from pipelines.profiles import load_profile
+    from pipelines.signing.keys import load_keys
 
     chosen = load_profile(profile)
     keys = load_keys(chosen.name, is_demonstration=chosen.is_demonstration, environment=os.environ)
@@ -122,9 +122,9 @@ def delivery(
     out: OutOption = DEFAULT_OUT,
 ) -> None:
     """Write what a seller delivered, what was set aside and how to put it right, as a page in each language."""
+    from pipelines.commands.seller_delivery import write_delivery_page
     from pipelines.profiles import load_profile
-    from pipelines.seller_delivery import write_delivery_page
-    from pipelines.stages import Place
+    from pipelines.runs.stages import Place
 
     chosen = load_profile(profile)
     typer.echo("\n".join(str(path) for path in write_delivery_page(chosen, Place(chosen.name, out), seller)))
@@ -133,7 +133,7 @@ def delivery(
 @app.command()
 def features(profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
     """Build the feature matrix as of each observation date."""
-    _stage(profile, out, "build_features")
+    _stage(profile, out, "features")
 
 
 @app.command()
@@ -186,8 +186,8 @@ def score(
         _stage(profile, out, "score")
         return
     from pipelines.profiles import load_profile
-    from pipelines.score import ScoreOptions, score_command
-    from pipelines.stages import Place
+    from pipelines.runs.stages import Place
+    from pipelines.score.command import ScoreOptions, score_command
 
     chosen = load_profile(profile)
     options = ScoreOptions(
@@ -227,7 +227,7 @@ def verify(
     salt: Annotated[str | None, typer.Option("--salt", help="Salt the seller holds.")] = None,
 ) -> None:
     """Check passports offline: signature, exact bytes, issuer, dates, subject."""
-    from pipelines.verify import VerifyOptions, exit_code_of, verify_command
+    from pipelines.passports.verify import VerifyOptions, exit_code_of, verify_command
 
     day = on.date() if on else date.today()
     outcomes = verify_command(files, VerifyOptions(on=day, trust=trust, subject=subject, salt=salt))
@@ -243,9 +243,9 @@ def show(
     out: OutOption = DEFAULT_OUT,
 ) -> None:
     """Print a scored seller's result and reasons."""
-    from pipelines.overview import describe_seller
+    from pipelines.commands.summary import describe_seller
     from pipelines.profiles import load_profile
-    from pipelines.stages import Place
+    from pipelines.runs.stages import Place
 
     chosen = load_profile(profile)
     typer.echo(describe_seller(Place(chosen.name, out), seller))
@@ -254,9 +254,9 @@ def show(
 @app.command()
 def summary(profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
     """Print the champion's figures and where the pages and passports of a profile are."""
-    from pipelines.overview import describe_run
+    from pipelines.commands.summary import describe_run
     from pipelines.profiles import load_profile
-    from pipelines.stages import Place
+    from pipelines.runs.stages import Place
 
     chosen = load_profile(profile)
     typer.echo(describe_run(chosen, Place(chosen.name, out)))
@@ -271,7 +271,7 @@ def template(
     language: Annotated[Language, typer.Option("--language", help="Language of the headers; both are read.")] = "en",
 ) -> None:
     """Give the blank CSV template of a table, for data that no known export delivers."""
-    from pipelines.blank_template import blank_template, template_list, write_blank_template
+    from pipelines.commands.blank_template import blank_template, template_list, write_blank_template
 
     if list_all or table is None:
         typer.echo(template_list())
@@ -287,7 +287,7 @@ def template(
 @app.command()
 def recognise(paths: Annotated[list[Path], typer.Argument(help="Files, folders, zips or gz files.")]) -> None:
     """Say which source contract each file meets, or what keeps it from the nearest one."""
-    from pipelines.recognition import described, exit_code_of, recognise_in_children
+    from pipelines.ingest.deliveries.recognition import described, exit_code_of, recognise_in_children
 
     found = []
     for one in recognise_in_children(paths):
@@ -304,7 +304,7 @@ def contract_diff(
     new: Annotated[str, typer.Argument(help="The same, as it is to be.")],
 ) -> None:
     """Name what changed from one contract to another: breaking changes first, compatible ones apart."""
-    from data_contracts.difference import described, difference, named_contract
+    from data_contracts.compatibility.contract_difference import described, difference, named_contract
 
     before, after = named_contract(old), named_contract(new)
     changes = difference(before, after)
@@ -320,8 +320,8 @@ def contract_check(
     out: Annotated[Path, typer.Option("--out", help="Folder of the three Parquet files.")],
 ) -> None:
     """Sort the rows of one file by a contract into accepted, quarantined and duplicates."""
-    from data_contracts.difference import named_contract
-    from pipelines.large_files import check_file, described
+    from data_contracts.compatibility.contract_difference import named_contract
+    from pipelines.commands.contract_check import check_file, described
 
     outcome = check_file(file, named_contract(contract), out)
     typer.echo("\n".join(described(outcome)))
@@ -336,7 +336,7 @@ def docs(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a page is out of date.")] = False,
 ) -> None:
     """Generate the contract and feature pages."""
-    from pipelines.documentation import stale_pages, write_pages
+    from pipelines.commands.documentation import stale_pages, write_pages
 
     changed = stale_pages(folder) if check else write_pages(folder)
     typer.echo("\n".join(changed) if changed else "docs: every generated page is up to date")

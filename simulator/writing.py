@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from simulator.amazon_files import amazon_files
-from simulator.company_link_files import company_link_files
-from simulator.customs_files import customs_files
-from simulator.districts import District, districts
-from simulator.hosted_files import hosted_files
-from simulator.lender_files import lender_files
-from simulator.observation import Observation, observe
-from simulator.observed_truth import OBSERVATION_NOTE, observation_tables
-from simulator.pool_files import pool_files
-from simulator.raw_files import RawFile, View
-from simulator.shopify_files import shopify_files
-from simulator.traffic_files import traffic_files
-from simulator.truth import TRUTH_NOTE, TruthFolder, shock_table, truth_tables
-from simulator.vat_files import vat_files
-from simulator.world import World, simulate
+from simulator.economy.simulation import simulate
+from simulator.files.amazon import amazon_files
+from simulator.files.company_links import company_link_files
+from simulator.files.customs import customs_files
+from simulator.files.forms import RawFile, View
+from simulator.files.hosted_platforms import hosted_files
+from simulator.files.lenders import lender_files
+from simulator.files.pool.pool_files import pool_files
+from simulator.files.shopify import shopify_files
+from simulator.files.traffic import traffic_files
+from simulator.files.vat_invoices import vat_files
+from simulator.observation.observation import Observation, observe
+from simulator.population.districts import District, districts
+from simulator.truth.hidden_truth import TRUTH_NOTE, TruthFolder, shock_table, truth_tables
+from simulator.truth.observed_truth import OBSERVATION_NOTE, observation_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from simulator.defects import Defect
+    from simulator.economy.world import World
+    from simulator.observation.defects import Defect
     from simulator.settings import WorldSettings
 
 log = logging.getLogger(__name__)

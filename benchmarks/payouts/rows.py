@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data_contracts.arrow import Values
-    from data_contracts.contract import CompiledContract
+    from data_contracts.definition.contract import CompiledContract
 
 
 @dataclass(frozen=True)

@@ -18,21 +18,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from data_contracts.casting import cast_columns
-from data_contracts.checking import RowChecker
-from data_contracts.compiler import load_contract
-from data_contracts.contract import Kind
-from data_contracts.delimited_pieces import DelimitedPieces
-from data_contracts.expectations import expectation_suite
-from data_contracts.rule_sql import RuleDatabase
+from data_contracts.checks.expectations import expectation_suite
+from data_contracts.checks.rows import RowChecker
+from data_contracts.checks.rule_sql import RuleDatabase
+from data_contracts.definition.compiler import load_contract
+from data_contracts.definition.contract import Kind
+from data_contracts.reading.delimited.pieces import DelimitedPieces
+from data_contracts.values.casting import cast_columns
 from payouts.template_rows import template_contract
-from pipelines.grouped_parquet import GroupedParquet
-from pipelines.ingest_settings import IngestSettings
-from pipelines.keys import KeyRing
-from pipelines.large_files import sort_file
-from pipelines.path_deliveries import Terms
-from pipelines.path_ingest import ingest_paths
-from pipelines.publish import read_parquet
+from pipelines.commands.contract_check import sort_file
+from pipelines.ingest.command import ingest_paths
+from pipelines.ingest.deliveries.unlisted import Terms
+from pipelines.ingest.spill.parquet import GroupedParquet
+from pipelines.profiles.ingest_settings import IngestSettings
+from pipelines.runs.publish import read_parquet
+from pipelines.signing.keys import KeyRing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from data_contracts.arrow import Values
-    from data_contracts.contract import CompiledContract
+    from data_contracts.definition.contract import CompiledContract
 
 CONTRACT_PATH = Path(__file__).with_name("contract.odcs.yaml")
 DUCKDB_TYPES = (

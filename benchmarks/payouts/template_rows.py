@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.compiler import source_contract
+from data_contracts.definition.compiler import source_contract
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from data_contracts.arrow import Values
-    from data_contracts.contract import CompiledContract
+    from data_contracts.definition.contract import CompiledContract
     from payouts.rows import Size
 
 SOURCE = "template_money_event"

@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.encoding import encode_matrix, encoded_columns, fit_encoding
+from models.components.encoding import encode_matrix, encoded_columns, fit_encoding
+from models.components.gbm import fit_gbm
+from models.components.linear import fit_linear
+from models.components.scorecard import fit_scorecard
+from models.components.settings import FitSettings
 from models.evaluation.discrimination import auc
-from models.explain import group_importance
-from models.gbm import fit_gbm
-from models.linear import fit_linear
-from models.scorecard import fit_scorecard
-from models.settings import FitSettings
-from models.tuning import Sample, gbm_grid, plan_folds, tune_gbm, tune_linear, tune_scorecard
+from models.explanation.explain import group_importance
+from models.training.tuning import Sample, gbm_grid, plan_folds, tune_gbm, tune_linear, tune_scorecard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from models.dataset import Dataset
-    from models.encoding import FloatArray, ModelFeature
-    from models.gbm import GbmParameters, LightGbmComponent
+    from models.components.encoding import FloatArray, ModelFeature
+    from models.components.gbm import GbmParameters, LightGbmComponent
     from models.settings import TrainingSettings
+    from models.training.dataset import Dataset
 
 MOST_ROUNDS = 800
 PATIENCE = 50

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.dataset import hash_share, split_out_of_time, split_random
+from models.training.dataset import hash_share, split_out_of_time, split_random
 from realism.fits import booster_auc, family_aucs, pillar_shares, scorecard_auc, single_feature_aucs, tuned_boosters
 
 if TYPE_CHECKING:
-    from models.dataset import Dataset, SplitSettings
-    from models.encoding import BoolArray
+    from models.components.encoding import BoolArray
+    from models.training.dataset import Dataset, SplitSettings
     from realism.sample import WorldSample
 
 CURVE_ROWS = (1_250, 2_500, 5_000)

@@ -11,12 +11,12 @@ import pyarrow as pa
 from scipy.stats import chi2
 
 from features.build import build_features, tables_read
-from features.cut import Cut
-from models.dataset import Dataset
+from features.engine.as_of import Cut
+from models.training.dataset import Dataset
 from realism.fits import booster_auc, scorecard_auc
 
 if TYPE_CHECKING:
-    from models.encoding import FloatArray
+    from models.components.encoding import FloatArray
     from realism.sample import WorldSample
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from features.build import build_features
-from features.cut import Cut
+from features.catalogue import select_features
+from features.engine.as_of import Cut
 from features.graph.edges import GraphSettings, party_graph
 from features.record import GraphFeature
-from features.spec import select_features
-from models.encoding import FeatureFacts
+from models.components.encoding import FeatureFacts
 from realism.fits import booster_auc, with_values, without_features
 from realism.sample import used_observations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from models.dataset import Dataset
-    from models.encoding import FloatArray
+    from models.components.encoding import FloatArray
+    from models.training.dataset import Dataset
     from realism.sample import WorldSample
 
 LEAK = "related_default_excess_at_any_time"

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.checking import check_rows
-from data_contracts.compiler import table_contract
+from data_contracts.checks.rows import check_rows
+from data_contracts.definition.compiler import table_contract
 from features.build import build_features
+from features.catalogue import load_feature_set
 from features.delinquency import default_dates
-from features.spec import load_feature_set
-from models.dataset import Dataset, Split, split_out_of_time
-from models.labels import performance_labels
-from pipelines.build_features import components_of, observe
-from pipelines.ingest import ingest_folder
-from pipelines.samples import sample_at
+from models.training.dataset import Dataset, Split, split_out_of_time
+from models.training.labels import performance_labels
+from pipelines.features.stage import components_of, observe
+from pipelines.ingest.stage import ingest_folder
+from pipelines.train.samples import sample_at
 from realism.fits import booster_auc, tuned_boosters
 from simulator.writing import write_world
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from features.spec import FeatureSet
-    from models.labels import Labels
+    from features.catalogue import FeatureSet
+    from models.training.labels import Labels
     from pipelines.profiles import Profile
     from realism.fits import Boosters
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from data_contracts.compiler import table_contract
+from data_contracts.definition.compiler import table_contract
 from data_contracts.entities.blocking import candidate_pairs
 from data_contracts.entities.company_names import parse_company_name
 from data_contracts.entities.comparison import Party, compare
 from data_contracts.entities.matching import RULES, Match, MatchingSettings, Override, match_parties, reviewed
 from data_contracts.errors import ConfigurationRefused
-from data_contracts.sources.mapping import conformed
+from data_contracts.mapping.source_mapping import conformed
 
 if TYPE_CHECKING:
     import datetime as dt

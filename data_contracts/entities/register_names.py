@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from data_contracts.entities.identifiers import check_identifier
-from data_contracts.sources.mapping import run_sql
+from data_contracts.mapping.source_mapping import run_sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,13 +6,13 @@ import functools
 import importlib
 from typing import TYPE_CHECKING
 
-from data_contracts.compiler import source_names, template_names
+from data_contracts.definition.compiler import source_names, template_names
+from data_contracts.definition.templates import PREFIX
 from data_contracts.errors import ConfigurationRefused
-from data_contracts.sources.template_mapping import template_mapping
-from data_contracts.templates import PREFIX
+from data_contracts.mapping.template_mapping import template_mapping
 
 if TYPE_CHECKING:
-    from data_contracts.sources.mapping import SourceMapping
+    from data_contracts.mapping.source_mapping import SourceMapping
 
 # These two describe other files; they hold no events of their own.
 DESCRIBING_SOURCES = ("delivery_manifest", "exchange_rates")

@@ -15,7 +15,7 @@ from features.graph.edges import coded, incidence
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from features.cut import Cut
+    from features.engine.as_of import Cut
     from features.graph.edges import Matrix
     from features.record import GraphFeature
 

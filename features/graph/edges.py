@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from features.cut import Cut
+    from features.engine.as_of import Cut
 
 HOLDER_LINKS = ("owner", "director")
 GUARANTEE_LINK = "guarantee"

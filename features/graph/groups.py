@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from data_contracts.entities.party_matches import PARTY_MATCH
-from features.cut import Cut
+from features.engine.as_of import Cut
 from features.graph.edges import GraphSettings, party_graph
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from data_contracts.entities.matching import RULES
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from features.cut import Cut
+    from features.engine.as_of import Cut
 
 
 def believed_pairs(matches: pa.Table, cut: Cut | None, least_score: float) -> pa.Table:

@@ -15,10 +15,10 @@ import numpy as np
 
 from data_contracts.entities.party_matches import PARTY_MATCH
 from features.delinquency import default_dates
+from features.engine.instalments import REPAYMENT_COLUMNS
 from features.graph.counterparties import counterparty_overlap
 from features.graph.edges import GraphSettings, coded, incidence, party_graph
 from features.graph.groups import seller_groups
-from features.instalments import REPAYMENT_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from features.cut import Cut
+    from features.engine.as_of import Cut
     from features.graph.counterparties import Overlap
     from features.graph.edges import Matrix, PartyGraph
     from features.record import GraphFeature

@@ -12,10 +12,10 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from data_contracts.errors import ConfigurationRefused
-from models.dataset import SplitSettings
 from models.settings import LabelSettings, TrainingSettings
-from pipelines.ingest_settings import IngestSettings, ValidationSettings
-from pipelines.score_settings import RegistrationSettings, ScoringSettings
+from models.training.dataset import SplitSettings
+from pipelines.profiles.ingest_settings import IngestSettings, ValidationSettings
+from pipelines.profiles.score_settings import RegistrationSettings, ScoringSettings
 from simulator.settings import WorldSettings
 
 DATA_DIR_VARIABLE = "DATA_DIR"

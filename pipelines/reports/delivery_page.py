@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from data_contracts.compiler import source_contract, table_contract
-from data_contracts.contract import CompiledContract, Kind, Rule, Severity
+from data_contracts.definition.compiler import source_contract, table_contract
+from data_contracts.definition.contract import CompiledContract, Kind, Rule, Severity
 from pipelines.reports.rendering import LANGUAGES, Language, Texts, banners, page_texts, render_page
 from pipelines.reports.validation_page import (
     COLUMN_RULE,
@@ -23,7 +23,7 @@ from pipelines.reports.validation_page import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from data_contracts.contract import Column
+    from data_contracts.definition.contract import Column
 
 PAGE = "delivery_page"
 OVERVIEW = "deliveries_page"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from models.reasons import format_value
+from models.explanation.reasons import format_value
 from pipelines.reports.feature_values import value_with_unit
 from pipelines.reports.rendering import LANGUAGES, SYNTHETIC_EVIDENCE, Language, Texts, banners, page_texts, render_page
 

@@ -6,16 +6,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from data_contracts.compiler import source_contract, table_contract
-from data_contracts.templates import PREFIX
-from features.reconciliation import GRADES
-from pipelines.accounting import rows_kept_out
+from data_contracts.definition.compiler import source_contract, table_contract
+from data_contracts.definition.templates import PREFIX
+from features.reconciliation.reconcile import GRADES
 from pipelines.reports.rendering import LANGUAGES, Language, Texts, banners, page_texts, render_page
+from pipelines.runs.file_accounts import rows_kept_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from data_contracts.contract import CompiledContract
+    from data_contracts.definition.contract import CompiledContract
 
 TEMPLATE = "validation_page.html.j2"
 SECTIONS = ("summary", "sources", "aside", "tables", "rules", "reconciliation", "documents", "origin")

@@ -11,8 +11,8 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
-from data_contracts.compiler import compile_contract
-from data_contracts.contract import Column, CompiledContract
+from data_contracts.definition.compiler import compile_contract
+from data_contracts.definition.contract import Column, CompiledContract
 
 
 def column(name: str, logical_type: str = "string", header: str | None = None, **keywords: object) -> dict[str, Any]:

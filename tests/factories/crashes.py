@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from pipelines.stages import CURRENT, Place, current_output, read_manifest
+from pipelines.runs.stages import CURRENT, Place, current_output, read_manifest
 from tests.factories.disk_faults import DiskCall, Ended, in_a_child, typed, untroubled, watched_disk
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from data_contracts.compiler import source_contract
+from data_contracts.definition.compiler import source_contract
+from data_contracts.definition.templates import PREFIX
 from data_contracts.sources.registry import mapped_sources, source_mapping
-from data_contracts.templates import PREFIX
 from tests.factories.raw_files import (
     AMAZON_HEADER,
     APPLICATIONS_HEADER,
@@ -28,7 +28,7 @@ from tests.factories.templates import template_row
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from data_contracts.contract import Column, Tags
+    from data_contracts.definition.contract import Column, Tags
 
 ROWS = 8
 _UTF8_MARK = b"\xef\xbb\xbf"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.deliveries import find_deliveries
-from pipelines.ingest import ingest_folder, write_result
-from pipelines.publish import write_parquet
-from pipelines.seller_delivery import Received
-from pipelines.validation import validate_tables
+from pipelines.commands.seller_delivery import Received
+from pipelines.ingest.deliveries.manifest import find_deliveries
+from pipelines.ingest.stage import ingest_folder, write_result
+from pipelines.runs.publish import write_parquet
+from pipelines.validate.table_checks import validate_tables
 from tests.factories.pages import ABOUT
 from tests.factories.raw_files import (
     APPLICATIONS_HEADER,

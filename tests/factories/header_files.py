@@ -13,7 +13,7 @@ from tests.factories.xml_files import xml_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from data_contracts.contract import Column, CompiledContract, ReadSpec
+    from data_contracts.definition.contract import Column, CompiledContract, ReadSpec
 
 
 def every_column(contract: CompiledContract) -> list[Column]:

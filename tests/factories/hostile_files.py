@@ -13,16 +13,16 @@ from unittest import mock
 import duckdb
 
 import pipelines.ingest_batch
-from data_contracts.compiler import source_contract
+from data_contracts.definition.compiler import source_contract
 from data_contracts.digest import sha256_bytes
 from data_contracts.errors import InputRefused
 from data_contracts.lineage import empty_quarantine
 from data_contracts.sources.registry import DESCRIBING_SOURCES, source_mapping
-from pipelines import row_sorting
-from pipelines.accounting import FileAccount
-from pipelines.deliveries import DeliveredFile, Origin
-from pipelines.describing_lists import RATES_SOURCE, rate_overrides, rows_of_list
-from pipelines.ingest_batch import BatchRequest, ingest_batch
+from pipelines.ingest.batches import row_checks as row_sorting
+from pipelines.ingest.batches.batch import BatchRequest, ingest_batch
+from pipelines.ingest.deliveries.manifest import DeliveredFile, Origin
+from pipelines.ingest.deliveries.reference_lists import RATES_SOURCE, rate_overrides, rows_of_list
+from pipelines.runs.file_accounts import FileAccount
 from tests.factories.raw_files import HMAC_KEY
 from tests.factories.templates import SELLER
 

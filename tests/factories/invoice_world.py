@@ -12,17 +12,17 @@ import numpy as np
 import pyarrow as pa
 
 from features.build import build_features
-from features.spec import load_feature_set
-from models.bundle import bundle_contents, write_bundle
-from models.calibration import IDENTITY, fit_affine
-from models.encoding import EncodingSettings, encode_matrix, encoded_columns, feature_facts, fit_encoding
-from models.gbm import GbmParameters, fit_gbm
-from models.model import CreditModel
-from models.scale import GradeScale, PointsScale
-from models.settings import FitSettings
-from pipelines.ingest import ingest_folder
-from pipelines.publish import write_parquet
-from pipelines.reconciliation import RECONCILIATION_FILE, reconciled
+from features.catalogue import load_feature_set
+from models.components.calibration import IDENTITY, fit_affine
+from models.components.encoding import EncodingSettings, encode_matrix, encoded_columns, feature_facts, fit_encoding
+from models.components.gbm import GbmParameters, fit_gbm
+from models.components.model import CreditModel
+from models.components.scale import GradeScale, PointsScale
+from models.components.settings import FitSettings
+from models.registry.bundle import bundle_contents, write_bundle
+from pipelines.ingest.stage import ingest_folder
+from pipelines.runs.publish import write_parquet
+from pipelines.validate.reconciliation import RECONCILIATION_FILE, reconciled
 from tests.factories.published import publish, record
 from tests.factories.raw_files import HMAC_KEY, RawFile, ingest_settings, vat_file, write_raw_folder
 from tests.factories.scoring import KEYS, META
@@ -30,8 +30,8 @@ from tests.factories.scoring import KEYS, META
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from models.bundle import BundleMeta
-    from pipelines.stages import Place
+    from models.registry.bundle import BundleMeta
+    from pipelines.runs.stages import Place
 
 AS_OF = date(2024, 6, 30)
 SELLERS = tuple(f"S{number:06d}" for number in range(40))

@@ -10,21 +10,21 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from scipy.special import expit
 
-from models.bundle import BundleMeta, bundle_contents, write_bundle
-from models.calibration import IDENTITY, fit_affine
-from models.dataset import Dataset
-from models.encoding import EncodingSettings, FeatureFacts, encode_matrix, encoded_columns, fit_encoding
-from models.gbm import GbmParameters, fit_gbm
-from models.linear import fit_linear
-from models.model import CreditModel
-from models.scale import GradeScale, PointsScale
-from models.scorecard import fit_scorecard
-from models.settings import FitSettings
+from models.components.calibration import IDENTITY, fit_affine
+from models.components.encoding import EncodingSettings, FeatureFacts, encode_matrix, encoded_columns, fit_encoding
+from models.components.gbm import GbmParameters, fit_gbm
+from models.components.linear import fit_linear
+from models.components.model import CreditModel
+from models.components.scale import GradeScale, PointsScale
+from models.components.scorecard import fit_scorecard
+from models.components.settings import FitSettings
+from models.registry.bundle import BundleMeta, bundle_contents, write_bundle
+from models.training.dataset import Dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from models.encoding import Direction, FloatArray
+    from models.components.encoding import Direction, FloatArray
 
 
 class World(NamedTuple):

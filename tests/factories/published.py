@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pipelines.publish import write_json, write_parquet
-from pipelines.stages import CURRENT, Place, write_manifest
+from pipelines.runs.publish import write_json, write_parquet
+from pipelines.runs.stages import CURRENT, Place, write_manifest
 from tests.factories.models import small_world
 from tests.factories.scoring import AS_OF, FEATURES, META, write_small_bundle
 

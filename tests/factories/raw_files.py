@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.ingest import IngestResult, ingest_folder
-from pipelines.ingest_settings import IngestSettings
+from pipelines.ingest.stage import IngestResult, ingest_folder
+from pipelines.profiles.ingest_settings import IngestSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipelines.accounting import FileAccount
+    from pipelines.runs.file_accounts import FileAccount
 
 HMAC_KEY = bytes(range(32))
 CANARY_EMAIL = "canary.bird@example.com"

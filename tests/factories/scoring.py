@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from models.bundle import Bundle, BundleMeta, bundle_contents, load_bundle, write_bundle
-from pipelines.keys import KeyRing
-from pipelines.score_settings import ScoringLimits
-from pipelines.scoring import ScoringContext
+from models.registry.bundle import Bundle, BundleMeta, bundle_contents, load_bundle, write_bundle
+from pipelines.profiles.score_settings import ScoringLimits
+from pipelines.score.scorer import ScoringContext
+from pipelines.signing.keys import KeyRing
 from tests.factories.models import WORLD_FACTS, small_credit_model, small_world
 
 if TYPE_CHECKING:

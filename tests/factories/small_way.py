@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.profiles import Profile, load_profile
-from pipelines.stages import Place, StageRecord, current_run, read_manifest
+from pipelines.runs.stages import Place, StageRecord, current_run, read_manifest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROFILE = "small"

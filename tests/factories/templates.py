@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from data_contracts.compiler import source_contract
-from data_contracts.templates import PREFIX
+from data_contracts.definition.compiler import source_contract
+from data_contracts.definition.templates import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from data_contracts.contract import Column
+    from data_contracts.definition.contract import Column
 
 SELLER = "S000001"
 # What the contract's types and values alone do not tell: words of a form, and columns that hang together.

@@ -17,20 +17,23 @@ from unittest import mock
 import pytest
 
 from data_contracts.errors import GateFailed
-from models.ledger import LEDGER_FILE
-from models.registry import champion_of
-from pipelines import batch_reading, ingest, register, validate
-from pipelines.confinement import Call
-from pipelines.deliveries import find_deliveries
-from pipelines.ingest_settings import ValidationSettings
-from pipelines.keys import load_keys
+from models.registry.ledger import LEDGER_FILE
+from models.registry.mlflow_registry import champion_of
+from pipelines.ingest import stage as ingest
+from pipelines.ingest.batches import workers as batch_reading
+from pipelines.ingest.deliveries.manifest import find_deliveries
 from pipelines.profiles import load_profile
-from pipelines.publish import read_parquet, write_json
-from pipelines.reconciliation import reconciled
-from pipelines.register import DATABASE
+from pipelines.profiles.ingest_settings import ValidationSettings
+from pipelines.register import stage as register
+from pipelines.register.stage import DATABASE
 from pipelines.reports.validation_page import render_validation_page
-from pipelines.stages import Place, current_output
-from pipelines.validation import validate_tables
+from pipelines.runs.publish import read_parquet, write_json
+from pipelines.runs.sandbox import Call
+from pipelines.runs.stages import Place, current_output
+from pipelines.signing.keys import load_keys
+from pipelines.validate import stage as validate
+from pipelines.validate.reconciliation import reconciled
+from pipelines.validate.table_checks import validate_tables
 from tests.factories.crashes import Scene
 from tests.factories.invoice_world import AS_OF, publish_tables, write_invoice_bundle
 from tests.factories.published import evaluation, publish, publish_candidate, record
@@ -115,11 +118,11 @@ def score_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
     @contextmanager
     def around(copy: Path) -> Iterator[None]:
-        keys = mock.patch("pipelines.score.load_keys", return_value=KEYS)
+        keys = mock.patch("pipelines.score.stage.load_keys", return_value=KEYS)
         with keys, mock.patch.dict("os.environ", {"KEYS_DIR": str(copy / "keys")}):
             yield
 
-    scene = Scene("score", "pipelines.score", start, lambda _: profile, around)
+    scene = Scene("score", "pipelines.score.stage", start, lambda _: profile, around)
     digest = write_invoice_bundle(train / "bundle")
 
     def promote(version: str) -> None:
@@ -159,7 +162,7 @@ def ingest_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
         with keys_of_copy, read:
             yield
 
-    return Scene("ingest", "pipelines.ingest", start, lambda copy: profile_of(copy / "raw"), around)
+    return Scene("ingest", "pipelines.ingest.stage", start, lambda copy: profile_of(copy / "raw"), around)
 
 
 @pytest.fixture(scope="session")
@@ -174,7 +177,7 @@ def parted_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
             yield
 
     scene = Scene(
-        "ingest", "pipelines.ingest", start, lambda copy: profile_of(copy / "raw", batch_bytes=PART_BYTES), around
+        "ingest", "pipelines.ingest.stage", start, lambda copy: profile_of(copy / "raw", batch_bytes=PART_BYTES), around
     )
     write_raw_folder(raw, FIRST_DELIVERY)
     with mock.patch("time.perf_counter", return_value=0.0):
@@ -228,7 +231,7 @@ def validate_scene(ingest_scene: Scene, tmp_path_factory: pytest.TempPathFactory
         ):
             yield
 
-    return Scene("validate", "pipelines.validate", start, profile_of, around)
+    return Scene("validate", "pipelines.validate.stage", start, profile_of, around)
 
 
 @pytest.fixture(scope="session", params=["promoted", "refused"])
@@ -259,7 +262,7 @@ def register_scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
         ledger = (root / "ledger" / LEDGER_FILE).read_bytes()
         return {"ledger": ledger, "registry": repr((sorted(versions), sorted(aliases))).encode()}
 
-    scene = Scene("register", "pipelines.register", start, lambda _: profile, around, decided)
+    scene = Scene("register", "pipelines.register.stage", start, lambda _: profile, around, decided)
     publish_candidate(place)
     champion_of(register.registry_of(place, profile.model.name))  # makes the database
     with mock.patch("time.perf_counter", return_value=0.0):

@@ -10,7 +10,7 @@ import os
 import signal
 from pathlib import Path
 
-from pipelines.parted_batches import PartedRequest, PartedResult, ingest_in_parts
+from pipelines.ingest.batches.partitions import PartedRequest, PartedResult, ingest_in_parts
 from tests.factories.disk_faults import DiskCall, failing_at, full_from, watched_disk
 
 # More than the limit that a reading process has in these tests.

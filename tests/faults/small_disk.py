@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from unittest import mock
 
-from pipelines.stages import Place, current_run, read_manifest
+from pipelines.runs.stages import Place, current_run, read_manifest
 from tests.factories.disk_faults import in_a_child, typed
 from tests.faults.conftest import PROFILE, profile_of
 

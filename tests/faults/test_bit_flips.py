@@ -11,14 +11,14 @@ import pytest
 
 import pipelines
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
-from models.bundle import load_bundle
-from models.ledger import LEDGER_FILE, Decision, append_decision, read_ledger
-from pipelines.keys import load_keys, trust_file_for
-from pipelines.passports import Evidence, issue_passport
-from pipelines.score_parts import score_in_parts
-from pipelines.scoring import score_chunk
-from pipelines.stages import CURRENT, MANIFEST, Place, current_output, current_run
-from pipelines.verify import VerifyOptions, exit_code_of, verify_command
+from models.registry.bundle import load_bundle
+from models.registry.ledger import LEDGER_FILE, Decision, append_decision, read_ledger
+from pipelines.passports.passport import Evidence, issue_passport
+from pipelines.passports.verify import VerifyOptions, exit_code_of, verify_command
+from pipelines.runs.stages import CURRENT, MANIFEST, Place, current_output, current_run
+from pipelines.score.parts import score_in_parts
+from pipelines.score.scorer import score_chunk
+from pipelines.signing.keys import load_keys, trust_file_for
 from tests.factories.crashes import Scene
 from tests.factories.scoring import ISSUED_ON, KEYS, applicants, context, small_bundle, write_small_bundle
 from tests.unit.pipelines.test_passports import TERMS

@@ -23,11 +23,11 @@ from typing import Any
 
 import pytest
 
-from data_contracts.compiler import source_contract
-from data_contracts.contract import Column
-from data_contracts.headers import match_headers
+from data_contracts.definition.compiler import source_contract
+from data_contracts.definition.contract import Column
+from data_contracts.definition.templates import PREFIX
+from data_contracts.reading.headers import match_headers
 from data_contracts.sources.registry import DESCRIBING_SOURCES
-from data_contracts.templates import PREFIX
 from tests.factories.delimited_samples import DelimitedSample, delimited_samples
 from tests.factories.hostile_files import Reading, one_database, read_spoilt
 

@@ -13,7 +13,7 @@ from unittest import mock
 
 import pytest
 
-from pipelines import batch_reading
+from pipelines.ingest.batches import workers as batch_reading
 from tests.factories.crashes import KILLED, Scene, every
 from tests.factories.disk_faults import Ended, untroubled
 from tests.faults.parted_child import ingest_in_trouble

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.ingest_batch import BatchRequest, BatchResult, ingest_batch
+from pipelines.ingest.batches.batch import BatchRequest, BatchResult, ingest_batch
 from tests.factories.hostile_files import delivered_file, one_database
 from tests.factories.raw_files import HMAC_KEY, LOANS_HEADER
 

@@ -12,7 +12,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from pipelines.stages import Place, current_output, read_manifest
+from pipelines.runs.stages import Place, current_output, read_manifest
 from tests.factories.disk_faults import in_a_child, typed
 from tests.factories.raw_files import RawFile, ingest_settings, vat_file, vat_row, write_raw_folder
 from tests.factories.small_way import CHECKOUT, environment

@@ -12,13 +12,13 @@ from unittest import mock
 import pyarrow as pa
 
 from features.build import BuildSettings, build_features
-from features.spec import load_feature_set
-from pipelines import batch_reading
-from pipelines.ingest import ingest_folder, write_result
+from features.catalogue import load_feature_set
+from pipelines.ingest.batches import workers as batch_reading
+from pipelines.ingest.stage import ingest_folder, write_result
 from pipelines.profiles import load_profile
-from pipelines.publish import write_parquet
-from pipelines.score import ScoreOptions, score_command
-from pipelines.stages import Place
+from pipelines.runs.publish import write_parquet
+from pipelines.runs.stages import Place
+from pipelines.score.command import ScoreOptions, score_command
 from tests.factories.invoice_world import AS_OF
 from tests.factories.raw_files import HMAC_KEY, ingest_settings
 from tests.factories.scoring import KEYS

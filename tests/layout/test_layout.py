@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from setuptools import find_packages
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGES = ("data_contracts", "features", "models", "pipelines", "simulator")
@@ -30,14 +31,17 @@ def test_each_package_is_marked_as_typed(name: str) -> None:
     assert (CHECKOUT / name / "py.typed").is_file()
 
 
-def test_every_package_folder_is_listed_for_the_wheel() -> None:
-    listed = set(tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+def test_the_wheel_finds_every_folder_of_ours_and_no_other() -> None:
+    patterns = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"][
+        "include"
+    ]
+    found = find_packages(str(CHECKOUT), include=patterns)
     present = {
-        init.parent.relative_to(CHECKOUT).as_posix().replace("/", ".")
+        path.parent.relative_to(CHECKOUT).as_posix().replace("/", ".")
         for name in PACKAGES
-        for init in (CHECKOUT / name).rglob("__init__.py")
+        for path in (CHECKOUT / name).rglob("*.py")
     }
-    assert present == listed
+    assert present == set(found)
 
 
 def test_help_imports_no_heavy_package() -> None:

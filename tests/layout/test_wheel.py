@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.keys import KeyRing, trust_file_for
+from pipelines.signing.keys import KeyRing, trust_file_for
 from tests.factories.models import signing_key, small_world, write_small_bundle
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from pipelines.keys import KeyRing, trust_file_for
-from pipelines.publish import read_parquet
-from pipelines.stages import Place, current_run
+from pipelines.runs.publish import read_parquet
+from pipelines.runs.stages import Place, current_run
+from pipelines.signing.keys import KeyRing, trust_file_for
 from tests.factories import published
 from tests.factories.invoice_world import AS_OF, SELLERS, invoice_matrix, publish_tables, write_invoice_bundle
 from tests.factories.raw_files import RawFile, vat_file, vat_row, write_raw_folder

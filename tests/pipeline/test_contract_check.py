@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipelines.publish import read_parquet
+from pipelines.runs.publish import read_parquet
 from tests.factories.contracts import column, contract_document, delimited
 
 PASSPORT = Path(sys.executable).with_name("passport")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from data_contracts.compiler import source_contract
+from data_contracts.definition.compiler import source_contract
 from tests.factories.contracts import column, contract_document, delimited
 from tests.factories.header_files import every_column, header_file
 

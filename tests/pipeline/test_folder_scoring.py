@@ -18,15 +18,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from features.catalogue import load_feature_set
 from features.graph.signals import signal_tables
 from features.record import GraphFeature
-from features.spec import load_feature_set
-from pipelines.applicant_features import OWN_TABLES
-from pipelines.publish import read_json, read_parquet
-from pipelines.score import ScoreOptions, score_command
-from pipelines.score_inputs import Request, open_input
-from pipelines.score_model import ModelChoice, load_model
-from pipelines.stages import Place
+from pipelines.runs.publish import read_json, read_parquet
+from pipelines.runs.stages import Place
+from pipelines.score.applicant_features import OWN_TABLES
+from pipelines.score.command import ScoreOptions, score_command
+from pipelines.score.inputs import Request, open_input
+from pipelines.score.model import ModelChoice, load_model
 from tests.factories.small_way import PROFILE, Way, environment
 
 if TYPE_CHECKING:

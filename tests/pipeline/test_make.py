@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.digest import sha256_file
-from pipelines.stages import StageInputs
+from pipelines.runs.stages import StageInputs
 from tests.factories.small_way import CHECKOUT, PROFILE, STAGES, Way, make
 
 SOURCES = ("data_contracts", "features", "models", "pipelines", "simulator", "Makefile", "pyproject.toml")
@@ -205,7 +205,7 @@ def stage_inputs(way: Way, stage: str, monkeypatch: pytest.MonkeyPatch) -> Stage
     def capture(_name: str, _place: Any, inputs: StageInputs, _work: Any) -> None:  # noqa: ANN401 - passed on as they are
         raise Captured(inputs)
 
-    module = importlib.import_module(f"pipelines.{'build_features' if stage == 'features' else stage}")
+    module = importlib.import_module(f"pipelines.{stage}.stage")
     monkeypatch.setattr(module, "run_stage", capture)
     with pytest.raises(Captured) as caught:
         module.run(way.profile, way.place)

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from models.explain import explain_model
-from models.explanation import ExplainSettings
+from models.explanation.explain import explain_model
+from models.explanation.explanation import ExplainSettings
+from pipelines.commands.seller_delivery import delivery_document, overview_document
 from pipelines.reports.delivery_page import render_deliveries_page, render_delivery_page
 from pipelines.reports.explanation_page import ExplanationSubject, render_explanation_page
 from pipelines.reports.model_page import render_model_page
 from pipelines.reports.passport_page import render_passport_page
 from pipelines.reports.rendering import LANGUAGES, Language
-from pipelines.seller_delivery import delivery_document, overview_document
 from tests.factories.deliveries import SELLER, received
 from tests.factories.model_reports import identity, out_of_time_report, small_sample_report
 from tests.factories.models import small_credit_model, small_world

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from data_contracts.compiler import template_names
+from data_contracts.definition.compiler import template_names
 from tests.factories.raw_files import RawFile, ingested, only_account
 from tests.factories.templates import SELLER, template_row
 

@@ -13,10 +13,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from models.ledger import read_ledger
-from pipelines.did_key import public_key_of
-from pipelines.keys import read_trust_file
-from pipelines.verify import VerifyOptions, verify_command
+from models.registry.ledger import read_ledger
+from pipelines.passports.verify import VerifyOptions, verify_command
+from pipelines.signing.did_key import public_key_of
+from pipelines.signing.keys import read_trust_file
 from tests.factories.small_way import STAGES, Way
 
 
@@ -161,7 +161,7 @@ def test_the_champion_is_registered_and_its_promotion_is_in_the_ledger(small_way
 def test_going_the_way_again_does_no_stage_again(small_way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYS_DIR", str(small_way.keys))
     for stage in STAGES:
-        module = importlib.import_module(f"pipelines.{'build_features' if stage == 'features' else stage}")
+        module = importlib.import_module(f"pipelines.{stage}.stage")
         before = small_way.at(stage)
         outcome = module.run(small_way.profile, small_way.place)
         assert outcome.was_current, stage

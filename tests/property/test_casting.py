@@ -10,9 +10,9 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_contracts.casting import cast_text
-from data_contracts.contract import CellSpec, Column, ReadSpec
-from data_contracts.datetimes import FIRST_YEAR, LAST_YEAR
+from data_contracts.definition.contract import CellSpec, Column, ReadSpec
+from data_contracts.values.casting import cast_text
+from data_contracts.values.datetimes import FIRST_YEAR, LAST_YEAR
 
 SPEC = ReadSpec(format="delimited")
 AMOUNT = Column("amount", "Amount", pa.decimal128(18, 4), "", "", "internal")

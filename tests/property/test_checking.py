@@ -12,8 +12,8 @@ import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_contracts.checking import CheckResult, check_rows, drop_duplicates
-from data_contracts.expectations import validate_with_gx
+from data_contracts.checks.expectations import validate_with_gx
+from data_contracts.checks.rows import CheckResult, check_rows, drop_duplicates
 from tests.factories.contracts import bad_rows, column, contract_of
 
 # A busy machine must not decide a test.

@@ -14,10 +14,10 @@ import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from data_contracts.compiler import compile_contract, source_names
-from data_contracts.contract import CompiledContract
-from data_contracts.difference import difference
-from data_contracts.headers import normalised
+from data_contracts.compatibility.contract_difference import difference
+from data_contracts.definition.compiler import compile_contract, source_names
+from data_contracts.definition.contract import CompiledContract
+from data_contracts.reading.headers import normalised
 
 Document = dict[str, Any]
 Expected = tuple[str, str, bool]

@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.build import BuildSettings, build_features
+from features.catalogue import load_feature_set, select_features
 from features.graph.edges import GraphSettings
-from features.spec import load_feature_set, select_features
-from pipelines.corrections import with_versions
-from pipelines.deliveries import DeliveredFile, Origin
+from pipelines.ingest.batches.row_versions import with_versions
+from pipelines.ingest.deliveries.manifest import DeliveredFile, Origin
 from tests.factories.canonical_tables import observations
 from tests.factories.feature_worlds import AS_OF, SELLERS, tables_of, with_keys, worlds
 
 if TYPE_CHECKING:
-    from features.spec import FeatureSet
+    from features.catalogue import FeatureSet
     from tests.factories.feature_worlds import Rows
 
 BUILD = BuildSettings(graph=GraphSettings(hub_sellers=2, counterparty_hub_sellers=2), threads=1)

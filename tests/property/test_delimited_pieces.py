@@ -8,11 +8,11 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_contracts.compiler import compile_contract
-from data_contracts.contract import CompiledContract
-from data_contracts.delimited import read_delimited
-from data_contracts.delimited_pieces import DelimitedPieces
+from data_contracts.definition.compiler import compile_contract
+from data_contracts.definition.contract import CompiledContract
 from data_contracts.errors import InputRefused
+from data_contracts.reading.delimited.pieces import DelimitedPieces
+from data_contracts.reading.delimited.reader import read_delimited
 
 CONTRACT = b"""
 apiVersion: v3.2.0

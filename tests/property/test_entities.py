@@ -12,8 +12,8 @@ from data_contracts.entities.company_names import normalised_name, parse_company
 from data_contracts.entities.comparison import EvidenceSettings, Party, compare
 from data_contracts.entities.identifiers import IDENTIFIER_KINDS, check_identifier
 from data_contracts.entities.matching import Override, match_parties
-from simulator.name_spellings import CHINESE_NOISE, LATIN_NOISE, noisy_spelling
-from simulator.names import company_name
+from simulator.observation.name_spellings import CHINESE_NOISE, LATIN_NOISE, noisy_spelling
+from simulator.population.names import company_name
 
 WRITTEN = st.text(
     st.one_of(

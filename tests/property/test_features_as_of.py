@@ -12,19 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.build import BuildSettings, build_features
+from features.catalogue import load_feature_set, select_features
 from features.delinquency import default_dates
 from features.graph.edges import GraphSettings
 from features.graph.groups import related_components
 from features.observations import open_loan_observations
 from features.record import GraphFeature
-from features.spec import load_feature_set, select_features
 from tests.factories.canonical_tables import observations
 from tests.factories.feature_worlds import AS_OF, SELLERS, is_visible, tables_of, with_keys, worlds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from features.spec import FeatureSet
+    from features.catalogue import FeatureSet
     from tests.factories.feature_worlds import Rows
 
 SETTINGS = BuildSettings(graph=GraphSettings(hub_sellers=2, counterparty_hub_sellers=2), threads=1)

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 
 from features.build import COVERAGE_LAG_DAYS, BuildSettings, build_features
+from features.catalogue import feature_records, select_features
 from features.record import Aggregate, Feature
-from features.spec import feature_records, select_features
 from tests.factories.canonical_tables import observations
 from tests.factories.feature_worlds import AS_OF, SELLERS, is_visible, tables_of, with_keys, worlds
 
 if TYPE_CHECKING:
-    from features.spec import FeatureSet
+    from features.catalogue import FeatureSet
     from tests.factories.feature_worlds import Rows
 
 TABLES = ("money_event", "trade_invoice", "export_declaration", "site_order", "site_day", "loan", "repayment")

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from models.reasons import batch_reasons, reason_dictionary, reasons_for_row
-from models.scale import PointsScale, points_by_group
+from models.components.scale import PointsScale, points_by_group
+from models.explanation.reasons import batch_reasons, reason_dictionary, reasons_for_row
 from tests.factories.models import small_credit_model, small_linear_model, small_world, world
 
 if TYPE_CHECKING:
-    from models.model import CreditModel
+    from models.components.model import CreditModel
 
 MODEL = small_credit_model()
 MODELS = {"trees and scorecard": MODEL, "linear": small_linear_model()}

@@ -13,24 +13,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import ipc
 
-from data_contracts.compiler import source_contract
-from data_contracts.contract import Kind, Severity
+from data_contracts.definition.compiler import source_contract
+from data_contracts.definition.contract import Kind, Severity
+from data_contracts.definition.templates import PREFIX
 from data_contracts.errors import InputRefused
 from data_contracts.sources.registry import mapped_sources, source_mapping
-from data_contracts.templates import PREFIX
-from pipelines.accounting import CONSENT_WITHDRAWN
-from pipelines.consents import SourceConsents
-from pipelines.deliveries import find_deliveries
-from pipelines.ingest_batch import BatchRequest, ingest_batch
-from pipelines.parted_batches import PartedRequest, PartedResult, ingest_in_parts, parts_of
+from pipelines.ingest.batches.batch import BatchRequest, ingest_batch
+from pipelines.ingest.batches.partitions import PartedRequest, PartedResult, ingest_in_parts, parts_of
+from pipelines.ingest.consents import SourceConsents
+from pipelines.ingest.deliveries.manifest import find_deliveries
+from pipelines.runs.file_accounts import CONSENT_WITHDRAWN
 from tests.factories.delimited_samples import DelimitedSample, delimited_samples
 from tests.factories.raw_files import HMAC_KEY, RawFile, ingest_settings, write_raw_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipelines.ingest_batch import BatchResult
-    from pipelines.row_store import StoredRows
+    from pipelines.ingest.batches.batch import BatchResult
+    from pipelines.ingest.spill.store import StoredRows
 
 SAMPLES = {sample.source: sample for sample in delimited_samples()}
 PARTED = [source for source in mapped_sources() if source_mapping(source).parted_by is not None]

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.credential import CredentialRefused, issue, verify_credential
-from pipelines.passports import Evidence, issue_passport, passport_document
-from pipelines.scoring import score_chunk
-from pipelines.verify import verify_passport
+from pipelines.passports.passport import Evidence, issue_passport, passport_document
+from pipelines.passports.verify import verify_passport
+from pipelines.score.scorer import score_chunk
+from pipelines.signing.credential import CredentialRefused, issue, verify_credential
 from tests.factories.scoring import ISSUED_ON, KEYS, applicants, context, small_bundle
 from tests.unit.pipelines.test_passports import TERMS, TRUST
 

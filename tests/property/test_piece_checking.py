@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_contracts import piece_checking
-from data_contracts.checking import check_rows
-from data_contracts.compiler import compile_contract
+from data_contracts.checks import pieces as piece_checking
+from data_contracts.checks.pieces import PieceChecker
+from data_contracts.checks.rows import check_rows
+from data_contracts.definition.compiler import compile_contract
 from data_contracts.lineage import Origin
-from data_contracts.piece_checking import PieceChecker
 
 CONTRACT = compile_contract(
     b"""

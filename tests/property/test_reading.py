@@ -11,10 +11,10 @@ from decimal import Decimal
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from data_contracts.casting import cast_columns
-from data_contracts.contract import CompiledContract
+from data_contracts.definition.contract import CompiledContract
 from data_contracts.errors import InputRefused
-from data_contracts.reading import ReadResult, read_delimited, read_json_lines, read_json_records
+from data_contracts.reading.dispatch import ReadResult, read_delimited, read_json_lines, read_json_records
+from data_contracts.values.casting import cast_columns
 from tests.factories.contracts import column, contract_of, delimited, text_contract
 
 # A busy machine must not decide a test.

@@ -8,11 +8,11 @@ from pathlib import Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from data_contracts.compiler import source_contract
+from data_contracts.definition.compiler import source_contract
 from data_contracts.errors import InputRefused
-from data_contracts.fitting import FileStart, contract_fits
-from data_contracts.reading import read_file
-from pipelines.recognition import described, recognisable_contracts, recognise
+from data_contracts.reading.contract_match import FileStart, contract_fits
+from data_contracts.reading.dispatch import read_file
+from pipelines.ingest.deliveries.recognition import described, recognisable_contracts, recognise
 from tests.factories.header_files import header_file, needed_columns
 
 SOURCES = [contract.contract_id for contract in recognisable_contracts()]

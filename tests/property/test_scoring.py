@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.scoring import chunked, score_chunk
+from pipelines.score.scorer import chunked, score_chunk
 from tests.factories.scoring import applicants, context
 
 ROWS = 24

@@ -8,8 +8,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_contracts.compiler import source_contract, table_contract, template_names
-from data_contracts.templates import PREFIX
+from data_contracts.definition.compiler import source_contract, table_contract, template_names
+from data_contracts.definition.templates import PREFIX
 from tests.factories.raw_files import RawFile, ingested, only_account
 from tests.factories.templates import SELLER, template_csv, template_row
 

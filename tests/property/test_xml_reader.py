@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import InputRefused
-from data_contracts.reading import read_xml
+from data_contracts.reading.dispatch import read_xml
 from tests.factories.contracts import column, contract_of
 from tests.factories.xml_files import ceb_message, list_record, xml_file
 
 if TYPE_CHECKING:
-    from data_contracts.contract import CompiledContract
+    from data_contracts.definition.contract import CompiledContract
 
 
 def contract(*columns: tuple[str, str], **custom: object) -> CompiledContract:

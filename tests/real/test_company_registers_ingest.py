@@ -12,7 +12,7 @@ from tests.factories.raw_files import RawFile, cells, ingested, only_account
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipelines.ingest import IngestResult
+    from pipelines.ingest.stage import IngestResult
 
 
 def folder(shared_data: Path, name: str) -> Path:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipelines.accounting import totals_by_source
-from pipelines.deliveries import CUMCM_INVOICE_ZIPS
-from pipelines.ingest import ingest_folder
-from pipelines.ingest_settings import CoveragePeriod, IngestSettings
+from pipelines.ingest.deliveries.manifest import CUMCM_INVOICE_ZIPS
+from pipelines.ingest.stage import ingest_folder
+from pipelines.profiles.ingest_settings import CoveragePeriod, IngestSettings
+from pipelines.runs.file_accounts import totals_by_source
 from tests.factories.raw_files import HMAC_KEY, cells
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipelines.ingest import IngestResult
+    from pipelines.ingest.stage import IngestResult
 
 REPEATED_ROWS = {
     "with_record_purchase_invoices.zip": 803,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
+from features.catalogue import load_feature_set
 from features.record import GraphFeature
-from features.spec import load_feature_set
 
 if TYPE_CHECKING:
     from pathlib import Path

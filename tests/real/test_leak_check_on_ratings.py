@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from data_contracts.errors import GateFailed
-from models.dataset import Dataset
-from models.leakage import find_leaks, refuse_leaks
 from models.settings import LeakSettings
+from models.training.dataset import Dataset
+from models.training.leakage import find_leaks, refuse_leaks
 from tests.factories.models import fact
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from tests.factories.raw_files import RawFile, ingested, only_account
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipelines.ingest import IngestResult
+    from pipelines.ingest.stage import IngestResult
 
 OF_NO_ONE_COUNTRY = {"Channel Islands", "Unspecified", "West Indies"}
 NO_ORDER_LINES = "ADJUST|ADJUST2|AMAZONFEE|B|BANK CHARGES|CRUK|S|TEST.*"

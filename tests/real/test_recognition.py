@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipelines.recognition import recognise
+from pipelines.ingest.deliveries.recognition import recognise
 
 if TYPE_CHECKING:
     from pathlib import Path

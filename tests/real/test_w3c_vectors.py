@@ -11,8 +11,8 @@ import pytest
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from pipelines.credential import CredentialRefused, check_proof, proof_options, secure, signing_input
-from pipelines.did_key import decode_multibase, did_key
+from pipelines.signing.credential import CredentialRefused, check_proof, proof_options, secure, signing_input
+from pipelines.signing.did_key import decode_multibase, did_key
 
 # The published test key of the specification (also RFC 8037 appendix A): public on purpose, good for nothing else.
 PUBLISHED_TEST_KEY = "z3u2en7t5LR2WtQH5PfFqMqwVHBeXouLzo6haApm8XHqvjxq"

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from data_contracts.compiler import source_contract
+from data_contracts.definition.compiler import source_contract
 from data_contracts.errors import InputRefused
-from data_contracts.reading import read_file, read_xml
+from data_contracts.reading.dispatch import read_file, read_xml
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
 
-    from data_contracts.contract import CompiledContract
+    from data_contracts.definition.contract import CompiledContract
 
 # The list of periods is a column of JSON text, and XML has another way of writing lists.
 FILES = [

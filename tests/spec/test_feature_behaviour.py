@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from features.build import BuildSettings, build_features
+from features.catalogue import select_features
 from features.graph.edges import GraphSettings
-from features.spec import select_features
 from tests.factories.canonical_tables import canonical_tables, coverage_rows, observations
 
 if TYPE_CHECKING:

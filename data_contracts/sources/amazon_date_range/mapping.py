@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.casting import cast_columns
-from data_contracts.contract import CompiledContract, ReadSpec
+from data_contracts.definition.contract import CompiledContract, ReadSpec
 from data_contracts.lineage import ReadResult, concat_quarantine
+from data_contracts.mapping.event_types import event_type_rules, event_types, unknown_kinds
+from data_contracts.mapping.repetition import rows_delivered_before
+from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
 from data_contracts.sources.amazon_date_range.moments import iso_moment
-from data_contracts.sources.event_types import event_type_rules, event_types, unknown_kinds
-from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
-from data_contracts.sources.repetition import rows_delivered_before
+from data_contracts.values.casting import cast_columns
 
 if TYPE_CHECKING:
     from data_contracts.arrow import Values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from data_contracts.sources.export_documents import LINEAGE, SENT_ON, TABLE, documents_of, screened
-from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, run_sql
+from data_contracts.mapping.export_documents import LINEAGE, SENT_ON, TABLE, documents_of, screened
+from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa

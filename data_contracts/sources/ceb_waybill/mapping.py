@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from data_contracts.sources.export_documents import SENT_ON, Message, message_mapping
+from data_contracts.mapping.export_documents import SENT_ON, Message, message_mapping
 
 MAPPING = message_mapping(
     Message(

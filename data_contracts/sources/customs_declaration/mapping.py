@@ -9,8 +9,8 @@ from importlib import resources
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.privacy import keyed_pseudonyms
-from data_contracts.sources.mapping import (
+from data_contracts.mapping.repetition import repeated_rows
+from data_contracts.mapping.source_mapping import (
     MappingContext,
     SourceMapping,
     Tables,
@@ -18,7 +18,7 @@ from data_contracts.sources.mapping import (
     relabelled,
     run_sql,
 )
-from data_contracts.sources.repetition import repeated_rows
+from data_contracts.privacy import keyed_pseudonyms
 
 SOURCE = "customs_declaration"
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts.mapping.source_mapping import SourceMapping
 from data_contracts.sources.customs_declaration.mapping import screened, to_canonical
-from data_contracts.sources.mapping import SourceMapping
 
 if TYPE_CHECKING:
     from data_contracts.arrow import Values

@@ -7,7 +7,7 @@ import re
 import pyarrow as pa
 
 from data_contracts.entities.identifiers import check_identifier
-from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
 
 _FORM = re.compile("[0-9A-Z]{18}[0-9]{2}")
 _NO_RECORD = "('ANNULLED', 'DUPLICATE', 'PENDING_VALIDATION')"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.sources.mapping import (
+from data_contracts.mapping.repetition import repeated_rows
+from data_contracts.mapping.source_mapping import (
     MappingContext,
     SourceMapping,
     Tables,
@@ -12,7 +13,6 @@ from data_contracts.sources.mapping import (
     relabelled,
     run_sql,
 )
-from data_contracts.sources.repetition import repeated_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa

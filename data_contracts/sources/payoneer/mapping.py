@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.sources.ledger import Ledger
-from data_contracts.sources.local_moments import with_moments
-from data_contracts.sources.repetition import repeated_keys
+from data_contracts.mapping.ledger import Ledger
+from data_contracts.mapping.local_moments import with_moments
+from data_contracts.mapping.repetition import repeated_keys
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.sources.mapping import (
+from data_contracts.mapping.repetition import superseded_records
+from data_contracts.mapping.source_mapping import (
     MappingContext,
     SourceMapping,
     Tables,
@@ -16,7 +17,6 @@ from data_contracts.sources.mapping import (
     relabelled,
     run_sql,
 )
-from data_contracts.sources.repetition import superseded_records
 
 if TYPE_CHECKING:
     import pyarrow as pa

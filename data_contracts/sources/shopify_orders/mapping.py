@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from data_contracts.mapping.repetition import LinesOfRecords, repeated_records
+from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
 from data_contracts.privacy import keyed_pseudonyms
-from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
-from data_contracts.sources.repetition import LinesOfRecords, repeated_records
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.sources.ledger import Ledger
-from data_contracts.sources.repetition import rows_delivered_before
+from data_contracts.mapping.ledger import Ledger
+from data_contracts.mapping.repetition import rows_delivered_before
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.sources.ledger import Ledger
-from data_contracts.sources.repetition import repeated_keys
+from data_contracts.mapping.ledger import Ledger
+from data_contracts.mapping.repetition import repeated_keys
 
 if TYPE_CHECKING:
     import pyarrow as pa

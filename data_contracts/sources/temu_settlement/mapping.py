@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.sources.event_types import event_type_rules, money_events, unknown_kinds
-from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, run_sql
-from data_contracts.sources.repetition import rows_delivered_before
+from data_contracts.mapping.event_types import event_type_rules, money_events, unknown_kinds
+from data_contracts.mapping.repetition import rows_delivered_before
+from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from data_contracts.entities.company_names import parse_company_name
+from data_contracts.mapping.export_documents import TABLE
+from data_contracts.mapping.repetition import rows_delivered_before
+from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
 from data_contracts.privacy import keyed_pseudonyms
 from data_contracts.sources.customs_declaration import mapping as customs
-from data_contracts.sources.export_documents import TABLE
-from data_contracts.sources.mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
-from data_contracts.sources.repetition import rows_delivered_before
 from data_contracts.sources.trade_data_workbook.days import iso_days
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from data_contracts.sources.mapping import (
+from data_contracts.mapping.repetition import repeated_rows
+from data_contracts.mapping.source_mapping import (
     MappingContext,
     NamedSellers,
     SourceMapping,
@@ -13,7 +14,6 @@ from data_contracts.sources.mapping import (
     relabelled,
     run_sql,
 )
-from data_contracts.sources.repetition import repeated_rows
 
 # An invoice number repeats over series and years, so the rest of the invoice enters its identifier as a digest. In one
 # file a void copy may stand beside the valid one, which is another row; a later file that shows the invoice in another

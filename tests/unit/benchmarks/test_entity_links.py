@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from entity_links import consignees, groups, judged, linked, matched, second_register, seller_ties, two_registers
 
-from simulator.name_spellings import Spelling
+from simulator.observation.name_spellings import Spelling
 from tests.factories.raw_files import RawFile, entity, links_file, write_raw_folder
 
 if TYPE_CHECKING:

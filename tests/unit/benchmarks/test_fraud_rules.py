@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from fraud_rules import RULES, Found, Rule, alerts, interval, judged, summary
 
-from simulator.lies import KINDS
+from simulator.economy.lies import KINDS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,9 +23,9 @@ from realism.sample import WorldSample, make_sample
 from realism.summary import BANDS, FAMILIES, figure, figures, flatten, rankings, verdicts
 from world_realism import ALL_MEASURES, PERTURBED, Change, Plan, expected_auc, measure_world, world_profile
 
-from features.cut import Cut
+from features.engine.as_of import Cut
 from features.graph.edges import GraphSettings, party_graph
-from models.dataset import Dataset
+from models.training.dataset import Dataset
 from pipelines.profiles import Profile
 
 RESULTS = Path(__file__).parents[3] / "benchmarks" / "results"

@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from data_contracts.compiler import table_contract
+from data_contracts.definition.compiler import table_contract
 from data_contracts.errors import ConfigurationRefused, InputRefused
 from features.build import ALWAYS_COVERED, BuildSettings, build_features, make_plan, matrix_schema, tables_read
-from features.cut import Cut
+from features.catalogue import feature_records, load_feature_set, select_features
+from features.engine.as_of import Cut
+from features.engine.rendering import render
 from features.record import DerivedFeature
-from features.rendering import render
-from features.spec import feature_records, load_feature_set, select_features
 from tests.factories.canonical_tables import OWN_COLUMNS, canonical_tables, coverage_rows, observations
 
 SELLER_TABLES = ("money_event", "trade_invoice", "export_declaration", "site_order", "site_day", "party_link")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from features.catalogue import feature_records, load_feature_set
 from features.pages import PILLAR_TITLES, feature_page
-from features.spec import feature_records, load_feature_set
 
 
 def test_the_page_names_every_feature_part_and_pillar() -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simulator.districts import districts
+from simulator.economy.simulation import simulate
+from simulator.economy.world import World
+from simulator.population.districts import districts
 from simulator.settings import ObservationSettings, WorldSettings
-from simulator.world import World, simulate
 from simulator.writing import WorldRecord, write_world
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.cut import Cut
+from features.catalogue import feature_records
+from features.engine.as_of import Cut
 from features.graph.counterparties import counterparty_overlap
 from features.graph.edges import GraphSettings
 from features.graph.groups import related_components
 from features.graph.signals import SIGNALS, Snapshot
-from features.spec import feature_records
 from tests.factories.canonical_tables import canonical_table, canonical_tables
 
 DAY = dt.date(2024, 6, 30)

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_contracts.compiler import table_contract
+from data_contracts.definition.compiler import table_contract
 from data_contracts.entities.party_matches import PARTY_MATCH
-from data_contracts.sources.mapping import nullable
+from data_contracts.mapping.source_mapping import nullable
 from features.build import build_features
-from features.cut import Cut
+from features.catalogue import feature_records, feature_set_names, load_feature_set
+from features.engine.as_of import Cut
 from features.graph.edges import GraphSettings
 from features.graph.groups import related_components
 from features.graph.signals import SIGNALS, Snapshot
-from features.spec import feature_records, feature_set_names, load_feature_set
 from tests.factories.canonical_tables import canonical_tables, coverage_rows, observations
 
 DAY = dt.date(2024, 6, 30)

@@ -1,0 +1,1 @@
+"""Check typed rows against the rules of their contract."""

@@ -1,0 +1,226 @@
+"""What changed from one version of a contract to the next, and whether it breaks those who rely on the old one.
+
+Relying on a contract are those who deliver files by it and those who read its rows. A change breaks when a file or row
+that was good may now be refused, or when a value that is still accepted may mean something else. Changes of words are
+compatible. Rules that only warn break nobody, however strict.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_contracts.compatibility.change import Change, ChangeKind
+from data_contracts.compatibility.column_difference import column_changes
+from data_contracts.compatibility.rule_difference import rule_changes
+from data_contracts.definition.compiler import load_contract, source_contract, source_names, table_contract, table_names
+from data_contracts.definition.templates import PREFIX
+from data_contracts.errors import ConfigurationRefused, one_line
+from data_contracts.reading.headers import normalised
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from data_contracts.definition.contract import Column, CompiledContract, ReadSpec, Rule, SheetSpec
+
+_MOST_CONTRACT_BYTES = 2**20
+_POLICIES = ("refuse", "warn", "allow")
+
+
+def named_contract(name: str) -> CompiledContract:
+    """Give the contract in a file, or that of a source, template or canonical table of that name.
+
+    Raises:
+        ConfigurationRefused: there is neither, or the file is no contract we can honour.
+    """
+    path = Path(name)
+    if path.is_file():
+        if path.stat().st_size > _MOST_CONTRACT_BYTES:
+            raise ConfigurationRefused(f"{name} has more than {_MOST_CONTRACT_BYTES} bytes", "name a contract")
+        return load_contract(path)
+    if name in source_names() or name.startswith(PREFIX):
+        return source_contract(name)
+    if name in table_names():
+        return table_contract(name)
+    raise ConfigurationRefused(
+        f"{name} is neither a file nor a source or table", f"use a path, or one of {', '.join(known_names())}"
+    )
+
+
+def known_names() -> tuple[str, ...]:
+    """Give the names that stand for a contract of our own."""
+    return (*source_names(), *table_names())
+
+
+def difference(old: CompiledContract, new: CompiledContract) -> tuple[Change, ...]:
+    """Give every change from ``old`` to ``new``, the breaking ones first."""
+    pairs = _paired_names(old, new)
+    before = _renamed(old, {a: b for a, b in pairs.items() if a != b})
+    own = {name: column for name, column in _columns(new).items() if name in pairs.values()}
+    changes = [
+        *_contract_changes(old, new),
+        *_column_set_changes(old, new, pairs),
+        *(
+            change
+            for a, b in pairs.items()
+            for change in column_changes(old.column(a), own[b], (before.read_spec, new.read_spec))
+        ),
+        *rule_changes(_rules_of(before, own), _rules_of(new, own)),
+        *_reading_changes(before.read_spec, new.read_spec),
+    ]
+    if before.primary_key != new.primary_key:
+        words = f"{' + '.join(before.primary_key) or 'none'} → {' + '.join(new.primary_key) or 'none'}"
+        changes.append(Change(ChangeKind.PRIMARY_KEY_CHANGED, "primary key", words, breaking=True))
+    return tuple(sorted(changes, key=lambda change: not change.breaking))
+
+
+def described(old: CompiledContract, new: CompiledContract, changes: Sequence[Change]) -> list[str]:
+    """Give the changes as lines, breaking and compatible ones apart, with a word on the version."""
+    breaking = [change for change in changes if change.breaking]
+    compatible = [change for change in changes if not change.breaking]
+    lines = [f"{old.identity} → {new.identity}: {len(breaking)} breaking, {len(compatible)} compatible"]
+    for title, chosen in (("breaking", breaking), ("compatible", compatible)):
+        lines += [f"{title}: {change.kind}: {change.place}: {change.words}" for change in chosen]
+    if changes and old.identity == new.identity:
+        lines.append(f"note: both are version {new.version}, by which rows name their contract; raise it")
+    return [one_line(line) for line in lines]
+
+
+def _columns(contract: CompiledContract) -> dict[str, Column]:
+    return {column.name: column for column in contract.columns}
+
+
+def _paired_names(old: CompiledContract, new: CompiledContract) -> dict[str, str]:
+    """Give the columns of both, old name to new: the same name, else the same header, else the same meaning."""
+    before, after = _columns(old), _columns(new)
+    added = [column for name, column in after.items() if name not in before]
+    pairs = {}
+    for name, column in before.items():
+        twin = name if name in after else next((other.name for other in added if _same_meaning(column, other)), None)
+        if twin is not None:
+            pairs[name] = twin
+            added = [other for other in added if other.name != twin]
+    return pairs
+
+
+def _same_meaning(old: Column, new: Column) -> bool:
+    spelled = {normalised(spelling) for spelling in (new.header, *new.synonyms)}
+    if any(normalised(spelling) in spelled for spelling in (old.header, *old.synonyms)):
+        return True
+    return old.description != "" and (old.description, old.description_zh) == (new.description, new.description_zh)
+
+
+def _renamed(contract: CompiledContract, names: Mapping[str, str]) -> CompiledContract:
+    """Give a contract whose rules, key and reading speak of columns by their new names."""
+    if not names:
+        return contract
+    spec = contract.read_spec
+    if spec is not None:
+        spec = replace(
+            spec,
+            exactly_one_of=tuple(tuple(names.get(name, name) for name in group) for group in spec.exactly_one_of),
+            locale_column=names.get(spec.locale_column or "", spec.locale_column),
+            sheet_column=names.get(spec.sheet_column or "", spec.sheet_column),
+            sheets=tuple(replace(one, needs=tuple(names.get(name, name) for name in one.needs)) for one in spec.sheets),
+        )
+    return replace(
+        contract,
+        rules=tuple(_renamed_rule(rule, names) for rule in contract.rules),
+        primary_key=tuple(names.get(name, name) for name in contract.primary_key),
+        read_spec=spec,
+    )
+
+
+def _renamed_rule(rule: Rule, names: Mapping[str, str]) -> Rule:
+    given = rule.arguments
+    sql = given.sql and re.sub(r"[A-Za-z_][A-Za-z_0-9]*", lambda word: names.get(word.group(), word.group()), given.sql)
+    arguments = replace(given, columns=tuple(names.get(name, name) for name in given.columns), sql=sql)
+    if rule.column is None or rule.column not in names:
+        return replace(rule, arguments=arguments)
+    column = names[rule.column]
+    rule_id = f"{column}{rule.rule_id.removeprefix(rule.column)}"
+    return replace(rule, rule_id=rule_id, column=column, arguments=arguments)
+
+
+def _rules_of(contract: CompiledContract, columns: Mapping[str, Column]) -> list[Rule]:
+    """Give the rules of the columns both have and of the table; the key is compared by itself."""
+    return [
+        rule
+        for rule in contract.rules
+        if rule.rule_id != "primary_key" and (rule.column is None or rule.column in columns)
+    ]
+
+
+def _contract_changes(old: CompiledContract, new: CompiledContract) -> Iterator[Change]:
+    if (old.contract_id, old.table) != (new.contract_id, new.table):
+        words = f"{old.contract_id} of {old.table} → {new.contract_id} of {new.table}"
+        yield Change(ChangeKind.CONTRACT_RENAMED, "contract", words, breaking=True)
+    if old.known_lag_days != new.known_lag_days:
+        words = f"{old.known_lag_days} → {new.known_lag_days} days from the event until a row is known"
+        yield Change(ChangeKind.LAG_CHANGED, "known lag", words, breaking=True)
+    if old.retention_days != new.retention_days:
+        kept = [f"kept {one.retention_days} days" if one.retention_days else "kept for good" for one in (old, new)]
+        shorter = new.retention_days is not None and (old.retention_days or math.inf) > new.retention_days
+        yield Change(ChangeKind.RETENTION_CHANGED, "retention", f"{kept[0]} → {kept[1]}", breaking=shorter)
+    for place in ("title", "purpose", "verification"):
+        if getattr(old, place) != getattr(new, place):
+            yield Change(ChangeKind.WORDS_CHANGED, place, "other words", breaking=False)
+
+
+def _column_set_changes(old: CompiledContract, new: CompiledContract, pairs: Mapping[str, str]) -> Iterator[Change]:
+    for name, column in _columns(old).items():
+        if name not in pairs:
+            yield Change(ChangeKind.COLUMN_DROPPED, name, column.description, breaking=True)
+    kept = set(pairs.values())
+    for name, column in _columns(new).items():
+        if name not in kept:
+            needed = column.required or (new.read_spec is not None and not column.cell.header_optional)
+            need = "required" if column.required else "its header is needed" if needed else "may be absent"
+            yield Change(ChangeKind.COLUMN_ADDED, name, f"{column.description} ({need})", breaking=needed)
+    if list(pairs.values()) != [name for name in _columns(new) if name in kept]:
+        words = "columns are matched by name, so the order is only for people"
+        yield Change(ChangeKind.COLUMNS_REORDERED, "columns", words, breaking=False)
+
+
+def _reading_changes(old: ReadSpec | None, new: ReadSpec | None) -> Iterator[Change]:
+    """Give what changed in the outer form of the file."""
+    if old is None or new is None:
+        if old is not new:
+            words = "raw files have no contract now" if new is None else "raw files have a contract now"
+            yield Change(ChangeKind.READING_CHANGED, "file", words, breaking=new is None)
+        return
+    for field in fields(old):
+        before, after = getattr(old, field.name), getattr(new, field.name)
+        if before != after:
+            breaking = not _reads_more(field.name, before, after)
+            place = field.name.replace("_", " ")
+            yield Change(ChangeKind.READING_CHANGED, place, f"{before!r} → {after!r}", breaking=breaking)
+
+
+def _reads_more(field: str, before: object, after: object) -> bool:
+    """Tell whether a setting of the reader only lets more files or cells in than it did."""
+    if field in {"preamble", "quoted_newlines"}:
+        return after is True
+    if field == "extra_columns":
+        return _POLICIES.index(str(after)) > _POLICIES.index(str(before))
+    if field == "thousands_mark":
+        return before is None
+    if field == "exactly_one_of" and isinstance(before, tuple) and isinstance(after, tuple):
+        return set(after) < set(before)
+    return field == "sheets" and isinstance(before, tuple) and isinstance(after, tuple) and _more_sheets(before, after)
+
+
+def _more_sheets(before: tuple[SheetSpec, ...], after: tuple[SheetSpec, ...]) -> bool:
+    """Tell whether every sheet there was needs no more than before, and every new one may be absent."""
+    old, new = ({sheet.name: sheet for sheet in sheets} for sheets in (before, after))
+    return set(old) <= set(new) and all(
+        sheet.optional
+        if name not in old
+        else (sheet.optional or not old[name].optional)
+        and set(sheet.needs) <= set(old[name].needs)
+        and sheet.header_rows >= old[name].header_rows
+        for name, sheet in new.items()
+    )

@@ -1,0 +1,1 @@
+"""Contracts: ODCS YAML compiled into columns and rules."""

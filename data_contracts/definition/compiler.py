@@ -1,0 +1,459 @@
+r"""From an ODCS v3.2.0 file to a CompiledContract, and the conventions such a file follows here.
+
+A contract is plain ODCS; what the standard has no word for stands in ``customProperties``. Unknown custom properties
+are refused, so a typing error cannot silently switch a rule off. A source contract in full::
+
+    apiVersion: v3.2.0
+    kind: DataContract
+    id: lender_loans                    # = name of the source folder or table
+    version: 1.0.0
+    name: Loan book of a lender
+    status: active
+    description: {purpose: "One row a loan, as the lender's system exports it."}
+    customProperties:
+      - {property: knownLagDays, value: 1}          # a row is known this many days after its event
+      - {property: retentionDays, value: 1826}      # rows of older events are not kept; absent: all are
+      - {property: verification, value: {verified: "…", thirdParty: "…", notVerified: "…"}}  # how we know the form
+    servers:
+      - server: file
+        type: custom
+        format: delimited                           # delimited | json | jsonl | xlsx | tabular | tagged | xml
+        delimiter: ","                              # "\t" for tabs
+        encoding: UTF-8                             # a byte-order mark is accepted; anything undecodable is refused
+        customProperties:
+          - {property: quote, value: '"'}           # absent: no quote character, quotes are ordinary text
+          - {property: quotedNewlines, value: true} # a quoted field may span lines; default false
+          - {property: decimalMark, value: ","}     # default "."
+          - {property: thousandsMark, value: "."}   # default: none allowed
+          - {property: preamble, value: true}       # header anywhere in the first 50 lines; default: the first line
+          - {property: localeColumn, value: language}  # our column that holds the locale of the header's synonyms
+          - {property: extraColumns, value: warn}   # warn (default) | allow | refuse headers not in the contract
+          - {property: exactlyOneOf, value: [[supplier_code, customer_code]]}  # one of these headers, not both
+          - {property: missingTokens, value: ["/"]} # besides the empty cell, which is always missing
+          - {property: recordPath, value: data.declarations}  # json: where the array of records stands; default: top
+                                                    # xml: the elements from the outermost to the record
+          - {property: itemPath, value: decList}    # json: a record's nested list; one row an item
+                                                    # xml: elements from the record to the item
+          - {property: itemLists, value: [a, b]}    # json, instead: a row the record, and one an item of each list
+          - {property: wholeRecords, value: true}   # json, xml: an item that cannot be read costs its whole record
+          - {property: sheet, value: Sheet1}        # xlsx; default: the first sheet
+          - {property: sheets, value: [{name: A, needs: [principal], optional: true, headerRows: 2}]}  # xlsx: several
+          - {property: sheetColumn, value: sheet_name}  # xlsx with sheets: our column that holds the sheet's name
+          - {property: ignoreNamespaces, value: true}  # xml: names count without namespace; default: {namespace}name
+          - {property: declaredEncodings, value: [GB18030]}  # xml: what a file may declare besides the encoding above
+          - {property: tags, value: {header: CH, row: SB, count: SC, frame: [RH, RF]}}  # tagged: first field of a line
+    schema:
+      - name: lender_loans                          # becomes CompiledContract.table
+        properties:
+          - name: principal                         # our name; header and synonyms are the file's
+            physicalName: Principal                 # JSON, XML: a dotted path; fields of an item start with its list
+            synonyms: [{synonym: 本金, locale: zh-CN}]
+            description: Amount lent                # meaning in English
+            businessName: 贷款本金                    # meaning in Chinese
+            classification: confidential            # public | internal | confidential | personal
+            logicalType: number                     # decimal128(18,4) unless physicalType says otherwise
+            required: true
+            logicalTypeOptions: {exclusiveMinimum: 0}
+            customProperties:
+              - {property: unit, value: currency of the row}
+              - {property: severity, value: {range: warning}}  # of keyword rules; default error
+              - {property: roundTo, value: 4}       # decimals: round longer fractions half to even; default: refuse
+          - name: disbursed_on
+            physicalName: Disbursed On
+            description: Day the money was paid out
+            businessName: 放款日
+            classification: confidential
+            logicalType: date
+            required: true
+            logicalTypeOptions: {format: "yyyy-MM-dd | yyyy/M/d"}  # alternatives, tried in this order
+        quality:
+          - {name: matures_after_disbursement, type: sql, severity: error, mustBe: 0,
+             query: "SELECT COUNT(*) FROM ${table} WHERE matures_on < disbursed_on",
+             description: A loan ends after it began}
+
+Other custom properties of a column: ``trim`` (default true: blanks around a cell go), ``trueValues`` and
+``falseValues`` (of booleans, compared without case), ``optionalHeader`` (default false: the header must be there even
+if its cells may be empty), ``listSeparator`` (JSON: joins a list of values; otherwise a list of several is bad),
+``recordOnly`` (JSON with itemLists: a field of the record that its items do not repeat), ``jsonText`` (JSON: whatever
+stands there, lists and objects too, as JSON text, numbers as strings of their digits; for the mapping to look into).
+
+Types: ``logicalType`` string, date, timestamp, number, integer, boolean; ``physicalType`` may narrow it to
+``dictionary``, ``int32``, ``double`` or ``decimal(p,s)``; integer means int64, timestamp means microseconds in UTC.
+Date and time formats are made of yyyy M MM d dd HH mm ss SSS, literals in single quotes, ``X`` (offset: Z, +08, +0800
+or +08:00) and ``z`` (the letters UTC or GMT); a timestamp without offset is in ``defaultTimezone``, else UTC.
+
+Rules. Keywords: required, unique, primaryKey, enum, pattern (``^...$``, with classes such as [0-9] written out),
+minimum, maximum and their exclusive forms (one range rule), minLength and maxLength (one length rule). ``quality``
+entries need a ``name``: library metrics nullValues, missingValues, invalidValues (validValues or pattern),
+duplicateValues with ``mustBe: 0``; rowCount with any operator; or ``type: sql``. A query
+``SELECT COUNT(*) FROM ${table} WHERE <condition>`` with ``mustBe: 0`` is a row rule whose condition marks the bad rows
+(unknown is not bad; ``${table}`` may occur again in sub-queries, which is how a group of rows is judged by its sum).
+Any other query gives one number and is a file rule; of a source it has the form ``SELECT <aggregate> FROM ${table}
+[WHERE <condition>]``, in which ``${covered_to}`` is the last day the delivery covers. Severities: critical rejects the
+file, error quarantines the row, warning only counts; a file rule is critical (default) or warning, for it names no row
+that could be quarantined without the others.
+
+``includes: lineage`` in a canonical table appends the columns and rules of ``_lineage.odcs.yaml``; ``template`` there,
+and ``pseudonymOf`` at a column, make the table's own template (``data_contracts.templates``). Format ``tabular`` is
+delimited text, a workbook or Parquet, told apart by the first bytes of the file.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from importlib import resources
+from typing import TYPE_CHECKING, Any, cast
+
+import pyarrow as pa
+import yaml
+from open_data_contract_standard.model import (
+    CustomProperty,
+    OpenDataContractStandard,
+    SchemaObject,
+    SchemaProperty,
+    Server,
+)
+from pydantic import ValidationError
+
+from data_contracts.definition.contract import (
+    Arguments,
+    Bounds,
+    CellSpec,
+    Classification,
+    Column,
+    CompiledContract,
+    Kind,
+    ReadSpec,
+    Rule,
+    Severity,
+    SheetSpec,
+    Tags,
+    Verification,
+)
+from data_contracts.definition.rules import primary_key_rule, property_rules, table_rules
+from data_contracts.definition.templates import PREFIX, Template, template_of
+from data_contracts.digest import sha256_bytes
+from data_contracts.errors import ConfigurationRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from importlib.resources.abc import Traversable
+    from pathlib import Path
+
+__all__ = [
+    "IDENTIFIER",
+    "Arguments",
+    "Bounds",
+    "CellSpec",
+    "Column",
+    "CompiledContract",
+    "Kind",
+    "ReadSpec",
+    "Rule",
+    "Severity",
+    "compile_contract",
+    "load_contract",
+    "source_contract",
+    "source_names",
+    "table_contract",
+    "table_names",
+    "table_template",
+    "template_names",
+]
+
+_SUFFIX = ".odcs.yaml"
+IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
+_CONTRACT_PROPERTIES = {"knownLagDays", "retentionDays", "verification", "includes", "template"}
+_SERVER_PROPERTIES = {
+    "quote": "quote",
+    "quotedNewlines": "quoted_newlines",
+    "decimalMark": "decimal_mark",
+    "thousandsMark": "thousands_mark",
+    "preamble": "preamble",
+    "localeColumn": "locale_column",
+    "extraColumns": "extra_columns",
+    "exactlyOneOf": "exactly_one_of",
+    "missingTokens": "missing_tokens",
+    "recordPath": "record_path",
+    "itemPath": "item_path",
+    "itemLists": "item_lists",
+    "wholeRecords": "whole_records",
+    "sheet": "sheet",
+    "sheets": "sheets",
+    "sheetColumn": "sheet_column",
+    "tags": "tags",
+    "ignoreNamespaces": "ignore_namespaces",
+    "declaredEncodings": "declared_encodings",
+}
+_CELL_PROPERTIES = {
+    "trim": "trim",
+    "roundTo": "round_to",
+    "trueValues": "true_values",
+    "falseValues": "false_values",
+    "optionalHeader": "header_optional",
+    "listSeparator": "list_separator",
+    "recordOnly": "record_only",
+    "jsonText": "json_text",
+}
+_VERIFICATION = {"verified": "verified", "thirdParty": "third_party", "notVerified": "not_verified"}
+_COLUMN_PROPERTIES = {*_CELL_PROPERTIES, "unit", "severity", "pseudonymOf"}
+_FORMATS = ("delimited", "json", "jsonl", "xlsx", "tabular", "tagged", "xml")
+_DEFAULT_TYPES: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", "UTC"),
+    "number": pa.decimal128(18, 4),
+    "integer": pa.int64(),
+    "boolean": pa.bool_(),
+}
+_PHYSICAL_TYPES: dict[tuple[str, str], pa.DataType] = {
+    ("string", "dictionary"): pa.dictionary(pa.int32(), pa.string()),
+    ("integer", "int32"): pa.int32(),
+    ("number", "double"): pa.float64(),
+}
+_DECIMAL_TYPE = re.compile(r"decimal\((\d+), ?(\d+)\)", re.IGNORECASE)
+
+
+def table_names() -> tuple[str, ...]:
+    """The canonical tables, in alphabetical order."""
+    files = resources.files("data_contracts.tables").iterdir()
+    names = (file.name.removesuffix(_SUFFIX) for file in files if file.name.endswith(_SUFFIX))
+    return tuple(sorted(name for name in names if not name.startswith("_")))
+
+
+def source_names() -> tuple[str, ...]:
+    """The sources that have a contract, in alphabetical order."""
+    folders = resources.files("data_contracts.sources").iterdir()
+    return tuple(sorted(f.name for f in folders if f.is_dir() and f.joinpath(f"contract{_SUFFIX}").is_file()))
+
+
+@functools.cache
+def table_contract(name: str) -> CompiledContract:
+    """Gives the contract of a canonical table; ConfigurationRefused when there is none of that name."""
+    return _packaged(resources.files("data_contracts.tables").joinpath(f"{name}{_SUFFIX}"), name)
+
+
+@functools.cache
+def source_contract(name: str) -> CompiledContract:
+    """Gives the contract of a source or of a template; ConfigurationRefused when there is none of that name."""
+    if name.startswith(PREFIX):
+        return compile_contract(table_template(name.removeprefix(PREFIX)).contract_bytes, name)
+    return _packaged(resources.files("data_contracts.sources").joinpath(name, f"contract{_SUFFIX}"), name)
+
+
+def template_names() -> tuple[str, ...]:
+    """The canonical tables that have a template of our own, in alphabetical order."""
+    return tuple(name for name in table_names() if _template(name) is not None)
+
+
+def table_template(name: str) -> Template:
+    """Gives the template of a canonical table; ConfigurationRefused when it has none."""
+    if name not in table_names() or (template := _template(name)) is None:
+        raise ConfigurationRefused(f"there is no template of {name!r}", f"use one of {', '.join(template_names())}")
+    return template
+
+
+@functools.cache
+def _template(name: str) -> Template | None:
+    folder = resources.files("data_contracts.tables")
+    table, lineage = (_yaml(folder.joinpath(f"{part}{_SUFFIX}").read_bytes()) for part in (name, "_lineage"))
+    return template_of(table, lineage)
+
+
+def load_contract(path: Path) -> CompiledContract:
+    """Gives the contract in the file at ``path``; ConfigurationRefused when it is not a contract we can honour."""
+    return compile_contract(path.read_bytes(), str(path))
+
+
+def _packaged(file: Traversable, name: str) -> CompiledContract:
+    if not IDENTIFIER.fullmatch(name) or not file.is_file():
+        known = ", ".join(table_names() + source_names())
+        raise ConfigurationRefused(f"there is no contract {name!r}", f"use one of {known}")
+    return compile_contract(file.read_bytes(), name)
+
+
+@functools.cache
+def compile_contract(data: bytes, label: str) -> CompiledContract:
+    """Gives the contract that the bytes of a file state; ``label`` names it in messages.
+
+    Cached by content, so a changed file is compiled anew. ConfigurationRefused when it is no contract we can honour.
+    """
+    document = _document(data, label)
+    schemas = document.schema_ or []
+    if len(schemas) != 1 or not schemas[0].properties:
+        raise ConfigurationRefused(f"contract {label} describes {len(schemas)} tables", "describe one table a contract")
+    custom = _custom(document.customProperties, _CONTRACT_PROPERTIES, label)
+    shared = _shared_parts(custom.get("includes"))
+    schema, properties = schemas[0], [*schemas[0].properties, *shared.properties]
+    _check_names(properties, label)
+    columns = tuple(_column(prop) for prop in properties)
+    key = tuple(prop.name or "" for prop in properties if prop.primaryKey)
+    return CompiledContract(
+        contract_id=document.id or "",
+        version=document.version or "",
+        table=schema.name or "",
+        title=document.name or "",
+        purpose=(document.description.purpose or "" if document.description else "").strip(),
+        columns=columns,
+        rules=_rules(properties, columns, [schema, *shared.schemas]),
+        primary_key=key,
+        read_spec=_read_spec(document.servers[0], label) if document.servers else None,
+        known_lag_days=int(custom.get("knownLagDays", 0)),
+        retention_days=_retention_days(custom.get("retentionDays"), label),
+        verification=_verification(custom.get("verification", {}), label),
+        digest=sha256_bytes(data + shared.data),
+    )
+
+
+def _yaml(data: bytes) -> Any:  # noqa: ANN401 - the content is free-form until checked
+    return yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe, in C if built
+
+
+def _retention_days(given: object, label: str) -> int | None:
+    if given is None or (isinstance(given, int) and not isinstance(given, bool) and given > 0):
+        return given
+    raise ConfigurationRefused(f"contract {label} has retentionDays {given!r}", "state whole days, 1 or more")
+
+
+def _verification(given: Mapping[str, str], label: str) -> Verification:
+    unknown = sorted(set(given) - set(_VERIFICATION))
+    if unknown:
+        raise ConfigurationRefused(f"contract {label}: unknown verification {unknown[0]!r}", f"use {[*_VERIFICATION]}")
+    return Verification(**{_VERIFICATION[key]: text.strip() for key, text in given.items()})
+
+
+def _document(data: bytes, label: str) -> OpenDataContractStandard:
+    try:
+        document = OpenDataContractStandard(**_yaml(data))
+    except (yaml.YAMLError, ValidationError, TypeError) as error:
+        raise ConfigurationRefused(f"contract {label} cannot be read: {error}", "make it valid ODCS v3.2.0") from error
+    if document.apiVersion != "v3.2.0" or not document.id or not document.version:
+        raise ConfigurationRefused(f"contract {label} lacks apiVersion v3.2.0, id or version", "state all three")
+    return document
+
+
+class _SharedParts:
+    """Columns and rules that several tables include, and the bytes they came from."""
+
+    def __init__(self, data: bytes, schemas: Sequence[SchemaObject]) -> None:
+        self.data, self.schemas = data, schemas
+        self.properties = [prop for schema in schemas for prop in schema.properties or []]
+
+
+def _shared_parts(name: str | None) -> _SharedParts:
+    if name is None:
+        return _SharedParts(b"", [])
+    data = resources.files("data_contracts.tables").joinpath(f"_{name}{_SUFFIX}").read_bytes()
+    return _SharedParts(data, _document(data, f"_{name}").schema_ or [])
+
+
+def _rules(
+    properties: Sequence[SchemaProperty], columns: Sequence[Column], schemas: Sequence[SchemaObject]
+) -> tuple[Rule, ...]:
+    rules: list[Rule] = []
+    for prop, column in zip(properties, columns, strict=True):
+        severities = _custom(prop.customProperties, _COLUMN_PROPERTIES, column.name).get("severity", {})
+        rules.extend(property_rules(prop, column, severities))
+    key = tuple(prop.name or "" for prop in properties if prop.primaryKey)
+    if key:
+        rules.append(primary_key_rule(key))
+    for schema in schemas:
+        rules.extend(table_rules(schema))
+    ids = [rule.rule_id for rule in rules]
+    if len(ids) != len(set(ids)):
+        twice = sorted({rule_id for rule_id in ids if ids.count(rule_id) > 1})
+        raise ConfigurationRefused(f"rules stated twice: {', '.join(twice)}", "give each rule a name of its own")
+    return tuple(rules)
+
+
+def _check_names(properties: Sequence[SchemaProperty], label: str) -> None:
+    names = [prop.name or "" for prop in properties]
+    wrong = [name for name in names if not IDENTIFIER.fullmatch(name) or names.count(name) > 1]
+    if wrong:
+        # Names go into SQL text as identifiers, so their form is part of the safety of every query.
+        raise ConfigurationRefused(f"contract {label} has columns {wrong}", "use unique names of a-z, 0-9 and _")
+
+
+def _column(prop: SchemaProperty) -> Column:
+    name = prop.name or ""
+    custom = _custom(prop.customProperties, _COLUMN_PROPERTIES, name)
+    values = prop.enum or []
+    if any(not isinstance(entry.value, str) for entry in values):
+        # YAML reads a bare NO as false and a bare 0110 as a number.
+        raise ConfigurationRefused(f"enum of {name} has values that are not text", "put them in quotes")
+    return Column(
+        name=name,
+        header=name if prop.physicalName is None else prop.physicalName,
+        arrow_type=_arrow_type(prop),
+        description=prop.description or "",
+        description_zh=prop.businessName or "",
+        classification=cast("Classification", prop.classification or "internal"),
+        required=bool(prop.required),
+        unit=custom.get("unit"),
+        synonyms=tuple(dict.fromkeys(entry.synonym for entry in prop.synonyms or [] if entry.synonym)),
+        locales=tuple((entry.synonym, entry.locale) for entry in prop.synonyms or [] if entry.synonym and entry.locale),
+        enum=tuple(str(entry.value) for entry in values),
+        labels=tuple((str(entry.value), entry.label) for entry in values if entry.label),
+        cell=_cell_spec(prop, custom),
+    )
+
+
+def _arrow_type(prop: SchemaProperty) -> pa.DataType:
+    logical, physical = prop.logicalType or "", (prop.physicalType or "").lower()
+    decimal = _DECIMAL_TYPE.fullmatch(physical)
+    if logical == "number" and decimal:
+        return pa.decimal128(int(decimal.group(1)), int(decimal.group(2)))
+    found = _PHYSICAL_TYPES.get((logical, physical)) if physical else _DEFAULT_TYPES.get(logical)
+    if found is None:
+        raise ConfigurationRefused(
+            f"column {prop.name} has type {logical!r} {physical!r}", "use a type of the compiler"
+        )
+    return found
+
+
+def _cell_spec(prop: SchemaProperty, custom: Mapping[str, Any]) -> CellSpec:
+    given = {ours: _frozen(custom[theirs]) for theirs, ours in _CELL_PROPERTIES.items() if theirs in custom}
+    options = prop.logicalTypeOptions or {}
+    if prop.logicalType in {"date", "timestamp"} and "format" in options:
+        given["formats"] = tuple(part.strip() for part in str(options["format"]).split(" | "))
+    if "defaultTimezone" in options:
+        given["timezone"] = options["defaultTimezone"]
+    return CellSpec(**given)
+
+
+def _read_spec(server: Server, label: str) -> ReadSpec:
+    custom = _custom(server.customProperties, _SERVER_PROPERTIES, label)
+    given = {ours: _frozen(custom[theirs]) for theirs, ours in _SERVER_PROPERTIES.items() if theirs in custom}
+    if "record_path" in given:
+        given["record_path"] = tuple(str(given["record_path"]).split("."))
+    if "tags" in given:
+        tags = given["tags"]
+        given["tags"] = Tags(tags["header"], tags["row"], tags["count"], tuple(tags["frame"]))
+    if "sheets" in given:
+        given["sheets"] = tuple(
+            SheetSpec(one["name"], tuple(one["needs"]), bool(one.get("optional")), int(one.get("headerRows", 1)))
+            for one in given["sheets"]
+        )
+    if server.format not in _FORMATS:
+        raise ConfigurationRefused(f"contract {label} has format {server.format!r}", f"use one of {_FORMATS}")
+    return ReadSpec(
+        format=server.format,  # type: ignore[arg-type]
+        delimiter=server.delimiter or ",",
+        encoding=(server.encoding or "utf-8").lower(),
+        **given,
+    )
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401 - contract values are free-form until checked
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+
+
+def _custom(given: Sequence[CustomProperty] | None, known: set[str] | Mapping[str, str], label: str) -> dict[str, Any]:
+    properties = {entry.property or "": entry.value for entry in given or []}
+    unknown = sorted(set(properties) - set(known))
+    if unknown:
+        raise ConfigurationRefused(
+            f"{label}: unknown custom properties {', '.join(unknown)}", f"known: {sorted(known)}"
+        )
+    return properties

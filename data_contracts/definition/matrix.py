@@ -1,0 +1,71 @@
+"""The contract of a feature matrix: the key columns of its file and one column a feature."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import pyarrow as pa
+
+from data_contracts.definition.compiler import IDENTIFIER, table_contract
+from data_contracts.definition.contract import Arguments, Column, CompiledContract, Kind, Rule, Severity
+from data_contracts.digest import sha256_bytes
+from data_contracts.errors import ConfigurationRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class FeatureColumn(NamedTuple):
+    """What a matrix contract needs to know of a feature."""
+
+    name: str
+    unit: str
+    description: str
+    description_zh: str = ""
+
+
+def matrix_contract(feature_columns: Sequence[tuple[str, str, str] | FeatureColumn]) -> CompiledContract:
+    """Gives the ``feature_matrix`` contract with these features as float64 columns, in order; null means missing.
+
+    Besides the key's rules it holds one: no feature is infinite. Its digest covers the features too. Raises
+    ConfigurationRefused for a name that is taken, occurs twice or is
+    no identifier.
+    """
+    base = table_contract("feature_matrix")
+    features = [FeatureColumn(*given) for given in feature_columns]
+    names = [column.name for column in base.columns] + [feature.name for feature in features]
+    odd = [name for name in names if not IDENTIFIER.fullmatch(name)]
+    if odd:
+        raise ConfigurationRefused(f"feature columns named {odd}", "use names of a-z, 0-9 and _")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ConfigurationRefused(f"feature columns occur twice: {', '.join(repeated)}", "give each its own name")
+    described = "\n".join("\t".join(feature) for feature in features)
+    return replace(
+        base,
+        columns=(*base.columns, *(_column(feature) for feature in features)),
+        rules=(*base.rules, *_rules(features)),
+        digest=sha256_bytes(f"{base.digest}\n{described}".encode()),
+    )
+
+
+def _column(feature: FeatureColumn) -> Column:
+    return Column(
+        name=feature.name,
+        header=feature.name,
+        arrow_type=pa.float64(),
+        description=feature.description,
+        description_zh=feature.description_zh,
+        classification="confidential",
+        unit=feature.unit,
+    )
+
+
+def _rules(features: Sequence[FeatureColumn]) -> tuple[Rule, ...]:
+    if not features:
+        return ()
+    condition = " OR ".join(f'isinf("{feature.name}")' for feature in features)
+    arguments = Arguments(sql=condition)
+    description = "No feature is infinite"
+    return (Rule("features_finite", "row", Kind.ROW_EXPRESSION, None, arguments, Severity.ERROR, description),)

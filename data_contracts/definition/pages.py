@@ -1,0 +1,203 @@
+"""A contract as a page people read: what the table is, what each column means, what is checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from data_contracts.arrow import Values
+    from data_contracts.definition.contract import Column, CompiledContract, ReadSpec, Rule
+
+_EFFECTS = {"critical": "rejects the file", "error": "sets the row aside", "warning": "is counted"}
+
+
+def contract_page(contract: CompiledContract) -> str:
+    """Gives the contract as Markdown, ending with a line end; the same contract always gives the same text."""
+    parts = [f"# {contract.title}", _facts(contract), contract.purpose]
+    if contract.read_spec is not None:
+        parts += ["## File", _bullets(_file_facts(contract, contract.read_spec)), _verification(contract)]
+    parts += ["## Columns", _columns_table(contract)]
+    enums = [_values(column) for column in contract.columns if column.enum]
+    if enums:
+        parts += ["## Values", *enums]
+    parts += ["## Rules", _rules_table(contract.rules)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+_VERIFICATION = {"✔": "verified", "~": "third-party", "✘": "not verified"}
+
+
+def verification_row(contract: CompiledContract) -> tuple[str, str, str]:
+    """Gives how the form of a source is known: verified, from third parties, not verified."""
+    known = contract.verification
+    return known.verified, known.third_party, known.not_verified
+
+
+def verification_table(contracts: Sequence[CompiledContract]) -> str:
+    """Gives, as a Markdown table, how the form of each source is known; sources that say nothing are left out."""
+    header = ["Source", *(f"{mark} {meaning}" for mark, meaning in _VERIFICATION.items())]
+    rows = [[_code(contract.table), *verification_row(contract)] for contract in contracts]
+    return _table(header, [row for row in rows if any(row[1:])])
+
+
+def _verification(contract: CompiledContract) -> str:
+    """Gives how the form of the source is known, for the file's own page."""
+    marked = zip(_VERIFICATION.items(), verification_row(contract), strict=True)
+    return _bullets(f"{mark} {meaning}: {_text(text)}" for (mark, meaning), text in marked if text)
+
+
+def _facts(contract: CompiledContract) -> str:
+    facts = [f"Contract `{contract.identity}`", f"SHA-256 `{contract.digest[:16]}…`"]
+    if contract.primary_key:
+        facts.append("a row is identified by " + " + ".join(f"`{name}`" for name in contract.primary_key))
+    if contract.read_spec is not None:
+        days = contract.known_lag_days
+        facts.append(f"a row is known {days} {'day' if days == 1 else 'days'} after its event")
+    if contract.retention_days is not None:
+        facts.append(f"rows of events more than {contract.retention_days} days old are not kept")
+    return "; ".join(facts) + "."
+
+
+def _file_facts(contract: CompiledContract, spec: ReadSpec) -> Iterator[str]:
+    form = {
+        "delimited": "Delimited text",
+        "json": "JSON",
+        "jsonl": "JSON lines",
+        "xlsx": "Workbook",
+        "tabular": "Workbook (XLSX), Parquet, or delimited text",
+        "tagged": "Delimited text whose first field tells the kind of line",
+        "xml": "XML",
+    }[spec.format]
+    yield f"{form}, {spec.encoding.upper()}" if spec.format != "xlsx" else form
+    if spec.format in {"delimited", "tabular", "tagged"}:
+        yield f"fields parted by {'tabs' if spec.delimiter == chr(9) else _code(spec.delimiter)}"
+        yield f"quote character {_code(spec.quote)}" if spec.quote else "no quote character"
+    yield from _layout_facts(spec)
+    if spec.decimal_mark != ".":
+        yield f"decimal mark {_code(spec.decimal_mark)}"
+    for group in spec.exactly_one_of:
+        yield "exactly one of " + ", ".join(_code(contract.column(name).header) for name in group)
+    yield {
+        "warn": "other columns are left out with a warning",
+        "allow": "other columns are left out",
+        "refuse": "other columns are refused",
+    }[spec.extra_columns]
+
+
+def _layout_facts(spec: ReadSpec) -> Iterator[str]:
+    """Gives where in the file the rows stand."""
+    if spec.tags is not None:
+        yield (
+            f"lines tagged {_code(spec.tags.header)} name the columns, {_code(spec.tags.row)} are rows, "
+            f"{_code(spec.tags.count)} tell how many"
+        )
+    if spec.quoted_newlines:
+        yield "a quoted field may run over several lines"
+    for sheet in spec.sheets:
+        yield f"sheet {_code(sheet.name)}" + (" (may be absent)" if sheet.optional else "")
+    yield from _record_facts(spec)
+    if spec.preamble:
+        yield "lines may stand before the header"
+
+
+def _record_facts(spec: ReadSpec) -> Iterator[str]:
+    """Gives where in a file of records they and their items stand."""
+    if spec.ignore_namespaces:
+        yield "namespaces do not count"
+    if spec.declared_encodings:
+        yield "a file may declare the encoding " + " or ".join(spec.declared_encodings)
+    if spec.record_path:
+        yield f"records at {_code('.'.join(spec.record_path))}"
+    if spec.item_path:
+        yield f"one row an item of {_code(spec.item_path)}"
+    if spec.whole_records:
+        yield "an item that cannot be read costs its whole record"
+    if spec.item_lists:
+        yield "one row a record, and one an item of each of " + ", ".join(map(_code, spec.item_lists))
+
+
+def _columns_table(contract: CompiledContract) -> str:
+    raw = contract.read_spec is not None
+    header = ["Column", *(["In the file"] if raw else []), "Type", "Unit", "Required", "Meaning", "含义", "Sensitivity"]
+    rows = [
+        [
+            _code(column.name),
+            *([_headers(column)] if raw else []),
+            type_name(column),
+            column.unit or "",
+            "yes" if column.required else "",
+            column.description,
+            column.description_zh,
+            column.classification,
+        ]
+        for column in contract.columns
+    ]
+    return _table(header, rows)
+
+
+def _headers(column: Column) -> str:
+    names = dict.fromkeys((column.header, *column.synonyms))
+    named = ", ".join(_code(name) for name in names if name) or "(no header)"
+    return f"{named} (may be absent)" if column.cell.header_optional else named
+
+
+def type_name(column: Column) -> str:
+    """Gives the type of a column as people call it."""
+    kind: Values = column.arrow_type
+    if pa.types.is_decimal(kind):
+        return f"decimal({kind.precision}, {kind.scale})"
+    if pa.types.is_integer(kind):
+        return f"integer ({kind.bit_width} bits)"
+    written = f", written {' or '.join(column.cell.formats)}" if column.cell.formats else ""
+    names = (
+        (pa.types.is_dictionary, "text, few values"),
+        (pa.types.is_string, "text"),
+        (pa.types.is_date, f"date{written}"),
+        (pa.types.is_timestamp, f"time (UTC){written}"),
+        (pa.types.is_boolean, "yes or no"),
+        (pa.types.is_floating, "floating number"),
+    )
+    return next(name for is_kind, name in names if is_kind(kind))
+
+
+def _values(column: Column) -> str:
+    meanings = dict(column.labels)
+    values = ", ".join(
+        f"{_code(value)} ({_text(meanings[value])})" if value in meanings else _code(value) for value in column.enum
+    )
+    return f"{_code(column.name)}: {values}"
+
+
+def _rules_table(rules: Sequence[Rule]) -> str:
+    rows = [[_code(rule.rule_id), rule.description, rule.scope, _EFFECTS[rule.severity]] for rule in rules]
+    return _table(["Rule", "What holds", "Of each", "A breach"], rows)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(_cell(text) for text in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Gives a cell in which code between backticks stays code and everything else is shown as it is."""
+    parts = text.split("`")
+    return "`".join(part.replace("|", "\\|") if index % 2 else _text(part) for index, part in enumerate(parts))
+
+
+def _text(text: str) -> str:
+    if text == "---":
+        return text
+    plain = text.replace("\n", " ").replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    return plain.replace("*", "\\*").replace("_", "\\_").replace("[", "\\[")
+
+
+def _code(text: str) -> str:
+    return "`" + text.replace("`", "'") + "`"
+
+
+def _bullets(lines: Iterator[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)

@@ -1,0 +1,1 @@
+"""Map the columns of a source to canonical tables."""

@@ -1,0 +1,70 @@
+"""What kind of event an amount is, by rules that a source keeps beside its contract in ``event_types.toml``."""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import tomllib
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from data_contracts.mapping.source_mapping import MappingContext, Tables, canonical_table, run_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+UNKNOWN = "other"
+
+
+@functools.cache
+def event_type_rules(package: str) -> tuple[dict[str, str], ...]:
+    """Give the rules of a source's package: for parts of a kind the pattern they must fit, and the ``event_type``."""
+    text = resources.files(package).joinpath("event_types.toml").read_text(encoding="utf-8")
+    return tuple(tomllib.loads(text)["rule"])
+
+
+def event_type_of(kind: Mapping[str, str | None], rules: Sequence[Mapping[str, str]]) -> str:
+    """Give the event type of the first rule that fits a kind; ``other`` where none does.
+
+    A part that a rule does not name fits anything; patterns are compared without case, and * fits any letters.
+
+    >>> rules = [{"why": "*refund*", "event_type": "refund"}]
+    >>> event_type_of({"why": "Customer REFUND deduction"}, rules), event_type_of({"why": None}, rules)
+    ('refund', 'other')
+    """
+    for rule in rules:
+        parts = ((part, rule[part]) for part in rule if part != "event_type")
+        if all(fnmatch.fnmatchcase((kind[part] or "").casefold(), pattern.casefold()) for part, pattern in parts):
+            return rule["event_type"]
+    return UNKNOWN
+
+
+def event_types(raw: pa.Table, parts: Sequence[str], rules: Sequence[Mapping[str, str]]) -> pa.Table:
+    """Give the kinds that occur in the columns ``parts`` of a raw table, each with its ``event_type``."""
+    kinds = run_sql(f"SELECT DISTINCT {', '.join(parts)} FROM raw", raw=raw)  # noqa: S608 - our own column names
+    found = [event_type_of(kind, rules) for kind in kinds.to_pylist()]
+    return kinds.append_column("event_type", pa.array(found, pa.string()))
+
+
+def unknown_kinds(raw: pa.Table, parts: Sequence[str], rules: Sequence[Mapping[str, str]]) -> pa.Table:
+    """Give, as remarks do, the rows whose kind no rule knows, which count as ``other``."""
+    query = f"""
+        SELECT row_order, concat_ws(' / ', 'amount of unknown kind', {", ".join(f"raw.{part}" for part in parts)})
+            AS reason
+        FROM raw JOIN kinds ON {" AND ".join(f"raw.{part} IS NOT DISTINCT FROM kinds.{part}" for part in parts)}
+        WHERE event_type = $unknown
+        ORDER BY row_order
+    """  # noqa: S608 - our own column names
+    return run_sql(query, {"unknown": UNKNOWN}, raw=raw, kinds=event_types(raw, parts, rules))
+
+
+def money_events(raw: pa.Table, parts: Sequence[str], package: str, query: str, context: MappingContext) -> Tables:
+    """Give ``money_event`` by a query over ``raw`` and the ``event_types`` of the kinds in its columns ``parts``.
+
+    ``package`` is the source's, whose rules decide; the query may ask for ``$known_lag_days``.
+    """
+    types = event_types(raw, parts, event_type_rules(package))
+    mapped = run_sql(query, {"known_lag_days": context.known_lag_days}, raw=raw, event_types=types)
+    return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}

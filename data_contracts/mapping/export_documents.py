@@ -1,0 +1,192 @@
+"""What the sources of ``export_document`` share: codes of customs, and which sending of a document counts.
+
+A message may be sent again, changed or withdrawn under the number of the same document. Of one file the newest sending
+counts; of several files one that says what the sending before it said is a repetition, any other a version of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from data_contracts.definition.compiler import source_contract
+from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+
+if TYPE_CHECKING:
+    from data_contracts.arrow import Values
+
+TABLE = "export_document"
+# The number of a sending names it, and the moment dates it; neither says anything of the document.
+_OF_THE_SENDING = ("message_number", "sent_at", "report_kind")
+
+# Records of one file may bear the same number; where the items start again, another begins.
+_RECORD_KEYS = """
+SELECT CASE WHEN trim(message_number) = '' THEN message_number
+    ELSE concat(message_number, '@', file_order, ':', sum(opens) OVER (ORDER BY row_order)) END AS record_key
+FROM (
+    SELECT *, CAST(coalesce(source_item <= lag(source_item) OVER file_rows, true)
+        OR message_number IS DISTINCT FROM lag(message_number) OVER file_rows AS INTEGER) AS opens
+    FROM text_rows WINDOW file_rows AS (PARTITION BY file_order ORDER BY row_order)
+)
+ORDER BY row_order
+"""
+
+_SAID_BEFORE = """
+WITH told AS (
+    SELECT message_number, {identity} AS identity, any_value(delivered_for) AS delivered_for,
+        any_value("account") AS "account", any_value(file_order) AS file_order, max(sent_at) AS sent_at,
+        min(row_order) AS first_row, list(row({content}) ORDER BY row_order) AS content
+    FROM raw GROUP BY message_number, identity
+), sendings AS (
+    SELECT *, row_number() OVER (
+        PARTITION BY delivered_for, "account", identity, file_order ORDER BY sent_at DESC, first_row DESC
+    ) AS newest
+    FROM told
+), compared AS (
+    SELECT message_number, content, lag(content) OVER (
+        PARTITION BY delivered_for, "account", identity ORDER BY sent_at, file_order
+    ) AS before
+    FROM sendings WHERE newest = 1
+)
+SELECT row_order, 'repeated document' AS reason, CAST(NULL AS VARCHAR) AS rule_id FROM raw WHERE message_number IN (
+    SELECT message_number FROM sendings WHERE newest > 1
+    UNION ALL SELECT message_number FROM compared WHERE before IS NOT NULL AND content IS NOT DISTINCT FROM before
+)
+ORDER BY row_order
+"""
+
+_UNKNOWN_CURRENCY = """
+SELECT row_order, money_code AS reason, 'money_code:known' AS rule_id FROM raw
+WHERE regexp_full_match(money_code, '[0-9]{3}') AND money_code NOT IN (SELECT customs_code FROM currencies)
+ORDER BY row_order
+"""
+
+_DRAFTS = """
+SELECT row_order, 'draft, not declared' AS reason FROM raw
+WHERE report_state = '1' AND report_kind <> '3' ORDER BY row_order
+"""
+
+# China's clock is eight hours ahead of ours all year round.
+SENT_ON = "CAST(any_value(sent_at) + to_hours(8) AS DATE)"
+"""SQL expression over the rows of a message: the day on which it was sent, in China."""
+
+LINEAGE = """
+    any_value(delivered_for) AS delivered_for,
+    any_value(merchant_code) AS merchant_code,
+    any_value(sent_at) AS known_from,
+    min(row_order) AS row_order,
+    any_value(source_file) AS source_file, any_value(source_sha256) AS source_sha256, min(source_row) AS source_row
+"""
+"""SQL columns over the rows of a message that every document has."""
+
+_DECLARED = """
+SELECT {lineage},
+    '{kind}' AS kind,
+    any_value({identity}) AS identity,
+    any_value(report_kind) = '3' OR any_value(report_state) = '3' AS is_withdrawn,
+    any_value(money_code) AS money_code,
+    {columns}
+FROM raw WHERE report_state <> '1' OR report_kind = '3' GROUP BY message_number
+"""
+
+# A day of China's calendar begins before ours: what happened on it is known from our day of that date on.
+_DOCUMENTS = """
+SELECT
+    concat_ws(':', delivered_for, kind, identity) AS export_document_id,
+    delivered_for AS seller_id,
+    kind AS document_kind,
+    * EXCLUDE (delivered_for, kind, identity, known_from, customs_code, iso_4217, money_code),
+    coalesce(iso_4217, money_code) AS currency,
+    greatest(known_from, CAST(event_date AS TIMESTAMPTZ)) + to_days($known_lag_days) AS known_at
+FROM documents LEFT JOIN currencies ON money_code = customs_code
+ORDER BY row_order
+"""
+
+
+@dataclass(frozen=True)
+class Message:
+    """How the rows of a kind of message make documents.
+
+    Attributes:
+        source: the source.
+        kind: of the documents.
+        identity: SQL expression over a row: what names the document among those of its kind and seller.
+        columns: SQL over the rows of a message: ``event_date`` and columns of the table.
+        happened: column that tells when it happened.
+        has_items: whether a message has several rows, which stand or fall together.
+    """
+
+    source: str
+    kind: str
+    identity: str
+    columns: str
+    happened: str = "sent_at"
+    has_items: bool = False
+
+
+def currency_codes() -> pa.Table:
+    """Give the currencies of customs' own list: ``customs_code``, three digits, and ``iso_4217``."""
+    text = resources.files(__package__).joinpath("customs_codes.toml").read_text(encoding="utf-8")
+    pairs = sorted(tomllib.loads(text)["iso_4217_of"].items())
+    return pa.table({"customs_code": [pair[0] for pair in pairs], "iso_4217": [pair[1] for pair in pairs]})
+
+
+def message_mapping(message: Message) -> SourceMapping:
+    """Give the mapping of a kind of message that companies send to customs."""
+    return SourceMapping(
+        source=message.source,
+        covered_tables=(TABLE,),
+        to_canonical=functools.partial(_declared_documents, message),
+        happened=message.happened,
+        prepare=_with_record_keys,
+        screen=functools.partial(screened, message.source, message.identity),
+        silent=_drafts,
+        group_column="message_number" if message.has_items else None,
+    )
+
+
+def _with_record_keys(text_rows: pa.Table) -> pa.Table:
+    """Give text rows with a number of the message that no two records share, equal in the items of a record."""
+    keys: Values = run_sql(_RECORD_KEYS, text_rows=text_rows)["record_key"]
+    return text_rows.set_column(text_rows.column_names.index("message_number"), "message_number", keys)
+
+
+def _drafts(raw: pa.Table) -> pa.Table:
+    """Give, as a silent part does, the rows of documents that were prepared and not sent."""
+    return run_sql(_DRAFTS, raw=raw)
+
+
+def _declared_documents(message: Message, raw: pa.Table, context: MappingContext) -> Tables:
+    given = {"kind": message.kind, "identity": message.identity, "columns": message.columns, "lineage": LINEAGE}
+    return documents_of(_DECLARED.format(**given), raw, context)
+
+
+def screened(source: str, identity: str, raw: pa.Table) -> pa.Table:
+    """Give, as a screen does, the rows of sendings that count no more, and those in a currency that is not known."""
+    content = [f'"{column.name}"' for column in source_contract(source).columns if column.name not in _OF_THE_SENDING]
+    if "report_kind" in raw.column_names:
+        content.append("report_kind = '3'")
+    repeated = run_sql(_SAID_BEFORE.format(identity=identity, content=", ".join(content)), raw=raw)
+    if "money_code" not in raw.column_names:
+        return repeated
+    unknown = run_sql(_UNKNOWN_CURRENCY, raw=raw, currencies=currency_codes())
+    return pa.concat_tables([repeated, unknown.cast(repeated.schema)])
+
+
+def documents_of(query: str, raw: pa.Table, context: MappingContext) -> Tables:
+    """Give ``export_document``.
+
+    Args:
+        query: SQL over ``raw`` to one row a document: ``delivered_for``, ``kind``, ``identity``, ``money_code``,
+            ``event_date``, ``known_from``, ``row_order``, the file lineage and columns of the table.
+        raw: typed rows.
+        context: of the mapping.
+    """
+    parameters = {"known_lag_days": context.known_lag_days}
+    mapped = run_sql(_DOCUMENTS, parameters, documents=run_sql(query, raw=raw), currencies=currency_codes())
+    return {TABLE: canonical_table(TABLE, mapped, context, {"amount_usd": "amount"})}

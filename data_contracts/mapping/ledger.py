@@ -1,0 +1,105 @@
+"""Mappings of exports that are ledgers: each row one entry or, with a fee in a column of its own, several.
+
+Such a source states its entries as one query and its event types as rules; what all of them share is here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from data_contracts.mapping.event_types import event_type_rules, event_types, unknown_kinds
+from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+_EVENTS = """
+SELECT
+    entries.* EXCLUDE (event_type),
+    $prefix || ':' || coalesce(account, delivered_for) || ':' || identity || ':' || part AS event_id,
+    delivered_for AS seller_id,
+    $platform AS platform,
+    account AS store_id,
+    coalesce(entries.event_type, event_types.event_type) AS event_type,
+    coalesce(event_at, CAST(event_date AS TIMESTAMPTZ)) + to_days($known_lag_days) AS known_at
+FROM entries JOIN event_types USING ({parts})
+ORDER BY row_order, part
+"""
+
+_SILENT = """
+SELECT row_order, {reason} AS reason FROM raw ANTI JOIN entries USING (row_order) ORDER BY row_order
+"""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A source of ledger entries.
+
+    Attributes:
+        source: name of the source; its ``event_types.toml`` holds the rules.
+        platform: who keeps the ledger.
+        entries: query over ``raw`` to entries: the columns of ``money_event`` the source knows, besides ``identity``
+            and ``part``, which name an entry among the seller's and within its row; ``event_type`` where the query
+            itself decides it, else null; the columns of ``kinds``; and all columns of the row that the mapping needs.
+        kinds: columns of the entries, never null, by which the rules decide the event type.
+        silent_reason: SQL over ``raw`` that says why a row gives no entry.
+        screen: rows to set aside, as a mapping's.
+        prepare: text rows to text rows, as a mapping's.
+        happened: column that tells when a row happened, as a mapping's.
+        parted_by: column by which rows part, as a mapping's.
+    """
+
+    source: str
+    platform: str
+    entries: str
+    kinds: tuple[str, ...]
+    silent_reason: str
+    screen: Callable[[pa.Table], pa.Table]
+    prepare: Callable[[pa.Table], pa.Table] = lambda rows: rows
+    happened: str | None = None
+    parted_by: str | None = None
+
+    @property
+    def rules(self) -> tuple[dict[str, str], ...]:
+        """The rules of event types."""
+        return event_type_rules(f"data_contracts.sources.{self.source}")
+
+    def entries_of(self, raw: pa.Table) -> pa.Table:
+        """Give the entries of raw rows."""
+        return run_sql(self.entries, raw=raw)
+
+    def silent(self, raw: pa.Table) -> pa.Table:
+        """Give the rows without an entry, with the reason."""
+        return run_sql(_SILENT.format(reason=self.silent_reason), raw=raw, entries=self.entries_of(raw))
+
+    def remarks(self, raw: pa.Table) -> pa.Table:
+        """Give the rows with an entry whose kind no rule knows, which counts as ``other``."""
+        undecided = run_sql("SELECT * FROM entries WHERE event_type IS NULL", entries=self.entries_of(raw))
+        return unknown_kinds(undecided.drop_columns("event_type"), self.kinds, self.rules)
+
+    def to_canonical(self, raw: pa.Table, context: MappingContext) -> Tables:
+        """Give ``money_event``, one row an entry."""
+        entries = self.entries_of(raw)
+        types = event_types(entries, self.kinds, self.rules)
+        parameters = {"prefix": self.source, "platform": self.platform, "known_lag_days": context.known_lag_days}
+        query = _EVENTS.format(parts=", ".join(self.kinds))
+        mapped = run_sql(query, parameters, entries=entries, event_types=types)
+        return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}
+
+    def mapping(self) -> SourceMapping:
+        """Give the source's mapping."""
+        return SourceMapping(
+            source=self.source,
+            covered_tables=("money_event",),
+            to_canonical=self.to_canonical,
+            prepare=self.prepare,
+            screen=self.screen,
+            remarks=self.remarks,
+            silent=self.silent,
+            happened=self.happened,
+            unfolds=True,
+            parted_by=self.parted_by,
+        )

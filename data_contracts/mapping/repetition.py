@@ -1,0 +1,220 @@
+"""Records delivered more than once.
+
+Where a record has a name of its own, a later delivery that says the same is a repetition, and one that says otherwise
+is a correction: both stay, and become versions of one canonical row (``pipelines.corrections``). Where rows have no
+name, or only the state of the last day can be believed, one delivery of a record is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from data_contracts.definition.compiler import source_contract
+from data_contracts.mapping.source_mapping import run_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import pyarrow as pa
+
+# A record opens with its own row, item 0; where that row fell out, the items start again or the key changes.
+_SUPERSEDED = """
+WITH opened AS (
+    SELECT *,
+        source_item = 0
+            OR coalesce(source_item <= lag(source_item) OVER file_rows, true)
+            OR {key} IS DISTINCT FROM lag({key}) OVER file_rows AS opens
+    FROM raw WINDOW file_rows AS (PARTITION BY file_order ORDER BY row_order)
+), numbered AS (
+    SELECT *, count_if(opens) OVER (ORDER BY row_order) AS block FROM opened
+), judged AS (
+    SELECT block, any_value(delivered_for) AS delivered_for, any_value({key}) AS record_key,
+        {broken} AS broken, max({newest}) AS newest, max(settlement_state) AS state
+    FROM numbered GROUP BY block
+), ranked AS (
+    SELECT block, row_number() OVER (
+        PARTITION BY delivered_for, record_key ORDER BY broken, newest DESC NULLS LAST, state DESC, block
+    ) AS copy
+    FROM judged
+)
+SELECT row_order, $reason AS reason, CAST(NULL AS VARCHAR) AS rule_id
+FROM numbered JOIN ranked USING (block) WHERE copy > 1
+ORDER BY row_order
+"""
+
+# What each delivery says of a record, beside what the delivery before it said. Only records delivered more than once
+# are looked at in full.
+_SAID_BEFORE = """
+WITH told AS ({told}), shared AS (
+    SELECT {who} FROM told GROUP BY ALL HAVING count(*) > 1
+), again AS (
+    SELECT told.* FROM told JOIN shared ON {same}
+), contents AS (
+    SELECT {record} AS record, {content} AS content
+    FROM raw WHERE {record} IN (SELECT record FROM again) GROUP BY {record}
+), records AS (
+    SELECT *, row_number() OVER (PARTITION BY {who}, file_order, content ORDER BY first_row) AS copy
+    FROM again JOIN contents USING (record)
+), numbered AS (
+    SELECT *, row_number() OVER (PARTITION BY {who}, file_order ORDER BY first_row) AS place FROM records WHERE copy = 1
+), compared AS (
+    SELECT record, content, lag(content) OVER (PARTITION BY {who}, place ORDER BY delivered_at, file_order) AS before
+    FROM numbered
+)
+SELECT row_order, $reason AS reason, CAST(NULL AS VARCHAR) AS rule_id
+FROM raw WHERE {record} IN (
+    SELECT record FROM records WHERE copy > 1
+    UNION ALL SELECT record FROM compared WHERE before IS NOT NULL AND content IS NOT DISTINCT FROM before
+)
+ORDER BY row_order
+"""
+
+
+def repeated_rows(raw: pa.Table, source: str, reason: str, identity: str, ignoring: Collection[str] = ()) -> pa.Table:
+    """Give, as a screen does, the rows that say of their record what its last delivery, or their own file, said.
+
+    Args:
+        raw: typed rows.
+        source: their source.
+        reason: what to call the repetition.
+        identity: columns, parted by commas, that name a record among those of an account.
+        ignoring: columns that say nothing of it.
+    """
+    names = _content(source, ignoring)
+    told = f"""
+        SELECT row_order AS record, row_order AS first_row, file_order, delivered_at, delivered_for, "account",
+            {identity}
+        FROM raw
+    """  # noqa: S608 - our own column names
+    return _said_before(raw, _Told(told, "row_order", identity, f"any_value(row({names}))"), reason)
+
+
+@dataclass(frozen=True)
+class LinesOfRecords:
+    """What holds the lines of a record together.
+
+    Attributes:
+        column: equal in the lines of one delivery of a record, and nowhere else.
+        identity: SQL expression over the column that is equal in all deliveries of the record.
+        condition: SQL aggregate over the lines of a delivery that tells whether they are a record at all.
+    """
+
+    column: str
+    identity: str
+    condition: str = "true"
+
+
+def repeated_records(raw: pa.Table, source: str, reason: str, lines: LinesOfRecords) -> pa.Table:
+    """Give, as ``repeated_rows`` does, the lines of records that say what the last delivery of the record said."""
+    names = _content(source, ignoring={lines.column})
+    told = f"""
+        SELECT {lines.column} AS record, min(row_order) AS first_row, any_value(file_order) AS file_order,
+            any_value(delivered_at) AS delivered_at, any_value(delivered_for) AS delivered_for,
+            any_value("account") AS "account", {lines.identity} AS identity
+        FROM raw GROUP BY {lines.column} HAVING {lines.condition}
+    """  # noqa: S608 - our own column names
+    return _said_before(raw, _Told(told, lines.column, "identity", f"list(row({names}) ORDER BY row_order)"), reason)
+
+
+def _content(source: str, ignoring: Collection[str] = ()) -> str:
+    return ", ".join(f'"{column.name}"' for column in source_contract(source).columns if column.name not in ignoring)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What deliveries say of records, in SQL.
+
+    Attributes:
+        query: one row a record and delivery: ``record``, ``first_row``, where it comes from, and its identity.
+        record: column of ``raw`` that is ``record``.
+        identity: columns, parted by commas, that name the record among those of an account.
+        content: aggregate over the rows of a record: all it says.
+    """
+
+    query: str
+    record: str
+    identity: str
+    content: str
+
+
+def _said_before(raw: pa.Table, told: _Told, reason: str) -> pa.Table:
+    names = ["delivered_for", '"account"', *told.identity.split(", ")]
+    query = _SAID_BEFORE.format(
+        told=told.query,
+        record=told.record,
+        content=told.content,
+        who=", ".join(names),
+        same=" AND ".join(f"told.{name} IS NOT DISTINCT FROM shared.{name}" for name in names),
+    )
+    return run_sql(query, {"reason": reason}, raw=raw)
+
+
+def superseded_records(raw: pa.Table, key: str, newest: str, broken: str, reason: str) -> pa.Table:
+    """Give, as a screen does, the rows of all deliveries of a record but one.
+
+    Kept is one that is whole, else the newest, else the furthest settled, else the first.
+
+    Args:
+        raw: typed rows; a record's own row is item 0, its items follow. Has a column ``settlement_state``.
+        key: column that names the record.
+        newest: column that orders its deliveries.
+        broken: SQL aggregate over the rows of one delivery of a record: whether it contradicts itself.
+        reason: what to call the repetition.
+    """
+    query = _SUPERSEDED.format(key=key, newest=newest, broken=broken)
+    return run_sql(query, {"reason": reason}, raw=raw)
+
+
+def rows_delivered_before(
+    raw: pa.Table,
+    source: str,
+    besides: str = "delivered_for",
+    ignoring: Collection[str] = (),
+    first: str = "file_order",
+) -> pa.Table:
+    """Give, as a screen does, the rows that another file of the same account holds as often, word for word.
+
+    For exports whose rows have no number of their own: two equal rows of one file may both be meant, the same rows in
+    the next file are the same amounts delivered again.
+
+    Args:
+        raw: typed rows.
+        source: their source.
+        besides: a further column in which rows must be equal.
+        ignoring: columns in which they may differ.
+        first: SQL order in which the first of equal rows is kept.
+    """
+    names = [column.name for column in source_contract(source).columns if column.name not in ignoring]
+    row = ", ".join(["delivered_for", '"account"', f'"{besides}"', *(f'"{name}"' for name in names)])
+    query = f"""
+        SELECT row_order, 'repeated row' AS reason, CAST(NULL AS VARCHAR) AS rule_id
+        FROM (
+            SELECT row_order, row_number() OVER (PARTITION BY {row}, nth ORDER BY {first}) AS copy
+            FROM (SELECT *, row_number() OVER (PARTITION BY {row}, file_order ORDER BY row_order) AS nth FROM raw)
+        )
+        WHERE copy > 1
+        ORDER BY row_order
+    """  # noqa: S608 - the names are a contract's, whose form is checked when it is compiled
+    return run_sql(query, raw=raw)
+
+
+def repeated_keys(raw: pa.Table, key: str, first: str = "row_order") -> pa.Table:
+    """Give, as a screen does, the rows whose key an account has delivered already.
+
+    Args:
+        raw: typed rows.
+        key: columns, parted by commas, that name a row; a row with a missing key repeats none.
+        first: SQL order in which the first of equal rows is kept.
+    """
+    given = " AND ".join(f"{name} IS NOT NULL" for name in key.split(", "))
+    query = f"""
+        SELECT row_order, 'repeated row' AS reason, CAST(NULL AS VARCHAR) AS rule_id
+        FROM (
+            SELECT row_order, row_number() OVER (PARTITION BY delivered_for, "account", {key} ORDER BY {first}) AS copy
+            FROM raw WHERE {given}
+        )
+        WHERE copy > 1
+        ORDER BY row_order
+    """  # noqa: S608 - our own column names
+    return run_sql(query, raw=raw)

@@ -1,0 +1,293 @@
+"""How far a file fits a source contract by its headers, keys, tags or sheets: what is there, missing and foreign.
+
+Only the beginning of a text is looked at, and of a workbook the first rows of each sheet. No row is typed or checked:
+a file that meets a contract here can still have rows, or a later line, which the contract refuses.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data_contracts.definition.contract import Column, CompiledContract, ReadSpec
+from data_contracts.errors import InputRefused
+from data_contracts.reading.delimited.decoding import utf8_bytes
+from data_contracts.reading.delimited.lines import find_lines
+from data_contracts.reading.delimited.reader import header_line
+from data_contracts.reading.headers import HeaderMatch, match_headers, require_headers
+from data_contracts.reading.records.json_paths import JsonText
+from data_contracts.reading.records.xml_reader import record_paths
+from data_contracts.reading.records.xml_text import XmlRecords, xml_encoding
+from data_contracts.reading.workbooks.reader import PREAMBLE_ROWS, heading_row, open_workbook, sheet_rows
+from data_contracts.reading.workbooks.sheets import sheet_contract, sheet_heading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from data_contracts.reading.delimited.lines import PhysicalLines
+
+PARQUET_START = b"PAR1"
+# A zip (XLSX, and what else office programs write), and the older form of Excel's files.
+WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_HEADER_BYTES = 2**18
+_MOST_SHEETS = 50
+_DELIMITERS = (",", ";", "\t", "|")
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True)
+class FileStart:
+    """The first bytes of a file, and whether they are all of it."""
+
+    data: bytes
+    is_whole: bool
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What of a contract a file has.
+
+    Attributes:
+        contract: the source contract.
+        found: the contract's columns that are there.
+        missing: the columns it needs that are not.
+        foreign: headers of the file, or dotted paths of JSON fields, that the contract does not know.
+        problem: what else stands in the way, or None.
+    """
+
+    contract: CompiledContract
+    found: tuple[str, ...]
+    missing: tuple[Column, ...]
+    foreign: tuple[str, ...]
+    problem: str | None = None
+
+    @property
+    def meets(self) -> bool:
+        """Whether a reader would accept the header."""
+        return bool(self.found) and not self.missing and self.problem is None
+
+    @property
+    def nearness(self) -> float:
+        """The share of what is there or needed that is both there and known, 0 to 1 (Jaccard's index)."""
+        return len(self.found) / max(len(self.found) + len(self.missing) + len(self.foreign), 1)
+
+
+def contract_fits(start: FileStart, contracts: Iterable[CompiledContract], file_name: str) -> tuple[Fit, ...]:
+    """Give how far a file fits each contract whose format its bytes can have.
+
+    A workbook or Parquet file must be whole. Nothing is opened; ``file_name`` stands in messages only.
+
+    Raises:
+        InputRefused: the file is empty, without records, no text, or a broken workbook or Parquet file.
+    """
+    by_format: dict[str, list[CompiledContract]] = {}
+    for contract in contracts:
+        by_format.setdefault(contract.read_spec.format if contract.read_spec else "", []).append(contract)
+    tabular = by_format.get("tabular", [])
+    if start.data.startswith(PARQUET_START):
+        names = _parquet_names(start.data, file_name)
+        return tuple(_of_match(contract, match_headers(names, contract)) for contract in tabular)
+    if start.data.startswith(WORKBOOK_STARTS):
+        sheets = _sheets(start.data, file_name)
+        return tuple(_of_workbook(contract, sheets) for contract in (*by_format.get("xlsx", []), *tabular))
+    text = start.data.removeprefix(codecs.BOM_UTF8).lstrip()
+    if start.is_whole and text.split() in ([b"[]"], [b"[", b"]"]):
+        raise InputRefused(
+            file=file_name,
+            rule="it holds no record, so any source of JSON could have sent it",
+            remedy="name its source",
+        )
+    if text.startswith((b"[", b"{")):
+        return _of_json([*by_format.get("json", []), *by_format.get("jsonl", [])], start, file_name)
+    if text.startswith(b"<"):
+        return tuple(_of_xml(contract, start, file_name) for contract in by_format.get("xml", []))
+    delimited = [*by_format.get("delimited", []), *tabular]
+    return _of_lines(delimited, by_format.get("tagged", []), start, file_name)
+
+
+def _of_match(contract: CompiledContract, match: HeaderMatch, problem: str | None = None) -> Fit:
+    if problem is None and not match.missing:
+        try:
+            require_headers(match, contract, "", 1)
+        except InputRefused as refused:
+            problem = refused.rule
+    return Fit(contract, match.headers, match.missing, tuple(cell for cell in match.extra if cell.strip()), problem)
+
+
+def _nothing(contract: CompiledContract, problem: str) -> Fit:
+    return _of_match(contract, match_headers([], contract), problem)
+
+
+def _parquet_names(data: bytes, file_name: str) -> list[str]:
+    try:
+        with pq.ParquetFile(pa.BufferReader(data)) as file:
+            names: list[str] = file.schema_arrow.names
+            return names
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise InputRefused(
+            file=file_name, rule=f"no readable Parquet file: {error}", remedy="write the file again"
+        ) from error
+
+
+def _text(start: FileStart, encoding: str, file_name: str) -> tuple[bytes, str | None]:
+    """Give the beginning of a text as UTF-8, and what is wrong with its encoding if it can be read in another."""
+    data = start.data
+    if not start.is_whole:
+        try:
+            # The last character may be cut in two.
+            data = codecs.getincrementaldecoder(encoding)().decode(data).encode(encoding)
+        except UnicodeDecodeError:
+            data = start.data
+    try:
+        return utf8_bytes(data, encoding, file_name), None
+    except InputRefused as refused:
+        if data.startswith(_UTF16_MARKS):
+            return data.decode("utf-16", "replace").encode(), refused.rule
+        if b"\0" in data or not data.removeprefix(codecs.BOM_UTF8).strip():
+            raise
+        # Right for the Chinese files Excel saves; of others the ASCII headers remain, and this only helps to compare.
+        return data.decode("gb18030", "replace").encode(), refused.rule
+
+
+def _of_lines(
+    delimited: Sequence[CompiledContract], tagged: Sequence[CompiledContract], start: FileStart, file_name: str
+) -> tuple[Fit, ...]:
+    heads = {
+        encoding: _text(start, encoding, file_name)
+        for encoding in {c.read_spec.encoding for c in (*delimited, *tagged) if c.read_spec}
+    }
+    lines = {encoding: (_first_lines(text), problem) for encoding, (text, problem) in heads.items()}
+    fits = [_of_delimited(contract, lines, None) for contract in delimited]
+    if all(len(fit.found) < 2 for fit in fits):
+        for other in _DELIMITERS:
+            others = [_of_delimited(contract, lines, other) for contract in delimited]
+            fits = [max(pair, key=lambda fit: len(fit.found)) for pair in zip(fits, others, strict=True)]
+    return (*fits, *(_of_tagged(contract, lines) for contract in tagged))
+
+
+def _first_lines(text: bytes) -> PhysicalLines:
+    return find_lines(text[:_HEADER_BYTES].decode("utf-8", "ignore").encode())
+
+
+def _of_delimited(
+    contract: CompiledContract, lines: Mapping[str, tuple[PhysicalLines, str | None]], delimiter: str | None
+) -> Fit:
+    """Give the fit of a text; ``delimiter`` is one to try instead of the contract's own."""
+    spec = contract.read_spec or ReadSpec(format="delimited")
+    head, problem = lines[spec.encoding]
+    if delimiter is not None and delimiter != spec.delimiter:
+        problem = f"its fields are divided by {delimiter!r}, the contract says {spec.delimiter!r}"
+        spec = replace(spec, delimiter=delimiter)
+    found = header_line(head, contract, spec)
+    return _nothing(contract, "it has no header line") if found is None else _of_match(contract, found[2], problem)
+
+
+def _of_tagged(contract: CompiledContract, lines: Mapping[str, tuple[PhysicalLines, str | None]]) -> Fit:
+    spec = contract.read_spec
+    if spec is None or spec.tags is None:
+        return _nothing(contract, "the contract states no tags")
+    head, problem = lines[spec.encoding]
+    text = (head.content(line).decode("utf-8") for line in range(len(head)))
+    try:
+        for cells in csv.reader(text, delimiter=spec.delimiter, quotechar=spec.quote or '"'):
+            if cells and cells[0] == spec.tags.header:
+                return _of_match(contract, match_headers(cells[1:], contract), problem)
+    except csv.Error as error:
+        return _nothing(contract, str(error))
+    return _nothing(contract, f"it has no line with the tag {spec.tags.header!r}, which names the columns")
+
+
+def _of_json(contracts: Sequence[CompiledContract], start: FileStart, file_name: str) -> tuple[Fit, ...]:
+    fits = []
+    texts: dict[str, tuple[JsonText, str | None]] = {}
+    for contract in contracts:
+        spec = contract.read_spec or ReadSpec(format="json")
+        if spec.encoding not in texts:
+            text, problem = _text(start, spec.encoding, file_name)
+            texts[spec.encoding] = JsonText(text.decode("utf-8")), problem
+        json_text, problem = texts[spec.encoding]
+        paths = json_text.paths(spec)
+        if paths is None:
+            place = "one JSON object a line" if spec.format == "jsonl" else "an array of JSON records"
+            where = f" at {'.'.join(spec.record_path)}" if spec.record_path else ""
+            problem = f"its records are not {place}{where}"
+        fits.append(_of_paths(contract, spec, json_text.any_paths() if paths is None else paths, problem))
+    return tuple(fits)
+
+
+def _of_xml(contract: CompiledContract, start: FileStart, file_name: str) -> Fit:
+    spec = contract.read_spec or ReadSpec(format="xml")
+    paths: set[str] = set()
+    try:
+        encoding = xml_encoding(start.data, spec, file_name)
+    except InputRefused as refused:
+        return _nothing(contract, refused.rule)
+    text, problem = _text(start, encoding, file_name)
+    parsed = XmlRecords(spec, file_name, lambda record: paths.update(record_paths(record.value, spec)))
+    parsed.read(text, is_whole=start.is_whole)
+    if not paths:
+        problem = f"it has no record at {'.'.join(spec.record_path)}; its outermost element is {parsed.root!r}"
+    return _of_paths(contract, spec, frozenset(paths), problem)
+
+
+def _of_paths(contract: CompiledContract, spec: ReadSpec, paths: frozenset[str], problem: str | None) -> Fit:
+    """Give the fit of the dotted paths of the fields that occur in a file's records."""
+    places = {column.name: {column.header, *column.synonyms} for column in contract.columns}
+    found = tuple(name for name, spelled in places.items() if not paths.isdisjoint(spelled))
+    missing = tuple(c for c in contract.columns if c.name not in found and not c.cell.header_optional)
+    parts = [place.split(".") for spelled in places.values() for place in spelled]
+    known = {".".join(part[:depth]) for part in parts for depth in range(len(part) + 1)}
+    # Below a field that is foreign itself nothing is told.
+    foreign = tuple(sorted(path for path in paths - known if path.rpartition(".")[0] in known))
+    if foreign and spec.extra_columns == "refuse" and problem is None:
+        problem = "the contract refuses fields it does not know"
+    return Fit(contract, found, missing, foreign, problem)
+
+
+def _sheets(data: bytes, file_name: str) -> dict[str, list[list[str]]]:
+    workbook = open_workbook(data, file_name)
+    return {name: sheet_rows(workbook, name, file_name, PREAMBLE_ROWS) for name in workbook.sheet_names[:_MOST_SHEETS]}
+
+
+def _of_workbook(contract: CompiledContract, sheets: Mapping[str, Sequence[Sequence[str]]]) -> Fit:
+    spec = contract.read_spec or ReadSpec(format="xlsx")
+    if spec.sheets:
+        return _of_named_sheets(contract, spec, sheets)
+    wanted = next(iter(sheets)) if spec.sheet is None else spec.sheet
+    by_sheet = {}
+    for name, rows in sheets.items():
+        found = heading_row(rows, contract, spec)
+        if found is not None:
+            by_sheet[name] = _of_match(contract, found[1])
+    if wanted in by_sheet and (by_sheet[wanted].meets or not any(fit.meets for fit in by_sheet.values())):
+        return by_sheet[wanted]
+    if not by_sheet:
+        return _nothing(contract, "its sheets are empty")
+    best = max(by_sheet, key=lambda name: by_sheet[name].nearness)
+    problem = f"the contract reads sheet {wanted!r}, the columns found stand in {best!r}"
+    return replace(by_sheet[best], problem=problem)
+
+
+def _of_named_sheets(contract: CompiledContract, spec: ReadSpec, sheets: Mapping[str, Sequence[Sequence[str]]]) -> Fit:
+    found: set[str] = set()
+    missing: set[str] = set()
+    foreign: list[str] = []
+    for one in spec.sheets:
+        own = sheet_contract(one, contract)
+        heading = sheet_heading(sheets.get(one.name, ()), one, own)
+        if heading is not None:
+            found.update(heading[2].headers)
+            foreign.extend(cell for cell in heading[2].extra if cell.strip())
+            missing.update(column.name for column in heading[2].missing)
+        elif one.name not in sheets and not one.optional:
+            missing.update(one.needs)
+    absent = [one.name for one in spec.sheets if one.name not in sheets and not one.optional]
+    problem = f"the workbook has no sheet {absent[0]!r}" if absent else None
+    lacking = tuple(column for column in contract.columns if column.name in missing)
+    present = tuple(column.name for column in contract.columns if column.name in found)
+    return Fit(contract, present, lacking, tuple(dict.fromkeys(foreign)), problem)

@@ -1,0 +1,56 @@
+"""Strict readers of raw files: what can be read certainly, what was set aside, or a refusal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data_contracts.errors import ConfigurationRefused
+from data_contracts.lineage import Origin, ReadResult
+from data_contracts.reading.delimited.reader import read_delimited
+from data_contracts.reading.delimited.tagged import read_tagged
+from data_contracts.reading.records.json_reader import read_json_lines, read_json_records
+from data_contracts.reading.records.xml_reader import read_xml
+from data_contracts.reading.template_files import read_tabular
+from data_contracts.reading.workbooks.reader import read_workbook
+from data_contracts.reading.workbooks.sheets import read_sheets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from data_contracts.definition.contract import CompiledContract
+
+__all__ = [
+    "Origin",
+    "ReadResult",
+    "read_delimited",
+    "read_file",
+    "read_json_lines",
+    "read_json_records",
+    "read_sheets",
+    "read_tabular",
+    "read_tagged",
+    "read_workbook",
+    "read_xml",
+]
+
+_READERS: dict[str, Callable[[bytes, CompiledContract, str], ReadResult]] = {
+    "delimited": read_delimited,
+    "json": read_json_records,
+    "jsonl": read_json_lines,
+    "xlsx": read_workbook,
+    "tabular": read_tabular,
+    "tagged": read_tagged,
+    "xml": read_xml,
+}
+
+
+def read_file(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
+    """Gives the rows of a raw file, by the reader of the format its contract declares.
+
+    ``file_name`` is only written into lineage and messages; nothing is opened. Raises as the single readers do.
+    """
+    if contract.read_spec is None:
+        raise ConfigurationRefused(f"{contract.identity} describes no raw file", "read files by a source contract")
+    if contract.read_spec.sheets:
+        return read_sheets(data, contract, file_name)
+    return _READERS[contract.read_spec.format](data, contract, file_name)

@@ -1,0 +1,130 @@
+"""Finding a contract's columns in the header row of a file, by content and never by position."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from data_contracts.definition.contract import Column, CompiledContract, ReadSpec
+from data_contracts.errors import InputRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class HeaderMatch:
+    """Which header cell holds which contract column; ``extra`` are the cells the contract does not know."""
+
+    positions: dict[str, int]
+    extra: tuple[str, ...]
+    missing: tuple[Column, ...]
+    ambiguous: tuple[str, ...]
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The contract columns present."""
+        return tuple(self.positions)
+
+
+def normalised(header: str) -> str:
+    """Gives a header without outer blanks, runs of blanks as one, compared without case."""
+    return " ".join(header.replace("\ufeff", "").split()).casefold()
+
+
+def match_headers(cells: Sequence[str], contract: CompiledContract) -> HeaderMatch:
+    """Gives the match of a row of header cells with the contract's headers and their synonyms."""
+    wanted = {normalised(name): column for column in contract.columns for name in (column.header, *column.synonyms)}
+    positions: dict[str, int] = {}
+    extra: list[str] = []
+    ambiguous: list[str] = []
+    for position, cell in enumerate(cells):
+        column = wanted.get(normalised(cell))
+        if column is None:
+            extra.append(cell)
+        elif column.name in positions:
+            ambiguous.append(cell)
+        else:
+            positions[column.name] = position
+    ordered = {column.name: positions[column.name] for column in contract.columns if column.name in positions}
+    missing = tuple(c for c in contract.columns if c.name not in positions and not c.cell.header_optional)
+    return HeaderMatch(ordered, tuple(extra), missing, tuple(ambiguous))
+
+
+def header_locale(cells: Sequence[str], contract: CompiledContract) -> str | None:
+    """Gives the locale to which most of the header cells belong by the contract's synonyms, the first among equals."""
+    found = {normalised(cell) for cell in cells}
+    counts: dict[str, int] = {}
+    for column in contract.columns:
+        for synonym, locale in column.locales:
+            counts[locale] = counts.get(locale, 0) + (normalised(synonym) in found)
+    return max(counts, key=lambda locale: counts[locale], default=None) if any(counts.values()) else None
+
+
+def require_headers(match: HeaderMatch, contract: CompiledContract, file_name: str, row: int) -> tuple[str, ...]:
+    """Gives the warnings a header row earns; InputRefused when it cannot serve the contract."""
+    if match.missing:
+        named = ", ".join(_missing_phrase(column, match.extra) for column in match.missing)
+        raise InputRefused(
+            file=file_name,
+            row=row,
+            column=match.missing[0].header,
+            rule=f"missing columns: {named}",
+            remedy=f"export the file with every column of {contract.identity}",
+        )
+    if match.ambiguous:
+        raise InputRefused(
+            file=file_name,
+            row=row,
+            column=match.ambiguous[0],
+            rule="the header occurs twice",
+            remedy="remove or rename one of the two columns",
+        )
+    spec = contract.read_spec or ReadSpec(format="delimited")
+    _require_exactly_one(match, contract, spec, (file_name, row))
+    return _extra_notes(match, contract, spec, (file_name, row))
+
+
+def closest_header(column: Column, cells: Sequence[str]) -> str | None:
+    """Gives the cell spelled most like a column's header, or None when none comes near."""
+    close = difflib.get_close_matches(normalised(column.header), [normalised(cell) for cell in cells], n=1, cutoff=0.6)
+    return next((cell for cell in cells if close and normalised(cell) == close[0]), None)
+
+
+def _missing_phrase(column: Column, extra: Sequence[str]) -> str:
+    found = closest_header(column, extra)
+    return f"{column.header!r} (closest present: {found!r})" if found is not None else repr(column.header)
+
+
+def _require_exactly_one(
+    match: HeaderMatch, contract: CompiledContract, spec: ReadSpec, where: tuple[str, int]
+) -> None:
+    for group in spec.exactly_one_of:
+        present = [name for name in group if name in match.positions]
+        if len(present) != 1:
+            headers = " or ".join(repr(contract.column(name).header) for name in group)
+            raise InputRefused(
+                file=where[0],
+                row=where[1],
+                column=contract.column(group[0]).header,
+                rule=f"exactly one of the columns {headers} is needed, {len(present)} are present",
+                remedy="export the file with one of them",
+            )
+
+
+def _extra_notes(
+    match: HeaderMatch, contract: CompiledContract, spec: ReadSpec, where: tuple[str, int]
+) -> tuple[str, ...]:
+    if not match.extra or spec.extra_columns == "allow":
+        return ()
+    named = ", ".join(repr(cell) for cell in match.extra)
+    if spec.extra_columns == "refuse":
+        raise InputRefused(
+            file=where[0],
+            row=where[1],
+            column=match.extra[0],
+            rule=f"columns not in the contract: {named}",
+            remedy=f"remove them, or extend {contract.identity}",
+        )
+    return (f"{len(match.extra)} columns not in the contract were left out: {named}",)

@@ -1,0 +1,1 @@
+"""Read JSON, XML and nested Parquet records."""

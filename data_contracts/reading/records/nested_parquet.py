@@ -1,0 +1,52 @@
+"""Records with lists and objects in them, out of a Parquet file, in the form they would have as JSON."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data_contracts.errors import InputRefused
+from data_contracts.reading.template_files import require_modest_size
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+def nested_parquet_records(data: bytes, wanted: Collection[str], file_name: str) -> list[dict[str, Any]]:
+    """Gives the records of a Parquet file with the wanted columns; numbers are text, missing values None.
+
+    Raises InputRefused when the file is broken, unpacks to too much or holds bytes that are no text.
+    """
+    try:
+        with pq.ParquetFile(pa.BufferReader(data)) as file:
+            require_modest_size(file.metadata, file_name)
+            present = [name for name in file.schema_arrow.names if name in wanted]
+            rows = file.read(columns=present).to_pylist()
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise InputRefused(
+            file=file_name, rule=f"no readable Parquet file: {error}", remedy="write the file again"
+        ) from error
+    return [{name: _as_json(value, name, file_name) for name, value in row.items()} for row in rows]
+
+
+def _as_json(value: object, column: str, file_name: str) -> object:
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, (int, Decimal)):
+        return str(value)
+    if isinstance(value, float):
+        # Exports of other systems make whole numbers fractions; the shortest digits mean the same number.
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, list):
+        return [_as_json(part, column, file_name) for part in value]
+    if isinstance(value, dict):
+        return {key: _as_json(part, column, file_name) for key, part in value.items()}
+    raise InputRefused(
+        file=file_name, column=column, rule=f"{type(value).__name__} is no text, number or moment", remedy="export text"
+    )

@@ -1,0 +1,170 @@
+"""The strict reader of spreadsheets (XLSX), by calamine."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+import zipfile
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import python_calamine
+
+from data_contracts.digest import sha256_bytes
+from data_contracts.errors import ConfigurationRefused, InputRefused
+from data_contracts.lineage import Origin, ReadResult, SetAside, quarantine_table
+from data_contracts.reading.headers import HeaderMatch, match_headers, require_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from data_contracts.definition.contract import CompiledContract, ReadSpec
+
+PREAMBLE_ROWS = 50
+# A workbook is a zip: a small file may unpack to more than memory holds, and a lone cell far out spans a huge sheet.
+_MOST_UNPACKED_BYTES = 2**30
+_MOST_CELLS = 50_000_000
+
+
+def read_workbook(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
+    """Gives the rows of a worksheet as text columns; ``source_row`` is the sheet's own row number.
+
+    Numbers appear with the shortest digits that mean them, whole numbers without a point, dates in ISO form. A row with
+    a value beyond the header's last column is set aside (``line:width``), a repeated header too
+    (``line:repeated_header``); empty rows are passed over. The original of a row is its cells as a JSON array, for a
+    sheet has no lines of bytes. Raises InputRefused when the file is no workbook or lacks the sheet or a column.
+    """
+    spec = contract.read_spec
+    if spec is None or spec.format != "xlsx":
+        raise ConfigurationRefused(f"{contract.identity} is no xlsx source", "use the reader of its format")
+    rows = _sheet_rows(data, spec, file_name)
+    header, match, notes = _header(rows, contract, spec, file_name)
+    # A sheet is as wide as its widest row: cells behind the last heading have none.
+    width = max(place for place, cell in enumerate(rows[header]) if cell) + 1
+    good: list[int] = []
+    wide: list[int] = []
+    repeated: list[int] = []
+    for number in range(header + 1, len(rows)):
+        row = rows[number]
+        if not any(row):
+            continue
+        place = wide if any(row[width:]) else repeated if row == rows[header] else good
+        place.append(number)
+    origin = Origin(
+        contract.identity, file_name, sha256_bytes(data), lambda numbers: [shown_row(rows[n - 1]) for n in numbers]
+    )
+    groups = [
+        SetAside("line:width", [n + 1 for n in wide], [f"values beyond column {width}"] * len(wide)),
+        SetAside("line:repeated_header", [n + 1 for n in repeated], [None] * len(repeated)),
+    ]
+    quarantined = quarantine_table(origin, groups)
+    table = _table([rows[n] for n in good], [n + 1 for n in good], contract, match)
+    return ReadResult(table, quarantined, table.num_rows + quarantined.num_rows, match.headers, origin, notes)
+
+
+def _sheet_rows(data: bytes, spec: ReadSpec, file_name: str) -> list[list[str]]:
+    workbook = open_workbook(data, file_name)
+    name = spec.sheet if spec.sheet is not None else workbook.sheet_names[0]
+    return sheet_rows(workbook, name, file_name)
+
+
+def open_workbook(data: bytes, file_name: str) -> python_calamine.CalamineWorkbook:
+    """Gives the workbook in the bytes of a file; InputRefused when it is none, or unpacks to too much."""
+    try:
+        if zipfile.is_zipfile(io.BytesIO(data)):
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                _require_at_most(sum(part.file_size for part in archive.infolist()), _MOST_UNPACKED_BYTES, file_name)
+        workbook = python_calamine.load_workbook(io.BytesIO(data))
+    except (python_calamine.CalamineError, zipfile.BadZipFile) as error:
+        raise _unreadable(error, file_name) from error
+    if not workbook.sheet_names:
+        raise _unreadable("it has no sheet", file_name)
+    return workbook
+
+
+def sheet_rows(
+    workbook: python_calamine.CalamineWorkbook, name: str, file_name: str, most_rows: int | None = None
+) -> list[list[str]]:
+    """Gives the (first) rows of a sheet as text, all of one width; InputRefused when it is absent or too large."""
+    try:
+        sheet = workbook.get_sheet_by_name(name)
+        last_row, last_column = sheet.end or (-1, -1)
+        cell_count = (last_row + 1) * (last_column + 1)
+        if cell_count > _MOST_CELLS:
+            raise InputRefused(
+                file=file_name,
+                rule=f"sheet {name!r} has {cell_count} cells, more than {_MOST_CELLS}",
+                remedy="remove what stands far from the table, or deliver it in parts",
+            )
+        return [[_text(cell) for cell in row] for row in sheet.to_python(skip_empty_area=False, nrows=most_rows)]
+    except python_calamine.WorksheetNotFound as error:
+        raise InputRefused(
+            file=file_name, rule=f"the workbook has no sheet {name!r}", remedy="export it with that sheet"
+        ) from error
+    except python_calamine.CalamineError as error:
+        raise _unreadable(error, file_name) from error
+
+
+def _require_at_most(unpacked_bytes: int, most: int, file_name: str) -> None:
+    if unpacked_bytes > most:
+        raise InputRefused(
+            file=file_name,
+            rule=f"the workbook unpacks to {unpacked_bytes} bytes, more than {most}",
+            remedy="deliver it in parts",
+        )
+
+
+def _unreadable(why: object, file_name: str) -> InputRefused:
+    return InputRefused(file=file_name, rule=f"no readable workbook: {why}", remedy="save the file again as XLSX")
+
+
+def _text(cell: object) -> str:
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+    if isinstance(cell, datetime.datetime):
+        return cell.date().isoformat() if cell.time() == datetime.time() else cell.isoformat(sep=" ")
+    if isinstance(cell, (datetime.date, datetime.time)):
+        return cell.isoformat()
+    return str(cell)
+
+
+def heading_row(
+    rows: Sequence[Sequence[str]], contract: CompiledContract, spec: ReadSpec
+) -> tuple[int, HeaderMatch] | None:
+    """Gives number (from 0) and match of the heading: the first row or, with a preamble, the best; None if empty."""
+    candidates = [number for number, row in enumerate(rows[:PREAMBLE_ROWS]) if any(row)]
+    if not candidates:
+        return None
+    if not spec.preamble:
+        candidates = candidates[:1]
+    matches = {number: match_headers(rows[number], contract) for number in candidates}
+    best = max(candidates, key=lambda number: (len(matches[number].positions), -number))
+    return best, matches[best]
+
+
+def _header(
+    rows: Sequence[Sequence[str]], contract: CompiledContract, spec: ReadSpec, file_name: str
+) -> tuple[int, HeaderMatch, tuple[str, ...]]:
+    found = heading_row(rows, contract, spec)
+    if found is None:
+        raise InputRefused(file=file_name, rule="the sheet is empty", remedy="export it again, with its header")
+    return *found, require_headers(found[1], contract, file_name, found[0] + 1)
+
+
+def shown_row(row: Sequence[str]) -> bytes:
+    """Gives the cells of a row as a JSON array, which stands for its original bytes."""
+    return json.dumps(list(row), ensure_ascii=False).encode("utf-8")
+
+
+def _table(
+    rows: Sequence[Sequence[str]], numbers: Sequence[int], contract: CompiledContract, match: HeaderMatch
+) -> pa.Table:
+    arrays = [
+        pa.array([row[match.positions[c.name]] if c.name in match.positions else "" for row in rows], pa.string())
+        for c in contract.columns
+    ]
+    names = [column.name for column in contract.columns]
+    return pa.table([*arrays, pa.array(numbers, pa.int64())], names=[*names, "source_row"])

@@ -1,0 +1,1 @@
+"""Cast text to dates, amounts, codes and flags."""

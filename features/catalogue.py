@@ -1,0 +1,244 @@
+"""The catalogue of features and the named, ordered, hashed sets a model is trained on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from data_contracts.definition.compiler import table_contract
+from data_contracts.errors import ConfigurationRefused
+from features.engine.rendering import AS_OF_VIEWS, VIEW_COLUMNS
+from features.graph.signals import NEIGHBOUR_MEAN, SIGNALS
+from features.pillars import compliance, invoices, parts, supply_chain
+from features.pillars import data_integrity as integrity
+from features.pillars import liquidity as cash
+from features.pillars import platform_dependence as platform
+from features.pillars import related_parties as graph_records
+from features.pillars import sales_health as sales
+from features.pillars import user_quality as customers
+from features.record import DerivedFeature, Feature, FeatureRecord, GraphFeature, Name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = [
+    "DerivedFeature",
+    "Feature",
+    "FeatureRecord",
+    "FeatureSet",
+    "GraphFeature",
+    "feature_records",
+    "feature_set_names",
+    "load_feature_set",
+    "select_features",
+]
+
+# A table that states the outcome, and columns that do wherever they stand: no feature may read them.
+LABEL_TABLES: frozenset[str] = frozenset({"credit_record"})
+LABEL_COLUMNS: frozenset[str] = frozenset({"credit_rating", "is_default", "default_date"})
+
+_SUFFIX = ".yaml"
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """An ordered choice of features, with all that they are computed from.
+
+    Attributes:
+        name: of the set.
+        version: of the set; changes with its members.
+        description: what it is for.
+        records: the features, in the order of the model's columns.
+        inputs: records the derived and graph features need besides, each after what it needs itself.
+        same_from_score: matches of names (``party_match``) that score this or more make one node of two parties in the
+            graph of related parties; None: each party is its own.
+    """
+
+    name: str
+    version: str
+    description: str
+    records: tuple[FeatureRecord, ...]
+    inputs: tuple[FeatureRecord, ...]
+    same_from_score: float | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the features, in order."""
+        return tuple(record.name for record in self.records)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over every record, formula and words alike, the records they are computed from, and matching."""
+        content: dict[str, Any] = {
+            "name": self.name,
+            "version": self.version,
+            "records": [record.model_dump(mode="json") for record in self.records],
+            "inputs": [record.model_dump(mode="json") for record in self.inputs],
+        }
+        if self.same_from_score is not None:
+            content["same_from_score"] = self.same_from_score
+        text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+    def record(self, name: str) -> FeatureRecord:
+        """The feature of that name; KeyError when the set has none."""
+        for record in self.records:
+            if record.name == name:
+                return record
+        raise KeyError(name)
+
+
+class _SetFile(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+    description: Annotated[str, Field(min_length=10)]
+    features: Annotated[tuple[str, ...], Field(min_length=1)]
+    same_from_score: Annotated[float, Field(gt=0, le=1)] | None = None
+
+
+def feature_records() -> tuple[FeatureRecord, ...]:
+    """Every record of the catalogue, parts included, pillar by pillar."""
+    modules = (sales, customers, supply_chain, cash, platform, compliance, integrity, invoices, graph_records)
+    return tuple(parts.RECORDS) + tuple(record for module in modules for record in module.RECORDS)
+
+
+def feature_set_names() -> tuple[str, ...]:
+    """The sets that come with the package, in alphabetical order."""
+    files = resources.files("features.sets").iterdir()
+    return tuple(sorted(file.name.removesuffix(_SUFFIX) for file in files if file.name.endswith(_SUFFIX)))
+
+
+def load_feature_set(name: str) -> FeatureSet:
+    """A set by the name of a packaged one, or by the path of a YAML file.
+
+    Raises:
+        ConfigurationRefused: when there is no such set, or it names unknown features, parts, one feature twice, or a
+            feature that reads the outcome.
+    """
+    text = _set_text(name)
+    try:
+        content = _SetFile.model_validate(yaml.safe_load(text))
+    except (yaml.YAMLError, ValidationError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigurationRefused(f"feature set {name}: {reason}", "correct the file") from error
+    chosen = select_features(content.name, content.version, content.features, description=content.description)
+    return replace(chosen, same_from_score=content.same_from_score)
+
+
+def select_features(
+    name: str,
+    version: str,
+    names: Iterable[str],
+    *,
+    description: str = "",
+    catalogue: Iterable[FeatureRecord] | None = None,
+) -> FeatureSet:
+    """The set of the named features in the order given, checked as ``load_feature_set`` checks it.
+
+    Raises:
+        ConfigurationRefused: as ``load_feature_set``.
+    """
+    chosen = tuple(names)
+    known = _by_name(feature_records() if catalogue is None else catalogue)
+    _refuse(name, "names a feature twice", sorted({each for each in chosen if chosen.count(each) > 1}))
+    _refuse(name, "names features that do not exist", [each for each in chosen if each not in known])
+    _refuse(name, "names parts, which only feed other features", [each for each in chosen if known[each].is_part])
+    records = tuple(known[each] for each in chosen)
+    inputs = _inputs(name, records, known)
+    _refuse_labels(name, (*records, *inputs))
+    signals = {record.signal for record in records if isinstance(record, GraphFeature)}
+    _refuse(name, "needs signals that do not exist", signals - set(SIGNALS) - {NEIGHBOUR_MEAN})
+    return FeatureSet(name, version, description, records, inputs)
+
+
+def _set_text(name: str) -> str:
+    packaged = resources.files("features.sets").joinpath(f"{name}{_SUFFIX}")
+    if re.fullmatch(r"[a-z][a-z0-9_]*", name) and packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    path = Path(name)
+    if path.suffix == _SUFFIX and path.is_file():
+        return path.read_text(encoding="utf-8")
+    known = ", ".join(feature_set_names())
+    raise ConfigurationRefused(f"there is no feature set {name!r}", f"use one of {known}, or the path of a YAML file")
+
+
+def _by_name(records: Iterable[FeatureRecord]) -> dict[str, FeatureRecord]:
+    known: dict[str, FeatureRecord] = {}
+    for record in records:
+        if record.name in known:
+            raise ConfigurationRefused(
+                f"two features are called {record.name!r}", "give each feature a name of its own"
+            )
+        known[record.name] = record
+    return known
+
+
+def _inputs(
+    name: str, records: tuple[FeatureRecord, ...], known: Mapping[str, FeatureRecord]
+) -> tuple[FeatureRecord, ...]:
+    """All that the records are computed from and that is not among them, inputs before what they feed."""
+    found: dict[str, FeatureRecord] = {}
+    open_names: list[str] = []
+
+    def visit(record: FeatureRecord) -> None:
+        if record.name in found:
+            return
+        _refuse(name, "needs features in a circle", [record.name] if record.name in open_names else [])
+        open_names.append(record.name)
+        needed = _needed(record)
+        _refuse(
+            name, f"has {record.name}, which needs unknown features", [each for each in needed if each not in known]
+        )
+        for each in needed:
+            visit(known[each])
+        open_names.pop()
+        found[record.name] = record
+
+    for record in records:
+        visit(record)
+    chosen = {record.name for record in records}
+    return tuple(record for record in found.values() if record.name not in chosen)
+
+
+def _needed(record: FeatureRecord) -> tuple[str, ...]:
+    if isinstance(record, DerivedFeature):
+        return record.inputs()
+    if isinstance(record, GraphFeature) and record.neighbour_feature is not None:
+        return (record.neighbour_feature,)
+    return ()
+
+
+def _refuse_labels(name: str, records: Iterable[FeatureRecord]) -> None:
+    for record in records:
+        tables = record.tables if isinstance(record, GraphFeature) else ()
+        columns: tuple[str, ...] = ()
+        if isinstance(record, Feature):
+            tables, columns = (record.table,), record.columns()
+        outcome = [*(LABEL_TABLES & set(tables)), *(LABEL_COLUMNS & set(columns))]
+        _refuse(name, f"has {record.name}, which reads the outcome", outcome)
+        if isinstance(record, Feature):
+            available = _columns_of(record.table)
+            _refuse(name, f"has {record.name}, which reads no column of {record.table}", set(columns) - available)
+
+
+def _columns_of(table: str) -> set[str]:
+    if table in AS_OF_VIEWS:
+        return set(VIEW_COLUMNS[table])
+    return {column.name for column in table_contract(table).columns}
+
+
+def _refuse(name: str, what: str, offending: Iterable[str]) -> None:
+    listed = ", ".join(sorted(offending))
+    if listed:
+        raise ConfigurationRefused(f"feature set {name} {what}: {listed}", "correct the set or the feature record")

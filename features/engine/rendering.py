@@ -1,0 +1,318 @@
+"""From feature records to one SQL text a date.
+
+The text holds no window function over events and nothing that only one engine has: an event is added once to the age
+band it falls in, windows are running sums of bands. It needs ``unix_date`` (days since 1970-01-01), which Spark SQL has
+and which the embedded engine is given as a macro, and a session in UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from features.engine.coverage import CoverageNeed, coverage_sql
+from features.engine.instalments import INSTALMENT_COLUMNS, REPAYMENT_COLUMNS, instalment_view
+from features.engine.sql_text import OBSERVED, date_literal, days_before, nested, select, with_parts
+from features.record import KEYED, ZERO_WHEN_EMPTY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from features.engine.as_of import Cut
+    from features.record import DerivedFeature, Feature
+
+# Views computed as of the date, and the canonical table each is made of.
+AS_OF_VIEWS: Mapping[str, str] = {"instalment": "repayment"}
+VIEW_COLUMNS: Mapping[str, tuple[str, ...]] = {"instalment": INSTALMENT_COLUMNS}
+# The columns of the canonical table that the views made of it read.
+VIEW_TABLES: Mapping[str, tuple[str, ...]] = {"repayment": REPAYMENT_COLUMNS}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything one SQL text is made from.
+
+    Attributes:
+        base: base features to compute, of any table.
+        derived: derived features in an order in which each comes after its inputs.
+        always_covered: tables that need no coverage (the lender's and the registry's own).
+        coverage_lag_days: by table, how many days before the date the newest delivery may end.
+        extra_coverage: further questions of coverage to answer, for graph features.
+    """
+
+    base: tuple[Feature, ...]
+    derived: tuple[DerivedFeature, ...]
+    always_covered: frozenset[str]
+    coverage_lag_days: Mapping[str, int]
+    extra_coverage: tuple[CoverageNeed, ...] = ()
+
+    def coverage_needs(self) -> tuple[CoverageNeed, ...]:
+        """The questions of coverage, each once, in alphabetical order."""
+        needs = {need for feature in self.base if (need := self.need_of(feature)) is not None}
+        return tuple(sorted(needs | set(self.extra_coverage), key=lambda need: need.column))
+
+    def need_of(self, feature: Feature) -> CoverageNeed | None:
+        """The coverage a base feature needs; None when its table is always covered."""
+        table = AS_OF_VIEWS.get(feature.table, feature.table)
+        return None if table in self.always_covered else CoverageNeed(table, feature.window_days)
+
+
+def render(plan: Plan, cut: Cut) -> str:
+    """The SQL text that gives ``seller_id``, every feature of the plan and every coverage answer as of the cut.
+
+    It reads the table ``observed`` (column ``seller_id``), the canonical tables and ``source_coverage``.
+    """
+    needs = plan.coverage_needs()
+    parts: dict[str, str] = {}
+    if needs:
+        parts["covered"] = coverage_sql(needs, cut, plan.coverage_lag_days)
+    found: dict[str, str] = {}
+    for one_pass in _passes(plan.base):
+        parts.update(_pass_parts(one_pass, cut, found))
+    parts["base_features"] = _assembled(plan, found, needs)
+    last = "base_features"
+    for depth, layer in enumerate(derived_layers(plan.derived)):
+        columns = [f"CAST({record.guarded} AS DOUBLE) AS {record.name}" for record in layer]
+        parts[f"derived_{depth}"] = select(["*", *columns], last)
+        last = f"derived_{depth}"
+    return with_parts(parts, select(["*"], f"{last}\nORDER BY seller_id"))
+
+
+def derived_layers(derived: Sequence[DerivedFeature]) -> list[list[DerivedFeature]]:
+    """Groups derived features so that each needs only base features and those of earlier groups."""
+    depth: dict[str, int] = {}
+    layers: list[list[DerivedFeature]] = []
+    for record in derived:
+        level = max((depth[name] + 1 for name in record.inputs() if name in depth), default=0)
+        depth[record.name] = level
+        if level == len(layers):
+            layers.append([])
+        layers[level].append(record)
+    return layers
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """The features that are computed in one pass over one table: those with windows, or those over all history.
+
+    Apart from each other, so that a single feature over all history does not make every other one read all rows.
+    """
+
+    name: str
+    table: str
+    features: tuple[Feature, ...]
+
+    @property
+    def rows(self) -> str:
+        return f"{self.name}_rows"
+
+    @property
+    def longest_days(self) -> int | None:
+        """The longest window; None over all history."""
+        windows = [feature.window_days for feature in self.features]
+        return None if None in windows else max(window for window in windows if window is not None)
+
+
+def _passes(base: Sequence[Feature]) -> list[_Pass]:
+    groups: dict[tuple[str, bool], list[Feature]] = {}
+    for feature in base:
+        groups.setdefault((feature.table, feature.window_days is None), []).append(feature)
+    return [
+        _Pass(f"{table}_all" if whole else table, table, tuple(features))
+        for (table, whole), features in sorted(groups.items(), key=lambda group: group[0])
+    ]
+
+
+def _pass_parts(one: _Pass, cut: Cut, found: dict[str, str]) -> dict[str, str]:
+    """The parts of one pass; notes in ``found`` which part holds which feature."""
+    parts = {one.rows: _visible_rows(one, cut)}
+    banded = [feature for feature in one.features if feature.aggregate not in KEYED | {"median"}]
+    if banded:
+        parts |= _banded_parts(one, banded, cut)
+        found.update({feature.name: f"{one.name}_windows" for feature in banded})
+    medians = [feature for feature in one.features if feature.aggregate == "median"]
+    if medians:
+        columns = {feature.name: _median(feature, cut) for feature in medians}
+        parts[f"{one.name}_medians"] = select({"seller_id": "seller_id", **columns}, one.rows, group_by="seller_id")
+        found.update({feature.name: f"{one.name}_medians" for feature in medians})
+    for number, key in enumerate(sorted({feature.key for feature in one.features if feature.key is not None})):
+        of_key = [feature for feature in one.features if feature.key == key]
+        parts |= _keyed_parts(f"{one.name}_key{number}", one.rows, of_key, cut)
+        found.update({feature.name: f"{one.name}_key{number}" for feature in of_key})
+    return parts
+
+
+def _visible_rows(one: _Pass, cut: Cut) -> str:
+    read = ["seller_id", "event_date", *(column for feature in one.features for column in feature.columns())]
+    columns = list(dict.fromkeys(read))
+    oldest = None if one.longest_days is None else one.longest_days - 1
+    if one.table not in AS_OF_VIEWS:
+        return select(columns, one.table, where=f"{cut.condition(oldest)} AND {OBSERVED}")
+    recent = "" if oldest is None else f" AND event_date >= {days_before(cut.as_of, oldest)}"
+    return select(columns, nested(instalment_view(cut), one.table), where=OBSERVED + recent)
+
+
+# --- mergeable aggregates: bands of age, then running sums of bands -------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """A value and a condition that several features share, under a short column name."""
+
+    column: str
+    value: str | None
+    where: str | None
+
+    def case(self, result: str) -> str:
+        return result if self.where is None else f"CASE WHEN {self.where} THEN {result} END"
+
+    def band_sums(self) -> dict[str, str]:
+        """What can be kept of a band, by the suffix of its column."""
+        value = "1" if self.value is None else self.value
+        decimal = self.case(f"CAST({value} AS DECIMAL(18,4))")
+        # Cents in 18 and in 19 digits: their product has 37, which DuckDB and Spark both keep exactly.
+        cents = self.case(f"CAST({value} AS DECIMAL(18,2))")
+        square = self.case(f"CAST({value} AS DECIMAL(18,2)) * CAST({value} AS DECIMAL(19,2))")
+        return {
+            "n": f"COUNT({self.case(value)})",
+            "sum": f"SUM({decimal})",
+            "cents": f"SUM({cents})",
+            "square": f"SUM({square})",
+            "min": f"MIN({decimal})",
+            "max": f"MAX({decimal})",
+            "first": f"MIN({self.case('event_date')})",
+            "last": f"MAX({self.case('event_date')})",
+        }
+
+
+_KEPT_OF_BANDS: Mapping[str, tuple[str, ...]] = {
+    "count": ("n",),
+    "sum": ("sum",),
+    "mean": ("n", "sum"),
+    "stddev": ("n", "cents", "square"),
+    "min": ("min",),
+    "max": ("max",),
+    "days_since_last": ("last",),
+    "days_since_first": ("first",),
+}
+
+
+def _banded_parts(one: _Pass, features: Sequence[Feature], cut: Cut) -> dict[str, str]:
+    edges = sorted({feature.window_days for feature in features if feature.window_days is not None})
+    measures: dict[tuple[str | None, str | None], _Measure] = {}
+    sums: dict[str, str] = {}
+    windows: dict[str, str] = {}
+    for feature in features:
+        key = (feature.value, feature.where)
+        measure = measures.setdefault(key, _Measure(f"m{len(measures)}", *key))
+        available = measure.band_sums()
+        sums |= {f"{measure.column}_{part}": available[part] for part in _KEPT_OF_BANDS[feature.aggregate]}
+        band = None if feature.window_days is None else edges.index(feature.window_days)
+        windows[feature.name] = _over_bands(measure.column, feature.aggregate, band, cut)
+    bands = {"seller_id": "seller_id", "band": _band(edges, cut), **sums}
+    return {
+        f"{one.name}_bands": select(bands, one.rows, group_by="1, 2"),
+        f"{one.name}_windows": select({"seller_id": "seller_id", **windows}, f"{one.name}_bands", group_by="seller_id"),
+    }
+
+
+def _band(edges: Sequence[int], cut: Cut) -> str:
+    """The band of an event: k when it lies in window k but in no shorter one."""
+    if not edges:
+        return "0"
+    cases = (f"WHEN event_date > {days_before(cut.as_of, edge)} THEN {k}" for k, edge in enumerate(edges))
+    return f"CASE {' '.join(cases)} ELSE {len(edges)} END"
+
+
+def _over_bands(column: str, aggregate: str, band: int | None, cut: Cut) -> str:
+    """The aggregate over all bands of a window, as DOUBLE."""
+    within = "" if band is None else f" FILTER (WHERE band <= {band})"
+
+    def total(function: str, part: str) -> str:
+        return f"CAST({function}({column}_{part}){within} AS DOUBLE)"
+
+    def exact(part: str, kind: str) -> str:
+        return f"CAST(SUM({column}_{part}){within} AS DECIMAL({kind}))"
+
+    today = f"unix_date({date_literal(cut.as_of)})"
+    count, summed = total("SUM", "n"), total("SUM", "sum")
+    # n * sum of squares - square of sum, in whole decimals: amounts that are all equal have no spread at all.
+    spread = f"{exact('n', '8,0')} * {exact('square', '30,4')} - {exact('cents', '18,2')} * {exact('cents', '19,2')}"
+    return {
+        "count": count,
+        "sum": summed,
+        "mean": f"{summed} / NULLIF({count}, 0)",
+        "stddev": f"CASE WHEN {count} > 1 THEN SQRT(CAST({spread} AS DOUBLE) / ({count} * ({count} - 1))) END",
+        "min": total("MIN", "min"),
+        "max": total("MAX", "max"),
+        "days_since_last": f"CAST({today} - unix_date(MAX({column}_last){within}) AS DOUBLE)",
+        "days_since_first": f"CAST({today} - unix_date(MIN({column}_first){within}) AS DOUBLE)",
+    }[aggregate]
+
+
+# --- aggregates that do not merge over bands ------------------------------------------------------------------------
+
+
+def _median(feature: Feature, cut: Cut) -> str:
+    return f"MEDIAN(CAST({feature.value} AS DOUBLE)) FILTER (WHERE {_in_window(feature, cut)})"
+
+
+def _in_window(feature: Feature, cut: Cut) -> str:
+    parts = [] if feature.where is None else [f"({feature.where})"]
+    if feature.window_days is not None:
+        parts.append(f"event_date > {days_before(cut.as_of, feature.window_days)}")
+    return " AND ".join(parts) or "TRUE"
+
+
+def _keyed_parts(name: str, rows: str, features: Sequence[Feature], cut: Cut) -> dict[str, str]:
+    """Two steps: what each key of a seller has, then how that is spread over the seller's keys."""
+    key = features[0].key
+    sums = {"seller_id": "seller_id", "key_value": f"{key}"}
+    spread = {"seller_id": "seller_id"}
+    for number, feature in enumerate(features):
+        within = f"FILTER (WHERE {_in_window(feature, cut)})"
+        if feature.aggregate in {"hhi", "top_share"} and feature.value is not None:
+            # Cents in 18 digits leave room for an exact square.
+            sums[f"k{number}"] = f"CAST(SUM(CAST({feature.value} AS DECIMAL(18,4))) {within} AS DECIMAL(18,2))"
+        else:
+            sums[f"k{number}"] = f"CAST(COUNT(*) {within} AS DECIMAL(18,2))"
+        spread[feature.name] = _over_keys(feature.aggregate, f"k{number}")
+    return {
+        f"{name}_sums": select(sums, rows, where=f"{key} IS NOT NULL", group_by="1, 2"),
+        name: select(spread, f"{name}_sums", group_by="seller_id"),
+    }
+
+
+def _over_keys(aggregate: str, column: str) -> str:
+    """The spread over keys; keys whose total is not above zero (all refunded, say) do not count."""
+    within = f"FILTER (WHERE {column} > 0)"
+    whole = f"CAST(SUM({column}) {within} AS DOUBLE)"
+    square = f"CAST(SUM({column} * CAST({column} AS DECIMAL(19,2))) {within} AS DOUBLE)"
+    most = f"CAST(MAX({column}) {within} AS DOUBLE)"
+    present = f"CAST(COUNT(*) {within} AS DOUBLE)"
+    return {
+        "hhi": f"{square} / NULLIF({whole} * {whole}, 0)",
+        "top_share": f"{most} / NULLIF({whole}, 0)",
+        "count_distinct": present,
+        "repeat_share": f"CAST(COUNT(*) FILTER (WHERE {column} > 1) AS DOUBLE) / NULLIF({present}, 0)",
+        "max_per_key": most,
+    }[aggregate]
+
+
+# --- everything of a seller in one row ------------------------------------------------------------------------------
+
+
+def _assembled(plan: Plan, found: Mapping[str, str], needs: Sequence[CoverageNeed]) -> str:
+    columns = {"seller_id": "observed.seller_id"}
+    for feature in plan.base:
+        value = f"{found[feature.name]}.{feature.name}"
+        if feature.aggregate in ZERO_WHEN_EMPTY:
+            value = f"COALESCE({value}, 0)"
+        need = plan.need_of(feature)
+        if need is not None:
+            value = f"CASE WHEN covered.{need.column} = 1 THEN {value} END"
+        columns[feature.name] = f"CAST({value} AS DOUBLE)"
+    columns |= {need.column: f"COALESCE(covered.{need.column}, 0)" for need in needs}
+    joins = [*dict.fromkeys(found.values()), *(["covered"] if needs else [])]
+    joined = "".join(f"\nLEFT JOIN {name} ON {name}.seller_id = observed.seller_id" for name in joins)
+    return select(columns, f"observed{joined}")

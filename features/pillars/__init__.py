@@ -1,0 +1,1 @@
+"""Feature records, one module per pillar."""

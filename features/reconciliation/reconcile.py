@@ -1,0 +1,366 @@
+"""Sources held against one another: does what one says of a seller's trade agree with what another says?
+
+For every seller, quarter and claim (`features.claims`) the table says what each source shows over the up to four
+quarters ending with it, how much it might show given what is claimed, and a grade. A source that was not delivered for
+a quarter is absent from it, never zero; two sources are compared over the quarters both were delivered for.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.errors import InputRefused
+from features.engine.as_of import CUT_COLUMNS, REPLAY_COLUMNS
+from features.engine.coverage import stretches_sql
+from features.engine.duckdb_engine import DuckDbEngine
+from features.engine.sql_text import OBSERVED, date_literal, nested, select, with_parts
+from features.reconciliation.claims import CLAIMS, FAMILIES, FIGURES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from features.engine.as_of import Cut
+    from features.reconciliation.claims import Claim, Family, Figure, Witness
+
+CORROBORATED: Final = "corroborated"
+SINGLE_SOURCE: Final = "single_source"
+CONTRADICTED: Final = "contradicted"
+NOT_EVIDENCED: Final = "not_evidenced"
+GRADES: Final = (CORROBORATED, SINGLE_SOURCE, CONTRADICTED, NOT_EVIDENCED)
+# What a row's amount is: part of the claim, beside it, a witness with nothing to be held against or too little, or one
+# that agrees with the claim or shows less or more than it could.
+CLAIMED, BESIDE, ALONE, SMALL = "claimed", "beside", "alone", "small"
+AGREES, BELOW, ABOVE = "agrees", "below", "above"
+
+WINDOW_QUARTERS: Final = 4
+# A list made for a quarter may end with its last week of trade; ours.
+OPEN_END_DAYS: Final = 7
+# Too little in a year to tell habit from accident; ours.
+SMALLEST_USD: Final = 10_000
+COVERAGE: Final = "source_coverage"
+
+_MONEY = pa.decimal128(18, 4)
+_FIELDS: list[pa.Field[Any]] = [
+    pa.field("seller_id", pa.string(), nullable=False),
+    pa.field("quarter_end", pa.date32(), nullable=False),
+    pa.field("claim", pa.string(), nullable=False),
+    pa.field("grade", pa.string(), nullable=False),
+    pa.field("source", pa.string()),
+    pa.field("verdict", pa.string()),
+    pa.field("quarters", pa.int32()),
+    pa.field("usd", _MONEY),
+    pa.field("claimed_usd", _MONEY),
+    pa.field("ratio", pa.float64()),
+    pa.field("lowest_usd", _MONEY),
+    pa.field("highest_usd", _MONEY),
+]
+RECONCILIATION_SCHEMA: Final = pa.schema(_FIELDS)
+"""A row a seller, quarter, claim and source: the source's amount over ``quarters`` quarters up to ``quarter_end``.
+
+A witness also has the amount claimed for the same quarters, its own over that, and the lowest and highest amount it
+might show. A claim nobody speaks of has one row without a source.
+"""
+
+
+@dataclass(frozen=True)
+class ReconciliationSettings:
+    """How sources are compared.
+
+    Attributes:
+        last_quarters: only so many quarters up to the date are given; None for all.
+        threads: of the embedded engine; None for all processors. No bit of a result depends on it.
+    """
+
+    last_quarters: int | None = None
+    threads: int | None = None
+
+
+def reconcile(
+    tables: Mapping[str, pa.Table],
+    cut: Cut,
+    sellers: Iterable[str] | None = None,
+    settings: ReconciliationSettings | None = None,
+) -> pa.Table:
+    """What the sources say of each claim, quarter by quarter, by what could be known as of the cut.
+
+    Args:
+        tables: canonical tables by name; without ``source_coverage`` nothing counts as delivered.
+        cut: the date and, when replaying, the instant of recording. The last quarter is the last that has ended.
+        sellers: whom to speak of; None for everybody with a delivery.
+        settings: how sources are compared.
+
+    Returns:
+        A table of ``RECONCILIATION_SCHEMA``, sorted by seller, quarter, claim and source.
+
+    Raises:
+        InputRefused: an amount is too large to be summed exactly, or a table lacks a column every one has.
+    """
+    settings = settings or ReconciliationSettings()
+    coverage = tables.get(COVERAGE)
+    if coverage is None or coverage.num_rows == 0:
+        return RECONCILIATION_SCHEMA.empty_table()
+    asked = sorted({str(s) for s in (coverage["seller_id"].unique().to_pylist() if sellers is None else sellers)})
+    quarters = _quarters(coverage, cut.as_of)
+    if not quarters or not asked:
+        return RECONCILIATION_SCHEMA.empty_table()
+    first_shown = quarters[0] if settings.last_quarters is None else quarters[-settings.last_quarters :][0]
+    present = {family.table for family in FAMILIES} & set(tables)
+    with DuckDbEngine(settings.threads) as engine:
+        engine.load("observed", pa.table({"seller_id": pa.array(asked, pa.string())}))
+        engine.load("quarter", pa.table({"quarter": pa.array(quarters, pa.date32())}))
+        for name in (COVERAGE, *sorted(present)):
+            engine.load(name, _needed(name, tables[name]))
+        return engine.query(reconciliation_sql(cut, present, first_shown)).cast(RECONCILIATION_SCHEMA)
+
+
+def latest(reconciliation: pa.Table) -> pa.Table:
+    """The rows of the last quarter in a reconciliation: what holds as of its date."""
+    if reconciliation.num_rows == 0:
+        return reconciliation
+    return reconciliation.filter(pc.equal(reconciliation["quarter_end"], pc.max(reconciliation["quarter_end"])))
+
+
+def reconciliation_sql(cut: Cut, present: set[str], first_shown: dt.date) -> str:
+    """The text of the query, over the tables ``present``, ``observed``, ``quarter`` and ``source_coverage``."""
+    figures = [figure for figure in FIGURES if _family(figure).table in present]
+    parts = {
+        "stretch": _stretches(cut),
+        "delivered": _delivered(),
+        "amount": "\nUNION ALL\n".join(_amounts(figure, cut) for figure in figures) or _no_amounts(),
+        "shown": _shown(figures),
+        "wide": _wide(),
+        "found": "\nUNION ALL\n".join(_rows_of(claim) for claim in CLAIMS),
+        "judged": _judged(),
+    }
+    return with_parts(parts, _graded(first_shown))
+
+
+def _quarters(coverage: pa.Table, as_of: dt.date) -> list[dt.date]:
+    """First days of the quarters that ended by the day, from the first delivered one on."""
+    first = pc.min(coverage["period_from"]).as_py()
+    year, quarter = first.year, (first.month - 1) // 3
+    found = []
+    while quarter_end(start := dt.date(year, 3 * quarter + 1, 1)) <= as_of:
+        found.append(start)
+        year, quarter = (year, quarter + 1) if quarter < 3 else (year + 1, 0)
+    return found
+
+
+def quarter_end(start: dt.date) -> dt.date:
+    """The last day of the quarter that starts on a day."""
+    after = dt.date(start.year + (start.month == 10), (start.month + 2) % 12 + 1, 1)
+    return after - dt.timedelta(days=1)
+
+
+def _needed(name: str, table: pa.Table) -> pa.Table:
+    """A table without the columns no figure reads: texts take longer to copy than all sums take.
+
+    Raises:
+        InputRefused: a column is missing that every canonical table has.
+    """
+    always = ("seller_id", *CUT_COLUMNS)
+    absent = [column for column in always if column not in table.column_names]
+    if absent:
+        rule = "the column is missing"
+        raise InputRefused(file=f"table {name}", column=absent[0], rule=rule, remedy="validate the table first")
+    wanted = {*always, *REPLAY_COLUMNS, "covered_table", "delivered_source", "period_from", "period_to", "source"}
+    wanted |= {"platform", "event_type", "status", "direction", "entry_type", "is_cancelled"}
+    wanted |= {figure.value.lstrip("-") for figure in FIGURES}
+    return table.select([column for column in table.column_names if column in wanted])
+
+
+def _family(figure: Figure) -> Family:
+    return next(family for family in FAMILIES if family.name == figure.family)
+
+
+def _text(name: str) -> str:
+    return f"'{name}'"
+
+
+def _stretches(cut: Cut) -> str:
+    """Unbroken stretches of deliveries by seller and family."""
+    conditions = []
+    for family in FAMILIES:
+        condition = f"covered_table = {_text(family.table)}"
+        if family.only:
+            condition += f" AND delivered_source IN ({', '.join(map(_text, family.only))})"
+        if family.without:
+            condition += f" AND delivered_source NOT IN ({', '.join(map(_text, family.without))})"
+        conditions.append(
+            select(
+                ["seller_id", f"{_text(family.name)} AS family", "period_from", "period_to"],
+                COVERAGE,
+                where=f"{cut.condition()} AND {OBSERVED} AND {condition}",
+            )
+        )
+    return stretches_sql(nested("\nUNION ALL\n".join(conditions), "known"), "seller_id, family")
+
+
+def _delivered() -> str:
+    """Quarters each family was delivered for in full."""
+    ends = f"CAST(quarter.quarter + INTERVAL 3 MONTH AS DATE) - {OPEN_END_DAYS + 1}"
+    return select(
+        ["DISTINCT stretch.seller_id", "family", "quarter.quarter"],
+        f"stretch JOIN quarter ON period_from <= quarter.quarter AND period_to >= {ends}",
+    )
+
+
+def _amounts(figure: Figure, cut: Cut) -> str:
+    quarter = "CAST(date_trunc('quarter', event_date) AS DATE)"
+    return select(
+        {
+            "seller_id": "seller_id",
+            "figure": _text(figure.name),
+            "quarter": quarter,
+            "usd": f"CAST(SUM({figure.value}) AS DECIMAL(24, 4))",
+        },
+        _family(figure).table,
+        where=f"{cut.condition()} AND {OBSERVED} AND {figure.where}",
+        group_by=f"seller_id, {quarter}",
+    )
+
+
+def _no_amounts() -> str:
+    nothing = ["'' AS seller_id", "'' AS figure", "NULL::DATE AS quarter", "NULL::DECIMAL(24, 4) AS usd"]
+    return select(nothing, "quarter", where="FALSE")
+
+
+def _shown(figures: list[Figure]) -> str:
+    """The amount of every figure in every quarter its family was delivered for, 0 where nothing happened."""
+    listed = ", ".join(f"({_text(f.name)}, {_text(f.family)})" for f in figures) or "('', '')"
+    families = f"(VALUES {listed}) AS listed(figure, family)"
+    heard = ", ".join(_text(family.name) for family in FAMILIES if family.must_have_spoken)
+    spoken = nested(select(["DISTINCT seller_id", "figure"], "amount"), "spoken")
+    return select(
+        ["delivered.seller_id", "delivered.quarter", "listed.figure", "COALESCE(usd, 0) AS usd"],
+        f"delivered JOIN {families} USING (family) LEFT JOIN amount ON amount.seller_id = delivered.seller_id "
+        "AND amount.quarter = delivered.quarter AND amount.figure = listed.figure "
+        f"LEFT JOIN {spoken} ON spoken.seller_id = delivered.seller_id AND spoken.figure = listed.figure",
+        where=f"family NOT IN ({heard}) OR spoken.figure IS NOT NULL",
+    )
+
+
+def _wide() -> str:
+    """A row a seller and quarter from the first of any delivery on, a column a figure, null where not delivered."""
+    start = select({"seller_id": "seller_id", "first": "MIN(quarter)"}, "delivered", group_by="seller_id")
+    columns = {f.name: f"MAX(usd) FILTER (figure = {_text(f.name)})" for f in FIGURES}
+    return select(
+        {"seller_id": "entered.seller_id", "quarter": "quarter.quarter", **columns},
+        f"{nested(start, 'entered')} JOIN quarter ON quarter.quarter >= entered.first LEFT JOIN shown "
+        "ON shown.seller_id = entered.seller_id AND shown.quarter = quarter.quarter",
+        group_by="entered.seller_id, quarter.quarter",
+    )
+
+
+_ORDER = f"PARTITION BY seller_id ORDER BY quarter RANGE BETWEEN INTERVAL {3 * (WINDOW_QUARTERS - 1)} MONTH PRECEDING"
+_WINDOW = f"({_ORDER} AND CURRENT ROW)"
+_NO_MONEY = "NULL::DECIMAL(24, 4)"
+
+
+def _sum_of(figures: Iterable[str]) -> str:
+    return " + ".join(f"COALESCE({name}, 0)" for name in figures)
+
+
+def _any_of(figures: Iterable[str]) -> str:
+    return f"COALESCE({', '.join(figures)}) IS NOT NULL"
+
+
+def _rows_of(claim: Claim) -> str:
+    """Rows of a claim before they are judged: its parts by family, what stands beside it, its witnesses, and nobody."""
+    by_family: dict[str, list[str]] = {}
+    for part in claim.parts:
+        by_family.setdefault(next(f.family for f in FIGURES if f.name == part), []).append(part)
+    rows = [_plain_row(claim, family, names, CLAIMED) for family, names in by_family.items()]
+    rows += [_plain_row(claim, name, [name], BESIDE) for name in claim.beside]
+    for witness in claim.witnesses:
+        rows.append(_witness_row(claim, witness))
+        rows.append(_plain_row(claim, witness.figure, [witness.figure], ALONE, f"NOT ({_any_of(claim.parts)})"))
+    if claim.is_expected:
+        everything = [*claim.parts, *(witness.figure for witness in claim.witnesses)]
+        nobody = _row(claim, "NULL::VARCHAR", "NULL::VARCHAR", "0", (_NO_MONEY,) * 4)
+        rows.append(select(nobody, "wide", where=f"NOT ({_any_of(everything)})"))
+    return "\nUNION ALL\n".join(rows)
+
+
+def _row(claim: Claim, source: str, verdict: str, quarters: str, amounts: tuple[str, ...]) -> dict[str, str]:
+    named = dict(zip(("usd", "claimed_usd", "lowest_usd", "highest_usd"), amounts, strict=True))
+    keys = {"seller_id": "seller_id", "quarter": "quarter", "claim": _text(claim.name)}
+    return {**keys, "source": source, "verdict": verdict, "quarters": quarters, **named}
+
+
+def _plain_row(claim: Claim, source: str, figures: list[str], verdict: str, where: str = "TRUE") -> str:
+    amount = f"SUM({_sum_of(figures)}) OVER {_WINDOW}"
+    columns = _row(claim, _text(source), _text(verdict), f"COUNT(*) OVER {_WINDOW}", (amount, *(_NO_MONEY,) * 3))
+    return select(columns, "wide", where=f"{_any_of(figures)} AND {where}")
+
+
+def _witness_row(claim: Claim, witness: Witness) -> str:
+    """A witness over the quarters it and the claim were both delivered for, with the range it may lie in."""
+    quarters = f"COUNT(*) OVER {_WINDOW}"
+    lowest = _weighted({part: witness.gaps[part].lowest for part in claim.parts})
+    highest = _weighted({part: witness.gaps[part].highest for part in claim.parts})
+    hosted = "1"
+    if witness.is_less_hosted:
+        every = f"SUM({_sum_of(CLAIMS[0].parts)}) OVER {_WINDOW}"
+        share = f"CAST(SUM(COALESCE(full_hosted, 0)) OVER {_WINDOW} AS DOUBLE) / CAST({every} AS DOUBLE)"
+        hosted = f"(1 - CASE WHEN {every} > 0 THEN GREATEST(LEAST({share}, 1), 0) ELSE 0 END)"
+    carry = f"{witness.carry_quarters} / CAST({quarters} AS DOUBLE)"
+    amounts = (
+        f"SUM({witness.figure}) OVER {_WINDOW}",
+        f"SUM({_sum_of(claim.parts)}) OVER {_WINDOW}",
+        _cents(f"SUM({lowest}) OVER {_WINDOW}", f"{hosted} * GREATEST(1 - {carry}, 0)"),
+        _cents(f"SUM({highest}) OVER {_WINDOW}", f"(1 + {carry})"),
+    )
+    both = f"{_any_of(claim.parts)} AND {witness.figure} IS NOT NULL"
+    return select(_row(claim, _text(witness.figure), "NULL::VARCHAR", quarters, amounts), "wide", where=both)
+
+
+def _weighted(shares: Mapping[str, Any]) -> str:
+    return " + ".join(f"COALESCE({part}, 0) * {share}" for part, share in shares.items())
+
+
+def _cents(amount: str, factor: str) -> str:
+    """An exact amount times a factor, rounded to cents."""
+    return f"CAST(ROUND(CAST({amount} AS DOUBLE) * {factor}, 2) AS DECIMAL(24, 4))"
+
+
+def _judged() -> str:
+    """Verdicts of the witnesses that have one yet to come: those with an amount claimed beside theirs."""
+    verdict = (
+        f"CASE WHEN verdict IS NOT NULL OR source IS NULL THEN verdict "
+        f"WHEN GREATEST(usd, claimed_usd) < {SMALLEST_USD} THEN {_text(SMALL)} "
+        f"WHEN usd < lowest_usd THEN {_text(BELOW)} WHEN usd > highest_usd THEN {_text(ABOVE)} ELSE {_text(AGREES)} END"
+    )
+    kept = ["seller_id", "quarter", "claim", "source", "quarters", "usd", "claimed_usd", "lowest_usd", "highest_usd"]
+    return select([*kept, f"{verdict} AS verdict"], "found")
+
+
+def _graded(first_shown: dt.date) -> str:
+    all_of = "OVER (PARTITION BY seller_id, quarter, claim)"
+    grade = (
+        f"CASE WHEN BOOL_OR(verdict IN ({_text(BELOW)}, {_text(ABOVE)})) {all_of} THEN {_text(CONTRADICTED)} "
+        f"WHEN BOOL_OR(verdict = {_text(AGREES)}) {all_of} THEN {_text(CORROBORATED)} "
+        f"WHEN COUNT(source) FILTER (verdict <> {_text(BESIDE)}) {all_of} > 0 THEN {_text(SINGLE_SOURCE)} "
+        f"ELSE {_text(NOT_EVIDENCED)} END"
+    )
+    columns = {
+        "seller_id": "seller_id",
+        "quarter_end": "CAST(quarter + INTERVAL 3 MONTH AS DATE) - 1",
+        "claim": "claim",
+        "grade": grade,
+        "source": "source",
+        "verdict": "verdict",
+        "quarters": "CAST(quarters AS INTEGER)",
+        "usd": "CAST(usd AS DECIMAL(18, 4))",
+        "claimed_usd": "CAST(claimed_usd AS DECIMAL(18, 4))",
+        "ratio": "CASE WHEN claimed_usd > 0 THEN CAST(usd AS DOUBLE) / CAST(claimed_usd AS DOUBLE) END",
+        "lowest_usd": "CAST(lowest_usd AS DECIMAL(18, 4))",
+        "highest_usd": "CAST(highest_usd AS DECIMAL(18, 4))",
+    }
+    shown = f"quarter >= {date_literal(first_shown)}"
+    return f"{select(columns, 'judged', where=shown)}\nORDER BY seller_id, quarter_end, claim, source NULLS LAST"

@@ -1,0 +1,1 @@
+"""Additive model components in log-odds, their encoding, calibration and scale."""

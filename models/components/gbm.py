@@ -1,0 +1,165 @@
+"""The gradient-boosted component: LightGBM on numbers alone, monotone where a direction is declared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import lightgbm as lgb
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from models.components.encoding import FloatArray
+    from models.components.settings import FitSettings
+
+_END_OF_TREES = "end of trees\n"
+
+
+class GbmParameters(BaseModel):
+    """Size and regularisation of a booster."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    leaves: int = Field(default=15, ge=2, le=64)
+    rows_in_leaf: int = Field(default=50, ge=1)
+    learning_rate: float = Field(default=0.05, gt=0, le=1)
+    lambda_l2: float = Field(default=5.0, ge=0)
+    feature_share: float = Field(default=0.6, gt=0, le=1)
+    row_share: float = Field(default=0.8, gt=0, le=1)
+
+
+@dataclass(frozen=True)
+class LightGbmComponent:
+    """A booster as its text: header and trees, without the training parameters LightGBM appends.
+
+    ``threads`` is how many threads a prediction may use; it changes no bit of the result.
+    """
+
+    text: str
+    column_count: int
+    threads: int = 1
+    kind: ClassVar[str] = "lightgbm"
+
+    @cached_property
+    def booster(self) -> Any:  # noqa: ANN401 - lightgbm ships no types
+        """The loaded booster."""
+        return lgb.Booster(model_str=self.text)
+
+    def margin(self, encoded: FloatArray) -> FloatArray:
+        """Gives raw log-odds (n,) of encoded rows (n, q)."""
+        self._refuse_other_width(encoded)
+        if len(encoded) == 0:
+            return np.empty(0)
+        return np.asarray(self.booster.predict(encoded, raw_score=True, num_threads=self.threads), dtype=np.float64)
+
+    def contributions(self, encoded: FloatArray) -> tuple[float, FloatArray]:
+        """Gives base and path-dependent SHAP values (n, q), which add up to the margin."""
+        self._refuse_other_width(encoded)
+        if len(encoded) == 0:
+            return self._base, np.empty((0, self.column_count))
+        values = np.asarray(self.booster.predict(encoded, pred_contrib=True, num_threads=self.threads))
+        return self._base, np.ascontiguousarray(values[:, :-1], dtype=np.float64)
+
+    @cached_property
+    def _base(self) -> float:
+        row = np.zeros((1, self.column_count))
+        return float(np.asarray(self.booster.predict(row, pred_contrib=True, num_threads=1))[0, -1])
+
+    def _refuse_other_width(self, encoded: FloatArray) -> None:
+        if encoded.ndim != 2 or encoded.shape[1] != self.column_count:
+            raise ValueError(f"matrix of shape {encoded.shape} does not have the booster's {self.column_count} columns")
+
+
+class GbmFold(NamedTuple):
+    """Training and held-out part of one fold, binned once for all trials."""
+
+    train: Any
+    held_out: Any
+    held_out_rows: npt.NDArray[np.bool_]
+    held_out_matrix: FloatArray
+
+
+def prepare_fold(encoded: FloatArray, y: npt.NDArray[np.integer], held_out: npt.NDArray[np.bool_]) -> GbmFold:
+    """Bins the training part of a fold; ``held_out`` (n,) marks the rows it is judged on."""
+    train = _lightgbm_dataset(encoded[~held_out], y[~held_out])
+    matrix = np.ascontiguousarray(encoded[held_out])
+    return GbmFold(train, train.create_valid(matrix, y[held_out].astype(np.float64)), held_out, matrix)
+
+
+def fit_fold(
+    fold: GbmFold, directions: Sequence[int], parameters: GbmParameters, settings: FitSettings
+) -> tuple[Any, int]:
+    """Fits until the held-out log-loss stops falling; gives the booster and its best number of rounds."""
+    booster = lgb.train(
+        _lightgbm_parameters(directions, parameters, settings),
+        fold.train,
+        num_boost_round=settings.max_rounds,
+        valid_sets=[fold.held_out],
+        callbacks=[lgb.early_stopping(settings.patience, verbose=False)],
+        keep_training_booster=True,
+    )
+    return booster, int(booster.best_iteration) or int(booster.current_iteration())
+
+
+def fold_margin(booster: Any, fold: GbmFold, rounds: int) -> FloatArray:  # noqa: ANN401 - lightgbm ships no types
+    """Gives the raw log-odds of a fold's held-out rows after ``rounds`` rounds, or all there are if fewer."""
+    margin = booster.predict(fold.held_out_matrix, raw_score=True, num_iteration=rounds)
+    return np.asarray(margin, dtype=np.float64)
+
+
+def fit_gbm(
+    encoded: FloatArray,
+    y: npt.NDArray[np.integer],
+    directions: Sequence[int],
+    parameters: GbmParameters,
+    settings: FitSettings,
+) -> LightGbmComponent:
+    """Fits ``settings.max_rounds`` rounds on all rows of ``encoded`` (n, q)."""
+    booster = lgb.train(
+        _lightgbm_parameters(directions, parameters, settings),
+        _lightgbm_dataset(encoded, y),
+        num_boost_round=settings.max_rounds,
+    )
+    text = booster.model_to_string(num_iteration=-1)
+    return LightGbmComponent(text[: text.index(_END_OF_TREES)] + _END_OF_TREES, encoded.shape[1], settings.threads)
+
+
+def _lightgbm_dataset(encoded: FloatArray, y: npt.NDArray[np.integer]) -> Any:  # noqa: ANN401 - lightgbm ships no types
+    # The pre-filter drops columns by the first trial's leaf size, which would make the next trial raise.
+    return lgb.Dataset(
+        np.ascontiguousarray(encoded),
+        np.asarray(y, dtype=np.float64),
+        params={"feature_pre_filter": False, "verbosity": -1},
+        free_raw_data=False,
+    )
+
+
+def _lightgbm_parameters(
+    directions: Sequence[int], parameters: GbmParameters, settings: FitSettings
+) -> dict[str, object]:
+    return {
+        "objective": "binary",
+        "metric": "binary_logloss",
+        "num_leaves": parameters.leaves,
+        "min_data_in_leaf": parameters.rows_in_leaf,
+        "learning_rate": parameters.learning_rate,
+        "lambda_l2": parameters.lambda_l2,
+        "feature_fraction": parameters.feature_share,
+        "bagging_fraction": parameters.row_share,
+        "bagging_freq": 1 if parameters.row_share < 1.0 else 0,
+        "monotone_constraints": list(directions),
+        # The other methods of LightGBM are less strict in the trees they refuse; this one is the plain proof.
+        "monotone_constraints_method": "basic",
+        "seed": settings.seed,
+        "num_threads": settings.threads,
+        "deterministic": True,
+        "force_col_wise": True,
+        "feature_pre_filter": False,
+        "verbosity": -1,
+    }

@@ -1,0 +1,192 @@
+"""The linear component: a logistic regression on columns brought to a normal scale by rank, additive by construction.
+
+Money and counts have heavy tails, and a missing value stands apart from all others, so neither raw values nor plain
+standard deviations would do: a few giants would set the scale for everybody. The normal score of a value's rank
+(van der Waerden 1952) is monotone, has no tails, and puts the missing where their share of the rows puts them. It is
+stored at a few quantiles and interpolated between them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from scipy.special import ndtri
+
+from models.components.scorecard import fit_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from models.components.encoding import FloatArray
+
+_PARTS = 16
+_STEP_SHARE = 0.05
+
+
+class NormalScale(BaseModel):
+    """A rising line of straight pieces from the values of one column to standard normal scores.
+
+    ``scores[i]`` belongs to ``knots[i]``; values beyond the first or last knot have the score of that knot. Over the
+    training rows the scores have mean 0 and standard deviation 1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    knots: tuple[float, ...] = Field(min_length=1)
+    scores: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _orderly(self) -> Self:
+        if len(self.scores) != len(self.knots):
+            raise ValueError("a scale has one score for each knot")
+        if not np.isfinite(self.knots[-1] - self.knots[0]) or not np.isfinite(self.scores[-1] - self.scores[0]):
+            raise ValueError("knots or scores of a scale lie too far apart")
+        if any(a >= b for a, b in zip(self.knots, self.knots[1:], strict=False)):
+            raise ValueError("knots of a scale must rise")
+        if any(a > b for a, b in zip(self.scores, self.scores[1:], strict=False)):
+            raise ValueError("scores of a scale must not fall")
+        return self
+
+    def transform(self, values: FloatArray) -> FloatArray:
+        """Gives the score of each value (n,), never falling as the value rises, to the last bit."""
+        knots, scores = np.asarray(self.knots), np.asarray(self.scores)
+        if len(knots) == 1:
+            return np.full(len(values), scores[0])
+        piece = np.clip(np.searchsorted(knots, values, side="right") - 1, 0, len(knots) - 2)
+        inside = np.clip(values, knots[0], knots[-1])
+        way = (inside - knots[piece]) / np.diff(knots)[piece]
+        # Rounding may carry the end of a piece past the start of the next one.
+        return np.asarray(np.minimum(scores[piece] + way * np.diff(scores)[piece], scores[piece + 1]))
+
+
+class LinearColumn(BaseModel):
+    """One encoded column: its scale, and what one standard deviation of it adds to the log-odds of default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    scale: NormalScale
+    coefficient: float
+
+
+class LinearTable(BaseModel):
+    """A whole linear component as data: what is written into a bundle."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    intercept: float
+    columns: tuple[LinearColumn, ...]
+
+
+@dataclass(frozen=True)
+class LinearComponent:
+    """Gives margins and contributions of a logistic regression; the base is the margin of the mean training seller."""
+
+    table: LinearTable
+    kind: ClassVar[str] = "linear"
+
+    @property
+    def column_count(self) -> int:
+        """Number of encoded columns."""
+        return len(self.table.columns)
+
+    def margin(self, encoded: FloatArray) -> FloatArray:
+        """Gives raw log-odds (n,) of encoded rows (n, q)."""
+        base, values = self.contributions(encoded)
+        total = np.full(len(encoded), base)
+        # Column after column, so that the sum of a row does not depend on the size of the batch.
+        for column in range(values.shape[1]):
+            total += values[:, column]
+        return total
+
+    def contributions(self, encoded: FloatArray) -> tuple[float, FloatArray]:
+        """Gives the base and, per row and column, the coefficient times the score (n, q)."""
+        if encoded.ndim != 2 or encoded.shape[1] != self.column_count:
+            raise ValueError(
+                f"matrix of shape {encoded.shape} does not have the linear component's {self.column_count} columns"
+            )
+        values = np.zeros(encoded.shape)
+        for position, column in enumerate(self.table.columns):
+            if column.coefficient != 0.0:
+                values[:, position] = column.coefficient * column.scale.transform(encoded[:, position])
+        return self.table.intercept, values
+
+
+def fit_linear(
+    encoded: FloatArray, y: npt.NDArray[np.integer], directions: Sequence[int], penalty: float
+) -> LinearComponent:
+    """Fits scales and coefficients on ``encoded`` (n, q) and outcomes ``y`` (n,), 1 = default.
+
+    A coefficient is never negative where the direction is +1, never positive where it is -1 and free where it is 0;
+    ``penalty`` is the ridge on the coefficients. They are rounded to nine decimals as those of a scorecard are.
+    """
+    scales = normal_scales(encoded, directions)
+    intercept, weights = fit_weights(risk_design(scales, encoded, directions), y, penalty)
+    columns, position = [], 0
+    for scale, direction in zip(scales, directions, strict=True):
+        if direction != 0:
+            coefficient = float(direction * weights[position])
+        else:
+            coefficient = round(float(weights[position] - weights[position + 1]), 9)
+        columns.append(LinearColumn(scale=scale, coefficient=coefficient + 0.0))  # + 0.0 turns -0.0 into 0.0
+        position += 1 if direction != 0 else 2
+    return LinearComponent(LinearTable(intercept=intercept, columns=tuple(columns)))
+
+
+def risk_design(scales: Sequence[NormalScale], encoded: FloatArray, directions: Sequence[int]) -> FloatArray:
+    """Gives the scores of ``encoded`` (n, q) turned so that more means more risk, for weights that are not negative.
+
+    A column without direction stands there twice, once each way round: the ridge leaves weight on one of them only.
+    """
+    columns = []
+    for position, (scale, direction) in enumerate(zip(scales, directions, strict=True)):
+        scores = scale.transform(encoded[:, position])
+        columns += [direction * scores] if direction != 0 else [scores, -scores]
+    return np.column_stack(columns) if columns else np.empty((len(encoded), 0))
+
+
+def normal_scales(encoded: FloatArray, directions: Sequence[int]) -> tuple[NormalScale, ...]:
+    """Fits the scale of each column of ``encoded`` (n, q)."""
+    return tuple(_normal_scale(np.sort(encoded[:, i]), direction) for i, direction in enumerate(directions))
+
+
+def _normal_scale(ordered: FloatArray, direction: int) -> NormalScale:
+    knots = _knots(ordered)
+    if len(knots) == 1:
+        return NormalScale(knots=(float(knots[0]),), scores=(0.0,))
+    # A value's share of the sample: the rows below it and half of those equal to it.
+    below, up_to = (np.searchsorted(ordered, knots, side=side) for side in ("left", "right"))
+    scores = ndtri((below + up_to) / (2.0 * len(ordered)))
+    raw = NormalScale(knots=tuple(knots.tolist()), scores=tuple(scores.tolist())).transform(ordered)
+    scores = (scores - raw.mean()) / raw.std()
+    knots, scores = _with_step_beyond(knots, scores, direction)
+    return NormalScale(knots=tuple(knots.tolist()), scores=tuple(np.round(scores, 9).tolist()))
+
+
+def _knots(ordered: FloatArray) -> FloatArray:
+    """Quantiles and ends of a column, and next to either end the value after it.
+
+    An end may be the code of a missing value: no line may lead from there into the middle of the reported ones.
+    """
+    last = len(ordered) - 1
+    quantiles = ordered[np.arange(_PARTS + 1) * last // _PARTS]
+    second = ordered[min(int(np.searchsorted(ordered, ordered[0], side="right")), last)]
+    second_last = ordered[max(int(np.searchsorted(ordered, ordered[-1], side="left")) - 1, 0)]
+    return np.unique(np.concatenate([quantiles, [second, second_last]]))
+
+
+def _with_step_beyond(knots: FloatArray, scores: FloatArray, direction: int) -> tuple[FloatArray, FloatArray]:
+    """Adds a knot beyond the worst end, where a value lies that was never missing in training and is missing now."""
+    end = {1: -1, -1: 0}.get(direction)
+    if end is None:
+        return knots, scores
+    outer = knots[end] + direction * _STEP_SHARE * (knots[-1] - knots[0])
+    if not np.isfinite(outer) or outer == knots[end]:
+        return knots, scores
+    beyond = scores[end] + direction * _STEP_SHARE * (scores[-1] - scores[0])
+    place = len(knots) if direction > 0 else 0
+    return np.insert(knots, place, outer), np.insert(scores, place, beyond)

@@ -1,0 +1,168 @@
+"""A credit model: weighted additive components in log-odds, one calibrator, one points scale, one grade scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+from scipy.special import expit, ndtri
+
+from data_contracts.errors import InternalFault
+from models.components.encoding import BoolArray, FeatureFacts, FloatArray, ModelFeature, encode_matrix
+from models.components.scale import GradeScale, IntArray, IssuedPoints, PointsScale
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from models.components.calibration import AffineCalibrator
+
+__all__ = ["Component", "Contributions", "CreditModel", "FeatureFacts", "GradeScale", "ModelFeature", "PointsScale"]
+
+_ADDITIVITY_TOLERANCE = 1e-9
+
+
+class Contributions(NamedTuple):
+    """What each feature adds to the calibrated log-odds of default.
+
+    ``base + values.sum(axis=1)`` equals ``log_odds`` within 1e-9; ``values`` is (n, p) in feature order. A row that
+    may not be scored is NaN throughout.
+    """
+
+    base: float
+    values: FloatArray
+    log_odds: FloatArray
+
+
+class Component(Protocol):
+    """One additive part of a model, fed with encoded columns (n, q)."""
+
+    @property
+    def kind(self) -> str:
+        """Name of the component's form, such as ``lightgbm`` or ``scorecard``."""
+        ...
+
+    def margin(self, encoded: FloatArray) -> FloatArray:
+        """Raw log-odds of default (n,)."""
+        ...
+
+    def contributions(self, encoded: FloatArray) -> tuple[float, FloatArray]:
+        """Base and contributions (n, q) that add up to the margin."""
+        ...
+
+
+@dataclass(frozen=True)
+class CreditModel:
+    """Probability of default of a seller, and what adds up to it.
+
+    Every method takes ``X``: float64 (n, p), columns in the order of ``features``, NaN where nothing is known.
+    Every number of a row depends on that row alone, bit for bit, whatever the size or order of the batch.
+    """
+
+    features: tuple[ModelFeature, ...]
+    components: tuple[Component, ...]
+    weights: tuple[float, ...]
+    calibrator: AffineCalibrator
+    scale: PointsScale
+    grades: GradeScale
+
+    def __post_init__(self) -> None:
+        if not self.components or len(self.components) != len(self.weights):
+            raise ValueError("a model needs at least one component and one weight for each")
+        if any(not 0.0 <= weight < np.inf for weight in self.weights):
+            # A negative weight would turn a component's monotone directions around.
+            raise ValueError("weights of components must be finite and not negative")
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the columns of ``X``, in order."""
+        return tuple(feature.name for feature in self.features)
+
+    @cached_property
+    def _source_of_column(self) -> npt.NDArray[np.intp]:
+        return np.asarray([i for i, feature in enumerate(self.features) for _ in feature.columns], dtype=np.intp)
+
+    def encode(self, X: FloatArray) -> FloatArray:
+        """Gives the encoded columns (n, q): clipped to the training range, missing beyond the worst end of it."""
+        return encode_matrix(self.features, X)
+
+    def missing_required(self, X: FloatArray) -> BoolArray:
+        """Tells (n,) which rows lack a feature without direction; such rows must be refused, their numbers are NaN."""
+        missing = np.zeros(len(X), dtype=np.bool_)
+        for index, feature in enumerate(self.features):
+            if feature.treatment == "free":
+                missing |= ~np.isfinite(X[:, index])
+        return missing
+
+    def margin(self, X: FloatArray) -> FloatArray:
+        """Gives the raw margin (n,): the weighted sum of the components, before calibration."""
+        encoded = self.encode(X)
+        total = np.zeros(len(X))
+        for component, weight in zip(self.components, self.weights, strict=True):
+            total += weight * component.margin(encoded)
+        total[self.missing_required(X)] = np.nan
+        return total
+
+    def log_odds(self, X: FloatArray) -> FloatArray:
+        """Gives the calibrated log-odds of default (n,)."""
+        return self.calibrator.log_odds(self.margin(X))
+
+    def probability(self, X: FloatArray) -> FloatArray:
+        """Gives the calibrated probability of default (n,) within the performance window."""
+        return np.asarray(expit(self.log_odds(X)), dtype=np.float64)
+
+    def probability_interval(self, X: FloatArray, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
+        """Gives lower and upper bound (n,) of the probability from the uncertainty of the calibration alone."""
+        margin = self.margin(X)
+        centre = self.calibrator.log_odds(margin)
+        half_width = float(ndtri(0.5 + level / 2.0)) * self.calibrator.standard_error(margin)
+        return np.asarray(expit(centre - half_width)), np.asarray(expit(centre + half_width))
+
+    def score(self, X: FloatArray) -> IntArray:
+        """Gives the issued integer score (n,), equal to that of ``issue_points``; ValueError for a row without one."""
+        return self.scale.score(self.log_odds(X))
+
+    def contributions(self, X: FloatArray) -> Contributions:
+        """Gives what each feature adds to the calibrated log-odds; InternalFault if the sums do not hold."""
+        encoded = self.encode(X)
+        values = np.zeros((len(X), len(self.features)))
+        base = self.calibrator.intercept
+        for component, weight in zip(self.components, self.weights, strict=True):
+            component_base, parts = component.contributions(encoded)
+            base += self.calibrator.slope * weight * component_base
+            for column, feature in enumerate(self._source_of_column):
+                values[:, feature] += self.calibrator.slope * weight * parts[:, column]
+        values[self.missing_required(X)] = np.nan
+        log_odds = self.log_odds(X)
+        _refuse_unequal_sums(base, values, log_odds)
+        return Contributions(base, values, log_odds)
+
+    def issue_points(self, contributions: Contributions) -> IssuedPoints:
+        """Gives the integer points of contributions of this model; ValueError for a row that may not be scored."""
+        return self.scale.issue_points(contributions.base, contributions.values, contributions.log_odds)
+
+    def grades_of(self, X: FloatArray) -> list[str]:
+        """Gives the grade names (n,)."""
+        return self.grades.grades_of(self.probability(X))
+
+    def with_calibrator(self, calibrator: AffineCalibrator) -> CreditModel:
+        """Gives the same model under another calibrator."""
+        return replace(self, calibrator=calibrator)
+
+
+def _refuse_unequal_sums(base: float, values: FloatArray, log_odds: FloatArray) -> None:
+    gap = np.abs(base + values.sum(axis=1) - log_odds)
+    if not np.array_equal(np.isnan(gap), np.isnan(log_odds)) or (gap > _ADDITIVITY_TOLERANCE).any():
+        raise InternalFault(f"contributions miss the log-odds by up to {float(np.nanmax(gap)):.3g}")
+
+
+def column_positions(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    """Gives where each wanted feature stands in ``names``; ValueError naming those that are not there."""
+    position = {name: index for index, name in enumerate(names)}
+    absent = [name for name in wanted if name not in position]
+    if absent:
+        raise ValueError(f"features not in the matrix: {', '.join(absent)}")
+    return [position[name] for name in wanted]

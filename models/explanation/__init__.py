@@ -1,0 +1,1 @@
+"""SHAP values, points and reasons."""

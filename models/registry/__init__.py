@@ -1,0 +1,1 @@
+"""Signed bundles, promotion gates, the ledger and the MLflow registry."""

@@ -1,0 +1,98 @@
+"""The promotion ledger: who made which model champion, when, why, and what every gate said (``models.chained_log``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from data_contracts.errors import InternalFault
+from models.registry.chained_log import ChainedEntry, ChainedLog
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date, datetime
+    from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+LEDGER_FILE: Final = "promotions.jsonl"
+
+
+class GateLine(BaseModel):
+    """What one gate said about the candidate."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gate: str
+    passed: bool
+    measured: str
+    limit: str
+
+
+class Decision(BaseModel):
+    """A candidate was promoted, or turned away; ``version`` is None for a candidate that was never registered."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outcome: Literal["promoted", "refused"]
+    model_name: str
+    version: str | None
+    bundle_sha256: str
+    decided_at: AwareDatetime
+    approver: str
+    reason: str
+    gates: tuple[GateLine, ...]
+
+
+class LedgerEntry(ChainedEntry, Decision):
+    """A decision in its place in the chain."""
+
+    previous_champion_sha256: str | None
+
+
+def append_decision(folder: Path, decision: Decision, key: Ed25519PrivateKey) -> LedgerEntry:
+    """Write a decision at the end of the ledger in ``folder``; IntegrityRefused when what stands there is broken."""
+
+    def made(entries: tuple[LedgerEntry, ...], sequence: int, previous_sha256: str) -> LedgerEntry:
+        champion = champion_in_force(entries, decision.model_name)
+        return LedgerEntry(
+            **dict(decision),
+            sequence=sequence,
+            previous_champion_sha256=None if champion is None else champion.bundle_sha256,
+            previous_sha256=previous_sha256,
+        )
+
+    entry = _ledger(folder).append(made, key)
+    if entry is None:
+        raise InternalFault("a decision was made and not written")
+    return entry
+
+
+def read_ledger(folder: Path, public_key: Ed25519PublicKey) -> tuple[LedgerEntry, ...]:
+    """Every decision in order, after checking the chain and the signed head; empty where there is no ledger yet.
+
+    Raises:
+        IntegrityRefused: naming the first line that is not as it was written.
+    """
+    return _ledger(folder).read(public_key)
+
+
+def _ledger(folder: Path) -> ChainedLog[LedgerEntry]:
+    return ChainedLog(folder / LEDGER_FILE, LedgerEntry, "promotion ledger")
+
+
+def champion_in_force(entries: Sequence[LedgerEntry], model_name: str) -> LedgerEntry | None:
+    """The last promotion of a model name, or None."""
+    promoted = [entry for entry in entries if entry.outcome == "promoted" and entry.model_name == model_name]
+    return promoted[-1] if promoted else None
+
+
+def champion_on(entries: Sequence[LedgerEntry], model_name: str, day: date) -> LedgerEntry | None:
+    """Which promotion was in force at the end (UTC) of a day, or None."""
+    return champion_in_force([entry for entry in entries if _utc_day(entry.decided_at) <= day], model_name)
+
+
+def _utc_day(instant: datetime) -> date:
+    offset = instant.utcoffset()
+    return (instant if offset is None else instant - offset).date()

@@ -1,0 +1,1 @@
+"""Labels, samples, leak check and the search for a champion."""

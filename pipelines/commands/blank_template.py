@@ -1,0 +1,49 @@
+"""An empty file of the project's own template, for a seller, a platform or a lender to fill in."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Literal
+
+from data_contracts.definition.compiler import source_contract, table_contract, table_template, template_names
+from data_contracts.definition.templates import PREFIX
+from data_contracts.errors import ConfigurationRefused
+from pipelines.runs.publish import atomic_write_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_MARK = "\ufeff"
+
+
+def blank_template(table: str, language: Literal["en", "zh"] = "en") -> str:
+    """Give the header line of a table's template as CSV: canonical names, or their Chinese names, read alike.
+
+    Raises:
+        ConfigurationRefused: the table has no template.
+    """
+    table_template(table)
+    columns = source_contract(f"{PREFIX}{table}").columns
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerow(
+        column.header if language == "en" else column.synonyms[0] for column in columns
+    )
+    return text.getvalue()
+
+
+def write_blank_template(path: Path, text: str) -> None:
+    """Write a template with a byte-order mark, by which spreadsheets know UTF-8.
+
+    Raises:
+        ConfigurationRefused: something stands there already; it may have been filled in.
+    """
+    if path.exists():
+        raise ConfigurationRefused(f"{path} exists and may have been filled in", "name another file")
+    atomic_write_bytes(path, (_MARK + text).encode())
+
+
+def template_list() -> str:
+    """Give one line a template: the table, and what a row of it is."""
+    width = max(map(len, template_names()))
+    return "\n".join(f"{name:{width}}  {table_contract(name).title}" for name in template_names())

@@ -1,0 +1,1 @@
+"""Stage ``explain``: write the model page and the explanation page."""

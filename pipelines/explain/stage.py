@@ -1,0 +1,156 @@
+"""Stage: the model report and the explanation page of the trained model, in English and Chinese."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from models.explanation.explain import explain_model
+from models.explanation.explanation import ExplainSettings, Explanation
+from models.registry.bundle import load_bundle
+from pipelines.reports.explanation_page import ExplanationSubject, render_explanation_page
+from pipelines.reports.model_page import ModelIdentity, render_model_page
+from pipelines.reports.rendering import LANGUAGES
+from pipelines.runs.publish import atomic_write_bytes, read_json, read_parquet, write_json
+from pipelines.runs.stages import GROUND, Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
+from pipelines.signing.keys import load_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from models.components.encoding import FloatArray
+    from models.registry.bundle import Bundle
+    from pipelines.profiles import Profile
+
+CODE: Final = ("data_contracts", "features", "models", "pipelines/explain", "pipelines/reports", *GROUND)
+KEYS = ["seller_id", "as_of"]
+
+
+@dataclass(frozen=True)
+class ExplainedRows:
+    """The rows a model was judged on: whose, as of when, and their features (n, p) in the model's order."""
+
+    seller_id: tuple[str, ...]
+    as_of: tuple[date, ...]
+    X: FloatArray
+
+
+def run(profile: Profile, place: Place) -> StageOutcome:
+    """Explain the model in force on the rows it was judged on, and write its four pages."""
+    files = {
+        "bundle": current_output(place, "train", "bundle"),
+        "evaluation": current_output(place, "train", "evaluation.json"),
+        "judged": current_output(place, "train", "holdout.parquet"),
+        "matrix": current_output(place, "features", "matrix.parquet"),
+    }
+    keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
+    settings = ExplainSettings()
+
+    def work(folder: Path) -> StageRecord:
+        bundle = load_bundle(files["bundle"], [keys.public_key])
+        judged = read_parquet(files["judged"], columns=KEYS)
+        rows = rows_to_explain(judged, read_parquet(files["matrix"]), bundle.model.feature_names)
+        explanation = explain_model(bundle.model, rows.X, rows.seller_id, rows.as_of, settings)
+        write_json(folder / "explanation.json", explanation.to_dict())
+        for name, page in pages(read_json(files["evaluation"]), explanation, bundle).items():
+            atomic_write_bytes(folder / name, page.encode())
+        return _record(explanation)
+
+    return run_stage("explain", place, StageInputs(files, {**asdict(settings), "signed_by": keys.did}, CODE), work)
+
+
+def rows_to_explain(judged: pa.Table, matrix: pa.Table, feature_names: Sequence[str]) -> ExplainedRows:
+    """The judged observations (seller_id, as_of; repeats of the same one count once) with their features.
+
+    Raises:
+        ValueError: an observation has no row in the matrix.
+    """
+    wanted = _dated(judged.select(KEYS).to_pandas()).drop_duplicates().sort_values(KEYS[::-1])
+    features = _dated(matrix.select([*KEYS, *feature_names]).to_pandas())
+    joined = wanted.merge(features, on=KEYS, how="left", validate="one_to_one", indicator=True)
+    absent = int((joined["_merge"] != "both").sum())
+    if absent:
+        raise ValueError(f"{absent} judged observations have no row in the feature matrix")
+    return ExplainedRows(
+        seller_id=tuple(str(seller) for seller in joined["seller_id"]),
+        as_of=tuple(stamp.date() for stamp in joined["as_of"]),
+        X=np.ascontiguousarray(joined[list(feature_names)].to_numpy(dtype=np.float64, na_value=np.nan)),
+    )
+
+
+def _dated(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(as_of=pd.to_datetime(frame["as_of"]).astype("datetime64[s]"))
+
+
+def pages(evaluation: Mapping[str, Any], explanation: Explanation, bundle: Bundle) -> dict[str, str]:
+    """File name to page: the model report and the explanation page in every language.
+
+    Args:
+        evaluation: the document that training wrote.
+        explanation: of the same model.
+        bundle: the model with what it says of itself.
+    """
+    identity = identity_of(bundle)
+    subject = ExplanationSubject(
+        name=identity.name,
+        version=identity.version,
+        evidence=identity.evidence,
+        is_synthetic=identity.is_synthetic,
+        points_to_double_odds=bundle.model.scale.points_to_double_odds,
+    )
+    found = explanation.to_dict()
+    written = {}
+    for language in LANGUAGES:
+        written[f"model.{language}.html"] = render_model_page(evaluation, identity, language)
+        written[f"explanation.{language}.html"] = render_explanation_page(found, subject, language)
+    return written
+
+
+def identity_of(bundle: Bundle) -> ModelIdentity:
+    """What the model report says a model is, from its verified bundle."""
+    meta, model = bundle.meta, bundle.model
+    scale = model.scale
+    kinds = (component.kind for component in model.components)
+    return ModelIdentity(
+        name=meta.model_name,
+        version=meta.model_version,
+        bundle_digest=bundle.digest,
+        signed_by=bundle.key_id,
+        feature_set=meta.feature_set,
+        feature_set_digest=meta.feature_set_digest,
+        contracts=meta.contracts,
+        data_digests=meta.data_digests,
+        code_version=meta.code_version,
+        evidence=meta.evidence,
+        is_synthetic=meta.is_synthetic,
+        trained_from=meta.trained_from,
+        trained_until=meta.trained_until,
+        valid_until=meta.valid_until,
+        components=tuple(zip(kinds, model.weights, strict=True)),
+        calibration_slope=model.calibrator.slope,
+        calibration_intercept=model.calibrator.intercept,
+        scale=(scale.base_score, scale.base_odds, scale.points_to_double_odds),
+        feature_titles={feature.name: {"en": feature.title_en, "zh": feature.title_zh} for feature in model.features},
+    )
+
+
+def _record(explanation: Explanation) -> StageRecord:
+    drawn_out = explanation.population - explanation.refused - explanation.explained
+    return StageRecord(
+        rows_in=explanation.population,
+        rows_kept=explanation.explained,
+        set_aside={"not_scorable": explanation.refused, "not_drawn": drawn_out},
+        notes={
+            "heaviest_feature": explanation.features[0].name,
+            "largest_additivity_gap": explanation.additivity.largest_gap,
+            "unequal_scores": explanation.additivity.unequal_scores,
+        },
+    )

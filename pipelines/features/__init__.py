@@ -1,0 +1,1 @@
+"""Stage ``features``: build the feature matrix from validated tables."""

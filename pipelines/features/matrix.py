@@ -1,0 +1,23 @@
+"""Read the features of a model out of rows to score."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from data_contracts.arrow import Values
+    from models.components.encoding import FloatArray
+
+
+def feature_matrix(chunk: pa.Table, names: Sequence[str]) -> FloatArray:
+    """The features of a chunk as float64 (n, p) in the order of ``names``, missing = NaN."""
+    if not names:
+        return np.empty((chunk.num_rows, 0))
+    columns: list[Values] = [chunk[name].to_numpy() for name in names]
+    return np.ascontiguousarray(np.column_stack(columns), dtype=np.float64)

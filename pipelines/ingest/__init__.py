@@ -1,0 +1,1 @@
+"""Stage ``ingest``: read raw files into canonical tables and account for every row."""

@@ -1,0 +1,302 @@
+"""A batch of files of one source, from bytes to canonical tables, every row accounted for.
+
+The files of a batch are read one by one (so that a fault names its file) and then typed, screened, checked and mapped
+as one table, because thousands of small files would otherwise cost thousands of small tables.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.definition.compiler import source_contract
+from data_contracts.entities.register_names import NAME_SCHEMA, company_names
+from data_contracts.errors import InternalFault
+from data_contracts.lineage import SetAside, concat_quarantine, quarantine_table
+from data_contracts.mapping.currency import load_exchange_rates
+from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables
+from data_contracts.privacy import original_sealer
+from data_contracts.sources.registry import source_mapping
+from data_contracts.values.casting import cast_columns
+from pipelines.ingest.batches.file_reading import RawFile, read_groups
+from pipelines.ingest.batches.file_rules import BrokenFileRule, broken_file_rules, with_file_verdicts, without_rejected
+from pipelines.ingest.batches.retention import PAST_RETENTION, rows_past_retention, without_expired
+from pipelines.ingest.batches.row_checks import REPEATED_KEY, SortedRows, sort_rows
+from pipelines.ingest.batches.row_consents import (
+    rows_by_consent,
+    sellers_of_parties,
+    with_rows_withheld,
+    without_contents,
+)
+from pipelines.ingest.batches.row_origins import Gathered
+from pipelines.ingest.batches.row_versions import with_versions
+from pipelines.ingest.consents import ALL_MAY_BE_READ, SetAsideConsent, SourceConsents
+from pipelines.ingest.deliveries.manifest import CONSENT_SOURCE, DeliveredFile, read_deliveries
+from pipelines.runs.file_accounts import FileAccount, require_balance
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from data_contracts.arrow import Values
+    from data_contracts.definition.contract import CompiledContract
+    from data_contracts.lineage import ReadResult
+    from pipelines.ingest.batches.file_reading import ReadGroup
+    from pipelines.ingest.batches.row_consents import ConsentedRows
+    from pipelines.ingest.deliveries.reference_lists import RateOverrides
+
+
+@dataclass(frozen=True)
+class BatchRequest:
+    """What one batch needs; crosses into a reading process."""
+
+    raw_dir: Path
+    source: str
+    files: tuple[DeliveredFile, ...]
+    recorded_at: datetime
+    overrides: RateOverrides
+    hmac_key: bytes = field(repr=False)
+    consents: SourceConsents = ALL_MAY_BE_READ
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What one batch gave.
+
+    ``quarantine`` follows QUARANTINE_SCHEMA, ``duplicates`` DUPLICATE_SCHEMA; ``sellers_named`` tells by file the
+    sellers found in its accepted rows, ``party_sellers`` the sellers that parties of other files' links are.
+    ``set_aside_consents``: the statements on consents that were set aside, where the files hold such.
+    ``company_names``: names under which registers list companies, for matching alone.
+    """
+
+    tables: Tables
+    quarantine: pa.Table
+    duplicates: pa.Table
+    accounts: tuple[FileAccount, ...]
+    sellers_named: dict[str, tuple[str, ...]]
+    party_sellers: dict[str, str] = field(default_factory=dict)
+    set_aside_consents: tuple[SetAsideConsent, ...] = ()
+    company_names: pa.Table = field(default_factory=NAME_SCHEMA.empty_table, repr=False)
+
+
+def ingest_batch(request: BatchRequest) -> BatchResult:
+    """Read, type, screen, check and map the files of a batch.
+
+    Raises:
+        InputRefused: a file cannot be its source's at all.
+        InternalFault: rows do not add up.
+    """
+    contract = source_contract(request.source)
+    delivered = enumerate(read_deliveries(request.raw_dir, request.files))
+    groups = read_groups((RawFile(number, file.name, data) for number, (file, data) in delivered), contract)
+    return mapped_batch(request, sorted_batch(request, groups, contract))
+
+
+@dataclass(frozen=True)
+class SortedBatch:
+    """The rows of a batch, sorted and not yet mapped.
+
+    Attributes:
+        contract: the one they were judged by.
+        gathered: where each row comes from.
+        text: the rows as they were read and prepared.
+        found: the rows sorted.
+        unread: records of the lines that are no rows.
+        broken: the rules on whole files that are broken.
+    """
+
+    contract: CompiledContract
+    gathered: Gathered
+    text: ReadResult
+    found: SortedRows
+    unread: pa.Table
+    broken: tuple[BrokenFileRule, ...]
+
+
+def sorted_batch(request: BatchRequest, groups: Sequence[ReadGroup], contract: CompiledContract) -> SortedBatch:
+    """Type, screen and check the rows of files that were read."""
+    mapping = source_mapping(request.source)
+    gathered = Gathered(groups, request.files)
+    text = gathered.as_one_read(contract)
+    text = dataclasses.replace(text, rows=mapping.prepare(text.rows))
+    consented = rows_by_consent(text, mapping.named_sellers, contract, request.consents)
+    found, broken = _sorted(text, consented, request, contract)
+    unread = without_contents(concat_quarantine([group.quarantined for group in groups]), consented)
+    return SortedBatch(contract, gathered, text, found, unread, broken)
+
+
+def mapped_batch(request: BatchRequest, batch: SortedBatch) -> BatchResult:
+    """Map sorted rows to canonical tables, and account for every row."""
+    contract, mapping = batch.contract, source_mapping(request.source)
+    gathered, found = batch.gathered, batch.found
+    quarantine = concat_quarantine([batch.unread, gathered.located(found.quarantined)])
+    duplicates = gathered.located_duplicates(found.duplicates, contract)
+    accounts = with_file_verdicts(_accounts(gathered, found, quarantine, duplicates, contract), batch.broken)
+    raw = gathered.with_physical_rows(found.accepted)
+    rates = load_exchange_rates(request.overrides)
+    mapped = mapping.to_canonical(raw, MappingContext(contract, request.recorded_at, request.hmac_key, rates))
+    tables = with_versions(mapped, request.files, mapping.delivered_whole)
+    _require_all_mapped(raw, tables, mapping)
+    return BatchResult(
+        tables=tables,
+        quarantine=_without_personal_values(quarantine, contract, request.hmac_key),
+        duplicates=duplicates,
+        accounts=accounts,
+        sellers_named=_sellers_named(tables),
+        party_sellers=sellers_of_parties(batch.text.rows, mapping.named_sellers, contract),
+        set_aside_consents=_consents_set_aside(request.source, batch.text, found, gathered),
+        company_names=company_names(request.source, contract.identity, raw, contract.known_lag_days),
+    )
+
+
+def _sorted(
+    text: ReadResult, consented: ConsentedRows, request: BatchRequest, contract: CompiledContract
+) -> tuple[SortedRows, tuple[BrokenFileRule, ...]]:
+    """Type, screen and check the rows that may be read; the others, and those past retention, are set aside."""
+    mapping = source_mapping(request.source)
+    group_keys = _one_array(text.rows[mapping.group_column]) if mapping.group_column else None
+    typed = (mapping.cast or cast_columns)(dataclasses.replace(text, rows=consented.rows), contract)
+    broken = broken_file_rules(typed.rows, contract, len(request.files))
+    typed = without_rejected(typed, broken)
+    found = sort_rows(typed, group_keys, mapping, contract, request.recorded_at)
+    expired = rows_past_retention(typed.rows, group_keys, mapping, contract, request.recorded_at)
+    found = without_expired(found, expired, typed.origin)
+    return with_rows_withheld(found, consented), broken
+
+
+def _consents_set_aside(
+    source: str, text: ReadResult, found: SortedRows, gathered: Gathered
+) -> tuple[SetAsideConsent, ...]:
+    """Give the statements on consents that were set aside, but for those that say what another said."""
+    if source != CONSENT_SOURCE:
+        return ()
+    repeated = found.duplicates.filter(pc.starts_with(found.duplicates["reason"], REPEATED_KEY))
+    keys = [SetAside(row["reason"], [row["row_order"]], [None], originals=[None]) for row in repeated.to_pylist()]
+    records = concat_quarantine([found.quarantined, quarantine_table(text.origin, keys)])
+    sellers = text.rows["seller_id"].take(records["source_row"]).to_pylist()
+    unread = [group.quarantined for group in gathered.groups]
+    located = concat_quarantine([gathered.located(records), *unread]).to_pylist()
+    return tuple(
+        SetAsideConsent(
+            _legible(seller, record["column"]),
+            record["source_file"],
+            record["source_row"],
+            record["column"],
+            record["rule_id"],
+        )
+        for record, seller in zip_longest(located, sellers)
+        if record["rule_id"] != PAST_RETENTION
+    )
+
+
+def _legible(seller: str | None, bad_column: str | None) -> str | None:
+    named = (seller or "").strip()
+    return named if named and bad_column != "seller_id" else None
+
+
+def _one_array(values: Values) -> Values:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+
+
+def _require_all_mapped(raw: pa.Table, tables: Tables, mapping: SourceMapping) -> None:
+    """Check that each accepted row, or each group of rows that makes one record, became one canonical row.
+
+    Rows the mapping names silent became none; where rows unfold, each of the others became one or more.
+    """
+    silent = mapping.silent(raw)
+    speaking: Values = raw
+    if silent is not None and silent.num_rows:
+        speaking = raw.filter(pc.invert(pc.is_in(raw["row_order"], value_set=silent["row_order"])))
+    mapped = sum(table.num_rows for table in tables.values())
+    column = mapping.group_column
+    expected = speaking.num_rows if column is None else len(pc.unique(speaking[column]))
+    if mapping.unfolds:
+        unfolded = _places([speaking]) == _places(list(tables.values())) and mapped >= expected
+        mapped = expected if unfolded else mapped
+    if mapped != expected:
+        raise InternalFault(f"{mapping.source}: {expected} records were accepted and {mapped} mapped")
+
+
+def _places(tables: list[pa.Table]) -> set[tuple[str | None, int | None]]:
+    """Give the file and physical row of every row."""
+    return {
+        place
+        for table in tables
+        for place in zip(table["source_file"].to_pylist(), table["source_row"].to_pylist(), strict=True)
+    }
+
+
+def _without_personal_values(quarantine: pa.Table, contract: CompiledContract, hmac_key: bytes) -> pa.Table:
+    """Give the records with what they might show of people sealed, where the source carries personal columns at all.
+
+    The original bytes become a seal that only the key opens. Values go: in a row that is out of order, a name or a
+    telephone number may stand in any column.
+    """
+    personal = any(column.classification == "personal" for column in contract.columns)
+    if not personal or not quarantine.num_rows:
+        return quarantine
+    seal = original_sealer(hmac_key)
+    originals = [None if original is None else seal(original) for original in quarantine["original"].to_pylist()]
+    shown = zip(quarantine["value"].to_pylist(), quarantine["rule_id"].to_pylist(), strict=True)
+    values = [value if rule_id == "line:width" else None for value, rule_id in shown]
+    for name, cells in (("value", pa.array(values, pa.string())), ("original", pa.array(originals, pa.binary()))):
+        quarantine = quarantine.set_column(quarantine.column_names.index(name), name, cells)
+    return quarantine
+
+
+def _accounts(
+    gathered: Gathered, found: SortedRows, quarantine: pa.Table, duplicates: pa.Table, contract: CompiledContract
+) -> tuple[FileAccount, ...]:
+    accepted = np.bincount(found.accepted["file_order"].to_numpy(), minlength=len(gathered.facts))
+    quarantined = _counts(quarantine, "rule_id")
+    repeated = _counts(duplicates, "reason")
+    remarks: dict[int, Counter[str]] = {}
+    for remark, ordinals in found.remarks:
+        for file, rows in enumerate(np.bincount(gathered.file_of[ordinals], minlength=0)):
+            if rows:
+                remarks.setdefault(file, Counter())[remark] += int(rows)
+    accounts = []
+    for one in gathered.facts:
+        account = FileAccount(
+            source=contract.identity,
+            file=one.name,
+            sha256=one.sha256,
+            rows_in=one.rows_in,
+            accepted=int(accepted[one.number]),
+            quarantined=quarantined.get(one.name, {}),
+            duplicates=repeated.get(one.name, {}),
+            warnings=dict(sorted(remarks.get(one.number, Counter()).items())),
+            notes=one.notes,
+        )
+        require_balance(account)
+        accounts.append(account)
+    return tuple(accounts)
+
+
+def _counts(records: Values, reason: str) -> dict[str, dict[str, int]]:
+    """Give by file the number of records by reason."""
+    counts: dict[str, dict[str, int]] = {}
+    pairs = Counter(zip(records["source_file"].to_pylist(), records[reason].to_pylist(), strict=True))
+    for (file, why), rows in sorted(pairs.items()):
+        counts.setdefault(file, {})[why] = rows
+    return counts
+
+
+def _sellers_named(tables: Tables) -> dict[str, tuple[str, ...]]:
+    named: dict[str, set[str]] = {}
+    for table in tables.values():
+        if "seller_id" not in table.column_names:
+            continue
+        pairs: Values = table.select(["source_file", "seller_id"]).group_by(["source_file", "seller_id"]).aggregate([])
+        for file, seller in zip(pairs["source_file"].to_pylist(), pairs["seller_id"].to_pylist(), strict=True):
+            if seller is not None:
+                named.setdefault(file, set()).add(seller)
+    return {file: tuple(sorted(sellers)) for file, sellers in sorted(named.items())}

@@ -1,0 +1,124 @@
+"""Rules that cost a delivered file as a whole: how many rows, how fresh, what they must sum to; and critical row rules.
+
+They judge everything a file says that could be read and typed, before repetitions of earlier files are taken out, for a
+total is a total of all rows. The files of a batch are judged together, one query a rule.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.checks.rule_sql import RuleDatabase, within
+from data_contracts.definition.contract import Kind, Severity
+from data_contracts.definition.rules import per_file_query
+from data_contracts.lineage import ReadResult, SetAside, concat_quarantine, quarantine_table
+from data_contracts.mapping.source_mapping import run_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from decimal import Decimal
+
+    from data_contracts.arrow import Values
+    from data_contracts.definition.contract import CompiledContract, Rule
+    from pipelines.runs.file_accounts import FileAccount
+
+
+@dataclass(frozen=True)
+class BrokenFileRule:
+    """A rule that a file breaks: the number of the file in its batch, the rule, and the value that breaks it."""
+
+    file: int
+    rule: Rule
+    value: str
+
+    @property
+    def note(self) -> str:
+        """What the account of the file says of it; without the value, so that files can be counted by it."""
+        what = "file rejected by" if self.rule.severity is Severity.CRITICAL else "file breaks"
+        return f"{what} {self.rule.rule_id}: {self.rule.description}"
+
+
+def broken_file_rules(rows: pa.Table, contract: CompiledContract, file_count: int) -> tuple[BrokenFileRule, ...]:
+    """Give what files of a batch break of a contract's file rules and critical row rules, in order of file and rule.
+
+    Args:
+        rows: typed rows of all files, each with its ``file_order``.
+        contract: the source's contract.
+        file_count: number of files, with or without rows.
+    """
+    found = [
+        BrokenFileRule(file, rule, "no value" if value is None else str(value))
+        for rule in contract.file_rules()
+        for file, value in _values(rows, rule, file_count)
+        if not within(value, rule)
+    ]
+    found += _broken_by_a_row(rows, contract)
+    return tuple(sorted(found, key=lambda broken: broken.file))
+
+
+def _broken_by_a_row(rows: pa.Table, contract: CompiledContract) -> Iterator[BrokenFileRule]:
+    """Give the files with a row that breaks a critical rule; a row that repeats another is a duplicate instead."""
+    rules = (rule for rule in contract.row_rules() if rule.severity is Severity.CRITICAL)
+    critical = [rule for rule in rules if rule.kind is not Kind.UNIQUE]
+    if not critical or not rows.num_rows:
+        return
+    with RuleDatabase() as database:
+        database.load(rows)
+        flags = database.bad_rows(critical)
+    file_of = rows["file_order"].to_numpy()
+    for rule in critical:
+        for file, count in zip(*np.unique(file_of[flags[rule.rule_id]], return_counts=True), strict=True):
+            yield BrokenFileRule(int(file), rule, f"{count} rows")
+
+
+def _values(rows: pa.Table, rule: Rule, file_count: int) -> Iterator[tuple[int, Decimal | int | float | None]]:
+    """Give the value a rule is about for each file; a sum over no rows says nothing, so it is left out."""
+    if rule.kind is Kind.ROW_COUNT:
+        counts = np.bincount(rows["file_order"].to_numpy(), minlength=file_count)
+        yield from enumerate(counts.tolist())
+    elif rows.num_rows:
+        found = run_sql(per_file_query(rule), rows=rows)
+        yield from zip(found["file_order"].to_pylist(), found["value"].to_pylist(), strict=True)
+
+
+def without_rejected(typed: ReadResult, broken: Sequence[BrokenFileRule]) -> ReadResult:
+    """Give the rows without those of rejected files, which are set aside under the first critical rule they break."""
+    rejecting: dict[int, BrokenFileRule] = {}
+    for one in broken:
+        if one.rule.severity is Severity.CRITICAL:
+            rejecting.setdefault(one.file, one)
+    if not rejecting:
+        return typed
+    groups = [_set_aside(typed.rows, one) for one in rejecting.values()]
+    of_rejected = pc.is_in(typed.rows["file_order"], value_set=pa.array(list(rejecting), pa.int32()))
+    quarantined = concat_quarantine([typed.quarantined, quarantine_table(typed.origin, groups)])
+    return replace(typed, rows=typed.rows.filter(pc.invert(of_rejected)), quarantined=quarantined)
+
+
+def _set_aside(rows: pa.Table, broken: BrokenFileRule) -> SetAside:
+    of_file: Values = rows.filter(pc.equal(rows["file_order"], pa.scalar(broken.file, pa.int32())))
+    ordinals = of_file["row_order"].to_pylist()
+    return SetAside(broken.rule.rule_id, ordinals, [broken.value] * len(ordinals), severity=Severity.CRITICAL)
+
+
+def with_file_verdicts(accounts: Sequence[FileAccount], broken: Sequence[BrokenFileRule]) -> tuple[FileAccount, ...]:
+    """Give the accounts of a batch's files, in order, with the rules that each file breaks."""
+    by_file: Mapping[int, list[BrokenFileRule]] = defaultdict(list)
+    for one in broken:
+        by_file[one.file].append(one)
+    return tuple(
+        replace(
+            account,
+            notes=(*account.notes, *(one.note for one in by_file[number])),
+            rejected_by=tuple(one.rule.rule_id for one in by_file[number] if one.rule.severity is Severity.CRITICAL),
+        )
+        if number in by_file
+        else account
+        for number, account in enumerate(accounts)
+    )

@@ -1,0 +1,387 @@
+"""A batch larger than memory should hold, taken in parts that do not concern each other.
+
+A mapping says by which column its rows part (``SourceMapping.parted_by``): rows that differ in it have nothing to do
+with each other, so that a part judged and mapped by itself gives what it gives among all. Files are read piece by piece
+and their rows put aside by part; each part then goes the way of any batch. What comes of it is stored by the piece it
+came from, so that it is read back in the order of the files, as if they had been taken at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.arrow import string_bytes
+from data_contracts.definition.compiler import source_contract, table_contract
+from data_contracts.errors import ConfigurationRefused
+from data_contracts.lineage import QUARANTINE_SCHEMA
+from data_contracts.mapping.source_mapping import nullable
+from data_contracts.privacy import original_sealer
+from data_contracts.reading.delimited.pieces import DelimitedPieces
+from data_contracts.reading.template_files import delimited_form
+from data_contracts.sources.registry import source_mapping
+from pipelines.ingest.batches.batch import mapped_batch, sorted_batch
+from pipelines.ingest.batches.file_reading import FileFacts, ReadGroup
+from pipelines.ingest.batches.group_warnings import GroupRemarks, without_group_warnings
+from pipelines.ingest.batches.row_consents import rows_by_consent, without_contents
+from pipelines.ingest.batches.row_origins import DUPLICATE_SCHEMA
+from pipelines.ingest.deliveries.manifest import open_delivery
+from pipelines.ingest.spill.store import RowStore, StoredRows, StoredSlices
+from pipelines.runs.file_accounts import FileAccount, require_balance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from data_contracts.arrow import Values
+    from data_contracts.definition.contract import CompiledContract
+    from data_contracts.lineage import ReadResult
+    from pipelines.ingest.batches.batch import BatchRequest, BatchResult
+    from pipelines.ingest.batches.row_consents import ConsentedRows
+
+# Of a text no more than so many bytes decide its part.
+_LONGEST_KEY = 256
+_KEY_SEED = 20261122
+# A place in a batch is the number of the file and the physical row in it, as one number.
+FILE_STEP = 2**40
+MOST_PARTS = 4096
+
+
+@dataclass(frozen=True)
+class PartedRequest:
+    """A batch to take in parts.
+
+    Attributes:
+        batch: the batch; its files are delimited UTF-8, none of them in an archive.
+        folder: takes what is put aside: about twice what the files take.
+        part_bytes: raw bytes of a part, about; two rows of one part never lie in two.
+        piece_bytes: raw bytes read at a time.
+    """
+
+    batch: BatchRequest
+    folder: Path
+    part_bytes: int
+    piece_bytes: int
+
+
+@dataclass(frozen=True)
+class PartedResult:
+    """What a batch taken in parts gave: as a ``BatchResult``, but stored; rows set aside by file."""
+
+    tables: dict[str, StoredRows]
+    quarantine: dict[str, StoredRows]
+    duplicates: dict[str, StoredRows]
+    accounts: tuple[FileAccount, ...]
+    sellers_named: dict[str, tuple[str, ...]]
+
+
+def ingest_in_parts(request: PartedRequest) -> PartedResult:
+    """Read, type, screen, check and map the files of a batch part by part.
+
+    The result is that of ``ingest_batch``, row for row; it does not depend on the sizes of parts and pieces.
+
+    Raises:
+        InputRefused: a file cannot be its source's at all.
+        ConfigurationRefused: rows of the source do not part.
+        InternalFault: rows do not add up.
+    """
+    contract = delimited_form(source_contract(request.batch.source))
+    with contextlib.ExitStack() as stack:
+        text = _Text(request, contract, stack)
+        found = _Found(request, contract, text)
+        for part in range(text.part_count):
+            group = text.group(part)
+            if group is not None:
+                found.take(group)
+        return found.result()
+
+
+class _Text:
+    """The text rows of all files, put aside by part, and what is known of the files."""
+
+    def __init__(self, request: PartedRequest, contract: CompiledContract, stack: contextlib.ExitStack) -> None:
+        self._files, self._contract = request.batch.files, contract
+        self._named, self._consents = source_mapping(request.batch.source).named_sellers, request.batch.consents
+        self._key = _parting_column(request.batch.source, contract)
+        size_bytes = sum(file.size_bytes for file in self._files)
+        self.part_count = min(max(math.ceil(size_bytes / request.part_bytes), 1), MOST_PARTS)
+        self._rows_of: list[list[int]] = [[] for _ in range(self.part_count)]
+        self._lines_of: list[list[int]] = [[] for _ in range(self.part_count)]
+        self._starts: list[int] = []
+        self.readers: list[DelimitedPieces] = []
+        text_fields: list[pa.Field[Any]] = [pa.field(column.name, pa.string()) for column in contract.columns]
+        place_fields: list[pa.Field[Any]] = [pa.field("source_row", pa.int64()), pa.field("file_of", pa.int32())]
+        with (
+            RowStore(request.folder / "text.arrow", pa.schema([*text_fields, *place_fields])) as rows,
+            RowStore(request.folder / "lines.arrow", QUARANTINE_SCHEMA) as lines,
+        ):
+            for number, delivered in enumerate(self._files):
+                file = stack.enter_context(open_delivery(request.batch.raw_dir, delivered))
+                reader = DelimitedPieces(file, contract, delivered.name, request.piece_bytes)
+                for piece in reader:
+                    self._put_aside(piece, number, rows, lines)
+                self.readers.append(reader)
+        self._rows = stack.enter_context(StoredSlices(rows.path, rows.schema))
+        self._lines = stack.enter_context(StoredSlices(lines.path, lines.schema))
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """The place at which each piece with rows begins, ascending."""
+        return np.array(self._starts, dtype=np.int64)
+
+    @property
+    def facts(self) -> tuple[FileFacts, ...]:
+        """What is known of the files as a whole."""
+        read = enumerate(zip(self._files, self.readers, strict=True))
+        return tuple(FileFacts(number, file.name, one.sha256, one.rows_in, one.notes) for number, (file, one) in read)
+
+    def group(self, part: int) -> ReadGroup | None:
+        """Give the rows of a part as if they had been read from a file; None where it has none.
+
+        Original bytes are left open (``_LEFT_OPEN``): they are dearer to find row by row than piece by piece.
+        """
+        if not self._rows_of[part] and not self._lines_of[part]:
+            return None
+        rows = self._rows.read(self._rows_of[part])
+        lines = self._lines.read(self._lines_of[part])
+        file_of = rows["file_of"].to_numpy()
+        rows_in = np.bincount(file_of, minlength=len(self._files))
+        of_lines = pc.index_in(lines["source_file"].cast(pa.string()), value_set=pa.array(self._names))
+        rows_in += np.bincount(of_lines.to_numpy(), minlength=len(self._files))
+        facts = tuple(
+            replace(one, rows_in=int(count), notes=()) for one, count in zip(self.facts, rows_in, strict=True)
+        )
+        return ReadGroup(
+            rows=rows.drop_columns("file_of"),
+            quarantined=_with_digests(lines, of_lines, [one.sha256 for one in facts]),
+            file_of=file_of.astype(np.int64),
+            physical_row=rows["source_row"].to_numpy(),
+            original_of=lambda numbers: [_LEFT_OPEN] * len(numbers),
+            facts=facts,
+        )
+
+    @property
+    def _names(self) -> list[str]:
+        return [file.name for file in self._files]
+
+    def _put_aside(self, piece: ReadResult, number: int, rows: RowStore, lines: RowStore) -> None:
+        first_rows = [table["source_row"][0].as_py() for table in (piece.rows, piece.quarantined) if table.num_rows]
+        if not first_rows:
+            return
+        self._starts.append(number * FILE_STEP + min(first_rows))
+        file_of: Values = pa.array(np.full(piece.rows.num_rows, number, dtype=np.int32))
+        missing = self._contract.read_spec.missing_tokens if self._contract.read_spec else ()
+        part_of = parts_of(piece.rows[self._key], missing, self.part_count)
+        consented = rows_by_consent(piece, self._named, self._contract, self._consents)
+        told = _without_words_of(piece.rows, consented, self._named.naming if self._named else ())
+        for part, slice_of_part in _apart(told.append_column("file_of", file_of), part_of):
+            self._rows_of[part] += rows.add(slice_of_part)
+        unread = without_contents(piece.quarantined, consented)
+        for part, slice_of_part in _apart(unread, unread["source_row"].to_numpy() % self.part_count):
+            self._lines_of[part] += lines.add(slice_of_part)
+
+
+_FALSE: Values = pa.scalar(value=False)
+# No row is empty, and a row whose bytes are not to be kept has none at all.
+_LEFT_OPEN = b""
+
+
+def _without_words_of(rows: pa.Table, consented: ConsentedRows, naming: Sequence[str]) -> pa.Table:
+    """Give text rows of which those that may not be read say no more than whose they are: nothing else goes to disk."""
+    if not consented.withheld.num_rows:
+        return rows
+    is_withheld: Values = pc.is_in(rows["source_row"], value_set=consented.withheld["source_row"].combine_chunks())
+    for place, name in enumerate(rows.column_names):
+        if name not in {*naming, "source_row"}:
+            rows = rows.set_column(place, name, pc.if_else(is_withheld, pa.scalar(""), rows[name]))
+    return rows
+
+
+def _parting_column(source: str, contract: CompiledContract) -> str:
+    key = source_mapping(source).parted_by
+    if key is None:
+        raise ConfigurationRefused(f"rows of {contract.identity} do not part", "read its files at once")
+    return key
+
+
+def _with_digests(lines: pa.Table, file_of: Values, digests: Sequence[str]) -> pa.Table:
+    """Give records of lines with the digest of each one's file, which was not known before the file was read."""
+    values: Values = pa.array(digests, pa.string()).take(file_of)
+    place = lines.column_names.index("source_sha256")
+    return lines.set_column(place, lines.schema.field(place), values.cast(lines.schema.field(place).type))
+
+
+def parts_of(texts: Values, missing: Sequence[str], part_count: int) -> NDArray[np.int64]:
+    """Give the part of each text: the same for texts that are alike but for blanks around them.
+
+    Args:
+        texts: text column.
+        missing: words that stand for a missing value, as the empty text does.
+        part_count: number of parts.
+    """
+    trimmed: Values = pc.utf8_trim_whitespace(texts)
+    if missing:
+        trimmed = pc.if_else(pc.is_in(trimmed, value_set=pa.array(missing, pa.string())), "", trimmed)
+    whole = trimmed.combine_chunks() if isinstance(trimmed, pa.ChunkedArray) else trimmed
+    shortened: Values = pc.utf8_slice_codeunits(whole, 0, _LONGEST_KEY // 4)
+    codes, borders = string_bytes(shortened)
+    weights = np.random.default_rng(_KEY_SEED).integers(0, 2**63, _LONGEST_KEY, dtype=np.uint64)
+    lengths = np.diff(borders)
+    within = np.arange(borders[-1] - borders[0]) - np.repeat(borders[:-1] - borders[0], lengths)
+    weighed = (codes[borders[0] : borders[-1]].astype(np.uint64) + np.uint64(1)) * weights[within]
+    sums = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(weighed, dtype=np.uint64)])
+    digests = sums[borders[1:] - borders[0]] - sums[borders[:-1] - borders[0]]
+    parts: NDArray[np.int64] = ((digests >> np.uint64(32)) % np.uint64(part_count)).astype(np.int64)
+    return parts
+
+
+def _apart(table: pa.Table, number_of: NDArray[np.int64]) -> Iterator[tuple[int, pa.Table]]:
+    """Give the rows of each number, in their order."""
+    order = np.argsort(number_of, kind="stable")
+    in_order = table if (np.diff(order) == 1).all() else table.take(pa.array(order, pa.int64()))
+    numbers, starts = np.unique(number_of[order], return_index=True)
+    for number, start, stop in zip(numbers, starts, [*starts, len(order)][1:], strict=True):
+        yield int(number), in_order.slice(start, stop - start)
+
+
+class _ByPiece:
+    """Stores rows of parts by the piece they came from; ``rows`` gives them back in order of place."""
+
+    def __init__(self, path: Path, schema: pa.Schema, starts: NDArray[np.int64], file_names: Sequence[str]) -> None:
+        self._store, self._starts = RowStore(path, schema), starts
+        self._file_names = list(file_names)
+        self._slices: list[list[int]] = [[] for _ in starts]
+        self._rows_of_piece = np.zeros(len(starts), dtype=np.int64)
+
+    def add(self, table: pa.Table) -> None:
+        """Stores rows, which have ``source_file`` and ``source_row``."""
+        file_of: Values = pc.index_in(table["source_file"].cast(pa.string()), value_set=pa.array(self._file_names))
+        places = file_of.to_numpy().astype(np.int64) * FILE_STEP + table["source_row"].to_numpy()
+        order = np.argsort(places, kind="stable")
+        pieces = np.searchsorted(self._starts, places, side="right") - 1
+        if (np.diff(places) < 0).any():
+            table, pieces = table.take(pa.array(order, pa.int64())), pieces[order]
+        for piece, rows in _apart(table, pieces):
+            self._slices[piece] += self._store.add(rows)
+            self._rows_of_piece[piece] += rows.num_rows
+
+    def done(self) -> StoredRows:
+        """Gives all rows; nothing can be added any more."""
+        self._store.__exit__(None, None, None)
+        return StoredRows(
+            self._store.path, self._store.schema, tuple(map(tuple, self._slices)), self._store.rows, "source_row"
+        )
+
+    def by_file(self, rows: StoredRows) -> dict[str, StoredRows]:
+        """Gives the rows of ``done`` file by file."""
+        found = {}
+        for number, name in enumerate(self._file_names):
+            first, last = np.searchsorted(self._starts, [number * FILE_STEP, (number + 1) * FILE_STEP])
+            count = int(self._rows_of_piece[first:last].sum())
+            if count:
+                found[name] = replace(rows, stretches=rows.stretches[first:last], num_rows=count)
+        return found
+
+
+class _Found:
+    """What becomes of the rows, gathered part by part."""
+
+    def __init__(self, request: PartedRequest, contract: CompiledContract, text: _Text) -> None:
+        self._request, self._text, self._contract = request, text, contract
+        folder, names = request.folder, [file.name for file in request.batch.files]
+        covered = source_mapping(request.batch.source).covered_tables
+        self._tables = {
+            name: _ByPiece(
+                folder / f"table-{name}.arrow", nullable(table_contract(name).arrow_schema), text.starts, names
+            )
+            for name in covered
+        }
+        self._quarantine = _ByPiece(folder / "records.arrow", QUARANTINE_SCHEMA, text.starts, names)
+        self._duplicates = _ByPiece(folder / "duplicates.arrow", DUPLICATE_SCHEMA, text.starts, names)
+        self._remarks = GroupRemarks(contract, folder, FILE_STEP)
+        self._accounts: list[tuple[FileAccount, ...]] = []
+        self._named: dict[str, set[str]] = {}
+
+    def take(self, group: ReadGroup) -> None:
+        """Judges and maps the rows of a part."""
+        batch = self._request.batch
+        found = sorted_batch(batch, [group], without_group_warnings(self._contract))
+        self._remarks.add(found.gathered.with_physical_rows(found.found.accepted))
+        result = mapped_batch(batch, found)
+        self._add(result)
+
+    def _add(self, result: BatchResult) -> None:
+        for name, table in result.tables.items():
+            self._tables[name].add(table)
+        self._quarantine.add(result.quarantine)
+        self._duplicates.add(result.duplicates)
+        self._accounts.append(result.accounts)
+        for file, sellers in result.sellers_named.items():
+            self._named.setdefault(file, set()).update(sellers)
+
+    def result(self) -> PartedResult:
+        """Gives everything in order of the files."""
+        duplicates = self._duplicates.done()
+        return PartedResult(
+            tables={name: table.done() for name, table in self._tables.items()},
+            quarantine=self._quarantine.by_file(self._with_originals(self._quarantine.done())),
+            duplicates=self._duplicates.by_file(duplicates),
+            accounts=tuple(self._account(one) for one in self._text.facts),
+            sellers_named={file: tuple(sorted(sellers)) for file, sellers in sorted(self._named.items())},
+        )
+
+    def _account(self, facts: FileFacts) -> FileAccount:
+        of_parts = [accounts[facts.number] for accounts in self._accounts]
+        remarked = self._remarks.counts_of(facts.number)
+        account = FileAccount(
+            source=self._contract.identity,
+            file=facts.name,
+            sha256=facts.sha256,
+            rows_in=facts.rows_in,
+            accepted=sum(account.accepted for account in of_parts),
+            quarantined=_summed(account.quarantined for account in of_parts),
+            duplicates=_summed(account.duplicates for account in of_parts),
+            warnings=_summed([*(account.warnings for account in of_parts), remarked]),
+            notes=facts.notes,
+        )
+        require_balance(account)
+        return account
+
+    def _with_originals(self, records: StoredRows) -> StoredRows:
+        """Gives the records with the bytes that were left open, sealed where the source holds personal columns."""
+        is_personal = any(column.classification == "personal" for column in self._contract.columns)
+        seal = original_sealer(self._request.batch.hmac_key) if is_personal else bytes
+        stretches = []
+        with RowStore(self._request.folder / "quarantine.arrow", QUARANTINE_SCHEMA) as filled:
+            for start, chunk in zip(self._text.starts, records.chunks(), strict=True):
+                reader = self._text.readers[int(start) // FILE_STEP]
+                stretches.append(filled.add(_filled(chunk, reader, seal)))
+        return StoredRows(filled.path, filled.schema, tuple(stretches), filled.rows)
+
+
+def _filled(records: pa.Table, reader: DelimitedPieces, seal: Callable[[bytes], bytes]) -> pa.Table:
+    original: Values = records["original"].combine_chunks()
+    is_open: Values = pc.fill_null(pc.equal(original, pa.scalar(_LEFT_OPEN, pa.binary())), _FALSE)
+    rows: Values = records["source_row"].filter(is_open)
+    if not len(rows):
+        return records
+    found = [None if one is None else seal(one) for one in reader.original_of(rows.to_pylist())]
+    filled = pc.replace_with_mask(original, is_open, pa.array(found, pa.binary()))
+    return records.set_column(records.column_names.index("original"), records.schema.field("original"), filled)
+
+
+def _summed(counts: Iterable[dict[str, int] | Any]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for count in counts:
+        total.update(count)
+    return dict(sorted(total.items()))

@@ -1,0 +1,136 @@
+"""Batches of raw files read in child processes; a file that ends its process is found and named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from data_contracts.definition.compiler import source_contract
+from data_contracts.errors import InputRefused, PassportError
+from data_contracts.reading.delimited.pieces import PIECE_BYTES
+from data_contracts.reading.template_files import is_delimited
+from data_contracts.sources.registry import source_mapping
+from pipelines.ingest.batches.batch import BatchRequest, BatchResult, ingest_batch
+from pipelines.ingest.batches.partitions import PartedRequest, PartedResult, ingest_in_parts
+from pipelines.ingest.deliveries.archives import LARGEST_FILE_BYTES
+from pipelines.profiles.ingest_settings import limits_of
+from pipelines.runs.sandbox import MEBIBYTE, Call, ChildEnded, confined, confined_each
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from pipelines.ingest.deliveries.manifest import DeliveredFile
+    from pipelines.profiles.ingest_settings import IngestSettings
+
+# Below this it takes longer to start a second process than to read.
+SMALL_DELIVERY_BYTES = 24 * MEBIBYTE
+# What is taken at once takes fifteen times its bytes in memory, and no less time than in parts from here on.
+WHOLE_BATCHES = 3
+_START_BYTES = 8
+
+
+def read_batches(
+    requests: Sequence[BatchRequest], settings: IngestSettings, spill: Path | None = None
+) -> Iterator[BatchResult | PartedResult]:
+    """Give the result of each batch in order, read by as many child processes as pay.
+
+    A batch of more than ``WHOLE_BATCHES`` times the settings' ``batch_bytes`` is taken in parts where its source allows
+    it; ``spill`` takes what is put aside, and must stay until the results are done with. Without it none is.
+
+    Raises:
+        InputRefused: a file is not its source's, is too large, or ended the process that read it; names the file.
+    """
+    calls = [
+        _call(request, settings, None if spill is None else spill / f"batch-{number:06}")
+        for number, request in enumerate(requests)
+    ]
+    is_small = sum(_size_bytes(request) for request in requests) < SMALL_DELIVERY_BYTES
+    try:
+        yield from confined_each(calls, process_count=1 if is_small else settings.worker_count)
+    except ChildEnded as ended:
+        raise _refusal(ended, settings, spill) from ended
+
+
+def _size_bytes(request: BatchRequest) -> int:
+    return sum(file.size_bytes for file in request.files)
+
+
+def _call(request: BatchRequest, settings: IngestSettings, folder: Path | None) -> Call[BatchResult | PartedResult]:
+    limits = limits_of(settings, _size_bytes(request))
+    if folder is None or not _goes_in_parts(request, settings):
+        _require_size(request)
+        return Call(ingest_batch, (request,), limits)
+    folder.mkdir(exist_ok=True)
+    parted = PartedRequest(request, folder, settings.batch_bytes, min(PIECE_BYTES, settings.batch_bytes))
+    return Call(ingest_in_parts, (parted,), limits)
+
+
+def _goes_in_parts(request: BatchRequest, settings: IngestSettings) -> bool:
+    if _size_bytes(request) <= WHOLE_BATCHES * settings.batch_bytes:
+        return False
+    if source_mapping(request.source).parted_by is None:
+        return False
+    contract = source_contract(request.source)
+    return all(
+        file.container is None and is_delimited(_start_of(request.raw_dir / file.name), contract)
+        for file in request.files
+    )
+
+
+def _start_of(path: Path) -> bytes:
+    """Give the first bytes of a file; of one that is not there none, for whoever reads it will say so."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_START_BYTES)
+    except OSError:
+        return b""
+
+
+def _require_size(request: BatchRequest) -> None:
+    for file in request.files:
+        if file.size_bytes > LARGEST_FILE_BYTES:
+            in_archive = file.container is not None and source_mapping(request.source).parted_by is not None
+            raise InputRefused(
+                file=file.name,
+                rule=f"the file has {file.size_bytes} bytes, and of {request.source} no more than {LARGEST_FILE_BYTES} "
+                f"are read {'from an archive' if in_archive else 'at once'}",
+                remedy="deliver it unpacked" if in_archive else "deliver it in parts",
+            )
+
+
+def _batch_of(call: Call[BatchResult | PartedResult]) -> BatchRequest:
+    (request,) = call.arguments
+    return request.batch if isinstance(request, PartedRequest) else request
+
+
+def _refusal(ended: ChildEnded, settings: IngestSettings, spill: Path | None) -> InputRefused:
+    request = _batch_of(ended.call)
+    files, ended = _culprits(request, ended, settings, spill)
+    others = f" and {len(files) - 1} more of {request.source}" if len(files) > 1 else ""
+    return InputRefused(
+        file=f"{files[0].name}{others}",
+        rule=ended.reason,
+        remedy="look for abnormal size or form, or raise worker_memory_mib or worker_seconds",
+    )
+
+
+def _culprits(
+    request: BatchRequest, ended: ChildEnded, settings: IngestSettings, spill: Path | None
+) -> tuple[tuple[DeliveredFile, ...], ChildEnded]:
+    """Give the file that ends a process by itself, found by halving; several where only together they do."""
+    files = request.files
+    folder = None if spill is None else spill / "culprits"
+    while len(files) > 1:
+        middle = len(files) // 2
+        for half in (files[:middle], files[middle:]):
+            try:
+                confined(_call(replace(request, files=half), settings, folder))
+            except ChildEnded as again:
+                files, ended = half, again
+                break
+            except PassportError:  # refused for a reason of its own, which is another matter
+                continue
+        else:
+            return files, ended
+    return files, ended

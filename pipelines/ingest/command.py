@@ -1,0 +1,81 @@
+"""Command ``passport ingest PATH…``: files known by their content become canonical tables, as in the stage."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from data_contracts.errors import InputRefused
+from pipelines.ingest.deliveries.unlisted import common_folder, find_by_content
+from pipelines.ingest.stage import Delivery, run_delivery
+from pipelines.runs.file_accounts import accounts_of_document
+from pipelines.runs.publish import read_json
+from pipelines.runs.stages import Place, StageOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pipelines.ingest.deliveries.manifest import DeliveredFile
+    from pipelines.ingest.deliveries.unlisted import Terms
+    from pipelines.profiles.ingest_settings import IngestSettings
+    from pipelines.runs.file_accounts import FileAccount
+    from pipelines.signing.keys import KeyRing
+
+ADHOC = "adhoc"
+"""Folder below OUT where these runs stand, since they belong to no profile."""
+
+
+def ingest_paths(
+    paths: Sequence[Path], terms: Terms, settings: IngestSettings, keys: KeyRing, out: Path
+) -> StageOutcome:
+    """Ingest the files at and below the paths into ``OUT/adhoc/ingest``, laid out as the stage's own runs.
+
+    The moment of recording is that of the latest delivery, or the end of the latest period where that lies later: no
+    clock is asked, so that the same call gives the same bytes again.
+
+    Raises:
+        InputRefused: a file meets no contract, or several; names what keeps it from the nearest.
+        ConfigurationRefused: nothing says whose a file is, what it covers or when it came.
+        QuarantineLimitExceeded: as of the stage.
+    """
+    base = common_folder(paths)
+    deliveries = find_by_content(paths, base, terms, settings)
+    if not deliveries.files:
+        raise InputRefused(file=str(base), rule="there is no file to ingest", remedy="name files, or a folder of them")
+    recorded_at = max(_could_be_recorded(file) for file in deliveries.files)
+    settings = settings.model_copy(update={"layout": "deliveries", "sources": (), "recorded_at": recorded_at})
+    names = sorted(path.absolute().relative_to(base).as_posix() for path in paths)
+    files = {f"raw {name}": base / name for name in names}
+    delivery = Delivery(base, deliveries, settings, keys, _logged_name, _plain(terms))
+    return run_delivery(delivery, files, Place(ADHOC, out))
+
+
+def file_lines(run_dir: Path) -> list[str]:
+    """Give one line a file: what it is, and where its rows went."""
+    return [_line(account) for account in accounts_of_document(read_json(run_dir / "accounting.json"))]
+
+
+def _line(account: FileAccount) -> str:
+    if account.status != "read":
+        return f"{account.file}: not read: {account.status}"
+    aside = {**account.quarantined, **account.duplicates}
+    told = f" ({', '.join(f'{reason}: {rows:,}' for reason, rows in sorted(aside.items()))})" if aside else ""
+    counts = f"rows in {account.rows_in:,}, accepted {account.accepted:,}, set aside {account.set_aside:,}"
+    return "; ".join([f"{account.file}: {account.source}: {counts}{told}", *account.notes])
+
+
+def _logged_name(file: DeliveredFile, path: str) -> str:
+    """Name a file for the log by what it is of: two sellers, or two months, may well deliver files of one name."""
+    return f"{file.seller or 'many'}/{file.source}/{file.covered_from}..{file.covered_to}/{path}"
+
+
+def _could_be_recorded(file: DeliveredFile) -> datetime:
+    """Give the first moment at which a file can have been recorded: it had come, and its period was over."""
+    over = datetime.combine(file.covered_to + timedelta(days=1), time.min, UTC)
+    return max(file.delivered_at, over)
+
+
+def _plain(terms: Terms) -> dict[str, str]:
+    return {name: str(value) for name, value in asdict(terms).items() if value is not None}

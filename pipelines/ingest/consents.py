@@ -1,0 +1,176 @@
+"""What may be read: of sellers who consent, by source and purpose, on the day of recording.
+
+Consents come as rows of the table ``consent`` in the same delivery. What a file holds is not looked at before it is
+known that it may be: it is not opened, and covers nothing, so that what it would have said is missing and never zero.
+Files that no single seller delivered are read, and the rows of each seller go by his consent
+(``pipelines.row_consents``). A lender's own books need no seller's consent.
+
+A statement that was set aside may have been a withdrawal: of the seller it names nothing is read until it is put right,
+and if it cannot be told whom it names, nothing at all.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from data_contracts.errors import InputRefused
+from data_contracts.mapping.source_mapping import run_sql
+from pipelines.ingest.deliveries.manifest import CONSENT_SOURCE
+from pipelines.runs.file_accounts import CONSENT_NOT_READABLE, CONSENT_WITHDRAWN, NO_CONSENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Set
+
+    import pyarrow as pa
+
+    from pipelines.ingest.deliveries.manifest import DeliveredFile
+    from pipelines.profiles.ingest_settings import IngestSettings
+    from pipelines.runs.file_accounts import Withheld
+
+CONSENT_TABLE: Final = "consent"
+EVERY_SOURCE: Final = "all"
+
+# Of each consent the row known last holds; where one day gave and withdrew it, the withdrawal. It speaks of all sources
+# that earlier rows of the consent named too: these are not such of which nobody said anything.
+_IN_FORCE: Final = """
+    WITH known AS (
+        SELECT *, row_number() OVER (
+            PARTITION BY seller_id, consent_reference ORDER BY known_at DESC, withdrawn_on IS NULL, event_date DESC
+        ) AS age
+        FROM consents WHERE purpose = $purpose AND known_at <= $moment AND event_date <= $day
+    )
+    SELECT DISTINCT known.seller_id, known.consented_source,
+        coalesce(latest.withdrawn_on <= $day, false) AS is_withdrawn,
+        latest.consented_source = known.consented_source
+            AND latest.valid_from <= $day AND coalesce(latest.valid_to >= $day, true) AS is_current
+    FROM known JOIN known AS latest USING (seller_id, consent_reference) WHERE latest.age = 1
+"""
+
+
+@dataclass(frozen=True)
+class SetAsideConsent:
+    """A statement on a consent that was set aside: the seller it names if that is legible, where it stands and why."""
+
+    seller: str | None
+    file: str
+    row: int
+    column: str | None
+    rule_id: str
+
+
+@dataclass(frozen=True)
+class SourceConsents:
+    """What consents say of one source.
+
+    Attributes:
+        by_seller: why nothing of the seller may be read, or None where it may; only what differs from ``otherwise``.
+        otherwise: the same for all other sellers.
+        parties: the same for references of parties that are sellers, known from other files.
+    """
+
+    by_seller: Mapping[str, Withheld | None] = field(default_factory=dict)
+    otherwise: Withheld | None = None
+    parties: Mapping[str, Withheld] = field(default_factory=dict)
+
+    def reason(self, seller: str) -> Withheld | None:
+        """Give why nothing of the seller may be read; None where it may."""
+        return self.by_seller.get(seller, self.otherwise)
+
+    @property
+    def withholds_any(self) -> bool:
+        """Whether rows of anybody are withheld."""
+        return self.otherwise is not None or any(reason is not None for reason in self.by_seller.values())
+
+
+ALL_MAY_BE_READ: Final = SourceConsents()
+
+
+@dataclass(frozen=True)
+class Consents:
+    """What the consents of a delivery say on the day of recording.
+
+    Attributes:
+        states: by seller and source, ``given``, ``withdrawn`` or ``over``.
+        in_doubt: sellers of whom a statement was set aside.
+        unless_listed: why nothing may be read of a seller and source without consents; None where it may.
+    """
+
+    states: Mapping[tuple[str, str], frozenset[str]]
+    in_doubt: Set[str]
+    unless_listed: Withheld | None
+
+    def of_source(self, source: str, seller_of: Mapping[str, str] = MappingProxyType({})) -> SourceConsents:
+        """Give what they say of a source, and by it of parties that are sellers by ``seller_of``."""
+        sellers = {seller for seller, said_of in self.states if said_of in {source, EVERY_SOURCE}} | self.in_doubt
+        reasons = {seller: self._reason(seller, source) for seller in sorted(sellers)}
+        apart = {seller: reason for seller, reason in reasons.items() if reason != self.unless_listed}
+        judged = ((party, reasons.get(seller, self.unless_listed)) for party, seller in sorted(seller_of.items()))
+        parties = {party: reason for party, reason in judged if reason is not None}
+        return SourceConsents(apart, self.unless_listed, parties)
+
+    def _reason(self, seller: str, source: str) -> Withheld | None:
+        if seller in self.in_doubt:
+            return CONSENT_NOT_READABLE
+        said = self.states.get((seller, source), frozenset()) | self.states.get((seller, EVERY_SOURCE), frozenset())
+        if not said:
+            return self.unless_listed
+        if "given" in said:
+            return None
+        return CONSENT_WITHDRAWN if "withdrawn" in said else NO_CONSENT
+
+
+NOBODY_IS_ASKED: Final = Consents({}, frozenset(), None)
+
+
+def consents_in_force(accepted: pa.Table, set_aside: Iterable[SetAsideConsent], settings: IngestSettings) -> Consents:
+    """Give what consents say on the day of recording, for the purpose of the settings.
+
+    Args:
+        accepted: the accepted rows of the canonical table ``consent``.
+        set_aside: the statements set aside.
+        settings: whether consent is needed, for what purpose, and on which day.
+
+    Raises:
+        InputRefused: it cannot be told whom a statement that was set aside speaks of.
+    """
+    day = settings.recorded_at.date()
+    parameters = {"purpose": settings.consent_purpose, "moment": settings.recorded_at, "day": day}
+    states: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in run_sql(_IN_FORCE, parameters, consents=accepted).to_pylist():
+        state = "withdrawn" if row["is_withdrawn"] else "given" if row["is_current"] else "over"
+        states[row["seller_id"], row["consented_source"]].add(state)
+    return Consents(
+        states={key: frozenset(said) for key, said in states.items()},
+        in_doubt=frozenset(_named(statement) for statement in set_aside),
+        unless_listed=NO_CONSENT if settings.consent == "required" else None,
+    )
+
+
+def _named(statement: SetAsideConsent) -> str:
+    if statement.seller is None:
+        raise InputRefused(
+            file=statement.file,
+            row=statement.row,
+            column=statement.column,
+            rule=f"rule {statement.rule_id} is broken, and whose consent the row speaks of cannot be read",
+            remedy="correct the row: it may withdraw a consent, so nothing is read before it is legible",
+        )
+    return statement.seller
+
+
+def withheld_files(files: Iterable[DeliveredFile], consents: Consents) -> dict[str, Withheld]:
+    """Give the names of the files that may not be read, each with the reason."""
+    of_source: dict[str, SourceConsents] = {}
+    reasons: dict[str, Withheld] = {}
+    for file in files:
+        if file.seller is None or file.source == CONSENT_SOURCE:
+            continue
+        if file.source not in of_source:
+            of_source[file.source] = consents.of_source(file.source)
+        reason = of_source[file.source].reason(file.seller)
+        if reason is not None:
+            reasons[file.name] = reason
+    return reasons

@@ -1,0 +1,81 @@
+"""What was delivered of whom for which period: the rows of ``source_coverage``.
+
+No coverage is unknown, never zero: a seller who withholds a file must not look like one to whom nothing happened.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from data_contracts.mapping.source_mapping import conformed
+from data_contracts.sources.registry import source_mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from data_contracts.arrow import Values
+    from pipelines.ingest.deliveries.manifest import DeliveredFile
+    from pipelines.runs.file_accounts import FileAccount
+
+COVERAGE_TABLE = "source_coverage"
+
+
+def coverage_table(
+    files: Sequence[DeliveredFile],
+    accounts: Mapping[str, FileAccount],
+    sellers_named: Mapping[str, Sequence[str]],
+    recorded_at: datetime,
+) -> pa.Table:
+    """Give one row for each file, seller it speaks of, and canonical table it feeds.
+
+    A file of many sellers covers those it names. A file that was rejected, or of whose rows none was accepted, covers
+    nothing, or a spoilt file would read as a quiet year; a file without rows is evidence that nothing happened.
+
+    Args:
+        files: the files read.
+        accounts: the account of each, by name.
+        sellers_named: by file the sellers named in its accepted rows.
+        recorded_at: moment of recording.
+    """
+    rows = [row for file in files for row in _rows_of(file, accounts[file.name], sellers_named.get(file.name, ()))]
+    names = (
+        *("seller_id", "covered_table", "delivered_source", "period_from", "period_to", "delivered_at"),
+        *("source", "source_file", "source_sha256", "source_row", "source_coverage_id"),
+    )
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    types = {
+        **dict.fromkeys(("period_from", "period_to"), pa.date32()),
+        "delivered_at": pa.timestamp("us", "UTC"),
+        "source_row": pa.int64(),
+    }
+    arrays: list[Values] = [
+        pa.array(cells, types.get(name, pa.string())) for name, cells in zip(names, columns, strict=True)
+    ]
+    table = pa.table(arrays, names=list(names))
+    recorded = pa.array([recorded_at] * table.num_rows, pa.timestamp("us", "UTC"))
+    first_day = table["period_from"]
+    for name, values in (
+        ("event_date", first_day),
+        # A source can be exported up to any day of its period from its first day on; delivery is another matter.
+        ("known_at", first_day.cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))),
+        ("recorded_at", recorded),
+    ):
+        table = table.append_column(name, values)
+    return conformed(table, COVERAGE_TABLE)
+
+
+def _rows_of(file: DeliveredFile, account: FileAccount, named: Sequence[str]) -> Iterator[tuple[object, ...]]:
+    if account.rejected_by or (account.rows_in and not account.accepted):
+        return
+    sellers = (file.seller,) if file.seller is not None else named
+    evidence = file.evidence
+    for seller in sellers:
+        for table in source_mapping(file.source).covered_tables:
+            yield (
+                *(seller, table, file.source, file.covered_from, file.covered_to, file.delivered_at),
+                *(evidence.source, evidence.file, evidence.sha256 or account.sha256, evidence.row),
+                f"{seller}:{table}:{file.name}",
+            )

@@ -1,0 +1,1 @@
+"""Which files were delivered, by whom, for which period."""

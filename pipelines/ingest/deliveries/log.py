@@ -1,0 +1,177 @@
+"""The log of deliveries: what every ingest run was given, so that a later change of the evidence shows.
+
+``ledger/deliveries.jsonl`` (``models.chained_log``) gets an entry a run: the digest of the whole delivery, and that of
+each file not logged before, or logged with another. A rerun of the same evidence adds nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import AwareDatetime  # noqa: TC002 - the model reads its annotations
+
+from data_contracts.digest import sha256_bytes, sha256_file
+from data_contracts.errors import IntegrityRefused
+from models.registry.chained_log import ChainedEntry, ChainedLog
+from pipelines.runs.publish import json_bytes
+from pipelines.runs.stages import CURRENT, current_run, read_manifest
+from pipelines.signing.other_keys import telling_other_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from pipelines.ingest.deliveries.manifest import DeliveredFile, Deliveries
+    from pipelines.runs.file_accounts import FileAccount
+    from pipelines.runs.stages import Place
+    from pipelines.signing.keys import KeyRing
+
+LOG_FILE: Final = "deliveries.jsonl"
+EVIDENCE_CHANGED: Final = "evidence changed: the file is another than when it was last logged"
+LOGGED_NOTE: Final = "delivery_log"
+_STAGE: Final = "ingest"
+
+
+class LoggedRun(ChainedEntry):
+    """What one ingest run was given.
+
+    ``list_sha256``: digest of the list of deliveries, None where there is none. ``files_sha256``: digest of the names
+    and digests of all files. ``files``: by name the digest of those new or changed. ``changed``: names of the changed.
+    """
+
+    run_id: str
+    recorded_at: AwareDatetime
+    list_sha256: str | None
+    files_sha256: str
+    files: dict[str, str]
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a run is given, beside what was logged before it.
+
+    Attributes:
+        digests: of every file delivered, by the name it is logged under.
+        paths: where each stands below the raw folder.
+        list_sha256: digest of the list of deliveries, or None.
+        earlier: by name the digest logged before of the files that are others now.
+    """
+
+    digests: Mapping[str, str]
+    paths: Mapping[str, str]
+    list_sha256: str | None
+    earlier: Mapping[str, str]
+
+    @property
+    def files_sha256(self) -> str:
+        """Digest of all names and digests."""
+        return _digest_of_all(self.digests)
+
+    @property
+    def changed_paths(self) -> tuple[str, ...]:
+        """Where the files stand that are others than when they were logged."""
+        return tuple(sorted(self.paths[name] for name in self.earlier))
+
+
+def listed_name(_file: DeliveredFile, path: str) -> str:
+    """Name a file by its path below the raw folder, as the list of deliveries does."""
+    return path
+
+
+class DeliveryLog:
+    """The log below a place's ``ledger`` folder, signed with the keys of its profile."""
+
+    def __init__(self, place: Place, keys: KeyRing) -> None:
+        self._place, self._keys = place, keys
+        self._log = ChainedLog(place.root / "ledger" / LOG_FILE, LoggedRun, "delivery log")
+
+    def evidence(
+        self, raw_dir: Path, deliveries: Deliveries, name_of: Callable[[DeliveredFile, str], str] = listed_name
+    ) -> Evidence:
+        """Give what a delivery brings; ``name_of`` names a file for the log.
+
+        Raises:
+            IntegrityRefused: the log is not as it was written, or its end is missing.
+        """
+        with telling_other_keys(self._place):
+            entries = self._log.read(self._keys.public_key)
+        self._require_run_in_force(entries)
+        paths: dict[str, str] = {}
+        digests: dict[str, str] = {}
+        for file in deliveries.files:
+            path = file.container or file.name
+            name = name_of(file, path)
+            if name not in paths:
+                paths[name] = path
+                digests[name] = file.listed_sha256 or sha256_file(raw_dir / path)
+        before = _logged(_before(entries, _digest_of_all(digests)))
+        earlier = {name: before[name] for name in sorted(digests) if before.get(name, digests[name]) != digests[name]}
+        lists = sorted({file.evidence.sha256 for file in deliveries.files if file.evidence.sha256 is not None})
+        list_sha256 = lists[0] if len(lists) == 1 else sha256_bytes(json_bytes(lists)) if lists else None
+        return Evidence(digests, paths, list_sha256, earlier)
+
+    def add(self, evidence: Evidence, run_id: str, recorded_at: datetime) -> None:
+        """Log a run, unless it is the last that was logged."""
+
+        def made(entries: tuple[LoggedRun, ...], sequence: int, previous_sha256: str) -> LoggedRun | None:
+            if entries and entries[-1].run_id == run_id:
+                return None
+            known = _logged(entries)
+            return LoggedRun(
+                sequence=sequence,
+                previous_sha256=previous_sha256,
+                run_id=run_id,
+                recorded_at=recorded_at,
+                list_sha256=evidence.list_sha256,
+                files_sha256=evidence.files_sha256,
+                files={name: digest for name, digest in evidence.digests.items() if known.get(name) != digest},
+                changed=tuple(evidence.earlier),
+            )
+
+        self._log.append(made, self._keys.signing_key)
+
+    def _require_run_in_force(self, entries: Sequence[LoggedRun]) -> None:
+        """Refuse a log from which the run in force is missing: it was logged before it was published."""
+        if not (self._place.stage_dir(_STAGE) / CURRENT).is_file():
+            return
+        try:
+            run_dir = current_run(self._place, _STAGE)
+        except IntegrityRefused:  # the stage makes a rotten run again
+            return
+        is_logged = LOGGED_NOTE in read_manifest(run_dir)["record"]["notes"]
+        if is_logged and run_dir.name not in {entry.run_id for entry in entries}:
+            raise IntegrityRefused(
+                f"{self._log.path}: the run in force, {run_dir.name}, is not in it; remedy: put back the log's copy"
+            )
+
+
+def with_changes_noted(accounts: Sequence[FileAccount], evidence: Evidence) -> tuple[FileAccount, ...]:
+    """Give the accounts with a note on each file that is another than when it was logged."""
+    changed = set(evidence.changed_paths)
+    archives = tuple(f"{path}/" for path in changed)
+    return tuple(
+        replace(account, notes=(*account.notes, EVIDENCE_CHANGED))
+        if account.file in changed or account.file.startswith(archives)
+        else account
+        for account in accounts
+    )
+
+
+def _digest_of_all(digests: Mapping[str, str]) -> str:
+    return sha256_bytes(json_bytes(dict(digests)))
+
+
+def _before(entries: Sequence[LoggedRun], files_sha256: str) -> Sequence[LoggedRun]:
+    """Give the entries before the run of entries at the end that were given these very files."""
+    end = len(entries)
+    while end and entries[end - 1].files_sha256 == files_sha256:
+        end -= 1
+    return entries[:end]
+
+
+def _logged(entries: Sequence[LoggedRun]) -> dict[str, Any]:
+    """Give the digest last logged of every file."""
+    return {name: digest for entry in entries for name, digest in entry.files.items()}

@@ -1,0 +1,289 @@
+"""Which raw files there are, whose they are and what they cover: by the list of deliveries, or by the layout."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from data_contracts.definition.compiler import source_contract
+from data_contracts.definition.templates import PREFIX
+from data_contracts.digest import sha256_bytes, sha256_file
+from data_contracts.errors import ConfigurationRefused, InputRefused
+from data_contracts.sources.registry import mapped_sources, source_mapping
+from pipelines.ingest.deliveries.archives import OpenArchives, entries_of, is_archive, require_size
+from pipelines.ingest.deliveries.reference_lists import rows_of_list
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date, datetime
+
+    from pipelines.profiles.ingest_settings import CoveragePeriod, IngestSettings
+
+MANIFEST_FILE = "deliveries.csv"
+MANIFEST_SOURCE = "delivery_manifest"
+CONSENT_SOURCE = f"{PREFIX}consent"
+
+CUMCM_FIRM_FILES = ("firms_with_credit_record.csv", "firms_without_credit_record.csv")
+CUMCM_INVOICE_ZIPS = (
+    "with_record_purchase_invoices.zip",
+    "with_record_sales_invoices.zip",
+    "without_record_purchase_invoices.zip",
+    "without_record_sales_invoices.zip",
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The record that says what a file covers; becomes the lineage of its coverage rows."""
+
+    source: str
+    file: str
+    sha256: str | None
+    row: int
+
+
+@dataclass(frozen=True)
+class DeliveredFile:
+    """One file to read.
+
+    Attributes:
+        name: path below the raw folder; a file inside an archive is ``<archive>/<path in the archive>``.
+        source: its source contract.
+        container: the zip or gz that holds it, or None.
+        size_bytes: its size, by which files are grouped.
+        group: files of one group are read together, since rows may repeat from one to the next.
+        seller: the seller it is delivered for, or None when it names many.
+        account: store or site, or None.
+        covered_from, covered_to, delivered_at: what it covers and when it came.
+        listed_sha256: the digest it, or the archive that holds it, must have; None where nothing states one.
+        evidence: the record that says all this.
+    """
+
+    name: str
+    source: str
+    container: str | None
+    size_bytes: int
+    group: str
+    seller: str | None
+    account: str | None
+    covered_from: date
+    covered_to: date
+    delivered_at: datetime
+    listed_sha256: str | None
+    evidence: Origin
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """The files to read, in order of source, group and name; the files nobody listed."""
+
+    files: tuple[DeliveredFile, ...]
+    unlisted: tuple[str, ...]
+
+
+def find_deliveries(raw_dir: Path, settings: IngestSettings) -> Deliveries:
+    """Give the files of a raw folder in the layout its settings name.
+
+    Raises:
+        InputRefused: the folder or its list is missing or broken, or a listed file is absent.
+        ConfigurationRefused: the settings ask for a source that does not exist.
+    """
+    unknown = sorted(set(settings.sources) - set(mapped_sources()))
+    if unknown:
+        raise ConfigurationRefused(f"there is no source {unknown[0]!r}", f"use some of {', '.join(mapped_sources())}")
+    if not raw_dir.is_dir():
+        raise InputRefused(file=str(raw_dir), rule="no such folder", remedy="name the folder that holds the raw files")
+    if settings.layout == "cumcm2020c":
+        if settings.coverage is None:
+            raise ConfigurationRefused("layout cumcm2020c states no coverage", "set the period the sample covers")
+        found = _cumcm_deliveries(raw_dir, settings.coverage)
+    else:
+        found = _listed_deliveries(raw_dir)
+    wanted = settings.sources or mapped_sources()
+    if settings.consent != "not_required":  # which files may be read shows only from the consents
+        wanted = (*wanted, CONSENT_SOURCE)
+    kept = sorted((file for file in found.files if file.source in wanted), key=lambda f: (f.source, f.group, f.name))
+    return Deliveries(tuple(kept), found.unlisted)
+
+
+def read_deliveries(raw_dir: Path, files: Sequence[DeliveredFile]) -> Iterator[tuple[DeliveredFile, bytes]]:
+    """Give each file with its bytes, in order; an archive is opened once for all its files.
+
+    Raises:
+        InputRefused: a file is absent, too large, broken as a zip entry, or not what the list says it is.
+    """
+    checked: set[str] = set()
+    with OpenArchives(raw_dir) as archives:
+        for file in files:
+            require_size(file.name, file.size_bytes)
+            if file.container is None:
+                data = _bytes_of(raw_dir, file)
+                _require_listed_digest(file, sha256_bytes(data))
+            else:
+                if file.container not in checked:
+                    _require_listed_digest(file, sha256_file(raw_dir / file.container))
+                    checked.add(file.container)
+                data = archives.read(file.container, file.name.removeprefix(f"{file.container}/"))
+            yield file, data
+
+
+@contextlib.contextmanager
+def open_delivery(raw_dir: Path, file: DeliveredFile) -> Iterator[BinaryIO]:
+    """Open a file that is in no archive, however large it is, for reading.
+
+    Raises:
+        InputRefused: it is absent, or not what the list says it is.
+    """
+    try:
+        opened = (raw_dir / file.name).open("rb")
+    except FileNotFoundError as error:
+        raise _absent(file.name, file.evidence) from error
+    with opened:
+        if file.listed_sha256 is not None:
+            _require_listed_digest(file, sha256_file(raw_dir / file.name))
+        yield opened
+
+
+def _bytes_of(raw_dir: Path, file: DeliveredFile) -> bytes:
+    try:
+        return (raw_dir / file.name).read_bytes()
+    except FileNotFoundError as error:
+        raise _absent(file.name, file.evidence) from error
+
+
+def _require_listed_digest(file: DeliveredFile, sha256: str) -> None:
+    if file.listed_sha256 not in {None, sha256}:
+        raise InputRefused(
+            file=file.container or file.name,
+            rule=f"the file's SHA-256 is not the one listed in row {file.evidence.row} of {file.evidence.file}",
+            remedy="deliver the file again, or correct the list",
+        )
+
+
+def _listed_deliveries(raw_dir: Path) -> Deliveries:
+    path = raw_dir / MANIFEST_FILE
+    if not path.is_file():
+        raise InputRefused(
+            file=MANIFEST_FILE,
+            rule=f"the folder {raw_dir} has no list of deliveries",
+            remedy=f"add {MANIFEST_FILE}, one row a file",
+        )
+    data = path.read_bytes()
+    evidence_digest = sha256_bytes(data)
+    listed = [_listed_file(raw_dir, row, evidence_digest) for row in rows_of_list(data, MANIFEST_SOURCE, MANIFEST_FILE)]
+    files: list[DeliveredFile] = []
+    hidden: list[str] = []
+    for file in listed:
+        inside, left_out = _unpacked(raw_dir, file)
+        files += inside
+        hidden += left_out
+    known = {file.name for file in listed} | {MANIFEST_FILE}
+    present = (entry.relative_to(raw_dir).as_posix() for entry in raw_dir.rglob("*") if entry.is_file())
+    return Deliveries(tuple(files), tuple(sorted([*hidden, *(name for name in present if name not in known)])))
+
+
+def _unpacked(raw_dir: Path, file: DeliveredFile) -> tuple[list[DeliveredFile], list[str]]:
+    """Give a listed file, or the files in it if it is an archive, and the names of those nobody meant to deliver."""
+    if not is_archive(file.name):
+        return [file], []
+    entries = entries_of(raw_dir / file.name, file.name)
+    inside = [
+        replace(file, name=f"{file.name}/{entry.name}", container=file.name, size_bytes=entry.size_bytes)
+        for entry in entries
+        if not entry.is_hidden
+    ]
+    return inside, [f"{file.name}/{entry.name}" for entry in entries if entry.is_hidden]
+
+
+def _listed_file(raw_dir: Path, row: dict[str, Any], evidence_digest: str) -> DeliveredFile:
+    evidence = Origin(source_contract(MANIFEST_SOURCE).identity, MANIFEST_FILE, evidence_digest, row["source_row"])
+    name, source = row["file_name"], row["delivered_source"]
+    if source not in mapped_sources():
+        raise InputRefused(
+            file=MANIFEST_FILE,
+            row=evidence.row,
+            column="Source",
+            rule=f"there is no source {source!r}",
+            remedy=f"use one of {', '.join(mapped_sources())}",
+        )
+    if row["delivered_for"] is None and source_mapping(source).needs_seller:
+        raise InputRefused(
+            file=MANIFEST_FILE,
+            row=evidence.row,
+            column="Seller ref",
+            rule=f"files of {source} do not name their seller, and neither does the list",
+            remedy="fill in the seller",
+        )
+    path = raw_dir / name
+    if not path.is_file() or not path.resolve().is_relative_to(raw_dir.resolve()):
+        raise _absent(name, evidence)
+    return DeliveredFile(
+        name=name,
+        source=source,
+        container=None,
+        size_bytes=path.stat().st_size,
+        group=row["delivered_for"] or "",
+        seller=row["delivered_for"],
+        account=row["account"],
+        covered_from=row["covered_from"],
+        covered_to=row["covered_to"],
+        delivered_at=row["delivered_on"],
+        listed_sha256=row["file_sha256"],
+        evidence=evidence,
+    )
+
+
+def _absent(name: str, evidence: Origin) -> InputRefused:
+    return InputRefused(
+        file=name,
+        rule=f"the file is listed in row {evidence.row} of {evidence.file} but is not in the folder",
+        remedy="deliver the file, or take it off the list",
+    )
+
+
+def _cumcm_deliveries(raw_dir: Path, coverage: CoveragePeriod) -> Deliveries:
+    files = [_cumcm_file(raw_dir, name, coverage) for name in CUMCM_FIRM_FILES]
+    unlisted: list[str] = []
+    for container in CUMCM_INVOICE_ZIPS:
+        _require_of_sample(raw_dir, container)
+        for entry in entries_of(raw_dir / container, container):
+            name = f"{container}/{entry.name}"
+            if PurePosixPath(entry.name).suffix == ".csv":
+                files.append(_implied("vat_invoices", name, container, entry.size_bytes, coverage))
+            else:
+                unlisted.append(name)
+    known = {*CUMCM_FIRM_FILES, *CUMCM_INVOICE_ZIPS}
+    unlisted += [entry.name for entry in raw_dir.iterdir() if entry.is_file() and entry.name not in known]
+    return Deliveries(tuple(files), tuple(sorted(unlisted)))
+
+
+def _cumcm_file(raw_dir: Path, name: str, coverage: CoveragePeriod) -> DeliveredFile:
+    _require_of_sample(raw_dir, name)
+    return _implied("cumcm_firms", name, None, (raw_dir / name).stat().st_size, coverage)
+
+
+def _require_of_sample(raw_dir: Path, name: str) -> None:
+    if not (raw_dir / name).is_file():
+        raise InputRefused(
+            file=name, rule=f"not in the folder {raw_dir}", remedy="fetch the whole sample, see docs/data.md"
+        )
+
+
+def _implied(source: str, name: str, container: str | None, size_bytes: int, coverage: CoveragePeriod) -> DeliveredFile:
+    """Give a file of a layout without a list: it is evidence of its own coverage, and names its firms itself."""
+    return DeliveredFile(
+        name=name,
+        source=source,
+        container=container,
+        size_bytes=size_bytes,
+        group="" if container is None else PurePosixPath(name).stem,
+        seller=None,
+        account=None,
+        covered_from=coverage.period_from,
+        covered_to=coverage.period_to,
+        delivered_at=coverage.delivered_at,
+        listed_sha256=None,
+        evidence=Origin(source_contract(source).identity, name, None, 1),
+    )

@@ -1,0 +1,231 @@
+"""Which source contract a file meets, by its content: headers, JSON keys, tags and sheet headings, never its name.
+
+Of a text the first 4 MiB are read, of a workbook or Parquet file all, up to 256 MiB packed and unpacked. A zip or gz is
+looked into, an archive inside it is not; nothing is written.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import io
+import zipfile
+import zlib
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from data_contracts.definition.compiler import source_contract, source_names, template_names
+from data_contracts.definition.templates import PREFIX
+from data_contracts.errors import InputRefused, one_line
+from data_contracts.reading.contract_match import PARQUET_START, WORKBOOK_STARTS, FileStart, Fit, contract_fits
+from data_contracts.reading.headers import closest_header, normalised
+from data_contracts.values.lookalikes import differing_characters, skeleton
+from pipelines.runs.sandbox import Call, ChildEnded, confined
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from data_contracts.definition.contract import Column, CompiledContract
+
+EXIT_UNRECOGNISED = 2
+START_BYTES = 4 * 2**20
+MOST_WHOLE_BYTES = 2**28
+MOST_ENTRIES = 10_000
+MOST_ARCHIVE_BYTES = 2**31
+# Below this a file shares a word or two with a contract, as "date" or "description", and nothing is learnt from it.
+LEAST_NEARNESS = 0.1
+_ZIP_START, _GZIP_START = b"PK\x03\x04", b"\x1f\x8b"
+# What office programs put into the zips that are their documents.
+_DOCUMENT_PARTS = {"[Content_Types].xml", "mimetype"}
+_NESTED = "an archive inside an archive is not opened"
+_BROKEN_ARCHIVE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What one file is.
+
+    Attributes:
+        file: its path, or ``<archive>/<path in the archive>``.
+        met: the contracts it meets; usually one.
+        nearest: when it meets none, the one it is nearest to, if any is near.
+        reason: why it could not be compared at all, or None.
+    """
+
+    file: str
+    met: tuple[Fit, ...] = ()
+    nearest: Fit | None = None
+    reason: str | None = None
+
+
+def recognise(paths: Sequence[Path]) -> Iterator[Recognition]:
+    """Give each file at or below the paths with the contracts it meets, in order of path.
+
+    Raises:
+        InputRefused: there is nothing at a path.
+    """
+    _require_paths(paths)
+    for path in paths:
+        for file in files_below(path):
+            yield from _recognise_path(file)
+
+
+def recognise_in_children(paths: Sequence[Path]) -> Iterator[Recognition]:
+    """Give the same, each file looked into by a child process within limits; what ends it is said as its reason."""
+    _require_paths(paths)
+    for path in paths:
+        for file in files_below(path):
+            try:
+                yield from confined(Call(_recognised, (file,)))
+            except ChildEnded as ended:
+                yield Recognition(str(file), reason=ended.reason)
+
+
+def _recognised(path: Path) -> list[Recognition]:
+    return list(_recognise_path(path))
+
+
+@functools.cache
+def recognisable_contracts() -> tuple[CompiledContract, ...]:
+    """Give every contract that describes raw files: the sources', then our own templates'."""
+    return tuple(map(source_contract, (*source_names(), *(f"{PREFIX}{table}" for table in template_names()))))
+
+
+def exit_code_of(recognitions: Sequence[Recognition]) -> int:
+    """Give 0 when every file meets a contract, else 2."""
+    return 0 if all(found.met for found in recognitions) else EXIT_UNRECOGNISED
+
+
+def described(found: Recognition) -> list[str]:
+    """Give what is known of a file as lines: the contracts it meets, or what keeps it from the nearest one."""
+    name = one_line(found.file)
+    if found.met:
+        return [f"{name}: meets {fit.contract.identity} ({_extent(fit)})" for fit in found.met]
+    if found.nearest is None:
+        return [f"{name}: meets no contract: {one_line(found.reason or 'it has few or no columns of any')}"]
+    fit = found.nearest
+    lines = [f"{name}: meets no contract; nearest: {fit.contract.identity} ({_extent(fit)})"]
+    lines += [f"  wrong: {fit.problem}"] if fit.problem else []
+    lines += [f"  missing: {_missing(column, fit.foreign)}" for column in fit.missing]
+    lines += [f"  foreign: {header!r}" for header in fit.foreign]
+    return [one_line(line) for line in lines]
+
+
+def _extent(fit: Fit) -> str:
+    foreign = f", {len(fit.foreign)} foreign" if fit.foreign else ""
+    return f"{len(fit.found)} of its {len(fit.contract.columns)} columns{foreign}"
+
+
+def _missing(column: Column, foreign: Sequence[str]) -> str:
+    named = f"{column.header!r} ({column.description_zh})" if column.description_zh else repr(column.header)
+    spelled = (column.header, *column.synonyms)
+    wanted = {normalised(skeleton(spelling)): spelling for spelling in spelled}
+    for header in foreign:
+        twin = wanted.get(normalised(skeleton(header)))
+        if twin is not None:
+            strange = ", ".join(differing_characters(header, twin)) or "blanks or case"
+            return f"{named}; {header!r} only looks like it: {strange}"
+    close = closest_header(column, foreign)
+    return named if close is None else f"{named}; closest present: {close!r}"
+
+
+def _require_paths(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if not path.exists():
+            raise InputRefused(file=str(path), rule="no such file or folder", remedy="correct the path")
+
+
+def files_below(path: Path) -> Iterator[Path]:
+    """Give the files of a folder in order; links in it may lead anywhere and are not followed."""
+    if path.is_file():
+        yield path
+        return
+    yield from sorted(entry for entry in path.rglob("*") if entry.is_file() and not entry.is_symlink())
+
+
+def _recognise_path(path: Path) -> Iterator[Recognition]:
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_ZIP_START))
+            file.seek(0)
+            if start.startswith(_GZIP_START):
+                with gzip.open(file) as unpacked:
+                    yield _of_stream(unpacked, str(path))[0]
+            elif start.startswith(b"PK") and zipfile.is_zipfile(file) and not _is_document(zipfile.ZipFile(file)):
+                yield from _of_archive(zipfile.ZipFile(file), str(path))
+            else:
+                file.seek(0)
+                yield _of_stream(file, str(path))[0]
+    except _BROKEN_ARCHIVE as error:
+        yield Recognition(str(path), reason=f"it cannot be read: {error}")
+
+
+def _is_document(archive: zipfile.ZipFile) -> bool:
+    return not _DOCUMENT_PARTS.isdisjoint(archive.namelist())
+
+
+def _of_archive(archive: zipfile.ZipFile, name: str) -> Iterator[Recognition]:
+    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    if not entries or len(entries) > MOST_ENTRIES:
+        yield Recognition(name, reason=f"the zip holds {len(entries)} files; from 1 to {MOST_ENTRIES} are looked into")
+        return
+    left = MOST_ARCHIVE_BYTES
+    for entry in sorted(entries, key=lambda entry: entry.filename):
+        inside = f"{name}/{entry.filename}"
+        if left <= 0:
+            yield Recognition(inside, reason=f"the files before it in the zip unpack to {MOST_ARCHIVE_BYTES} bytes")
+            continue
+        try:
+            with archive.open(entry) as file:
+                found, read_bytes = _of_stream(file, inside)
+        except _BROKEN_ARCHIVE as error:
+            found, read_bytes = Recognition(inside, reason=f"it cannot be unpacked: {error}"), 0
+        left -= read_bytes
+        yield found
+
+
+def _of_stream(file: IO[bytes] | gzip.GzipFile, name: str) -> tuple[Recognition, int]:
+    """Give what a file is, and how many bytes of it were read."""
+    data = file.read(START_BYTES + 1)
+    is_packed = data.startswith((PARQUET_START, *WORKBOOK_STARTS))
+    if is_packed:
+        data += file.read(MOST_WHOLE_BYTES + 1 - len(data))
+    reason = _no_comparison(data, is_packed=is_packed)
+    if reason is not None:
+        return Recognition(name, reason=reason), len(data)
+    start = FileStart(data if is_packed else data[:START_BYTES], is_packed or len(data) <= START_BYTES)
+    return _compared(start, name), len(data)
+
+
+def _no_comparison(data: bytes, *, is_packed: bool) -> str | None:
+    """Give why a file is not looked into, or None."""
+    if data.startswith(_GZIP_START):
+        return _NESTED
+    if len(data) > MOST_WHOLE_BYTES:
+        return f"it is larger than {MOST_WHOLE_BYTES} bytes, and its columns show only in the whole"
+    return _no_document(data) if is_packed and data.startswith(_ZIP_START) else None
+
+
+def _no_document(data: bytes) -> str | None:
+    """Give why a zip is no workbook to look into, or None."""
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except zipfile.BadZipFile as error:
+        return f"it begins like a workbook or zip and is none: {error}"
+    unpacked_bytes = sum(part.file_size for part in archive.infolist())
+    if unpacked_bytes > MOST_WHOLE_BYTES:
+        return f"it unpacks to {unpacked_bytes} bytes, more than {MOST_WHOLE_BYTES}"
+    return None if _is_document(archive) else _NESTED
+
+
+def _compared(start: FileStart, name: str) -> Recognition:
+    try:
+        fits = contract_fits(start, recognisable_contracts(), name)
+    except InputRefused as refused:
+        return Recognition(name, reason=refused.rule)
+    met = tuple(fit for fit in fits if fit.meets)
+    nearest = max(fits, key=lambda fit: fit.nearness, default=None)
+    if met or nearest is None or nearest.nearness < LEAST_NEARNESS:
+        return Recognition(name, met)
+    return Recognition(name, nearest=nearest)

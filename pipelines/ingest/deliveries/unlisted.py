@@ -1,0 +1,210 @@
+"""Files without a list of deliveries, made deliveries: what they are shows by their content, the rest is said once."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from data_contracts.definition.compiler import source_contract
+from data_contracts.errors import ConfigurationRefused, InputRefused, one_line
+from data_contracts.sources.registry import mapped_sources, source_mapping
+from pipelines.ingest.deliveries.archives import GZIP_SUFFIX, Entry, entries_of
+from pipelines.ingest.deliveries.manifest import MANIFEST_FILE, DeliveredFile, Deliveries, Origin, find_deliveries
+from pipelines.ingest.deliveries.recognition import described, files_below, recognise
+from pipelines.profiles.ingest_settings import limits_of
+from pipelines.runs.sandbox import Call, ChildEnded, confined
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date, datetime
+
+    from pipelines.ingest.deliveries.recognition import Recognition
+    from pipelines.profiles.ingest_settings import IngestSettings
+
+Result = TypeVar("Result")
+
+_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the caller says of files that no list speaks of; None where he says nothing.
+
+    Attributes:
+        seller: whose they are.
+        account: store or site they were exported from.
+        period_from, period_to: first and last day they speak for.
+        delivered_at: when they were handed over, UTC.
+    """
+
+    seller: str | None = None
+    account: str | None = None
+    period_from: date | None = None
+    period_to: date | None = None
+    delivered_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a reference of strange form, and a period that runs backwards."""
+        for option, reference in (("--seller", self.seller), ("--account", self.account)):
+            if reference is not None and not _REFERENCE.fullmatch(reference):
+                raise ConfigurationRefused(
+                    f"{option} {reference!r} is no reference", "use letters, digits, dots and dashes, at most 64"
+                )
+        if self.period_from and self.period_to and self.period_to < self.period_from:
+            raise ConfigurationRefused(f"--to {self.period_to} lies before --from {self.period_from}", "exchange them")
+
+
+def common_folder(paths: Sequence[Path]) -> Path:
+    """Give the folder below which all paths lie, from which files are named; InputRefused for a path to nowhere."""
+    for path in paths:
+        if not path.exists():
+            raise InputRefused(file=str(path), rule="no such file or folder", remedy="correct the path")
+    return Path(os.path.commonpath([path.absolute() if path.is_dir() else path.absolute().parent for path in paths]))
+
+
+def find_by_content(paths: Sequence[Path], base: Path, terms: Terms, settings: IngestSettings) -> Deliveries:
+    """Give the files at and below the paths, named from ``base``.
+
+    A folder with a list of deliveries is taken by its list, all other files by their content and the terms.
+
+    Raises:
+        InputRefused: a file meets no contract, or several equally; names what keeps it from the nearest.
+        ConfigurationRefused: nothing says whose a file is, what it covers or when it came.
+    """
+    files: dict[str, DeliveredFile] = {}
+    unlisted: set[str] = set()
+    for path in dict.fromkeys(path.absolute() for path in paths):
+        is_listed = path.is_dir() and (path / MANIFEST_FILE).is_file()
+        found = _listed(path, base, settings) if is_listed else _recognised(path, base, terms, settings)
+        files.update({file.name: file for file in found.files})
+        unlisted.update(found.unlisted)
+    in_order = sorted(files.values(), key=lambda file: (file.source, file.group, file.name))
+    return Deliveries(tuple(in_order), tuple(sorted(unlisted - files.keys())))
+
+
+def _listed(folder: Path, base: Path, settings: IngestSettings) -> Deliveries:
+    wanted = settings.model_copy(update={"layout": "deliveries", "sources": ()})
+    found = _in_a_child(folder, Call(find_deliveries, (folder, wanted), limits_of(settings)))
+    prefix = "" if folder == base else f"{folder.relative_to(base).as_posix()}/"
+    files = [
+        replace(
+            file,
+            name=f"{prefix}{file.name}",
+            container=None if file.container is None else f"{prefix}{file.container}",
+            evidence=replace(file.evidence, file=f"{prefix}{file.evidence.file}"),
+        )
+        for file in found.files
+    ]
+    return Deliveries(tuple(files), tuple(f"{prefix}{name}" for name in found.unlisted))
+
+
+class _Seen(NamedTuple):
+    """What a file was recognised as; ``archive`` holds it, if any does; ``path`` leads through the archive."""
+
+    recognition: Recognition
+    path: Path
+    archive: Path | None
+    entry: Entry
+
+
+def _recognised(path: Path, base: Path, terms: Terms, settings: IngestSettings) -> Deliveries:
+    seen: list[_Seen] = []
+    for file in files_below(path):
+        limits = limits_of(settings, file.stat().st_size)
+        seen += _in_a_child(file, Call(_look_into, (file,), limits))
+    meant = [one for one in seen if not one.entry.is_hidden]
+    _require_all_met([one.recognition for one in meant])
+    hidden = [one.path.relative_to(base).as_posix() for one in seen if one.entry.is_hidden]
+    return Deliveries(tuple(_delivered(one, base, terms) for one in meant), tuple(hidden))
+
+
+def _look_into(path: Path) -> list[_Seen]:
+    """Recognise a file, or the files in an archive; runs in a child."""
+    recognitions = list(recognise([path]))
+    if path.name.casefold().endswith(GZIP_SUFFIX):
+        (entry,) = entries_of(path, path.name)
+        return [_Seen(found, path / entry.name, path, entry) for found in recognitions]
+    if [found.file for found in recognitions] == [str(path)]:
+        return [_Seen(found, path, None, Entry(path.name, path.stat().st_size)) for found in recognitions]
+    entries = {f"{path}/{entry.name}": entry for entry in entries_of(path, path.name)}
+    return [_Seen(found, Path(found.file), path, entries[found.file]) for found in recognitions]
+
+
+def _in_a_child(path: Path, call: Call[Result]) -> Result:
+    try:
+        return confined(call)
+    except ChildEnded as ended:
+        raise InputRefused(
+            file=str(path), rule=ended.reason, remedy="look for abnormal size or form, or take the file out"
+        ) from ended
+
+
+def _require_all_met(recognitions: Sequence[Recognition]) -> None:
+    unmet = [found for found in recognitions if not found.met]
+    if not unmet:
+        return
+    first, *others = unmet
+    _, *reasons = "; ".join(line.strip() for line in described(first)).split(": ", 1)
+    more = f" ({len(others)} more files meet none either)" if others else ""
+    raise InputRefused(
+        file=first.file,
+        rule=f"{reasons[0] if reasons else 'meets no contract'}{more}",
+        remedy="deliver it as exported, list it in deliveries.csv, or take it out; passport recognise tells of each",
+    )
+
+
+def _delivered(seen: _Seen, base: Path, terms: Terms) -> DeliveredFile:
+    name = seen.path.relative_to(base).as_posix()
+    source = _source_of(seen.recognition)
+    missing = [
+        option
+        for option, value, needed in (
+            ("--seller", terms.seller, source_mapping(source).needs_seller),
+            ("--from", terms.period_from, True),
+            ("--to", terms.period_to, True),
+            ("--delivered-at", terms.delivered_at, True),
+        )
+        if needed and value is None
+    ]
+    if missing or terms.period_from is None or terms.period_to is None or terms.delivered_at is None:
+        raise ConfigurationRefused(
+            f"{name} ({source}) is on no list of deliveries, and nothing says {', '.join(map(_what, missing))}",
+            f"give {' '.join(missing)}, or list it in {MANIFEST_FILE}",
+        )
+    seller = terms.seller if source_mapping(source).needs_seller else None
+    return DeliveredFile(
+        name=name,
+        source=source,
+        container=None if seen.archive is None else seen.archive.relative_to(base).as_posix(),
+        size_bytes=seen.entry.size_bytes,
+        group=seller or "",
+        seller=seller,
+        account=terms.account,
+        covered_from=terms.period_from,
+        covered_to=terms.period_to,
+        delivered_at=terms.delivered_at,
+        listed_sha256=None,
+        evidence=Origin(source_contract(source).identity, name, None, 1),
+    )
+
+
+def _what(option: str) -> str:
+    said = {"--seller": "whose it is", "--from": "from when", "--to": "until when", "--delivered-at": "when it came"}
+    return said[option]
+
+
+def _source_of(found: Recognition) -> str:
+    """Give the source whose contract the file meets best."""
+    met = [fit for fit in found.met if fit.contract.contract_id in mapped_sources()]
+    best = [fit for fit in met if fit.nearness == max(one.nearness for one in met)]
+    if len(best) != 1:
+        names = ", ".join(fit.contract.contract_id for fit in (best or found.met))
+        raise InputRefused(
+            file=one_line(found.file),
+            rule=f"it meets {names} alike" if best else f"it meets {names}, which is no delivery of its own",
+            remedy=f"say which in {MANIFEST_FILE}" if best else "take it out; a profile names it",
+        )
+    return best[0].contract.contract_id

@@ -1,0 +1,72 @@
+"""Rows of one table in parts, in memory or on disk, in order: what is large is never held whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from pipelines.ingest.spill.parquet import GroupedParquet
+from pipelines.ingest.spill.store import RowStore, StoredRows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# Arrow bytes that the parts of a run take in memory before the next ones go to disk.
+MOST_HELD_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class RowParts:
+    """The rows of a table as parts in order."""
+
+    schema: pa.Schema
+    parts: tuple[pa.Table | StoredRows, ...] = ()
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are."""
+        return sum(part.num_rows for part in self.parts)
+
+    def chunks(self) -> Iterator[pa.Table]:
+        """Give the rows in order, some at a time."""
+        for part in self.parts:
+            if isinstance(part, StoredRows):
+                yield from part.chunks()
+            else:
+                yield part
+
+    def whole(self) -> pa.Table:
+        """Give all rows as one table."""
+        kept = [chunk for chunk in self.chunks() if chunk.num_rows]
+        if not kept:
+            return self.schema.empty_table()
+        return pa.concat_tables(kept).unify_dictionaries().combine_chunks()
+
+    def write(self, path: Path) -> None:
+        """Write all rows as Parquet; the bytes depend on the rows alone, not on the parts they come in."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with GroupedParquet(path, self.schema, dictionaries=True) as file:
+            for chunk in self.chunks():
+                file.write(chunk)
+
+
+class PartKeeper:
+    """Holds parts in memory as long as they are few, and puts the others on disk."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._held_bytes = self._stored_count = 0
+
+    def kept(self, table: pa.Table) -> pa.Table | StoredRows:
+        """Give rows as they are kept: without a folder, always in memory."""
+        if self._folder is None or self._held_bytes + table.nbytes <= MOST_HELD_BYTES:
+            self._held_bytes += table.nbytes
+            return table
+        path = self._folder / f"kept-{self._stored_count:06}.arrow"
+        self._stored_count += 1
+        with RowStore(path, table.schema) as store:
+            slices = store.add(table)
+        return StoredRows(path, table.schema, tuple((number,) for number in slices), store.rows)

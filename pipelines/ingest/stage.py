@@ -1,0 +1,369 @@
+"""Stage ``ingest``: raw files into canonical tables, what breaks a contract set aside, every row accounted for."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from data_contracts.definition.compiler import source_contract
+from data_contracts.definition.templates import PREFIX
+from data_contracts.errors import InputRefused, QuarantineLimitExceeded
+from data_contracts.lineage import QUARANTINE_SCHEMA
+from data_contracts.privacy import require_key
+from pipelines.ingest.batches.batch import BatchRequest
+from pipelines.ingest.batches.row_origins import DUPLICATE_SCHEMA
+from pipelines.ingest.batches.workers import read_batches
+from pipelines.ingest.company_matching import matched_companies
+from pipelines.ingest.consents import CONSENT_TABLE, NOBODY_IS_ASKED, Consents, consents_in_force, withheld_files
+from pipelines.ingest.coverage import COVERAGE_TABLE, coverage_table
+from pipelines.ingest.deliveries.log import LOG_FILE, LOGGED_NOTE, DeliveryLog, listed_name, with_changes_noted
+from pipelines.ingest.deliveries.manifest import CONSENT_SOURCE, DeliveredFile, Deliveries, find_deliveries
+from pipelines.ingest.deliveries.reference_lists import RateOverrides, rate_overrides
+from pipelines.ingest.results import (
+    IngestedParts,
+    KeptBatch,
+    all_quarantined,
+    all_repeated,
+    in_order,
+    joined_tables,
+    kept_batch,
+    split_by_source,
+    write_parts,
+)
+from pipelines.ingest.spill.parts import PartKeeper, RowParts
+from pipelines.profiles.ingest_settings import limits_of
+from pipelines.runs.file_accounts import FileAccount, is_withheld, rows_kept_out
+from pipelines.runs.publish import telling_disk_faults
+from pipelines.runs.sandbox import Call, ChildEnded, confined
+from pipelines.runs.stages import GROUND, StageInputs, StageOutcome, StageRecord, current_run, run_stage
+from pipelines.signing.keys import keyed_digest, load_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from pipelines.ingest.deliveries.log import Evidence
+    from pipelines.profiles import Profile
+    from pipelines.profiles.ingest_settings import IngestSettings
+    from pipelines.runs.stages import Place
+    from pipelines.signing.keys import KeyRing
+
+log = logging.getLogger(__name__)
+
+STAGE = "ingest"
+CODE: Final = ("data_contracts", "pipelines/ingest", *GROUND)
+# Whose its rows are shows from the parties of another source.
+LINKS_SOURCE = f"{PREFIX}party_link"
+# A folder made anew under the same names would fill the screen otherwise.
+_CHANGED_FILES_NAMED = 10
+# The folder counts by its content; the others change how the stage works, not what it gives.
+_WITHOUT_EFFECT = {
+    *("raw_dir", "worker_count", "worker_memory_mib", "worker_seconds"),
+    *("batch_bytes", "quarantine_limit_share"),
+}
+
+
+@dataclass(frozen=True)
+class IngestResult:
+    """What a raw folder gave.
+
+    Attributes:
+        tables: canonical tables by name: those its sources feed, and ``source_coverage``; possibly without rows.
+        quarantine: rows set aside with the rule they broke (QUARANTINE_SCHEMA).
+        duplicates: rows set aside because they repeat another (DUPLICATE_SCHEMA).
+        accounting: the account of every file.
+    """
+
+    tables: dict[str, pa.Table]
+    quarantine: pa.Table
+    duplicates: pa.Table
+    accounting: tuple[FileAccount, ...]
+
+
+def ingest_folder(raw_dir: Path, settings: IngestSettings, hmac_key: bytes) -> IngestResult:
+    """Read a raw folder into canonical tables, which are then held in memory.
+
+    The result depends on the files and settings alone, not on the number of processes or the size of batches.
+
+    Raises:
+        InputRefused: a file cannot be used at all; names file, row, column, rule and remedy.
+        ConfigurationRefused: the key is too short, or the settings make no sense.
+        InternalFault: rows do not add up.
+    """
+    require_key(hmac_key)
+    ingested = ingest_files(raw_dir, deliveries_in(raw_dir, settings), settings, hmac_key)
+    return IngestResult(
+        tables={name: rows.whole() for name, rows in ingested.tables.items()},
+        quarantine=_whole(ingested.quarantine, QUARANTINE_SCHEMA),
+        duplicates=_whole(ingested.duplicates, DUPLICATE_SCHEMA),
+        accounting=ingested.accounting,
+    )
+
+
+def _whole(by_source: Mapping[str, RowParts], schema: pa.Schema) -> pa.Table:
+    chunks = (chunk for rows in by_source.values() for chunk in rows.chunks())
+    return in_order(list(chunks), schema)
+
+
+def ingest_files(
+    raw_dir: Path, deliveries: Deliveries, settings: IngestSettings, hmac_key: bytes, spill: Path | None = None
+) -> IngestedParts:
+    """Read deliveries below a raw folder into canonical tables; otherwise as ``ingest_folder``.
+
+    ``spill`` is a folder that takes what is large and must stay until the result is written. Without it all is held in
+    memory, and a file larger than a reader takes at once is refused.
+    """
+    require_key(hmac_key)
+    rates = settings.exchange_rate_file
+    overrides = {} if rates is None else rate_overrides(rates, settings.recorded_at)
+    reading = _Reading(raw_dir, settings, overrides, hmac_key, spill)
+    batches, withheld = _read_what_may_be(reading, deliveries.files)
+    accounts = {account.file: account for batch in batches for account in batch.result.accounts}
+    named = {file: sellers for batch in batches for file, sellers in batch.result.sellers_named.items()}
+    sources = {file.source for file in deliveries.files}
+    matches = matched_companies(sources, [batch.result.company_names for batch in batches], settings)
+    opened = [file for file in deliveries.files if file.name not in withheld]
+    coverage = coverage_table(opened, accounts, named, settings.recorded_at)
+    unlisted = [FileAccount("", name, "", status="unlisted") for name in deliveries.unlisted]
+    return IngestedParts(
+        tables={
+            **joined_tables([file.source for file in deliveries.files], batches),
+            **{name: RowParts(table.schema, (table,)) for name, table in matches.items()},
+            COVERAGE_TABLE: RowParts(coverage.schema, (coverage,)),
+        },
+        quarantine=all_quarantined(batches),
+        duplicates=all_repeated(batches),
+        accounting=(*accounts.values(), *withheld.values(), *unlisted),
+    )
+
+
+def _read_what_may_be(
+    reading: _Reading, files: Sequence[DeliveredFile]
+) -> tuple[list[KeptBatch], dict[str, FileAccount]]:
+    """Give the results of the files that may be read, in order of source, and the accounts of the others by name."""
+    if reading.settings.consent == "not_required":
+        return reading.of(files), {}
+    first = reading.of([file for file in files if file.source == CONSENT_SOURCE])
+    consents = _consents(first, reading.settings)
+    reasons = withheld_files(files, consents)
+    open_files = [file for file in files if file.name not in reasons and file.source != CONSENT_SOURCE]
+    others = reading.of([file for file in open_files if file.source != LINKS_SOURCE], consents)
+    seller_of = {party: seller for batch in others for party, seller in batch.result.party_sellers.items()}
+    links = reading.of([file for file in open_files if file.source == LINKS_SOURCE], consents, seller_of)
+    withheld = {
+        file.name: FileAccount(
+            source_contract(file.source).identity, file.name, file.listed_sha256 or "", status=reasons[file.name]
+        )
+        for file in files
+        if file.name in reasons
+    }
+    return sorted([*first, *others, *links], key=lambda batch: batch.source), withheld
+
+
+def _consents(batches: Sequence[KeptBatch], settings: IngestSettings) -> Consents:
+    accepted = joined_tables([CONSENT_SOURCE], batches)[CONSENT_TABLE].whole()
+    return consents_in_force(accepted, [one for batch in batches for one in batch.result.set_aside_consents], settings)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What reading any files of a delivery takes."""
+
+    raw_dir: Path
+    settings: IngestSettings
+    overrides: RateOverrides
+    hmac_key: bytes = field(repr=False)
+    spill: Path | None = None
+
+    def of(
+        self,
+        files: Sequence[DeliveredFile],
+        consents: Consents = NOBODY_IS_ASKED,
+        seller_of: Mapping[str, str] | None = None,
+    ) -> list[KeptBatch]:
+        """Give the result of each batch of the files, in their order.
+
+        Args:
+            files: the files.
+            consents: by which rows of single sellers are withheld.
+            seller_of: the sellers that parties are, by reference, as other files say.
+        """
+        allowed = {source: consents.of_source(source, seller_of or {}) for source in {file.source for file in files}}
+        requests = [
+            BatchRequest(
+                *(self.raw_dir, batch[0].source, batch, self.settings.recorded_at, self.overrides, self.hmac_key),
+                consents=allowed[batch[0].source],
+            )
+            for batch in _batches(files, self.settings.batch_bytes)
+        ]
+        folder = None if self.spill is None else Path(tempfile.mkdtemp(dir=self.spill))
+        results = read_batches(requests, self.settings, folder)
+        keeper = PartKeeper(folder)
+        return [kept_batch(request.source, one, keeper) for request, one in zip(requests, results, strict=True)]
+
+
+def run(profile: Profile, place: Place) -> StageOutcome:
+    """Run the stage for a profile: ``tables/``, ``quarantine/``, ``duplicates/`` and ``accounting.json``.
+
+    Raises:
+        QuarantineLimitExceeded: more rows were quarantined than the profile allows; everything is written first.
+    """
+    settings = profile.ingest
+    raw_dir = settings.raw_dir if settings.raw_dir is not None else current_run(place, "world") / "raw"
+    keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
+    return run_delivery(
+        Delivery(raw_dir, deliveries_in(raw_dir, settings), settings, keys),
+        {"raw": raw_dir},
+        place,
+    )
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Files to ingest, and how.
+
+    ``logged_name`` gives the name under which a file is logged, for the file and its path below ``raw_dir``; ``terms``
+    is what was said of the files besides their content and their list.
+    """
+
+    raw_dir: Path
+    deliveries: Deliveries
+    settings: IngestSettings
+    keys: KeyRing
+    logged_name: Callable[[DeliveredFile, str], str] = listed_name
+    terms: Mapping[str, str] = field(default_factory=dict)
+
+
+def run_delivery(delivery: Delivery, files: Mapping[str, Path], place: Place) -> StageOutcome:
+    """Ingest a delivery as a run of the stage, and log what it was given.
+
+    Args:
+        delivery: the files to ingest.
+        files: what the run depends on besides our own modules.
+        place: where it stands.
+
+    Raises:
+        QuarantineLimitExceeded: more rows were quarantined than the settings allow; everything is written first.
+        IntegrityRefused: the log of deliveries is not as it was written.
+    """
+    settings, keys = delivery.settings, delivery.keys
+    delivery_log = DeliveryLog(place, keys)
+    evidence = delivery_log.evidence(delivery.raw_dir, delivery.deliveries, delivery.logged_name)
+    _warn_of_changes(evidence.changed_paths)
+    inputs = StageInputs(
+        files=files,
+        settings={
+            **_settings_that_count(settings, keys),
+            "changed_evidence": dict(evidence.earlier),
+            "terms": dict(delivery.terms),
+        },
+        code=CODE,
+    )
+
+    def work(folder: Path) -> StageRecord:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".spill.") as spill:
+            ingested = ingest_files(delivery.raw_dir, delivery.deliveries, settings, keys.hmac_key, Path(spill))
+            ingested = replace(ingested, accounting=with_changes_noted(ingested.accounting, evidence))
+            write_parts(folder, ingested)
+        delivery_log.add(evidence, folder.name, settings.recorded_at)
+        return _record(ingested, evidence)
+
+    outcome = run_stage(STAGE, place, inputs, work)
+    if outcome.was_current:
+        with telling_disk_faults(place.stage_dir(STAGE)):
+            delivery_log.add(evidence, outcome.run_dir.name, settings.recorded_at)
+    _refuse_above_limit(outcome, settings)
+    return outcome
+
+
+def _warn_of_changes(paths: Sequence[str]) -> None:
+    """Name the first changed files one by one; the accounts and the log of deliveries name all of them."""
+    for path in paths[:_CHANGED_FILES_NAMED]:
+        log.warning("evidence changed: %s is another file than when it was last logged", path)
+    if len(paths) > _CHANGED_FILES_NAMED:
+        more = len(paths) - _CHANGED_FILES_NAMED
+        log.warning("evidence changed: %d more files; ledger/deliveries.jsonl names them all", more)
+
+
+def _settings_that_count(settings: IngestSettings, keys: KeyRing) -> dict[str, Any]:
+    """Give the settings on which the output depends, the key among them: pseudonyms change with it."""
+    fingerprint = keyed_digest(keys.hmac_key, "fingerprint of the HMAC key")[:16]
+    return {**settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT), "hmac_key_fingerprint": fingerprint}
+
+
+def _refuse_above_limit(outcome: StageOutcome, settings: IngestSettings) -> None:
+    """Raise QuarantineLimitExceeded when more rows were quarantined than the settings allow."""
+    share = float(outcome.record.notes["quarantined_share"])
+    if share > settings.quarantine_limit_share:
+        raise QuarantineLimitExceeded(
+            f"{share:.2%} of the rows were quarantined, more than the {settings.quarantine_limit_share:.2%} that the "
+            f"profile allows; see {outcome.run_dir / 'accounting.json'}"
+        )
+
+
+def deliveries_in(raw_dir: Path, settings: IngestSettings) -> Deliveries:
+    """Give the files of the folder; its list and zips are as untrusted as what they hold."""
+    try:
+        return confined(Call(find_deliveries, (raw_dir, settings), limits_of(settings)))
+    except ChildEnded as ended:
+        raise InputRefused(
+            file=str(raw_dir),
+            rule=f"its files could not be listed: {ended.reason}",
+            remedy="look for a list or zip of abnormal size or form",
+        ) from ended
+
+
+def _batches(files: Sequence[DeliveredFile], batch_bytes: int) -> list[tuple[DeliveredFile, ...]]:
+    """Give the files in batches of one source and about equal size; the files of one group stay together."""
+    batches: list[list[DeliveredFile]] = []
+    size, last = 0, None
+    for file in files:
+        same_group = last is not None and (last.source, last.group) == (file.source, file.group)
+        same_source = last is not None and last.source == file.source
+        if not batches or not same_source or (size >= batch_bytes and not same_group):
+            batches.append([])
+            size = 0
+        batches[-1].append(file)
+        size, last = size + file.size_bytes, file
+    return [tuple(batch) for batch in batches]
+
+
+def write_result(folder: Path, result: IngestResult) -> None:
+    """Write a result that is held in memory, as the stage writes its own (``write_parts``)."""
+    parts = IngestedParts(
+        tables={name: RowParts(table.schema, (table,)) for name, table in result.tables.items()},
+        quarantine=split_by_source(result.quarantine),
+        duplicates=split_by_source(result.duplicates),
+        accounting=result.accounting,
+    )
+    write_parts(folder, parts)
+
+
+def _record(result: IngestedParts, evidence: Evidence) -> StageRecord:
+    rows_in = sum(account.rows_in for account in result.accounting)
+    kept_out = sum(rows_kept_out(account.quarantined) for account in result.accounting)
+    quarantined = sum(rows.num_rows for rows in result.quarantine.values())
+    set_aside: dict[str, int] = {}
+    for account in result.accounting:
+        for rule_id, rows in account.quarantined.items():
+            set_aside[f"quarantined by {rule_id}"] = set_aside.get(f"quarantined by {rule_id}", 0) + rows
+        for reason, rows in account.duplicates.items():
+            set_aside[reason] = set_aside.get(reason, 0) + rows
+    return StageRecord(
+        rows_in=rows_in,
+        rows_kept=sum(account.accepted for account in result.accounting),
+        set_aside=dict(sorted(set_aside.items())),
+        notes={
+            "files": len(result.accounting),
+            "unlisted_files": sum(account.status == "unlisted" for account in result.accounting),
+            "files_without_consent": sum(is_withheld(account) for account in result.accounting),
+            "files_changed_since_logged": len(evidence.earlier),
+            LOGGED_NOTE: LOG_FILE,
+            "quarantined_share": (quarantined - kept_out) / rows_in if rows_in else 0.0,
+        },
+    )

@@ -1,0 +1,1 @@
+"""Stage ``monitor``: compare scored applicants with the training population."""

@@ -1,0 +1,90 @@
+"""Stage: compare the scored applicants with the population the champion was trained on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from models.evaluation.drift import Drift, DriftSettings, judge, measure_drift
+from models.registry.bundle import load_bundle
+from models.training.dataset import split_out_of_time
+from pipelines.runs.publish import read_parquet, write_json
+from pipelines.runs.stages import GROUND, Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
+from pipelines.signing.keys import load_keys
+from pipelines.train.samples import LabelledSample, SampleFiles, labelled_sample
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from models.components.encoding import FloatArray
+    from models.components.model import CreditModel
+    from models.training.dataset import Dataset
+    from pipelines.profiles import Profile
+
+CODE: Final = ("data_contracts", "features", "models", "pipelines/monitor", "pipelines/train", *GROUND)
+LOG_ODDS = "log_odds_of_default"
+
+
+def run(profile: Profile, place: Place) -> StageOutcome:
+    """Write ``monitor.json``: stability of the model's output and of every feature, alerts first."""
+    files = SampleFiles.of(profile, place)
+    bundle_dir = current_output(place, "train", "bundle")
+    scored_file = current_output(place, "score", "passports.parquet")
+    keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
+    settings = DriftSettings()
+    inputs = StageInputs({**files.named(), "bundle": bundle_dir, "scores": scored_file}, asdict(settings), CODE)
+
+    def work(folder: Path) -> StageRecord:
+        model = load_bundle(bundle_dir, [keys.public_key]).model
+        sample = labelled_sample(profile, files)
+        reference = training_rows(profile, sample)
+        current, absent = scored_rows(sample.matrix, read_parquet(scored_file), model.feature_names)
+        drifts = compare(model, reference, current, settings)
+        alerts = [drift.name for drift in drifts if drift.alert]
+        write_json(
+            folder / "monitor.json",
+            {
+                "is_synthetic": profile.is_synthetic,
+                "evidence": profile.evidence,
+                "reference_rows": reference.n,
+                "reference_sellers": len(np.unique(reference.seller_id)),
+                "scored_rows": len(current),
+                "alerts": alerts,
+                "settings": asdict(settings),
+                "variables": [asdict(drift) for drift in sorted(drifts, key=lambda drift: -drift.index)],
+            },
+        )
+        set_aside = {"not_in_matrix": absent} if absent else {}
+        return StageRecord(len(current) + absent, len(current), set_aside, {"alerts": len(alerts)})
+
+    return run_stage("monitor", place, inputs, work)
+
+
+def training_rows(profile: Profile, sample: LabelledSample) -> Dataset:
+    """The observations the champion was trained on."""
+    return sample.dataset if profile.split is None else split_out_of_time(sample.dataset, profile.split).train
+
+
+def scored_rows(matrix: pa.Table, scores: pa.Table, names: tuple[str, ...]) -> tuple[FloatArray, int]:
+    """Features (n, p) of the scored applicants, and how many scored rows the matrix does not hold."""
+    keys = ["seller_id", "as_of"]
+    frame = scores.select([*keys, "status"]).to_pandas()
+    scored = frame[frame["status"].astype(str) != "refused"][keys]
+    found = scored.merge(matrix.select([*keys, *names]).to_pandas(), on=keys, how="inner")
+    return found[list(names)].to_numpy(dtype=np.float64, na_value=np.nan), len(scored) - len(found)
+
+
+def compare(model: CreditModel, reference: Dataset, current: FloatArray, settings: DriftSettings) -> list[Drift]:
+    """Drift of the model's output and of every feature; a quarter of a seller's life is no evidence of its own."""
+    sellers = len(np.unique(reference.seller_id))
+    outputs = measure_drift(LOG_ODDS, model.log_odds(reference.X), model.log_odds(current), sellers, settings)
+    features = [
+        measure_drift(name, reference.X[:, place], current[:, place], sellers, settings)
+        for place, name in enumerate(model.feature_names)
+    ]
+    return judge([outputs, *features], settings)

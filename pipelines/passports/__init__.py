@@ -1,0 +1,1 @@
+"""Credit passports: build, issue and verify them."""

@@ -1,0 +1,267 @@
+"""The form of a credit passport: what stands in it, in which spelling, and what must add up.
+
+Every number is a string, because canonical JSON knows no decimals. A field that is not built yet, or not known of a
+seller, is absent rather than empty. The JSON Schema beside this module is made from these classes.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from pipelines.signing.credential import CREDENTIALS_CONTEXT, UNDEFINED_TERMS_CONTEXT
+
+SCHEMA_VERSION: Final = "1.1"
+SCHEMA_FILE: Final = "passport.schema.json"
+CONTEXT: Final = (CREDENTIALS_CONTEXT, UNDEFINED_TERMS_CONTEXT)
+
+Integer = Annotated[str, StringConstraints(pattern=r"^(0|-?[1-9][0-9]{0,8})$")]
+Count = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,8})$")]
+Probability = Annotated[str, StringConstraints(pattern=r"^(0\.[0-9]{6}|1\.000000)$")]
+Decimal = Annotated[str, StringConstraints(pattern=r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$", max_length=40)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Instant = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")]
+Day = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+Pseudonym = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=400)]
+Sentence = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+
+
+class Words(_Part):
+    """The same words in English and in Chinese."""
+
+    en: Word
+    zh: Word
+
+
+class Commitment(_Part):
+    """What binds the passport to a seller's identifier: HMAC-SHA256 of it under a salt only the seller holds."""
+
+    method: Literal["hmac-sha256"]
+    value: Sha256
+
+
+class Caution(Words):
+    """What a lender should mind although the seller was scored."""
+
+    code: Word
+    feature: Word | None = None
+
+
+class Interval(_Part):
+    """Bounds of the probability of default, their level, and what they account for."""
+
+    lower: Probability
+    upper: Probability
+    level: Decimal
+    method: Word
+
+
+class Scale(_Part):
+    """Points to double the odds: ``base_score`` stands for good:bad odds of ``base_odds`` to one."""
+
+    base_score: Decimal
+    base_odds: Decimal
+    points_to_double_odds: Decimal
+
+
+class Assessment(_Part):
+    """How likely default is, as a probability, a score and a grade."""
+
+    probability_of_default: Probability
+    probability_of_default_interval: Interval | None = None
+    score: Integer
+    grade: Word
+    horizon_days: Count | None = None
+    default_definition: Words | None = None
+    scale: Scale
+
+
+Grade = Literal["corroborated", "single_source", "contradicted", "not_evidenced"]
+
+
+class Evidence(_Part):
+    """How well a pillar is evidenced, and by which deliveries."""
+
+    grade: Grade
+    sources: tuple[Word, ...]
+
+
+class ClaimAmount(Words):
+    """What one source shows of a claim over so many quarters up to the claim's ``period_to``.
+
+    A witness that was held against the claim also has the amount claimed for the same quarters, and the lowest and
+    highest amount it might show. ``verdict``: ``claimed`` (part of the claim), ``beside`` (shown with it, by the same
+    source), ``alone`` (nothing to compare with), ``small`` (too little to compare), ``agrees``, ``below``, ``above``.
+    """
+
+    source: Word
+    verdict: Literal["claimed", "beside", "alone", "small", "agrees", "below", "above"]
+    quarters: Count
+    usd: Decimal
+    claimed_usd: Decimal | None = None
+    lowest_usd: Decimal | None = None
+    highest_usd: Decimal | None = None
+
+
+class ClaimLine(_Part):
+    """A claim about the seller's trade, how well it is evidenced, and by which amounts; the same in a sentence."""
+
+    claim: Word
+    grade: Grade
+    period_to: Day
+    amounts: tuple[ClaimAmount, ...]
+    en: Sentence
+    zh: Sentence
+
+
+class PillarPoints(Words):
+    """Points of one pillar; ``evidence`` is absent where several sources were delivered and could not be compared."""
+
+    pillar: Word
+    points: Integer
+    evidence: Evidence | None = None
+
+
+class ReasonLine(Words):
+    """One reason in points; ``value`` is absent where the data are missing."""
+
+    code: Word
+    feature: Word
+    pillar: Word
+    points: Integer
+    value: Decimal | None = None
+    unit: str
+
+
+class Points(_Part):
+    """What the score is made of, twice: by pillar, and as the strongest reasons with one line for all others."""
+
+    base: Integer
+    pillars: tuple[PillarPoints, ...]
+    speaks_for: tuple[ReasonLine, ...] = Field(alias="for", max_length=4)
+    against: tuple[ReasonLine, ...] = Field(max_length=4)
+    all_others: Integer
+
+
+class Coverage(_Part):
+    """What was delivered of one source for one table, and for which time."""
+
+    source: Word
+    table: Word
+    period_from: Day
+    period_to: Day
+    deliveries: Count
+
+
+class FeatureSetReference(_Part):
+    """The set of features the score was computed from; its version is "unknown" for a set not installed here."""
+
+    name: Word
+    version: Word
+    sha256: Sha256
+
+
+class ModelReference(_Part):
+    """The model that scored, down to its bytes."""
+
+    name: Word
+    version: Word | None = None
+    bundle_sha256: Sha256
+    feature_set: FeatureSetReference
+
+
+class PassportSubject(_Part):
+    """What a passport says of a seller."""
+
+    id: Word
+    schema_version: Literal["1.0", "1.1"]
+    pseudonym: Pseudonym
+    subject_commitment: Commitment
+    as_of: Day
+    issued_on: Day
+    valid_until: Day
+    stale_after: Day
+    demonstration: bool
+    evidence: Word
+    status: Literal["scored", "scored_with_warning"]
+    warnings: tuple[Caution, ...]
+    assessment: Assessment
+    points: Points
+    claims: tuple[ClaimLine, ...] | None = None
+    data_coverage: tuple[Coverage, ...] | None = None
+    model: ModelReference
+    contracts: tuple[Word, ...] | None = None
+    data_digests: dict[Word, Sha256]
+
+    @model_validator(mode="after")
+    def _points_add_up(self) -> Self:
+        points, score = self.points, int(self.assessment.score)
+        by_pillar = int(points.base) + sum(int(pillar.points) for pillar in points.pillars)
+        reasons = (*points.speaks_for, *points.against)
+        by_reason = int(points.base) + sum(int(reason.points) for reason in reasons) + int(points.all_others)
+        if by_pillar != score or by_reason != score:
+            raise ValueError("the points do not add up to the score")
+        return self
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        days = [date.fromisoformat(day) for day in (self.as_of, self.issued_on, self.valid_until)]
+        if days != sorted(days):
+            raise ValueError("as_of, issued_on and valid_until do not follow one another")
+        if self.id != f"urn:seller-pseudonym:{self.pseudonym}":
+            raise ValueError("the id is not that of the pseudonym")
+        if bool(self.warnings) != (self.status == "scored_with_warning"):
+            raise ValueError("status and warnings contradict each other")
+        if self.claims is not None and self.schema_version == "1.0":
+            raise ValueError("schema 1.0 knows no claims")
+        return self
+
+
+class Issuer(_Part):
+    """Who issued the passport: the ``did:key`` of the signing key, and a name."""
+
+    id: Word
+    name: Word
+
+
+class PassportDocument(_Part):
+    """A passport without its proof: a W3C Verifiable Credential 2.0."""
+
+    context: tuple[Word, ...] = Field(alias="@context")
+    id: Annotated[str, StringConstraints(pattern=r"^urn:uuid:[0-9a-f-]{36}$")]
+    type: tuple[Literal["VerifiableCredential"], Literal["SellerCreditPassport"]]
+    issuer: Issuer
+    valid_from: Instant = Field(alias="validFrom")
+    valid_until: Instant = Field(alias="validUntil")
+    subject: PassportSubject = Field(alias="credentialSubject")
+
+    @model_validator(mode="after")
+    def _dates_agree(self) -> Self:
+        subject = self.subject
+        if (self.valid_from, self.valid_until) != validity(subject.issued_on, subject.valid_until):
+            raise ValueError("the credential's validity is not the subject's")
+        if self.context != CONTEXT:
+            raise ValueError("the context is not that of a passport")
+        return self
+
+    def as_json(self) -> dict[str, Any]:
+        """The document as JSON values, absent fields left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def validity(issued_on: str, valid_until: str) -> tuple[str, str]:
+    """First and last instant (UTC) of a passport issued and valid on these days."""
+    return f"{issued_on}T00:00:00Z", f"{valid_until}T23:59:59Z"
+
+
+def passport_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of a passport without its proof."""
+    schema = PassportDocument.model_json_schema(by_alias=True, mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

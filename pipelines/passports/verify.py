@@ -1,0 +1,129 @@
+"""``passport verify``: is this passport what a trusted issuer signed, and does it still hold?"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
+
+from data_contracts.errors import ConfigurationRefused
+from pipelines.passports.document import PassportDocument, PassportSubject
+from pipelines.signing.credential import (
+    MAX_CREDENTIAL_BYTES,
+    Code,
+    CredentialRefused,
+    VerifiedCredential,
+    verify_credential,
+)
+from pipelines.signing.keys import TrustList, read_trust_file, subject_commitment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+    from pathlib import Path
+
+EXIT_ACCEPTED: Final = 0
+EXIT_REFUSED: Final = 2
+
+
+@dataclass(frozen=True)
+class VerifyOptions:
+    """What to hold passports against.
+
+    ``trust`` is a trust file (None: every issuer is unknown), ``on`` the day asked for. ``subject`` and ``salt``
+    belong together: the identifier of the seller the passport should be of, and the salt the seller holds.
+    """
+
+    on: date
+    trust: Path | None = None
+    subject: str | None = None
+    salt: str | None = None
+
+
+@dataclass(frozen=True)
+class VerifyOutcome:
+    """The answer for one file; what the passport says is filled in only where it is accepted."""
+
+    file: str
+    code: Code
+    message: str
+    issuer: str | None = None
+    subject: PassportSubject | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the passport may be relied on."""
+        return self.code == "ok"
+
+    @property
+    def exit_code(self) -> int:
+        """0 when accepted, 2 when refused."""
+        return EXIT_ACCEPTED if self.accepted else EXIT_REFUSED
+
+
+def verify_command(files: Sequence[Path], options: VerifyOptions) -> list[VerifyOutcome]:
+    """The answer for every file, in order; one refused passport does not keep the others from an answer.
+
+    Raises:
+        ConfigurationRefused: the trust file is no trust file, or subject and salt do not belong together.
+    """
+    trust = None if options.trust is None else read_trust_file(options.trust)
+    commitment = _expected_commitment(options)
+    return [_verify_file(path, options.on, trust, commitment) for path in files]
+
+
+def exit_code_of(outcomes: Sequence[VerifyOutcome]) -> int:
+    """0 when every file was accepted, 2 otherwise, and for no file at all."""
+    return max((outcome.exit_code for outcome in outcomes), default=EXIT_REFUSED)
+
+
+def verify_passport(
+    data: bytes, on: date, trust: TrustList | None, commitment: str | None
+) -> tuple[VerifiedCredential, PassportSubject]:
+    """Check the bytes of a passport; its subject must carry ``commitment`` where one is given.
+
+    Raises:
+        CredentialRefused: with the code of the first check that fails.
+    """
+    verified = verify_credential(data, on, trust)
+    try:
+        document = PassportDocument.model_validate_json(json.dumps(dict(verified.document)))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise CredentialRefused("malformed", f"signed, but no passport: {place}: {first['msg']}") from error
+    subject = document.subject
+    if commitment is not None and not hmac.compare_digest(subject.subject_commitment.value, commitment):
+        raise CredentialRefused("subject_mismatch", "it is not of this seller, or the salt is another's")
+    if on.isoformat() > subject.stale_after:
+        raise CredentialRefused("stale_data", f"its data, as of {subject.as_of}, are stale after {subject.stale_after}")
+    return verified, subject
+
+
+def _verify_file(path: Path, on: date, trust: TrustList | None, commitment: str | None) -> VerifyOutcome:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_CREDENTIAL_BYTES + 1)
+    except OSError as error:
+        return VerifyOutcome(str(path), "malformed", f"cannot be read: {error.strerror}")
+    try:
+        verified, subject = verify_passport(data, on, trust, commitment)
+    except CredentialRefused as error:
+        return VerifyOutcome(str(path), error.code, str(error))
+    message = f"valid from {verified.valid_from} until {verified.valid_until}"
+    return VerifyOutcome(str(path), "ok", message, verified.issuer, subject)
+
+
+def _expected_commitment(options: VerifyOptions) -> str | None:
+    if options.subject is None and options.salt is None:
+        return None
+    remedy = "give both --subject ID and --salt SALT, the salt as the issuer gave it to the seller"
+    if options.subject is None or options.salt is None:
+        raise ConfigurationRefused("--subject and --salt belong together", remedy)
+    try:
+        return subject_commitment(options.salt, options.subject)
+    except ValueError as error:
+        raise ConfigurationRefused(f"--salt: {error}", remedy) from error

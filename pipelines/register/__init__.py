@@ -1,0 +1,1 @@
+"""Stage ``register``: pass the promotion gates and register the bundle in MLflow."""

@@ -1,0 +1,315 @@
+"""Functions that look into untrusted bytes run in a child process, within limits of memory and time.
+
+A parser that crashes, hangs or eats memory ends the child and not the run. The child is a fresh interpreter, started
+at the first call and kept for the next ones, because starting it takes longer than reading a small file. The limits
+contain faults; they are no sandbox against code that has taken a parser over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import os
+import pickle
+import resource
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from dataclasses import dataclass, field
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from data_contracts.errors import InternalFault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+Result = TypeVar("Result")
+
+MEBIBYTE: Final = 2**20
+# Waiting for a disk or for other processes is no fault of the file, so the clock allows more than the processor does.
+CLOCK_SECONDS_A_CPU_SECOND: Final = 10
+SECONDS_TO_START: Final = 60
+SECONDS_TO_DIE: Final = 5
+# Allocators reserve address space in advance, a gigabyte and more; the limit is to speak of what is used.
+_THRIFTY: Final = {"MALLOC_ARENA_MAX": "2", "MIMALLOC_ARENA_RESERVE": "64MiB"}
+_ENDED: Final = "the process that read it "
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one call may use: address space of the child in MiB, and seconds of processor time.
+
+    On the clock it may take ten times as long.
+    """
+
+    memory_mib: int
+    cpu_seconds: int
+
+
+DEFAULT_LIMITS: Final = Limits(memory_mib=6144, cpu_seconds=120)
+
+
+@dataclass(frozen=True)
+class Call(Generic[Result]):
+    """A function of a module, its arguments, and the limits it runs under; all of it crosses into the child."""
+
+    function: Callable[..., Result]
+    arguments: tuple[Any, ...]
+    limits: Limits = DEFAULT_LIMITS
+    # Paths mean what they mean to the caller, who may have moved since the child was started.
+    working_folder: str = field(default_factory=os.getcwd)
+
+
+class ChildEnded(Exception):
+    """The child did not survive a call; ``reason`` says in words how it ended."""
+
+    def __init__(self, call: Call[Any], reason: str) -> None:
+        super().__init__(reason)
+        self.call, self.reason = call, reason
+
+
+def confined(call: Call[Result]) -> Result:
+    """Give what the function returns, or raise what it raises, in a child process.
+
+    Raises:
+        ChildEnded: the child crashed, or needed more memory or time than the limits allow.
+    """
+    (result,) = confined_each([call], process_count=1)
+    return result
+
+
+def confined_each(calls: Sequence[Call[Result]], process_count: int) -> Iterator[Result]:
+    """Give the results of calls in their order, made by up to ``process_count`` children side by side.
+
+    What a call raises, and ``ChildEnded``, is raised in its turn, so that of several bad calls the first counts.
+    """
+    waiting = deque(enumerate(calls))
+    running: dict[_Child, int] = {}
+    done: dict[int, _Reply] = {}
+    try:
+        for turn in range(len(calls)):
+            while turn not in done:
+                # A child may run ahead, but only so far that what it made does not pile up.
+                while waiting and len(running) < process_count and waiting[0][0] < turn + 2 * process_count:
+                    number, call = waiting.popleft()
+                    child = _warm_child()
+                    running[child] = number
+                    child.start(call)
+                for child in _finished(running):
+                    number, reply = running.pop(child), child.reply()
+                    if isinstance(reply.error, ChildEnded) and child.answered:
+                        # What earlier calls left behind is no fault of this one: a fresh child judges it.
+                        child = _Child()  # noqa: PLW2901 - the next to make this call
+                        running[child] = number
+                        child.start(reply.error.call)
+                    else:
+                        done[number] = reply
+            yield done.pop(turn).result()
+    finally:
+        for child in running:
+            child.kill()
+        for child in _warm_children()[1:]:
+            child.kill()
+        del _warm_children()[1:]
+
+
+def _finished(running: dict[_Child, int]) -> list[_Child]:
+    """Wait until a child has answered, ended or run out of time; give those."""
+    first_deadline = min(child.deadline for child in running)
+    ready = wait([child.connection for child in running], timeout=max(first_deadline - time.monotonic(), 0))
+    return [child for child in running if child.connection in ready or child.deadline <= time.monotonic()]
+
+
+@dataclass(frozen=True)
+class _Reply:
+    """What became of a call: its result, or what is to be raised instead."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+    def result(self) -> Any:  # noqa: ANN401 - whatever the function of the call returns
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+class _Child:
+    """A reading process: ``start`` a call, wait for ``connection`` or ``deadline``, take the ``reply``."""
+
+    def __init__(self) -> None:
+        self.connection, theirs = Pipe()
+        command = [sys.executable, "-P", "-m", __name__, str(theirs.fileno())]
+        found_at = os.pathsep.join(entry or os.curdir for entry in sys.path)
+        # A crashing parser writes to the terminal what the one line of its refusal already says.
+        self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command,
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, **_THRIFTY, "PYTHONPATH": found_at},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        theirs.close()
+        # The time a call may take is not to go into starting; a child that cannot start says so by its end.
+        with contextlib.suppress(EOFError):
+            if self.connection.poll(SECONDS_TO_START):
+                self.connection.recv()
+        self.call: Call[Any] | None = None
+        self.deadline = 0.0
+        self.answered = 0
+
+    def start(self, call: Call[Any]) -> None:
+        self.call = call
+        self.deadline = time.monotonic() + CLOCK_SECONDS_A_CPU_SECOND * call.limits.cpu_seconds
+        with contextlib.suppress(BrokenPipeError):  # it has ended; the reply says how
+            self.connection.send(call)
+
+    def reply(self) -> _Reply:
+        """What became of the call; the child is kept when it answered, and done with when it did not."""
+        if self.call is None:
+            raise RuntimeError("a child without a call has nothing to say")
+        call, self.call = self.call, None
+        if not self.connection.poll():
+            self.kill()
+            seconds = CLOCK_SECONDS_A_CPU_SECOND * call.limits.cpu_seconds
+            return _Reply(error=ChildEnded(call, f"{_ENDED}did not end within {seconds} seconds"))
+        try:
+            answer: _Reply | _OutOfMemory = self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=SECONDS_TO_DIE)
+            self.kill()
+            code = self.process.returncode
+            if code == -signal.SIGINT:  # whoever sits at the terminal ended both of us
+                return _Reply(error=KeyboardInterrupt())
+            return _Reply(error=ChildEnded(call, _how_it_ended(code, call.limits)))
+        if isinstance(answer, _OutOfMemory):
+            self.kill()
+            return _Reply(error=ChildEnded(call, _beyond_memory(call.limits)))
+        self.answered += 1
+        _warm_children().append(self)
+        return answer
+
+    def kill(self) -> None:
+        """End the child, whatever it does."""
+        self.connection.close()
+        self.process.kill()
+        self.process.wait()
+
+    def leave(self) -> None:
+        """Forget a child that belongs to the process we were forked from."""
+        self.connection.close()
+        self.process.returncode = 0
+
+
+@dataclass(frozen=True)
+class _OutOfMemory:
+    """The child's word that memory ran out; it is not to be used again."""
+
+
+def _how_it_ended(code: int, limits: Limits) -> str:
+    if code == -signal.SIGXCPU:
+        return f"{_ENDED}needed more than {limits.cpu_seconds} seconds of processor time"
+    name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    return f"{_ENDED}ended abnormally ({name}) within {limits.memory_mib} MiB"
+
+
+def _beyond_memory(limits: Limits) -> str:
+    return f"{_ENDED}needed more than {limits.memory_mib} MiB of memory"
+
+
+@functools.cache
+def _warm_children() -> list[_Child]:
+    """The idle children of this process."""
+    warm: list[_Child] = []
+    # Of two processes that used one child, each would read the other's answers.
+    os.register_at_fork(after_in_child=lambda: _leave_all(warm))
+    return warm
+
+
+def _leave_all(children: list[_Child]) -> None:
+    while children:
+        children.pop().leave()
+
+
+def _warm_child() -> _Child:
+    """An idle child that lives, else a new one."""
+    children = _warm_children()
+    while children:
+        child = children.pop()
+        if child.process.poll() is None:
+            return child
+        child.kill()
+    return _Child()
+
+
+def serve(connection: Connection) -> None:
+    """Answer calls until the other side goes away; this is all that a child does."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    threading.Thread(target=_end_with_caller, args=(connection.fileno(),), daemon=True).start()
+    connection.send("ready")
+    while True:
+        try:
+            call = connection.recv()
+        except EOFError:
+            return
+        _limit(call.limits)
+        try:
+            connection.send_bytes(pickle.dumps(_answer(call), protocol=pickle.HIGHEST_PROTOCOL))
+        except MemoryError:
+            connection.send(_OutOfMemory())
+            return
+
+
+def _end_with_caller(descriptor: int) -> None:
+    """End this process when the other side goes away, also in the middle of a call: nobody waits for its answer."""
+    poll = select.poll()
+    poll.register(descriptor, 0)  # of its being closed alone
+    poll.poll()
+    os._exit(0)
+
+
+def _answer(call: Call[Any]) -> _Reply:
+    try:
+        os.chdir(call.working_folder)
+        return _Reply(value=call.function(*call.arguments))
+    except MemoryError:
+        raise
+    except Exception as error:
+        if type(error).__name__ == "OutOfMemoryException":  # DuckDB's, which need not be imported to know it
+            raise MemoryError from error
+        return _Reply(error=_portable(error))
+
+
+def _portable(error: Exception) -> Exception:
+    """The error as it can cross, with the traceback that would be lost."""
+    error.add_note("".join(traceback.format_exception(error)))
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    except Exception:  # noqa: BLE001 - its own way of being built decides what can go wrong
+        return InternalFault(f"{type(error).__name__}: {error}")
+    return error
+
+
+def _limit(limits: Limits) -> None:
+    """Set the limits of the next call; processor time counts from the start of the child, so the mark moves on."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cpu_seconds = math.ceil(used.ru_utime + used.ru_stime) + limits.cpu_seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_mib * MEBIBYTE, resource.RLIM_INFINITY))
+
+
+if __name__ == "__main__":
+    # Pickle knows the classes of this file by the name under which others import it.
+    from pipelines.runs.sandbox import serve as serve_calls
+
+    serve_calls(Connection(int(sys.argv[1])))

@@ -1,0 +1,300 @@
+"""One way to run a stage: hash what goes in, do the work, publish what comes out, record both.
+
+A stage's run folder is named by the digest of its inputs, settings and code. The file ``CURRENT`` names the run in
+force and is what Make watches: it changes only when the content it points to changes.
+
+``CURRENT`` leads to the run's manifest, the manifest holds a digest of itself and one of every file, and whoever reads
+a published file asks for it by ``current_output``, which compares: stored data cannot rot unseen.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shutil
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from data_contracts.digest import sha256_bytes, sha256_file
+from data_contracts.errors import ConfigurationRefused, IntegrityRefused
+from pipelines.runs.publish import atomic_write_bytes, fsync_path, fsync_tree, json_bytes, locked, telling_disk_faults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from pydantic import BaseModel
+
+log = logging.getLogger(__name__)
+
+GROUND: Final = ("pipelines/profiles", "pipelines/runs", "pipelines/signing")
+"""Folders below every stage: how settings are read, runs are published and outputs are signed."""
+MANIFEST = "manifest.json"
+CURRENT = "CURRENT"
+MANIFEST_DIGEST = "manifest_sha256"
+RUN_ID_LENGTH = 16
+_DRAFT_PREFIX = ".run-"
+_SWEPT_PREFIX = f"{_DRAFT_PREFIX}swept-"
+_POINTER = re.compile(rb"([0-9A-Za-z]+)\n")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a profile's outputs live: one folder a stage under ``out/<profile>``."""
+
+    profile_name: str
+    out: Path
+
+    @property
+    def root(self) -> Path:
+        """The profile's folder."""
+        return self.out / self.profile_name
+
+    def stage_dir(self, stage: str) -> Path:
+        """The folder of a stage: its run folders and ``CURRENT``."""
+        return self.root / stage
+
+
+@dataclass(frozen=True)
+class StageInputs:
+    """Everything that decides a stage's output.
+
+    ``files`` maps a name to a file or a folder; ``code`` names the folders whose source the stage runs.
+    """
+
+    files: Mapping[str, Path]
+    settings: BaseModel | Mapping[str, Any]
+    code: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """Row counts of a stage: ``rows_in == rows_kept + sum(set_aside.values())``, and notes worth keeping."""
+
+    rows_in: int
+    rows_kept: int
+    set_aside: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, str | int | float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a record in which rows are missing."""
+        if self.rows_in != self.rows_kept + sum(self.set_aside.values()):
+            raise ValueError(f"rows are lost: {self.rows_in} in, {self.rows_kept} kept, set aside {self.set_aside}")
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """What a stage left behind: its run folder, its record, and whether it was already current."""
+
+    run_dir: Path
+    record: StageRecord
+    was_current: bool
+
+
+def digest_of_path(path: Path) -> str:
+    """SHA-256 of a file, or of a folder as the sorted list of its relative names and file digests."""
+    if path.is_file():
+        return sha256_file(path)
+    if not path.is_dir():
+        raise ConfigurationRefused(f"{path} does not exist", "run the stage that makes it, or correct the setting")
+    names = sorted(entry.relative_to(path).as_posix() for entry in path.rglob("*") if entry.is_file())
+    lines = "".join(f"{name}\t{sha256_file(path / name)}\n" for name in names)
+    return sha256_bytes(lines.encode())
+
+
+def digest_of_code(folders: tuple[str, ...]) -> str:
+    """SHA-256 over every source, contract, template and text of our folders; profiles are settings, not code."""
+    root = Path(__file__).resolve().parents[2]
+    suffixes = {".py", ".yaml", ".j2", ".css", ".toml", ".json"}
+    profiles = root / "pipelines" / "profiles"
+    paths = sorted({path for folder in folders for path in (root / folder).rglob("*") if path.suffix in suffixes})
+    sources = (path for path in paths if path.parent != profiles or path.suffix == ".py")
+    lines = (f"{path.relative_to(root).as_posix()}\t{sha256_file(path)}\n" for path in sources)
+    return sha256_bytes("".join(lines).encode())
+
+
+def run_stage(stage: str, place: Place, inputs: StageInputs, work: Callable[[Path], StageRecord]) -> StageOutcome:
+    """Run ``work`` in a fresh folder and publish it, or find that the published run is still right.
+
+    ``work`` receives a temporary folder, writes its files there and returns its row counts. Nothing of it is visible
+    under the stage's folder until every file is on disk.
+    """
+    started = time.perf_counter()
+    folder = place.stage_dir(stage)
+    with telling_disk_faults(folder):
+        identity = {
+            "stage": stage,
+            "inputs": {name: digest_of_path(path) for name, path in sorted(inputs.files.items())},
+            "settings": _as_json(inputs.settings),
+            "code_sha256": digest_of_code(inputs.code),
+        }
+        run_dir = folder / sha256_bytes(json_bytes(identity))[:RUN_ID_LENGTH]
+        with locked(folder):
+            _sweep(folder)
+            was_current = _is_intact(run_dir)
+            record = _record(run_dir) if was_current else _publish(run_dir, identity, work, started)
+            _point_to(run_dir)
+    if was_current:
+        log.info("%s: up to date (%s)", stage, run_dir.name)
+    else:
+        log.info(
+            "%s: %d rows in, %d kept, %d set aside, %.1f s (%s)",
+            *(stage, record.rows_in, record.rows_kept, sum(record.set_aside.values())),
+            *(time.perf_counter() - started, run_dir.name),
+        )
+    return StageOutcome(run_dir, record, was_current)
+
+
+def current_run(place: Place, stage: str) -> Path:
+    """The run folder in force of a stage, its manifest checked; its files are for ``current_output`` to check.
+
+    Raises:
+        ConfigurationRefused: the stage has not run; names the command that runs it.
+        IntegrityRefused: ``CURRENT`` or the manifest is not as it was written.
+    """
+    pointer = place.stage_dir(stage) / CURRENT
+    if not pointer.is_file():
+        raise ConfigurationRefused(
+            f"stage '{stage}' of profile '{place.profile_name}' has not run under {place.out}",
+            f"run: make {stage} PROFILE={place.profile_name} OUT={place.out}",
+        )
+    run_dir = _pointed_to(pointer)
+    if run_dir is None:
+        raise _rotten(place, stage, f"{pointer} names no run")
+    try:
+        read_manifest(run_dir)
+    except IntegrityRefused as error:
+        raise _rotten(place, stage, str(error)) from error
+    return run_dir
+
+
+def current_output(place: Place, stage: str, name: str = "") -> Path:
+    """A file or folder of the run in force, byte for byte as it was published; without ``name`` the whole run folder.
+
+    The path is given as it is where the run has published nothing of that name and nothing stands there.
+
+    Raises:
+        ConfigurationRefused: the stage has not run.
+        IntegrityRefused: a file is changed, missing, or none of the run's; names it, and the command that mends it.
+    """
+    run_dir = current_run(place, stage)
+    listed = read_manifest(run_dir)["outputs"]
+    published = {path: listed[path] for path in listed if not name or path == name or path.startswith(f"{name}/")}
+    present = _file_digests(run_dir, name)
+    for path in sorted(published.keys() | present.keys()):
+        if published.get(path) != present.get(path):
+            what = "is missing" if path not in present else "is changed" if path in published else "does not belong"
+            raise _rotten(place, stage, f"{run_dir / path} {what}, by the manifest of its run")
+    return run_dir / name
+
+
+def read_manifest(run_dir: Path) -> dict[str, Any]:
+    """The manifest of a run.
+
+    Raises:
+        IntegrityRefused: it is absent, or not the bytes that were written.
+    """
+    path = run_dir / MANIFEST
+    try:
+        data = path.read_bytes()
+        manifest: dict[str, Any] = json.loads(data)
+        facts = {name: value for name, value in manifest.items() if name != MANIFEST_DIGEST}
+        is_whole = manifest_bytes(facts) == data
+    except (FileNotFoundError, ValueError, AttributeError) as error:
+        raise IntegrityRefused(f"{path} cannot be read as a manifest") from error
+    if not is_whole:
+        raise IntegrityRefused(f"{path} is not as it was written")
+    return facts
+
+
+def manifest_bytes(facts: Mapping[str, Any]) -> bytes:
+    """What a manifest says, with the digest of just that, by which a changed manifest is noticed."""
+    return json_bytes({**facts, MANIFEST_DIGEST: sha256_bytes(json_bytes(facts))})
+
+
+def write_manifest(run_dir: Path, facts: Mapping[str, Any]) -> None:
+    """Write the manifest of a run folder: ``facts`` and the digest of every file there is."""
+    atomic_write_bytes(run_dir / MANIFEST, manifest_bytes({**facts, "outputs": _file_digests(run_dir)}))
+
+
+def _rotten(place: Place, stage: str, what: str) -> IntegrityRefused:
+    remedy = f"passport {stage} --profile {place.profile_name} --out {place.out}"
+    return IntegrityRefused(f"stored data refused: {what}; remedy: make it again with {remedy}")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a run that was killed has left; whoever holds the lock knows that nobody is at work on it."""
+    for draft in sorted(folder.glob(f"{_DRAFT_PREFIX}*")):
+        swept = draft if draft.name.startswith(_SWEPT_PREFIX) else draft.with_name(f"{_SWEPT_PREFIX}{draft.name}")
+        # Under another name first: a reading process about to end puts nothing more into a folder it does not find.
+        draft.rename(swept)
+        shutil.rmtree(swept)
+    for draft in sorted(folder.glob(f".{CURRENT}.*")):
+        draft.unlink()
+
+
+def _publish(
+    run_dir: Path, identity: Mapping[str, Any], work: Callable[[Path], StageRecord], started: float
+) -> StageRecord:
+    """Do the work in a temporary folder beside ``run_dir``, then rename it there with its manifest."""
+    run_dir.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=run_dir.parent, prefix=_DRAFT_PREFIX, ignore_cleanup_errors=True) as temporary:
+        draft = Path(temporary) / run_dir.name
+        draft.mkdir()
+        record = work(draft)
+        seconds = round(time.perf_counter() - started, 3)
+        write_manifest(draft, {**identity, "record": asdict(record), "seconds": seconds})
+        fsync_tree(draft)
+        if run_dir.exists():  # a run whose files no longer match its manifest
+            shutil.rmtree(run_dir)
+        draft.rename(run_dir)
+    fsync_path(run_dir.parent)
+    return record
+
+
+def _record(run_dir: Path) -> StageRecord:
+    return StageRecord(**read_manifest(run_dir)["record"])
+
+
+def _as_json(settings: BaseModel | Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON is any of six types
+    return settings.model_dump(mode="json") if hasattr(settings, "model_dump") else dict(settings)
+
+
+def _file_digests(run_dir: Path, name: str = "") -> dict[str, str]:
+    """The digest of every file of a run but its manifest, or of one file or folder in it, by path below the run."""
+    chosen = run_dir / name
+    paths: Iterable[Path] = [chosen] if chosen.is_file() else chosen.rglob("*")
+    manifest = run_dir / MANIFEST
+    files = sorted(path for path in paths if path.is_file() and path != manifest)
+    return {path.relative_to(run_dir).as_posix(): sha256_file(path) for path in files}
+
+
+def _is_intact(run_dir: Path) -> bool:
+    """Whether a run folder holds exactly the files of its manifest, byte for byte."""
+    try:
+        outputs: dict[str, str] = read_manifest(run_dir)["outputs"]
+    except IntegrityRefused:
+        return False
+    return outputs == _file_digests(run_dir)
+
+
+def _pointed_to(pointer: Path) -> Path | None:
+    """The run folder a pointer names, or None when it names none."""
+    found = _POINTER.fullmatch(pointer.read_bytes()) if pointer.is_file() else None
+    run_dir = pointer.with_name(found.group(1).decode()) if found else pointer
+    return run_dir if run_dir.is_dir() else None
+
+
+def _point_to(run_dir: Path) -> None:
+    """Let ``CURRENT`` name a run, unless the run it names already holds the same files, untouched."""
+    pointer = run_dir.with_name(CURRENT)
+    present = _pointed_to(pointer)
+    if present == run_dir:
+        return
+    outputs = read_manifest(run_dir)["outputs"]
+    if present is not None and _is_intact(present) and read_manifest(present)["outputs"] == outputs:
+        return
+    atomic_write_bytes(pointer, f"{run_dir.name}\n".encode())

@@ -1,0 +1,1 @@
+"""Stage and command ``score``: score applicants and issue passports."""

@@ -1,0 +1,178 @@
+"""Features of applicants who are named and not described: built from tables, with a code for all that is odd.
+
+A seller nobody delivered anything of is refused, and so is one whose deliveries ended long before the date: their
+features would be zeros and blanks that look like an answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.build import build_features, tables_read
+from pipelines.passports.passport import Delivery
+from pipelines.score.applicants import join_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from data_contracts.arrow import Values
+    from features.catalogue import FeatureSet
+    from pipelines.profiles.score_settings import ScoringLimits
+    from pipelines.score.applicants import Chunk
+
+OWN_TABLES: Final = ("money_event", "trade_invoice", "export_declaration", "site_order", "site_day")
+"""Tables a seller's own exports feed; the lender's books and the registry speak of sellers without their doing."""
+UNSEEN_WINDOW_DAYS: Final = 365
+_KEYS: Final = ["seller_id", "as_of"]
+
+
+@dataclass(frozen=True)
+class SellerTables:
+    """Canonical tables by name, and the SHA-256 by name of what they were read from."""
+
+    tables: Mapping[str, pa.Table]
+    digests: Mapping[str, str]
+
+
+def describe_applicants(
+    applicants: Chunk,
+    source: SellerTables,
+    feature_set: FeatureSet,
+    limits: ScoringLimits,
+    matrix: pa.Table | None = None,
+) -> Chunk:
+    """Applicants (identifiers alone) with every feature of the set, refusal codes and a column of warnings.
+
+    The order of rows stays. Features are null where the row is refused. They are built from the tables, or taken from
+    ``matrix`` (seller_id, as_of, features) where these very tables' features have been built already.
+    """
+    coverage = known_coverage(source.tables.get("source_coverage"), applicants.select(_KEYS))
+    refusals = join_codes(applicants["refusals"], _coverage_codes(applicants, source, coverage, limits))
+    applicants = applicants.set_column(applicants.column_names.index("refusals"), "refusals", refusals)
+    if matrix is None:
+        accepted = applicants.filter(_equals(refusals, ""))
+        observations = accepted.select(_KEYS).group_by(_KEYS).aggregate([])
+        matrix = build_features(source.tables, observations, feature_set).table
+    described = _with_features(applicants, matrix, feature_set.names)
+    return described.append_column("warnings", _unseen_types(applicants, source.tables.get("money_event")))
+
+
+def known_coverage(coverage: pa.Table | None, observations: pa.Table) -> pd.DataFrame:
+    """Deliveries known as of each observation, one row each, their periods ended at the as-of date.
+
+    ``observations`` holds seller_id and as_of. The frame has these, and covered_table, delivered_source, period_from
+    and period_to.
+    """
+    columns = ["covered_table", "delivered_source", "period_from", "period_to"]
+    frame = _dated(observations)
+    if coverage is None or coverage.num_rows == 0:
+        return frame.head(0).assign(**{name: pd.Series(dtype=object) for name in columns})
+    wanted = pc.is_in(coverage["seller_id"], value_set=pc.unique(observations["seller_id"]))
+    given = coverage.filter(wanted).select(["seller_id", "known_at", *columns]).to_pandas()
+    merged: pd.DataFrame = frame.merge(given, on="seller_id", how="inner")
+    for name in ("period_from", "period_to"):
+        merged[name] = pd.to_datetime(merged[name])
+    known = merged["known_at"].dt.tz_localize(None) < merged["as_of"] + pd.Timedelta(days=1)
+    merged = merged.loc[known & (merged["period_from"] <= merged["as_of"])].reset_index(drop=True)
+    ended = merged["period_to"].where(merged["period_to"] < merged["as_of"], merged["as_of"])
+    merged["period_to"] = ended
+    for name in ("covered_table", "delivered_source"):
+        merged[name] = merged[name].astype(str)
+    return merged
+
+
+def deliveries_by_seller(coverage: pd.DataFrame) -> dict[str, tuple[Delivery, ...]]:
+    """What was delivered of each seller, by table and source, from ``known_coverage`` of one date a seller."""
+    found: dict[str, list[Delivery]] = {}
+    keys = ["seller_id", "covered_table", "delivered_source"]
+    for (seller, table, source), rows in coverage.groupby(keys, sort=True):
+        first, last = rows["period_from"].min().date(), rows["period_to"].max().date()
+        delivery = Delivery(str(source), str(table), first, last, len(rows))
+        found.setdefault(str(seller), []).append(delivery)
+    return {seller: tuple(deliveries) for seller, deliveries in found.items()}
+
+
+def pillar_tables(feature_set: FeatureSet) -> dict[str, frozenset[str]]:
+    """The canonical tables the features of each pillar are computed from, through derived features and views."""
+    behind = tables_read(feature_set)
+    tables: dict[str, set[str]] = {}
+    for record in feature_set.records:
+        tables.setdefault(record.pillar, set()).update(behind[record.name])
+    return {pillar: frozenset(names) for pillar, names in tables.items()}
+
+
+def _coverage_codes(applicants: Chunk, source: SellerTables, coverage: pd.DataFrame, limits: ScoringLimits) -> Values:
+    """``unknown_seller``, ``no_coverage`` or ``stale_data`` for rows that could be read, "" for all others."""
+    own = coverage[coverage["covered_table"].isin(OWN_TABLES)]
+    last = own.groupby(_KEYS, as_index=False)["period_to"].max()
+    rows = _dated(applicants).merge(last, on=_KEYS, how="left")
+    known = _named_sellers(source.tables)
+    gap_days = (rows["as_of"] - pd.to_datetime(rows["period_to"])).dt.days
+    codes = np.select(
+        [
+            rows["seller_id"].isna() | rows["as_of"].isna(),
+            ~rows["seller_id"].isin(known),
+            rows["period_to"].isna(),
+            gap_days > limits.coverage_gap_days,
+        ],
+        ["", "unknown_seller", "no_coverage", "stale_data"],
+        default="",
+    )
+    readable = _equals(applicants["refusals"], "")
+    return pc.if_else(readable, pa.chunked_array([pa.array(codes.tolist(), pa.string())]), pa.scalar(""))
+
+
+def _named_sellers(tables: Mapping[str, pa.Table]) -> set[str]:
+    """Every seller any table speaks of."""
+    found: set[str] = set()
+    for table in tables.values():
+        if "seller_id" in table.column_names:
+            found.update(filter(None, pc.unique(table["seller_id"]).to_pylist()))
+    return found
+
+
+def _with_features(applicants: Chunk, matrix: pa.Table, names: Sequence[str]) -> Chunk:
+    """Applicants with the features of their seller and date beside them, null where the matrix has no such row."""
+    place = {key: index for index, key in enumerate(_key_pairs(matrix))}
+    indices = pa.array([place.get(key) for key in _key_pairs(applicants)], pa.int64())
+    taken = matrix.select(list(names)).take(indices)
+    for name in names:
+        applicants = applicants.append_column(name, taken[name])
+    return applicants
+
+
+def _key_pairs(table: pa.Table) -> list[tuple[Any, Any]]:
+    return list(zip(table["seller_id"].to_pylist(), table["as_of"].to_pylist(), strict=True))
+
+
+def _unseen_types(applicants: Chunk, money_event: pa.Table | None) -> Values:
+    """The warning ``unseen_type`` for sellers with recent ledger entries of a type the contract does not know."""
+    nothing = pa.array([""] * applicants.num_rows, pa.string())
+    if money_event is None:
+        return nothing
+    unknown = money_event.filter(_equals(pc.cast(money_event["event_type"], pa.string()), "other"))
+    if unknown.num_rows == 0:
+        return nothing
+    frame = _dated(applicants).assign(row=range(applicants.num_rows))
+    entries = unknown.select(["seller_id", "event_date", "known_at"]).to_pandas()
+    merged = frame.merge(entries, on="seller_id", how="inner")
+    age_days = (merged["as_of"] - pd.to_datetime(merged["event_date"])).dt.days
+    known = merged["known_at"].dt.tz_localize(None) < merged["as_of"] + pd.Timedelta(days=1)
+    rows = set(merged.loc[known & age_days.between(0, UNSEEN_WINDOW_DAYS - 1), "row"])
+    return pa.array(["unseen_type" if row in rows else "" for row in range(applicants.num_rows)], pa.string())
+
+
+def _equals(column: Values, text: str) -> Values:
+    return pc.equal(column, pa.scalar(text))
+
+
+def _dated(table: pa.Table) -> pd.DataFrame:
+    """Sellers and dates of a table as a frame, the dates as instants at midnight."""
+    frame = table.select(_KEYS).to_pandas()
+    return frame.assign(as_of=pd.to_datetime(frame["as_of"]))

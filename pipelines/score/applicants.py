@@ -1,0 +1,345 @@
+"""Applicant files: one row an applicant, either an identifier and a date, or a ready feature matrix.
+
+CSV, XLSX and Parquet give the same chunks. Columns are found by name, in any order. Every row of the file comes out
+exactly once: what cannot be used carries the codes of its refusal instead of vanishing or stopping the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from data_contracts.definition.contract import CellSpec, Column, CompiledContract, ReadSpec
+from data_contracts.digest import sha256_file
+from data_contracts.errors import InputRefused
+from data_contracts.reading.dispatch import read_file
+from data_contracts.values.casting import cast_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from data_contracts.arrow import Values
+
+Result = TypeVar("Result")
+
+IDENTITY_COLUMNS: Final = ("applicant_id", "seller_id", "as_of")
+_SYNONYMS: Final = {"applicant_id": ("applicant",), "seller_id": ("seller", "seller ref"), "as_of": ("as of",)}
+_TYPES: Final[dict[str, Values]] = {"applicant_id": pa.string(), "seller_id": pa.string(), "as_of": pa.date32()}
+_SUFFIXES: Final = (".csv", ".xlsx", ".parquet")
+_NO_TEXT: Final[Values] = pa.scalar(None, pa.string())
+_FALSE: Final[Values] = pa.scalar(value=False)
+
+Chunk = pa.Table
+"""source_row i64, applicant_id str, seller_id str, as_of date32, refusals str (";"-joined codes), features f64."""
+
+
+@dataclass(frozen=True)
+class Applicants:
+    """An applicant file that was opened and whose columns are in order.
+
+    ``kind`` is ``matrix`` where the file holds every feature of the model, ``identifiers`` where it holds none.
+    ``chunks(n)`` gives all rows in file order, at most ``n`` at a time. ``notes`` are worth a warning, in words.
+    """
+
+    file_name: str
+    sha256: str
+    kind: Literal["identifiers", "matrix"]
+    rows: int
+    notes: tuple[str, ...]
+    chunks: Callable[[int], Iterator[Chunk]] = field(repr=False)
+
+
+def read_applicants(path: Path, feature_names: Sequence[str], as_of: date | None) -> Applicants:
+    """Open an applicant file for a model with these features; ``as_of`` stands in where a row has no date.
+
+    Raises:
+        InputRefused: no file, no known format, unreadable, empty, a column missing, or a column of the wrong type.
+    """
+    require_applicant_file(path)
+    suffix = path.suffix.lower()
+    opened = _open_parquet(path, feature_names) if suffix == ".parquet" else _open_text(path, suffix[1:], feature_names)
+    if opened.rows == 0:
+        raise InputRefused(
+            file=str(path), rule="it holds no applicants", remedy="give at least one row below the header"
+        )
+    repeated = _repeated(opened.identities(), as_of)
+
+    def chunks(size: int) -> Iterator[Chunk]:
+        for table in opened.chunks(size):
+            yield _finished(table, as_of, repeated)
+
+    kind: Literal["identifiers", "matrix"] = "matrix" if opened.has_features else "identifiers"
+    return Applicants(str(path), sha256_file(path), kind, opened.rows, opened.notes, chunks)
+
+
+def require_applicant_file(path: Path) -> None:
+    """Refuse what is no file, or a file of no known format, without opening it (InputRefused)."""
+    if not path.is_file():
+        raise InputRefused(file=str(path), rule="there is no such file", remedy="give an existing CSV, XLSX or Parquet")
+    suffix = path.suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise InputRefused(
+            file=str(path),
+            rule=f"format {suffix or 'without a suffix'!r} is not read",
+            remedy="give CSV, XLSX or Parquet",
+        )
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A file as read: ``identities`` gives its identity columns whole, ``chunks`` everything piece by piece."""
+
+    rows: int
+    has_features: bool
+    notes: tuple[str, ...]
+    identities: Callable[[], pa.Table]
+    chunks: Callable[[int], Iterator[pa.Table]]
+
+
+def _finished(table: pa.Table, as_of: date | None, repeated: Values) -> Chunk:
+    """Fill in what a row may leave out, and name what it may not."""
+    table = _with_defaults(table, as_of)
+    # A row that could not be read has no identity to miss.
+    read = pc.not_equal(table["refusals"], pa.scalar("unreadable_row"))
+    undated = pc.and_(pc.is_null(table["as_of"]), pc.invert(_has_code(table, "unreadable_value:as_of")))
+    refusals = join_codes(
+        table["refusals"],
+        _code(pc.and_(read, pc.is_null(table["seller_id"])), "missing_seller_id"),
+        _code(pc.and_(read, undated), "missing_as_of"),
+        _code(pc.is_in(_keys(table), value_set=repeated), "duplicate_applicant"),
+    )
+    return _with_column(table, "refusals", refusals)
+
+
+def _with_defaults(table: pa.Table, as_of: date | None) -> pa.Table:
+    applicant: Values = pc.coalesce(table["applicant_id"], table["seller_id"])
+    table = _with_column(table, "applicant_id", applicant)
+    if as_of is None:
+        return table
+    blank: Values = pc.and_(pc.is_null(table["as_of"]), pc.invert(_has_code(table, "unreadable_value:as_of")))
+    return _with_column(table, "as_of", pc.if_else(blank, pa.scalar(as_of, pa.date32()), table["as_of"]))
+
+
+def _with_column(table: pa.Table, name: str, values: Values) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, values)
+
+
+def _keys(table: pa.Table) -> Values:
+    join: Values = pc.binary_join_element_wise
+    return join(table["applicant_id"], pc.cast(table["as_of"], pa.string()), "\x1f")
+
+
+def _repeated(identities: pa.Table, as_of: date | None) -> Values:
+    """Keys (applicant and date) that more than one row has: none of these rows can be preferred, so none is scored."""
+    counts: Values = pc.value_counts(pc.drop_null(_keys(_with_defaults(identities, as_of))))
+    return counts.field("values").filter(pc.greater(counts.field("counts"), pa.scalar(1)))
+
+
+def _code(flags: Values, code: str) -> Values:
+    known: Values = pc.fill_null(flags, _FALSE)
+    return pc.if_else(known, pa.scalar(code), pa.scalar(""))
+
+
+def _has_code(table: pa.Table, code: str) -> Values:
+    return pc.match_substring(table["refusals"], code)
+
+
+def join_codes(*columns: Values) -> Values:
+    """Codes of several columns (";"-joined texts, "" for none) as one, row by row."""
+    join: Values = pc.binary_join_element_wise
+    # Skipping nulls would be shorter, but Arrow then loses rows in which every part is null.
+    ended = [pc.if_else(pc.equal(column, pa.scalar("")), column, join(column, ";", "")) for column in columns]
+    return pc.utf8_rtrim(join(*ended, ""), characters=";")
+
+
+# ---- CSV and XLSX ---------------------------------------------------------------------------------------------------
+
+
+def _open_text(path: Path, suffix: str, feature_names: Sequence[str]) -> _Opened:
+    contract = _contract(suffix, feature_names)
+    result = read_file(path.read_bytes(), contract, str(path))
+    has_features = _require_columns(str(path), result.headers, feature_names)
+    table = _typed(result.rows, contract, (*IDENTITY_COLUMNS, *(feature_names if has_features else ())))
+    unread = result.quarantined.select(["source_row"])
+    unread = unread.append_column("refusals", pa.repeat("unreadable_row", unread.num_rows))
+    whole = pa.concat_tables([table, unread], promote_options="default").sort_by("source_row").combine_chunks()
+
+    def chunks(size: int) -> Iterator[pa.Table]:
+        for start in range(0, whole.num_rows, size):
+            yield whole.slice(start, size)
+
+    return _Opened(whole.num_rows, has_features, result.notes, lambda: whole, chunks)
+
+
+def _contract(suffix: str, feature_names: Sequence[str]) -> CompiledContract:
+    """The contract of an applicant file; which columns it must have depends on which it has."""
+
+    def column(name: str) -> Column:
+        cell = CellSpec(header_optional=name != "seller_id")
+        kind = _TYPES.get(name, pa.float64())
+        return Column(name, name, kind, name, name, "confidential", synonyms=_SYNONYMS.get(name, ()), cell=cell)
+
+    form: Literal["delimited", "xlsx"] = "xlsx" if suffix == "xlsx" else "delimited"
+    return CompiledContract(
+        contract_id="applicant_file",
+        version="1.0.0",
+        table="applicant_file",
+        title="Applicant file",
+        purpose="Whom to score, and as of when",
+        columns=tuple(column(name) for name in (*IDENTITY_COLUMNS, *feature_names)),
+        rules=(),
+        primary_key=(),
+        read_spec=ReadSpec(format=form, quote='"', quoted_newlines=True),
+        known_lag_days=0,
+        digest="",
+    )
+
+
+def _require_columns(file: str, present: Sequence[str], feature_names: Sequence[str]) -> bool:
+    """Whether the file is a feature matrix; refused when it holds some features and not others."""
+    if "seller_id" not in present:
+        raise InputRefused(
+            file=file, column="seller_id", rule="the column is missing", remedy="name the column of sellers 'seller_id'"
+        )
+    missing = [name for name in feature_names if name not in present]
+    if missing and len(missing) < len(feature_names):
+        named = ", ".join(repr(name) for name in missing[:10]) + (" …" if len(missing) > 10 else "")
+        raise InputRefused(
+            file=file,
+            column=missing[0],
+            rule=f"{len(missing)} of the model's {len(feature_names)} features are missing: {named}",
+            remedy="give every feature of the model, or none to have them built from the tables",
+        )
+    return not missing and bool(feature_names)
+
+
+def _typed(rows: pa.Table, contract: CompiledContract, names: Sequence[str]) -> pa.Table:
+    """Typed columns from texts; a cell that is no date or number is null and named among the refusals."""
+    spec = contract.read_spec or ReadSpec(format="delimited")
+    columns: dict[str, Values] = {"source_row": rows["source_row"]}
+    codes: list[Values] = []
+    for name in names:
+        columns[name], bad = cast_text(rows[name].combine_chunks(), contract.column(name), spec)
+        if bad is not None:
+            codes.append(_code(pa.array(bad), f"unreadable_value:{name}"))
+    return pa.table(_ordered(columns, codes, rows.num_rows))
+
+
+def _ordered(columns: dict[str, Values], codes: Sequence[Values], count: int) -> dict[str, Values]:
+    """Columns in the order of a chunk, with the codes of what could not be read."""
+    refusals = join_codes(*codes) if codes else pa.repeat("", count)
+    identity = {name: columns.pop(name) for name in ("source_row", *IDENTITY_COLUMNS)}
+    return {**identity, "refusals": refusals, **columns}
+
+
+# ---- Parquet --------------------------------------------------------------------------------------------------------
+
+
+def _open_parquet(path: Path, feature_names: Sequence[str]) -> _Opened:
+    file = _reading(path, lambda: pq.ParquetFile(path, page_checksum_verification=True))
+    present = {name.casefold(): name for name in reversed(file.schema_arrow.names)}
+    names = [name for name in (*IDENTITY_COLUMNS, *feature_names) if name in present]
+    has_features = _require_columns(str(path), names, feature_names)
+    if not has_features:
+        names = [name for name in names if name in IDENTITY_COLUMNS]
+    stored = {name: present[name] for name in names}
+    extra = sorted({*file.schema_arrow.names} - {*stored.values()})
+    notes = (f"{len(extra)} columns were left out: {', '.join(map(repr, extra[:10]))}",) if extra else ()
+
+    def chunks(size: int) -> Iterator[pa.Table]:
+        batches = file.iter_batches(batch_size=size, columns=list(stored.values()))
+        first_row = 1
+        while (batch := _reading(path, lambda: next(batches, None))) is not None:
+            yield _from_arrow(path, pa.Table.from_batches([batch]), stored, first_row)
+            first_row += batch.num_rows
+
+    def identities() -> pa.Table:
+        wanted = {name: header for name, header in stored.items() if name in IDENTITY_COLUMNS}
+        return _from_arrow(path, _reading(path, lambda: file.read(columns=list(wanted.values()))), wanted, 1)
+
+    return _Opened(file.metadata.num_rows, has_features, notes, identities, chunks)
+
+
+def _reading(path: Path, read: Callable[[], Result]) -> Result:
+    try:
+        return read()
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise InputRefused(
+            file=str(path), rule=f"not readable as Parquet: {type(error).__name__}", remedy="write the file again"
+        ) from error
+
+
+def _from_arrow(path: Path, table: pa.Table, stored: dict[str, str], first_row: int) -> pa.Table:
+    """The columns of an applicant chunk from those of a Parquet file, types checked and never guessed."""
+    count = table.num_rows
+    columns: dict[str, Values] = {"source_row": pa.array(np.arange(first_row, first_row + count))}
+    codes: list[Values] = []
+    for name in IDENTITY_COLUMNS:
+        columns[name] = pa.nulls(count, _TYPES[name])
+    for name, header in stored.items():
+        given = _missing_as_null(table[header].combine_chunks())
+        columns[name] = _READERS.get(name, _number)(path, name, given)
+        wrong: Values = pc.and_(pc.is_valid(given), pc.is_null(columns[name]))
+        if pc.any(wrong).as_py():
+            codes.append(_code(wrong, f"unreadable_value:{name}"))
+    return pa.table(_ordered(columns, codes, count))
+
+
+def _wrong_type(path: Path, name: str, found: pa.DataType, wanted: str) -> InputRefused:
+    return InputRefused(
+        file=str(path), column=name, rule=f"the column holds {found}, not {wanted}", remedy=f"store it as {wanted}"
+    )
+
+
+def _text(path: Path, name: str, column: Values) -> Values:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
+        raise _wrong_type(path, name, column.type, "text")
+    return pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
+
+
+def _day(path: Path, name: str, column: Values) -> Values:
+    """Dates; null where an instant is not midnight or a text is no ISO date."""
+    if pa.types.is_date(column.type) or pa.types.is_null(column.type):
+        return pc.cast(column, pa.date32())
+    if pa.types.is_timestamp(column.type):
+        days: Values = pc.cast(column, pa.date32(), safe=False)
+        at_midnight: Values = pc.equal(pc.floor_temporal(column, unit="day"), column)
+        return pc.if_else(at_midnight, days, pa.scalar(None, pa.date32()))
+    text_column = Column(name, name, pa.date32(), name, name, "confidential")
+    return cast_text(_text(path, name, column), text_column, ReadSpec(format="delimited"))[0]
+
+
+def _number(path: Path, name: str, column: Values) -> Values:
+    """Numbers; null where there is none, and where it is infinite."""
+    kind = column.type
+    number = pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)
+    if not (number or pa.types.is_boolean(kind) or pa.types.is_null(kind)):
+        raise _wrong_type(path, name, kind, "numbers")
+    whole: Values = pc.cast(column, pa.int8()) if pa.types.is_boolean(kind) else column
+    values: Values = pc.cast(whole, pa.float64(), safe=False)
+    return pc.if_else(pc.is_finite(values), values, pa.scalar(None, pa.float64()))
+
+
+def _missing_as_null(column: Values) -> Values:
+    """Blank text and NaN, as which pandas stores a missing number, as null; an infinity is somebody's fault."""
+    if pa.types.is_floating(column.type):
+        return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        blank: Values = pc.equal(pc.utf8_trim_whitespace(column), pa.scalar("", column.type))
+        return pc.if_else(blank, pa.scalar(None, column.type), column)
+    return column
+
+
+_READERS: Final[dict[str, Callable[[Path, str, Values], Values]]] = {
+    "applicant_id": _text,
+    "seller_id": _text,
+    "as_of": _day,
+}

@@ -1,0 +1,52 @@
+"""What the sources say of the claims of scored sellers, as a column of the scores and as evidence for passports."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from pipelines.passports.claims import ClaimRow, claim_lines, rows_by_seller
+from pipelines.passports.document import ClaimLine
+from pipelines.score_rows import REFUSED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import date
+
+    Reconcile = Callable[[date, Sequence[str]], pa.Table]
+
+
+def claims_at(reconcile: Reconcile, identities: pa.Table) -> dict[tuple[str, date], tuple[ClaimRow, ...]]:
+    """Give what the sources say of each seller's claims as of the date of each row, by seller and date.
+
+    Args:
+        reconcile: holds the sources of some sellers against one another as of a date.
+        identities: rows with ``seller_id`` and ``as_of``, neither of them missing.
+    """
+    sellers_at: dict[date, list[str]] = {}
+    for row in identities.select(["seller_id", "as_of"]).to_pylist():
+        sellers_at.setdefault(row["as_of"], []).append(row["seller_id"])
+    return {
+        (seller, as_of): rows
+        for as_of, sellers in sorted(sellers_at.items())
+        for seller, rows in rows_by_seller(reconcile(as_of, sorted(set(sellers)))).items()
+    }
+
+
+def with_claims(scored: pa.Table, reconcile: Reconcile) -> pa.Table:
+    """Give scores (SCORE_SCHEMA) with the claims of each scored row as a passport states them, as JSON."""
+    rows = scored.select(["seller_id", "as_of", "status"]).to_pylist()
+    accepted = [number for number, row in enumerate(rows) if row["status"] != REFUSED]
+    found = claims_at(reconcile, scored.take(pa.array(accepted, pa.int64())))
+    texts: list[str | None] = [None] * len(rows)
+    for number in accepted:
+        row = rows[number]
+        texts[number] = _as_json(found.get((row["seller_id"], row["as_of"]), ()))
+    return scored.set_column(scored.column_names.index("claims"), "claims", pa.array(texts, pa.string()))
+
+
+def _as_json(rows: Sequence[ClaimRow]) -> str:
+    lines = [ClaimLine.model_validate(line).model_dump(mode="json", exclude_none=True) for line in claim_lines(rows)]
+    return json.dumps(lines, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,149 @@
+"""Command ``passport score``: score an applicant file or a folder of raw exports."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from data_contracts.errors import ConfigurationRefused
+from pipelines.runs.publish import locked, telling_disk_faults
+from pipelines.score.applicants import require_applicant_file
+from pipelines.score.inputs import Request, open_input
+from pipelines.score.model import ModelChoice, keys_of, load_model
+from pipelines.score.results import ScoreJob, refuse_foreign_folder, replace_folder, write_results
+from pipelines.signing.keys import KeyRing, load_keys, read_trust_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+    from pathlib import Path
+
+    from pipelines.profiles import Profile
+    from pipelines.runs.stages import Place
+    from pipelines.score.model import ScoringModel
+    from pipelines.score.parts import ScoreCounts
+    from pipelines.score.results import Written
+from pipelines.score.stage import passport_terms
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """How ``passport score APPLICANTS`` is to work.
+
+    Attributes:
+        out: folder of the results; it is replaced whole, and only if it is empty or holds results.
+        profile: whose limits, terms and keys hold.
+        place: where the profile's tables and registry stand.
+        issued_on: the day on the passports, from which ages are counted.
+        model: a ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION`` address; with neither this nor ``bundle`` the
+            profile's champion.
+        bundle: a bundle folder.
+        registry: MLflow tracking URI; None for the profile's own.
+        trust: trust file of the issuers whose bundles are believed; None for the profile's own key.
+        as_of: date for rows without one, and of raw exports.
+        with_reasons: whether points and reasons are computed; passports need them.
+        passport_count: how many signed passports to issue; 0 for none, None for all.
+        threads: a prediction may use; changes no result.
+        environment: where keys are named.
+    """
+
+    out: Path
+    profile: Profile
+    place: Place
+    issued_on: date
+    model: str | None = None
+    bundle: Path | None = None
+    registry: str | None = None
+    trust: Path | None = None
+    as_of: date | None = None
+    with_reasons: bool = True
+    passport_count: int | None = 0
+    threads: int = 1
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def keys(self) -> KeyRing:
+        """The profile's own keys."""
+        demonstration = self.profile.is_demonstration
+        return load_keys(self.profile.name, is_demonstration=demonstration, environment=self.environment)
+
+
+@dataclass(frozen=True)
+class ScoreOutcome:
+    """What a scoring run left behind: the folder, the counts, passports issued, and notes worth a warning."""
+
+    folder: Path
+    counts: ScoreCounts
+    passports: int
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 when at least one row was scored, 1 when every row was refused."""
+        return 0 if self.counts.scored else 1
+
+
+def score_command(applicants: Path, options: ScoreOptions) -> ScoreOutcome:
+    """Score an applicant file (CSV, XLSX, Parquet) or a folder of raw exports.
+
+    An interrupted run goes on where it stopped when it is started again; results appear under ``options.out`` at once
+    and whole.
+
+    Raises:
+        InputRefused: the file cannot serve; names file, row, column, rule and remedy.
+        ConfigurationRefused: an option, key, model or table is missing or contradicts another.
+        IntegrityRefused: the bundle is not what a trusted key signed.
+    """
+    if not applicants.is_dir():
+        # Said before the model is fetched, which takes longer.
+        require_applicant_file(applicants)
+    refuse_foreign_folder(options.out)
+    if options.passport_count != 0 and not options.with_reasons:
+        raise ConfigurationRefused("a passport states reasons, and none are to be computed", "leave out --no-reasons")
+    profile, model = options.profile, _model(options)
+    limits = profile.scoring.limits
+    request = Request(model.bundle.meta, model.bundle.model.feature_names, limits, options.place, options.as_of)
+    rows = open_input(applicants, request, profile.ingest, lambda: options.keys().hmac_key)
+    job = ScoreJob(
+        model=model,
+        rows=rows,
+        limits=limits,
+        issued_on=options.issued_on,
+        chunk_rows=profile.scoring.chunk_rows,
+        with_reasons=options.with_reasons,
+        terms=passport_terms(profile, options.keys(), options.issued_on) if options.passport_count != 0 else None,
+        passport_count=options.passport_count,
+    )
+    with telling_disk_faults(options.out), locked(options.out):
+        written = _publish(job, options.out)
+    return ScoreOutcome(options.out, written.counts, written.passports, rows.notes)
+
+
+def _model(options: ScoreOptions) -> ScoringModel:
+    if options.trust is None:
+        trusted = [options.keys().public_key]
+    else:
+        trusted = keys_of(read_trust_file(options.trust), options.issued_on)
+    return load_model(
+        ModelChoice(
+            place=options.place,
+            model_name=options.profile.model.name,
+            bundle=options.bundle,
+            address=options.model,
+            registry=options.registry,
+            trusted=trusted,
+            threads=options.threads,
+        )
+    )
+
+
+def _publish(job: ScoreJob, out: Path) -> Written:
+    """Write into a draft beside ``out`` and let it take its place; the parts stay until it has."""
+    parts = out.with_name(f".{out.name}.parts-{job.key}")
+    draft = out.with_name(f".{out.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    written = write_results(job, parts, draft)
+    replace_folder(draft, out)
+    for left in out.parent.glob(f".{out.name}.parts-*"):
+        shutil.rmtree(left)
+    return written

@@ -1,0 +1,244 @@
+"""Where the rows to score come from: an applicant file, named applicants and tables, or a folder of raw exports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.checks.rows import check_rows
+from data_contracts.definition.compiler import table_contract
+from data_contracts.digest import sha256_bytes
+from data_contracts.errors import ConfigurationRefused, InputRefused
+from features.catalogue import load_feature_set
+from features.engine.as_of import Cut
+from features.reconciliation.reconcile import ReconciliationSettings, reconcile
+from pipelines.features.stage import read_tables
+from pipelines.ingest.stage import ingest_folder
+from pipelines.profiles.ingest_settings import limits_of
+from pipelines.runs.file_accounts import is_withheld
+from pipelines.runs.publish import json_bytes
+from pipelines.runs.stages import CURRENT, Place, current_output, read_manifest
+from pipelines.score.applicant_features import OWN_TABLES, SellerTables, describe_applicants, pillar_tables
+from pipelines.score.applicant_parsing import parse_applicants
+from pipelines.score.applicants import Applicants, Chunk, require_applicant_file
+from pipelines.score.scorer import chunked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from data_contracts.arrow import Values
+    from features.catalogue import FeatureSet
+    from models.registry.bundle import BundleMeta
+    from pipelines.profiles.ingest_settings import IngestSettings
+    from pipelines.profiles.score_settings import ScoringLimits
+
+COVERAGE: Final = "source_coverage"
+
+
+@dataclass(frozen=True)
+class ScoreInput:
+    """Rows to score, and what is known of where they come from.
+
+    ``chunks(n)`` gives every row once, at most ``n`` at a time, with all features of the model. ``digests`` names what
+    was scored by SHA-256, ``as_of`` is the date given for rows without one; ``coverage`` is the table
+    ``source_coverage``, and ``reconcile`` holds the sources of some sellers against one another as of a date (rows of
+    ``features.reconciliation``, of the last quarter); both are None where nothing is known of the sources.
+    """
+
+    rows: int
+    digests: Mapping[str, str]
+    notes: tuple[str, ...]
+    chunks: Callable[[int], Iterator[Chunk]] = field(repr=False)
+    as_of: date | None = None
+    coverage: pa.Table | None = field(default=None, repr=False)
+    pillar_tables: Mapping[str, frozenset[str]] | None = None
+    reconcile: Callable[[date, Sequence[str]], pa.Table] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Request:
+    """How applicants are to be described: for which model, as of when, by which limits, with which tables around."""
+
+    meta: BundleMeta
+    feature_names: tuple[str, ...]
+    limits: ScoringLimits
+    place: Place
+    as_of: date | None = None
+
+
+def open_input(path: Path, request: Request, ingest: IngestSettings, hmac_key: Callable[[], bytes]) -> ScoreInput:
+    """The rows behind a path: a folder of raw exports, a ready feature matrix, or a list of identifiers.
+
+    ``hmac_key`` is asked for only where raw files are read.
+
+    Raises:
+        InputRefused: the path cannot serve; names file, row, column, rule and remedy.
+        ConfigurationRefused: tables or a date are needed and missing, or the model knows other features.
+    """
+    if path.is_dir():
+        return _from_folder(path, request, ingest, hmac_key())
+    require_applicant_file(path)
+    limits = limits_of(ingest, path.stat().st_size)
+    applicants = parse_applicants(path, request.feature_names, request.as_of, limits)
+    if applicants.kind == "matrix":
+        digests = {"applicant_file": applicants.sha256}
+        return ScoreInput(applicants.rows, digests, applicants.notes, applicants.chunks, request.as_of)
+    source = tables_in_force(request.place)
+    source = replace(source, digests={**source.digests, "applicant_file": applicants.sha256})
+    return _from_tables(_whole(applicants), source, request, applicants.notes)
+
+
+def tables_in_force(place: Place) -> SellerTables:
+    """The validated tables of a profile, with the digests its manifest records."""
+    folder = current_output(place, "validate", "tables")
+    outputs = read_manifest(folder.parent)["outputs"]
+    digests = {name.removeprefix("tables/"): digest for name, digest in outputs.items() if name.startswith("tables/")}
+    return SellerTables(read_tables(folder), digests)
+
+
+def feature_set_of(meta: BundleMeta) -> FeatureSet:
+    """The feature set a model was trained on; ConfigurationRefused when it is another one here."""
+    feature_set = load_feature_set(meta.feature_set)
+    if feature_set.digest != meta.feature_set_digest:
+        raise ConfigurationRefused(
+            f"the model was trained on another state of feature set '{meta.feature_set}' than this installation has",
+            "install the version that trained it, or give a ready feature matrix",
+        )
+    return feature_set
+
+
+def described_input(
+    applicants: Chunk, source: SellerTables, request: Request, matrix: pa.Table | None = None
+) -> ScoreInput:
+    """Rows of named applicants with features from the tables, or from ``matrix`` where it was built from them."""
+    feature_set = feature_set_of(request.meta)
+    described = describe_applicants(applicants, source, feature_set, request.limits, matrix)
+    return ScoreInput(
+        rows=described.num_rows,
+        digests=source.digests,
+        notes=(),
+        chunks=lambda size: chunked(described, size),
+        as_of=request.as_of,
+        coverage=source.tables.get(COVERAGE),
+        pillar_tables=pillar_tables(feature_set),
+        reconcile=lambda as_of, sellers: reconcile(
+            source.tables, Cut(as_of), sellers, ReconciliationSettings(last_quarters=1)
+        ),
+    )
+
+
+def identified(sellers: pa.Array[Any], as_of: date) -> Chunk:
+    """Applicants from sellers and one date, in the order given."""
+    count = len(sellers)
+    return pa.table(
+        {
+            "source_row": pa.array(range(1, count + 1), pa.int64()),
+            "applicant_id": sellers,
+            "seller_id": sellers,
+            "as_of": pa.array([as_of] * count, pa.date32()),
+            "refusals": pa.array([""] * count, pa.string()),
+        }
+    )
+
+
+def _from_tables(applicants: Chunk, source: SellerTables, request: Request, notes: tuple[str, ...]) -> ScoreInput:
+    return replace(described_input(applicants, source, request), notes=notes)
+
+
+def _whole(applicants: Applicants) -> Chunk:
+    return pa.concat_tables(list(applicants.chunks(max(applicants.rows, 1)))).combine_chunks()
+
+
+def _from_folder(folder: Path, request: Request, ingest: IngestSettings, hmac_key: bytes) -> ScoreInput:
+    """Raw exports through ingest, validation and features; every seller they are about is an applicant."""
+    if request.as_of is None:
+        raise ConfigurationRefused(f"{folder} holds raw exports and no date", "give --as-of DATE")
+    result = ingest_folder(folder, ingest, hmac_key)
+    digest = sha256_bytes(json_bytes(sorted([account.file, account.sha256] for account in result.accounting)))
+    tables, set_aside = _validated(result.tables)
+    set_aside += result.quarantine.num_rows + result.duplicates.num_rows
+    sellers = _delivering_sellers(tables, folder, withheld=sum(is_withheld(one) for one in result.accounting))
+    notes = (f"{set_aside} rows of the raw exports were set aside",) if set_aside else ()
+    surroundings, more = _surroundings(request.place)
+    merged = merged_tables(surroundings.tables, tables, {str(seller) for seller in sellers.to_pylist()})
+    source = SellerTables(merged, {**surroundings.digests, "raw_exports": digest})
+    return _from_tables(identified(sellers, request.as_of), source, request, (*notes, *more))
+
+
+def _validated(tables: Mapping[str, pa.Table]) -> tuple[dict[str, pa.Table], int]:
+    """Rows that keep the contracts, and how many do not.
+
+    Our own checks decide here as in the stage ``validate``; Great Expectations, which there must agree with them, takes
+    longer to import than a folder takes to score.
+    """
+    checked = {name: check_rows(table, table_contract(name)) for name, table in tables.items()}
+    set_aside = sum(check.quarantined.num_rows + check.duplicates.num_rows for check in checked.values())
+    return {name: check.accepted for name, check in checked.items()}, set_aside
+
+
+def _delivering_sellers(tables: Mapping[str, pa.Table], folder: Path, withheld: int) -> pa.Array[Any]:
+    """The sellers whose own exports the folder holds, in alphabetical order."""
+    coverage = tables[COVERAGE]
+    own = pc.is_in(pc.cast(coverage["covered_table"], pa.string()), value_set=pa.array(OWN_TABLES))
+    sellers = sorted({str(seller) for seller in coverage.filter(own)["seller_id"].to_pylist()})
+    if not sellers and withheld:
+        raise InputRefused(
+            file=str(folder),
+            rule=f"{withheld} of its files may not be read for want of consent, and no other shows any trade",
+            remedy="deliver the sellers' consents (passport template consent) in the folder, and list them",
+        )
+    if not sellers:
+        raise InputRefused(
+            file=str(folder),
+            rule="it holds no export of any seller's sales, orders, declarations or invoices",
+            remedy="deliver at least one such file for each seller to score",
+        )
+    return pa.array(sellers, pa.string())
+
+
+def _surroundings(place: Place) -> tuple[SellerTables, tuple[str, ...]]:
+    """The sellers known already, among whom relations are looked for; none where the profile has not run."""
+    if not (place.stage_dir("validate") / CURRENT).is_file():
+        note = f"no tables stand under {place.root}: related parties were looked for in the folder alone"
+        return SellerTables({}, {}), (note,)
+    return tables_in_force(place), ()
+
+
+def merged_tables(known: Mapping[str, pa.Table], new: Mapping[str, pa.Table], sellers: set[str]) -> dict[str, pa.Table]:
+    """Known tables with all that these sellers delivered of themselves replaced by what is new of them.
+
+    What such a seller delivered before and withholds now does not count. The lender's books and the registry, which
+    are not the seller's to withhold, are put together; a new record goes before a known one of the same key.
+    """
+    merged: dict[str, pa.Table] = {}
+    for name in sorted({*known, *new}):
+        parts = [new[name]] if name in new else []
+        if name in known:
+            kept = _without_own_exports(known[name], name, sellers)
+            parts.append(_without_keys_of(new[name], kept, name) if name in new else kept)
+        merged[name] = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries().combine_chunks()
+    return merged
+
+
+def _without_own_exports(table: pa.Table, name: str, sellers: set[str]) -> pa.Table:
+    """A known table without what these sellers exported themselves."""
+    if name not in OWN_TABLES and name != COVERAGE:
+        return table
+    theirs: Values = pc.is_in(table["seller_id"], value_set=pa.array(sorted(sellers), pa.string()))
+    if name == COVERAGE:
+        own: Values = pc.is_in(pc.cast(table["covered_table"], pa.string()), value_set=pa.array(OWN_TABLES))
+        theirs = pc.and_(theirs, own)
+    others: Values = pc.invert(theirs)
+    return table.filter(others)
+
+
+def _without_keys_of(new: pa.Table, known: pa.Table, name: str) -> pa.Table:
+    # A new record goes before every version of a known one.
+    key, *_ = table_contract(name).primary_key
+    others: Values = pc.invert(pc.is_in(known[key], value_set=new[key].combine_chunks()))
+    return known.filter(others)

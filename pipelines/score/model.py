@@ -1,0 +1,104 @@
+"""Which bundle scores, where it is fetched from, and whose signature on it is believed."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data_contracts.errors import ConfigurationRefused, IntegrityRefused
+from models.registry.bundle import Bundle, load_bundle
+from models.registry.mlflow_registry import fetch_bundle
+from pipelines.register.stage import registry_of
+from pipelines.signing.did_key import public_key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    from models.registry.mlflow_registry import Registry
+    from pipelines.runs.stages import Place
+    from pipelines.signing.keys import TrustList
+
+
+@dataclass(frozen=True)
+class ScoringModel:
+    """A verified bundle and its version in the registry; for a bundle folder the version it states itself."""
+
+    bundle: Bundle
+    version: str
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model to score with: a bundle folder, else a ``models:/`` address, else the profile's champion.
+
+    ``registry`` is an MLflow tracking URI, None for the one beside the profile's outputs.
+    """
+
+    place: Place
+    model_name: str
+    bundle: Path | None = None
+    address: str | None = None
+    registry: str | None = None
+    trusted: Sequence[Ed25519PublicKey] = field(default=(), repr=False)
+    threads: int = 1
+
+
+def load_model(choice: ModelChoice) -> ScoringModel:
+    """Load and verify the chosen model.
+
+    Raises:
+        ConfigurationRefused: both a bundle and an address, or no such model in the registry.
+        IntegrityRefused: the bundle is not what a trusted key signed, or not what the registry says it is.
+    """
+    if choice.bundle is not None:
+        if choice.address is not None:
+            raise ConfigurationRefused("both a bundle folder and a model address are given", "give one of them")
+        bundle = load_bundle(choice.bundle, choice.trusted, choice.threads)
+        return ScoringModel(bundle, bundle.meta.model_version)
+    registry = registry_of(choice.place, choice.model_name)
+    if choice.registry is None and not (choice.place.root / "mlflow.db").is_file():
+        raise ConfigurationRefused(
+            f"no model registry stands under {choice.place.root}", "run: make register, or give --registry or --bundle"
+        )
+    address = choice.address or f"models:/{choice.model_name}@champion"
+    return fetch_model(address, choice.registry or registry.tracking_uri, choice.trusted, choice.threads)
+
+
+def champion_model(
+    candidate: Path, registration: Mapping[str, Any], registry: Registry, trusted: Sequence[Ed25519PublicKey]
+) -> ScoringModel:
+    """The champion a registration names: the candidate where it is the one, else the version in the registry.
+
+    Raises:
+        ConfigurationRefused: nothing was ever promoted.
+        IntegrityRefused: as ``load_model``.
+    """
+    champion = registration["champion"]
+    if champion is None:
+        raise ConfigurationRefused(
+            f"{registry.model_name} has no champion: no candidate passed the gates", "see registration.json"
+        )
+    bundle = load_bundle(candidate, trusted)
+    if bundle.digest == champion["bundle_sha256"]:
+        return ScoringModel(bundle, champion["version"])
+    return fetch_model(f"models:/{registry.model_name}/{champion['version']}", registry.tracking_uri, trusted)
+
+
+def fetch_model(address: str, tracking_uri: str, trusted: Sequence[Ed25519PublicKey], threads: int = 1) -> ScoringModel:
+    """Fetch the bundle behind a ``models:/`` address into a private folder and verify it there."""
+    with tempfile.TemporaryDirectory(prefix="bundle-") as folder:
+        copied, version = fetch_bundle(address, tracking_uri, Path(folder) / "fetched")
+        bundle = load_bundle(copied, trusted, threads)
+    if version.bundle_sha256 is not None and version.bundle_sha256 != bundle.digest:
+        raise IntegrityRefused(f"{address}: the registry holds another bundle than was registered as this version")
+    return ScoringModel(bundle, version.version)
+
+
+def keys_of(trust: TrustList, on: date) -> list[Ed25519PublicKey]:
+    """The keys of a trust list that are believed on a day."""
+    return [public_key_of(entry.did) for entry in trust.issuers if entry.revoked_on is None or entry.revoked_on > on]

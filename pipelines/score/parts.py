@@ -1,0 +1,168 @@
+"""Scores on disk: written part by part, so that an interrupted run goes on where it stopped, then joined.
+
+A part's file name holds the digest of its bytes. A rerun takes over every part that is whole and scores the others.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import os
+import tempfile
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data_contracts.digest import sha256_bytes
+from pipelines.runs.publish import atomic_write_bytes, read_parquet
+from pipelines.runs.spreadsheet_text import cell_text
+from pipelines.score_rows import REFUSED, SCORE_SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+log = logging.getLogger(__name__)
+
+SCORES_FILE: Final = "passports.parquet"
+JSON_LINES_FILE: Final = "scores.jsonl"
+CSV_FILE: Final = "scores.csv"
+_JSON_COLUMNS: Final = ("pillar_points", "reasons", "claims")
+# What the applicant file said; every other column is ours and cannot hold a formula.
+_GIVEN_TEXTS: Final = ("applicant_id", "seller_id")
+_CSV_COLUMNS: Final = tuple(name for name in SCORE_SCHEMA.names if name not in _JSON_COLUMNS)
+_OWN_COLUMNS: Final = tuple(name for name in _CSV_COLUMNS if name not in ("source_row", *_GIVEN_TEXTS))
+_DIGEST_DIGITS: Final = 32
+
+
+@dataclass(frozen=True)
+class ScoreCounts:
+    """Rows in, by what became of them, and how often each code was given (without the feature it names)."""
+
+    rows: int
+    by_status: Mapping[str, int]
+    by_code: Mapping[str, int]
+
+    @property
+    def scored(self) -> int:
+        """Rows that have a score, with or without a warning."""
+        return self.rows - self.by_status.get(REFUSED, 0)
+
+
+def score_in_parts(chunks: Iterable[pa.Table], score: Callable[[pa.Table], pa.Table], folder: Path) -> tuple[Path, ...]:
+    """Score chunk after chunk into part files in ``folder``; whole parts that stand there already are kept.
+
+    The folder must belong to exactly these chunks and this way of scoring: its name should hold a digest of both.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = []
+    for number, chunk in enumerate(chunks):
+        part = _whole_part(folder, number, chunk.num_rows)
+        if part is None:
+            part = _write_part(folder, number, score(chunk))
+        parts.append(part)
+    return tuple(parts)
+
+
+def _whole_part(folder: Path, number: int, rows: int) -> Path | None:
+    for path in sorted(folder.glob(f"part-{number:06d}.*.parquet")):
+        data = path.read_bytes()
+        is_whole = _part_digest(number, data) == path.name.split(".")[1]
+        if is_whole and pq.read_metadata(pa.BufferReader(data)).num_rows == rows:
+            return path
+        log.warning("part %s is not whole and is scored again", path.name)
+        path.unlink()
+    return None
+
+
+def _write_part(folder: Path, number: int, scored: pa.Table) -> Path:
+    sink = pa.BufferOutputStream()
+    pq.write_table(scored, sink, compression="zstd", write_page_checksum=True)
+    data = sink.getvalue().to_pybytes()
+    path = folder / f"part-{number:06d}.{_part_digest(number, data)}.parquet"
+    atomic_write_bytes(path, data)
+    return path
+
+
+def _part_digest(number: int, data: bytes) -> str:
+    """Digest of a part in its place, so that one part cannot stand in for another."""
+    return sha256_bytes(f"{number}\n".encode() + data)[:_DIGEST_DIGITS]
+
+
+def join_parts(parts: Sequence[Path], titles: Mapping[str, str], folder: Path) -> ScoreCounts:
+    """Join parts into ``passports.parquet``, ``scores.jsonl`` and ``scores.csv`` in ``folder``.
+
+    ``titles`` maps a feature to its title, for the reasons in the CSV.
+    """
+    statuses: Counter[str] = Counter()
+    codes: Counter[str] = Counter()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        _parquet_writer(folder / SCORES_FILE) as write,
+        _text_file(folder / JSON_LINES_FILE) as lines,
+        _text_file(folder / CSV_FILE) as cells,
+    ):
+        sheet = csv.writer(cells, lineterminator="\n")
+        sheet.writerow((*_CSV_COLUMNS, "speaks_for", "speaks_against"))
+        for part in parts:
+            table = read_parquet(part)
+            write(table)
+            for row in table.to_pylist():
+                statuses[row["status"]] += 1
+                codes.update(code.partition(":")[0] for code in row["codes"].split(";") if code)
+                lines.write(json_line(row))
+                sheet.writerow(csv_cells(row, titles))
+    return ScoreCounts(sum(statuses.values()), dict(sorted(statuses.items())), dict(sorted(codes.items())))
+
+
+def json_line(row: Mapping[str, Any]) -> str:
+    """A row of scores as one line of JSON; what is JSON already is set in as it is."""
+    plain = {name: row[name] for name in _CSV_COLUMNS}
+    plain["as_of"] = None if row["as_of"] is None else row["as_of"].isoformat()
+    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    nested = "".join(f',"{name}":{"null" if row[name] is None else row[name]}' for name in _JSON_COLUMNS)
+    return f"{text[:-1]}{nested}}}\n"
+
+
+def csv_cells(row: Mapping[str, Any], titles: Mapping[str, str]) -> list[object]:
+    """A row of scores as cells of a spreadsheet: reasons in short, and no text that could run as a formula."""
+    reasons = {"for": [], "against": []} if row["reasons"] is None else json.loads(row["reasons"])
+    shown = [
+        "; ".join(f"{titles.get(one['feature'], one['feature'])} ({one['points']:+d})" for one in reasons[way])
+        for way in ("for", "against")
+    ]
+    given = (row[name] for name in _GIVEN_TEXTS)
+    named = [None if text is None else cell_text(text) for text in given]
+    return [row["source_row"], *named, *(row[name] for name in _OWN_COLUMNS), *map(cell_text, shown)]
+
+
+@contextmanager
+def _parquet_writer(path: Path) -> Iterator[Callable[[pa.Table], None]]:
+    """A writer of tables to one file, which appears under its name when it is whole."""
+    draft = path.with_name(f".{path.name}.partial")
+    with (
+        draft.open("wb") as file,
+        pq.ParquetWriter(file, SCORE_SCHEMA, compression="zstd", write_page_checksum=True) as writer,
+    ):
+        yield writer.write_table
+    _publish(draft, path)
+
+
+@contextmanager
+def _text_file(path: Path) -> Iterator[TextIO]:
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+        yield file
+    Path(draft).chmod(0o644)
+    _publish(Path(draft), path)
+
+
+def _publish(draft: Path, path: Path) -> None:
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(path)

@@ -1,0 +1,165 @@
+"""The results of a scoring run: score files, passports, the wording of reasons and a summary, in one folder."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from data_contracts.digest import sha256_bytes
+from data_contracts.errors import ConfigurationRefused
+from features.catalogue import feature_set_names, load_feature_set
+from pipelines.passports.issuing import chosen_rows, issue_passports, write_passports
+from pipelines.passports.passport import UNKNOWN_VERSION, Evidence
+from pipelines.runs.publish import fsync_path, fsync_tree, json_bytes, read_parquet, write_json
+from pipelines.runs.stages import GROUND, digest_of_code
+from pipelines.score.applicant_features import deliveries_by_seller, known_coverage
+from pipelines.score.claims import claims_at, with_claims
+from pipelines.score.parts import SCORES_FILE, ScoreCounts, join_parts, score_in_parts
+from pipelines.score.scorer import ScoringContext, score_chunk
+
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+    from models.registry.bundle import BundleMeta
+    from pipelines.passports.passport import PassportTerms
+    from pipelines.profiles.score_settings import ScoringLimits
+    from pipelines.score.inputs import ScoreInput
+    from pipelines.score.model import ScoringModel
+
+CODE: Final = (
+    *("data_contracts", "features", "models"),
+    *("pipelines/ingest", "pipelines/features", "pipelines/passports", "pipelines/reports", "pipelines/score"),
+    *GROUND,
+)
+SUMMARY_FILE: Final = "summary.json"
+REASONS_FILE: Final = "reasons.json"
+
+
+@dataclass(frozen=True)
+class ScoreJob:
+    """Everything that decides the results of one run.
+
+    ``terms`` are those of the passports to issue, None for no passports; ``passport_count`` is how many, None for all.
+    """
+
+    model: ScoringModel
+    rows: ScoreInput
+    limits: ScoringLimits
+    issued_on: date
+    chunk_rows: int
+    with_reasons: bool = True
+    terms: PassportTerms | None = field(default=None, repr=False)
+    passport_count: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Digest of all that decides a score, by which the parts of an interrupted run are known again."""
+        content = {
+            "bundle": self.model.bundle.digest,
+            "version": self.model.version,
+            "rows": dict(self.rows.digests),
+            "limits": self.limits.model_dump(mode="json"),
+            "issued_on": self.issued_on.isoformat(),
+            "with_reasons": self.with_reasons,
+            "chunk_rows": self.chunk_rows,
+            "as_of": self.rows.as_of.isoformat() if self.rows.as_of else None,
+            "code": digest_of_code(CODE),
+        }
+        return sha256_bytes(json_bytes(content))[:16]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: the rows by what became of them, and the number of passports."""
+
+    counts: ScoreCounts
+    passports: int
+
+
+def write_results(job: ScoreJob, parts: Path, folder: Path) -> Written:
+    """Score every row into ``folder``, resuming from ``parts``, then issue the passports asked for."""
+    bundle = job.model.bundle
+    context = ScoringContext(bundle, job.limits, job.issued_on, job.model.version, job.with_reasons)
+
+    def score(chunk: pa.Table) -> pa.Table:
+        scored = score_chunk(context, chunk)
+        reconcile = job.rows.reconcile if job.with_reasons and job.rows.coverage is not None else None
+        return scored if reconcile is None else with_claims(scored, reconcile)
+
+    scored = score_in_parts(job.rows.chunks(job.chunk_rows), score, parts)
+    counts = join_parts(scored, {feature.name: feature.title_en for feature in bundle.model.features}, folder)
+    scores = folder / SCORES_FILE
+    passports = 0
+    if job.terms is not None:
+        issued = issue_passports(scores, bundle, _evidence(job, scores), job.terms, job.passport_count)
+        passports = write_passports(issued, folder)
+    write_json(folder / REASONS_FILE, bundle.dictionary.model_dump(mode="json"))
+    write_json(folder / SUMMARY_FILE, summary(job, counts, passports))
+    return Written(counts, passports)
+
+
+def summary(job: ScoreJob, counts: ScoreCounts, passports: int) -> dict[str, object]:
+    """What was scored with what and what became of it, as JSON values."""
+    meta = job.model.bundle.meta
+    return {
+        "rows": counts.rows,
+        "by_status": dict(counts.by_status),
+        "by_code": dict(counts.by_code),
+        "passports": passports,
+        "issued_on": job.issued_on.isoformat(),
+        "model_name": meta.model_name,
+        "model_version": job.model.version,
+        "bundle_sha256": job.model.bundle.digest,
+        "evidence": meta.evidence,
+        "is_synthetic": meta.is_synthetic,
+        "with_reasons": job.with_reasons,
+        "digests": dict(job.rows.digests),
+        "notes": list(job.rows.notes),
+    }
+
+
+def replace_folder(draft: Path, out: Path) -> None:
+    """Let the finished ``draft`` take the place of ``out``, which is removed."""
+    fsync_tree(draft)
+    old = out.with_name(f".{out.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if out.exists():
+        out.rename(old)
+    draft.rename(out)
+    fsync_path(out.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def refuse_foreign_folder(out: Path) -> None:
+    """Refuse to replace a folder that holds anything but the results of an earlier run."""
+    if out.is_dir() and any(out.iterdir()) and not (out / SUMMARY_FILE).is_file():
+        raise ConfigurationRefused(f"{out} holds other files than results", "give --out a new or empty folder")
+    if out.exists() and not out.is_dir():
+        raise ConfigurationRefused(f"{out} is a file", "give --out a folder")
+
+
+def _evidence(job: ScoreJob, scores: Path) -> Evidence:
+    """What is known of the data behind the sellers that get a passport, as of the date of each."""
+    rows = job.rows
+    version = feature_set_version(job.model.bundle.meta)
+    if rows.coverage is None:
+        return Evidence(rows.digests, None, rows.pillar_tables, version)
+    identities = read_parquet(scores, ["seller_id", "as_of", "status"])
+    chosen = identities.take(pa.array(chosen_rows(identities, job.passport_count), pa.int64()))
+    delivered = deliveries_by_seller(known_coverage(rows.coverage, chosen.select(["seller_id", "as_of"])))
+    claims = None
+    if rows.reconcile is not None:
+        claims = {seller: found for (seller, _), found in claims_at(rows.reconcile, chosen).items()}
+    return Evidence(rows.digests, delivered, rows.pillar_tables, version, claims)
+
+
+def feature_set_version(meta: BundleMeta) -> str:
+    """The version of the feature set a model was trained on, where this installation has that very set."""
+    if meta.feature_set not in feature_set_names():
+        return UNKNOWN_VERSION
+    feature_set = load_feature_set(meta.feature_set)
+    return feature_set.version if feature_set.digest == meta.feature_set_digest else UNKNOWN_VERSION

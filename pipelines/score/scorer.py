@@ -1,0 +1,253 @@
+"""Scoring a chunk of applicants with a verified bundle: every row comes out once, scored, warned of, or refused.
+
+A row's result depends on that row alone, so the size of a chunk and the order of rows change nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+from scipy.special import expit, ndtri
+
+from models.components.scale import points_by_group
+from models.explanation.reasons import batch_reasons, reason_rows
+from pipelines.features.matrix import feature_matrix
+from pipelines.score_rows import INTERVAL_LEVEL, REFUSED, SCORE_SCHEMA, SCORED, WITH_WARNING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+
+    from data_contracts.arrow import Values
+    from models.components.encoding import BoolArray, FloatArray
+    from models.components.model import CreditModel
+    from models.explanation.reasons import Reason, RowReasons
+    from models.registry.bundle import Bundle
+    from pipelines.profiles.score_settings import ScoringLimits
+    from pipelines.score.applicants import Chunk
+
+
+_FIGURES: Final = (
+    *("probability_of_default", "pd_lower", "pd_upper", "score", "grade"),
+    *("base_points", "pillar_points", "reasons"),
+)
+
+
+@dataclass(frozen=True)
+class ScoringContext:
+    """What every row is scored with.
+
+    ``model_version`` is the registry's, or what a bundle folder states of itself; ages are counted from ``issued_on``.
+    Without ``with_reasons`` all figures are the same, and only the points of pillars and reasons are left out.
+    """
+
+    bundle: Bundle
+    limits: ScoringLimits
+    issued_on: date
+    model_version: str
+    with_reasons: bool = True
+
+
+def score_chunk(context: ScoringContext, chunk: Chunk) -> pa.Table:
+    """Results of a chunk as SCORE_SCHEMA, one row a row and in its order.
+
+    The chunk holds the model's features by name; a text column ``warnings`` (";"-joined codes) is taken over.
+    """
+    model = context.bundle.model
+    X = feature_matrix(chunk, model.feature_names)
+    given = _texts(chunk, "refusals")
+    # A row refused before may have no features at all; what scoring would find in it says nothing more.
+    refusals = [before or found for before, found in zip(given, _refusals(context, chunk, X), strict=True)]
+    accepted = np.asarray([not codes for codes in refusals], dtype=np.bool_)
+    warnings = _joined(_texts(chunk, "warnings"), _warnings(context, X, accepted))
+    figures = _figures(context, X[accepted])
+    status = [
+        REFUSED if refusal else WITH_WARNING if warning else SCORED
+        for refusal, warning in zip(refusals, warnings, strict=True)
+    ]
+    codes = [refusal or warning for refusal, warning in zip(refusals, warnings, strict=True)]
+    columns: dict[str, Values] = {
+        **{name: chunk[name] for name in ("source_row", "applicant_id", "seller_id", "as_of")},
+        "status": status,
+        "codes": codes,
+        **{name: _spread(values, accepted) for name, values in figures.items()},
+        "claims": [None] * len(status),
+        **{name: [value] * len(status) for name, value in _provenance(context).items()},
+    }
+    return pa.table([_typed(columns[field.name], field) for field in SCORE_SCHEMA], schema=SCORE_SCHEMA)
+
+
+def _refusals(context: ScoringContext, chunk: Chunk, X: FloatArray) -> list[str]:
+    """Codes of why a row may not be scored, beyond what reading it showed."""
+    as_of = _days(chunk)
+    issued_on = np.datetime64(context.issued_on)
+    flags = {
+        "as_of_in_future": as_of > issued_on,
+        "stale_data": issued_on - as_of > np.timedelta64(context.limits.as_of_age_days, "D"),
+        "all_missing": ~np.isfinite(X).any(axis=1),
+    }
+    if context.bundle.meta.valid_until is not None:
+        flags["model_expired"] = as_of > np.datetime64(context.bundle.meta.valid_until)
+    codes = _codes_of(flags, len(X))
+    free = [index for index, feature in enumerate(context.bundle.model.features) if feature.treatment == "free"]
+    lacking = ~np.isfinite(X[:, free])
+    named = [f"missing_required:{context.bundle.model.feature_names[index]}" for index in free]
+    return _joined(codes, _codes_by_column(lacking & ~flags["all_missing"][:, None], named))
+
+
+def _warnings(context: ScoringContext, X: FloatArray, accepted: BoolArray) -> list[str]:
+    """Codes of what a lender should know of a row that is scored all the same."""
+    model = context.bundle.model
+    lower = np.asarray([feature.lower for feature in model.features])
+    upper = np.asarray([feature.upper for feature in model.features])
+    used = np.asarray([feature.treatment != "set_aside" for feature in model.features], dtype=np.bool_)
+    margin = context.limits.range_margin * (upper - lower)
+    with np.errstate(invalid="ignore"):
+        beyond = (np.less(X, lower - margin) | np.greater(X, upper + margin)) & used & accepted[:, None]
+    share = 1.0 - np.isfinite(X[:, used]).mean(axis=1) if used.any() else np.zeros(len(X))
+    sparse = _codes_of({"missing_share": (share > context.limits.missing_share) & accepted}, len(X))
+    return _joined(sparse, _codes_by_column(beyond, [f"out_of_range:{name}" for name in model.feature_names]))
+
+
+def _figures(context: ScoringContext, X: FloatArray) -> dict[str, Sequence[object]]:
+    """The figures of rows that may be scored, column by column."""
+    model = context.bundle.model
+    if len(X) == 0:
+        return {name: [] for name in _FIGURES}
+    margin = model.margin(X)
+    log_odds = model.calibrator.log_odds(margin)
+    probability = np.asarray(expit(log_odds), dtype=np.float64)
+    lower, upper = probability_interval(model, margin)
+    figures: dict[str, Sequence[object]] = {
+        "probability_of_default": probability.tolist(),
+        "pd_lower": lower,
+        "pd_upper": upper,
+        "score": model.scale.score(log_odds).tolist(),
+        "grade": model.grades.grades_of(probability),
+        "base_points": [context.bundle.golden.base_points] * len(X),
+        "pillar_points": [None] * len(X),
+        "reasons": [None] * len(X),
+    }
+    if context.with_reasons:
+        figures |= _explained(context.bundle, X)
+    return figures
+
+
+def _explained(bundle: Bundle, X: FloatArray) -> dict[str, Sequence[object]]:
+    """Points of the base and the pillars, and reasons in words; they replace the same score by its parts."""
+    model = bundle.model
+    issued = model.issue_points(model.contributions(X))
+    by_pillar = points_by_group(issued.points, [feature.pillar for feature in model.features])
+    pillars = ({name: int(points[row]) for name, points in by_pillar.items()} for row in range(len(X)))
+    batch = batch_reasons(issued.points, [feature.family for feature in model.features])
+    return {
+        "score": issued.score.tolist(),
+        "base_points": [issued.base_points] * len(X),
+        "pillar_points": [_compact(points) for points in pillars],
+        "reasons": [_compact(_reasons(row)) for row in reason_rows(batch, X, bundle.dictionary)],
+    }
+
+
+def _reasons(row: RowReasons) -> dict[str, object]:
+    return {
+        "for": [_reason(reason) for reason in row.positive],
+        "against": [_reason(reason) for reason in row.negative],
+        "all_others": row.all_others,
+    }
+
+
+def _reason(reason: Reason) -> dict[str, object]:
+    return {
+        "code": reason.code,
+        "feature": reason.feature,
+        "pillar": reason.pillar,
+        "points": reason.points,
+        "value": reason.value,
+        "unit": reason.unit,
+        "en": reason.text_en,
+        "zh": reason.text_zh,
+    }
+
+
+def probability_interval(model: CreditModel, margin: FloatArray) -> tuple[list[float | None], list[float | None]]:
+    """Bounds of the probability at ``INTERVAL_LEVEL`` for raw margins (n,); None where the calibration states none.
+
+    The same as ``CreditModel.probability_interval``, from margins that are known already.
+    """
+    error = model.calibrator.standard_error(margin)
+    half_width = float(ndtri(0.5 + INTERVAL_LEVEL / 2.0)) * error
+    centre = model.calibrator.log_odds(margin)
+    lower, upper = expit(centre - half_width), expit(centre + half_width)
+    stated = error > 0.0
+    return (
+        [float(value) if known else None for value, known in zip(lower, stated, strict=True)],
+        [float(value) if known else None for value, known in zip(upper, stated, strict=True)],
+    )
+
+
+def _provenance(context: ScoringContext) -> dict[str, str]:
+    bundle = context.bundle
+    return {
+        "model_name": bundle.meta.model_name,
+        "model_version": context.model_version,
+        "bundle_sha256": bundle.digest,
+        "feature_set": bundle.meta.feature_set,
+    }
+
+
+def _typed(values: Values, field: pa.Field[Any]) -> Values:
+    if isinstance(values, pa.ChunkedArray):
+        return values.cast(field.type)
+    if pa.types.is_dictionary(field.type):
+        text: Values = pa.array(values, pa.string())
+        return text.dictionary_encode().cast(field.type)
+    return pa.array(values, field.type)
+
+
+def _spread(values: Sequence[object], accepted: BoolArray) -> list[object]:
+    """Values of accepted rows at their places among all rows, None elsewhere."""
+    following = iter(values)
+    return [next(following) if taken else None for taken in accepted.tolist()]
+
+
+def _days(chunk: Chunk) -> Values:
+    """As-of dates as datetime64[D], NaT where there is none (which is neither stale nor in the future)."""
+    days: Values = chunk["as_of"].to_numpy()
+    return days.astype("datetime64[D]")
+
+
+def _texts(chunk: Chunk, name: str) -> list[str]:
+    if name not in chunk.column_names:
+        return [""] * chunk.num_rows
+    return [text or "" for text in chunk[name].to_pylist()]
+
+
+def _codes_of(flags: dict[str, Values], count: int) -> list[str]:
+    columns = np.column_stack(list(flags.values())) if flags else np.zeros((count, 0), dtype=np.bool_)
+    return _codes_by_column(columns, list(flags))
+
+
+def _codes_by_column(flags: Values, codes: Sequence[str]) -> list[str]:
+    """Codes of the columns that are true in each row of ``flags`` (n, k), ";"-joined."""
+    texts = [""] * len(flags)
+    for row in np.flatnonzero(flags.any(axis=1)).tolist():
+        texts[row] = ";".join(codes[column] for column in np.flatnonzero(flags[row]).tolist())
+    return texts
+
+
+def _joined(*columns: Sequence[str]) -> list[str]:
+    return [";".join(filter(None, codes)) for codes in zip(*columns, strict=True)]
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def chunked(rows: pa.Table, size: int) -> Iterator[pa.Table]:
+    """``rows`` in pieces of at most ``size``."""
+    for start in range(0, rows.num_rows, size):
+        yield rows.slice(start, size)

@@ -1,0 +1,164 @@
+"""Stage and command ``score``: one result an applicant row, and signed passports on request."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.digest import sha256_file
+from features.reconciliation.reconcile import latest
+from pipelines.passports.passport import PassportTerms
+from pipelines.register.stage import REGISTRATION_FILE, registry_of
+from pipelines.runs.publish import atomic_write_bytes, read_json, read_parquet
+from pipelines.runs.stages import Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
+from pipelines.score.applicant_features import SellerTables
+from pipelines.score.inputs import COVERAGE, Request, described_input, identified
+from pipelines.score.model import champion_model
+from pipelines.score.results import CODE, ScoreJob, write_results
+from pipelines.score_rows import REFUSED
+from pipelines.signing.keys import KeyRing, keys_folder, load_keys, trust_file_for
+from pipelines.validate.reconciliation import RECONCILIATION_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from data_contracts.arrow import Values
+    from pipelines.profiles import Profile
+    from pipelines.score.model import ScoringModel
+    from pipelines.score.results import Written
+
+TRUST_FILE = "trust.json"
+_LEDGER_COLUMNS = ["seller_id", "event_type", "event_date", "known_at"]
+
+
+def run(profile: Profile, place: Place) -> StageOutcome:
+    """Score the applicants of a profile with its champion, and issue their passports."""
+    keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
+    publish_trust_file(profile, keys, os.environ)
+    files = {
+        "bundle": current_output(place, "train", "bundle"),
+        "matrix": current_output(place, "features", "matrix.parquet"),
+        "registration": current_output(place, "register", REGISTRATION_FILE),
+        "coverage": current_output(place, "validate", f"tables/{COVERAGE}.parquet"),
+        "reconciliation": current_output(place, "validate", RECONCILIATION_FILE),
+    }
+    settings = {
+        **profile.scoring.model_dump(mode="json"),
+        **profile.model_dump(mode="json", include={"is_demonstration", "observations", "target"}),
+        "signed_by": keys.did,
+    }
+    parts = place.stage_dir("score") / ".parts"
+
+    def work(folder: Path) -> StageRecord:
+        registry = registry_of(place, profile.model.name)
+        model = champion_model(files["bundle"], read_json(files["registration"]), registry, [keys.public_key])
+        job = stage_job(profile, place, keys, model)
+        written = write_results(job, parts / job.key, folder)
+        shutil.rmtree(parts)
+        return _record(written, model)
+
+    return run_stage("score", place, StageInputs(files, settings, CODE), work)
+
+
+def stage_job(profile: Profile, place: Place, keys: KeyRing, model: ScoringModel) -> ScoreJob:
+    """What the stage scores: the profile's applicants, with their features from the matrix in force."""
+    matrix_file = current_output(place, "features", "matrix.parquet")
+    matrix = read_parquet(matrix_file)
+    source = stage_tables(place)
+    source = replace(source, digests={**source.digests, "matrix.parquet": sha256_file(matrix_file)})
+    as_of = profile.observations.last_as_of
+    limits = profile.scoring.limits
+    request = Request(model.bundle.meta, model.bundle.model.feature_names, limits, place, as_of)
+    applicants = identified(stage_sellers(profile, place, matrix), as_of)
+    return ScoreJob(
+        model=model,
+        rows=replace(described_input(applicants, source, request, matrix), reconcile=stage_reconciliation(place)),
+        limits=limits,
+        issued_on=profile.scoring.issued_on,
+        chunk_rows=profile.scoring.chunk_rows,
+        terms=passport_terms(profile, keys, profile.scoring.issued_on),
+        passport_count=profile.scoring.passport_count,
+    )
+
+
+def stage_reconciliation(place: Place) -> Callable[[date, Sequence[str]], pa.Table]:
+    """What the stage ``validate`` found of sellers' claims, as of the very date the profile scores at."""
+
+    @functools.cache
+    def found() -> pa.Table:
+        return latest(read_parquet(current_output(place, "validate", RECONCILIATION_FILE)))
+
+    def reconcile(_: date, sellers: Sequence[str]) -> pa.Table:
+        table = found()
+        asked: Values = pc.is_in(table["seller_id"], value_set=pa.array(sellers, pa.string()))
+        return table.filter(asked)
+
+    return reconcile
+
+
+def stage_sellers(profile: Profile, place: Place, matrix: pa.Table) -> Values:
+    """The sellers a profile scores, in the order of the matrix at the last as-of date."""
+    as_of = pa.scalar(profile.observations.last_as_of, pa.date32())
+    current: Values = pc.equal(matrix["as_of"], as_of)
+    sellers: Values = matrix.filter(current)["seller_id"].combine_chunks()
+    if profile.scoring.applicants == "latest":
+        return sellers
+    path = current_output(place, "validate", "tables/credit_record.parquet")
+    records = read_parquet(path, ["seller_id", "is_default"])
+    has_record: Values = pc.is_valid(records["is_default"])
+    stated = records.filter(has_record)["seller_id"].combine_chunks()
+    return sellers.filter(pc.invert(pc.is_in(sellers, value_set=stated)))
+
+
+def stage_tables(place: Place) -> SellerTables:
+    """The tables that say what was delivered of whom and what was odd in it; no others are read."""
+    columns = {COVERAGE: None, "money_event": _LEDGER_COLUMNS}
+    paths = {name: current_output(place, "validate", f"tables/{name}.parquet") for name in columns}
+    present = {name: path for name, path in paths.items() if path.is_file()}
+    tables = {name: read_parquet(path, columns[name]) for name, path in present.items()}
+    return SellerTables(tables, {f"{COVERAGE}.parquet": sha256_file(paths[COVERAGE])})
+
+
+def publish_trust_file(profile: Profile, keys: KeyRing, environment: Mapping[str, str]) -> None:
+    """Put a trust file beside a demonstration's keys, for whoever wants to verify its passports."""
+    path = keys_folder(profile.name, environment) / TRUST_FILE
+    if profile.is_demonstration and path.parent.is_dir():
+        content = trust_file_for(keys, profile.scoring.issuer_name, profile.scoring.issued_on)
+        if not path.is_file() or path.read_bytes() != content:
+            atomic_write_bytes(path, content)
+
+
+def passport_terms(profile: Profile, keys: KeyRing, issued_on: date) -> PassportTerms:
+    """Who issues a profile's passports, for how long, and what default means in them."""
+    performance = profile.target.performance
+    definition = ("default as stated by a lender, without a date", "以贷款机构给出的违约标识为准，无违约日期")
+    if performance is not None:
+        overdue, window = profile.target.days_past_due, performance.performance_days
+        definition = (
+            f"{overdue} or more days past due within {window} days after the as-of date",
+            f"截止日后 {window} 天内逾期 {overdue} 天及以上",
+        )
+    return PassportTerms(
+        keys=keys,
+        issuer_name=profile.scoring.issuer_name,
+        issued_on=issued_on,
+        valid_days=profile.scoring.valid_days,
+        as_of_age_days=profile.scoring.limits.as_of_age_days,
+        default_definition=definition,
+    )
+
+
+def _record(written: Written, model: ScoringModel) -> StageRecord:
+    counts = written.counts
+    refused = counts.by_status.get(REFUSED, 0)
+    notes: dict[str, str | int | float] = {"passports": written.passports, "model_version": model.version}
+    notes |= {f"code {code}": count for code, count in counts.by_code.items()}
+    return StageRecord(counts.rows, counts.scored, {REFUSED: refused} if refused else {}, notes)

@@ -1,0 +1,263 @@
+"""The keys of an issuer, and the list of issuers a lender trusts.
+
+An issuer holds two secrets: an Ed25519 key that signs bundles and passports, and an HMAC key that turns identifiers
+into pseudonyms. A profile marked as a demonstration makes its own; every other profile must be given them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import stat
+import tempfile
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from data_contracts.digest import sha256_bytes
+from data_contracts.errors import ConfigurationRefused
+from pipelines.runs.publish import telling_disk_faults
+from pipelines.signing.did_key import did_key, public_key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+log = logging.getLogger(__name__)
+
+SIGNING_KEY_VARIABLE: Final = "PASSPORT_SIGNING_KEY_FILE"
+HMAC_KEY_VARIABLE: Final = "PASSPORT_HMAC_KEY_FILE"
+KEYS_FOLDER_VARIABLE: Final = "KEYS_DIR"
+DEFAULT_KEYS_FOLDER: Final = ".keys"
+HMAC_KEY_BYTES: Final = 32
+PSEUDONYM_HEX_DIGITS: Final = 32
+# Group may read (container platforms mount secrets so); everyone else may not, and nobody else may write.
+FORBIDDEN_MODE_BITS: Final = stat.S_IRWXO | stat.S_IWGRP
+
+
+@dataclass(frozen=True)
+class KeyRing:
+    """The secrets of one issuer. Neither of them appears in its ``repr``."""
+
+    signing_key: Ed25519PrivateKey = field(repr=False)
+    hmac_key: bytes = field(repr=False)
+    is_demonstration: bool
+
+    @property
+    def public_key(self) -> Ed25519PublicKey:
+        """The key others verify with."""
+        return self.signing_key.public_key()
+
+    @property
+    def did(self) -> str:
+        """The issuer's identifier, ``did:key:z6Mk…``."""
+        return did_key(self.public_key)
+
+
+class TrustedIssuer(BaseModel):
+    """An issuer whose credentials are believed: from when to when it may issue, and when its key was revoked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    did: str
+    name: str
+    valid_from: date
+    valid_until: date | None
+    revoked_on: date | None
+
+    @field_validator("did")
+    @classmethod
+    def _is_a_key(cls, value: str) -> str:
+        public_key_of(value)
+        return value
+
+
+class TrustList(BaseModel):
+    """The issuers a lender believes, one entry a key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuers: tuple[TrustedIssuer, ...]
+
+    @field_validator("issuers")
+    @classmethod
+    def _one_entry_a_key(cls, value: tuple[TrustedIssuer, ...]) -> tuple[TrustedIssuer, ...]:
+        if len({entry.did for entry in value}) != len(value):
+            raise ValueError("a did is listed twice")
+        return value
+
+    def issuer(self, did: str) -> TrustedIssuer | None:
+        """The entry of a key, or None when it is not listed."""
+        return next((entry for entry in self.issuers if entry.did == did), None)
+
+
+def load_keys(profile_name: str, *, is_demonstration: bool, environment: Mapping[str, str]) -> KeyRing:
+    """The keys of a profile, from the files its environment names or from the keys folder.
+
+    Only a demonstration profile creates keys where there are none. The keys folder (``KEYS_DIR``, default ``.keys``)
+    stands outside the outputs, so that cleaning these never loses a key.
+
+    A rotten key may still be a key, only another one. Where a file ``<key file>.sha256`` (as ``sha256sum`` writes it)
+    stands beside a key, the key must therefore be the one it tells of; a demonstration profile makes that file too.
+
+    Raises:
+        ConfigurationRefused: a key is missing, unreadable, malformed, changed or open to others.
+    """
+    folder = keys_folder(profile_name, environment)
+    signing_path = Path(environment.get(SIGNING_KEY_VARIABLE, folder / "signing_key.pem"))
+    hmac_path = Path(environment.get(HMAC_KEY_VARIABLE, folder / "hmac_key.hex"))
+    if is_demonstration:
+        with telling_disk_faults(folder):
+            _create_if_absent(signing_path, _new_signing_key)
+            _create_if_absent(hmac_path, _new_hmac_key)
+    signing_data = _read_secret(signing_path, SIGNING_KEY_VARIABLE)
+    hmac_data = _read_secret(hmac_path, HMAC_KEY_VARIABLE)
+    ring = KeyRing(
+        _read_signing_key(signing_data, signing_path), _read_hmac_key(hmac_data, hmac_path), is_demonstration
+    )
+    for path, data in ((signing_path, signing_data), (hmac_path, hmac_data)):
+        _require_remembered(path, data, remember=is_demonstration)
+    return ring
+
+
+def keys_folder(profile_name: str, environment: Mapping[str, str]) -> Path:
+    """The folder a profile's keys are kept in when no file is named for them."""
+    return Path(environment.get(KEYS_FOLDER_VARIABLE, DEFAULT_KEYS_FOLDER)) / profile_name
+
+
+def pseudonym(hmac_key: bytes, seller_id: str) -> str:
+    """What a seller is called in what is shared: 32 hexadecimal digits nobody can link without the key."""
+    return keyed_digest(hmac_key, "seller pseudonym", seller_id)[:PSEUDONYM_HEX_DIGITS]
+
+
+def subject_salt(hmac_key: bytes, *parts: str) -> str:
+    """The salt (64 hexadecimal digits) of one passport's commitment; it goes to the seller and to nobody else."""
+    return keyed_digest(hmac_key, "subject salt", *parts)
+
+
+def subject_commitment(salt: str, subject_id: str) -> str:
+    """What a passport says of its subject's identifier: it can be checked with the salt and not guessed without.
+
+    HMAC-SHA256 with a salt of fixed length binds to one identifier and hides it. Raises ValueError for a salt that is
+    not 64 hexadecimal digits.
+    """
+    key = bytes.fromhex(salt)
+    if len(key) != hashlib.sha256().digest_size:
+        raise ValueError("a salt has 64 hexadecimal digits")
+    return hmac.new(key, subject_id.encode(), hashlib.sha256).hexdigest()
+
+
+def keyed_digest(hmac_key: bytes, purpose: str, *parts: str) -> str:
+    """HMAC-SHA256 of ``parts`` for one purpose, as 64 hexadecimal digits; no two lists of parts collide."""
+    message = json.dumps([purpose, *parts], ensure_ascii=True).encode()
+    return hmac.new(hmac_key, message, hashlib.sha256).hexdigest()
+
+
+def read_trust_file(path: Path) -> TrustList:
+    """The issuers a trust file lists.
+
+    Raises:
+        ConfigurationRefused: the file is missing, not JSON, or not of the form ``{"issuers": [...]}``.
+    """
+    remedy = 'give a JSON file {"issuers": [{"did", "name", "valid_from", "valid_until", "revoked_on"}]}'
+    try:
+        return TrustList.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationRefused(f"trust file {path} cannot be read: {error.strerror}", remedy) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ConfigurationRefused(f"trust file {path}: {place}: {first['msg']}", remedy) from error
+
+
+def trust_file_for(keyring: KeyRing, name: str, valid_from: date) -> bytes:
+    """A trust file that names this issuer alone, to hand to those who are to believe it."""
+    entry = TrustedIssuer(did=keyring.did, name=name, valid_from=valid_from, valid_until=None, revoked_on=None)
+    return TrustList(issuers=(entry,)).model_dump_json(indent=2).encode() + b"\n"
+
+
+def _new_signing_key() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _new_hmac_key() -> bytes:
+    return os.urandom(HMAC_KEY_BYTES).hex().encode() + b"\n"
+
+
+def _create_if_absent(path: Path, make: Callable[[], bytes]) -> None:
+    """Write a new secret unless there is one; of two processes at once, the first one's stays."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor, draft = tempfile.mkstemp(dir=path.parent)  # 0600 from the start
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(make())
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(draft)
+        log.info("created demonstration key %s", path)
+    except FileExistsError:
+        log.info("demonstration key %s was created by another process", path)
+    finally:
+        Path(draft).unlink()
+
+
+def _read_secret(path: Path, variable: str) -> bytes:
+    try:
+        mode = path.stat().st_mode
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigurationRefused(
+            f"key file {path} cannot be read: {error.strerror}",
+            f"set {variable} to the file of a key (a demonstration profile makes its own)",
+        ) from error
+    if mode & FORBIDDEN_MODE_BITS:
+        raise ConfigurationRefused(f"key file {path} is open to others", f"chmod 600 {path}")
+    return data
+
+
+def _require_remembered(path: Path, data: bytes, *, remember: bool) -> None:
+    """Refuse a key that is not the one whose digest stands beside it; write the digest where it is to be remembered."""
+    digest = path.with_name(f"{path.name}.sha256")
+    line = f"{sha256_bytes(data)}  {path.name}\n".encode()
+    if remember:
+        with telling_disk_faults(path.parent):
+            _create_if_absent(digest, lambda: line)
+    if digest.is_file() and digest.read_bytes() != line:
+        raise ConfigurationRefused(
+            f"key file {path} is not the one that {digest.name} beside it tells of",
+            f"restore the key; if it was replaced on purpose, remove {digest}",
+        )
+
+
+def _read_signing_key(data: bytes, path: Path) -> Ed25519PrivateKey:
+    remedy = "give an unencrypted PKCS#8 PEM: openssl genpkey -algorithm ed25519"
+    try:
+        key = serialization.load_pem_private_key(data, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ConfigurationRefused(f"key file {path} is no private key in PEM", remedy) from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ConfigurationRefused(f"key file {path} holds no Ed25519 key", remedy)
+    return key
+
+
+def _read_hmac_key(data: bytes, path: Path) -> bytes:
+    remedy = "give 64 or more hexadecimal digits: openssl rand -hex 32"
+    try:
+        key = bytes.fromhex(data.decode("ascii").strip())
+    except ValueError as error:
+        raise ConfigurationRefused(f"key file {path} is not hexadecimal", remedy) from error
+    if len(key) < HMAC_KEY_BYTES:
+        raise ConfigurationRefused(f"key file {path} holds fewer than {HMAC_KEY_BYTES} bytes", remedy)
+    return key

@@ -1,0 +1,1 @@
+"""Stage ``train``: train, calibrate and evaluate the default model."""

@@ -1,0 +1,96 @@
+"""The labelled sample of a profile: features, outcomes and related-party components joined, every drop counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.catalogue import FeatureSet, load_feature_set
+from features.delinquency import default_dates
+from models.components.encoding import feature_facts
+from models.training.dataset import Dataset, assemble
+from models.training.labels import Labels, performance_labels, recorded_labels
+from pipelines.runs.publish import read_parquet
+from pipelines.runs.stages import Place, current_output
+
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+    from pipelines.profiles import Profile
+
+OUTCOME_TABLE = {"days_past_due": "repayment", "recorded": "credit_record"}
+
+
+@dataclass(frozen=True)
+class SampleFiles:
+    """The published files a labelled sample is made from."""
+
+    matrix: Path
+    components: Path
+    outcomes: Path
+
+    @classmethod
+    def of(cls, profile: Profile, place: Place) -> SampleFiles:
+        """The files in force of a profile."""
+        return cls(
+            matrix=current_output(place, "features", "matrix.parquet"),
+            components=current_output(place, "features", "components.parquet"),
+            outcomes=current_output(place, "validate", f"tables/{OUTCOME_TABLE[profile.target.kind]}.parquet"),
+        )
+
+    def named(self) -> dict[str, Path]:
+        """The files by the name they have in a manifest."""
+        return {"matrix": self.matrix, "components": self.components, "outcomes": self.outcomes}
+
+
+@dataclass(frozen=True)
+class LabelledSample:
+    """Observations with outcomes; ``start == kept + sum(dropped.values())`` observations."""
+
+    dataset: Dataset
+    feature_set: FeatureSet
+    matrix: pa.Table
+    start: int
+    dropped: dict[str, int]
+
+
+def labelled_sample(profile: Profile, files: SampleFiles) -> LabelledSample:
+    """Join the matrix in force with outcomes: days past due within the performance window, or a recorded flag."""
+    matrix = read_parquet(files.matrix)
+    feature_set = load_feature_set(profile.features.feature_set)
+    observed = at_last_date(matrix, profile) if profile.target.kind == "recorded" else matrix
+    labels = label(profile, observed, read_parquet(files.outcomes), profile.observations.last_as_of)
+    dataset = sample_at(observed, labels, read_parquet(files.components), feature_set)
+    dropped = {reason: rows for reason, rows in labels.counts.items() if reason not in ("good", "bad") and rows}
+    return LabelledSample(dataset, feature_set, matrix, dataset.n + sum(dropped.values()), dropped)
+
+
+def label(profile: Profile, observed: pa.Table, outcomes: pa.Table, as_of: date) -> Labels:
+    """Outcomes of the observations in ``observed``; those without dates of their own count as of ``as_of``."""
+    target = profile.target
+    if target.performance is None:
+        return recorded_labels(outcomes, as_of)
+    observations = observed.select(["seller_id", "as_of"])
+    return performance_labels(observations, default_dates(outcomes, target.days_past_due), target.performance)
+
+
+def sample_at(observed: pa.Table, labels: Labels, components: pa.Table, feature_set: FeatureSet) -> Dataset:
+    """Labelled observations with the features of a set; every label must find its features."""
+    assembled = assemble(observed, labels.table, components, feature_facts(feature_set.records))
+    if assembled.counts["label_without_features"]:
+        raise ValueError(f"{assembled.counts['label_without_features']} labels have no row in the feature matrix")
+    return assembled.dataset
+
+
+def at_last_date(matrix: pa.Table, profile: Profile) -> pa.Table:
+    """The rows of a matrix at the profile's last observation date."""
+    return at_date(matrix, profile.observations.last_as_of)
+
+
+def at_date(matrix: pa.Table, as_of: date) -> pa.Table:
+    """The rows of a matrix at one observation date."""
+    return matrix.filter(pc.equal(matrix["as_of"], pa.scalar(as_of, pa.date32())))

@@ -1,0 +1,121 @@
+"""What a result rests on where defaults have no date: features that stop with trading, earlier dates, other firms.
+
+A firm that defaulted may have stopped trading because it defaulted. With the date of default unknown, a feature that
+falls silent when trading stops may speak of the default itself. So the same training is judged again without those
+features, and as of earlier dates; and the firms to be scored are compared with those trained on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.evaluation import EvaluationSettings, evaluate_repeats
+from models.evaluation.drift import DriftSettings, measure_drift
+from models.evaluation.estimates import to_json_value
+from models.training.candidates import BEST_SINGLE, nested_cross_validation
+from models.training.dataset import Dataset
+from pipelines.runs.publish import read_parquet
+from pipelines.train.samples import at_date, at_last_date, label, sample_at
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from features.catalogue import FeatureSet
+    from pipelines.profiles import Profile
+    from pipelines.train.samples import LabelledSample, SampleFiles
+
+DAYS_SINCE_LAST_SALE = "invoice_sale_last_days"
+
+
+def sensitivity(sample: LabelledSample, profile: Profile, files: SampleFiles) -> dict[str, Any]:
+    """The ``extra`` section of ``evaluation.json`` of a profile whose outcomes are recorded without dates."""
+    lasting = [not record.stops_with_trading for record in sample.feature_set.records]
+    variants = [
+        _variant("all_features", None, sample.dataset, profile),
+        _variant("without_recency", None, columns(sample.dataset, np.asarray(lasting)), profile),
+    ]
+    outcomes, components = read_parquet(files.outcomes), read_parquet(files.components)
+    for as_of in profile.observations.earlier_as_of:
+        observed = at_date(sample.matrix, as_of)
+        labels = label(profile, observed, outcomes, as_of)
+        variants.append(_variant("cut", as_of, sample_at(observed, labels, components, sample.feature_set), profile))
+    return {
+        "variants": variants,
+        "recency": stopped_trading(sample.dataset, profile.observations.stopped_before, profile),
+        "populations": populations(sample, profile),
+        "limits": None,
+    }
+
+
+def columns(dataset: Dataset, chosen: np.ndarray) -> Dataset:
+    """The same observations with some of the features, by mask (p,)."""
+    facts = tuple(fact for fact, keep in zip(dataset.facts, chosen, strict=True) if keep)
+    kept = np.ascontiguousarray(dataset.X[:, chosen])
+    return Dataset(kept, dataset.y, dataset.seller_id, dataset.as_of, dataset.component_id, facts)
+
+
+def _variant(code: str, cut: date | None, dataset: Dataset, profile: Profile) -> dict[str, Any]:
+    """AUC of the champion's recipe and of the best single variable, by repeated cross-validation."""
+    if profile.cross_validation is None:
+        raise ValueError("a sensitivity analysis needs [cross_validation]")
+    plan = profile.cross_validation
+    settings = profile.training.model_copy(update={"ablations": False})
+    frame = nested_cross_validation(dataset, settings, plan.folds, plan.sensitivity_repeats)
+    frame = frame.rename(columns={"champion": "pd_champion", BEST_SINGLE: f"pd_{BEST_SINGLE}"})
+    found = evaluate_repeats(frame, EvaluationSettings(baselines=(BEST_SINGLE,)))
+    return {
+        "code": code,
+        "cut": cut.isoformat() if cut else None,
+        "rows": dataset.n,
+        "bad": int(dataset.y.sum()),
+        "auc": to_json_value(found.champion.measures["auc"]),
+        "single_auc": to_json_value(found.model(BEST_SINGLE).measures["auc"]),
+    }
+
+
+def stopped_trading(dataset: Dataset, stopped_before: date | None, profile: Profile) -> dict[str, Any] | None:
+    """Shares of bad and good sellers whose last sale lies before a date; None without a date or the feature."""
+    if stopped_before is None or DAYS_SINCE_LAST_SALE not in dataset.feature_names:
+        return None
+    silent_days = (profile.observations.last_as_of - stopped_before).days
+    days = dataset.X[:, dataset.feature_names.index(DAYS_SINCE_LAST_SALE)]
+    stopped = ~(days <= silent_days)  # a seller who never sold has stopped too
+    return {
+        "date": stopped_before.isoformat(),
+        "bad_stopped_share": float(stopped[dataset.y == 1].mean()),
+        "good_stopped_share": float(stopped[dataset.y == 0].mean()),
+    }
+
+
+def populations(sample: LabelledSample, profile: Profile) -> dict[str, Any]:
+    """How the sellers without a recorded outcome differ from those trained on, feature by feature."""
+    last = at_last_date(sample.matrix, profile).to_pandas()
+    is_trained = last["seller_id"].isin(sample.dataset.seller_id.tolist()).to_numpy()
+    rows = [
+        _compared(sample.feature_set, name, last[name].to_numpy(dtype=np.float64, na_value=np.nan), is_trained)
+        for name in sample.feature_set.names
+    ]
+    return {"trained_rows": int(is_trained.sum()), "scored_rows": int((~is_trained).sum()), "features": rows}
+
+
+def _compared(feature_set: FeatureSet, name: str, values: np.ndarray, is_trained: np.ndarray) -> dict[str, Any]:
+    record = feature_set.record(name)
+    trained, scored = values[is_trained], values[~is_trained]
+    drift = measure_drift(name, trained, scored, len(trained), DriftSettings())
+    medians = _median(trained), _median(scored)
+    return {
+        "name": name,
+        "title": {"en": record.title_en, "zh": record.title_zh},
+        "unit": record.unit,
+        "trained_median": medians[0],
+        "scored_median": medians[1],
+        "drift": drift.index,
+        "critical": drift.critical_value,
+    }
+
+
+def _median(values: np.ndarray) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else None

@@ -1,0 +1,157 @@
+"""Stage: train, calibrate and evaluate the default model; write the signed bundle."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+
+from data_contracts.definition.compiler import table_contract
+from data_contracts.digest import sha256_file
+from models.evaluation import EvaluationSettings, evaluate, evaluate_repeats
+from models.registry.bundle import BundleMeta, bundle_contents, write_bundle
+from models.training.candidates import Candidate, nested_cross_validation, predictions, train_candidate
+from models.training.dataset import split_out_of_time, split_random
+from pipelines.runs.publish import write_json, write_parquet
+from pipelines.runs.stages import GROUND, Place, StageInputs, StageOutcome, StageRecord, digest_of_code, run_stage
+from pipelines.signing.keys import load_keys
+from pipelines.train.evaluation_document import evaluation_document
+from pipelines.train.samples import LabelledSample, SampleFiles, labelled_sample
+from pipelines.train.sensitivity import sensitivity
+from pipelines.train.trained import Trained
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from models.training.dataset import Dataset
+    from pipelines.profiles import Profile
+
+CODE: Final = ("data_contracts", "features", "models", "pipelines/train", *GROUND)
+ABLATION_PREFIX = "without_"
+
+
+def run(profile: Profile, place: Place) -> StageOutcome:
+    """Train on the profile's labelled sample and publish bundle, predictions and evaluation."""
+    files = SampleFiles.of(profile, place)
+    keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
+    settings = {**profile.model_dump(mode="json", include=set(profile.TRAINING_SECTIONS)), "signed_by": keys.did}
+
+    def work(folder: Path) -> StageRecord:
+        sample = labelled_sample(profile, files)
+        trained = train_out_of_time(sample, profile) if profile.split else train_repeated(sample, profile)
+        write_frame(folder / "holdout.parquet", trained.predictions)
+        write_frame(folder / "out_of_fold.parquet", trained.candidate.out_of_fold)
+        further = sensitivity(sample, profile, files) if profile.target.kind == "recorded" else None
+        write_json(folder / "evaluation.json", evaluation_document(profile, sample, trained, further))
+        contents = bundle_contents(trained.candidate.champion, trained.train.X, trained.train.y)
+        write_bundle(contents, bundle_meta(profile, sample, trained, files), keys.signing_key, folder / "bundle")
+        return _record(sample, trained)
+
+    return run_stage("train", place, StageInputs(files.named(), settings, CODE), work)
+
+
+def train_out_of_time(sample: LabelledSample, profile: Profile) -> Trained:
+    """Train on early dates and one side's components; judge on late dates and the other side's."""
+    if profile.split is None:
+        raise ValueError("an out-of-time split needs [split]")
+    split = split_out_of_time(sample.dataset, profile.split)
+    candidate = train_candidate(split.train, profile.training)
+    contrast = split_random(sample.dataset, profile.split)
+    # The contrast takes the champion's kind and the likeliest booster: it is about the split, not about tuning.
+    plain = profile.training.model_copy(update={"champion": candidate.champion_kind, "ablations": False, "fits": 1})
+    recipe = train_candidate(contrast.train, plain)
+    held_out = judged(candidate, predictions(candidate.models, split.test), split.test, profile)
+    random = judged(recipe, predictions({"champion": recipe.champion}, contrast.test), contrast.test, profile)
+    evaluation = evaluate(held_out, evaluation_settings(candidate, profile), random)
+    return Trained(candidate, split.train, split, held_out, evaluation)
+
+
+def train_repeated(sample: LabelledSample, profile: Profile) -> Trained:
+    """Train on every labelled seller; judge by repeated cross-validation with the whole of training nested inside."""
+    if profile.cross_validation is None:
+        raise ValueError("repeated cross-validation needs [cross_validation]")
+    plan = profile.cross_validation
+    candidate = train_candidate(sample.dataset, profile.training)
+    frame = nested_cross_validation(sample.dataset, profile.training, plan.folds, plan.repeats)
+    names = [name for name in candidate.models if name in frame.columns]
+    frame = frame.rename(columns={name: f"pd_{name}" for name in names})
+    mean = frame.groupby("seller_id")["pd_champion"].transform("mean")
+    frame["grade"] = candidate.champion.grades.grades_of(mean.to_numpy())
+    evaluation = evaluate_repeats(frame, evaluation_settings(candidate, profile))
+    return Trained(candidate, sample.dataset, None, frame, evaluation)
+
+
+def judged(candidate: Candidate, frame: pd.DataFrame, dataset: Dataset, profile: Profile) -> pd.DataFrame:
+    """Predictions as an evaluation wants them: ``pd_<model>``, grade and segments; rows no model may score left out."""
+    frame = frame.rename(columns={name: f"pd_{name}" for name in candidate.models})
+    for name, edges in profile.segments.items():
+        frame[name] = band(dataset.X[:, dataset.feature_names.index(name)], edges)
+    frame = frame[frame["pd_champion"].notna()].reset_index(drop=True)
+    return frame.assign(grade=candidate.champion.grades.grades_of(frame["pd_champion"].to_numpy()))
+
+
+def band(values: np.ndarray, edges: tuple[float, ...]) -> list[str]:
+    """Name of the band each value lies in, such as ``12 to 24``; missing values are a band of their own."""
+    bounds = [f"below {edges[0]:g}"]
+    bounds += [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
+    bounds.append(f"{edges[-1]:g} and above")
+    places = np.searchsorted(edges, values, side="right")
+    return ["missing" if np.isnan(value) else bounds[place] for value, place in zip(values, places, strict=True)]
+
+
+def evaluation_settings(candidate: Candidate, profile: Profile) -> EvaluationSettings:
+    """What to evaluate: the champion beside every baseline it is not identical with, and the ablations."""
+    others = [name for name in candidate.baselines if name != candidate.champion_kind or name == "scorecard"]
+    return EvaluationSettings(
+        baselines=tuple(name for name in others if not name.startswith(ABLATION_PREFIX)),
+        ablations=tuple(name for name in others if name.startswith(ABLATION_PREFIX)),
+        grade_order=candidate.champion.grades.names,
+        segment_columns=tuple(profile.segments) if profile.split else (),
+    )
+
+
+def bundle_meta(profile: Profile, sample: LabelledSample, trained: Trained, files: SampleFiles) -> BundleMeta:
+    """What the bundle says of itself."""
+    days = trained.train.as_of.astype("datetime64[D]").astype(object)
+    tables = sorted(path.stem for path in files.outcomes.parent.glob("*.parquet"))
+    return BundleMeta(
+        model_name=profile.model.name,
+        model_version=profile.model.version,
+        feature_set=sample.feature_set.name,
+        feature_set_digest=sample.feature_set.digest,
+        contracts=tuple(table_contract(name).identity for name in tables),
+        data_digests={path.name: sha256_file(path) for path in files.named().values()},
+        code_version=f"sha256:{digest_of_code(CODE)}",
+        evidence=profile.evidence,
+        is_synthetic=profile.is_synthetic,
+        performance_days=profile.target.performance.performance_days if profile.target.performance else 0,
+        trained_from=days.min(),
+        trained_until=days.max(),
+        valid_until=profile.model.valid_until,
+    )
+
+
+def write_frame(path: Path, frame: pd.DataFrame) -> None:
+    """Write a data frame as Parquet."""
+    write_parquet(path, pa.Table.from_pandas(frame, preserve_index=False))
+
+
+def _record(sample: LabelledSample, trained: Trained) -> StageRecord:
+    champion = trained.evaluation.champion.measures["auc"]
+    return StageRecord(
+        rows_in=sample.start,
+        rows_kept=sample.dataset.n,
+        set_aside=sample.dropped,
+        notes={
+            "champion": trained.candidate.champion_kind,
+            "auc": round(champion.value, 4),
+            "auc_lower": round(champion.lower, 4),
+            "auc_upper": round(champion.upper, 4),
+            **trained.candidate.notes,
+        },
+    )

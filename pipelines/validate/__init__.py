@@ -1,0 +1,1 @@
+"""Stage ``validate``: check canonical tables and reconcile sources."""

@@ -1,0 +1,192 @@
+"""Stage ``validate``: canonical tables against their contracts, and the validation report in two languages."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.definition.compiler import source_contract, table_contract
+from data_contracts.errors import QuarantineLimitExceeded
+from pipelines.reports.rendering import LANGUAGES
+from pipelines.reports.validation_page import render_validation_page
+from pipelines.runs.file_accounts import accounts_of_document, totals_by_source
+from pipelines.runs.publish import atomic_write_bytes, read_json, read_parquet, write_json, write_parquet
+from pipelines.runs.stages import GROUND, StageInputs, StageOutcome, StageRecord, current_output, run_stage
+from pipelines.validate.document_chains import BREAKS_FILE, breaks_document, broken_documents
+from pipelines.validate.gx_suites import write_suites
+from pipelines.validate.reconciliation import RECONCILIATION_FILE, reconciled, reconciliation_document
+from pipelines.validate.table_checks import ValidationResult, validate_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from data_contracts.arrow import Values
+    from pipelines.profiles import Profile
+    from pipelines.runs.file_accounts import SourceTotal
+    from pipelines.runs.stages import Place
+
+STAGE = "validate"
+CODE: Final = ("data_contracts", "features", "pipelines/validate", "pipelines/reports", *GROUND)
+SELLERS_SHOWN = 20
+BREAKS_SHOWN = 20
+
+
+def run(profile: Profile, place: Place) -> StageOutcome:
+    """Run the stage.
+
+    It leaves ``tables/``, ``quarantine/``, ``duplicates/``, ``reconciliation.parquet``, ``validation.json``,
+    ``suites/`` and ``report.{en,zh}.html``; ``document_breaks.parquet`` where documents of exports were delivered.
+
+    Raises:
+        QuarantineLimitExceeded: a table loses more rows than the profile allows; everything is written first.
+    """
+    ingested = current_output(place, "ingest")
+    settings, as_of = profile.validation, profile.observations.last_as_of
+    about = {
+        "profile": profile.name,
+        "title": profile.title,
+        "is_synthetic": profile.is_synthetic,
+        "evidence": profile.evidence,
+        "recorded_at": profile.ingest.recorded_at.isoformat(),
+        "quarantine_limit_share": settings.quarantine_limit_share,
+        "ingest_quarantine_limit_share": profile.ingest.quarantine_limit_share,
+    }
+
+    def work(folder: Path) -> StageRecord:
+        tables = {path.stem: read_parquet(path) for path in sorted((ingested / "tables").glob("*.parquet"))}
+        result = validate_tables(tables)
+        checked = reconciled(result.accepted, as_of)
+        write_parquet(folder / RECONCILIATION_FILE, checked)
+        document = validation_document(result, ingested, settings.examples_per_rule)
+        document["reconciliation"] = reconciliation_document(checked, as_of, SELLERS_SHOWN)
+        breaks = broken_documents(result.accepted, as_of)
+        if breaks is not None:
+            write_parquet(folder / BREAKS_FILE, breaks)
+            held = result.accepted["export_document"]
+            document["export_documents"] = breaks_document(breaks, held, as_of, BREAKS_SHOWN)
+        _write(folder, result, {"about": about, **document})
+        return _record(result)
+
+    inputs = StageInputs(
+        files={"ingest": ingested},
+        settings={**about, "examples_per_rule": settings.examples_per_rule, "as_of": as_of.isoformat()},
+        code=CODE,
+    )
+    outcome = run_stage(STAGE, place, inputs, work)
+    share = float(outcome.record.notes["largest_quarantined_share"])
+    if share > settings.quarantine_limit_share:
+        raise QuarantineLimitExceeded(
+            f"{share:.2%} of the rows of table {outcome.record.notes['largest_quarantined_table']} break its contract, "
+            f"more than the {settings.quarantine_limit_share:.2%} of profile {profile.name}; "
+            f"see {outcome.run_dir / 'report.en.html'}"
+        )
+    return outcome
+
+
+def validation_document(result: ValidationResult, ingested: Path, examples_per_rule: int) -> dict[str, Any]:
+    """Give everything the report says as plain values: the accounts of the sources and the verdicts on the tables.
+
+    Args:
+        result: of the validation.
+        ingested: the run folder of the ingest that made the tables.
+        examples_per_rule: quarantined rows shown for each rule.
+    """
+    accounting = read_json(ingested / "accounting.json")
+    totals = totals_by_source(accounts_of_document(accounting))
+    return {
+        "sources": [_source_document(total, ingested, examples_per_rule) for total in totals],
+        "unlisted_files": accounting["unlisted_files"],
+        "withheld_files": [account["file"] for account in accounting["withheld_files"]],
+        "tables": [
+            {
+                **asdict(verdict),
+                "examples": examples(result.quarantine[verdict.table], examples_per_rule, _shown(verdict.table)),
+            }
+            for verdict in result.verdicts
+        ],
+    }
+
+
+def _source_document(total: SourceTotal, ingested: Path, examples_per_rule: int) -> dict[str, Any]:
+    name = total.source.partition("@")[0]
+    contract = source_contract(name)
+    path = ingested / "quarantine" / f"{name}.parquet"
+    shown = {column.name for column in contract.columns if column.classification != "personal"}
+    found = examples(read_parquet(path), examples_per_rule, shown) if path.is_file() else {}
+    descriptions = {rule.rule_id: rule.description for rule in contract.rules}
+    reasons = (*total.quarantined, *total.warnings)
+    return {
+        **asdict(total),
+        "name": name,
+        "title": contract.title,
+        "contract_digest": contract.digest,
+        "descriptions": {reason: descriptions[reason] for reason in reasons if reason in descriptions},
+        "examples": found,
+    }
+
+
+def _shown(table: str) -> set[str]:
+    return {column.name for column in table_contract(table).columns if column.classification != "personal"}
+
+
+def examples(quarantine: pa.Table, count: int, shown_columns: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+    """Give by rule the first quarantined rows: file, row, column and value.
+
+    A value of a column that is not among ``shown_columns`` (a personal one) is left out.
+    """
+    shown = set(shown_columns)
+    records: Values = quarantine.select(["rule_id", "source_file", "source_row", "column", "value"])
+    found: dict[str, list[dict[str, Any]]] = {}
+    for rule_id in sorted(pc.unique(records["rule_id"]).to_pylist()):
+        chosen = records.filter(pc.equal(records["rule_id"], pa.scalar(rule_id))).slice(0, count)
+        found[rule_id] = [
+            {
+                "file": row["source_file"],
+                "row": row["source_row"],
+                "column": row["column"],
+                "value": row["value"] if row["column"] is None or row["column"] in shown else None,
+            }
+            for row in chosen.to_pylist()
+        ]
+    return found
+
+
+def _write(folder: Path, result: ValidationResult, document: Mapping[str, Any]) -> None:
+    for name, table in result.accepted.items():
+        write_parquet(folder / "tables" / f"{name}.parquet", table)
+    for kind, tables in (("quarantine", result.quarantine), ("duplicates", result.duplicates)):
+        for name, records in tables.items():
+            if records.num_rows:
+                write_parquet(folder / kind / f"{name}.parquet", records)
+    write_json(folder / "validation.json", document)
+    write_suites(folder, result.verdicts)
+    for language in LANGUAGES:
+        page = render_validation_page(document, language)
+        atomic_write_bytes(folder / f"report.{language}.html", page.encode())
+
+
+def _record(result: ValidationResult) -> StageRecord:
+    set_aside: dict[str, int] = {}
+    for verdict in result.verdicts:
+        for rule_id, rows in verdict.quarantined.items():
+            set_aside[f"{verdict.table} quarantined by {rule_id}"] = rows
+        for rule_id, rows in verdict.duplicates.items():
+            set_aside[f"{verdict.table} repeats {rule_id}"] = rows
+    worst = max(result.verdicts, key=lambda verdict: verdict.quarantined_share, default=None)
+    rules = [rule for verdict in result.verdicts for rule in verdict.rules]
+    return StageRecord(
+        rows_in=sum(verdict.rows_in for verdict in result.verdicts),
+        rows_kept=sum(verdict.accepted for verdict in result.verdicts),
+        set_aside=set_aside,
+        notes={
+            "largest_quarantined_share": worst.quarantined_share if worst else 0.0,
+            "largest_quarantined_table": worst.table if worst else "",
+            "rules": len(rules),
+            "rules_failed": sum(rule.status == "failed" for rule in rules),
+            "rules_not_validated": sum(rule.status == "not_validated" for rule in rules),
+        },
+    )

@@ -1,0 +1,163 @@
+"""Canonical tables judged twice: by our own row checks, which decide, and by Great Expectations, which must agree."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from data_contracts.checks.expectations import validate_with_gx
+from data_contracts.checks.rows import check_rows
+from data_contracts.definition.compiler import table_contract, table_names
+from data_contracts.errors import ConfigurationRefused, InternalFault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
+    from data_contracts.checks.expectations import GxFinding, GxOutcome
+    from data_contracts.checks.rows import CheckResult
+    from data_contracts.definition.contract import CompiledContract, Rule
+
+log = logging.getLogger(__name__)
+
+PASSED, FAILED, NOT_VALIDATED = "passed", "failed", "not_validated"
+
+
+@dataclass(frozen=True)
+class RuleVerdict:
+    """What both opinions say of one rule on one table.
+
+    Attributes:
+        rule_id, scope, kind, column, severity, description: the rule as its contract states it.
+        status: ``passed``, ``failed``, or ``not_validated`` where nothing could be judged.
+        bad_rows: rows that break it by our own checks; of a rule on the table as a whole 1 if broken.
+        expectation: name of the expectation that judged it.
+        gx_bad_rows: what Great Expectations counts; None where it could not judge.
+        values_judged: values Great Expectations evaluated; missing ones are left to the rule that demands a value.
+        exception: what it raised, if anything.
+    """
+
+    rule_id: str
+    scope: str
+    kind: str
+    column: str | None
+    severity: str
+    description: str
+    status: str
+    bad_rows: int
+    expectation: str
+    gx_bad_rows: int | None
+    values_judged: int
+    exception: str | None
+
+
+@dataclass(frozen=True)
+class TableVerdict:
+    """Where the rows of one canonical table went, and the verdict on each of its rules.
+
+    ``quarantined`` and ``duplicates`` count rows by rule; ``rejected_by`` names critical rules, which cost the whole
+    table.
+    """
+
+    table: str
+    contract: str
+    title: str
+    contract_digest: str
+    rows_in: int
+    accepted: int
+    quarantined: Mapping[str, int]
+    duplicates: Mapping[str, int]
+    rejected_by: tuple[str, ...]
+    rules: tuple[RuleVerdict, ...]
+
+    @property
+    def quarantined_share(self) -> float:
+        """Share of the rows that were quarantined; 0 for a table without rows."""
+        return sum(self.quarantined.values()) / self.rows_in if self.rows_in else 0.0
+
+
+@dataclass(frozen=True)
+class ValidationResult:
+    """What validation gave: accepted rows, rows set aside (QUARANTINE_SCHEMA), and a verdict a table."""
+
+    accepted: dict[str, pa.Table]
+    quarantine: dict[str, pa.Table]
+    duplicates: dict[str, pa.Table]
+    verdicts: tuple[TableVerdict, ...]
+
+
+def validate_tables(tables: Mapping[str, pa.Table]) -> ValidationResult:
+    """Judge canonical tables by their contracts, in alphabetical order.
+
+    Raises:
+        ConfigurationRefused: there is no such canonical table.
+        InternalFault: the two opinions count differently, or rows do not add up.
+    """
+    unknown = sorted(set(tables) - set(table_names()))
+    if unknown:
+        raise ConfigurationRefused(f"there is no canonical table {unknown[0]!r}", f"use {', '.join(table_names())}")
+    checks: dict[str, CheckResult] = {}
+    verdicts = []
+    for name in sorted(tables):
+        contract = table_contract(name)
+        checks[name] = check_rows(tables[name], contract)
+        verdicts.append(_verdict(contract, checks[name], validate_with_gx(tables[name], contract)))
+        log.info("validated %s: %d rows", name, tables[name].num_rows)
+    return ValidationResult(
+        accepted={name: check.accepted for name, check in checks.items()},
+        quarantine={name: check.quarantined for name, check in checks.items()},
+        duplicates={name: check.duplicates for name, check in checks.items()},
+        verdicts=tuple(verdicts),
+    )
+
+
+def _verdict(contract: CompiledContract, check: CheckResult, outcome: GxOutcome) -> TableVerdict:
+    findings = {finding.rule_id: finding for finding in outcome.findings}
+    rules = (_rule_verdict(rule, check, findings[rule.rule_id], contract) for rule in contract.rules)
+    verdict = TableVerdict(
+        table=contract.table,
+        contract=contract.identity,
+        title=contract.title,
+        contract_digest=contract.digest,
+        rows_in=check.rows_in,
+        accepted=check.accepted.num_rows,
+        quarantined=_by_rule(check.quarantined),
+        duplicates=_by_rule(check.duplicates),
+        rejected_by=check.rejected_by,
+        rules=tuple(rules),
+    )
+    sorted_rows = verdict.accepted + sum(verdict.quarantined.values()) + sum(verdict.duplicates.values())
+    if sorted_rows != verdict.rows_in:
+        raise InternalFault(f"{contract.table}: {verdict.rows_in} rows came in and {sorted_rows} were sorted")
+    return verdict
+
+
+def _by_rule(records: pa.Table) -> dict[str, int]:
+    return dict(sorted(Counter(str(rule_id) for rule_id in records["rule_id"].to_pylist()).items()))
+
+
+def _rule_verdict(rule: Rule, check: CheckResult, finding: GxFinding, contract: CompiledContract) -> RuleVerdict:
+    ours = check.counts_by_rule[rule.rule_id]
+    if finding.validated and finding.unexpected_count != ours:
+        raise InternalFault(
+            f"{contract.identity}, rule {rule.rule_id}: our checks count {ours} bad rows and Great Expectations "
+            f"{finding.unexpected_count}"
+        )
+    status = NOT_VALIDATED if not finding.validated else (FAILED if ours else PASSED)
+    return RuleVerdict(
+        rule_id=rule.rule_id,
+        scope=rule.scope,
+        kind=str(rule.kind),
+        column=rule.column,
+        severity=str(rule.severity),
+        description=rule.description,
+        status=status,
+        bad_rows=ours,
+        expectation=finding.expectation,
+        gx_bad_rows=finding.unexpected_count if finding.validated else None,
+        values_judged=finding.evaluated,
+        exception=finding.exception,
+    )

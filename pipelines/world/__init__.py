@@ -1,0 +1,1 @@
+"""Stage ``world``: write a synthetic seller world as raw files."""

@@ -1,0 +1,34 @@
+"""Stage: simulate the synthetic seller world of a profile and write its raw files."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from data_contracts.errors import ConfigurationRefused
+from pipelines.runs.stages import GROUND, Place, StageInputs, StageOutcome, StageRecord, run_stage
+from simulator.writing import write_world
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipelines.profiles import Profile
+
+
+CODE: Final = ("data_contracts", "simulator", "pipelines/reports", "pipelines/world", *GROUND)
+
+
+def run(profile: Profile, place: Place) -> StageOutcome:
+    """Simulate and write ``raw/`` (what the pipeline reads) and ``truth/`` (what it never reads)."""
+    settings = profile.world
+    if settings is None:
+        raise ConfigurationRefused(
+            f"profile '{profile.name}' has no [world]", "it reads real files: start with `passport ingest`"
+        )
+
+    def work(folder: Path) -> StageRecord:
+        record = write_world(settings, folder, processes=os.cpu_count() or 1)
+        rows = sum(record.rows.values())
+        return StageRecord(rows_in=rows, rows_kept=rows, notes=dict(record.rows))
+
+    return run_stage("world", place, StageInputs({}, settings, CODE), work)

@@ -1,0 +1,1 @@
+"""What happens: trade, cash, credit, setbacks and defaults."""

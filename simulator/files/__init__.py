@@ -1,0 +1,1 @@
+"""Raw files in the real source formats."""

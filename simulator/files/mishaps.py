@@ -1,0 +1,150 @@
+"""Draws, from the observation's seed, which rows are mistyped and which deliveries come cut off, twice, or in parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulator.observation.defects import (
+    CORRECTED_DELIVERY,
+    CUT_ROW,
+    DUPLICATE_DELIVERY,
+    LATE_ROWS,
+    MALFORMED_ROW,
+    Edit,
+    cut_off,
+    date_slip,
+    unit_slip,
+)
+from simulator.randomness import scatter, unit_interval
+from simulator.text_columns import line_offsets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from simulator.files.forms import Delivery, Form, Lines, View
+
+SUFFIXES = {DUPLICATE_DELIVERY: "-again", CORRECTED_DELIVERY: "-corrected", LATE_ROWS: "-late"}
+_LATE_RECORD_SHARE = 0.15  # of a delivery part of which comes late
+_FEWEST_ROWS = 4  # a smaller file comes whole and once
+_SHORTEST_WAIT, _WAITS = 3, 88  # days until something is delivered again
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What happens to a delivery.
+
+    Attributes:
+        kind: Kind of the second delivery, empty for none.
+        removed: Rows that the first one lacks.
+        later_days: Days until the second one.
+    """
+
+    kind: str = ""
+    removed: tuple[Edit, ...] = ()
+    later_days: int = 0
+
+
+@dataclass(frozen=True)
+class Luck:
+    """What is drawn for a delivery: two numbers in [0, 1) and 64 bits.
+
+    Attributes:
+        junk: A row that is none is planted where this is small.
+        opening: The file opens with the last record of the delivery before where this is small.
+        fate: Bits that decide on the rest.
+    """
+
+    junk: float
+    opening: float
+    fate: int
+
+
+def luck(view: View, form: Form, deliveries: Sequence[Delivery]) -> list[Luck]:
+    """Draws for every delivery of a source."""
+    key = np.array([delivery.seller * 1_000 + delivery.number for delivery in deliveries], dtype=np.int64)
+    seed, name = view.world.settings.observation_seed, f"{form.source}{form.ending}"
+    junk, opening, what = (scatter(seed, f"{draw} {name}", key) for draw in ("junk", "opening", "fate"))
+    drawn = zip(unit_interval(junk).tolist(), unit_interval(opening).tolist(), what.tolist(), strict=True)
+    return [Luck(*numbers) for numbers in drawn]
+
+
+def junk_rows(view: View, rows: Lines, delivery: Delivery, drawn: Luck) -> list[Edit]:
+    """A row that is none, planted in a delivery now and then."""
+    first, end = delivery.first_row, delivery.end_row
+    if drawn.junk >= view.world.settings.observation.malformed_row_share * (end - first):
+        return []
+    places = np.flatnonzero(rows.may_follow[first:end])
+    if not len(places):
+        return []
+    at = first + int(places[len(places) // 2])
+    return [Edit(at, at, rows.junk(at), MALFORMED_ROW)]
+
+
+def slips(view: View, form: Form, rows: Lines) -> list[Edit]:
+    """Rows of a source that somebody mistyped: one unit for another, day and month swapped."""
+    options, offsets, data = view.world.settings.observation, *line_offsets(rows.text)
+    place = np.arange(len(rows.seller)) - np.searchsorted(rows.seller, rows.seller)
+    chance = unit_interval(
+        scatter(view.world.settings.observation_seed, f"slip {form.source}{form.ending}", rows.seller, place)
+    )
+    both = options.unit_slip_share + options.date_slip_share
+    is_marked = np.zeros(len(chance) + 1, dtype=bool)
+    for mark in rows.marks.values():
+        is_marked[:-1] |= mark
+    found = []
+    for row in np.flatnonzero((chance < both) & ~is_marked[:-1] & ~is_marked[1:]).tolist():
+        line = bytes(data[offsets[row] : offsets[row + 1]])
+        slipped = (unit_slip if chance[row] < options.unit_slip_share else date_slip)(form.source, line)
+        if slipped is not None:
+            found.append(Edit(row, row + 1, *slipped))
+    return found
+
+
+def fate(view: View, form: Form, rows: Lines, delivery: Delivery, drawn: Luck) -> Fate:
+    """Whether a delivery comes whole and once, twice, cut off (and whole later, as often as not), or partly late."""
+    options, bits = view.world.settings.observation, drawn.fate
+    chance, later = (bits >> 11) * 2.0**-53, _SHORTEST_WAIT + bits % _WAITS
+    if delivery.end_row - delivery.first_row < _FEWEST_ROWS:
+        return Fate()
+    if chance < options.duplicate_delivery_share:
+        return Fate(DUPLICATE_DELIVERY, (), later)
+    chance -= options.duplicate_delivery_share
+    if chance < options.truncated_file_share:
+        removed = _cut(form, rows, delivery, bits)
+        return Fate(CORRECTED_DELIVERY if removed and bits & 1 else "", removed, later)
+    chance -= options.truncated_file_share
+    if chance < options.late_delivery_share:
+        removed = _late_records(view.world.settings.observation_seed, form, rows, delivery)
+        return Fate(LATE_ROWS if removed else "", removed, later)
+    return Fate()
+
+
+def _cut(form: Form, rows: Lines, delivery: Delivery, bits: int) -> tuple[Edit, ...]:
+    """The end of a file gone, from the middle of a row in its second half; JSON cut off is no file at all, so whole."""
+    if form.ending.endswith(".json"):
+        return ()
+    offsets, data = line_offsets(rows.text)
+    half = (delivery.end_row - delivery.first_row) // 2
+    at = delivery.first_row + half + (bits >> 8) % half
+    content = cut_off(bytes(data[offsets[at] : offsets[at + 1]]))
+    return (Edit(at, delivery.end_row, content, CUT_ROW),) if content else ()
+
+
+def _late_records(seed: int, form: Form, rows: Lines, delivery: Delivery) -> tuple[Edit, ...]:
+    """Some records of a delivery, never all of them."""
+    first, end = delivery.first_row, delivery.end_row
+    starts = first + np.flatnonzero(np.diff(rows.record[first:end], prepend=rows.record[first] - 1))
+    ends = np.append(starts[1:], end)
+    day = rows.day[starts]
+    name = f"late {form.source}{form.ending}"
+    keys = (np.full(len(starts), delivery.seller), day, starts - first)
+    is_late = unit_interval(scatter(seed, name, *keys)) < _LATE_RECORD_SHARE
+    if is_late.all():
+        return ()
+    return tuple(
+        Edit(start, stop, b"", LATE_ROWS)
+        for start, stop in zip(starts[is_late].tolist(), ends[is_late].tolist(), strict=True)
+    )

@@ -1,0 +1,1 @@
+"""Raw files of the data pool: stock, receivables, records, accounts."""

@@ -1,0 +1,44 @@
+"""Files of the credit data pool, in our own templates: one a table and district, pledges and receipts one a seller."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulator.files.forms import View
+from simulator.files.pool.accounts import account_health, cash_balances, login_events
+from simulator.files.pool.finance import financed, pledges, receivables, warehouse_receipts
+from simulator.files.pool.market import rating_reviews, social_days
+from simulator.files.pool.records import certificates, consents, public_records
+from simulator.files.pool.rows import own_files, pool_file
+from simulator.files.pool.stock import inventory_snapshots, logistics_events, purchase_orders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from simulator.economy.world import World
+    from simulator.files.forms import RawFile
+    from simulator.files.pool.rows import PoolRows
+    from simulator.observation.observation import Observation
+
+_OF_ALL_MEMBERS: tuple[Callable[[World], PoolRows], ...] = (
+    inventory_snapshots, purchase_orders, logistics_events, receivables, cash_balances, account_health, login_events,
+    rating_reviews, social_days, certificates, public_records,
+)  # fmt: skip
+_OF_FINANCED: tuple[Callable[[World], PoolRows], ...] = (pledges, warehouse_receipts)
+
+
+def pool_files(world: World, observation: Observation) -> Iterator[RawFile]:
+    """All pool files of a district.
+
+    Tables with rows from a seller's first weeks on come from the pool's operator, in one file. What may stay empty for
+    years comes seller by seller: in a common file, being named at all would tell that something is to come.
+    """
+    for table in _OF_ALL_MEMBERS:
+        yield pool_file(world, table(world))
+    yield pool_file(world, consents(world, observation))
+    view = View(world, observation, np.arange(world.firms.count))
+    is_financed = financed(world)
+    for table in _OF_FINANCED:
+        yield from own_files(view, table(world), is_financed)

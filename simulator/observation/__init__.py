@@ -1,0 +1,1 @@
+"""What the world shows of itself: spellings, defects, related invoices, lies."""

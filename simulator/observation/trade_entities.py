@@ -1,0 +1,21 @@
+"""Trading partners as they appear in documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulator.randomness import scatter
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from simulator.economy.world import World
+
+
+def sold_to(world: World, seller: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number of the overseas entity through which sellers trade: half of the control groups use one for all."""
+    group = world.network.group[seller]
+    is_shared = (group >= 0) & (scatter(world.settings.seed, "group entity", group) % np.uint64(2) == 0)
+    return np.where(is_shared, 10_000_000 + world.number(group), world.number(seller))

@@ -1,0 +1,1 @@
+"""Who lives in the world: firms, names, relations, districts."""

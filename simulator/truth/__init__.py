@@ -1,0 +1,1 @@
+"""Known truth: what the pipeline never reads."""

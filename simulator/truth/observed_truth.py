@@ -1,0 +1,74 @@
+"""What the observation did to the world, for judging the pipeline: every planted defect, every spelling of a name.
+
+Belongs to the observation, not to the world: another observation seed gives other tables. No pipeline may read them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from simulator.files.company_links import link_findings
+from simulator.observation.name_spellings import names_table
+from simulator.text_columns import day_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from simulator.economy.world import World
+    from simulator.observation.defects import Defect
+    from simulator.observation.observation import Observation
+
+OBSERVATION_NOTE = """\
+How the synthetic world was seen: what was done to it on its way into the raw files, never read by the pipeline.
+
+defects.csv            planted defects by raw file and kind, with the rows concerned:
+                       malformed row, impossible date, cut row: no contract can accept them
+                       repeated record, repeated row, duplicate delivery, corrected delivery: rows that are elsewhere
+                       late rows: came in a file of their own, later than the rest
+                       rows cut off: lost behind a cut row, unless a corrected delivery followed
+                       unit slip, swapped date: wrong and plausible
+                       red-letter invoice: cancels an invoice issued wrong, which is issued again the same day
+names.csv              spellings of each seller's name, where they may be met, and the kind of noise
+links.csv              links that registers show late, never, or beyond their end (ownership: the shares were sold)
+"""
+_DEFECT_COLUMNS: Mapping[str, pa.DataType] = {"file": pa.string(), "kind": pa.string(), "rows": pa.int64()}
+
+
+def observation_tables(
+    world: World, observation: Observation, defects: Sequence[tuple[str, Defect]]
+) -> dict[str, pa.Table]:
+    """Gives the tables of one district.
+
+    Args:
+        world: The district.
+        observation: How it was seen.
+        defects: Path of a raw file and a defect of it, in order of writing.
+    """
+    rows = [(path, defect.kind, defect.rows) for path, defect in defects]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(_DEFECT_COLUMNS)
+    return {
+        "defects": pa.table(
+            {
+                name: pa.array(list(values), type=kind)
+                for (name, kind), values in zip(_DEFECT_COLUMNS.items(), columns, strict=True)
+            }
+        ),
+        "names": pa.table(names_table(world, observation.names)),
+        "links": _links(world),
+    }
+
+
+def _links(world: World) -> pa.Table:
+    found = link_findings(world)
+    days = day_text(world.timeline.first_day, np.array([finding.day for finding in found], dtype=np.int64))
+    columns: dict[str, list[str]] = {
+        "link_id": [finding.link for finding in found],
+        "seller_id": [world.seller_id(finding.seller) for finding in found],
+        "link_type": [finding.link_type for finding in found],
+        "kind": [finding.kind for finding in found],
+        "day": [str(day) for day in days.to_pylist()],
+    }
+    return pa.table({name: pa.array(values, type=pa.string()) for name, values in columns.items()})

@@ -1,0 +1,196 @@
+"""What holds for every contract file, found by listing, not by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import jsonschema
+import pyarrow as pa
+import pytest
+import yaml
+
+from data_contracts.checks.expectations import expectation_suite
+from data_contracts.checks.rows import check_rows
+from data_contracts.definition.compiler import source_contract, source_names, table_contract, table_names
+from data_contracts.definition.contract import CompiledContract
+from data_contracts.definition.pages import contract_page
+from tests.factories.contracts import extreme_table, sample_table
+
+EVENT_TABLES = {
+    "account_health",
+    "ad_spend",
+    "application",
+    "asset_register",
+    "cash_balance",
+    "certificate",
+    "consent",
+    "credit_record",
+    "debt",
+    "export_declaration",
+    "export_document",
+    "insurance",
+    "inventory_snapshot",
+    "ip_claim",
+    "loan",
+    "login_event",
+    "logistics_event",
+    "money_event",
+    "party",
+    "party_link",
+    "pledge",
+    "production_capacity",
+    "public_record",
+    "purchase_order",
+    "rating_review",
+    "receivable",
+    "repayment",
+    "site_day",
+    "site_order",
+    "social_day",
+    "source_coverage",
+    "trade_invoice",
+    "warehouse_receipt",
+}
+
+
+def contracts() -> list[CompiledContract]:
+    return [table_contract(name) for name in table_names()] + [source_contract(name) for name in source_names()]
+
+
+def contract_id(contract: CompiledContract) -> str:
+    return contract.contract_id
+
+
+def files() -> Iterator[Traversable]:
+    for folder in ("data_contracts.tables", "data_contracts.sources"):
+        for entry in resources.files(folder).iterdir():
+            inner = entry.iterdir() if entry.is_dir() else [entry]
+            yield from (file for file in inner if file.name.endswith(".odcs.yaml"))
+
+
+def document_of(contract: CompiledContract) -> dict[str, Any]:
+    named = resources.files("data_contracts.tables") / f"{contract.contract_id}.odcs.yaml"
+    source = resources.files("data_contracts.sources") / contract.contract_id / "contract.odcs.yaml"
+    loaded: dict[str, Any] = yaml.safe_load((named if named.is_file() else source).read_text(encoding="utf-8"))
+    return loaded
+
+
+def stated_rules(contract: CompiledContract) -> int:
+    """Counts the rules of a contract in its YAML, by hand and without the compiler."""
+    document = document_of(contract)
+    schemas = [document["schema"][0]]
+    if any(entry["property"] == "includes" for entry in document.get("customProperties", [])):
+        shared = resources.files("data_contracts.tables") / "_lineage.odcs.yaml"
+        schemas.append(yaml.safe_load(shared.read_text(encoding="utf-8"))["schema"][0])
+    properties = [prop for schema in schemas for prop in schema["properties"]]
+    count = 0
+    for prop in properties:
+        options = prop.get("logicalTypeOptions", {})
+        count += bool(prop.get("required")) + bool(prop.get("unique")) + bool(prop.get("enum")) + ("pattern" in options)
+        count += any(key in options for key in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"))
+        count += any(key in options for key in ("minLength", "maxLength"))
+        count += len(prop.get("quality", []))
+    count += any(prop.get("primaryKey") for prop in properties)
+    return count + sum(len(schema.get("quality", [])) for schema in schemas)
+
+
+def test_all_canonical_tables_have_a_contract() -> None:
+    assert set(table_names()) >= EVENT_TABLES | {"feature_matrix", "score"}
+
+
+def test_there_are_source_contracts() -> None:
+    assert {"vat_invoices", "lender_loans"} <= set(source_names())
+
+
+@pytest.mark.parametrize("file", list(files()), ids=str)
+def test_every_file_is_valid_odcs(file: Traversable) -> None:
+    schema = json.loads((resources.files("open_data_contract_standard") / "schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft201909Validator(schema).validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("contract", contracts(), ids=contract_id)
+def test_every_rule_gives_one_expectation_and_one_check(contract: CompiledContract) -> None:
+    stated = stated_rules(contract)
+    rule_ids = [rule.rule_id for rule in contract.rules]
+    assert stated == len(rule_ids) == len(set(rule_ids)) > 0
+    suite = expectation_suite(contract)
+    assert sorted(expectation.meta["rule_id"] for expectation in suite.expectations) == sorted(rule_ids)
+    checked = check_rows(sample_table(contract, 20), contract)
+    assert list(checked.counts_by_rule) == rule_ids
+
+
+@pytest.mark.parametrize("contract", contracts(), ids=contract_id)
+def test_every_column_says_what_it_means_in_two_languages_and_how_sensitive_it_is(contract: CompiledContract) -> None:
+    for prop in document_of(contract)["schema"][0]["properties"]:
+        assert prop["description"], prop["name"]
+        assert any(ord(letter) > 0x2E80 for letter in prop["businessName"]) or prop["businessName"] == "SKU", prop[
+            "name"
+        ]
+        assert prop["classification"] in {"public", "internal", "confidential", "personal"}, prop["name"]
+
+
+def test_every_number_of_a_canonical_table_has_a_unit() -> None:
+    for name in table_names():
+        for column in table_contract(name).columns:
+            is_number = not isinstance(column.arrow_type, pa.DictionaryType) and (
+                pa.types.is_decimal(column.arrow_type) or pa.types.is_integer(column.arrow_type)
+            )
+            assert column.unit or not is_number, (name, column.name)
+
+
+def test_every_rule_of_a_table_has_a_description() -> None:
+    for name in table_names():
+        assert all(rule.description for rule in table_contract(name).rules)
+
+
+# Publishers gave some columns of their reports the plain words that everybody uses.
+FIXED_BY_OTHERS = {
+    "aliexpress_loan": {"order_id"},
+    "amazon_date_range": {"marketplace", "quantity", "sku"},
+    "amazon_inventory_planning": {"available", "currency", "marketplace", "sku"},
+    "amazon_settlement_v2": {"currency", "amount", "sku"},
+    "ceb_receipt": {"currency"},
+    "ceb_waybill": {"currency"},
+    "ga4_events": {"event_date", "user_id"},
+    "stripe_payout_reconciliation": {"available_on", "currency"},
+    "woocommerce_orders": {"currency", "status"},
+}
+
+
+@pytest.mark.parametrize("name", source_names())
+def test_no_raw_header_equals_a_canonical_column_unless_its_publisher_named_it_so(name: str) -> None:
+    canonical = {column.name for table in table_names() for column in table_contract(table).columns}
+    raw = {header for column in source_contract(name).columns for header in (column.header, *column.synonyms)}
+    assert raw & canonical == FIXED_BY_OTHERS.get(name, set())
+
+
+def test_coverage_can_speak_of_every_event_table_but_itself() -> None:
+    coverable = set(table_contract("source_coverage").column("covered_table").enum)
+    assert coverable == EVENT_TABLES - {"source_coverage"}
+
+
+def test_event_tables_end_with_the_columns_of_lineage() -> None:
+    lineage = ["event_date", "known_at", "recorded_at", "superseded_at", "superseded_recorded_at", "row_version"]
+    lineage += ["source", "source_file", "source_sha256", "source_row"]
+    for name in EVENT_TABLES:
+        assert [column.name for column in table_contract(name).columns][-10:] == lineage
+
+
+@pytest.mark.parametrize("contract", contracts(), ids=contract_id)
+def test_every_contract_has_a_page_that_shows_each_column_and_rule(contract: CompiledContract) -> None:
+    page = contract_page(contract)
+    assert page == contract_page(contract)
+    for column in contract.columns:
+        assert f"| `{column.name}` |" in page
+        assert column.description_zh in page
+    for rule in contract.rules:
+        assert f"| `{rule.rule_id}` |" in page
+
+
+@pytest.mark.parametrize("contract", contracts(), ids=contract_id)
+def test_the_largest_amounts_break_rules_but_never_the_check(contract: CompiledContract) -> None:
+    assert check_rows(extreme_table(contract), contract).rows_in == 2

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+
+from data_contracts.definition.compiler import source_contract, source_names, table_contract
+from data_contracts.definition.pages import contract_page, verification_table
+from tests.factories.contracts import bad_rows, column, contract_of, delimited
+
+
+def test_a_page_shows_what_a_reader_needs() -> None:
+    columns = [
+        column("day", "date", header="Day", required=True, logicalTypeOptions={"format": "yyyy/M/d"}),
+        column("kind", header="Kind|", enum=[{"value": "有效", "label": "valid"}], custom={"optionalHeader": True}),
+        column("paid", "number", header="", custom={"unit": "USD"}, primaryKey=True),
+    ]
+    contract = contract_of(columns, [bad_rows("odd", "paid < 0", "warning")], server=delimited(quote='"'))
+    page = contract_page(contract)
+    assert "Contract `tiny@1.0.0`" in page
+    assert "a row is identified by `paid`" in page
+    assert "| `day` | `Day` | date, written yyyy/M/d |  | yes | Meaning of day | 含义 | internal |" in page
+    assert "`Kind\\|` (may be absent)" in page
+    assert "| `paid` | (no header) | decimal(18, 4) | USD |" in page
+    assert "`kind`: `有效` (valid)" in page
+    assert "| `odd` | odd | row | is counted |" in page
+
+
+def test_every_line_of_a_table_has_the_same_number_of_cells() -> None:
+    hostile = column("a", header="A", description="a | b <script> `x|y` [z](http://e)")
+    page = contract_page(contract_of([hostile], server=delimited()))
+    rows = [line.replace("\\|", "") for line in page.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in rows[:3]}) == 1
+    assert "<script>" not in page
+    assert "\\[z](http" in page
+
+
+def test_a_page_and_the_index_say_how_the_form_of_a_source_is_known() -> None:
+    source = source_contract("shein_report")
+    assert "- ~ third-party: fields, types, Beijing time" in contract_page(source)
+    table = verification_table([source, table_contract("loan")])
+    assert table.splitlines()[0] == "| Source | ✔ verified | ~ third-party | ✘ not verified |"
+    assert len(table.splitlines()) == 3
+
+
+@pytest.mark.parametrize("name", source_names())
+def test_every_source_says_how_its_form_is_known(name: str) -> None:
+    known = source_contract(name).verification
+    assert known.verified or known.third_party or known.not_verified

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_contracts.mapping.currency import MONEY, ExchangeRates, load_exchange_rates, to_usd
+
+
+@pytest.fixture(scope="module")
+def rates() -> ExchangeRates:
+    return load_exchange_rates()
+
+
+def usd(rates: ExchangeRates, amount: str | None, currency: str | None, day: date | None) -> Decimal | None:
+    amounts = pa.array([None if amount is None else Decimal(amount)], MONEY)
+    days = pa.array([day], pa.date32())
+    found: Decimal | None = to_usd(amounts, pa.array([currency], pa.string()), days, rates)[0].as_py()
+    return found
+
+
+def test_a_fixing_is_the_quotient_of_the_banks_two_rates(rates: ExchangeRates) -> None:
+    assert rates.usd_per_unit("EUR", date(2014, 3, 28)) == Decimal("1.375900000000")
+
+
+def test_on_a_weekend_the_friday_holds_not_the_monday(rates: ExchangeRates) -> None:
+    friday, sunday, monday = (rates.usd_per_unit("CNY", date(2023, 3, day)) for day in (3, 5, 6))
+    assert sunday == friday != monday
+
+
+def test_dollars_stay_dollars_on_any_day(rates: ExchangeRates) -> None:
+    assert usd(rates, "12.3456", "USD", date(1980, 1, 1)) == Decimal("12.3456")
+
+
+@pytest.mark.parametrize(
+    ("currency", "day"),
+    [
+        ("XXX", date(2023, 3, 3)),
+        ("TWD", date(2023, 3, 3)),
+        ("CNY", date(1999, 6, 1)),
+        ("HRK", date(2023, 6, 1)),
+        ("CNY", date(2090, 1, 1)),
+    ],
+    ids=["no currency", "not quoted", "before the first fixing", "abolished", "long after the last fixing"],
+)
+def test_without_a_known_rate_there_is_no_amount(rates: ExchangeRates, currency: str, day: date) -> None:
+    assert usd(rates, "1.00", currency, day) is None
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "day"),
+    [(None, "CNY", date(2023, 3, 3)), ("1", None, date(2023, 3, 3)), ("1", "CNY", None)],
+)
+def test_a_missing_part_gives_a_missing_amount(
+    rates: ExchangeRates, amount: str | None, currency: str | None, day: date | None
+) -> None:
+    assert usd(rates, amount, currency, day) is None
+
+
+def test_overrides_win_and_hold_until_the_next() -> None:
+    given_rates = {"TWD": {date(2023, 1, 10): Decimal("0.0330"), date(2023, 1, 20): Decimal("0.0320")}}
+    rates = load_exchange_rates({**given_rates, "CNY": {date(2023, 1, 1): Decimal("0.5")}})
+    assert [usd(rates, "100", "TWD", date(2023, 1, day)) for day in (9, 10, 19, 20)] == [
+        None,
+        Decimal("3.3000"),
+        Decimal("3.3000"),
+        Decimal("3.2000"),
+    ]
+    assert usd(rates, "100", "CNY", date(2023, 1, 2)) == Decimal("50.0000")
+
+
+def test_halves_round_to_even() -> None:
+    rates = load_exchange_rates({"ABC": {date(2023, 1, 1): Decimal("0.00005")}})
+    assert [usd(rates, amount, "ABC", date(2023, 1, 1)) for amount in ("1", "3")] == [
+        Decimal("0.0000"),
+        Decimal("0.0002"),
+    ]
+
+
+def test_a_negative_amount_converts_to_the_opposite(rates: ExchangeRates) -> None:
+    assert usd(rates, "-10.01", "JPY", date(2023, 3, 3)) == -usd(rates, "10.01", "JPY", date(2023, 3, 3))  # type: ignore[operator]
+
+
+def test_dictionary_and_plain_currencies_convert_alike(rates: ExchangeRates) -> None:
+    amounts, days = pa.array([Decimal(1), Decimal(2)], MONEY), pa.array([date(2023, 3, 3)] * 2)
+    plain = pa.array(["CNY", "EUR"])
+    assert to_usd(amounts, plain, days, rates).equals(to_usd(amounts, plain.dictionary_encode(), days, rates))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.decimals(-(10**9), 10**9, places=4),
+            st.sampled_from(["USD", "EUR", "CNY", "JPY", "XXX"]),
+            st.dates(date(2010, 1, 1), date(2024, 12, 31)),
+        ),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_a_row_converts_alone_as_it_does_among_others(rows: list[tuple[Decimal, str, date]]) -> None:
+    rates = load_exchange_rates()
+    amounts, currencies, days = (list(column) for column in zip(*rows, strict=True))
+    together = to_usd(pa.array(amounts, MONEY), pa.array(currencies), pa.array(days, pa.date32()), rates).to_pylist()
+    assert together == [usd(rates, str(amount), currency, day) for amount, currency, day in rows]

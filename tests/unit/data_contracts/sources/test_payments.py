@@ -1,0 +1,355 @@
+"""Made exports of payment services: every value is invented; headers follow the contracts."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from data_contracts.definition.compiler import source_contract
+from data_contracts.errors import InputRefused
+from data_contracts.mapping.zones import utc_offset
+from tests.factories.raw_files import RawFile, cells, ingested, only_account
+from tests.factories.workbooks import workbook
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+SHOPIFY_TRANSACTIONS = (
+    "Transaction Date,Type,Order,Card Brand,Card Source,Payout Status,Payout Date,Payout ID,Available On,Amount,Fee,"
+    "Net,Checkout,Payment Method Name,Presentment Amount,Presentment Currency,Currency"
+)
+SHOPIFY_PAYOUTS = (
+    "Payout Date,Status,Charges,Refunds,Adjustments,Marketplace Sales Tax,Advances,Reserved Funds,Fees,Retried Amount,"
+    "Total,Currency,Bank Reference"
+)
+CHARGE = (
+    "2023-08-30 16:59:53 +0400,charge,#1001,visa,online,paid,2023-09-01,901,2023-09-01,100.00,3.20,96.80,#7,card,"
+    "100.00,USD,USD"
+)
+REFUND = (
+    "2023-08-31 10:00:00 +0400,refund,#1001,visa,online,paid,2023-09-01,901,2023-08-31,-20.00,0.00,-20.00,#7,card,"
+    "-20.00,USD,USD"
+)
+PAYOUT = "2023-09-01,paid,100.00,-20.00,0.00,0.00,5.00,-10.00,-3.20,0.00,71.80,USD,REF-1"
+
+
+def delivered(source: str, header: str, rows: Sequence[str], name: str = "2023") -> RawFile:
+    data = "\n".join([header, *rows, ""]).encode()
+    return RawFile(f"{source}/S000001/{name}.csv", source, data, "S000001", "P1")
+
+
+def transactions(*rows: str, name: str = "2023") -> RawFile:
+    return delivered("shopify_payout_transactions", SHOPIFY_TRANSACTIONS, rows, name)
+
+
+def payouts(*rows: str, name: str = "2023") -> RawFile:
+    return delivered("shopify_payouts", SHOPIFY_PAYOUTS, rows, name)
+
+
+def events_of(folder: Path, *files: RawFile) -> pa.Table:
+    return ingested(folder, files).tables["money_event"]
+
+
+def test_a_shopify_statement_is_the_transactions_and_the_payout_of_a_day(tmp_path: Path) -> None:
+    events = events_of(tmp_path, transactions(CHARGE, REFUND), payouts(PAYOUT))
+    assert sorted(cells(events, "event_type", "amount", "status")) == [
+        ("commission", Decimal("-3.2000"), "paid"),
+        ("other", Decimal("5.0000"), "paid"),
+        ("payout", Decimal("-71.8000"), "paid"),
+        ("refund", Decimal("-20.0000"), "paid"),
+        ("reserve_hold", Decimal("-10.0000"), "reserved"),
+        ("sale", Decimal("100.0000"), "paid"),
+    ]
+    assert set(cells(events, "statement_id")) == {"2023-09-01:USD"}
+    assert sum(cells(events, "amount")) == 0
+
+
+def test_the_offset_of_a_shopify_moment_counts(tmp_path: Path) -> None:
+    events = events_of(tmp_path, transactions(CHARGE))
+    assert {str(moment) for moment in cells(events, "event_at")} == {"2023-08-30 12:59:53+00:00"}
+
+
+def test_a_pending_shopify_transaction_has_no_statement_and_is_replaced_once_it_is_paid(tmp_path: Path) -> None:
+    pending = CHARGE.replace("paid,2023-09-01,901,2023-09-01", "pending,,,2023-09-01")
+    alone = events_of(tmp_path / "alone", transactions(pending))
+    assert set(cells(alone, "statement_id", "status", "paid_out_on")) == {(None, "deferred", None)}
+    both = ingested(tmp_path / "both", [transactions(pending, name="a"), transactions(CHARGE, name="b")])
+    assert set(cells(both.tables["money_event"], "status")) == {"paid"}
+    assert cells(both.duplicates, "source_file") == ["shopify_payout_transactions/S000001/a.csv"]
+
+
+def test_a_shopify_transaction_whose_net_is_wrong_is_set_aside(tmp_path: Path) -> None:
+    wrong = CHARGE.replace("96.80", "96.81")
+    account = only_account(ingested(tmp_path, [transactions(CHARGE, wrong)]))
+    assert (account.accepted, account.quarantined) == (1, {"net_is_gross_less_fee": 1})
+
+
+def test_a_shopify_payout_in_the_transactions_is_left_to_the_payouts(tmp_path: Path) -> None:
+    payout = CHARGE.replace(",charge,", ",payout,")
+    account = only_account(ingested(tmp_path, [transactions(CHARGE, payout)]))
+    assert account.warnings == {"payout, which the payouts export gives": 1}
+
+
+def test_a_shopify_payout_not_paid_yet_or_that_does_not_add_up_is_counted(tmp_path: Path) -> None:
+    rows = (PAYOUT.replace("paid", "scheduled"), PAYOUT.replace("71.80", "71.81"))
+    account = only_account(ingested(tmp_path, [payouts(*rows)]))
+    assert account.warnings == {"payout not paid": 1, "payout_adds_up": 1}
+
+
+def test_an_older_shopify_payouts_export_without_the_newer_columns_is_read(tmp_path: Path) -> None:
+    header = "Payout Date,Status,Charges,Refunds,Adjustments,Reserved Funds,Fees,Retried Amount,Total,Currency"
+    row = "2023-09-03,paid,450.00,-20.00,0.00,0.00,-13.35,0.00,416.65,USD"
+    events = events_of(tmp_path, delivered("shopify_payouts", header, [row]))
+    assert cells(events, "event_type", "amount") == [("payout", Decimal("-416.6500"))]
+
+
+STRIPE = (
+    "automatic_payout_id,automatic_payout_effective_at,balance_transaction_id,created_utc,created,available_on_utc,"
+    "available_on,currency,gross,fee,net,reporting_category,source_id,description"
+)
+
+
+def stripe_entry(number: int, category: str, amounts: str, payout: str = "po_1") -> str:
+    effective = "2023-03-08 00:00:00" if payout else ""
+    moment = f"2023-03-0{number} 10:00:00"
+    return (
+        f"{payout},{effective},txn_{number},{moment},{moment},2023-03-07 00:00:00,2023-03-07 00:00:00,"
+        f'usd,{amounts},{category},ch_{number},"note, quoted"'
+    )
+
+
+CHARGED = stripe_entry(1, "charge", "100.00,3.20,96.80")
+REFUNDED = stripe_entry(2, "refund", "-20.00,0.00,-20.00")
+
+
+def stripe(*rows: str, name: str = "2023") -> RawFile:
+    return delivered("stripe_payout_reconciliation", STRIPE, rows, name)
+
+
+def test_a_stripe_payout_closes_its_entries_to_zero(tmp_path: Path) -> None:
+    disputed = stripe_entry(3, "dispute", "-10.00,15.00,-25.00", payout="po_2")
+    events = events_of(tmp_path, stripe(CHARGED, REFUNDED, disputed))
+    assert cells(events, "event_type", "amount", "statement_id") == [
+        ("sale", Decimal("100.0000"), "po_1"),
+        ("commission", Decimal("-3.2000"), "po_1"),
+        ("payout", Decimal("-76.8000"), "po_1"),
+        ("refund", Decimal("-20.0000"), "po_1"),
+        ("chargeback", Decimal("-10.0000"), "po_2"),
+        ("commission", Decimal("-15.0000"), "po_2"),
+        ("payout", Decimal("25.0000"), "po_2"),
+    ]
+    assert set(cells(events, "currency", "status")) == {("USD", "paid")}
+
+
+def test_a_stripe_entry_not_paid_yet_is_replaced_once_it_is(tmp_path: Path) -> None:
+    open_entry = stripe_entry(1, "charge", "100.00,3.20,96.80", payout="")
+    alone = events_of(tmp_path / "alone", stripe(open_entry))
+    assert set(cells(alone, "status", "paid_out_on")) == {("released", None)}
+    result = ingested(tmp_path / "both", [stripe(open_entry, name="a"), stripe(CHARGED, name="b")])
+    assert sum(cells(result.tables["money_event"], "amount")) == 0
+    assert cells(result.duplicates, "reason") == ["repeated row"]
+
+
+def test_unknown_stripe_categories_are_other_and_counted(tmp_path: Path) -> None:
+    result = ingested(tmp_path, [stripe(stripe_entry(1, "moon_fee", "-1.00,0.00,-1.00"))])
+    assert cells(result.tables["money_event"], "event_type") == ["other", "payout"]
+    assert only_account(result).warnings == {"amount of unknown kind / moon_fee / amount": 1}
+
+
+PAYPAL = (
+    '"Date","Time","TimeZone","Name","Type","Status","Currency","Gross","Fee","Net","From Email Address",'
+    '"To Email Address","Transaction ID","Item Title","Reference Txn ID","Invoice Number","Balance","Balance Impact"'
+)
+
+
+def paypal_row(number: str, kind: str, gross: str, fee: str, net: str, **given: str) -> str:
+    day, zone = given.get("day", "03/14/2023"), given.get("zone", "PDT")
+    state, impact = given.get("state", "Completed"), given.get("impact", "Credit")
+    values = [day, "10:00:00", zone, "Anna Example", kind, state, "USD", gross, fee, net]
+    values += ["anna@example.com", "shop@example.com", number, "Lamp", "", "#1", "0.00", impact]
+    return ",".join(f'"{value}"' for value in values)
+
+
+def paypal(*rows: str) -> RawFile:
+    return delivered("paypal_activity", PAYPAL, rows)
+
+
+def test_paypal_amounts_and_fees_become_events_and_memos_do_not(tmp_path: Path) -> None:
+    rows = (
+        paypal_row("T1", "Express Checkout Payment", "1,100.00", "-3.50", "1,096.50"),
+        paypal_row("T2", "Payment Refund", "-20.00", "0.00", "-20.00", impact="Debit"),
+        paypal_row("T3", "General Withdrawal - Bank Account", "-50.00", "0.00", "-50.00", impact="Debit"),
+        paypal_row("T4", "Hold on Balance for Dispute Investigation", "-5.00", "0.00", "-5.00"),
+        paypal_row("T5", "Cancellation of Hold for Dispute Resolution", "5.00", "0.00", "5.00"),
+        paypal_row("T6", "General Authorization", "9.00", "0.00", "9.00", impact="Memo"),
+        paypal_row("T7", "Express Checkout Payment", "9.00", "0.00", "9.00", state="Pending"),
+        paypal_row("T8", "General Payment", "-9.00", "0.00", "-9.00", impact="Debit"),
+    )
+    result = ingested(tmp_path, [paypal(*rows)])
+    assert cells(result.tables["money_event"], "event_type", "amount") == [
+        ("sale", Decimal("1100.0000")),
+        ("commission", Decimal("-3.5000")),
+        ("refund", Decimal("-20.0000")),
+        ("payout", Decimal("-50.0000")),
+        ("reserve_hold", Decimal("-5.0000")),
+        ("reserve_release", Decimal("5.0000")),
+        ("other", Decimal("-9.0000")),
+    ]
+    assert only_account(result).warnings == {
+        "amount of unknown kind / General Payment / out / amount": 1,
+        "memo, which moves nothing": 1,
+        "transaction not completed": 1,
+    }
+
+
+def test_names_and_addresses_of_payers_appear_nowhere(tmp_path: Path) -> None:
+    result = ingested(tmp_path, [paypal(paypal_row("T1", "Express Checkout Payment", "1.00", "0.00", "1.01"))])
+    assert only_account(result).quarantined == {"net_is_gross_and_fee": 1}
+    assert "nna" not in str(result.quarantine.to_pylist())
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment"),
+    [
+        ("PDT", "2023-03-14 17:00:00+00:00"),
+        ("Asia/Shanghai", "2023-03-14 02:00:00+00:00"),
+        ("GMT+01:00", "2023-03-14 09:00:00+00:00"),
+    ],
+)
+def test_a_paypal_moment_has_its_zone(tmp_path: Path, zone: str, moment: str) -> None:
+    one = paypal_row("T1", "Express Checkout Payment", "1.00", "0.00", "1.00", zone=zone)
+    assert [str(value) for value in cells(events_of(tmp_path, paypal(one)), "event_at")] == [moment]
+
+
+def test_a_zone_that_means_several_is_none(tmp_path: Path) -> None:
+    one = paypal_row("T1", "Express Checkout Payment", "1.00", "0.00", "1.00", zone="CST")
+    assert only_account(ingested(tmp_path, [paypal(one)])).quarantined == {"type:happened_at": 1}
+    assert utc_offset("Nowhere/Town") is None
+
+
+@pytest.mark.parametrize(("day", "accepted"), [("25/04/2023", 0), ("02/30/2023", 1), ("soon", 1)])
+def test_one_day_with_the_day_first_makes_every_day_of_a_file_doubtful(tmp_path: Path, day: str, accepted: int) -> None:
+    days = ("03/04/2023", day)
+    rows = [paypal_row(f"T{n}", "Express Checkout Payment", "1.00", "0.00", "1.00", day=d) for n, d in enumerate(days)]
+    account = only_account(ingested(tmp_path, [paypal(*rows)]))
+    assert (account.accepted, account.quarantined) == (accepted, {"type:happened_at": 2 - accepted})
+
+
+def test_a_paypal_amount_with_a_comma_is_no_number(tmp_path: Path) -> None:
+    one = paypal_row("T1", "Express Checkout Payment", "30,00", "0,00", "30,00")
+    assert only_account(ingested(tmp_path, [paypal(one)])).quarantined == {"type:gross": 1}
+
+
+PAYONEER = (
+    "Transaction Date,Transaction Time,Time Zone,Transaction ID,Description,Credit Amount,Debit Amount,Currency,"
+    "Status,Running Balance,Additional Description,Store Name"
+)
+
+
+def test_a_wallet_shows_the_other_end_of_payouts_and_its_own_fees(tmp_path: Path) -> None:
+    rows = [
+        '03/14/2023,10:00:00,UTC,1,Payment from Amazon,"1,000.00",,USD,Completed,"1,000.00",,My Shop',
+        "03/15/2023,10:00:00,UTC,2,Withdrawal to bank,,990.00,USD,Completed,10.00,,",
+        "03/15/2023,10:00:01,UTC,3,Withdrawal fee,,-10.00,USD,Completed,0.00,,",
+        "03/16/2023,10:00:01,UTC,4,Payment from Amazon,5.00,,USD,Pending,0.00,,",
+        "03/16/2023,10:00:01,UTC,5,Payment from Amazon,5.00,5.00,USD,Completed,0.00,,",
+    ]
+    result = ingested(tmp_path, [delivered("payoneer", PAYONEER, rows)])
+    assert cells(result.tables["money_event"], "event_type", "amount") == [
+        ("other", Decimal("1000.0000")),
+        ("other", Decimal("-990.0000")),
+        ("commission", Decimal("-10.0000")),
+    ]
+    account = only_account(result)
+    assert account.quarantined == {"one_side": 1}
+    assert account.warnings == {"transaction not completed": 1}
+
+
+TIKTOK = [
+    *("Statement date", "Statement ID", "Payment ID", "Status", "Currency", "Type ", "Order/adjustment ID  "),
+    *("Related order ID", "SKU ID", "Quantity", "Order created date", "Total settlement amount", "Net sales"),
+    *("Shipping", "Fees", "Adjustment amount", "Adjustment reason"),
+]
+
+
+def tiktok(rows: Sequence[Sequence[object]], header: Sequence[object] = TIKTOK) -> RawFile:
+    data = workbook({"Order details": [header, *rows]})
+    return RawFile("tiktok_settlement/S000001/2023.xlsx", "tiktok_settlement", data, "S000001", "K1")
+
+
+def order(number: str, amounts: Sequence[object], state: str = "Paid") -> list[object]:
+    total, *parts = amounts
+    head = ["2023/08/16", "ST1", "PAY1" if state == "Paid" else "/", state, "USD", "Order", number, "", "17", 2]
+    return [*head, "2023/08/03", total, *parts, ""]
+
+
+def test_the_sums_of_a_tiktok_order_and_their_rest_are_paid_out_together(tmp_path: Path) -> None:
+    rows = [order("1", [80, 100, -5, -15, 0]), order("2", [-22, -20, 0, -1, 0])]
+    events = events_of(tmp_path, tiktok(rows))
+    assert sorted(cells(events, "event_type", "amount", "quantity"), key=str) == [
+        ("commission", Decimal("-1.0000"), None),
+        ("commission", Decimal("-15.0000"), None),
+        ("fulfilment_fee", Decimal("-5.0000"), None),
+        ("other", Decimal("-1.0000"), None),
+        ("payout", Decimal("-58.0000"), None),
+        ("refund", Decimal("-20.0000"), -2),
+        ("sale", Decimal("100.0000"), 2),
+    ]
+    assert sum(cells(events, "amount")) == 0
+
+
+def test_a_tiktok_order_not_paid_has_no_payout(tmp_path: Path) -> None:
+    events = events_of(tmp_path, tiktok([order("1", [80, 100, -5, -15, 0], state="Processing")]))
+    assert "payout" not in cells(events, "event_type")
+    assert set(cells(events, "status")) == {"released"}
+
+
+@pytest.mark.parametrize("spelling", ["Order\\adjustment ID", "Order/Adjustment ID", "order/adjustment id "])
+def test_tiktok_headers_are_found_in_each_spelling(tmp_path: Path, spelling: str) -> None:
+    header = [spelling if "adjustment ID" in str(title) else title for title in TIKTOK]
+    assert events_of(tmp_path, tiktok([order("1", [80, 100, -5, -15, 0])], header)).num_rows == 4
+
+
+def test_tiktok_orders_not_settled_are_estimates_and_no_sales(tmp_path: Path) -> None:
+    header = [
+        "Type",
+        "Order/adjustment ID",
+        "Currency",
+        "creation date",
+        "Total estimated settlement amount",
+        "Net sales",
+    ]
+    events = events_of(tmp_path, tiktok([["Order", "1", "USD", "2023-08-03", 80, 100]], header))
+    assert cells(events, "event_type", "status", "amount") == [("other", "estimated", Decimal("80.0000"))]
+
+
+def test_a_tiktok_statement_without_its_day_is_set_aside(tmp_path: Path) -> None:
+    row = order("1", [80, 100, -5, -15, 0])
+    row[0] = "-"
+    assert only_account(ingested(tmp_path, [tiktok([row])])).quarantined == {"statement_dated": 1}
+
+
+@pytest.mark.parametrize(
+    ("source", "needed"),
+    [
+        ("shopify_payout_transactions", "Net"),
+        ("shopify_payouts", "Total"),
+        ("stripe_payout_reconciliation", "reporting_category"),
+        ("paypal_activity", "Transaction ID"),
+        ("payoneer", "Running Balance"),
+    ],
+)
+def test_an_export_without_a_needed_column_is_refused_in_one_line(tmp_path: Path, source: str, needed: str) -> None:
+    header = [column.header for column in source_contract(source).columns if column.header != needed]
+    file = delivered(source, ",".join(f'"{name}"' for name in header), [])
+    with pytest.raises(InputRefused) as refusal:
+        ingested(tmp_path, [file])
+    text = str(refusal.value)
+    assert f"file {source}/S000001/2023.csv, row 1, column '{needed}': missing columns: '{needed}'" in text
+    assert f"; remedy: export the file with every column of {source_contract(source).identity}" in text
+    assert "\n" not in text

@@ -1,0 +1,339 @@
+"""Made samples: every value is invented; the form follows the open platform's published examples."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from data_contracts.errors import InputRefused
+from tests.factories.raw_files import RawFile, cells, ingested, only_account
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from pipelines.ingest.stage import IngestResult
+
+
+def sale(number: str, amount: float | str, **fields: object) -> dict[str, Any]:
+    return {
+        "secondOrderType": 11,
+        "secondOrderTypeName": "Guangzhou offline procurement and warehousing",
+        "inAndOut": 1,
+        "inAndOutName": "income",
+        "bzOrderNo": f"900{number}",
+        "id": f"OS{number}",
+        "skcName": "sx0001",
+        "skuCode": "Iabc01",
+        "goodsCount": 4,
+        "settleCurrencyCode": "USD",
+        "amount": amount,
+        "companyName": "Made Company",
+        "addTime": "2023-01-20 21:56:03",
+        "unitPrice": 11.82,
+        **fields,
+    }
+
+
+def adjustment(number: str, amount: float | str, kind: int, category: str, **fields: object) -> dict[str, Any]:
+    return {
+        "replenishNo": f"K{number}",
+        "replenishType": kind,
+        "replenishTypeName": "chargeback" if kind == 1 else "Replenishment",
+        "replenishCategory": category,
+        "id": f"OF{number}",
+        "bzOrderNo": None,
+        "skuCode": None,
+        "goodsCount": 1,
+        "settleCurrencyCode": "USD",
+        "amount": amount,
+        "addTime": "2023-01-21 15:48:02",
+        **fields,
+    }
+
+
+REFUND = "Purchasing quality-Customer refund deduction"
+FREIGHT = "purchase supplement-Shipping and miscellaneous expenses supplement"
+DETAILS = [sale("1", 47.28), sale("2", 47.28), sale("3", "47.28")]
+CHANGES = [adjustment("1", 7.02, 1, REFUND), adjustment("2", 21.98, 2, FREIGHT)]
+
+
+def report(number: str = "B1", total: float = 156.8, state: int = 3, **fields: object) -> dict[str, Any]:
+    return {
+        "reportOrderNo": number,
+        "salesTotal": 3,
+        "replenishTotal": 2,
+        "addTime": "2023-01-21 19:46:38",
+        "lastUpdateTime": "2023-02-16 10:00:00",
+        "settlementStatus": state,
+        "settlementStatusName": "Settled",
+        "estimatePayTime": "2023-02-15 00:00:00",
+        "completedPayTime": "2023-02-16 10:00:00" if state == 3 else "",
+        "companyName": "Made Company",
+        "estimateIncomeMoneyTotal": total,
+        "currencyCode": "USD",
+        "reportSalesDetails": DETAILS,
+        "reportReplenishDetail": CHANGES,
+        **fields,
+    }
+
+
+def reports_file(reports: Sequence[Mapping[str, Any]], name: str = "2023", seller: str = "S000001") -> RawFile:
+    data = json.dumps(list(reports), ensure_ascii=False).encode()
+    return RawFile(f"shein_report/{seller}/{name}.json", "shein_report", data, seller, f"SH-{seller}")
+
+
+def events_of(folder: Path, *files: RawFile) -> list[tuple[str, Decimal, str]]:
+    return cells(ingested(folder, files).tables["money_event"], "event_type", "amount", "status")
+
+
+def test_a_settled_report_becomes_its_details_and_one_opposite_payout(tmp_path: Path) -> None:
+    found = events_of(tmp_path, reports_file([report()]))
+    assert found == [
+        ("payout", Decimal("-156.8000"), "paid"),
+        ("sale", Decimal("47.2800"), "paid"),
+        ("sale", Decimal("47.2800"), "paid"),
+        ("sale", Decimal("47.2800"), "paid"),
+        ("refund", Decimal("-7.0200"), "paid"),
+        ("compensation", Decimal("21.9800"), "paid"),
+    ]
+    assert sum(amount for _, amount, _ in found) == 0
+
+
+def test_times_are_beijing_time_and_stand_in_utc(tmp_path: Path) -> None:
+    events = ingested(tmp_path, [reports_file([report()])]).tables["money_event"]
+    assert [str(moment) for moment in cells(events, "event_at")][:2] == [
+        "2023-02-16 02:00:00+00:00",
+        "2023-01-20 13:56:03+00:00",
+    ]
+    assert {str(day) for day in cells(events, "available_on")} == {"2023-02-14"}
+    assert {str(day) for day in cells(events, "paid_out_on")} == {"2023-02-16"}
+
+
+def test_a_detail_is_known_once_its_report_is_made_and_the_payout_once_it_is_paid(tmp_path: Path) -> None:
+    events = ingested(tmp_path, [reports_file([report()])]).tables["money_event"]
+    assert [str(known) for known in cells(events, "known_at")][:2] == [
+        "2023-02-17 02:00:00+00:00",
+        "2023-01-22 11:46:38+00:00",
+    ]
+
+
+@pytest.mark.parametrize(("state", "status"), [(1, "estimated"), (2, "released")])
+def test_a_report_not_settled_has_no_payout_and_says_so(tmp_path: Path, state: int, status: str) -> None:
+    # The published example holds a completion time in a report that is still to be confirmed.
+    one = report(state=state, completedPayTime="2024-02-16 10:00:00")
+    result = ingested(tmp_path, [reports_file([one])])
+    events = result.tables["money_event"]
+    assert set(cells(events, "status")) == {status}
+    assert "payout" not in cells(events, "event_type")
+    assert set(cells(events, "paid_out_on")) == {None}
+    account = only_account(result)
+    assert (account.rows_in, account.accepted) == (6, 6)
+    assert account.warnings == {"report not settled yet, so without a payout": 1}
+
+
+def test_a_settled_report_without_its_time_of_payment_is_set_aside(tmp_path: Path) -> None:
+    account = only_account(ingested(tmp_path, [reports_file([report(completedPayTime="")])]))
+    assert account.quarantined == {"paid_when_settled": 6}
+
+
+def test_a_report_whose_details_do_not_sum_to_its_total_is_set_aside_whole(tmp_path: Path) -> None:
+    result = ingested(tmp_path, [reports_file([report(), report("B2", total=156.79)])])
+    assert only_account(result).quarantined == {"report_adds_up": 6}
+    assert set(cells(result.tables["money_event"], "statement_id")) == {"B1"}
+
+
+def test_an_unreadable_amount_that_is_not_missed_costs_its_detail_only(tmp_path: Path) -> None:
+    one = report(reportSalesDetails=[*DETAILS, sale("4", "n/a")])
+    account = only_account(ingested(tmp_path, [reports_file([one])]))
+    assert (account.rows_in, account.accepted, account.quarantined) == (7, 6, {"type:detail_amount": 1})
+
+
+def test_missing_details_are_counted_even_where_they_weigh_nothing(tmp_path: Path) -> None:
+    account = only_account(ingested(tmp_path, [reports_file([report(salesTotal=4)])]))
+    assert account.warnings == {"details_complete": 6}
+
+
+def test_goods_sent_back_to_the_seller_are_refunds(tmp_path: Path) -> None:
+    back = sale("9", 40, inAndOut=2, inAndOutName="expense")
+    one = report(total=-40.0, reportSalesDetails=[back], reportReplenishDetail=[], salesTotal=1, replenishTotal=0)
+    events = ingested(tmp_path, [reports_file([one])]).tables["money_event"]
+    assert cells(events, "event_type", "amount", "quantity") == [
+        ("payout", Decimal("40.0000"), None),
+        ("refund", Decimal("-40.0000"), -4),
+    ]
+
+
+def test_lists_may_be_absent_or_null_and_an_empty_currency_is_that_of_the_details(tmp_path: Path) -> None:
+    one = report(total=141.84, currencyCode="", replenishTotal=None, reportReplenishDetail=None)
+    two = report("B2", total=141.84)
+    del two["reportReplenishDetail"]
+    events = ingested(tmp_path, [reports_file([one, two])]).tables["money_event"]
+    assert events.num_rows == 8
+    assert set(cells(events, "currency")) == {"USD"}
+
+
+def test_a_report_in_two_currencies_is_set_aside(tmp_path: Path) -> None:
+    one = report(reportSalesDetails=[*DETAILS[:2], sale("3", 47.28, settleCurrencyCode="EUR")])
+    assert only_account(ingested(tmp_path, [reports_file([one])])).quarantined == {"currency_known": 6}
+
+
+def test_of_a_report_delivered_in_several_states_the_latest_counts(tmp_path: Path) -> None:
+    early = report(state=2, lastUpdateTime="2023-01-22 10:00:00")
+    result = ingested(tmp_path, [reports_file([report()], "2023a"), reports_file([early], "2023b")])
+    assert cells(result.tables["money_event"], "status") == ["paid"] * 6
+    assert cells(result.duplicates, "reason") == ["repeated report"] * 6
+
+
+def test_a_whole_report_is_kept_before_a_later_one_that_does_not_add_up(tmp_path: Path) -> None:
+    broken = report(total=1.0, lastUpdateTime="2023-03-01 10:00:00")
+    result = ingested(tmp_path, [reports_file([report(), broken])])
+    assert result.tables["money_event"].num_rows == 6
+    assert result.quarantine.num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "category", "expected"),
+    [
+        (1, "采购质量-客户退款扣款", "refund"),
+        (1, "late delivery", "penalty"),
+        (1, "Advertising", "advertising"),
+        (1, "运费扣款", "fulfilment_fee"),
+        (2, "something new", "compensation"),
+        (1, "something new", "other"),
+    ],
+)
+def test_the_category_of_an_adjustment_decides_its_event_type(
+    tmp_path: Path, kind: int, category: str, expected: str
+) -> None:
+    change = adjustment("1", 5, kind, category)
+    total = 5.0 if kind == 2 else -5.0
+    one = report(total=total, reportSalesDetails=[], reportReplenishDetail=[change], salesTotal=0, replenishTotal=1)
+    result = ingested(tmp_path, [reports_file([one])])
+    assert cells(result.tables["money_event"], "event_type") == ["payout", expected]
+    unknown = {f"amount of unknown kind / deduction / {category}": 1} if expected == "other" else {}
+    assert only_account(result).warnings == unknown
+
+
+def test_two_sellers_may_deliver_the_same_report_and_both_are_kept(tmp_path: Path) -> None:
+    result = ingested(tmp_path, [reports_file([report()]), reports_file([report()], seller="S000002")])
+    events = result.tables["money_event"]
+    assert len(set(cells(events, "event_id"))) == 12
+
+
+def test_a_report_file_without_a_needed_field_is_refused_in_one_line(tmp_path: Path) -> None:
+    one = report()
+    del one["settlementStatus"]
+    with pytest.raises(InputRefused) as refusal:
+        ingested(tmp_path, [reports_file([one])])
+    text = str(refusal.value)
+    assert "file shein_report/S000001/2023.json, column 'settlementStatus'" in text
+    assert "; remedy: export the file with every field of shein_report@1.1.0" in text
+    assert "\n" not in text
+
+
+def item(income: float = 11.12, **fields: object) -> dict[str, Any]:
+    return {
+        "skuCode": "Ixyz01",
+        "sellerCurrencyPrice": 12.98,
+        "couponAmount": 0.0,
+        "sellerRealTax": 1.86,
+        "commissionRate": 0.0,
+        "commissionAmount": 0.0,
+        "performanceCost": 0.0,
+        "stockExpense": 0.0,
+        "returnExpense": 0.0,
+        "serviceFee": 0.0,
+        "whtTotalAmount": 0.0,
+        "subsidyTotalAmount": 0.0,
+        "incomeAmount": income,
+        **fields,
+    }
+
+
+def statement(number: str = "C1", total: float = 22.24, state: int = 3, **fields: object) -> dict[str, Any]:
+    return {
+        "checkOrderNo": number,
+        "checkStatus": state,
+        "secondOrderType": 1,
+        "incomeExpenditureType": 1,
+        "bzOrderNo": f"GS{number}",
+        "businessCompletedTime": "2023-01-14 17:47:21",
+        "completedPayTime": "2023-02-16 10:00:00" if state == 3 else "",
+        "site": "shein-us",
+        "currencyCode": "USD",
+        "estimateIncomeMoneyTotal": total,
+        "reportOrderNo": "B7",
+        "estimatePayTime": "2023-02-15 10:23:58",
+        "itemList": [item(), item()],
+        **fields,
+    }
+
+
+def statements_file(statements: Sequence[Mapping[str, Any]]) -> RawFile:
+    data = json.dumps(list(statements), ensure_ascii=False).encode()
+    return RawFile("shein_statement/S000001/2023.json", "shein_statement", data, "S000001", "SH-1")
+
+
+def by_statement(result: IngestResult) -> dict[str, Decimal]:
+    sums: dict[str, Decimal] = {}
+    for number, amount in cells(result.tables["money_event"], "statement_id", "amount"):
+        sums[number] = sums.get(number, Decimal(0)) + amount
+    return sums
+
+
+def test_an_item_becomes_its_price_and_its_charges(tmp_path: Path) -> None:
+    one = statement(itemList=[item(), item(9.12, commissionAmount=2.0)], total=20.24)
+    result = ingested(tmp_path, [statements_file([one])])
+    assert cells(result.tables["money_event"], "event_type", "amount") == [
+        ("payout", Decimal("-20.2400")),
+        ("sale", Decimal("12.9800")),
+        ("withholding_tax", Decimal("-1.8600")),
+        ("sale", Decimal("12.9800")),
+        ("withholding_tax", Decimal("-1.8600")),
+        ("commission", Decimal("-2.0000")),
+    ]
+    assert by_statement(result) == {"B7": 0}
+
+
+def test_a_return_takes_the_price_and_gives_the_charges_back(tmp_path: Path) -> None:
+    one = statement(incomeExpenditureType=2)
+    events = ingested(tmp_path, [statements_file([one])]).tables["money_event"]
+    assert cells(events, "event_type", "amount")[:3] == [
+        ("payout", Decimal("22.2400")),
+        ("refund", Decimal("-12.9800")),
+        ("withholding_tax", Decimal("1.8600")),
+    ]
+
+
+def test_the_statements_of_a_report_have_one_payout(tmp_path: Path) -> None:
+    back = statement("C2", 11.12, incomeExpenditureType=2, itemList=[item()])
+    result = ingested(tmp_path, [statements_file([statement(), back])])
+    payouts = [e for e in cells(result.tables["money_event"], "event_type", "amount") if e[0] == "payout"]
+    assert payouts == [("payout", Decimal("-11.1200"))]
+    assert by_statement(result) == {"B7": 0}
+    assert only_account(result).warnings == {"statement paid with another of its report": 1}
+
+
+@pytest.mark.parametrize(("state", "status"), [(1, "deferred"), (2, "released"), (4, "reserved")])
+def test_a_statement_not_settled_has_no_payout(tmp_path: Path, state: int, status: str) -> None:
+    events = ingested(tmp_path, [statements_file([statement(state=state)])]).tables["money_event"]
+    assert set(cells(events, "event_type", "status")) == {("sale", status), ("withholding_tax", status)}
+
+
+def test_a_statement_without_items_is_one_amount_of_unknown_kind(tmp_path: Path) -> None:
+    one = statement(incomeExpenditureType=2, itemList=None, secondOrderType=7)
+    result = ingested(tmp_path, [statements_file([one])])
+    assert cells(result.tables["money_event"], "event_type", "amount") == [
+        ("other", Decimal("-22.2400")),
+        ("payout", Decimal("22.2400")),
+    ]
+    assert only_account(result).warnings == {"charge of unknown kind / 7": 1}
+
+
+def test_items_that_do_not_sum_to_their_statement_set_it_aside_whole(tmp_path: Path) -> None:
+    account = only_account(ingested(tmp_path, [statements_file([statement(total=22.25)])]))
+    assert account.quarantined == {"statement_adds_up": 3}

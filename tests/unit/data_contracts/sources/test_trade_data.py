@@ -1,0 +1,195 @@
+"""Workbooks of trade-data publishers, with the oddities such workbooks have. All of them are made up."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from data_contracts.errors import InputRefused
+from data_contracts.privacy import keyed_pseudonyms
+from data_contracts.sources.customs_declaration.mapping import country_codes
+from data_contracts.sources.trade_data_workbook.days import iso_days
+from data_contracts.sources.trade_data_workbook.mapping import country_names
+from pipelines.ingest.deliveries.recognition import recognise
+from tests.factories.raw_files import (
+    HMAC_KEY,
+    RawFile,
+    cells,
+    declaration,
+    declaration_item,
+    declarations_file,
+    ingested,
+    only_account,
+)
+from tests.factories.workbooks import workbook
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from pipelines.ingest.stage import IngestResult
+
+HEADER = ("Date", "Exporter", "Importer", "HS Code", "Destination Country", "Gross Weight (KG)", "Value (USD)")
+ROW: tuple[object, ...] = ("2023-06-01", "Lampworks Co., Ltd.", "Lamp House Ltd.", "9405420000", "Germany", 12.5, 1500)
+
+
+def record(**given: object) -> list[object]:
+    """A record; a name given stands for the header that begins with it."""
+    places = {"date": 0, "exporter": 1, "importer": 2, "code": 3, "country": 4, "weight": 5, "value": 6}
+    row = list(ROW)
+    for name, value in given.items():
+        row[places[name]] = value
+    return row
+
+
+def file_of(*rows: Sequence[object], header: Sequence[str] = HEADER, above: int = 0, name: str = "a.xlsx") -> RawFile:
+    titles: list[list[object]] = [["Shipment records"], [None, "2023"], []]
+    return RawFile(name, "trade_data_workbook", workbook({"Sheet1": [*titles[:above], list(header), *rows]}), "S000001")
+
+
+def read(folder: Path, *rows: Sequence[object], header: Sequence[str] = HEADER, above: int = 0) -> IngestResult:
+    return ingested(folder, [file_of(*rows, header=header, above=above)])
+
+
+def records(result: IngestResult) -> pa.Table:
+    return result.tables["export_document"]
+
+
+def test_a_record_is_a_document_known_when_it_is_published(tmp_path: Path) -> None:
+    (row,) = records(read(tmp_path, record())).to_pylist()
+    assert (row["document_kind"], row["amount"], row["currency"]) == ("trade_record", Decimal(1500), "USD")
+    assert (row["commodity_code"], row["destination_country"]) == ("9405420000", "DE")
+    assert (row["gross_weight_kg"], row["event_date"]) == (Decimal("12.5"), dt.date(2023, 6, 1))
+    assert row["known_at"].date() == dt.date(2023, 7, 31)
+
+
+def test_headings_stand_wherever_they_stand_and_in_many_spellings(tmp_path: Path) -> None:
+    header = ("出口日期", "发货人", "CONSIGNEE  NAME", "HS编码", "目的国", "毛重", "金额(美元)")
+    table = records(read(tmp_path, record(), header=header, above=3))
+    assert cells(table, "amount", "source_row") == [(Decimal(1500), 5)]
+
+
+def test_headings_are_recognised_below_titles(tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(file_of(record(), above=2).data)
+    (found,) = recognise([tmp_path / "x.bin"])
+    assert [fit.contract.contract_id for fit in found.met] == ["trade_data_workbook"]
+
+
+@pytest.mark.parametrize(
+    "name", ["TO ORDER", "TO THE ORDER", "To The Order of Some Bank", "NULL", "null", "N/A", "-", None]
+)
+def test_nobody_is_no_counterparty(tmp_path: Path, name: str | None) -> None:
+    assert cells(records(read(tmp_path, record(importer=name))), "counterparty_id") == [None]
+
+
+def test_a_buyer_is_the_same_pseudonym_as_in_declarations(tmp_path: Path) -> None:
+    data = declarations_file([declaration("222520230000000001", [declaration_item("1")])])
+    declared = RawFile("d.json", "customs_declaration", data, "S000001")
+    result = ingested(tmp_path, [file_of(record(importer="LAMP HOUSE, LTD")), declared])
+    (buyer,) = cells(records(result), "counterparty_id")
+    assert [buyer] == cells(result.tables["export_declaration"], "consignee_id")
+    assert keyed_pseudonyms(records(result)["counterparty_id"], HMAC_KEY, "other")[0].as_py() != buyer
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("9405.42.00.00", "9405420000"),
+        (901210000, "0901210000"),
+        ("0901210000", "0901210000"),
+        (90121, "090121"),
+        ("9405", "9405"),
+    ],
+)
+def test_codes_are_digits_with_the_zero_a_spreadsheet_dropped(tmp_path: Path, written: object, code: str) -> None:
+    assert cells(records(read(tmp_path, record(code=written))), "commodity_code") == [code]
+
+
+@pytest.mark.parametrize(
+    ("country", "alpha_2"),
+    [
+        ("DEU", "DE"),
+        ("VIET NAM", "VN"),
+        ("墨西哥", "MX"),
+        ("US", "US"),
+        ("united kingdom", "GB"),
+        ("NULL", None),
+        ("Atlantis", None),
+    ],
+)
+def test_destinations_are_known_by_name_or_code_or_not_at_all(
+    tmp_path: Path, country: str, alpha_2: str | None
+) -> None:
+    assert cells(records(read(tmp_path, record(country=country))), "destination_country") == [alpha_2]
+
+
+def test_a_value_in_another_currency_says_which(tmp_path: Path) -> None:
+    header = (*HEADER[:6], "Total Value", "Currency")
+    rows = [[*record(value="1,234.50"), "EUR"], [*record(value=5), "NULL"], [*record(value="NULL"), None]]
+    result = read(tmp_path, *rows, header=header)
+    assert cells(records(result), "amount", "currency") == [(Decimal("1234.5"), "EUR"), (None, None)]
+    assert only_account(result).quarantined == {"value_has_currency": 1}
+    assert only_account(result).warnings == {"value_given": 1}
+
+
+def test_records_of_another_exporter_than_most_are_set_aside(tmp_path: Path) -> None:
+    rows = [
+        record(),
+        record(value=2, exporter="LAMPWORKS CO LTD"),
+        record(value=3, exporter="Candle Trading Co., Ltd."),
+    ]
+    result = read(tmp_path, *rows)
+    assert cells(records(result), "amount") == [Decimal(1500), Decimal(2)]
+    assert only_account(result).quarantined == {"exporter:one": 1}
+
+
+def test_records_delivered_again_are_repetitions_and_equal_ones_of_one_file_are_two(tmp_path: Path) -> None:
+    result = ingested(
+        tmp_path, [file_of(record(), record()), file_of(record(), record(), record(value=3), name="b.xlsx")]
+    )
+    assert records(result).num_rows == 3
+    assert cells(result.duplicates, "reason", "source_file") == [("repeated row", "b.xlsx")] * 2
+
+
+def test_a_workbook_without_a_value_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match="exactly one of the columns 'Value \\(USD\\)' or 'Total Value'") as refusal:
+        read(tmp_path, record()[:6], header=HEADER[:6])
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_moment_of_a_spreadsheet_that_is_midnight_elsewhere_is_the_day_there(tmp_path: Path) -> None:
+    rows = [record(date=dt.datetime(2023, 5, 31, 16)), record(date=dt.datetime(2023, 6, 7, 16), value=2)]
+    assert [str(day) for day in cells(records(read(tmp_path, *rows)), "event_date")] == ["2023-06-01", "2023-06-08"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "days"),
+    [
+        (["2023-05-31T16:00:00Z", "2023-06-01T16:00:00.000Z"], ["2023-06-01", "2023-06-02"]),
+        (["2023-06-01T07:00:00Z", "2023-12-01T08:00:00Z"], ["2023-06-01", "2023-12-01"]),
+        (["2023-06-01T04:00:00+00:00"], ["2023-06-01"]),
+        (["2023-06-01 00:00:00", "2023-06-02T00:00:00Z"], ["2023-06-01", "2023-06-02"]),
+        (["2023-05-31 16:00:00", "2023-05-31 09:12:30"], ["2023-05-31", "2023-05-31"]),
+        (["2023-05-31T16:20:00Z", "2023-05-31T09:12:30Z"], ["2023-06-01", "2023-05-31"]),
+        (["2023/6/1", "20230602", "03-JUN-2023", "4 June 2023", "2023.6.5"], [f"2023-06-0{n}" for n in range(1, 6)]),
+        (["2023-02-30", "soon", "31-Foo-2023", "06/01/2023"], ["2023-02-30", "soon", "31-Foo-2023", "06/01/2023"]),
+    ],
+)
+def test_days_are_told_by_what_the_moments_of_a_file_have_in_common(texts: list[str], days: list[str]) -> None:
+    assert iso_days(texts, [0] * len(texts)) == days
+
+
+def test_each_file_has_a_midnight_of_its_own() -> None:
+    texts = ["2023-05-31 16:00:00", "2023-05-31 16:00:00", "2023-05-31 09:12:30"]
+    assert iso_days(texts, [0, 1, 1]) == ["2023-06-01", "2023-05-31", "2023-05-31"]
+
+
+def test_names_of_countries_are_of_countries_that_exist() -> None:
+    names = country_names()
+    assert set(cells(names, "alpha_2")) <= set(cells(country_codes(), "alpha_2"))
+    assert len(set(cells(names, "folded_name"))) == names.num_rows > 100

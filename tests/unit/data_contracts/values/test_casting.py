@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from data_contracts.errors import ConfigurationRefused
+from data_contracts.reading.dispatch import read_delimited
+from data_contracts.values.casting import cast_columns
+from tests.factories.contracts import column, contract_of, delimited
+
+
+def cast(values: list[str], prop: dict[str, Any], **server: object) -> list[Any]:
+    """Casts one column; a value that was set aside appears as the word ``bad``."""
+    contract = contract_of([{**prop, "name": "a", "physicalName": "A"}], server=delimited("\t", **server))
+    data = "A\tB\n" + "".join(f"{value}\tx\n" for value in values)
+    result = cast_columns(read_delimited(data.encode(), contract, "f"), contract)
+    good = {row["source_row"]: row["a"] for row in result.rows.to_pylist()}
+    for row in result.quarantined.to_pylist():
+        assert (row["rule_id"], row["column"], row["value"]) == ("type:a", "a", values[row["source_row"] - 2])
+        assert row["original"] == f"{values[row['source_row'] - 2]}\tx".encode()
+    assert result.rows_in == len(values) == result.rows.num_rows + result.quarantined.num_rows
+    return [good.get(row, "bad") for row in range(2, len(values) + 2)]
+
+
+NUMBER = column("a", "number")
+DAY = column("a", "date", logicalTypeOptions={"format": "yyyy/M/d"})
+
+
+def test_amounts_are_exact() -> None:
+    values = ["0.1", "-12.3400", "+5", "99999999999999.9999", "007", " 610.49 ", "1.10000", "", "-0"]
+    assert cast(values, NUMBER) == [
+        Decimal(text) if text else None
+        for text in ("0.1", "-12.34", "5", "99999999999999.9999", "7", "610.49", "1.1", "", "0")
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.23456",
+        "1,5",
+        "1e5",
+        "NaN",
+        "inf",
+        "(5)",
+        "5-",
+        "$5",
+        "1.",
+        ".5",
+        "1 000",
+        "--1",
+        "0x1",
+        "١٢",
+        "100000000000000",
+    ],
+)
+def test_what_is_no_exact_amount_is_set_aside(text: str) -> None:
+    assert cast(["1", text], NUMBER) == [Decimal(1), "bad"]
+
+
+def test_a_contract_may_round_long_fractions_half_to_even() -> None:
+    prop = column("a", "number", custom={"roundTo": 2})
+    values = ["1.005", "1.015", "2.675000001", "-0.125"]
+    assert cast(values, prop) == [Decimal(text) for text in ("1.00", "1.02", "2.68", "-0.12")]
+
+
+def test_numbers_are_read_in_the_locale_of_the_file_and_no_other() -> None:
+    values = ["1.234.567,89", "1234,5", "12", "1.5", "12.34,5", "1,234.5"]
+    expected = [Decimal("1234567.89"), Decimal("1234.5"), Decimal(12), "bad", "bad", "bad"]
+    assert cast(values, NUMBER, decimalMark=",", thousandsMark=".") == expected
+
+
+def test_a_grouping_blank_may_be_any_of_three() -> None:
+    values = ["1 234,5", "1\u00a0234,5", "1\u202f234,5", "1234,5", "1 23,5"]
+    assert cast(values, NUMBER, decimalMark=",", thousandsMark=" ") == [Decimal("1234.5")] * 4 + ["bad"]
+
+
+def test_integers_are_whole_and_fit() -> None:
+    assert cast(["12", "-3", "+007", "1.0", "1e3", ""], column("a", "integer")) == [12, -3, 7, "bad", "bad", None]
+    small = column("a", "integer", physicalType="int32")
+    assert cast(["2147483647", "2147483648", "-2147483648"], small) == [2147483647, "bad", "bad"]
+
+
+def test_floating_numbers_are_finite() -> None:
+    values = ["+4.5", "1e3", "1e999", "nan", "-0.25"]
+    assert cast(values, column("a", "number", physicalType="double")) == [4.5, 1000.0, "bad", "bad", -0.25]
+
+
+def test_leading_zeros_of_text_stay() -> None:
+    assert cast(["000000", "NA", " x "], column("a")) == ["000000", "NA", "x"]
+
+
+def test_trimming_can_be_switched_off() -> None:
+    assert cast([" x ", "\u3000y"], column("a", custom={"trim": False})) == [" x ", "\u3000y"]
+    assert cast(["\u3000作废发票\u00a0"], column("a")) == ["作废发票"]
+
+
+def test_few_valued_text_becomes_a_dictionary() -> None:
+    contract = contract_of([column("a", header="A", physicalType="dictionary")], server=delimited())
+    rows = cast_columns(read_delimited(b"A\nx\nx\ny\n", contract, "f"), contract).rows
+    assert rows.schema.field("a").type == pa.dictionary(pa.int32(), pa.string())
+    assert rows["a"].to_pylist() == ["x", "x", "y"]
+
+
+def test_booleans_speak_the_words_of_the_contract() -> None:
+    prop = column("a", "boolean", custom={"trueValues": ["是"], "falseValues": ["否"]})
+    assert cast(["是", "否", "", "yes"], prop) == [True, False, None, "bad"]
+    assert cast(["TRUE", "no", "1"], column("a", "boolean")) == [True, False, "bad"]
+
+
+def test_missing_tokens_are_missing() -> None:
+    assert cast(["/", "", "1"], NUMBER, missingTokens=["/"]) == [None, None, Decimal(1)]
+
+
+def test_days_exist_or_are_set_aside() -> None:
+    values = [
+        "2017/7/18",
+        "2016/2/29",
+        "2017/02/28",
+        "2017/2/29",
+        "2017/13/1",
+        "2017/0/1",
+        "2017-7-18",
+        "17/7/18",
+        "2567/1/1",
+    ]
+    days = [date(2017, 7, 18), date(2016, 2, 29), date(2017, 2, 28)]
+    assert cast(values, DAY) == [*days, *["bad"] * 6]
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "expected"),
+    [
+        ("yyyyMMdd", "20240331", date(2024, 3, 31)),
+        ("dd.MM.yyyy", "01.07.2025", date(2025, 7, 1)),
+        ("MM/dd/yy", "01/02/03", None),
+    ],
+)
+def test_days_come_in_the_form_the_contract_declares(form: str, text: str, expected: date | None) -> None:
+    prop = column("a", "date", logicalTypeOptions={"format": form})
+    if expected is None:
+        with pytest.raises(ConfigurationRefused, match="not understood at 'yy'"):
+            cast([text], prop)
+    else:
+        assert cast([text, "2024-03-31"], prop) == [expected, "bad"]
+
+
+def test_alternative_forms_are_tried_in_order() -> None:
+    prop = column("a", "date", logicalTypeOptions={"format": "yyyy-MM-dd | yyyy/M/d"})
+    assert cast(["2020-01-02", "2020/1/2", "2020.1.2"], prop) == [date(2020, 1, 2), date(2020, 1, 2), "bad"]
+
+
+def moment(form: str, **options: str) -> dict[str, Any]:
+    return column("a", "timestamp", logicalTypeOptions={"format": form, **options})
+
+
+def test_times_become_utc() -> None:
+    assert cast(["2025-06-09 23:30:00 UTC", "2025-06-09 24:00:00 UTC"], moment("yyyy-MM-dd HH:mm:ss z")) == [
+        datetime(2025, 6, 9, 23, 30, tzinfo=UTC),
+        "bad",
+    ]
+    values = [
+        "2026-08-30 16:59:53 +0400",
+        "2026-08-30 00:00:00 -0730",
+        "2026-08-30 00:00:00 +1500",
+        "2026-08-30 00:00:00",
+    ]
+    assert cast(values, moment("yyyy-MM-dd HH:mm:ss X")) == [
+        datetime(2026, 8, 30, 12, 59, 53, tzinfo=UTC),
+        datetime(2026, 8, 30, 7, 30, tzinfo=UTC),
+        "bad",
+        "bad",
+    ]
+
+
+def test_iso_times_are_understood_without_a_declared_form() -> None:
+    values = ["2025-01-01T08:00:00+08:00", "2025-01-01T00:00:00Z", "2025-01-01T00:00:00.25Z", "2025-01-01 00:00:00 UTC"]
+    first = datetime(2025, 1, 1, tzinfo=UTC)
+    assert cast(values, column("a", "timestamp")) == [first, first, first.replace(microsecond=250_000), first]
+
+
+def test_a_local_time_that_does_not_exist_is_set_aside() -> None:
+    prop = moment("yyyy-MM-dd HH:mm:ss", defaultTimezone="America/New_York")
+    values = ["2024-03-10 01:30:00", "2024-03-10 02:30:00", "2024-11-03 01:30:00"]
+    early, late = datetime(2024, 3, 10, 6, 30, tzinfo=UTC), datetime(2024, 11, 3, 5, 30, tzinfo=UTC)
+    assert cast(values, prop) == [early, "bad", late]
+
+
+def test_a_row_bad_in_two_columns_is_set_aside_once_under_the_first() -> None:
+    contract = contract_of([column("a", "number", header="A"), column("b", "date", header="B")], server=delimited())
+    result = cast_columns(read_delimited(b"B,A\nx,y\n2020-01-01,z\nx,1\n2020-01-01,2\n", contract, "f"), contract)
+    assert [(r["source_row"], r["rule_id"]) for r in result.quarantined.to_pylist()] == [
+        (2, "type:a"),
+        (3, "type:a"),
+        (4, "type:b"),
+    ]
+    assert result.rows["a"].to_pylist() == [Decimal(2)]
+
+
+def test_an_empty_file_casts_to_typed_columns_without_rows() -> None:
+    contract = contract_of([column("a", "number", header="A"), column("b", "date", header="B")], server=delimited())
+    rows = cast_columns(read_delimited(b"A,B\n", contract, "f"), contract).rows
+    assert rows.schema.types[:2] == [pa.decimal128(18, 4), pa.date32()]

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_contracts.definition.compiler import table_contract
+from data_contracts.errors import InputRefused
+from features.engine.as_of import Cut
+from features.reconciliation.claims import CLAIMS, FAMILIES, FIGURES
+from features.reconciliation.reconcile import (
+    ABOVE,
+    AGREES,
+    BELOW,
+    CONTRADICTED,
+    CORROBORATED,
+    GRADES,
+    NOT_EVIDENCED,
+    RECONCILIATION_SCHEMA,
+    SINGLE_SOURCE,
+    SMALLEST_USD,
+    ReconciliationSettings,
+    latest,
+    quarter_end,
+    reconcile,
+)
+from tests.factories.canonical_tables import canonical_tables, coverage_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+AS_OF = dt.date(2024, 12, 31)
+QUARTER_DAYS = ("2024-02-10", "2024-05-10", "2024-08-10", "2024-11-10")
+SALES, EXPORTS, INVOICES = "money_event", "export_declaration", "trade_invoice"
+Rows = list[dict[str, Any]]
+
+
+def sold(usd: object, **cells: object) -> Rows:
+    """A sale on a marketplace in every quarter of the year."""
+    return [{"seller_id": "S1", "event_type": "sale", "amount": usd, "event_date": d, **cells} for d in QUARTER_DAYS]
+
+
+def declared(usd: object, days: Sequence[str] = QUARTER_DAYS) -> Rows:
+    return [{"seller_id": "S1", "declared_amount": usd, "event_date": day} for day in days]
+
+
+def invoiced(direction: str, usd: object) -> Rows:
+    return [{"seller_id": "S1", "direction": direction, "net_amount": usd, "event_date": day} for day in QUARTER_DAYS]
+
+
+def delivered(*tables: str, period_from: str = "2024-01-01", period_to: str = "2024-12-31", **cells: object) -> Rows:
+    rows = coverage_rows(["S1"], tables, period_from, period_to, known_at=period_from)
+    return [{**row, **cells} for row in rows]
+
+
+def reconciled(coverage: Rows, **rows: Rows) -> pa.Table:
+    return reconciled_at(AS_OF, coverage, rows)
+
+
+def reconciled_at(as_of: dt.date, coverage: Rows, rows: Mapping[str, Rows]) -> pa.Table:
+    numbered = {name: [{**row, _key(name): f"{name}-{i}"} for i, row in enumerate(r)] for name, r in rows.items()}
+    tables = canonical_tables(source_coverage=_numbered(coverage), **numbered)
+    return reconcile(tables, Cut(as_of), settings=ReconciliationSettings(threads=1))
+
+
+def _key(table: str) -> str:
+    return table_contract(table).primary_key[0]
+
+
+def _numbered(coverage: Rows) -> Rows:
+    return [{**row, "source_coverage_id": f"c{number}"} for number, row in enumerate(coverage)]
+
+
+def grade(table: pa.Table, claim: str) -> str | None:
+    """The grade of a claim in the last quarter; None where it is not spoken of."""
+    found = {row["grade"] for row in latest(table).to_pylist() if row["claim"] == claim}
+    assert len(found) <= 1
+    return found.pop() if found else None
+
+
+def row_of(table: pa.Table, claim: str, source: str) -> dict[str, Any]:
+    (found,) = [row for row in latest(table).to_pylist() if (row["claim"], row["source"]) == (claim, source)]
+    return dict(found)
+
+
+def sources(table: pa.Table, claim: str) -> set[str]:
+    return {row["source"] for row in latest(table).to_pylist() if row["claim"] == claim}
+
+
+def test_sales_and_exports_that_fit_corroborate_each_other() -> None:
+    table = reconciled(delivered(SALES, EXPORTS), money_event=sold(30_000), export_declaration=declared(10_000))
+    assert grade(table, "sales") == CORROBORATED
+    customs = row_of(table, "sales", "customs")
+    assert (customs["usd"], customs["claimed_usd"], customs["quarters"]) == (Decimal(40_000), Decimal(120_000), 4)
+    assert customs["verdict"] == AGREES
+    assert customs["ratio"] == pytest.approx(1 / 3)
+    assert customs["lowest_usd"] <= customs["usd"] <= customs["highest_usd"]
+
+
+def test_more_declared_than_the_sales_could_be_contradicts_them() -> None:
+    table = reconciled(delivered(SALES, EXPORTS), money_event=sold(30_000), export_declaration=declared(50_000))
+    assert grade(table, "sales") == CONTRADICTED
+    assert row_of(table, "sales", "customs")["verdict"] == ABOVE
+
+
+def test_sales_without_any_export_are_contradicted_only_where_declarations_were_delivered() -> None:
+    silent = reconciled(delivered(SALES, EXPORTS), money_event=sold(30_000))
+    assert grade(silent, "sales") == CONTRADICTED
+    assert row_of(silent, "sales", "customs")["verdict"] == BELOW
+    absent = reconciled(delivered(SALES), money_event=sold(30_000))
+    assert grade(absent, "sales") == SINGLE_SOURCE
+    assert "customs" not in sources(absent, "sales")
+
+
+def test_quarters_a_witness_was_not_delivered_for_are_left_out_of_both_amounts() -> None:
+    coverage = [*delivered(SALES), *delivered(EXPORTS, period_from="2024-07-01")]
+    exports = declared(10_000, QUARTER_DAYS[2:])
+    customs = row_of(reconciled(coverage, money_event=sold(30_000), export_declaration=exports), "sales", "customs")
+    assert (customs["quarters"], customs["claimed_usd"], customs["usd"]) == (2, Decimal(60_000), Decimal(20_000))
+    assert customs["verdict"] == AGREES
+
+
+def test_a_quarter_without_any_delivery_is_not_evidenced() -> None:
+    table = reconciled(delivered(SALES, period_to="2024-09-30"), money_event=sold(30_000))
+    assert grade(table, "sales") == NOT_EVIDENCED
+    assert sources(table, "sales") == {None}
+
+
+def test_a_full_hosted_seller_who_declares_nothing_is_not_contradicted() -> None:
+    sales = sold(30_000, source="shein_report@1.0.0", platform="SHEIN")
+    table = reconciled(delivered(SALES, EXPORTS), money_event=sales)
+    assert row_of(table, "sales", "customs")["verdict"] == AGREES
+    bought = invoiced("purchase", 20_000)
+    table = reconciled(delivered(SALES, EXPORTS, INVOICES), money_event=sales, trade_invoice=bought)
+    assert grade(table, "cost_of_goods") == CORROBORATED
+
+
+def test_goods_declared_far_above_what_they_cost_contradict_the_purchases() -> None:
+    bought = invoiced("purchase", 10_000)
+    honest = reconciled(delivered(EXPORTS, INVOICES), trade_invoice=bought, export_declaration=declared(12_000))
+    assert grade(honest, "cost_of_goods") == CORROBORATED
+    lied = reconciled(delivered(EXPORTS, INVOICES), trade_invoice=bought, export_declaration=declared(25_000))
+    assert grade(lied, "cost_of_goods") == CONTRADICTED
+
+
+def test_a_list_of_purchases_alone_says_nothing_of_sales() -> None:
+    table = reconciled(delivered(SALES, INVOICES), money_event=sold(30_000), trade_invoice=invoiced("purchase", 9_000))
+    assert sources(table, "sales") == {"platform", "payouts"}
+    assert grade(table, "sales") == SINGLE_SOURCE
+
+
+def test_payments_of_an_own_shop_are_evidence_of_its_orders_and_no_sales_of_their_own() -> None:
+    coverage = [*delivered("site_order", delivered_source="shopify_orders")]
+    coverage += delivered(SALES, delivered_source="stripe_payout_reconciliation")
+    orders = [{"seller_id": "S1", "total_amount": 30_000, "event_date": day} for day in QUARTER_DAYS]
+    paid = sold(29_000, platform="Stripe", source="stripe_payout_reconciliation@1.0.0")
+    table = reconciled(coverage, site_order=orders, money_event=paid)
+    assert grade(table, "own_site_sales") == CORROBORATED
+    assert sources(table, "sales") == {"own_site"}
+    few = reconciled(coverage, site_order=orders, money_event=sold(9_000, platform="Stripe"))
+    assert grade(few, "own_site_sales") == CONTRADICTED
+
+
+def test_a_seller_without_own_shop_makes_no_claim_about_one() -> None:
+    assert grade(reconciled(delivered(SALES), money_event=sold(30_000)), "own_site_sales") is None
+
+
+def test_money_arriving_in_a_wallet_is_counted_nowhere() -> None:
+    coverage = delivered(SALES, delivered_source="payoneer")
+    table = reconciled([*coverage, *delivered(SALES)], money_event=[*sold(30_000), *sold(30_000, platform="Payoneer")])
+    assert row_of(table, "sales", "platform")["usd"] == Decimal(120_000)
+
+
+def test_amounts_too_small_to_compare_leave_one_source() -> None:
+    usd = Decimal(SMALLEST_USD) / 4 - 1
+    table = reconciled(delivered(SALES, EXPORTS), money_event=sold(usd), export_declaration=declared(usd))
+    assert grade(table, "sales") == SINGLE_SOURCE
+    assert row_of(table, "sales", "customs")["verdict"] == "small"
+
+
+def test_sums_are_exact_to_the_last_digit() -> None:
+    sales = [row for _ in range(30) for row in sold("0.1001")]
+    table = reconciled(delivered(SALES), money_event=sales)
+    assert row_of(table, "sales", "platform")["usd"] == Decimal("12.0120")
+
+
+def test_payouts_stand_beside_sales_and_do_not_corroborate_them() -> None:
+    paid = sold(-20_000, event_type="payout")
+    table = reconciled(delivered(SALES), money_event=[*sold(30_000), *paid])
+    payouts = row_of(table, "sales", "payouts")
+    assert (payouts["usd"], payouts["verdict"]) == (Decimal(80_000), "beside")
+    assert grade(table, "sales") == SINGLE_SOURCE
+
+
+def test_only_quarters_that_have_ended_are_judged() -> None:
+    rows = {"money_event": sold(30_000), "export_declaration": declared(10_000)}
+    found = reconciled_at(dt.date(2024, 9, 29), delivered(SALES, EXPORTS), rows)
+    ends = pc.unique(found["quarter_end"]).to_pylist()
+    assert ends == [dt.date(2024, 3, 31), dt.date(2024, 6, 30)]
+
+
+def test_the_last_quarters_alone_say_what_they_say_among_all() -> None:
+    tables = canonical_tables(
+        source_coverage=_numbered(delivered(SALES, EXPORTS)),
+        money_event=[{**row, "event_id": f"e{i}"} for i, row in enumerate(sold(30_000))],
+        export_declaration=[{**row, "declaration_item_id": f"d{i}"} for i, row in enumerate(declared(10_000))],
+    )
+    whole = reconcile(tables, Cut(AS_OF))
+    last = reconcile(tables, Cut(AS_OF), ["S1", "nobody"], ReconciliationSettings(last_quarters=1))
+    assert last.equals(latest(whole))
+
+
+def test_without_deliveries_nothing_is_said() -> None:
+    assert reconcile({}, Cut(AS_OF)).num_rows == 0
+    assert reconciled([], money_event=sold(30_000)).schema.equals(RECONCILIATION_SCHEMA)
+
+
+def test_a_table_of_an_older_form_is_refused_in_one_line() -> None:
+    tables = canonical_tables(source_coverage=_numbered(delivered(SALES)))
+    old = {**tables, SALES: tables[SALES].drop_columns(["known_at"])}
+    with pytest.raises(InputRefused, match=r"money_event.*known_at.*missing"):
+        reconcile(old, Cut(AS_OF))
+
+
+def test_every_claim_is_made_of_figures_that_exist_and_every_gap_is_a_range() -> None:
+    figures, families = {figure.name for figure in FIGURES}, {family.name for family in FAMILIES}
+    assert {figure.family for figure in FIGURES} <= families
+    for claim in CLAIMS:
+        assert {*claim.parts, *claim.beside} <= figures
+        for witness in claim.witnesses:
+            assert witness.figure in figures & families
+            assert set(witness.gaps) == set(claim.parts)
+            assert all(0 <= gap.lowest < gap.highest and gap.reason for gap in witness.gaps.values())
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [("2024-01-01", "2024-03-31"), ("2023-10-01", "2023-12-31"), ("2024-04-01", "2024-06-30")]
+)
+def test_a_quarter_ends_on_the_day_before_the_next(start: str, end: str) -> None:
+    assert quarter_end(dt.date.fromisoformat(start)) == dt.date.fromisoformat(end)
+
+
+money = st.integers(min_value=0, max_value=90_000)
+
+
+@settings(max_examples=10, deadline=None)
+@given(usd=money, exports=money, later=money, factor=st.integers(min_value=2, max_value=9))
+def test_what_becomes_known_later_changes_nothing_and_lying_more_never_looks_better(
+    usd: int, exports: int, later: int, factor: int
+) -> None:
+    coverage = delivered(SALES, EXPORTS)
+    rows = {"money_event": sold(usd), "export_declaration": declared(exports + 1)}
+    table = reconciled_at(AS_OF, coverage, rows)
+    unknown = {"event_date": "2024-11-11", "known_at": "2025-01-01", "seller_id": "S1"}
+    more = {"export_declaration": [*rows["export_declaration"], {**unknown, "declared_amount": later + 1}]}
+    assert reconciled_at(AS_OF, coverage, {**rows, **more}).equals(table)
+    assert set(table["grade"].to_pylist()) <= set(GRADES)
+    if row_of(table, "sales", "customs")["verdict"] == ABOVE:
+        inflated = {**rows, "export_declaration": declared(factor * (exports + 1))}
+        assert grade(reconciled_at(AS_OF, coverage, inflated), "sales") == CONTRADICTED

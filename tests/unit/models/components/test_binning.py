@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.components.binning import BinningSettings, bin_columns
+
+GENERATOR = np.random.default_rng(3)
+N = 4000
+VALUES = GENERATOR.normal(size=N)
+RISKY = (GENERATOR.random(N) < 1 / (1 + np.exp(2.0 - VALUES))).astype(np.int8)
+
+
+def one(values: np.ndarray, y: np.ndarray, direction: int, **settings: object) -> tuple[list[float], list[float]]:
+    column = bin_columns(values[:, None], y, [direction], BinningSettings(**settings))[0]
+    return list(column.edges), list(column.evidence)
+
+
+def test_evidence_rises_with_a_feature_that_raises_risk() -> None:
+    edges, evidence = one(VALUES, RISKY, 1)
+    assert len(evidence) == len(edges) + 1 > 3
+    assert (np.diff(evidence) > 0).all()
+
+
+def test_evidence_falls_with_a_feature_that_lowers_risk() -> None:
+    _, evidence = one(-VALUES, RISKY, -1)
+    assert len(evidence) > 3
+    assert (np.diff(evidence) < 0).all()
+
+
+def test_a_declared_direction_the_data_deny_leaves_one_bin() -> None:
+    edges, evidence = one(VALUES, RISKY, -1)
+    assert edges == []
+    assert evidence == pytest.approx([0.0], abs=1e-9)
+
+
+def test_without_a_direction_the_better_one_is_taken() -> None:
+    assert one(VALUES, RISKY, 0) == one(VALUES, RISKY, 1)
+    assert one(-VALUES, RISKY, 0) == one(-VALUES, RISKY, -1)
+
+
+def test_evidence_is_near_the_true_log_odds_of_a_large_step() -> None:
+    step = (VALUES > 0).astype(np.float64)
+    y = (GENERATOR.random(N) < np.where(step == 1, 0.3, 0.1)).astype(np.int8)
+    _, evidence = one(step, y, 1)
+    true_gap = np.log(0.3 / 0.7) - np.log(0.1 / 0.9)
+    assert evidence[1] - evidence[0] == pytest.approx(true_gap, abs=0.3)
+
+
+def test_the_code_of_missing_values_gets_a_bin_of_its_own_when_it_is_worse() -> None:
+    missing = GENERATOR.random(N) < 0.1
+    y = np.where(missing, GENERATOR.random(N) < 0.9, RISKY).astype(np.int8)
+    edges, evidence = one(np.where(missing, VALUES.max() + 1.0, VALUES), y, 1)
+    assert edges[-1] == VALUES[~missing].max()
+    assert evidence[-1] > evidence[-2]
+    edges, evidence = one(np.where(missing, -VALUES.max() - 9.0, -VALUES), y, -1)
+    assert edges[0] == -VALUES.max() - 9.0
+    assert evidence[0] > evidence[1]
+
+
+def test_every_bin_has_its_least_share_of_rows() -> None:
+    edges, _ = one(VALUES, RISKY, 1, smallest_share=0.2)
+    counts = np.bincount(np.searchsorted(edges, VALUES, side="left"))
+    assert counts.min() >= 0.2 * N
+
+
+def test_smoothing_tames_a_bin_without_defaults() -> None:
+    y = (VALUES > 1.5).astype(np.int8)
+    _, little = one(VALUES, y, 1, smoothing_rows=1.0)
+    _, much = one(VALUES, y, 1, smoothing_rows=500.0)
+    assert np.isfinite(little).all()
+    assert np.ptp(much) < np.ptp(little)
+
+
+def test_a_constant_column_has_one_bin() -> None:
+    edges, evidence = one(np.ones(N), RISKY, 1)
+    assert (edges, evidence) == ([], pytest.approx([0.0], abs=1e-9))
+
+
+def test_bins_answer_for_values_never_seen() -> None:
+    column = bin_columns(VALUES[:, None], RISKY, [1], BinningSettings())[0]
+    outside = column.transform(np.array([-1e9, 1e9]))
+    assert outside.tolist() == [column.evidence[0], column.evidence[-1]]
+
+
+def test_a_sample_with_one_outcome_is_refused() -> None:
+    with pytest.raises(ValueError, match="both outcomes"):
+        bin_columns(VALUES[:, None], np.zeros(N, dtype=np.int8), [1], BinningSettings())

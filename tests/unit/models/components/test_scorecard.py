@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from scipy.optimize import minimize
+
+from models.components.binning import BinningSettings, bin_columns
+from models.components.scorecard import ScorecardColumn, evidence_matrix, fit_scorecard, fit_weights
+
+GENERATOR = np.random.default_rng(17)
+N = 3000
+X = GENERATOR.normal(size=(N, 4))
+X[:, 3] = -X[:, 0] + 0.3 * X[:, 3]
+Y = (GENERATOR.random(N) < 1 / (1 + np.exp(2.0 - X[:, 0] - 0.5 * X[:, 1]))).astype(np.int8)
+DIRECTIONS = (1, 1, -1, -1)
+EVIDENCE = evidence_matrix(bin_columns(X, Y, DIRECTIONS, BinningSettings()), X)
+
+
+def penalised_loss(parameters: np.ndarray, penalty: float) -> float:
+    z = parameters[0] + EVIDENCE @ parameters[1:]
+    return float(np.sum(np.logaddexp(0, z) - Y * z) + 0.5 * penalty * np.sum(parameters[1:] ** 2))
+
+
+@pytest.mark.parametrize("penalty", [0.5, 8.0, 200.0])
+def test_weights_reach_the_optimum_a_general_optimiser_finds(penalty: float) -> None:
+    intercept, weights = fit_weights(EVIDENCE, Y, penalty)
+    bounds = [(None, None)] + [(0, None)] * 4
+    reference = minimize(
+        penalised_loss, np.zeros(5), args=(penalty,), bounds=bounds, options={"maxiter": 2000, "ftol": 1e-14}
+    )
+    assert penalised_loss(np.array([intercept, *weights]), penalty) <= reference.fun + 1e-6
+    assert (weights >= 0).all()
+
+
+def test_a_useless_column_cannot_turn_its_direction_around() -> None:
+    against = np.column_stack([EVIDENCE[:, 0], -EVIDENCE[:, 1]])
+    assert fit_weights(against, Y, 1.0)[1][1] == 0.0
+
+
+def test_more_penalty_means_smaller_weights() -> None:
+    assert fit_weights(EVIDENCE, Y, 500.0)[1].sum() < fit_weights(EVIDENCE, Y, 1.0)[1].sum()
+
+
+def test_margin_is_base_plus_contributions_and_their_mean_is_nothing() -> None:
+    card = fit_scorecard(X, Y, DIRECTIONS, penalty=2.0)
+    base, values = card.contributions(X)
+    assert np.abs(base + values.sum(axis=1) - card.margin(X)).max() < 1e-12
+    assert np.abs(values.mean(axis=0)).max() < 1e-8
+    assert np.allclose(card.margin(X), fit_weights(EVIDENCE, Y, 2.0)[0] + EVIDENCE @ fit_weights(EVIDENCE, Y, 2.0)[1])
+
+
+def test_every_column_keeps_its_direction() -> None:
+    for column, direction in zip(fit_scorecard(X, Y, DIRECTIONS, penalty=2.0).table.columns, DIRECTIONS, strict=True):
+        assert (np.diff(column.log_odds) * direction >= 0).all()
+
+
+def test_a_matrix_of_another_width_is_refused() -> None:
+    with pytest.raises(ValueError, match="4 columns"):
+        fit_scorecard(X, Y, DIRECTIONS, penalty=2.0).margin(X[:, :3])
+
+
+@pytest.mark.parametrize("edges", [(1.0,), (2.0, 1.0)], ids=["too few", "falling"])
+def test_disorderly_edges_are_refused(edges: tuple[float, ...]) -> None:
+    with pytest.raises(ValidationError):
+        ScorecardColumn(edges=edges, log_odds=(0.0, 0.1, 0.2), mean=0.0)

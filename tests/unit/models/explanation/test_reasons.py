@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+
+from models.explanation.reasons import batch_reasons, format_value, reason_dictionary, reasons_for_row
+from tests.factories.models import small_credit_model, small_world
+
+MODEL = small_credit_model()
+X = small_world().dataset.X
+ISSUED = MODEL.issue_points(MODEL.contributions(X[:200]))
+FAMILIES = [feature.family for feature in MODEL.features]
+DICTIONARY = reason_dictionary(MODEL.features)
+
+
+def row_points(values: list[int]) -> np.ndarray:
+    return np.array([values], dtype=np.int32)
+
+
+def test_reasons_and_all_others_add_up_to_the_score_in_every_row() -> None:
+    for row in range(200):
+        reasons = reasons_for_row(ISSUED.points[row], X[row], MODEL, DICTIONARY)
+        named = sum(reason.points for reason in (*reasons.positive, *reasons.negative))
+        assert ISSUED.base_points + named + reasons.all_others == ISSUED.score[row]
+        assert len(reasons.positive) <= 4
+        assert len(reasons.negative) <= 4
+
+
+def test_reasons_are_the_largest_each_way_best_first() -> None:
+    batch = batch_reasons(row_points([5, -1, 9, -7, 1, 2, 3, 0]), list("abcdefgh"))
+    assert batch.positive_points.tolist() == [[9, 5, 3, 2]]
+    assert batch.positive_feature.tolist() == [[2, 0, 6, 5]]
+    assert batch.negative_points.tolist() == [[-7, -1, 0, 0]]
+    assert batch.negative_feature.tolist() == [[3, 1, -1, -1]]
+    assert batch.all_others.tolist() == [1]
+
+
+def test_ties_go_to_the_feature_that_comes_first() -> None:
+    batch = batch_reasons(row_points([2, 2, 2, 2, 2, 2]), list("abcdef"))
+    assert batch.positive_feature.tolist() == [[0, 1, 2, 3]]
+    assert batch.all_others.tolist() == [4]
+
+
+def test_a_family_is_one_reason_led_by_its_strongest_feature() -> None:
+    batch = batch_reasons(row_points([3, 4, -10, 2, -8]), ["payout", "payout", "refund", "gap", "refund"])
+    assert batch.positive_feature.tolist() == [[1, 3, -1, -1]]
+    assert batch.positive_points.tolist() == [[7, 2, 0, 0]]
+    assert batch.negative_feature.tolist() == [[2, -1, -1, -1]]
+    assert batch.negative_points.tolist() == [[-18, 0, 0, 0]]
+
+
+def test_fewer_features_than_reasons_is_no_trouble() -> None:
+    batch = batch_reasons(row_points([4, -4]), ["a", "b"])
+    assert batch.positive_feature.tolist() == [[0, -1, -1, -1]]
+    assert batch.all_others.tolist() == [0]
+
+
+def test_a_missing_value_is_told_as_missing() -> None:
+    x = X[0].copy()
+    x[2] = np.nan
+    points = np.zeros(len(MODEL.features), dtype=np.int32)
+    points[2] = -12
+    reason = reasons_for_row(points, x, MODEL, DICTIONARY).negative[0]
+    assert reason.value is None
+    assert reason.text_en == "Refund share 90d: no data"
+    assert "没有数据" in reason.text_zh
+
+
+def test_a_known_value_is_told_with_its_unit() -> None:
+    x = X[0].copy()
+    x[2] = 0.31
+    points = np.zeros(len(MODEL.features), dtype=np.int32)
+    points[2] = -12
+    reason = reasons_for_row(points, x, MODEL, DICTIONARY).negative[0]
+    assert (reason.value, reason.unit, reason.points) == (0.31, "share", -12)
+    assert reason.text_en == "Refund share 90d (31 %) lowers the score"
+
+
+def test_values_are_shown_without_powers_of_ten() -> None:
+    assert [format_value(v) for v in (0.0, 1234567.8, 0.00001234, -42.5, 7.0)] == [
+        "0",
+        "1,234,568",
+        "0.0000123",
+        "-42.5",
+        "7",
+    ]

@@ -1,0 +1,138 @@
+"""Gates: everything shown passes; each fault and each missing piece of evidence fails its gate by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from models.evaluation.audit import ModelAudit
+from models.registry.gates import BundleEvidence, GateEvidence, GateResult, GateSettings, failed_gates, run_gates
+
+AUDIT = ModelAudit(
+    rows=200,
+    additivity_error=1e-13,
+    unequal_points=0,
+    hiding_trials=9000,
+    hiding_gains=0,
+    monotone_trials=80_000,
+    monotone_breaks=0,
+)
+BUNDLE = BundleEvidence(fault=None, golden_rows=32, feature_set_sha256="ab" * 32, feature_names=("a", "b"))
+
+
+def an_evaluation(difference: tuple[float, float, float] = (0.01, -0.01, 0.03), slope: float = 1.0) -> dict[str, Any]:
+    value, lower, upper = difference
+    return {
+        "sample": {"bad": 240},
+        "models": [{"name": "champion", "measures": {"calibration_slope": interval(slope, slope - 0.2, slope + 0.2)}}],
+        "differences": [
+            {"other": "scorecard", "measure": "brier", "gain": interval(-1, -1, -1), "detectable_gain": 0.1},
+            {"other": "scorecard", "measure": "auc", "gain": interval(value, lower, upper), "detectable_gain": 0.02},
+        ],
+    }
+
+
+def interval(value: float, lower: float, upper: float) -> dict[str, float]:
+    return {"value": value, "lower": lower, "upper": upper}
+
+
+EVIDENCE = GateEvidence(
+    bundle=BUNDLE, matrix_sha256="ab" * 32, matrix_names=("a", "b"), evaluation=an_evaluation(), audit=AUDIT
+)
+
+
+def gates(evidence: GateEvidence, **settings: Any) -> tuple[GateResult, ...]:  # noqa: ANN401 - settings of any type
+    return run_gates(evidence, GateSettings(**settings))
+
+
+def failures(evidence: GateEvidence, **settings: Any) -> tuple[str, ...]:  # noqa: ANN401 - settings of any type
+    return failed_gates(gates(evidence, **settings))
+
+
+def test_a_candidate_that_shows_everything_passes_every_gate() -> None:
+    assert failures(EVIDENCE) == ()
+    assert len(gates(EVIDENCE)) == 8
+
+
+def test_every_gate_says_what_it_measured_against_what_and_what_it_could_notice() -> None:
+    for result in gates(EVIDENCE):
+        assert result.measured
+        assert result.limit
+        assert result.power not in ("", "none")
+
+
+@pytest.mark.parametrize(
+    ("evidence", "gate"),
+    [
+        (replace(EVIDENCE, bundle=replace(BUNDLE, golden_rows=0)), "golden_rows"),
+        (replace(EVIDENCE, matrix_sha256="cd" * 32), "schema"),
+        (replace(EVIDENCE, matrix_names=("b", "a")), "schema"),
+        (replace(EVIDENCE, matrix_names=("a", "b", "c")), "schema"),
+        (replace(EVIDENCE, audit=replace(AUDIT, additivity_error=1e-6)), "reasons_add_up"),
+        (replace(EVIDENCE, audit=replace(AUDIT, additivity_error=float("nan"))), "reasons_add_up"),
+        (replace(EVIDENCE, audit=replace(AUDIT, unequal_points=1)), "reasons_add_up"),
+        (replace(EVIDENCE, audit=replace(AUDIT, monotone_breaks=1)), "signs_hold"),
+        (replace(EVIDENCE, audit=replace(AUDIT, monotone_trials=0)), "signs_hold"),
+        (replace(EVIDENCE, audit=replace(AUDIT, hiding_gains=1)), "hiding_never_pays"),
+        (replace(EVIDENCE, audit=replace(AUDIT, hiding_trials=0)), "hiding_never_pays"),
+        (replace(EVIDENCE, evaluation=an_evaluation((-0.03, -0.05, -0.01))), "not_worse_than_scorecard"),
+        (replace(EVIDENCE, evaluation=an_evaluation(slope=1.4)), "calibration_slope"),
+        (replace(EVIDENCE, evaluation=an_evaluation(slope=0.6)), "calibration_slope"),
+    ],
+)
+def test_one_fault_fails_its_gate_and_no_other(evidence: GateEvidence, gate: str) -> None:
+    assert failures(evidence) == (gate,)
+
+
+def test_a_refused_bundle_fails_what_rests_on_it() -> None:
+    refused = replace(EVIDENCE, bundle=replace(BUNDLE, fault="digest of model.txt differs"))
+    assert failures(refused) == ("signature", "golden_rows", "schema")
+
+
+@pytest.mark.parametrize(
+    ("missing", "gates_failed"),
+    [
+        ({"bundle": None}, ("signature", "golden_rows", "schema")),
+        ({"matrix_sha256": None}, ("schema",)),
+        ({"matrix_names": None}, ("schema",)),
+        ({"audit": None}, ("reasons_add_up", "signs_hold", "hiding_never_pays")),
+        ({"audit": replace(AUDIT, rows=10)}, ("reasons_add_up", "signs_hold", "hiding_never_pays")),
+        ({"evaluation": None}, ("not_worse_than_scorecard", "calibration_slope")),
+        ({"evaluation": {}}, ("not_worse_than_scorecard", "calibration_slope")),
+    ],
+)
+def test_missing_evidence_fails(missing: dict[str, Any], gates_failed: tuple[str, ...]) -> None:
+    assert failures(replace(EVIDENCE, **missing)) == gates_failed
+
+
+@pytest.mark.parametrize("name", ["value", "lower", "upper"])
+def test_a_figure_that_is_undefined_is_no_evidence(name: str) -> None:
+    evaluation = an_evaluation()
+    evaluation["models"][0]["measures"]["calibration_slope"][name] = None
+    evaluation["differences"][1]["gain"][name] = None
+    assert failures(replace(EVIDENCE, evaluation=evaluation)) == ("not_worse_than_scorecard", "calibration_slope")
+
+
+def test_a_champion_that_is_the_scorecard_itself_is_not_worse_than_it() -> None:
+    assert failures(replace(EVIDENCE, evaluation=an_evaluation((0.0, 0.0, 0.0)))) == ()
+
+
+def test_only_a_demonstration_may_go_without_a_calibrated_slope_and_must_still_show_it() -> None:
+    off = replace(EVIDENCE, evaluation=an_evaluation(slope=1.6))
+    assert failures(off, calibration_required=False) == ()
+    assert failures(replace(EVIDENCE, evaluation=None), calibration_required=False) == (
+        "not_worse_than_scorecard",
+        "calibration_slope",
+    )
+
+
+def test_the_power_of_the_comparison_is_told_in_defaults() -> None:
+    result = next(result for result in gates(EVIDENCE) if result.gate.startswith("not_worse"))
+    assert "240 defaults" in result.power
+    assert "0.020" in result.power
+
+
+def test_no_gate_at_all_is_a_failed_gate() -> None:
+    assert failed_gates(()) == ("no gate was run",)

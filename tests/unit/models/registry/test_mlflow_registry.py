@@ -1,0 +1,169 @@
+"""The registry: what is registered comes back byte for byte, and nothing else is fetched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+
+from data_contracts.errors import ConfigurationRefused, IntegrityRefused
+from models.registry.mlflow_registry import (
+    Registry,
+    VersionRecord,
+    champion_of,
+    fetch_bundle,
+    parse_address,
+    register_bundle,
+    set_alias,
+)
+from tests.factories.crashes import KILLED, every
+from tests.factories.disk_faults import dying_at, in_a_child, untroubled, watched_disk
+
+
+@pytest.fixture(scope="module")
+def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One migrated database for all tests: making its tables takes longer than every test together."""
+    folder = tmp_path_factory.mktemp("registry")
+    assert champion_of(Registry(f"sqlite:///{folder}/mlflow.db", "none")) is None
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def registry(tmp_path: Path, template_database: Path) -> Registry:
+    shutil.copy(template_database, tmp_path / "mlflow.db")
+    return Registry(f"sqlite:///{tmp_path}/mlflow.db", "seller-default", tmp_path / "artifacts")
+
+
+def a_bundle(folder: Path, content: str = "trees") -> Path:
+    folder.mkdir(parents=True)
+    (folder / "model.txt").write_text(content)
+    return folder
+
+
+def a_record(digest: str = "ab" * 32) -> VersionRecord:
+    return VersionRecord(digest, {"auc": 0.78, "brier": 0.04}, {"feature_set": "demo"})
+
+
+def test_a_registered_bundle_comes_back_byte_for_byte(registry: Registry, tmp_path: Path) -> None:
+    version = register_bundle(a_bundle(tmp_path / "b"), a_record(), registry)
+    set_alias(registry, "champion", version.version)
+    for address in ("models:/seller-default@champion", f"models:/seller-default/{version.version}"):
+        folder, found = fetch_bundle(address, registry.tracking_uri, tmp_path / "fetched" / address[-3:])
+        assert (folder / "model.txt").read_text() == "trees"
+        assert found == version
+        assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
+
+
+def test_figures_and_tags_are_kept_with_the_run(registry: Registry, tmp_path: Path) -> None:
+    import mlflow
+
+    version = register_bundle(a_bundle(tmp_path / "b"), a_record(), registry)
+    run = mlflow.MlflowClient(tracking_uri=registry.tracking_uri).get_run(version.run_id)
+    assert run.data.metrics == {"auc": 0.78, "brier": 0.04}
+    assert run.data.tags["bundle_sha256"] == "ab" * 32
+    assert run.data.tags["feature_set"] == "demo"
+
+
+def test_registering_the_same_bytes_again_makes_no_new_version(registry: Registry, tmp_path: Path) -> None:
+    bundle = a_bundle(tmp_path / "b")
+    first, again = (register_bundle(bundle, a_record(), registry) for _ in range(2))
+    other = register_bundle(a_bundle(tmp_path / "c", "other"), a_record("cd" * 32), registry)
+    assert first == again
+    assert (first.version, other.version) == ("1", "2")
+
+
+def test_a_killed_registration_leaves_no_run_running_once_the_same_bytes_are_registered(
+    template_database: Path, tmp_path: Path
+) -> None:
+    import mlflow
+
+    bundle = a_bundle(tmp_path / "b")
+
+    def killed_at(number: int) -> Registry:
+        """A registry in which a registration died at so manieth disk call; 0 lets it live and says its calls."""
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        shutil.copy(template_database, folder / "mlflow.db")
+        registry = Registry(f"sqlite:///{folder}/mlflow.db", "seller-default", folder / "artifacts")
+
+        def work() -> str:
+            with watched_disk(dying_at(number) if number else untroubled) as kinds:
+                register_bundle(bundle, a_record(), registry)
+            return " ".join(kinds)
+
+        ended = in_a_child(work)
+        assert ended.code == (KILLED if number else 0), ended.said
+        calls[:] = calls or ended.said.split()
+        return registry
+
+    calls: list[str] = []
+    killed_at(0)
+    seen = set()
+    commits = [number for number, kind in enumerate(calls, start=1) if kind == "commit"]
+    for number in commits[:: -every(5)]:
+        registry = killed_at(number)
+        version = register_bundle(bundle, a_record(), registry)
+        client = mlflow.MlflowClient(tracking_uri=registry.tracking_uri)
+        runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+        assert version.version == "1"
+        assert [run.info.run_id for run in runs if run.info.status == "FINISHED"] == [version.run_id]
+        seen.add(tuple(sorted(run.info.status for run in runs)))
+    assert seen == {("FINISHED",), ("FAILED", "FINISHED")}
+
+
+def test_nobody_is_champion_before_the_first_promotion(registry: Registry, tmp_path: Path) -> None:
+    assert champion_of(registry) is None
+    version = register_bundle(a_bundle(tmp_path / "b"), a_record(), registry)
+    assert champion_of(registry) is None
+    set_alias(registry, "champion", version.version)
+    assert champion_of(registry) == version
+
+
+@pytest.mark.parametrize(
+    "address", ["models:/seller-default@champion", "models:/nobody/1", "models:/seller-default/99"]
+)
+def test_an_address_that_leads_nowhere_is_refused(registry: Registry, tmp_path: Path, address: str) -> None:
+    with pytest.raises(ConfigurationRefused, match="make register"):
+        fetch_bundle(address, registry.tracking_uri, tmp_path / "fetched")
+
+
+@pytest.mark.parametrize(
+    "address", ["seller-default", "models:/", "models:/a/b/c", "models:/../x@champion", "models:/a@b/1", "runs:/x/y"]
+)
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(ConfigurationRefused, match="no model address"):
+        parse_address(address)
+
+
+@pytest.mark.parametrize("source", ["{folder}", "file://{folder}", "runs:/{other}/bundle", "runs:/{run}/bundle/../.."])
+def test_a_version_with_a_foreign_source_is_refused(registry: Registry, tmp_path: Path, source: str) -> None:
+    import mlflow
+
+    version = register_bundle(a_bundle(tmp_path / "b"), a_record(), registry)
+    client = mlflow.MlflowClient(tracking_uri=registry.tracking_uri)
+    planted = source.format(folder=tmp_path / "b", run=version.run_id, other="0" * 32)
+    made = client.create_model_version("seller-default", planted, run_id=version.run_id)
+    with pytest.raises(IntegrityRefused, match="not the bundle of its own run"):
+        fetch_bundle(f"models:/seller-default/{made.version}", registry.tracking_uri, tmp_path / "fetched")
+    assert not (tmp_path / "fetched").exists()
+
+
+def test_a_bundle_whose_stored_files_are_gone_or_linked_away_is_refused(registry: Registry, tmp_path: Path) -> None:
+    version = register_bundle(a_bundle(tmp_path / "b"), a_record(), registry)
+    stored = next((tmp_path / "artifacts").rglob("model.txt"))
+    stored.unlink()
+    stored.symlink_to(tmp_path / "mlflow.db")
+    with pytest.raises(IntegrityRefused, match="bundle"):
+        fetch_bundle(f"models:/seller-default/{version.version}", registry.tracking_uri, tmp_path / "fetched")
+    shutil.rmtree(stored.parent)
+    with pytest.raises(IntegrityRefused, match="bundle"):
+        fetch_bundle(f"models:/seller-default/{version.version}", registry.tracking_uri, tmp_path / "fetched")
+
+
+def test_mlflow_is_told_to_send_nothing_and_unpickle_nothing(registry: Registry) -> None:
+    champion_of(registry)
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"

@@ -1,0 +1,125 @@
+"""Ten planted leaks are found by what they hold, and honest features pass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from data_contracts.errors import ConfigurationRefused, GateFailed
+from models.settings import LeakSettings
+from models.training.dataset import Dataset, assemble
+from models.training.leakage import copied_rows, find_leaks, refuse_leaks
+from tests.factories.models import fact, world
+
+SETTINGS = LeakSettings()
+N, BADS = 123, 27
+
+
+def small_lender(seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Outcomes of 123 firms, 27 of them bad, and a rating whose worst level only defaulters have (24 of them)."""
+    generator = np.random.default_rng(seed)
+    y = np.zeros(N, dtype=np.int8)
+    y[generator.permutation(N)[:BADS]] = 1
+    rating = generator.integers(1, 4, N).astype(float)
+    rating[np.flatnonzero(y)[:24]] = 4.0
+    return y, rating
+
+
+def sample(values: np.ndarray, y: np.ndarray) -> Dataset:
+    n = len(y)
+    matrix = values[:, None] if values.ndim == 1 else values
+    facts = tuple(fact(f"column_{i}", 0) for i in range(matrix.shape[1]))
+    names = np.arange(n).astype(np.str_)
+    return Dataset(matrix, y, names, np.full(n, np.datetime64("2020-02-29")), names, facts)
+
+
+def planted() -> dict[str, np.ndarray]:
+    y, rating = small_lender()
+    generator = np.random.default_rng(2)
+    noise = generator.normal(size=N)
+    by_outcome = np.argsort(np.argsort(y + 0.001 * noise)).astype(float)
+    mean_default = np.array([y[rating == level].mean() for level in rating])
+    return {
+        "rating as a number": rating,
+        "rating as a flag": (rating == 4.0).astype(float),
+        "rating encoded by its default rate, with noise": mean_default + 0.01 * noise,
+        "the outcome itself": y.astype(float),
+        "days past due long after": np.where(y == 1, 95.0 + 30.0 * np.abs(noise), np.clip(20.0 * noise, 0.0, 80.0)),
+        "day of default, known for defaulters only": np.where(y == 1, 10.0 + noise, np.nan),
+        "amount written off": np.where((y == 1) & (noise > -0.5), np.exp(noise), 0.0),
+        "day the loan was closed, missing for defaulters": np.where(y == 1, np.nan, noise),
+    } | {"identifier handed out by outcome": by_outcome}
+
+
+@pytest.mark.parametrize("name", planted())
+def test_a_planted_leak_is_found_by_its_values(name: str) -> None:
+    y, _ = small_lender()
+    findings = find_leaks(sample(planted()[name], y), SETTINGS)
+    assert [finding.feature for finding in findings] == ["column_0"]
+
+
+def test_training_stops_at_a_leak_and_names_it() -> None:
+    y, rating = small_lender()
+    with pytest.raises(GateFailed, match=r"column_0 \(pure value: value 4 for 24 rows, all of them defaulters\)"):
+        refuse_leaks(sample(rating, y), SETTINGS)
+
+
+def test_a_reviewed_feature_passes() -> None:
+    y, rating = small_lender()
+    refuse_leaks(sample(rating, y), LeakSettings(reviewed=("column_0",)))
+
+
+def honest(generator: np.random.Generator, n: int, base: float) -> tuple[np.ndarray, np.ndarray]:
+    """Forty honest features of every shape: strong, weak, with atoms, with absence that goes with risk."""
+    latent = generator.normal(size=n)
+    y = (generator.random(n) < expit(base + 2.0 * latent)).astype(np.int8)
+    strength = generator.uniform(0.0, 2.0, 40)
+    X = strength * latent[:, None] + generator.normal(size=(n, 40))
+    X[:, 10:20] = np.maximum(X[:, 10:20], 0.0)
+    X[:, 20:30] = np.round(X[:, 20:30])
+    hidden = generator.random((n, 10)) < expit(-2.0 + 1.5 * latent)[:, None]
+    X[:, 30:40] = np.where(hidden, np.nan, X[:, 30:40])
+    return X, y
+
+
+@pytest.mark.parametrize(("n", "base", "samples"), [(123, -2.0, 25), (3000, -4.0, 5)], ids=["small", "large"])
+def test_at_most_one_honest_feature_in_a_hundred_is_taken_for_a_leak(n: int, base: float, samples: int) -> None:
+    alarms = 0
+    strongest = 0.0
+    for seed in range(samples):
+        X, y = honest(np.random.default_rng(seed), n, base)
+        assert 10 < y.sum() < n / 2
+        alarms += len(find_leaks(sample(X, y), SETTINGS))
+        strongest = max(strongest, auc(X[:, :10], y))
+    assert strongest > 0.8
+    assert alarms <= samples * 40 // 100
+
+
+def auc(X: np.ndarray, y: np.ndarray) -> float:
+    return max(float(np.mean(column[y == 1][:, None] > column[y == 0])) for column in X.T)
+
+
+def test_a_perfect_split_of_very_few_rows_proves_nothing() -> None:
+    y = np.array([1, 1, 1, 0, 0, 0, 0, 0], dtype=np.int8)
+    assert find_leaks(sample(y.astype(float), y), SETTINGS) == ()
+
+
+def test_rows_copied_across_the_split_are_counted_whatever_their_id() -> None:
+    dataset = world(600).dataset
+    train, test = dataset.rows(np.arange(600) < 400), dataset.rows(np.arange(600) >= 400)
+    assert copied_rows(train, test, fewest_values=5) == 0
+    copied = np.vstack([test.X[:-3], train.X[:3]])
+    assert copied_rows(train, replace(test, X=copied), fewest_values=5) == 3
+
+
+def test_a_seller_delivered_twice_is_refused_before_any_split() -> None:
+    import pyarrow as pa
+
+    days = pa.array([0, 0], pa.date32())
+    matrix = pa.table({"seller_id": ["S1", "S1"], "as_of": days, "a": [1.0, 1.0]})
+    labels = pa.table({"seller_id": ["S1"], "as_of": days[:1], "label": pa.array([1], pa.int8())})
+    with pytest.raises(ConfigurationRefused, match="repeated rows in the feature matrix"):
+        assemble(matrix, labels, None, (fact("a", 1),))

@@ -1,0 +1,92 @@
+"""A file sorted in pieces gives the three files that reading and checking it at once gives, byte for byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from data_contracts.errors import InputRefused
+from pipelines.commands import contract_check as large_files
+from pipelines.commands.contract_check import check_file, described, sort_file
+from pipelines.ingest.spill import parquet as grouped_parquet
+from pipelines.runs.publish import read_parquet
+from tests.factories.contracts import column, contract_of, delimited
+
+CONTRACT = contract_of(
+    [
+        {**column("number", "string"), "physicalName": "Number", "unique": True},
+        {**column("state", "string", physicalType="dictionary"), "physicalName": "State", "enum": [{"value": "paid"}]},
+        {**column("amount", "number"), "physicalName": "Amount"},
+    ],
+    server=delimited(",", quote='"', quotedNewlines=True),
+)
+GOOD = [f'{number},paid,{number}.25,"line\nof {number}"' for number in range(60)]
+BAD = ["7,paid,1.00,again", "70,due,1.00,rule", "71,paid,1O.00,type", "72,paid", '73,pa"id,1.00,quote', ""]
+DATA = "\n".join(["Number,State,Amount,Note", *GOOD, *BAD, *GOOD[:3], "80,paid,1.00,end", ""]).encode()
+FILES = ("accepted.parquet", "quarantined.parquet", "duplicates.parquet")
+
+
+def _sorted(folder: Path, piece_bytes: int) -> dict[str, bytes]:
+    (folder / "payouts.csv").write_bytes(DATA)
+    outcome = sort_file(folder / "payouts.csv", CONTRACT, folder / "out", piece_bytes)
+    assert (outcome.rows_in, outcome.accepted, outcome.quarantined, outcome.duplicates) == (69, 61, 4, 4)
+    assert sorted(path.name for path in (folder / "out").iterdir()) == sorted(FILES)
+    return {name: (folder / "out" / name).read_bytes() for name in FILES}
+
+
+def test_the_bytes_are_those_of_reading_and_checking_at_once(tmp_path: Path) -> None:
+    in_pieces = _sorted(tmp_path, piece_bytes=200)
+    (tmp_path / "at_once").mkdir()
+    outcome = large_files._sort_at_once(tmp_path / "payouts.csv", CONTRACT, tmp_path / "at_once")
+    assert {name: (tmp_path / "at_once" / name).read_bytes() for name in FILES} == in_pieces
+    assert outcome == sort_file(tmp_path / "payouts.csv", CONTRACT, tmp_path / "out", 200)
+
+
+def test_what_broke_which_rule_is_told_in_lines(tmp_path: Path) -> None:
+    (tmp_path / "payouts.csv").write_bytes(DATA)
+    outcome = check_file(tmp_path / "payouts.csv", CONTRACT, tmp_path / "out")
+    assert described(outcome) == [
+        "69 rows: 61 accepted, 4 quarantined, 4 duplicates",
+        "  line:quote: 1 lines or cells",
+        "  line:width: 1 lines or cells",
+        "  type:amount: 1 lines or cells",
+        "  number:unique: broken by 8",
+        "  state:enum: broken by 1",
+        "  note: 1 columns not in the contract were left out: 'Note'",
+        "  note: 1 blank lines were passed over",
+    ]
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match="no such file"):
+        check_file(tmp_path / "absent.csv", CONTRACT, tmp_path / "out")
+
+
+@pytest.mark.parametrize("group_rows", [7, 2**17])
+def test_the_bytes_do_not_depend_on_where_pieces_end(
+    tmp_path: Path, group_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grouped_parquet, "ROW_GROUP_ROWS", group_rows)
+    written = []
+    for piece_bytes in (1, 333, 10**6):
+        folder = tmp_path / str(piece_bytes)
+        folder.mkdir()
+        written.append(_sorted(folder, piece_bytes))
+    assert written[0] == written[1] == written[2]
+
+
+def test_a_refused_file_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "payouts.csv").write_bytes(DATA + b"\xff\n")
+    with pytest.raises(InputRefused, match=r"row 135: byte 0xff is not utf-8 at byte"):
+        sort_file(tmp_path / "payouts.csv", CONTRACT, tmp_path / "out", 200)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_table_written_in_parts_is_read_as_one(tmp_path: Path) -> None:
+    table = pa.table({"state": pa.array(["a", "b", "a", None]).dictionary_encode(), "number": pa.array([1, 2, 3, 4])})
+    with grouped_parquet.GroupedParquet(tmp_path / "rows.parquet", table.schema) as file:
+        file.write(table.slice(0, 1))
+        file.write(table.slice(1))
+    assert read_parquet(tmp_path / "rows.parquet").to_pylist() == table.to_pylist()

@@ -1,0 +1,163 @@
+"""Registration: a sound candidate becomes champion, a faulty one never does, and both are written down."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_contracts.errors import GateFailed, IntegrityRefused
+from models.registry.bundle import load_bundle
+from models.registry.ledger import read_ledger
+from models.registry.mlflow_registry import champion_of, fetch_bundle
+from pipelines.profiles import Profile, load_profile
+from pipelines.register.stage import REGISTRATION_FILE, champion_metrics, registry_of, run
+from pipelines.runs.publish import read_json, write_json
+from pipelines.runs.stages import Place, current_run
+from pipelines.signing.keys import KeyRing, load_keys
+from tests.factories import published, scoring
+
+
+@pytest.fixture(scope="module")
+def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = Place("demo", tmp_path_factory.mktemp("template"))
+    assert champion_of(registry_of(place, "seller-default")) is None
+    return place.root / "mlflow.db"
+
+
+@pytest.fixture
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyRing:
+    monkeypatch.setenv("KEYS_DIR", str(tmp_path / "keys"))
+    made = load_keys("demo", is_demonstration=True, environment={"KEYS_DIR": str(tmp_path / "keys")})
+    monkeypatch.setattr(scoring, "KEYS", made)
+    return made
+
+
+@pytest.fixture
+def profile() -> Profile:
+    return load_profile("demo")
+
+
+@pytest.fixture
+def place(tmp_path: Path, keys: KeyRing, template_database: Path) -> Place:
+    place = Place("demo", tmp_path / "out")
+    place.root.mkdir(parents=True)
+    shutil.copy(template_database, place.root / "mlflow.db")
+    published.publish_candidate(place)
+    return place
+
+
+def registration(place: Place) -> dict[str, Any]:
+    found: dict[str, Any] = read_json(current_run(place, "register") / REGISTRATION_FILE)
+    return found
+
+
+def ledger(place: Place, keys: KeyRing) -> list[tuple[str, str | None]]:
+    return [(entry.outcome, entry.version) for entry in read_ledger(place.root / "ledger", keys.public_key)]
+
+
+def test_a_sound_candidate_becomes_champion(profile: Profile, place: Place, keys: KeyRing, tmp_path: Path) -> None:
+    outcome = run(profile, place)
+    assert outcome.record.rows_in == outcome.record.rows_kept == 8
+    assert registration(place)["outcome"] == "promoted"
+    registry = registry_of(place, "seller-default")
+    champion = champion_of(registry)
+    assert champion is not None
+    assert champion.version == registration(place)["champion"]["version"] == "1"
+    assert ledger(place, keys) == [("promoted", "1")]
+    folder, _ = fetch_bundle("models:/seller-default@champion", registry.tracking_uri, tmp_path / "fetched")
+    assert load_bundle(folder, [keys.public_key]).digest == champion.bundle_sha256
+
+
+def test_registering_again_changes_nothing(profile: Profile, place: Place, keys: KeyRing) -> None:
+    run(profile, place)
+    before = (place.root / "ledger" / "promotions.jsonl").read_bytes()
+    assert run(profile, place).was_current
+    shutil.rmtree(place.stage_dir("register"))
+    run(profile, place)
+    assert (place.root / "ledger" / "promotions.jsonl").read_bytes() == before
+    assert registration(place)["champion"]["version"] == "1"
+
+
+def test_a_ledger_of_other_keys_is_refused_with_the_remedy(
+    profile: Profile, place: Place, keys: KeyRing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(profile, place)
+    monkeypatch.setenv("KEYS_DIR", str(tmp_path / "new keys"))
+    with pytest.raises(IntegrityRefused, match="; remedy: put back the keys that") as refusal:
+        run(profile, place)
+    assert f"move {place.root} away and make it again" in str(refusal.value)
+
+
+def test_a_refusal_that_the_ledger_holds_already_is_not_written_again(
+    profile: Profile, place: Place, keys: KeyRing
+) -> None:
+    published.publish_candidate(place, published.evaluation(slope=2.0), "run2")
+    for _ in range(2):
+        with pytest.raises(GateFailed):
+            run(profile, place)
+        shutil.rmtree(place.stage_dir("register"))  # as if the run had been killed before it was published
+    assert ledger(place, keys) == [("refused", None)]
+
+
+def test_a_candidate_worse_than_the_scorecard_is_refused_and_the_champion_stays(
+    profile: Profile, place: Place, keys: KeyRing
+) -> None:
+    run(profile, place)
+    published.publish_candidate(place, published.evaluation(auc_gain=-0.05), "run2")
+    with pytest.raises(GateFailed, match="not_worse_than_scorecard") as caught:
+        run(profile, place)
+    assert caught.value.exit_code == 1
+    assert registration(place)["outcome"] == "refused"
+    assert registration(place)["champion"]["version"] == "1"
+    assert ledger(place, keys) == [("promoted", "1"), ("refused", None)]
+
+
+def test_a_refusal_stays_a_refusal_when_asked_again(profile: Profile, place: Place, keys: KeyRing) -> None:
+    published.publish_candidate(place, published.evaluation(slope=2.0), "run2")
+    for _ in range(2):
+        with pytest.raises(GateFailed, match="calibration_slope"):
+            run(profile, place)
+    assert ledger(place, keys) == [("refused", None)]
+    assert champion_of(registry_of(place, "seller-default")) is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "gate"),
+    [
+        ("bundle changed", "signature"),
+        ("bundle gone", "signature"),
+        ("other feature set", "schema"),
+        ("matrix gone", "reasons_add_up"),
+        ("evaluation gone", "not_worse_than_scorecard"),
+    ],
+)
+def test_a_fault_or_a_missing_piece_is_never_promoted(
+    profile: Profile, place: Place, keys: KeyRing, fault: str, gate: str
+) -> None:
+    train, features = current_run(place, "train"), current_run(place, "features")
+    if fault == "bundle changed":
+        path = train / "bundle" / "model.json"
+        path.write_bytes(path.read_bytes().replace(b"600", b"700", 1))
+    elif fault == "bundle gone":
+        (train / "bundle" / "manifest.json").unlink()
+    elif fault == "other feature set":
+        changed = {**read_json(features / "feature_set.json"), "digest": "ee" * 32}
+        write_json(features / "feature_set.json", changed)
+    elif fault == "matrix gone":
+        (features / "matrix.parquet").write_bytes(b"")
+    else:
+        write_json(train / "evaluation.json", {})
+    published.record(train, features)
+    with pytest.raises(GateFailed, match=gate):
+        run(profile, place)
+    assert champion_of(registry_of(place, "seller-default")) is None
+    assert ledger(place, keys) == [("refused", None)]
+
+
+def test_metrics_are_flat_and_leave_out_what_is_undefined() -> None:
+    measures = {"auc": {"value": 0.8, "lower": 0.7, "upper": None}}
+    assert champion_metrics({"models": [{"measures": measures}]}) == {"auc": 0.8, "auc_lower": 0.7}
+    assert champion_metrics({}) == {}

@@ -1,0 +1,234 @@
+"""The model report shows what training wrote, claims no more, and leaves out what was not measured."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from models.components.gbm import GbmParameters
+from pipelines.reports.model_page import ModelIdentity, model_words, rate_verdict, render_model_page, segment_words
+from pipelines.reports.rendering import LANGUAGES, Language, page_texts
+from pipelines.reports.tuning_words import candidate_words
+from tests.factories.model_reports import identity, out_of_time_report, small_sample_report
+from tests.factories.pages import HOSTILE, faults_of, read_page
+
+SMALL = identity("demonstration sample")
+
+
+def text_of(document: dict[str, Any], subject: ModelIdentity, language: Language = "en") -> str:
+    return read_page(render_model_page(document, subject, language)).text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("document", "subject"), [(out_of_time_report(), identity()), (small_sample_report(), SMALL)])
+def test_the_report_is_self_contained_and_well_formed(
+    document: dict[str, Any], subject: ModelIdentity, language: Language
+) -> None:
+    page = render_model_page(document, subject, language)
+    assert faults_of(page) == []
+    assert len(page.encode()) < 600_000
+    assert page == render_model_page(document, subject, language)
+
+
+def test_the_report_states_measures_with_their_intervals() -> None:
+    document = out_of_time_report()
+    area = document["evaluation"]["models"][0]["measures"]["auc"]
+    text = text_of(document, identity())
+    assert f"{area['value']:.3f} {area['lower']:.3f} to {area['upper']:.3f}" in text
+    for stated in ("Binned logistic scorecard", "without liquidity", "Main sales channel", "2024 Q3", "12" * 32):
+        assert stated in text
+
+
+def test_every_observation_of_the_waterfall_is_shown() -> None:
+    text = text_of(out_of_time_report(), identity())
+    for shown in ("41,000", "−9,000", "−41", "31,959", "performance window not over", "already in default"):
+        assert shown in text
+
+
+def test_no_improvement_is_claimed_below_the_detectable_gain() -> None:
+    document = copy.deepcopy(out_of_time_report())
+    text = text_of(document, identity())
+    assert "Better than “coin”" in text
+    for difference in document["evaluation"]["differences"]:
+        difference["verdict"] = "not_shown"
+    text = text_of(document, identity())
+    assert "Better than" not in text
+    assert "Not shown to be better than “coin”, and not claimed to be" in text
+
+
+def test_a_champion_not_shown_above_the_scorecard_says_so_in_the_summary() -> None:
+    document = copy.deepcopy(out_of_time_report())
+    against = next(one for one in document["evaluation"]["differences"] if one["other"] == "scorecard")
+    said = "not shown to be better than the plain scorecard"
+    for verdict in ("not_shown", "worse"):
+        against["verdict"] = verdict
+        assert said in text_of(document, identity())
+    for verdict in ("better", "identical"):
+        against["verdict"] = verdict
+        assert said not in text_of(document, identity())
+
+
+def test_a_gain_above_zero_but_too_small_to_claim_is_only_suggested() -> None:
+    document = copy.deepcopy(out_of_time_report())
+    loss = next(one for one in document["evaluation"]["differences"] if one["other"] == "without_liquidity")
+    loss |= {"verdict": "not_shown", "gain": {**loss["gain"], "lower": 0.001, "value": 0.01, "upper": 0.02}}
+    assert "suggested, not claimed" in text_of(document, identity())
+    loss["gain"]["lower"] = -0.001
+    assert "suggested, not claimed" not in text_of(document, identity())
+
+
+def test_a_champion_that_is_its_own_baseline_says_so_and_power_speaks_of_another() -> None:
+    document = copy.deepcopy(out_of_time_report())
+    document["evaluation"]["differences"][0]["verdict"] = "identical"
+    text = text_of(document, identity())
+    assert "The same model as “Binned logistic scorecard”" in text
+    assert "Against “coin” a true gain" in text
+
+
+def test_calibration_that_misses_one_is_called_off() -> None:
+    document = copy.deepcopy(out_of_time_report())
+    slope = document["evaluation"]["models"][0]["measures"]["calibration_slope"]
+    assert "Calibrated as far as the sample can tell" in text_of(document, identity())
+    slope |= {"lower": 0.5, "value": 0.6, "upper": 0.8}
+    assert "Not well calibrated: the slope's interval 0.50 to 0.80 lies below 1" in text_of(document, identity())
+    slope |= {"lower": 1.1, "value": 1.2, "upper": 1.3}
+    assert "Not well calibrated: the slope's interval 1.10 to 1.30 lies above 1" in text_of(document, identity())
+    slope |= {"lower": None, "value": None, "upper": None}
+    assert "does not allow a calibration slope" in text_of(document, identity())
+
+
+@pytest.mark.parametrize("section", ["population", "split", "audit", "training", "extra"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_section_that_was_not_measured_is_left_out(section: str, language: Language) -> None:
+    for document, subject in ((out_of_time_report(), identity()), (small_sample_report(), SMALL)):
+        whole = render_model_page(document, subject, language)
+        page = render_model_page({**document, section: None}, subject, language)
+        assert faults_of(page) == []
+        assert len(page) < len(whole) or document[section] is None
+
+
+def test_a_section_that_is_absent_altogether_is_an_error() -> None:
+    document = out_of_time_report()
+    del document["split"]
+    with pytest.raises(KeyError, match="split"):
+        render_model_page(document, identity(), "en")
+
+
+def test_the_small_sample_says_what_it_cannot_show() -> None:
+    text = text_of(small_sample_report(), SMALL)
+    for said in (
+        "Evidence: demonstration sample",
+        "must not be used for any credit decision",
+        "48% of the bad firms issued no more sales invoices from 2019-12-01 on, against 22% of the good ones",
+        "without features that stop when trading stops",
+        "only what was known by 2019-06-30",
+        "302 firms without a credit record are scored by a model that learned from 123",
+        "1 of 1 features have moved by more than chance does",
+        "Net sales, last 365 days 5,200,000 CNY 10,800,000 CNY 2.08 0.41 0.22 moved",
+        "Section 7 measures how much that matters",
+        "defaults support a rough ranking and little more",
+        "credit_rating: pure value",
+        "The flag has no date.",
+        "One observation a firm.",
+        "The probability has no time horizon.",
+    ):
+        assert said in text
+    assert "performance window stated above" not in text
+    assert "Synthetic data." not in text
+    assert "Synthetic data." in text_of(out_of_time_report(), identity())
+
+
+def test_broken_promises_are_named_broken() -> None:
+    document = copy.deepcopy(out_of_time_report())
+    assert "broken" not in text_of(document, identity())
+    document["audit"]["hiding"]["single"]["gained"] = 3
+    assert text_of(document, identity()).count("broken") == 1
+
+
+def replace_names(document: dict[str, Any], hostile: str) -> dict[str, Any]:
+    """The document with a hostile name wherever a name comes from data."""
+    spoilt = copy.deepcopy(document)
+    evaluation = spoilt["evaluation"]
+    evaluation["models"][1]["name"] = hostile
+    for difference in evaluation["differences"]:
+        difference["other"] = hostile if difference["other"] == "scorecard" else difference["other"]
+    evaluation["segments"][0]["column"] = hostile
+    evaluation["segments"][0]["parts"][0]["part"] = hostile
+    for row in evaluation["grades"]["rows"]:
+        row["name"] = hostile
+    for part in evaluation["periods"]:
+        part["part"] = hostile
+    spoilt["population"]["dropped"] = {hostile: 41, "immature": 9000}
+    spoilt["split"]["parts"][0]["part"] = hostile
+    spoilt["split"]["by_date"][0]["as_of"] = hostile
+    spoilt["audit"]["leaks"]["rejected"] = [{"feature": hostile, "reason": hostile}]
+    spoilt["training"]["candidates"][0]["name"] = hostile
+    return spoilt
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_names_stay_text(hostile: str) -> None:
+    subject = identity(hostile)
+    for language in LANGUAGES:
+        page = render_model_page(replace_names(out_of_time_report(), hostile), subject, language)
+        assert faults_of(page) == []
+        text = read_page(page).text
+        assert text.count(" ".join(hostile.split())) > 15
+        assert "49" not in text.split()
+
+
+def test_rates_are_judged_against_their_outcomes() -> None:
+    row = {"rows": 100, "expected": 0.05, "observed_upper": 0.1, "understated": 0.4}
+    assert rate_verdict(row) == "within"
+    assert rate_verdict({**row, "understated": 0.01}) == "understated"
+    assert rate_verdict({**row, "expected": 0.2}) == "overstated"
+    assert rate_verdict({"rows": 0}) == "empty"
+
+
+@pytest.mark.parametrize(
+    ("part", "language", "expected"),
+    [
+        ("below 3", "zh", "低于 3"),
+        ("3 to 12", "en", "3 to 12"),
+        ("12 and above", "zh", "12 及以上"),
+        ("missing", "zh", "缺失"),
+        ("small groups together", "zh", "小群合并"),
+        ("Temu", "zh", "Temu"),
+    ],
+)
+def test_segments_are_named_in_the_language_of_the_page(part: str, language: Language, expected: str) -> None:
+    assert segment_words(part, page_texts("model_page", language)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "expected"),
+    [
+        ("linear penalty=64.0", "en", "Linear logistic regression, penalty 64"),
+        ("scorecard penalty=0.5", "zh", "分箱逻辑回归评分卡，惩罚系数 0.5"),
+        (
+            "blend share_of_gbm=0.25 rest=scorecard",
+            "en",
+            "Blend: 25% boosted trees, 75% binned logistic scorecard",
+        ),
+        ("something new", "en", "something new"),
+        ("gbm {broken} rounds=3", "en", "gbm {broken} rounds=3"),
+    ],
+)
+def test_what_was_tried_is_said_in_words(name: str, language: Language, expected: str) -> None:
+    assert candidate_words(name, page_texts("model_page", language)) == expected
+
+
+def test_settings_of_boosted_trees_are_said_as_training_logs_them() -> None:
+    parameters = GbmParameters(leaves=4, rows_in_leaf=27, learning_rate=0.05, lambda_l2=10.0)
+    words = candidate_words(f"gbm {parameters.model_dump_json()} rounds=104", page_texts("model_page", "en"))
+    assert words.startswith("Boosted trees: 104 trees of at most 4 leaves, 27 rows or more in a leaf, ")
+    assert "learning rate 0.05, leaf penalty 10, each tree on 60% of the features and 80% of the rows" in words
+
+
+def test_models_are_named_in_the_language_of_the_page() -> None:
+    texts = page_texts("model_page", "zh")
+    assert model_words("without_supply_chain", texts) == "不含供应链稳定性"
+    assert model_words("best_single_variable", texts) == "最佳单变量"
+    assert model_words("something_new", texts) == "something_new"

@@ -1,0 +1,45 @@
+"""What the Chinese pages say of tables, sources and their rules is said in Chinese."""
+
+from __future__ import annotations
+
+import pytest
+
+from data_contracts.definition.compiler import source_contract, source_names, table_contract, table_names
+from pipelines.reports.rendering import page_texts
+from pipelines.reports.validation_page import reading_reason, rule_reason
+
+
+@pytest.mark.parametrize("table", table_names())
+def test_every_table_and_every_rule_of_it_has_chinese_words(table: str) -> None:
+    texts, contract = page_texts("validation_page", "zh"), table_contract(table)
+    assert f"table_{table}" in texts.words
+    for rule in contract.rules:
+        stated = {"rule_id": rule.rule_id, "kind": rule.kind, "column": rule.column, "description": rule.description}
+        assert not rule_reason(stated, contract, texts).foreign, rule.rule_id
+
+
+@pytest.mark.parametrize("source", source_names())
+def test_every_rule_of_a_source_has_chinese_words(source: str) -> None:
+    texts, contract = page_texts("validation_page", "zh"), source_contract(source)
+    assert [rule.rule_id for rule in contract.rules if reading_reason(rule.rule_id, contract, texts).foreign] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "remark"),
+    [
+        ("shein_report", "report not settled yet, so without a payout"),
+        ("shein_statement", "statement not settled yet, so without a payout"),
+        ("shein_statement", "statement paid with another of its report"),
+        ("shein_statement", "charge of unknown kind / 9"),
+        ("shein_report", "amount of unknown kind / deduction"),
+        ("temu_ledger", "amount that the settlement workbook details"),
+        ("alibaba_1688_orders", "order not paid yet"),
+    ],
+)
+def test_remarks_of_mappings_have_words_in_both_languages(source: str, remark: str) -> None:
+    contract = source_contract(source)
+    english, chinese = (
+        reading_reason(remark, contract, page_texts("validation_page", one)).words for one in ("en", "zh")
+    )
+    assert remark not in {english, chinese}
+    assert any("\u4e00" <= character <= "\u9fff" for character in chinese)

@@ -1,0 +1,246 @@
+"""Applicant files: three formats, one meaning; every row comes out once; what cannot be used says why."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import xlsxwriter
+
+from data_contracts.errors import InputRefused
+from pipelines.score.applicants import Applicants, join_codes, read_applicants
+
+FEATURES = ("payout_sum", "refund_share")
+HEADER = "applicant_id,seller_id,as_of,payout_sum,refund_share\n"
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_bytes(text.encode())
+    return path
+
+
+def opened(path: Path, as_of: date | None = None, features: tuple[str, ...] = FEATURES) -> Applicants:
+    return read_applicants(path, features, as_of)
+
+
+def rows(applicants: Applicants, size: int = 1000) -> list[dict[str, object]]:
+    return [row for chunk in applicants.chunks(size) for row in chunk.to_pylist()]
+
+
+def refusals(applicants: Applicants) -> list[str]:
+    return [str(row["refusals"]) for row in rows(applicants)]
+
+
+def test_csv_xlsx_and_parquet_of_the_same_rows_give_the_same_chunks(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "applicant_id": ["A1", "A2"],
+            "seller_id": ["S000001", "S000002"],
+            "as_of": pa.array([date(2025, 6, 30), date(2025, 3, 31)]),
+            "payout_sum": [1234.5, None],
+            "refund_share": [0.25, -3.0],
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    text = HEADER + "A1,S000001,2025-06-30,1234.5,0.25\nA2,S000002,2025-03-31,,-3\n"
+    write(tmp_path / "a.csv", text)
+    book = xlsxwriter.Workbook(str(tmp_path / "a.xlsx"))
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, table.column_names)
+    day = book.add_format({"num_format": "yyyy-mm-dd"})
+    for index, row in enumerate(table.to_pylist(), start=1):
+        sheet.write_row(index, 0, [row["applicant_id"], row["seller_id"]])
+        sheet.write_datetime(index, 2, datetime.combine(row["as_of"], datetime.min.time()), day)
+        sheet.write_row(index, 3, ["" if row[name] is None else row[name] for name in FEATURES])
+    book.close()
+    of_parquet, of_csv, of_xlsx = (rows(opened(tmp_path / f"a.{suffix}")) for suffix in ("parquet", "csv", "xlsx"))
+    for row in (*of_parquet, *of_csv, *of_xlsx):
+        assert row.pop("source_row") in (1, 2, 3)  # physical: a header is a row of a text file and none of Parquet
+    assert of_parquet == of_csv == of_xlsx
+    assert of_csv[0] == {
+        "applicant_id": "A1",
+        "seller_id": "S000001",
+        "as_of": date(2025, 6, 30),
+        "refusals": "",
+        "payout_sum": 1234.5,
+        "refund_share": 0.25,
+    }
+
+
+def test_columns_may_stand_in_any_order_and_extra_ones_are_noted(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "Refund_Share,AS OF, Seller_ID ,comment,payout_sum\n0.5,2025-06-30,S1,hello,7\n")
+    applicants = opened(path)
+    (row,) = rows(applicants)
+    assert (row["seller_id"], row["refund_share"], row["payout_sum"]) == ("S1", 0.5, 7.0)
+    assert "comment" in " ".join(applicants.notes)
+
+
+def test_a_file_without_features_is_a_list_of_identifiers(tmp_path: Path) -> None:
+    applicants = opened(write(tmp_path / "a.csv", "seller_id\nS1\nS2\n"), as_of=date(2025, 6, 30))
+    assert applicants.kind == "identifiers"
+    assert [(row["applicant_id"], row["as_of"]) for row in rows(applicants)] == [
+        ("S1", date(2025, 6, 30)),
+        ("S2", date(2025, 6, 30)),
+    ]
+
+
+def test_a_date_in_the_file_goes_before_the_date_given(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "seller_id,as_of\nS1,2025-03-31\nS2,\n")
+    found = [row["as_of"] for row in rows(opened(path, as_of=date(2025, 6, 30)))]
+    assert found == [date(2025, 3, 31), date(2025, 6, 30)]
+
+
+def test_what_a_row_lacks_is_named_and_the_other_rows_go_on(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.csv",
+        HEADER
+        + "A1,S1,2025-06-30,1,2\n"
+        + "A2,,2025-06-30,1,2\n"
+        + "A3,S3,,1,2\n"
+        + "A4,S4,2025-02-30,1,2\n"
+        + 'A5,S5,2025-06-30,"1,5",x\n'
+        + "A6,S6,2025-06-30,1e999,inf\n"
+        + "too,short\n"
+        + "A7,S\0,2025-06-30,1,2\n"
+        + "A8,S8,2025-06-30,1,2,3\n",
+    )
+    assert refusals(opened(path)) == [
+        "",
+        "missing_seller_id",
+        "missing_as_of",
+        "unreadable_value:as_of",
+        "unreadable_value:payout_sum;unreadable_value:refund_share",
+        "unreadable_value:payout_sum;unreadable_value:refund_share",
+        "unreadable_row",
+        "unreadable_row",
+        "unreadable_row",
+    ]
+    assert [row["source_row"] for row in rows(opened(path))] == [2, 3, 4, 5, 6, 7, 8, 9, 10]
+
+
+def test_rows_of_the_same_applicant_and_date_are_all_refused(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.csv",
+        "seller_id,as_of\nS1,2025-06-30\nS2,2025-06-30\nS1,2025-03-31\nS1,2025-06-30\n",
+    )
+    assert refusals(opened(path)) == ["duplicate_applicant", "", "", "duplicate_applicant"]
+
+
+def test_a_date_filled_in_can_make_a_duplicate(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "seller_id,as_of\nS1,2025-06-30\nS1,\n")
+    assert refusals(opened(path, as_of=date(2025, 6, 30))) == ["duplicate_applicant"] * 2
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("size", [1, 2, 3, 1000])
+def test_the_size_of_a_chunk_changes_nothing(tmp_path: Path, suffix: str, size: int) -> None:
+    table = pa.table(
+        {
+            "seller_id": ["S1", "S2", "S1", None, "S5"],
+            "as_of": ["2025-06-30", "2025-06-30", "2025-06-30", "2025-06-30", "nonsense"],
+            "payout_sum": [1.0, float("inf"), 3.0, 4.0, 5.0],
+            "refund_share": [1.0, 2.0, None, 4.0, 5.0],
+        }
+    )
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "parquet":
+        pq.write_table(table, path, row_group_size=2)
+    else:
+        table.to_pandas().to_csv(path, index=False)
+    assert next(chunk.num_rows for chunk in opened(path).chunks(size)) <= size
+    assert rows(opened(path), size) == rows(opened(path), 5)
+    assert refusals(opened(path)) == [
+        "duplicate_applicant",
+        "unreadable_value:payout_sum",
+        "duplicate_applicant",
+        "missing_seller_id",
+        "unreadable_value:as_of",
+    ]
+
+
+def test_parquet_takes_the_types_other_programs_write(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "seller_id": pa.array(["S1", "S2"]).dictionary_encode(),
+            "as_of": pa.array([datetime(2025, 6, 30, tzinfo=UTC), datetime(2025, 6, 30, 8, tzinfo=UTC)]),
+            "payout_sum": pa.array([5, None], pa.int64()),
+            "refund_share": pa.array([float("nan"), 0.5], pa.float32()),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    first, second = rows(opened(tmp_path / "a.parquet"))
+    assert (first["as_of"], first["payout_sum"], first["refund_share"]) == (date(2025, 6, 30), 5.0, None)
+    assert (second["as_of"], second["refusals"]) == (None, "unreadable_value:as_of")
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [("seller_id", [1]), ("payout_sum", ["many"]), ("as_of", [20250630]), ("seller_id", [b"S1"])],
+)
+def test_a_parquet_column_of_the_wrong_type_is_refused_by_name(
+    tmp_path: Path, column: str, values: list[object]
+) -> None:
+    columns: dict[str, list[Any]] = {"seller_id": ["S1"], "as_of": ["2025-06-30"]}
+    columns |= {"payout_sum": [1.0], "refund_share": [1.0], column: values}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    with pytest.raises(InputRefused, match=column):
+        rows(opened(tmp_path / "a.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", "", "empty"),
+        ("a.csv", HEADER, "no applicants"),
+        ("a.csv", "as_of,payout_sum,refund_share\n2025-06-30,1,2\n", "seller_id"),
+        ("a.csv", "seller_id,payout_sum\nS1,1\n", "'refund_share'"),
+        ("a.csv", "seller_id,seller_id\nS1,S2\n", "twice"),
+        ("a.txt", "seller_id\nS1\n", "'.txt' is not read"),
+        ("a.parquet", "seller_id\nS1\n", "not readable as Parquet"),
+        ("a.xlsx", "seller_id\nS1\n", "workbook"),
+    ],
+)
+def test_a_file_that_cannot_serve_is_refused_in_one_line(tmp_path: Path, name: str, content: str, said: str) -> None:
+    path = write(tmp_path / name, content)
+    with pytest.raises(InputRefused, match=said) as caught:
+        opened(path)
+    assert str(path) in str(caught.value)
+    assert "remedy" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_another_encoding_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("seller_id,名称\nS1,卖家\n".encode("gb18030"))
+    with pytest.raises(InputRefused, match="utf-8"):
+        opened(tmp_path / "a.csv")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_header(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("seller_id,as_of\nS1,2025-06-30\n".encode("utf-8-sig"))
+    assert refusals(opened(tmp_path / "a.csv")) == [""]
+
+
+def test_a_parquet_file_with_a_flipped_bit_is_refused(tmp_path: Path) -> None:
+    table = pa.table({"seller_id": [f"S{n:06d}" for n in range(500)], "as_of": ["2025-06-30"] * 500})
+    path = tmp_path / "a.parquet"
+    pq.write_table(table, path, write_page_checksum=True)
+    data = bytearray(path.read_bytes())
+    data[200] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputRefused, match="not readable"):
+        rows(opened(path))
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match="no such file"):
+        opened(tmp_path / "none.csv")
+
+
+def test_codes_join_without_empty_ones() -> None:
+    columns = (pa.array(["", "a", ""]), pa.array(["b", "c", ""]), pa.array(["", "", ""]))
+    assert join_codes(*columns).to_pylist() == ["b", "a;c", ""]

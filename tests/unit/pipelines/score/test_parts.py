@@ -1,0 +1,135 @@
+"""Score files: interrupted runs go on, damaged parts are scored again, three formats tell the same."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pipelines.runs.publish import read_parquet
+from pipelines.score.parts import CSV_FILE, JSON_LINES_FILE, SCORES_FILE, join_parts, score_in_parts
+from pipelines.score.scorer import chunked, score_chunk
+from tests.factories.scoring import applicants, context, with_values
+
+ROWS = 25
+
+
+def rows() -> pa.Table:
+    chunk = applicants(ROWS)
+    return with_values(chunk, "refusals", ["unknown_seller" if row == 7 else "" for row in range(ROWS)])
+
+
+def score(chunk: pa.Table) -> pa.Table:
+    return score_chunk(context(), chunk)
+
+
+class Counting:
+    """Scores, and counts how often; stops with an error before call number ``fails_at``."""
+
+    def __init__(self, fails_at: int | None = None) -> None:
+        self.calls, self.fails_at = 0, fails_at
+
+    def __call__(self, chunk: pa.Table) -> pa.Table:
+        if self.calls == self.fails_at:
+            raise KeyboardInterrupt
+        self.calls += 1
+        return score(chunk)
+
+
+def chunks() -> Iterator[pa.Table]:
+    return chunked(rows(), 5)
+
+
+def joined(parts: tuple[Path, ...], folder: Path) -> pa.Table:
+    join_parts(parts, {}, folder)
+    return read_parquet(folder / SCORES_FILE)
+
+
+def test_parts_join_to_what_one_go_would_give(tmp_path: Path) -> None:
+    parts = score_in_parts(chunks(), score, tmp_path / "parts")
+    assert joined(parts, tmp_path / "out").to_pylist() == score(rows()).to_pylist()
+
+
+@pytest.mark.parametrize("fails_at", [0, 1, 4])
+def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, fails_at: int) -> None:
+    folder = tmp_path / "parts"
+    with pytest.raises(KeyboardInterrupt):
+        score_in_parts(chunks(), Counting(fails_at), folder)
+    rest = Counting()
+    parts = score_in_parts(chunks(), rest, folder)
+    assert rest.calls == 5 - fails_at
+    assert joined(parts, tmp_path / "out").to_pylist() == score(rows()).to_pylist()
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "rename"])
+def test_a_damaged_part_is_scored_again(tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / "parts"
+    part = score_in_parts(chunks(), score, folder)[2]
+    data = part.read_bytes()
+    if damage == "cut":
+        part.write_bytes(data[:-10])
+    elif damage == "flip":
+        part.write_bytes(data[:50] + bytes([data[50] ^ 1]) + data[51:])
+    else:
+        part.rename(part.with_name(part.name.replace("part-000002", "part-000003")))
+    again = Counting()
+    parts = score_in_parts(chunks(), again, folder)
+    assert again.calls == 1
+    assert joined(parts, tmp_path / "out").to_pylist() == score(rows()).to_pylist()
+
+
+def test_scoring_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        join_parts(score_in_parts(chunks(), score, tmp_path / name / "parts"), {}, tmp_path / name)
+    for file in (SCORES_FILE, JSON_LINES_FILE, CSV_FILE):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_counts_tell_what_became_of_every_row(tmp_path: Path) -> None:
+    counts = join_parts(score_in_parts(chunks(), score, tmp_path / "parts"), {}, tmp_path)
+    assert counts.rows == ROWS == sum(counts.by_status.values())
+    assert counts.by_status["refused"] == 1
+    assert counts.scored == ROWS - 1
+    assert counts.by_code["unknown_seller"] == 1
+
+
+def test_json_lines_say_what_parquet_says(tmp_path: Path) -> None:
+    parts = score_in_parts(chunks(), score, tmp_path / "parts")
+    table = joined(parts, tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / JSON_LINES_FILE).read_text(encoding="utf-8").splitlines()]
+    assert len(lines) == ROWS
+    for line, row in zip(lines, table.to_pylist(), strict=True):
+        assert line["score"] == row["score"]
+        assert line["as_of"] == row["as_of"].isoformat()
+        assert line["probability_of_default"] == row["probability_of_default"]
+        assert line["reasons"] == (None if row["reasons"] is None else json.loads(row["reasons"]))
+
+
+def test_the_csv_has_a_line_a_row_with_reasons_in_short(tmp_path: Path) -> None:
+    titles = {"refund_share_90d": "Refunds"}
+    join_parts(score_in_parts(chunks(), score, tmp_path / "parts"), titles, tmp_path)
+    with (tmp_path / CSV_FILE).open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == ROWS
+    assert lines[7]["status"] == "refused"
+    assert lines[7]["speaks_for"] == ""
+    told = " ".join(line["speaks_for"] + line["speaks_against"] for line in lines)
+    assert "Refunds (" in told
+
+
+@pytest.mark.parametrize("name", ["=cmd|'/C calc'!A0", "+1+1", "\t=1", "a\n=1", 'quote " and, comma'])
+def test_a_hostile_applicant_id_stays_text_in_every_format(tmp_path: Path, name: str) -> None:
+    chunk = with_values(applicants(2), "applicant_id", [name, "A2"])
+    parts = score_in_parts(chunked(chunk, 5), score, tmp_path / "parts")
+    assert joined(parts, tmp_path)["applicant_id"].to_pylist() == [name, "A2"]
+    with (tmp_path / CSV_FILE).open(encoding="utf-8", newline="") as file:
+        (first, second) = csv.DictReader(file)
+    assert first["applicant_id"].removeprefix("'") == name
+    assert not first["applicant_id"].startswith(("=", "+", "\t"))
+    assert second["applicant_id"] == "A2"
+    line = (tmp_path / JSON_LINES_FILE).read_text(encoding="utf-8").splitlines()[0]
+    assert json.loads(line)["applicant_id"] == name

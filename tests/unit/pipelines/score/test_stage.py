@@ -1,0 +1,423 @@
+"""``passport score``: files, identifiers and raw exports in; one result a row, passports on request, or a clear no."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+import pipelines.score_results
+from data_contracts.errors import ConfigurationRefused, InputRefused, IntegrityRefused
+from models.registry.mlflow_registry import CHAMPION, VersionRecord, register_bundle, set_alias
+from pipelines.passports.verify import VerifyOptions, exit_code_of, verify_command
+from pipelines.profiles import load_profile
+from pipelines.register.stage import registry_of
+from pipelines.runs.publish import locked, read_json, read_parquet
+from pipelines.runs.stages import Place, current_run
+from pipelines.score.command import ScoreOptions, ScoreOutcome, score_command
+from pipelines.score.scorer import score_chunk
+from pipelines.score.stage import run
+from pipelines.signing.keys import KeyRing, trust_file_for
+from tests.factories import published
+from tests.factories.invoice_world import (
+    AS_OF,
+    SELLERS,
+    invoice_matrix,
+    invoice_meta,
+    publish_tables,
+    write_invoice_bundle,
+    write_raw_invoices,
+)
+from tests.factories.scoring import KEYS
+
+ISSUED_ON = date(2024, 7, 15)
+RESULTS = {"passports.parquet", "scores.jsonl", "scores.csv", "reasons.json", "summary.json"}
+
+
+@pytest.fixture
+def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScoreOptions:
+    """Options with a bundle folder, the factory's keys and an empty place."""
+    write_invoice_bundle(tmp_path / "bundle")
+    monkeypatch.setattr(ScoreOptions, "keys", lambda _: KEYS)
+    return ScoreOptions(
+        out=tmp_path / "out",
+        profile=load_profile("demo"),
+        place=Place("demo", tmp_path / "artifacts"),
+        issued_on=ISSUED_ON,
+        bundle=tmp_path / "bundle",
+    )
+
+
+@pytest.fixture
+def matrix_file(tmp_path: Path) -> Path:
+    path = tmp_path / "applicants.parquet"
+    pq.write_table(invoice_matrix(), path)
+    return path
+
+
+def rows(outcome: ScoreOutcome) -> list[dict[str, Any]]:
+    return read_parquet(outcome.folder / "passports.parquet").to_pylist()
+
+
+def figures(outcome: ScoreOutcome) -> dict[str, tuple[Any, ...]]:
+    names = ("status", "probability_of_default", "score", "grade", "reasons")
+    return {row["seller_id"]: tuple(row[name] for name in names) for row in rows(outcome)}
+
+
+def identifiers(path: Path, *lines: str) -> Path:
+    path.write_text("seller_id,as_of\n" + "".join(f"{line}\n" for line in lines))
+    return path
+
+
+def test_a_ready_matrix_gives_one_result_a_row_in_every_format(options: ScoreOptions, matrix_file: Path) -> None:
+    outcome = score_command(matrix_file, options)
+    assert {path.name for path in options.out.iterdir()} == RESULTS
+    assert outcome.counts.rows == len(SELLERS) == len(rows(outcome))
+    assert outcome.exit_code == 0
+    summary = read_json(options.out / "summary.json")
+    assert summary["rows"] == len(SELLERS)
+    assert summary["evidence"] == "synthetic world"
+    assert len((options.out / "scores.jsonl").read_text().splitlines()) == len(SELLERS)
+
+
+def test_csv_and_parquet_of_the_same_matrix_score_the_same(
+    options: ScoreOptions, matrix_file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "applicants.csv"
+    invoice_matrix().to_pandas().to_csv(path, index=False)
+    of_parquet = figures(score_command(matrix_file, options))
+    assert figures(score_command(path, options)) == of_parquet
+
+
+def test_scoring_again_gives_the_same_bytes(options: ScoreOptions, matrix_file: Path, tmp_path: Path) -> None:
+    score_command(matrix_file, options)
+    score_command(matrix_file, replace(options, out=tmp_path / "again"))
+    for name in RESULTS:
+        assert (options.out / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_named_sellers_score_as_their_matrix_does(options: ScoreOptions, matrix_file: Path, tmp_path: Path) -> None:
+    publish_tables(options.place)
+    expected = figures(score_command(matrix_file, options))
+    listed = identifiers(tmp_path / "ids.csv", *(f"{seller},{AS_OF}" for seller in reversed(SELLERS)))
+    outcome = score_command(listed, options)
+    assert [row["seller_id"] for row in rows(outcome)] == list(reversed(SELLERS))
+    assert figures(outcome) == expected
+
+
+def test_every_scored_row_states_the_claims_of_its_passport(options: ScoreOptions, tmp_path: Path) -> None:
+    publish_tables(options.place)
+    listed = identifiers(tmp_path / "ids.csv", *(f"{seller},{AS_OF}" for seller in SELLERS[:3]), f"S404404,{AS_OF}")
+    outcome = score_command(listed, replace(options, passport_count=None))
+    stated = {row["score"]: json.loads(row["claims"]) for row in rows(outcome) if row["status"] != "refused"}
+    passports = [json.loads(path.read_bytes())["credentialSubject"] for path in options.out.glob("passports/*.json")]
+    assert len(passports) == len(stated) == 3
+    for subject in passports:
+        claims = stated[int(subject["assessment"]["score"])]
+        assert claims == subject["claims"]
+        assert all("usd" in amount for claim in claims for amount in claim["amounts"])
+    assert rows(outcome)[3]["claims"] is None
+    (first, *_) = (json.loads(line) for line in (options.out / "scores.jsonl").read_text().splitlines())
+    assert first["claims"] == json.loads(rows(outcome)[0]["claims"])
+
+
+def test_a_ready_matrix_and_a_run_without_reasons_state_no_claims(
+    options: ScoreOptions, matrix_file: Path, tmp_path: Path
+) -> None:
+    assert {row["claims"] for row in rows(score_command(matrix_file, options))} == {None}
+    publish_tables(options.place)
+    listed = identifiers(tmp_path / "ids.csv", f"S000001,{AS_OF}")
+    assert rows(score_command(listed, replace(options, with_reasons=False)))[0]["claims"] is None
+
+
+def test_sellers_unknown_or_undated_are_refused_by_code_and_the_others_scored(
+    options: ScoreOptions, tmp_path: Path
+) -> None:
+    publish_tables(options.place)
+    listed = identifiers(tmp_path / "ids.csv", f"S000001,{AS_OF}", f"S404404,{AS_OF}", "S000002,", "S000003,2022-01-01")
+    outcome = score_command(listed, options)
+    codes = [row["codes"].split(";") for row in rows(outcome)]
+    assert [one[0] for one in codes[1:]] == ["unknown_seller", "missing_as_of", "no_coverage"]
+    assert dict(outcome.counts.by_status)["refused"] == 3
+    assert outcome.exit_code == 0
+
+
+def test_when_nobody_can_be_scored_the_exit_code_says_so(options: ScoreOptions, tmp_path: Path) -> None:
+    publish_tables(options.place)
+    outcome = score_command(identifiers(tmp_path / "ids.csv", f"S404404,{AS_OF}"), options)
+    assert outcome.exit_code == 1
+    assert outcome.counts.rows == 1
+
+
+def test_raw_exports_score_as_their_tables_do(options: ScoreOptions, matrix_file: Path, tmp_path: Path) -> None:
+    folder = write_raw_invoices(tmp_path / "raw")
+    outcome = score_command(folder, replace(options, as_of=AS_OF))
+    assert figures(outcome) == figures(score_command(matrix_file, options))
+    assert "alone" in " ".join(outcome.notes)
+
+
+def test_raw_exports_of_a_few_are_scored_among_the_sellers_known_already(
+    options: ScoreOptions, matrix_file: Path, tmp_path: Path
+) -> None:
+    publish_tables(options.place)
+    expected = figures(score_command(matrix_file, options))
+    folder = write_raw_invoices(tmp_path / "raw", SELLERS[:3])
+    found = figures(score_command(folder, replace(options, as_of=AS_OF)))
+    assert found == {seller: expected[seller] for seller in SELLERS[:3]}
+
+
+def test_withholding_a_file_never_improves_a_score(options: ScoreOptions, tmp_path: Path) -> None:
+    dated = replace(options, as_of=AS_OF)
+    whole = figures(score_command(write_raw_invoices(tmp_path / "whole", SELLERS[:6]), dated))
+    folder = write_raw_invoices(tmp_path / "part", SELLERS[:6])
+    lines = (folder / "deliveries.csv").read_text().splitlines(keepends=True)
+    (folder / "deliveries.csv").write_text("".join(line for line in lines if "/purchase.csv" not in line))
+    for seller, (_, _, score, _, _) in figures(score_command(folder, dated)).items():
+        assert score <= whole[seller][2]
+
+
+def test_raw_exports_need_a_date_and_at_least_one_seller(options: ScoreOptions, tmp_path: Path) -> None:
+    folder = write_raw_invoices(tmp_path / "raw", SELLERS[:1])
+    with pytest.raises(ConfigurationRefused, match="--as-of"):
+        score_command(folder, options)
+    empty = write_raw_invoices(tmp_path / "empty", ())
+    with pytest.raises(InputRefused):
+        score_command(empty, replace(options, as_of=AS_OF))
+
+
+def test_identifiers_without_tables_are_refused_with_the_command_to_run(options: ScoreOptions, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationRefused, match="make validate"):
+        score_command(identifiers(tmp_path / "ids.csv", f"S000001,{AS_OF}"), options)
+
+
+def test_a_model_of_another_feature_set_takes_no_identifiers(options: ScoreOptions, tmp_path: Path) -> None:
+    publish_tables(options.place)
+    other = invoice_meta().model_copy(update={"feature_set_digest": "ee" * 32})
+    write_invoice_bundle(tmp_path / "other", other)
+    with pytest.raises(ConfigurationRefused, match="another state of feature set"):
+        score_command(
+            identifiers(tmp_path / "ids.csv", f"S000001,{AS_OF}"), replace(options, bundle=tmp_path / "other")
+        )
+
+
+@pytest.mark.parametrize("name", ["model.json", "components/0.txt", "golden.json", "manifest.json", "manifest.sig"])
+def test_a_tampered_bundle_scores_nobody(options: ScoreOptions, matrix_file: Path, name: str) -> None:
+    assert options.bundle is not None
+    path = options.bundle / name
+    data = path.read_bytes()
+    path.write_bytes(data[:20] + bytes([data[20] ^ 1]) + data[21:])
+    with pytest.raises(IntegrityRefused) as caught:
+        score_command(matrix_file, options)
+    assert caught.value.exit_code == 2
+    assert not options.out.exists()
+
+
+def test_a_bundle_of_an_untrusted_issuer_scores_nobody(
+    options: ScoreOptions, matrix_file: Path, tmp_path: Path
+) -> None:
+    other = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+    stranger = KeyRing(other, bytes(32), is_demonstration=True)
+    for name, keys in (("own", KEYS), ("strangers", stranger)):
+        (tmp_path / f"{name}.json").write_bytes(trust_file_for(keys, name, date(2024, 1, 1)))
+    assert score_command(matrix_file, replace(options, trust=tmp_path / "own.json")).counts.scored == len(SELLERS)
+    with pytest.raises(IntegrityRefused, match="unknown key"):
+        score_command(matrix_file, replace(options, trust=tmp_path / "strangers.json", out=tmp_path / "other"))
+
+
+def test_passports_are_issued_on_request_and_verify(options: ScoreOptions, tmp_path: Path) -> None:
+    publish_tables(options.place)
+    listed = identifiers(tmp_path / "ids.csv", *(f"{seller},{AS_OF}" for seller in SELLERS[:4]), f"S404404,{AS_OF}")
+    outcome = score_command(listed, replace(options, passport_count=None))
+    assert outcome.passports == 4
+    trust = tmp_path / "trust.json"
+    trust.write_bytes(trust_file_for(KEYS, "test", date(2024, 1, 1)))
+    files = sorted((options.out / "passports").glob("*.json"))
+    assert len(files) == 4
+    assert exit_code_of(verify_command(files, VerifyOptions(on=ISSUED_ON, trust=trust))) == 0
+    told = json.loads(files[0].read_bytes())["credentialSubject"]
+    assert told["data_coverage"][0]["source"] == "vat_invoices"
+    assert told["model"]["feature_set"]["version"] == "1.0.0"
+    assert "trade_invoice.parquet" in told["data_digests"]
+    assert len(list((options.out / "passports").glob("*.html"))) == 8
+
+
+def test_no_seller_is_named_in_what_is_shared(options: ScoreOptions, tmp_path: Path) -> None:
+    publish_tables(options.place)
+    listed = identifiers(tmp_path / "ids.csv", *(f"{seller},{AS_OF}" for seller in SELLERS[:4]))
+    score_command(listed, replace(options, passport_count=None))
+    for path in (options.out / "passports").iterdir():
+        text = path.name + path.read_text(encoding="utf-8")
+        assert not any(seller in text for seller in SELLERS)
+
+
+def test_a_passport_without_reasons_is_a_contradiction(options: ScoreOptions, matrix_file: Path) -> None:
+    with pytest.raises(ConfigurationRefused, match="reasons"):
+        score_command(matrix_file, replace(options, with_reasons=False, passport_count=1))
+
+
+def test_an_interrupted_run_goes_on_and_gives_the_same_bytes(
+    options: ScoreOptions, matrix_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scoring = options.profile.scoring.model_copy(update={"chunk_rows": 7})
+    small = replace(options, profile=options.profile.model_copy(update={"scoring": scoring}))
+    score_command(matrix_file, replace(small, out=tmp_path / "whole"))
+    calls: list[int] = []
+
+    def interrupted(*arguments: Any) -> pa.Table:  # noqa: ANN401 - passed on as they are
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return score_chunk(*arguments)
+
+    monkeypatch.setattr(pipelines.score_results, "score_chunk", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        score_command(matrix_file, small)
+    assert not small.out.exists()
+    score_command(matrix_file, small)
+    assert len(calls) == 4 + 3  # six chunks, of which three were kept
+    for name in RESULTS:
+        assert (small.out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert not list(small.out.parent.glob(".out.parts-*"))
+
+
+def test_results_replace_results_and_nothing_else(options: ScoreOptions, matrix_file: Path) -> None:
+    score_command(matrix_file, replace(options, passport_count=3))
+    assert (options.out / "passports").is_dir()
+    score_command(matrix_file, options)
+    assert {path.name for path in options.out.iterdir()} == RESULTS
+    shutil.rmtree(options.out)
+    options.out.mkdir()
+    (options.out / "thesis.txt").write_text("precious")
+    with pytest.raises(ConfigurationRefused, match="other files"):
+        score_command(matrix_file, options)
+    assert (options.out / "thesis.txt").read_text() == "precious"
+
+
+def test_a_second_run_at_the_same_time_is_told_so(options: ScoreOptions, matrix_file: Path) -> None:
+    with locked(options.out), pytest.raises(ConfigurationRefused, match="locked by another run"):
+        score_command(matrix_file, options)
+
+
+def test_a_registered_champion_is_found_by_its_address(options: ScoreOptions, matrix_file: Path) -> None:
+    assert options.bundle is not None
+    registry = registry_of(options.place, "seller-default")
+    digest = score_command(matrix_file, options)
+    version = register_bundle(options.bundle, VersionRecord(rows(digest)[0]["bundle_sha256"], {}, {}), registry)
+    set_alias(registry, CHAMPION, version.version)
+    expected = figures(digest)
+    for address in (None, "models:/seller-default@champion", "models:/seller-default/1"):
+        outcome = score_command(matrix_file, replace(options, bundle=None, model=address))
+        assert figures(outcome) == expected
+        assert rows(outcome)[0]["model_version"] == "1"
+    with pytest.raises(ConfigurationRefused, match="not in the registry"):
+        score_command(matrix_file, replace(options, bundle=None, model="models:/seller-default@challenger"))
+    with pytest.raises(ConfigurationRefused, match="give one of them"):
+        score_command(matrix_file, replace(options, model="models:/seller-default/1"))
+
+
+def test_without_a_registry_the_remedy_is_named(options: ScoreOptions, matrix_file: Path) -> None:
+    with pytest.raises(ConfigurationRefused, match="make register"):
+        score_command(matrix_file, replace(options, bundle=None))
+
+
+def test_the_stage_scores_the_latest_applicants_and_a_rerun_does_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.score.stage.load_keys", lambda *_, **__: KEYS)
+    monkeypatch.setenv("KEYS_DIR", str(tmp_path / "keys"))
+    (tmp_path / "keys" / "demo").mkdir(parents=True)
+    demo = load_profile("demo")
+    scoring = demo.scoring.model_copy(update={"issued_on": ISSUED_ON, "passport_count": 2})
+    observations = demo.observations.model_copy(update={"last_as_of": AS_OF})
+    profile = demo.model_copy(update={"scoring": scoring, "observations": observations})
+    place = Place("demo", tmp_path / "artifacts")
+    publish_tables(place)
+    train, register = published.publish(place, "train"), published.publish(place, "register")
+    registration = {"champion": {"version": "1", "bundle_sha256": write_invoice_bundle(train / "bundle")}}
+    (register / "registration.json").write_text(json.dumps(registration))
+    published.record(train, register)
+    outcome = run(profile, place)
+    scores = read_parquet(current_run(place, "score") / "passports.parquet")
+    assert scores["seller_id"].to_pylist() == invoice_matrix()["seller_id"].to_pylist()
+    assert outcome.record.rows_in == len(SELLERS)
+    assert outcome.record.notes["passports"] == 2
+    assert run(profile, place).was_current
+    with locked(place.stage_dir("score")), pytest.raises(ConfigurationRefused, match="locked by another run"):
+        run(profile, place)
+    files = sorted((current_run(place, "score") / "passports").glob("*.json"))
+    trust = tmp_path / "keys" / "demo" / "trust.json"
+    assert exit_code_of(verify_command(files, VerifyOptions(on=ISSUED_ON, trust=trust))) == 0
+    for path in files:
+        claims = json.loads(path.read_bytes())["credentialSubject"]["claims"]
+        assert {claim["claim"]: claim["grade"] for claim in claims}["sales"] == "single_source"
+
+
+def test_scoring_and_verifying_import_no_tracking_validation_or_explanation_package() -> None:
+    heavy = ("mlflow", "great_expectations", "shap", "networkx", "matplotlib")
+    modules = "pipelines.score.command, pipelines.passports.verify"
+    program = f"import sys, {modules}; print([m for m in {heavy!r} if m in sys.modules])"
+    root = Path(__file__).resolve().parents[4]
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=root)
+    assert found.stdout.strip() == "[]"
+
+
+def test_a_run_killed_between_parts_goes_on_and_gives_the_same_bytes(
+    options: ScoreOptions, matrix_file: Path, tmp_path: Path
+) -> None:
+    scoring = options.profile.scoring.model_copy(update={"chunk_rows": 9})
+    small = replace(options, profile=options.profile.model_copy(update={"scoring": scoring}))
+    score_command(matrix_file, replace(small, out=tmp_path / "whole"))
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(matrix_file), str(small.bundle), str(small.out)],
+        check=False,
+        cwd=Path(__file__).resolve().parents[4],
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert not small.out.exists()
+    assert len(list(small.out.parent.glob(".out.parts-*/part-*.parquet"))) == 2
+    score_command(matrix_file, small)
+    for name in RESULTS:
+        assert (small.out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+KILLED = """
+import os, signal, sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+import pipelines.score_parts as parts
+from pipelines.profiles import load_profile
+from pipelines.score.command import ScoreOptions, score_command
+from pipelines.runs.stages import Place
+from tests.factories.scoring import KEYS
+
+written = []
+real = parts.atomic_write_bytes
+
+def write(path, data):
+    if len(written) == 2:
+        path.with_name(".half").write_bytes(data[: len(data) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+    written.append(path)
+    real(path, data)
+
+parts.atomic_write_bytes = write
+ScoreOptions.keys = lambda _: KEYS
+profile = load_profile("demo")
+profile = profile.model_copy(update={"scoring": profile.scoring.model_copy(update={"chunk_rows": 9})})
+matrix, bundle, out = map(Path, sys.argv[1:])
+place = Place("demo", out.parent / "artifacts")
+options = ScoreOptions(out=out, profile=profile, place=place, issued_on=date(2024, 7, 15), bundle=bundle)
+score_command(matrix, options)
+"""

@@ -1,0 +1,153 @@
+"""Keys: who may be without, who may read them, what leaks."""
+
+from __future__ import annotations
+
+import stat
+from datetime import date
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from data_contracts.errors import ConfigurationRefused
+from pipelines.signing.keys import (
+    KeyRing,
+    load_keys,
+    pseudonym,
+    read_trust_file,
+    subject_commitment,
+    subject_salt,
+    trust_file_for,
+)
+
+
+def demonstration_keys(folder: Path) -> KeyRing:
+    return load_keys("demo", is_demonstration=True, environment={"KEYS_DIR": str(folder)})
+
+
+def test_a_demonstration_profile_makes_its_keys_once(tmp_path: Path) -> None:
+    first, second = demonstration_keys(tmp_path), demonstration_keys(tmp_path)
+    assert first.did == second.did
+    assert first.did.startswith("did:key:z6Mk")
+    assert first.hmac_key == second.hmac_key
+    assert len(first.hmac_key) == 32
+
+
+def test_created_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
+    demonstration_keys(tmp_path)
+    files = sorted((tmp_path / "demo").iterdir())
+    names = ["hmac_key.hex", "hmac_key.hex.sha256", "signing_key.pem", "signing_key.pem.sha256"]
+    assert [file.name for file in files] == names
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    assert stat.S_IMODE((tmp_path / "demo").stat().st_mode) == 0o700
+
+
+def test_any_other_profile_refuses_without_keys_and_makes_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationRefused, match="PASSPORT_SIGNING_KEY_FILE"):
+        load_keys("lender", is_demonstration=False, environment={"KEYS_DIR": str(tmp_path)})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_environment_names_the_key_files(tmp_path: Path) -> None:
+    made = demonstration_keys(tmp_path)
+    environment = {
+        "PASSPORT_SIGNING_KEY_FILE": str(tmp_path / "demo" / "signing_key.pem"),
+        "PASSPORT_HMAC_KEY_FILE": str(tmp_path / "demo" / "hmac_key.hex"),
+    }
+    assert load_keys("lender", is_demonstration=False, environment=environment).did == made.did
+
+
+def test_a_key_file_open_to_others_is_refused(tmp_path: Path) -> None:
+    demonstration_keys(tmp_path)
+    (tmp_path / "demo" / "signing_key.pem").chmod(0o644)
+    with pytest.raises(ConfigurationRefused, match="chmod 600"):
+        demonstration_keys(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a key", b"", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]
+)
+def test_a_malformed_signing_key_is_refused(tmp_path: Path, content: bytes) -> None:
+    demonstration_keys(tmp_path)
+    (tmp_path / "demo" / "signing_key.pem").write_bytes(content)
+    with pytest.raises(ConfigurationRefused, match="PEM"):
+        demonstration_keys(tmp_path)
+
+
+def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
+    demonstration_keys(tmp_path)
+    other = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (tmp_path / "demo" / "signing_key.pem").write_bytes(other)
+    with pytest.raises(ConfigurationRefused, match="Ed25519"):
+        demonstration_keys(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"zz", b"00" * 31])
+def test_a_short_or_unreadable_hmac_key_is_refused(tmp_path: Path, content: bytes) -> None:
+    demonstration_keys(tmp_path)
+    (tmp_path / "demo" / "hmac_key.hex").write_bytes(content)
+    with pytest.raises(ConfigurationRefused, match="hmac_key"):
+        demonstration_keys(tmp_path)
+
+
+def test_no_secret_shows_in_a_printed_key_ring(tmp_path: Path) -> None:
+    keyring = demonstration_keys(tmp_path)
+    assert repr(keyring) == "KeyRing(is_demonstration=True)"
+
+
+def test_a_pseudonym_depends_on_the_key_and_the_seller() -> None:
+    assert pseudonym(b"a" * 32, "S000001") == pseudonym(b"a" * 32, "S000001")
+    assert pseudonym(b"a" * 32, "S000001") != pseudonym(b"b" * 32, "S000001")
+    assert pseudonym(b"a" * 32, "S000001") != pseudonym(b"a" * 32, "S000002")
+
+
+def test_salts_of_split_and_joined_parts_differ() -> None:
+    assert subject_salt(b"a" * 32, "S1", "2") != subject_salt(b"a" * 32, "S12")
+
+
+def test_a_commitment_needs_its_salt_and_its_subject() -> None:
+    salt = subject_salt(b"a" * 32, "S000001", "2025-06-30")
+    commitment = subject_commitment(salt, "S000001")
+    assert commitment == subject_commitment(salt, "S000001")
+    assert commitment != subject_commitment(salt, "S000002")
+    with pytest.raises(ValueError, match="64"):
+        subject_commitment("00", "S000001")
+
+
+def test_a_trust_file_written_for_a_key_ring_reads_back(tmp_path: Path) -> None:
+    keyring = demonstration_keys(tmp_path)
+    path = tmp_path / "trust.json"
+    path.write_bytes(trust_file_for(keyring, "demo issuer", date(2025, 1, 1)))
+    entry = read_trust_file(path).issuer(keyring.did)
+    assert entry is not None
+    assert (entry.name, entry.valid_from, entry.revoked_on) == ("demo issuer", date(2025, 1, 1), None)
+    assert read_trust_file(path).issuer("did:key:z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ7XJPt4swbTQ2") is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        '{"issuers": [{"did":"did:web:x","name":"x","valid_from":"2025-01-01","valid_until":null,"revoked_on":null}]}',
+        '{"issuers": [], "more": 1}',
+        '{"issuers": [{"did": "did:key:z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ7XJPt4swbTQ2"}]}',
+    ],
+)
+def test_a_malformed_trust_file_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "trust.json"
+    path.write_text(content)
+    with pytest.raises(ConfigurationRefused, match="trust file"):
+        read_trust_file(path)
+
+
+def test_a_trust_file_that_lists_a_key_twice_is_refused(tmp_path: Path) -> None:
+    text = trust_file_for(demonstration_keys(tmp_path), "demo issuer", date(2025, 1, 1)).decode()
+    entry = text[text.index("[") + 1 : text.rindex("]")]
+    path = tmp_path / "trust.json"
+    path.write_text(f'{{"issuers": [{entry},{entry}]}}')
+    with pytest.raises(ConfigurationRefused, match="twice"):
+        read_trust_file(path)
