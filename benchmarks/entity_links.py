@@ -38,7 +38,7 @@ from entity_matching import made_names
 from fraud_rules import interval
 
 from data_contracts.entities.party_matches import PARTY_MATCH, party_matches
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.graph.edges import GraphSettings, party_graph
 from features.graph.matches import believed_pairs
 from pipelines.ingest.stage import ingest_folder
@@ -209,7 +209,7 @@ def two_registers(raw: Path, register: bytes, folder: Path) -> Mapping[str, pa.T
 def seller_ties(tables: Mapping[str, pa.Table], least_score: float | None) -> Pairs:
     """Pairs of sellers that share a holder or an attribute, or hold one another."""
     settings = GraphSettings(same_from_score=least_score)
-    graph = party_graph(tables["party"], tables["party_link"], Cut(_NOW.date()), settings, tables[PARTY_MATCH])
+    graph = party_graph(tables["party"], tables["party_link"], AsOf(_NOW.date()), settings, tables[PARTY_MATCH])
     found = graph.related.tocoo()
     names = graph.sellers
     return {(str(names[a]), str(names[b])) for a, b in zip(found.row, found.col, strict=True) if names[a] < names[b]}
@@ -230,7 +230,7 @@ def registers_judged(world: World, names: ObservedNames, raw: Path, folder: Path
     listed = [f"bods:c{number}" for number, one in enumerate(group) if one >= 0 and ids[number] in seller_of.values()]
     ways: dict[str, Any] = {}
     for least in (None, *LEAST_SCORES):
-        believed = [] if least is None else believed_pairs(tables[PARTY_MATCH], Cut(_NOW.date()), least).to_pylist()
+        believed = [] if least is None else believed_pairs(tables[PARTY_MATCH], AsOf(_NOW.date()), least).to_pylist()
         pairs = [(row["left_party_id"], row["right_party_id"]) for row in believed]
         right = sum(company_of.get(left, seller_of.get(left)) == seller_of.get(right) for left, right in pairs)
         ties = judged(seller_ties(tables, least), true)

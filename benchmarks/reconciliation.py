@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 from fraud_rules import interval
 
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.reconciliation.reconcile import reconcile
 from pipelines.ingest.stage import ingest_folder
 from pipelines.profiles.ingest_settings import IngestSettings
@@ -101,7 +101,7 @@ def one_world(seed: int, sellers: int) -> Counts:
         write_world(settings, folder)
         wanted = IngestSettings(layout="deliveries", recorded_at=_RECORDED_AT, sources=SOURCES)
         tables = ingest_folder(folder / "raw", wanted, _KEY).tables
-        return counted(reconcile(tables, Cut(settings.last_day)), folder / "truth/lies.csv")
+        return counted(reconcile(tables, AsOf(settings.last_day)), folder / "truth/lies.csv")
 
 
 def summary(worlds: Sequence[Counts]) -> dict[str, Any]:

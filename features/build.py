@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from data_contracts.definition.compiler import table_contract
 from data_contracts.entities.party_matches import PARTY_MATCH
 from data_contracts.errors import ConfigurationRefused, InputRefused, InternalFault
-from features.engine.as_of import CUT_COLUMNS, REPLAY_COLUMNS, Cut
+from features.engine.as_of import AS_OF_COLUMNS, REPLAY_COLUMNS, AsOf
 from features.engine.coverage import CoverageNeed
 from features.engine.duckdb_engine import DuckDbEngine
 from features.engine.rendering import AS_OF_VIEWS, VIEW_TABLES, Plan, render
@@ -134,10 +134,10 @@ def build_features(
         for name in _sql_tables(plan):
             engine.load(name, numbers.numbered(complete[name]))
         for day, sellers in asked.items():
-            snapshot = Snapshot(complete, Cut(day, recorded_until), graph)
+            snapshot = Snapshot(complete, AsOf(day, recorded_until), graph)
             queried = _queried(snapshot, sellers, feature_set)
             engine.load("observed", numbers.numbered(pa.table({"seller_id": pa.array(queried, pa.string())})))
-            found = numbers.named(engine.query(render(plan, snapshot.cut)))
+            found = numbers.named(engine.query(render(plan, snapshot.as_of)))
             built.append(_rows_as_of(snapshot, sellers, found, feature_set))
             log.info("features as of %s: %d sellers", day, len(sellers))
     matrix = pa.concat_tables(built).combine_chunks()
@@ -229,7 +229,7 @@ def _needed_columns(feature_set: FeatureSet, plan: Plan, recorded_until: dt.date
     for record in feature_set.records:
         for table in signal_tables(record) if isinstance(record, GraphFeature) else ():
             needed.setdefault(table, []).extend(SIGNAL_COLUMNS[table])
-    common = CUT_COLUMNS if recorded_until is None else (*CUT_COLUMNS, *REPLAY_COLUMNS)
+    common = AS_OF_COLUMNS if recorded_until is None else (*AS_OF_COLUMNS, *REPLAY_COLUMNS)
     # A link belongs to its parties, not to one seller.
     keys = {table: () if table == "party_link" else ("seller_id",) for table in needed}
     return {table: list(dict.fromkeys([*keys[table], *common, *columns])) for table, columns in needed.items()}
@@ -298,9 +298,9 @@ def _rows_as_of(snapshot: Snapshot, sellers: list[str], found: pa.Table, feature
     signals = graph_values(graph, snapshot, sellers, found)
     own = found.filter(pc.is_in(found["seller_id"], value_set=pa.array(sellers, pa.string())))
     if own["seller_id"].to_pylist() != sellers:
-        raise InternalFault(f"features as of {snapshot.cut.as_of}: rows went missing or came twice")
+        raise InternalFault(f"features as of {snapshot.as_of.day}: rows went missing or came twice")
     arrays: list[pa.Array[Any]] = [pa.array(sellers, pa.string())]
-    arrays.append(pa.array([snapshot.cut.as_of] * len(sellers), pa.date32()))
+    arrays.append(pa.array([snapshot.as_of.day] * len(sellers), pa.date32()))
     for record in feature_set.records:
         if isinstance(record, GraphFeature):
             values = _covered_only(signals[record.name], record, own)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.engine.duckdb_engine import DuckDbEngine
 from features.engine.instalments import SAME_LOAN, due_rows, paid_rows
 from features.engine.sql_text import date_literal, nested, select
@@ -52,7 +52,7 @@ def default_dates(
     day = as_of if as_of is not None else last_known_day(repayment)
     if day is None:
         return DEFAULT_DATES_SCHEMA.empty_table()
-    rows = nested(select(["*"], "repayment", where=Cut(day, recorded_until).condition()), "known_repayment")
+    rows = nested(select(["*"], "repayment", where=AsOf(day, recorded_until).condition()), "known_repayment")
     reached = f"unix_date(due.event_date) + {int(days_past_due)}"
     paid_by_then = f"unix_date(paid.paid_on) <= {reached} AND paid.paid_so_far >= due.settled_at"
     source = (

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.delinquency import default_dates
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.engine.duckdb_engine import DuckDbEngine
 from features.engine.instalments import IMMATERIAL_SHARE
 from features.engine.sql_text import date_literal, nested, select, with_parts
@@ -54,8 +54,8 @@ def open_loan_observations(
         engine.load("loan", loan)
         engine.load("repayment", repayment)
         for day in sorted(set(as_of_dates)):
-            cut = Cut(day, recorded_until)
-            sellers = engine.query(_open_loans(cut))["seller_id"].cast(pa.string())
+            as_of = AsOf(day, recorded_until)
+            sellers = engine.query(_open_loans(as_of))["seller_id"].cast(pa.string())
             defaulted = default_dates(repayment, recorded_until=recorded_until, as_of=day)["seller_id"]
             kept = sellers.filter(pc.invert(pc.is_in(sellers, value_set=defaulted.combine_chunks())))
             kept = kept.take(pc.sort_indices(kept))
@@ -64,10 +64,10 @@ def open_loan_observations(
     return pa.concat_tables(found)
 
 
-def _open_loans(cut: Cut) -> str:
-    known_repayments = select(["*"], "repayment", where=cut.known_condition())
+def _open_loans(as_of: AsOf) -> str:
+    known_repayments = select(["*"], "repayment", where=as_of.known_condition())
     # The schedule counts to its end, payments only up to the day.
-    is_paid = f"entry_type = 'paid' AND event_date <= {date_literal(cut.as_of)}"
+    is_paid = f"entry_type = 'paid' AND event_date <= {date_literal(as_of.day)}"
     totals = {
         "seller_id": "seller_id",
         "loan_id": "loan_id",
@@ -78,10 +78,10 @@ def _open_loans(cut: Cut) -> str:
     owed = f"balance.paid < balance.due * (1 - CAST({IMMATERIAL_SHARE} AS DECIMAL(3,2)))"
     is_open = (
         f"(balance.due > 0 AND {owed}) OR "
-        f"(COALESCE(balance.due, 0) = 0 AND disbursed.maturity_date >= {date_literal(cut.as_of)})"
+        f"(COALESCE(balance.due, 0) = 0 AND disbursed.maturity_date >= {date_literal(as_of.day)})"
     )
     source = (
         "disbursed LEFT JOIN balance ON balance.loan_id = disbursed.loan_id AND balance.seller_id = disbursed.seller_id"
     )
-    parts = {"disbursed": select(["*"], "loan", where=cut.condition()), "balance": balance}
+    parts = {"disbursed": select(["*"], "loan", where=as_of.condition()), "balance": balance}
     return with_parts(parts, select(["DISTINCT disbursed.seller_id AS seller_id"], source, where=is_open))

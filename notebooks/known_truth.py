@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from features.build import build_features
 from features.catalogue import select_features
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.graph.edges import GraphSettings, party_graph
 from features.observations import quarter_ends
 from pipelines.features.stage import read_tables
@@ -111,7 +111,7 @@ for day in default_date.iloc[members].dropna():
 # %%
 first_default = default_date.iloc[members].min()
 eve = (first_default - pd.Timedelta(days=1)).date()
-registry = party_graph(tables["party"], tables["party_link"], Cut(eve), GraphSettings())
+registry = party_graph(tables["party"], tables["party_link"], AsOf(eve), GraphSettings())
 at = np.flatnonzero(np.isin(registry.sellers, ids[members]))
 seen = registry.related[at][:, at].toarray()
 print(
@@ -143,7 +143,7 @@ shown.reset_index().pivot_table("related_known_default_excess", "seller_id", "as
 # of the pairs it shows are no control group. Honest sellers at one service address are left out as hubs.
 
 # %%
-end = party_graph(tables["party"], tables["party_link"], Cut(profile.observations.last_as_of), GraphSettings())
+end = party_graph(tables["party"], tables["party_link"], AsOf(profile.observations.last_as_of), GraphSettings())
 group_of = pd.Series(group, ids).reindex(end.sellers).to_numpy()
 one, other = np.triu_indices(len(end.sellers), 1)
 is_pair = (group_of[one] >= 0) & (group_of[one] == group_of[other])

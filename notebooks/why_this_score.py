@@ -19,7 +19,7 @@ import shap
 
 from features.build import build_features
 from features.catalogue import load_feature_set
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.graph.edges import GraphSettings, in_force
 from models.components.encoding import encode_matrix, encoded_columns
 from models.components.gbm import GbmParameters, LightGbmComponent, fit_gbm
@@ -223,7 +223,7 @@ print(f"synthetic; gains by hiding, in {change.size:,} trials: {gained}")
 # numbers come from vectorised code that the tests hold equal to networkx.
 
 # %%
-known = in_force(Cut(as_of).visible(tables["party_link"]), as_of).to_pandas()
+known = in_force(AsOf(as_of).visible(tables["party_link"]), as_of).to_pandas()
 registry = nx.from_pandas_edgelist(known, "from_party_id", "to_party_id", edge_attr="link_type")
 registry.remove_nodes_from([party for party, ties in registry.degree if ties > GraphSettings().hub_sellers])
 companies = tables["party"].filter(pc.is_valid(tables["party"]["seller_id"])).to_pandas()

@@ -11,7 +11,7 @@ import pyarrow as pa
 from scipy.stats import chi2
 
 from features.build import build_features, tables_read
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from models.training.dataset import Dataset
 from realism.fits import booster_auc, scorecard_auc
 
@@ -118,10 +118,10 @@ def dropping_the_future(sample: WorldSample) -> dict[str, float]:
     split = sample.profile.split
     if split is None:
         raise ValueError("realism is measured out of time")
-    cut = Cut(split.test_from)
-    at_date = np.asarray(sample.matrix["as_of"].to_numpy(), dtype="datetime64[D]") == np.datetime64(cut.as_of)
+    as_of = AsOf(split.test_from)
+    at_date = np.asarray(sample.matrix["as_of"].to_numpy(), dtype="datetime64[D]") == np.datetime64(as_of.day)
     full = sample.matrix.filter(pa.array(at_date)).combine_chunks()
-    past = {name: cut.visible(table) for name, table in sample.tables.items()}
+    past = {name: as_of.visible(table) for name, table in sample.tables.items()}
     rebuilt = build_features(past, full.select(["seller_id", "as_of"]), sample.feature_set).table
     if rebuilt.select(["seller_id", "as_of"]) != full.select(["seller_id", "as_of"]):
         raise AssertionError("the observations themselves changed")

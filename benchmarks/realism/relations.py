@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from features.build import build_features
 from features.catalogue import select_features
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.graph.edges import GraphSettings, party_graph
 from features.record import GraphFeature
 from models.components.encoding import FeatureFacts
@@ -148,7 +148,7 @@ def leaking_feature(sample: WorldSample) -> dict[tuple[str, dt.date], float]:
     settings = GraphSettings()
     found: dict[tuple[str, dt.date], float] = {}
     for day in sorted(set(_days(sample.dataset))):
-        graph = party_graph(sample.tables["party"], sample.tables["party_link"], Cut(day), settings)
+        graph = party_graph(sample.tables["party"], sample.tables["party_link"], AsOf(day), settings)
         hit = np.isin(graph.sellers, np.asarray(sample.defaults["seller_id"].to_pylist(), dtype=np.str_)).astype(int)
         usual = (hit.sum() - hit) / max(len(hit) - 1, 1)
         count = np.asarray(graph.related.sum(axis=1)).ravel()

@@ -11,41 +11,41 @@ import pyarrow.compute as pc
 
 from features.engine.sql_text import date_literal, days_before, time_literal
 
-CUT_COLUMNS = ("event_date", "known_at", "superseded_at")
+AS_OF_COLUMNS = ("event_date", "known_at", "superseded_at")
 # Besides these, to replay what was recorded by some moment.
 REPLAY_COLUMNS = ("recorded_at", "superseded_recorded_at")
 
 
 @dataclass(frozen=True)
-class Cut:
+class AsOf:
     """Rows visible as of a day: they happened by then, were known by the end of it and not yet corrected by then.
 
     Of the versions of a row exactly one is in force at any moment: a later one counts from its ``known_at``, which is
     the ``superseded_at`` of the one before it.
 
     Attributes:
-        as_of: the day D. A row is visible when ``event_date <= D``, ``known_at`` lies before the next midnight UTC and
+        day: the day D. A row is visible when ``event_date <= D``, ``known_at`` lies before the next midnight UTC and
             ``superseded_at`` does not.
         recorded_until: when given, only rows and corrections recorded up to this instant, to replay what was said at
             the time.
     """
 
-    as_of: dt.date
+    day: dt.date
     recorded_until: dt.datetime | None = None
 
     @property
     def known_before(self) -> dt.datetime:
         """The midnight (UTC) that ends the day."""
-        return dt.datetime.combine(self.as_of + dt.timedelta(days=1), dt.time(0), tzinfo=dt.UTC)
+        return dt.datetime.combine(self.day + dt.timedelta(days=1), dt.time(0), tzinfo=dt.UTC)
 
     def condition(self, oldest_age_days: int | None = None) -> str:
         """The SQL condition on a canonical table; ``oldest_age_days`` also leaves out older rows.
 
         Needs a session in UTC, since the literals carry no zone.
         """
-        parts = [f"event_date <= {date_literal(self.as_of)}", self.known_condition()]
+        parts = [f"event_date <= {date_literal(self.day)}", self.known_condition()]
         if oldest_age_days is not None:
-            parts.append(f"event_date >= {days_before(self.as_of, oldest_age_days)}")
+            parts.append(f"event_date >= {days_before(self.day, oldest_age_days)}")
         return " AND ".join(parts)
 
     def known_condition(self) -> str:
@@ -63,7 +63,7 @@ class Cut:
         """The visible rows of a canonical Arrow table, in their order."""
         midnight = _instant(self.known_before)
         mask = pc.and_(
-            pc.less_equal(table["event_date"], pa.scalar(self.as_of, pa.date32())),
+            pc.less_equal(table["event_date"], pa.scalar(self.day, pa.date32())),
             pc.less(table["known_at"], midnight),
         )
         superseded = table["superseded_at"]

@@ -14,7 +14,7 @@ from features.engine.sql_text import OBSERVED, days_before, nested, select
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from features.engine.as_of import Cut
+    from features.engine.as_of import AsOf
 
 
 @dataclass(frozen=True)
@@ -30,25 +30,25 @@ class CoverageNeed:
         return f"covered_{self.table}_{'all' if self.window_days is None else self.window_days}"
 
 
-def coverage_sql(needs: Sequence[CoverageNeed], cut: Cut, lag_days: Mapping[str, int]) -> str:
+def coverage_sql(needs: Sequence[CoverageNeed], as_of: AsOf, lag_days: Mapping[str, int]) -> str:
     """SQL that gives ``seller_id`` and one column a need, 1 when covered, from ``source_coverage`` and ``observed``."""
     answers = {
-        need.column: f"MAX(CASE WHEN {_covers(need, cut, lag_days[need.table])} THEN 1 ELSE 0 END)" for need in needs
+        need.column: f"MAX(CASE WHEN {_covers(need, as_of, lag_days[need.table])} THEN 1 ELSE 0 END)" for need in needs
     }
-    return select({"seller_id": "seller_id", **answers}, nested(_stretches(cut), "stretches"), group_by="seller_id")
+    return select({"seller_id": "seller_id", **answers}, nested(_stretches(as_of), "stretches"), group_by="seller_id")
 
 
-def _covers(need: CoverageNeed, cut: Cut, lag_days: int) -> str:
-    condition = f"covered_table = '{need.table}' AND period_to >= {days_before(cut.as_of, lag_days)}"
+def _covers(need: CoverageNeed, as_of: AsOf, lag_days: int) -> str:
+    condition = f"covered_table = '{need.table}' AND period_to >= {days_before(as_of.day, lag_days)}"
     if need.window_days is None:
         return condition
-    start = days_before(cut.as_of, need.window_days - 1)
+    start = days_before(as_of.day, need.window_days - 1)
     return f"{condition} AND period_from <= {start} AND period_to >= {start}"
 
 
-def _stretches(cut: Cut) -> str:
+def _stretches(as_of: AsOf) -> str:
     """SQL that merges the periods of a seller's table into unbroken stretches."""
-    mine = f"{cut.condition()} AND {OBSERVED}"
+    mine = f"{as_of.condition()} AND {OBSERVED}"
     periods = ["seller_id", "covered_table", "period_from", "period_to"]
     return stretches_sql(nested(select(periods, "source_coverage", where=mine), "known"), "seller_id, covered_table")
 

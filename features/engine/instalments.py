@@ -1,7 +1,7 @@
 """Instalments due and how late each was paid, as of a date: the one rule by which payments are allocated to dues.
 
 Payments settle the oldest instalment of their loan first (FIFO), whatever instalment they were meant for. The sums of
-what was due and what was paid so far are all that is needed, so no payment has to be cut into pieces.
+what was due and what was paid so far are all that is needed, so no payment has to be split.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from features.engine.sql_text import date_literal, nested, select
 
 if TYPE_CHECKING:
-    from features.engine.as_of import Cut
+    from features.engine.as_of import AsOf
 
 INSTALMENT_COLUMNS: tuple[str, ...] = ("seller_id", "loan_id", "event_date", "due_amount_usd", "days_late", "is_unpaid")
 REPAYMENT_COLUMNS: tuple[str, ...] = ("repayment_id", "loan_id", "entry_type", "amount", "amount_usd")
@@ -46,15 +46,15 @@ def paid_rows(source: str) -> str:
     return select(columns, source, where="entry_type = 'paid'")
 
 
-def instalment_view(cut: Cut) -> str:
-    """SQL for the instalments due as of the cut: the view ``instalment`` that features may read like a table.
+def instalment_view(as_of: AsOf) -> str:
+    """SQL for the instalments due as of the date: the view ``instalment`` that features may read like a table.
 
     One row an instalment with ``event_date`` (its due date), ``due_amount_usd``, ``days_late`` (days from due date to
-    the payment that settled it, to the date of the cut while unpaid) and ``is_unpaid``.
+    the payment that settled it, to that date while unpaid) and ``is_unpaid``.
     """
-    known = nested(select(["*"], "repayment", where=cut.condition()), "known_repayment")
+    known = nested(select(["*"], "repayment", where=as_of.condition()), "known_repayment")
     settled_on = "MIN(unix_date(paid.paid_on))"
-    today = f"unix_date({date_literal(cut.as_of)})"
+    today = f"unix_date({date_literal(as_of.day)})"
     columns = {
         "seller_id": "due.seller_id",
         "loan_id": "due.loan_id",

@@ -18,7 +18,7 @@ from features.record import KEYED, ZERO_WHEN_EMPTY
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from features.engine.as_of import Cut
+    from features.engine.as_of import AsOf
     from features.record import DerivedFeature, Feature
 
 # Views computed as of the date, and the canonical table each is made of.
@@ -57,18 +57,18 @@ class Plan:
         return None if table in self.always_covered else CoverageNeed(table, feature.window_days)
 
 
-def render(plan: Plan, cut: Cut) -> str:
-    """The SQL text that gives ``seller_id``, every feature of the plan and every coverage answer as of the cut.
+def render(plan: Plan, as_of: AsOf) -> str:
+    """The SQL text that gives ``seller_id``, every feature of the plan and every coverage answer as of the date.
 
     It reads the table ``observed`` (column ``seller_id``), the canonical tables and ``source_coverage``.
     """
     needs = plan.coverage_needs()
     parts: dict[str, str] = {}
     if needs:
-        parts["covered"] = coverage_sql(needs, cut, plan.coverage_lag_days)
+        parts["covered"] = coverage_sql(needs, as_of, plan.coverage_lag_days)
     found: dict[str, str] = {}
     for one_pass in _passes(plan.base):
-        parts.update(_pass_parts(one_pass, cut, found))
+        parts.update(_pass_parts(one_pass, as_of, found))
     parts["base_features"] = _assembled(plan, found, needs)
     last = "base_features"
     for depth, layer in enumerate(derived_layers(plan.derived)):
@@ -123,33 +123,33 @@ def _passes(base: Sequence[Feature]) -> list[_Pass]:
     ]
 
 
-def _pass_parts(one: _Pass, cut: Cut, found: dict[str, str]) -> dict[str, str]:
+def _pass_parts(one: _Pass, as_of: AsOf, found: dict[str, str]) -> dict[str, str]:
     """The parts of one pass; notes in ``found`` which part holds which feature."""
-    parts = {one.rows: _visible_rows(one, cut)}
+    parts = {one.rows: _visible_rows(one, as_of)}
     banded = [feature for feature in one.features if feature.aggregate not in KEYED | {"median"}]
     if banded:
-        parts |= _banded_parts(one, banded, cut)
+        parts |= _banded_parts(one, banded, as_of)
         found.update({feature.name: f"{one.name}_windows" for feature in banded})
     medians = [feature for feature in one.features if feature.aggregate == "median"]
     if medians:
-        columns = {feature.name: _median(feature, cut) for feature in medians}
+        columns = {feature.name: _median(feature, as_of) for feature in medians}
         parts[f"{one.name}_medians"] = select({"seller_id": "seller_id", **columns}, one.rows, group_by="seller_id")
         found.update({feature.name: f"{one.name}_medians" for feature in medians})
     for number, key in enumerate(sorted({feature.key for feature in one.features if feature.key is not None})):
         of_key = [feature for feature in one.features if feature.key == key]
-        parts |= _keyed_parts(f"{one.name}_key{number}", one.rows, of_key, cut)
+        parts |= _keyed_parts(f"{one.name}_key{number}", one.rows, of_key, as_of)
         found.update({feature.name: f"{one.name}_key{number}" for feature in of_key})
     return parts
 
 
-def _visible_rows(one: _Pass, cut: Cut) -> str:
+def _visible_rows(one: _Pass, as_of: AsOf) -> str:
     read = ["seller_id", "event_date", *(column for feature in one.features for column in feature.columns())]
     columns = list(dict.fromkeys(read))
     oldest = None if one.longest_days is None else one.longest_days - 1
     if one.table not in AS_OF_VIEWS:
-        return select(columns, one.table, where=f"{cut.condition(oldest)} AND {OBSERVED}")
-    recent = "" if oldest is None else f" AND event_date >= {days_before(cut.as_of, oldest)}"
-    return select(columns, nested(instalment_view(cut), one.table), where=OBSERVED + recent)
+        return select(columns, one.table, where=f"{as_of.condition(oldest)} AND {OBSERVED}")
+    recent = "" if oldest is None else f" AND event_date >= {days_before(as_of.day, oldest)}"
+    return select(columns, nested(instalment_view(as_of), one.table), where=OBSERVED + recent)
 
 
 # --- mergeable aggregates: bands of age, then running sums of bands -------------------------------------------------
@@ -197,7 +197,7 @@ _KEPT_OF_BANDS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _banded_parts(one: _Pass, features: Sequence[Feature], cut: Cut) -> dict[str, str]:
+def _banded_parts(one: _Pass, features: Sequence[Feature], as_of: AsOf) -> dict[str, str]:
     edges = sorted({feature.window_days for feature in features if feature.window_days is not None})
     measures: dict[tuple[str | None, str | None], _Measure] = {}
     sums: dict[str, str] = {}
@@ -208,23 +208,23 @@ def _banded_parts(one: _Pass, features: Sequence[Feature], cut: Cut) -> dict[str
         available = measure.band_sums()
         sums |= {f"{measure.column}_{part}": available[part] for part in _KEPT_OF_BANDS[feature.aggregate]}
         band = None if feature.window_days is None else edges.index(feature.window_days)
-        windows[feature.name] = _over_bands(measure.column, feature.aggregate, band, cut)
-    bands = {"seller_id": "seller_id", "band": _band(edges, cut), **sums}
+        windows[feature.name] = _over_bands(measure.column, feature.aggregate, band, as_of)
+    bands = {"seller_id": "seller_id", "band": _band(edges, as_of), **sums}
     return {
         f"{one.name}_bands": select(bands, one.rows, group_by="1, 2"),
         f"{one.name}_windows": select({"seller_id": "seller_id", **windows}, f"{one.name}_bands", group_by="seller_id"),
     }
 
 
-def _band(edges: Sequence[int], cut: Cut) -> str:
+def _band(edges: Sequence[int], as_of: AsOf) -> str:
     """The band of an event: k when it lies in window k but in no shorter one."""
     if not edges:
         return "0"
-    cases = (f"WHEN event_date > {days_before(cut.as_of, edge)} THEN {k}" for k, edge in enumerate(edges))
+    cases = (f"WHEN event_date > {days_before(as_of.day, edge)} THEN {k}" for k, edge in enumerate(edges))
     return f"CASE {' '.join(cases)} ELSE {len(edges)} END"
 
 
-def _over_bands(column: str, aggregate: str, band: int | None, cut: Cut) -> str:
+def _over_bands(column: str, aggregate: str, band: int | None, as_of: AsOf) -> str:
     """The aggregate over all bands of a window, as DOUBLE."""
     within = "" if band is None else f" FILTER (WHERE band <= {band})"
 
@@ -234,7 +234,7 @@ def _over_bands(column: str, aggregate: str, band: int | None, cut: Cut) -> str:
     def exact(part: str, kind: str) -> str:
         return f"CAST(SUM({column}_{part}){within} AS DECIMAL({kind}))"
 
-    today = f"unix_date({date_literal(cut.as_of)})"
+    today = f"unix_date({date_literal(as_of.day)})"
     count, summed = total("SUM", "n"), total("SUM", "sum")
     # n * sum of squares - square of sum, in whole decimals: amounts that are all equal have no spread at all.
     spread = f"{exact('n', '8,0')} * {exact('square', '30,4')} - {exact('cents', '18,2')} * {exact('cents', '19,2')}"
@@ -253,24 +253,24 @@ def _over_bands(column: str, aggregate: str, band: int | None, cut: Cut) -> str:
 # --- aggregates that do not merge over bands ------------------------------------------------------------------------
 
 
-def _median(feature: Feature, cut: Cut) -> str:
-    return f"MEDIAN(CAST({feature.value} AS DOUBLE)) FILTER (WHERE {_in_window(feature, cut)})"
+def _median(feature: Feature, as_of: AsOf) -> str:
+    return f"MEDIAN(CAST({feature.value} AS DOUBLE)) FILTER (WHERE {_in_window(feature, as_of)})"
 
 
-def _in_window(feature: Feature, cut: Cut) -> str:
+def _in_window(feature: Feature, as_of: AsOf) -> str:
     parts = [] if feature.where is None else [f"({feature.where})"]
     if feature.window_days is not None:
-        parts.append(f"event_date > {days_before(cut.as_of, feature.window_days)}")
+        parts.append(f"event_date > {days_before(as_of.day, feature.window_days)}")
     return " AND ".join(parts) or "TRUE"
 
 
-def _keyed_parts(name: str, rows: str, features: Sequence[Feature], cut: Cut) -> dict[str, str]:
+def _keyed_parts(name: str, rows: str, features: Sequence[Feature], as_of: AsOf) -> dict[str, str]:
     """Two steps: what each key of a seller has, then how that is spread over the seller's keys."""
     key = features[0].key
     sums = {"seller_id": "seller_id", "key_value": f"{key}"}
     spread = {"seller_id": "seller_id"}
     for number, feature in enumerate(features):
-        within = f"FILTER (WHERE {_in_window(feature, cut)})"
+        within = f"FILTER (WHERE {_in_window(feature, as_of)})"
         if feature.aggregate in {"hhi", "top_share"} and feature.value is not None:
             # Cents in 18 digits leave room for an exact square.
             sums[f"k{number}"] = f"CAST(SUM(CAST({feature.value} AS DECIMAL(18,4))) {within} AS DECIMAL(18,2))"

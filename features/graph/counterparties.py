@@ -15,7 +15,7 @@ from features.graph.edges import coded, incidence
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from features.engine.as_of import Cut
+    from features.engine.as_of import AsOf
     from features.graph.edges import Matrix
     from features.record import GraphFeature
 
@@ -39,16 +39,16 @@ class Overlap:
     shared_share: NDArray[np.float64]
 
 
-def counterparty_overlap(table: pa.Table, record: GraphFeature, cut: Cut, hub_sellers: int) -> Overlap:
-    """The overlap of partners by the rows of ``table`` visible as of the cut.
+def counterparty_overlap(table: pa.Table, record: GraphFeature, as_of: AsOf, hub_sellers: int) -> Overlap:
+    """The overlap of partners by the rows of ``table`` visible as of the date.
 
     Args:
         table: ``trade_invoice`` or ``export_declaration``, as the record says.
         record: which side of the invoices and how far back.
-        cut: the date and, when replaying, the instant of recording.
+        as_of: the date and, when replaying, the instant of recording.
         hub_sellers: a partner of more sellers than this is left out.
     """
-    rows = _recent(cut.visible(table), cut, record.window_days)
+    rows = _recent(as_of.visible(table), as_of, record.window_days)
     if record.side is None:
         rows, partners = rows.filter(pc.is_valid(rows["consignee_id"])), "consignee_id"
     else:
@@ -59,10 +59,10 @@ def counterparty_overlap(table: pa.Table, record: GraphFeature, cut: Cut, hub_se
     return _overlap(sellers, incidence(row, column, (len(sellers), len(others))), hub_sellers)
 
 
-def _recent(table: pa.Table, cut: Cut, window_days: int | None) -> pa.Table:
+def _recent(table: pa.Table, as_of: AsOf, window_days: int | None) -> pa.Table:
     if window_days is None:
         return table
-    oldest = cut.as_of - dt.timedelta(days=window_days)
+    oldest = as_of.day - dt.timedelta(days=window_days)
     return table.filter(pc.greater(table["event_date"], pa.scalar(oldest, pa.date32())))
 
 

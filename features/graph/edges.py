@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from features.engine.as_of import Cut
+    from features.engine.as_of import AsOf
 
 HOLDER_LINKS = ("owner", "director")
 GUARANTEE_LINK = "guarantee"
@@ -78,22 +78,22 @@ class PartyGraph:
 
 
 def party_graph(
-    party: pa.Table, party_link: pa.Table, cut: Cut | None, settings: GraphSettings, matches: pa.Table | None = None
+    party: pa.Table, party_link: pa.Table, as_of: AsOf | None, settings: GraphSettings, matches: pa.Table | None = None
 ) -> PartyGraph:
-    """The graph of what was in force and known as of the cut; None takes every row, in force or not.
+    """The graph of what was in force and known as of the date; None takes every row, in force or not.
 
     Args:
         party: canonical table ``party``.
         party_link: canonical table ``party_link``.
-        cut: the date and, when replaying, the instant of recording.
+        as_of: the date and, when replaying, the instant of recording.
         settings: what counts as a relation.
         matches: of parties that may be one firm (``features.graph.matches``); used where the settings say so.
     """
     same = None
     if matches is not None and settings.same_from_score is not None:
-        same = believed_pairs(matches, cut, settings.same_from_score)
-    if cut is not None:
-        party, party_link = cut.visible(party), in_force(cut.visible(party_link), cut.as_of)
+        same = believed_pairs(matches, as_of, settings.same_from_score)
+    if as_of is not None:
+        party, party_link = as_of.visible(party), in_force(as_of.visible(party_link), as_of.day)
     numbers = _Numbers.of(party, party_link, same)
     kinds = np.asarray(party_link["link_type"].cast(pa.string()).to_pylist(), dtype=np.str_)
     is_guarantee = kinds == GUARANTEE_LINK

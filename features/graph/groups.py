@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from data_contracts.entities.party_matches import PARTY_MATCH
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.graph.edges import GraphSettings, party_graph
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ def related_components(
     """
     listed = sellers.to_pylist() if isinstance(sellers, pa.ChunkedArray | pa.Array) else list(sellers)
     asked = sorted({str(seller) for seller in listed})
-    cut = None if as_of is None else Cut(as_of)
+    at = None if as_of is None else AsOf(as_of)
     party, links, matches = tables["party"], tables["party_link"], tables.get(PARTY_MATCH)
-    graph = party_graph(party, links, cut, settings or GraphSettings(), matches)
+    graph = party_graph(party, links, at, settings or GraphSettings(), matches)
     labels = seller_groups(graph, with_guarantees=True)
     first: dict[int, str] = {}
     group_of: dict[str, str] = {}

@@ -11,15 +11,15 @@ from data_contracts.entities.matching import RULES
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from features.engine.as_of import Cut
+    from features.engine.as_of import AsOf
 
 
-def believed_pairs(matches: pa.Table, cut: Cut | None, least_score: float) -> pa.Table:
-    """The pairs of parties the graph takes for one firm: ``left_party_id`` and ``right_party_id``.
+def believed_pairs(matches: pa.Table, as_of: AsOf | None, least_score: float) -> pa.Table:
+    """Return the pairs of parties that count as one firm: ``left_party_id`` and ``right_party_id``.
 
-    A cut of None takes every match that was not taken back. Believed is what a reviewer accepted, and what the rules
-    accepted with ``least_score`` or more; a shared identifier scores 1.
+    A pair counts when a reviewer accepted it, or when the rules accepted it with a score of ``least_score`` or more; a
+    shared identifier scores 1. Without an as-of date, every match counts that was not taken back.
     """
-    visible = matches.filter(pc.is_null(matches["superseded_at"])) if cut is None else cut.visible(matches)
+    visible = matches.filter(pc.is_null(matches["superseded_at"])) if as_of is None else as_of.visible(matches)
     is_sure = (pc.field("score") >= least_score) | (pc.field("decided_by") != RULES)
     return visible.filter(pc.field("is_accepted") & is_sure).select(["left_party_id", "right_party_id"])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from features.engine.as_of import Cut
+    from features.engine.as_of import AsOf
     from features.graph.counterparties import Overlap
     from features.graph.edges import Matrix, PartyGraph
     from features.record import GraphFeature
@@ -67,19 +67,19 @@ class Snapshot:
 
     Attributes:
         tables: canonical tables by name, and ``party_match`` where names were matched.
-        cut: the date and, when replaying, the instant of recording.
+        as_of: the date and, when replaying, the instant of recording.
         settings: what counts as a relation.
     """
 
     tables: Mapping[str, pa.Table]
-    cut: Cut
+    as_of: AsOf
     settings: GraphSettings
 
     @cached_property
     def graph(self) -> PartyGraph:
         """The graph of links in force."""
         tables = self.tables
-        return party_graph(tables["party"], tables["party_link"], self.cut, self.settings, tables.get(PARTY_MATCH))
+        return party_graph(tables["party"], tables["party_link"], self.as_of, self.settings, tables.get(PARTY_MATCH))
 
     @cached_property
     def related(self) -> Matrix:
@@ -142,8 +142,8 @@ def _shared_columns(has: Matrix) -> NDArray[np.int64]:
 
 def _known_default_excess(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
     """Smoothed share of related sellers with a known default, less the share among all others but oneself."""
-    graph, cut = snapshot.graph, snapshot.cut
-    known = default_dates(snapshot.tables["repayment"], recorded_until=cut.recorded_until, as_of=cut.as_of)
+    graph, as_of = snapshot.graph, snapshot.as_of
+    known = default_dates(snapshot.tables["repayment"], recorded_until=as_of.recorded_until, as_of=as_of.day)
     defaulted = np.isin(graph.sellers, np.asarray(known["seller_id"].to_pylist(), dtype=np.str_)).astype(np.int64)
     others = max(len(graph.sellers) - 1, 1)
     usual = (defaulted.sum() - defaulted) / others
@@ -169,7 +169,7 @@ def _related_mean(snapshot: Snapshot, sellers: NDArray[np.str_], values: NDArray
 def _group_lender_count(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
     """Distinct lenders of the seller and the directly related ones."""
     graph = snapshot.graph
-    loans = snapshot.cut.visible(snapshot.tables["loan"])
+    loans = snapshot.as_of.visible(snapshot.tables["loan"])
     borrowers, borrower = coded(loans["seller_id"])
     lenders, lender = coded(loans["lender_id"])
     of_borrower = incidence(borrower, lender, (len(borrowers), len(lenders)))
@@ -208,14 +208,14 @@ def _guarantee_cycle_flag(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
 
 def _new_link_count(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
     seller, day = snapshot.graph.link_starts
-    today = (snapshot.cut.as_of - dt.date(1970, 1, 1)).days
+    today = (snapshot.as_of.day - dt.date(1970, 1, 1)).days
     recent = day > today - record.window_days if record.window_days is not None else np.ones(len(day), dtype=np.bool_)
     return _of_registry(snapshot, np.bincount(seller[recent], minlength=len(snapshot.graph.sellers)))
 
 
 def _overlap(snapshot: Snapshot, record: GraphFeature) -> Overlap:
     table = snapshot.tables[record.tables[0]]
-    return counterparty_overlap(table, record, snapshot.cut, snapshot.settings.counterparty_hub_sellers)
+    return counterparty_overlap(table, record, snapshot.as_of, snapshot.settings.counterparty_hub_sellers)
 
 
 # A seller without partners is missing, not zero: to deliver no names must not look like having none in common.
@@ -254,7 +254,7 @@ SIGNAL_TABLES: Mapping[str, tuple[str, ...]] = {
     "group_lender_count": ("loan",),
 }
 
-# Columns the signals read of each table, besides the seller and what the cut needs.
+# Columns the signals read of each table, besides the seller and what the as-of filter needs.
 SIGNAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "party": ("party_id",),
     "party_link": ("from_party_id", "to_party_id", "link_type", "amount_usd", "valid_from", "valid_to"),

@@ -23,7 +23,7 @@ from features.engine.sql_text import date_literal, nested, with_parts
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from features.engine.as_of import Cut
+    from features.engine.as_of import AsOf
 
 DOCUMENTS: Final = "export_document"
 DECLARATIONS: Final = "export_declaration"
@@ -137,12 +137,12 @@ class ChainSettings:
     threads: int | None = None
 
 
-def document_breaks(tables: Mapping[str, pa.Table], cut: Cut, settings: ChainSettings | None = None) -> pa.Table:
-    """The breaks in the documents of all sellers, by what could be known as of the cut.
+def document_breaks(tables: Mapping[str, pa.Table], as_of: AsOf, settings: ChainSettings | None = None) -> pa.Table:
+    """The breaks in the documents of all sellers, by what could be known as of the date.
 
     Args:
         tables: canonical tables by name; without ``export_document`` there is nothing to say.
-        cut: the date and, when replaying, the instant of recording.
+        as_of: the date and, when replaying, the instant of recording.
         settings: how far documents may differ.
 
     Returns:
@@ -162,13 +162,13 @@ def document_breaks(tables: Mapping[str, pa.Table], cut: Cut, settings: ChainSet
             engine.load(DECLARATIONS, declarations)
         if coverage is not None:
             engine.load(COVERAGE, coverage)
-        query = breaks_sql(cut, settings, has_declarations=declarations is not None, has_coverage=has_coverage)
+        query = breaks_sql(as_of, settings, has_declarations=declarations is not None, has_coverage=has_coverage)
         return engine.query(query).cast(BREAK_SCHEMA)
 
 
-def breaks_sql(cut: Cut, settings: ChainSettings, *, has_declarations: bool, has_coverage: bool) -> str:
+def breaks_sql(as_of: AsOf, settings: ChainSettings, *, has_declarations: bool, has_coverage: bool) -> str:
     """The text of the query, over ``export_document`` and, where there, ``export_declaration`` and coverage."""
-    seen = cut.condition()
+    seen = as_of.condition()
     held = _HELD.format(seen=seen)
     if has_declarations:
         held = f"{held}\nUNION ALL BY NAME\n{_DECLARED.format(seen=seen)}"
@@ -176,7 +176,7 @@ def breaks_sql(cut: Cut, settings: ChainSettings, *, has_declarations: bool, has
     found = [_REPEATED.format(**vars(one)) for one in REPETITIONS]
     if has_coverage:
         parts["stretch"] = _stretches(seen)
-        found += [_MISSING.format(**vars(one), as_of=date_literal(cut.as_of)) for one in RELATIONS]
+        found += [_MISSING.format(**vars(one), as_of=date_literal(as_of.day)) for one in RELATIONS]
     found += [text.format(**vars(settings)) for text in _COMPARISONS]
     parts["found"] = "\nUNION ALL BY NAME\n".join(found)
     return with_parts(parts, _BREAKS)

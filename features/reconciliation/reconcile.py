@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.errors import InputRefused
-from features.engine.as_of import CUT_COLUMNS, REPLAY_COLUMNS
+from features.engine.as_of import AS_OF_COLUMNS, REPLAY_COLUMNS
 from features.engine.coverage import stretches_sql
 from features.engine.duckdb_engine import DuckDbEngine
 from features.engine.sql_text import OBSERVED, date_literal, nested, select, with_parts
@@ -24,7 +24,7 @@ from features.reconciliation.claims import CLAIMS, FAMILIES, FIGURES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from features.engine.as_of import Cut
+    from features.engine.as_of import AsOf
     from features.reconciliation.claims import Claim, Family, Figure, Witness
 
 CORROBORATED: Final = "corroborated"
@@ -82,15 +82,15 @@ class ReconciliationSettings:
 
 def reconcile(
     tables: Mapping[str, pa.Table],
-    cut: Cut,
+    as_of: AsOf,
     sellers: Iterable[str] | None = None,
     settings: ReconciliationSettings | None = None,
 ) -> pa.Table:
-    """What the sources say of each claim, quarter by quarter, by what could be known as of the cut.
+    """What the sources say of each claim, quarter by quarter, by what could be known as of the date.
 
     Args:
         tables: canonical tables by name; without ``source_coverage`` nothing counts as delivered.
-        cut: the date and, when replaying, the instant of recording. The last quarter is the last that has ended.
+        as_of: the date and, when replaying, the instant of recording. The last quarter is the last that has ended.
         sellers: whom to speak of; None for everybody with a delivery.
         settings: how sources are compared.
 
@@ -105,7 +105,7 @@ def reconcile(
     if coverage is None or coverage.num_rows == 0:
         return RECONCILIATION_SCHEMA.empty_table()
     asked = sorted({str(s) for s in (coverage["seller_id"].unique().to_pylist() if sellers is None else sellers)})
-    quarters = _quarters(coverage, cut.as_of)
+    quarters = _quarters(coverage, as_of.day)
     if not quarters or not asked:
         return RECONCILIATION_SCHEMA.empty_table()
     first_shown = quarters[0] if settings.last_quarters is None else quarters[-settings.last_quarters :][0]
@@ -115,7 +115,7 @@ def reconcile(
         engine.load("quarter", pa.table({"quarter": pa.array(quarters, pa.date32())}))
         for name in (COVERAGE, *sorted(present)):
             engine.load(name, _needed(name, tables[name]))
-        return engine.query(reconciliation_sql(cut, present, first_shown)).cast(RECONCILIATION_SCHEMA)
+        return engine.query(reconciliation_sql(as_of, present, first_shown)).cast(RECONCILIATION_SCHEMA)
 
 
 def latest(reconciliation: pa.Table) -> pa.Table:
@@ -125,13 +125,13 @@ def latest(reconciliation: pa.Table) -> pa.Table:
     return reconciliation.filter(pc.equal(reconciliation["quarter_end"], pc.max(reconciliation["quarter_end"])))
 
 
-def reconciliation_sql(cut: Cut, present: set[str], first_shown: dt.date) -> str:
+def reconciliation_sql(as_of: AsOf, present: set[str], first_shown: dt.date) -> str:
     """The text of the query, over the tables ``present``, ``observed``, ``quarter`` and ``source_coverage``."""
     figures = [figure for figure in FIGURES if _family(figure).table in present]
     parts = {
-        "stretch": _stretches(cut),
+        "stretch": _stretches(as_of),
         "delivered": _delivered(),
-        "amount": "\nUNION ALL\n".join(_amounts(figure, cut) for figure in figures) or _no_amounts(),
+        "amount": "\nUNION ALL\n".join(_amounts(figure, as_of) for figure in figures) or _no_amounts(),
         "shown": _shown(figures),
         "wide": _wide(),
         "found": "\nUNION ALL\n".join(_rows_of(claim) for claim in CLAIMS),
@@ -163,7 +163,7 @@ def _needed(name: str, table: pa.Table) -> pa.Table:
     Raises:
         InputRefused: a column is missing that every canonical table has.
     """
-    always = ("seller_id", *CUT_COLUMNS)
+    always = ("seller_id", *AS_OF_COLUMNS)
     absent = [column for column in always if column not in table.column_names]
     if absent:
         rule = "the column is missing"
@@ -182,7 +182,7 @@ def _text(name: str) -> str:
     return f"'{name}'"
 
 
-def _stretches(cut: Cut) -> str:
+def _stretches(as_of: AsOf) -> str:
     """Unbroken stretches of deliveries by seller and family."""
     conditions = []
     for family in FAMILIES:
@@ -195,7 +195,7 @@ def _stretches(cut: Cut) -> str:
             select(
                 ["seller_id", f"{_text(family.name)} AS family", "period_from", "period_to"],
                 COVERAGE,
-                where=f"{cut.condition()} AND {OBSERVED} AND {condition}",
+                where=f"{as_of.condition()} AND {OBSERVED} AND {condition}",
             )
         )
     return stretches_sql(nested("\nUNION ALL\n".join(conditions), "known"), "seller_id, family")
@@ -210,7 +210,7 @@ def _delivered() -> str:
     )
 
 
-def _amounts(figure: Figure, cut: Cut) -> str:
+def _amounts(figure: Figure, as_of: AsOf) -> str:
     quarter = "CAST(date_trunc('quarter', event_date) AS DATE)"
     return select(
         {
@@ -220,7 +220,7 @@ def _amounts(figure: Figure, cut: Cut) -> str:
             "usd": f"CAST(SUM({figure.value}) AS DECIMAL(24, 4))",
         },
         _family(figure).table,
-        where=f"{cut.condition()} AND {OBSERVED} AND {figure.where}",
+        where=f"{as_of.condition()} AND {OBSERVED} AND {figure.where}",
         group_by=f"seller_id, {quarter}",
     )
 

@@ -12,7 +12,6 @@ from data_contracts.errors import GateFailed, IntegrityRefused, InternalFault
 from models.evaluation.audit import ModelAudit, audit_model
 from models.registry.bundle import Bundle, load_bundle
 from models.registry.gates import BundleEvidence, GateEvidence, GateResult, failed_gates, run_gates
-from models.registry.ledger import Decision, GateLine, LedgerEntry, append_decision, champion_in_force, read_ledger
 from models.registry.mlflow_registry import (
     CHAMPION,
     RegisteredVersion,
@@ -20,6 +19,14 @@ from models.registry.mlflow_registry import (
     VersionRecord,
     register_bundle,
     set_alias,
+)
+from models.registry.promotion_ledger import (
+    Decision,
+    GateLine,
+    LedgerEntry,
+    append_decision,
+    champion_in_force,
+    read_ledger,
 )
 from models.registry.sealed_folder import MANIFEST as BUNDLE_MANIFEST
 from pipelines.features.matrix import feature_matrix

@@ -13,7 +13,7 @@ from data_contracts.definition.compiler import table_contract
 from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused, InputRefused
 from features.catalogue import load_feature_set
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.reconciliation.reconcile import ReconciliationSettings, reconcile
 from pipelines.features.stage import read_tables
 from pipelines.ingest.stage import ingest_folder
@@ -127,7 +127,7 @@ def described_input(
         coverage=source.tables.get(COVERAGE),
         pillar_tables=pillar_tables(feature_set),
         reconcile=lambda as_of, sellers: reconcile(
-            source.tables, Cut(as_of), sellers, ReconciliationSettings(last_quarters=1)
+            source.tables, AsOf(as_of), sellers, ReconciliationSettings(last_quarters=1)
         ),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.reconciliation.document_chain import BREAKS, DOCUMENTS, document_breaks
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def broken_documents(tables: Mapping[str, pa.Table], as_of: date) -> pa.Table | 
     documents = tables.get(DOCUMENTS)
     if documents is None or not documents.num_rows:
         return None
-    return document_breaks(tables, Cut(as_of))
+    return document_breaks(tables, AsOf(as_of))
 
 
 def breaks_document(breaks: pa.Table, documents: pa.Table, as_of: date, shown: int) -> dict[str, Any]:

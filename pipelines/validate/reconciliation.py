@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.reconciliation.claims import CLAIMS
 from features.reconciliation.reconcile import ABOVE, BELOW, GRADES, OPEN_END_DAYS, SMALLEST_USD, latest, reconcile
 
@@ -21,7 +21,7 @@ RECONCILIATION_FILE: Final = "reconciliation.parquet"
 
 def reconciled(tables: Mapping[str, pa.Table], as_of: date) -> pa.Table:
     """The reconciliation of every seller with a delivery, for all quarters that ended by the date."""
-    return reconcile(tables, Cut(as_of))
+    return reconcile(tables, AsOf(as_of))
 
 
 def reconciliation_document(reconciliation: pa.Table, as_of: date, sellers_shown: int) -> dict[str, Any]:

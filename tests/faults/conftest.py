@@ -17,8 +17,8 @@ from unittest import mock
 import pytest
 
 from data_contracts.errors import GateFailed
-from models.registry.ledger import LEDGER_FILE
 from models.registry.mlflow_registry import champion_of
+from models.registry.promotion_ledger import LEDGER_FILE
 from pipelines.ingest import stage as ingest
 from pipelines.ingest.batches import workers as batch_reading
 from pipelines.ingest.deliveries.manifest import find_deliveries

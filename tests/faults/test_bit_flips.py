@@ -12,7 +12,7 @@ import pytest
 import pipelines
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from models.registry.bundle import load_bundle
-from models.registry.ledger import LEDGER_FILE, Decision, append_decision, read_ledger
+from models.registry.promotion_ledger import LEDGER_FILE, Decision, append_decision, read_ledger
 from pipelines.passports.passport import Evidence, issue_passport
 from pipelines.passports.verify import VerifyOptions, exit_code_of, verify_command
 from pipelines.runs.stages import CURRENT, MANIFEST, Place, current_output, current_run

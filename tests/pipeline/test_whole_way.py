@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from models.registry.ledger import read_ledger
+from models.registry.promotion_ledger import read_ledger
 from pipelines.passports.verify import VerifyOptions, verify_command
 from pipelines.signing.did_key import public_key_of
 from pipelines.signing.keys import read_trust_file

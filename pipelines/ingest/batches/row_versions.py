@@ -2,9 +2,9 @@
 
 Nothing that was said is lost or changed: the earlier version keeps its row and is told when the later one became known
 (``superseded_at``), which is when the later one counts from. Of the versions of a row exactly one is in force at any
-moment (``features.cut``). What a later delivery does not mention stays as it was: an export of the same period may
-leave rows out for many reasons, and only a row that says otherwise corrects one. A record that is delivered whole, such
-as a settlement, is another matter: its next delivery takes the place of all its rows.
+moment (``features.engine.as_of``). What a later delivery does not mention stays as it was: an export of the same period
+may leave rows out for many reasons, and only a row that says otherwise corrects one. A record that is delivered whole,
+such as a settlement, is another matter: its next delivery takes the place of all its rows.
 """
 
 from __future__ import annotations

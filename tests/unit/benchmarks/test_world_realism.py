@@ -23,7 +23,7 @@ from realism.sample import WorldSample, make_sample
 from realism.summary import BANDS, FAMILIES, figure, figures, flatten, rankings, verdicts
 from world_realism import ALL_MEASURES, PERTURBED, Change, Plan, expected_auc, measure_world, world_profile
 
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.graph.edges import GraphSettings, party_graph
 from models.training.dataset import Dataset
 from pipelines.profiles import Profile
@@ -254,7 +254,7 @@ def test_a_pillar_whose_features_alone_vary_weighs_all_and_weights_add_up_to_one
 
 def test_the_leak_tells_of_a_default_at_any_time_and_to_relations_alone(small_sample: WorldSample) -> None:
     day = date(2022, 12, 31)
-    graph = party_graph(small_sample.tables["party"], small_sample.tables["party_link"], Cut(day), GraphSettings())
+    graph = party_graph(small_sample.tables["party"], small_sample.tables["party_link"], AsOf(day), GraphSettings())
     related = graph.related.toarray()
     defaulted = int(related.sum(axis=1).argmax())
     known = pa.table({"seller_id": [graph.sellers[defaulted]]})

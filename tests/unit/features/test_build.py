@@ -12,7 +12,7 @@ from data_contracts.definition.compiler import table_contract
 from data_contracts.errors import ConfigurationRefused, InputRefused
 from features.build import ALWAYS_COVERED, BuildSettings, build_features, make_plan, matrix_schema, tables_read
 from features.catalogue import feature_records, load_feature_set, select_features
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.engine.rendering import render
 from features.record import DerivedFeature
 from tests.factories.canonical_tables import OWN_COLUMNS, canonical_tables, coverage_rows, observations
@@ -153,12 +153,12 @@ def test_a_table_without_a_coverage_lag_is_refused() -> None:
 
 def test_the_sql_text_is_the_same_for_the_same_question() -> None:
     plan = make_plan(load_feature_set("seller_core"), BuildSettings())
-    cut = Cut(dt.date(2024, 6, 30))
-    assert render(plan, cut) == render(make_plan(load_feature_set("seller_core"), BuildSettings()), cut)
+    as_of = AsOf(dt.date(2024, 6, 30))
+    assert render(plan, as_of) == render(make_plan(load_feature_set("seller_core"), BuildSettings()), as_of)
 
 
 def test_the_sql_text_keeps_to_what_two_engines_share() -> None:
-    text = render(make_plan(load_feature_set("seller_core"), BuildSettings()), Cut(dt.date(2024, 6, 30)))
+    text = render(make_plan(load_feature_set("seller_core"), BuildSettings()), AsOf(dt.date(2024, 6, 30)))
     for only_here in (
         "::",
         "HUGEINT",

@@ -19,7 +19,7 @@ from data_contracts.entities.matching import Override
 from data_contracts.entities.party_matches import PARTY_MATCH, party_matches
 from data_contracts.entities.register_names import LONGEST_NAME, NAME_SCHEMA, company_names
 from data_contracts.errors import ConfigurationRefused
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.graph.matches import believed_pairs
 from tests.factories.raw_files import RawFile, cells, entity, ingested, links_file
 
@@ -158,7 +158,7 @@ def test_as_of_a_day_names_that_came_later_make_no_difference_nor_does_the_order
 
     def believed(some: list[dict[str, Any]]) -> list[dict[str, Any]]:
         table = party_matches(pa.Table.from_pylist(some, schema=NAME_SCHEMA), RECORDED)
-        found: list[dict[str, Any]] = believed_pairs(table, Cut(as_of), 0.5).to_pylist()
+        found: list[dict[str, Any]] = believed_pairs(table, AsOf(as_of), 0.5).to_pylist()
         return found
 
     assert believed(order.sample(rows, len(rows))) == believed(known)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from data_contracts.sources.amazon_settlement_v2.mapping import event_type_of
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from tests.factories.raw_files import RawFile, amazon_amount, amazon_file, amazon_total, cells, ingested, only_account
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def test_a_settlement_restated_is_another_version_of_all_its_rows(tmp_path: Path
     result = ingested(tmp_path, files)
     events = result.tables["money_event"]
     for day, amounts in (("2023-04-30", [-10, 3, 7]), ("2023-05-01", [-9, 9])):
-        seen = Cut(date.fromisoformat(day)).visible(events)
+        seen = AsOf(date.fromisoformat(day)).visible(events)
         assert sorted(int(amount) for amount in seen["amount"].to_pylist()) == amounts
     assert cells(result.duplicates, "source_file") == ["a/c.txt"] * 2
 

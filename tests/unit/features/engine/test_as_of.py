@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.engine.duckdb_engine import DuckDbEngine, quoted
 from features.engine.sql_text import select, time_literal
 from tests.factories.canonical_tables import canonical_table
@@ -53,12 +53,12 @@ BY_HAND = ["on the day", "known in another zone", "recorded later"]
     ],
 )
 def test_sql_and_arrow_see_the_same_rows(recorded_until: dt.datetime | None, expected: list[str]) -> None:
-    cut = Cut(DAY, recorded_until)
+    as_of = AsOf(DAY, recorded_until)
     with DuckDbEngine() as engine:
         engine.load("application", ROWS)
-        by_sql = engine.query(select(["application_id"], "application", where=cut.condition()))
+        by_sql = engine.query(select(["application_id"], "application", where=as_of.condition()))
     assert by_sql["application_id"].to_pylist() == expected
-    assert cut.visible(ROWS)["application_id"].to_pylist() == expected
+    assert as_of.visible(ROWS)["application_id"].to_pylist() == expected
 
 
 RECORDED = {"superseded_recorded_at": "2024-05-01"}
@@ -93,12 +93,12 @@ def test_of_the_versions_of_a_row_the_last_known_and_recorded_is_seen(
     day: str, recorded_until: str | None, expected: list[int]
 ) -> None:
     until = None if recorded_until is None else dt.datetime.fromisoformat(recorded_until).replace(tzinfo=dt.UTC)
-    cut = Cut(dt.date.fromisoformat(day), until)
+    as_of = AsOf(dt.date.fromisoformat(day), until)
     with DuckDbEngine() as engine:
         engine.load("application", VERSIONS)
-        by_sql = engine.query(select(["row_version"], "application", where=cut.condition()))
+        by_sql = engine.query(select(["row_version"], "application", where=as_of.condition()))
     assert by_sql["row_version"].to_pylist() == expected
-    assert cut.visible(VERSIONS)["row_version"].to_pylist() == expected
+    assert as_of.visible(VERSIONS)["row_version"].to_pylist() == expected
 
 
 def test_an_instant_without_zone_is_refused() -> None:

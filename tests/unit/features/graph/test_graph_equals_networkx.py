@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.catalogue import feature_records
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.graph.counterparties import counterparty_overlap
 from features.graph.edges import GraphSettings
 from features.graph.groups import related_components
@@ -41,7 +41,7 @@ links = st.lists(
 
 def snapshot(rows: list[dict[str, Any]], **more: list[dict[str, Any]]) -> Snapshot:
     parties = [{"party_id": company, "seller_id": f"S{company[1:]}"} for company in COMPANIES]
-    return Snapshot(canonical_tables(party=parties, party_link=rows, **more), Cut(DAY), GraphSettings(hub_sellers=HUB))
+    return Snapshot(canonical_tables(party=parties, party_link=rows, **more), AsOf(DAY), GraphSettings(hub_sellers=HUB))
 
 
 def values(graph: Snapshot, signal: str) -> list[float]:
@@ -149,7 +149,7 @@ def test_overlap_of_partners_equals_plain_sets(pairs: set[tuple[str, str]], hub:
         "trade_invoice", [{"seller_id": s, "counterparty_id": c, "direction": "sale"} for s, c in sorted(pairs)]
     )
     record = RECORDS["counterparty_overlap_count"].model_copy(update={"side": "sale", "window_days": None})
-    found = counterparty_overlap(invoices, record, Cut(DAY), hub)
+    found = counterparty_overlap(invoices, record, AsOf(DAY), hub)
     partners = {seller: {c for s, c in pairs if s == seller} for seller in found.sellers.tolist()}
     popular = {c for _, c in pairs if sum(other == c for _, other in pairs) > hub}
     for place, seller in enumerate(found.sellers.tolist()):

@@ -18,7 +18,7 @@ from data_contracts.entities.party_matches import PARTY_MATCH
 from data_contracts.mapping.source_mapping import nullable
 from features.build import build_features
 from features.catalogue import feature_records, feature_set_names, load_feature_set
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.graph.edges import GraphSettings
 from features.graph.groups import related_components
 from features.graph.signals import SIGNALS, Snapshot
@@ -53,7 +53,7 @@ def group_sizes(table: pa.Table | None, links: list[dict[str, Any]], least: floa
     tables = canonical_tables(party=PARTIES, party_link=links)
     if table is not None:
         tables[PARTY_MATCH] = table
-    snapshot = Snapshot(tables, Cut(DAY), GraphSettings(same_from_score=least))
+    snapshot = Snapshot(tables, AsOf(DAY), GraphSettings(same_from_score=least))
     signal = "related_group_seller_count"
     found: list[float] = SIGNALS[signal](snapshot, RECORDS[signal]).of(["S0", "S1", "S2"]).tolist()
     return found
@@ -93,7 +93,7 @@ def test_two_sellers_that_are_one_firm_stay_two_nodes_with_a_tie() -> None:
     assert group_sizes(matches(match("P0", "P2")), []) == [1, 0, 1]
     tables = canonical_tables(party=PARTIES)
     graph = Snapshot(
-        {**tables, PARTY_MATCH: matches(match("P0", "P2"))}, Cut(DAY), GraphSettings(same_from_score=0.9)
+        {**tables, PARTY_MATCH: matches(match("P0", "P2"))}, AsOf(DAY), GraphSettings(same_from_score=0.9)
     ).graph
     assert graph.related.toarray().tolist() == [[0, 0, 1], [0, 0, 0], [1, 0, 0]]
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_contracts.sources.registry import mapped_sources, source_mapping
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.reconciliation.document_chain import BREAK_SCHEMA, BREAKS, DOCUMENTS, KIND_OF_SOURCE, document_breaks
 from tests.factories.canonical_tables import canonical_tables, coverage_rows
 
@@ -84,7 +84,7 @@ def breaks(
     tables = canonical_tables(
         export_document=rows, export_declaration=declarations, source_coverage=coverage(*delivered)
     )
-    found = document_breaks(tables, Cut(as_of))
+    found = document_breaks(tables, AsOf(as_of))
     assert found.schema == BREAK_SCHEMA
     return found
 
@@ -118,7 +118,7 @@ def test_a_partner_whose_source_was_not_delivered_is_unknown_not_missing() -> No
     assert kinds(order(), delivered=["ceb_order"]) == []
     assert kinds(order(), delivered=["ceb_order", "ceb_list"]) == [("order_without_list", "O1")]
     tables = canonical_tables(export_document=[order()], source_coverage=coverage("ceb_list", period_to="2024-04-01"))
-    assert document_breaks(tables, Cut(AS_OF)).num_rows == 0
+    assert document_breaks(tables, AsOf(AS_OF)).num_rows == 0
 
 
 def test_a_partner_is_not_missed_before_it_had_time_to_come() -> None:
@@ -236,8 +236,8 @@ def test_days_out_of_order_are_a_break(rows: Sequence[Row], expected: tuple[str,
 
 
 def test_without_documents_there_is_nothing_to_say() -> None:
-    assert document_breaks({}, Cut(AS_OF)).num_rows == 0
-    assert document_breaks(canonical_tables(), Cut(AS_OF)).num_rows == 0
+    assert document_breaks({}, AsOf(AS_OF)).num_rows == 0
+    assert document_breaks(canonical_tables(), AsOf(AS_OF)).num_rows == 0
 
 
 def test_every_source_of_documents_says_which_kind_it_covers() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from data_contracts.definition.compiler import table_contract
 from data_contracts.errors import InputRefused
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from features.reconciliation.claims import CLAIMS, FAMILIES, FIGURES
 from features.reconciliation.reconcile import (
     ABOVE,
@@ -66,7 +66,7 @@ def reconciled(coverage: Rows, **rows: Rows) -> pa.Table:
 def reconciled_at(as_of: dt.date, coverage: Rows, rows: Mapping[str, Rows]) -> pa.Table:
     numbered = {name: [{**row, _key(name): f"{name}-{i}"} for i, row in enumerate(r)] for name, r in rows.items()}
     tables = canonical_tables(source_coverage=_numbered(coverage), **numbered)
-    return reconcile(tables, Cut(as_of), settings=ReconciliationSettings(threads=1))
+    return reconcile(tables, AsOf(as_of), settings=ReconciliationSettings(threads=1))
 
 
 def _key(table: str) -> str:
@@ -211,13 +211,13 @@ def test_the_last_quarters_alone_say_what_they_say_among_all() -> None:
         money_event=[{**row, "event_id": f"e{i}"} for i, row in enumerate(sold(30_000))],
         export_declaration=[{**row, "declaration_item_id": f"d{i}"} for i, row in enumerate(declared(10_000))],
     )
-    whole = reconcile(tables, Cut(AS_OF))
-    last = reconcile(tables, Cut(AS_OF), ["S1", "nobody"], ReconciliationSettings(last_quarters=1))
+    whole = reconcile(tables, AsOf(AS_OF))
+    last = reconcile(tables, AsOf(AS_OF), ["S1", "nobody"], ReconciliationSettings(last_quarters=1))
     assert last.equals(latest(whole))
 
 
 def test_without_deliveries_nothing_is_said() -> None:
-    assert reconcile({}, Cut(AS_OF)).num_rows == 0
+    assert reconcile({}, AsOf(AS_OF)).num_rows == 0
     assert reconciled([], money_event=sold(30_000)).schema.equals(RECONCILIATION_SCHEMA)
 
 
@@ -225,7 +225,7 @@ def test_a_table_of_an_older_form_is_refused_in_one_line() -> None:
     tables = canonical_tables(source_coverage=_numbered(delivered(SALES)))
     old = {**tables, SALES: tables[SALES].drop_columns(["known_at"])}
     with pytest.raises(InputRefused, match=r"money_event.*known_at.*missing"):
-        reconcile(old, Cut(AS_OF))
+        reconcile(old, AsOf(AS_OF))
 
 
 def test_every_claim_is_made_of_figures_that_exist_and_every_gap_is_a_range() -> None:

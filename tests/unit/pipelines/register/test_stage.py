@@ -10,8 +10,8 @@ import pytest
 
 from data_contracts.errors import GateFailed, IntegrityRefused
 from models.registry.bundle import load_bundle
-from models.registry.ledger import read_ledger
 from models.registry.mlflow_registry import champion_of, fetch_bundle
+from models.registry.promotion_ledger import read_ledger
 from pipelines.profiles import Profile, load_profile
 from pipelines.register.stage import REGISTRATION_FILE, champion_metrics, registry_of, run
 from pipelines.runs.publish import read_json, write_json

@@ -9,7 +9,7 @@ import pytest
 
 from data_contracts.checks.rows import check_rows
 from data_contracts.definition.compiler import table_contract
-from features.engine.as_of import Cut
+from features.engine.as_of import AsOf
 from tests.factories.raw_files import (
     LOANS_HEADER,
     REPAYMENTS_HEADER,
@@ -42,7 +42,7 @@ def dated(table: pa.Table) -> list[tuple[str, ...]]:
 
 
 def amounts_seen(table: pa.Table, *days: str) -> list[list[str]]:
-    seen = (Cut(dt.date.fromisoformat(day)).visible(table) for day in days)
+    seen = (AsOf(dt.date.fromisoformat(day)).visible(table) for day in days)
     return [[str(amount)[:-5] for amount in rows["amount"].to_pylist()] for rows in seen]
 
 

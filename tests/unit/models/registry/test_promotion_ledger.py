@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from data_contracts.errors import IntegrityRefused
-from models.registry.ledger import LEDGER_FILE, Decision, GateLine, append_decision, champion_on, read_ledger
+from models.registry.promotion_ledger import LEDGER_FILE, Decision, GateLine, append_decision, champion_on, read_ledger
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 MODEL = "seller-default"
