@@ -1,1 +1,1 @@
-"""What data must look like: contracts, strict readers, row checks. Imports nothing of ours."""
+"""Data contracts: definitions, strict readers, row checks, mappings to canonical tables. Imports no other package."""

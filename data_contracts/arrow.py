@@ -1,4 +1,4 @@
-"""Arrow values as the rest of this package takes them: a name for those of any type, and the bytes of text."""
+"""Shared Arrow helpers: a type alias for dynamically typed values, and access to the bytes of a string array."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Values: TypeAlias = Any
 
 
 def string_bytes(text: pa.StringArray) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Gives the bytes of an array of strings and the borders of its values: value ``i`` is ``bytes[b[i]:b[i + 1]]``."""
+    """Return the bytes of a string array and the borders of its values: value ``i`` is ``bytes[b[i]:b[i + 1]]``."""
     buffers: Values = text.buffers()
     if not len(text):
         return np.zeros(0, dtype=np.uint8), np.zeros(1, dtype=np.int32)

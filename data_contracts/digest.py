@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 def sha256_bytes(data: bytes) -> str:
-    """Gives the SHA-256 of ``data`` as 64 hexadecimal digits."""
+    """Return the SHA-256 of ``data`` as 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 def sha256_file(path: Path) -> str:
-    """Gives the SHA-256 of the file at ``path``, read in pieces; OSError when it cannot be read."""
+    """Return the SHA-256 of the file at ``path``, reading it in chunks; raise OSError if it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

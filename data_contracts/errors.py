@@ -1,4 +1,4 @@
-"""Errors a user can do something about: each carries an exit code and reads as one line."""
+"""Errors that users can act on: each has an exit code and a one-line message."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import ClassVar
 
 
 def one_line(text: str) -> str:
-    """Gives ``text`` with every character that could break or forge a line written as an escape."""
+    """Return ``text`` on one line, with every unprintable character escaped so that it cannot break or forge a line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 class PassportError(Exception):
-    """A fault with an exit code of its own. Its text is always a single line."""
+    """Base class of all errors with an exit code. The message is always one line."""
 
     exit_code: ClassVar[int] = 3
 
@@ -19,7 +19,7 @@ class PassportError(Exception):
         return one_line(super().__str__())
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Crossing from a child process must not call __init__, whose arguments the text does not give back.
+        # Unpickling in the parent process must not call __init__, because its arguments are not in the message.
         return _revived, (type(self), self.args, self.__dict__)
 
 
@@ -30,7 +30,7 @@ def _revived(kind: type[PassportError], arguments: tuple[object, ...], attribute
 
 
 class InputRefused(PassportError):
-    """An input that cannot be used at all: names file, row, column, the rule broken and what to do about it."""
+    """An input file that cannot be used. The message names file, row, column, the broken rule and the remedy."""
 
     exit_code: ClassVar[int] = 2
 
@@ -45,7 +45,7 @@ class InputRefused(PassportError):
 
 
 class ConfigurationRefused(PassportError):
-    """A setting, profile or contract that makes no sense, and what to change."""
+    """An invalid setting, profile or contract. The message says what to change."""
 
     exit_code: ClassVar[int] = 2
 
@@ -55,24 +55,24 @@ class ConfigurationRefused(PassportError):
 
 
 class IntegrityRefused(PassportError):
-    """A bundle, passport or stored file that is not what its digest or signature says."""
+    """A bundle, passport or stored file that does not match its digest or signature."""
 
     exit_code: ClassVar[int] = 2
 
 
 class GateFailed(PassportError):
-    """A model or data gate said no."""
+    """A model or data gate failed."""
 
     exit_code: ClassVar[int] = 1
 
 
 class QuarantineLimitExceeded(PassportError):
-    """More rows were set aside than the profile allows."""
+    """More rows were quarantined than the profile allows."""
 
     exit_code: ClassVar[int] = 1
 
 
 class InternalFault(PassportError):
-    """A promise of the program itself is broken, such as rows that do not add up."""
+    """A broken internal guarantee, such as row counts that do not add up."""
 
     exit_code: ClassVar[int] = 3

@@ -1,4 +1,4 @@
-"""Where a row came from, and the record kept of each row that is set aside."""
+"""Lineage of rows, and the quarantine record of each row that is set aside."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ QUARANTINE_SCHEMA = pa.schema(
         pa.field("original", pa.binary()),
     ]
 )
-"""One row for each row set aside: its lineage, the first rule it broke, the value that broke it, its raw bytes."""
+"""One row for each row set aside: its lineage, the first rule it broke, the offending value and the raw bytes."""
 
 OriginalOf = Callable[[Sequence[int]], list[bytes | None]]
 
@@ -39,7 +39,7 @@ def _no_originals(source_rows: Sequence[int]) -> list[bytes | None]:
 
 @dataclass(frozen=True)
 class Origin:
-    """The file some rows were read from. ``original_of`` gives the bytes that stand at each physical row."""
+    """The file that rows were read from. ``original_of`` returns the bytes at given physical rows."""
 
     source: str | None
     source_file: str | None
@@ -49,12 +49,12 @@ class Origin:
 
 @dataclass(frozen=True)
 class ReadResult:
-    """What one file gave.
+    """The result of reading one file.
 
-    ``rows``: the contract's columns in contract order (text as delivered after reading, typed after casting), then
-    ``source_row`` (int64, 1-based physical line, record or sheet row) and, where records hold items, ``source_item``.
-    ``quarantined``: QUARANTINE_SCHEMA. ``rows_in`` = rows + quarantined. ``headers``: contract columns present in the
-    file. ``notes``: things worth a warning, in words.
+    ``rows``: the contract's columns in contract order (text after reading, typed after casting), then ``source_row``
+    (int64, 1-based physical line, record or sheet row) and, if records contain items, ``source_item``. ``quarantined``:
+    a QUARANTINE_SCHEMA table. ``rows_in`` = rows + quarantined. ``headers``: contract columns present in the file.
+    ``notes``: warnings in words.
     """
 
     rows: pa.Table
@@ -67,7 +67,7 @@ class ReadResult:
 
 @dataclass(frozen=True)
 class SetAside:
-    """Rows that broke one rule: parallel sequences of physical rows, observed values and (optional) original bytes."""
+    """Rows that broke one rule: parallel sequences of physical rows, offending values and (optional) original bytes."""
 
     rule_id: str
     source_rows: Sequence[int]
@@ -78,13 +78,13 @@ class SetAside:
 
 
 def constant(value: str | None, length: int) -> pa.Array[Any]:
-    """Gives a dictionary column that holds ``value`` in every row."""
+    """Return a dictionary column that holds ``value`` in every row."""
     indices = pa.array(np.zeros(length, dtype=np.int32), pa.int32(), mask=np.full(length, value is None))
     return pa.DictionaryArray.from_arrays(indices, pa.array([] if value is None else [value], pa.string()))
 
 
 def quarantine_table(origin: Origin, groups: Sequence[SetAside]) -> pa.Table:
-    """Gives the quarantine records of ``groups``, ordered by physical row, as QUARANTINE_SCHEMA."""
+    """Return the quarantine records of ``groups`` as a QUARANTINE_SCHEMA table, ordered by physical row."""
     tables = [_group_table(origin, group) for group in groups if len(group.source_rows)]
     return concat_quarantine(tables).sort_by("source_row") if tables else empty_quarantine()
 
@@ -107,18 +107,18 @@ def _group_table(origin: Origin, group: SetAside) -> pa.Table:
 
 
 def empty_quarantine() -> pa.Table:
-    """Gives a quarantine table without rows."""
+    """Return a quarantine table without rows."""
     return QUARANTINE_SCHEMA.empty_table()
 
 
 def concat_quarantine(tables: Sequence[pa.Table]) -> pa.Table:
-    """Gives the quarantine records of several tables as one, its dictionaries unified."""
+    """Concatenate quarantine tables and unify their dictionaries."""
     kept = [table for table in tables if table.num_rows]
     return pa.concat_tables(kept).unify_dictionaries().combine_chunks() if kept else empty_quarantine()
 
 
 def emptied(records: pa.Table, chosen: Values) -> pa.Table:
-    """Gives quarantine records, the chosen ones (a boolean each) without value and original."""
+    """Return quarantine records without value and original where ``chosen`` is true."""
     for name in ("value", "original"):
         kind = records.schema.field(name)
         kept = pc.if_else(chosen, pa.scalar(None, kind.type), records[name])

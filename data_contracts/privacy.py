@@ -1,8 +1,8 @@
-"""Personal values become keyed pseudonyms, and the originals of rows that hold them are sealed.
+"""Personal data: keyed pseudonyms instead of personal values, and sealed originals of quarantined rows.
 
-A plain hash of an e-mail address or a telephone number can be reversed by trying every likely value, so every
-pseudonym here needs the key. What is quarantined keeps its original bytes; where a source carries personal columns
-those bytes are sealed with a key derived from the same secret, so that only its holder can read them again.
+A plain hash of an e-mail address or telephone number can be reversed by trying every likely value, so every pseudonym
+needs the key. Quarantined rows keep their original bytes. If a source has personal columns, those bytes are sealed with
+a key derived from the same secret, so that only the holder of the secret can read them.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _SEAL_PURPOSE = b"seal quarantined originals"
 
 
 def keyed_pseudonyms(values: Values, key: bytes, purpose: str) -> Values:
-    """Give the HMAC-SHA256 pseudonym of each value: 32 hexadecimal digits, null where the value is null or blank.
+    """Return the HMAC-SHA256 pseudonym of each value: 32 hexadecimal digits, null if the value is null or blank.
 
-    Values are trimmed and case-folded first, so that one mailbox written in two ways stays one person. The purpose
-    separates domains: the same text under two purposes gives two unrelated pseudonyms.
+    Values are trimmed and case-folded first, so that two spellings of one e-mail address get one pseudonym. The purpose
+    separates domains: the same text under two purposes gets two unrelated pseudonyms.
 
     Raises:
         ConfigurationRefused: the key is shorter than 32 bytes.
@@ -46,10 +46,10 @@ def keyed_pseudonyms(values: Values, key: bytes, purpose: str) -> Values:
 
 
 def require_key(key: bytes) -> None:
-    """Refuse a key that is too short to resist trying every key.
+    """Refuse a key that is too short to withstand a brute-force search.
 
     Raises:
-        ConfigurationRefused: fewer than 32 bytes.
+        ConfigurationRefused: the key has fewer than 32 bytes.
     """
     if len(key) < MINIMUM_KEY_BYTES:
         raise ConfigurationRefused(
@@ -59,16 +59,16 @@ def require_key(key: bytes) -> None:
 
 
 def original_sealer(key: bytes) -> Callable[[bytes], bytes]:
-    """Give a function that seals bytes with AES-SIV: equal bytes give equal seals, so reruns stay byte-identical."""
+    """Return a function that seals bytes with AES-SIV. Equal bytes get equal seals, so reruns are byte-identical."""
     cipher = _seal_cipher(key)
     return lambda original: cipher.encrypt(original, [_SEAL_PURPOSE]) if original else b""
 
 
 def open_sealed_original(sealed: bytes, key: bytes) -> bytes:
-    """Give back the bytes that ``original_sealer`` sealed with the same key.
+    """Return the bytes that ``original_sealer`` sealed with the same key.
 
     Raises:
-        cryptography.exceptions.InvalidTag: another key, or the bytes were changed.
+        cryptography.exceptions.InvalidTag: the key is another one, or the bytes were changed.
     """
     return _seal_cipher(key).decrypt(sealed, [_SEAL_PURPOSE]) if sealed else b""
 

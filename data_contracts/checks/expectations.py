@@ -1,8 +1,8 @@
-"""The contract's rules as a Great Expectations suite: the second, independent opinion that the report shows.
+"""The rules of a contract as a Great Expectations suite: an independent second check for the report.
 
-Great Expectations passes an expectation on no rows, ignores missing values and lists only some bad rows; so it judges
-and counts here, and ``checking`` decides what becomes of each row. It is imported only when called: importing it takes
-longer than validating a million rows.
+Great Expectations passes an expectation on an empty table, ignores missing values and lists only some bad rows. It
+therefore only checks and counts here; ``checks.rows`` decides which rows are accepted. Great Expectations is imported
+only when needed, because the import takes longer than validating a million rows.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 
     from data_contracts.arrow import Values
 
-# Great Expectations knows critical, warning and info.
+# Great Expectations has the severities critical, warning and info.
 _SEVERITIES = {Severity.CRITICAL: "critical", Severity.ERROR: "warning", Severity.WARNING: "info"}
 _MICROSECONDS_A_DAY = 86_400_000_000
 
 
 @dataclass(frozen=True)
 class GxFinding:
-    """What Great Expectations says of one rule.
+    """The Great Expectations result for one rule.
 
-    ``validated`` is False when nothing was evaluated or an exception was raised; then ``success`` is None, for such a
-    rule has neither passed nor failed. ``evaluated`` counts the values judged, ``unexpected_count`` the bad ones.
+    ``validated`` is False if nothing was evaluated or an exception was raised. ``success`` is then None, because the
+    rule has neither passed nor failed. ``evaluated`` counts the values checked, ``unexpected_count`` the bad ones.
     """
 
     rule_id: str
@@ -53,33 +53,33 @@ class GxFinding:
 
 @dataclass(frozen=True)
 class GxOutcome:
-    """One finding a rule, in contract order."""
+    """The findings, one for each rule, in contract order."""
 
     findings: tuple[GxFinding, ...]
 
     @property
     def success(self) -> bool:
-        """Whether rules could be judged at all, none was broken and none raised an exception."""
+        """Whether at least one rule was validated, none was broken and none raised an exception."""
         sound = all(finding.success is not False and finding.exception is None for finding in self.findings)
         return sound and any(finding.validated for finding in self.findings)
 
     @property
     def not_validated(self) -> tuple[str, ...]:
-        """The rules nobody can vouch for: an exception, or no value to judge."""
+        """Rules without a result, because of an exception or because there was no value to check."""
         return tuple(finding.rule_id for finding in self.findings if not finding.validated)
 
 
 def expectation_suite(contract: CompiledContract) -> Any:  # noqa: ANN401 - a great_expectations.ExpectationSuite
-    """Gives a suite with exactly one expectation a rule, each carrying its rule's id and scope in ``meta``."""
+    """Return a suite with exactly one expectation for each rule; ``meta`` holds the rule's ID and scope."""
     gx = _great_expectations()
     return gx.ExpectationSuite(name=contract.identity, expectations=[_expectation(rule) for rule in contract.rules])
 
 
 def suite_document(contract: CompiledContract) -> dict[str, Any]:
-    """Gives the suite as plain values for JSON, which Great Expectations reads back; the same for the same contract.
+    """Return the suite as plain values for JSON, readable by Great Expectations and identical for identical contracts.
 
-    A rule on several columns stands there as a column ``rule:<id>`` of booleans; ``meta`` then names the condition that
-    is true for its bad rows, or the query whose value is compared.
+    A rule on several columns appears as a boolean column ``rule:<id>``. Its ``meta`` contains the condition that is
+    true for bad rows, or the query whose value is compared.
     """
     document: dict[str, Any] = expectation_suite(contract).to_json_dict()
     rules = {rule.rule_id: rule for rule in contract.rules}
@@ -87,15 +87,16 @@ def suite_document(contract: CompiledContract) -> dict[str, Any]:
         sql = rules[expectation["meta"]["rule_id"]].arguments.sql
         if sql is not None:
             expectation["meta"]["sql"] = " ".join(sql.split())
-    # An id is for suites kept in a store, and would be drawn by chance.
+    # The ID is random and only needed for suites in a store.
     return {name: value for name, value in document.items() if name != "id"}
 
 
 def validate_with_gx(table: pa.Table, contract: CompiledContract) -> GxOutcome:
-    """Gives Great Expectations' finding on every rule for a table of the contract's types.
+    """Validate a table of the contract's types with Great Expectations and return one finding for each rule.
 
-    Row expressions reach it as columns of booleans that DuckDB computes by the same condition as ``checking``, file
-    rules as a frame of one row; all other rules it works out by itself from the values.
+    DuckDB evaluates row expressions with the same conditions as ``checks.rows`` and passes them on as boolean columns.
+    It also evaluates file rules and passes them on as a one-row frame. Great Expectations evaluates all other rules
+    itself.
     """
     with RuleDatabase() as database:
         database.load(table)
@@ -109,7 +110,7 @@ def _great_expectations() -> Any:  # noqa: ANN401 - a module without types
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations  # noqa: PLC0415 - see the module's docstring
 
-    # It announces every temporary folder it makes.
+    # It logs every temporary folder that it creates.
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     return great_expectations
 
@@ -126,7 +127,7 @@ _Expected = tuple[str, dict[str, Any]]
 
 
 def _judged_column(rule: Rule) -> str:
-    """The column of the frame that a rule computed by DuckDB is given in."""
+    """Return the name of the frame column that holds a rule evaluated by DuckDB."""
     return f"rule:{rule.rule_id}"
 
 
@@ -139,7 +140,7 @@ def _unique(rule: Rule) -> _Expected:
 
 
 def _pattern(rule: Rule) -> _Expected:
-    # To Python a dollar also stands before a final line end; a value ending in one would pass.
+    # In Python, $ also matches before a final newline, so a value ending in one would pass.
     pattern = (rule.arguments.pattern or "").removesuffix("$") + r"\Z"
     return "ExpectColumnValuesToMatchRegex", {"column": rule.column, "regex": pattern}
 
@@ -195,7 +196,10 @@ def _between(bounds: Bounds) -> dict[str, Any]:
 
 
 def _number(bound: Bound | None) -> float | int | None:
-    """Dates are given as days and moments as microseconds since 1970: exact as float64, quick, and free of overflow."""
+    """Return a bound as a number: dates as days and timestamps as microseconds since 1970.
+
+    These are exact as float64, fast to compare, and cannot overflow.
+    """
     if bound is None:
         return None
     if isinstance(bound, Decimal):
@@ -207,7 +211,7 @@ def _number(bound: Bound | None) -> float | int | None:
 
 
 def _row_frame(table: pa.Table, contract: CompiledContract, database: RuleDatabase) -> pd.DataFrame:
-    """Gives the columns that row rules are about, and one of booleans a row expression."""
+    """Return the columns that row rules need, and one boolean column for each row expression."""
     rules = contract.row_rules()
     judged = [rule for rule in rules if rule.kind is Kind.ROW_EXPRESSION]
     names = {rule.column for rule in rules if rule.column} | {n for rule in rules for n in rule.arguments.columns}
@@ -220,7 +224,7 @@ def _row_frame(table: pa.Table, contract: CompiledContract, database: RuleDataba
 
 
 def _plain(column: Values) -> Any:  # noqa: ANN401 - a pandas series or numpy array
-    """Gives a column as text, booleans or float64; money as float64 is for comparing with bounds only."""
+    """Return a column as text, booleans or float64. Money as float64 is only used for comparison with bounds."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         return column.cast(pa.string()).to_pandas()
@@ -234,7 +238,7 @@ def _plain(column: Values) -> Any:  # noqa: ANN401 - a pandas series or numpy ar
 
 
 def _totals_frame(table: pa.Table, contract: CompiledContract, database: RuleDatabase) -> pd.DataFrame:
-    """Gives one row with the value of every file rule; nothing is known of a table without rows but their number."""
+    """Return one row with the value of every file rule. For an empty table only the row count is known."""
     import pandas as pd  # noqa: PLC0415 - see above
 
     values: dict[str, list[float | None]] = {}
@@ -247,7 +251,7 @@ def _totals_frame(table: pa.Table, contract: CompiledContract, database: RuleDat
 
 
 def _validated(frame: pd.DataFrame, contract: CompiledContract, scope: str) -> dict[str, Any]:
-    """Gives Great Expectations' results on the rules of one scope by rule id."""
+    """Return the Great Expectations results for the rules of one scope, by rule ID."""
     gx = _great_expectations()
     rules = [rule for rule in contract.rules if rule.scope == scope]
     if not rules:

@@ -1,4 +1,4 @@
-"""Rows of Arrow files as a table for DuckDB, of which no more than a batch is in memory."""
+"""Rows of Arrow files as a DuckDB table, with at most one batch in memory."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class RowStream:
-    """Rows of Arrow files of one schema, in order, read from the beginning each time they are asked for.
+    """Rows of Arrow files with one schema, in order; every query reads them from the beginning.
 
-    DuckDB takes it for a table (Arrow's PyCapsule interface). It would take a dataset of the files, too, of which Arrow
-    reads up to a gigabyte ahead.
+    DuckDB accepts it as a table through Arrow's PyCapsule interface. DuckDB would also accept an Arrow dataset, but
+    Arrow reads up to a gigabyte of a dataset ahead.
     """
 
     def __init__(self, paths: Sequence[Path], columns: Sequence[str] | None = None) -> None:
-        """Rows of one file at least; of ``columns``, or of all."""
+        """Open at least one file; ``columns`` selects columns (default: all)."""
         self._paths = list(paths)
         with pa.OSFile(str(self._paths[0]), "rb") as file:
             whole = ipc.open_file(file).schema
@@ -31,7 +31,7 @@ class RowStream:
         self._options = ipc.IpcReadOptions(included_fields=[whole.get_field_index(name) for name in names])
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Give a new stream of all rows."""
+        """Return a new stream of all rows."""
         reader: Values = pa.RecordBatchReader.from_batches(self.schema, self._batches())
         stream: object = reader.__arrow_c_stream__(requested_schema)
         return stream

@@ -1,4 +1,4 @@
-"""Row and file checks: what is accepted, what is set aside and why, and how often each rule was broken."""
+"""Row and file checks: accepted rows, rows set aside with the reason, and the number of breaches of each rule."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ KEPT = -1
 
 @dataclass(frozen=True)
 class FileFinding:
-    """What a file rule found: the value it measured and whether that is as it should be."""
+    """The result of a file rule: the measured value and whether it passed."""
 
     rule_id: str
     severity: Severity
@@ -56,11 +56,12 @@ class FileFinding:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The rows of a table sorted into three, with rows_in = accepted + quarantined + duplicates.
+    """The rows of a table in three groups, with rows_in = accepted + quarantined + duplicates.
 
-    ``quarantined`` and ``duplicates`` are QUARANTINE_SCHEMA tables. ``counts_by_rule`` has every rule of the contract:
-    the rows that break it, whatever else they break; for a uniqueness rule every row that shares its key; for a file
-    rule 1 if broken. ``rejected_by`` names the critical rules broken; then nothing is accepted.
+    ``quarantined`` and ``duplicates`` are QUARANTINE_SCHEMA tables. ``counts_by_rule`` contains every rule of the
+    contract. It counts the rows that break a rule, even if they break others too; for a uniqueness rule, every row that
+    shares its key; for a file rule, 1 if it is broken. ``rejected_by`` names the broken critical rules; if there are
+    any, no row is accepted.
     """
 
     accepted: pa.Table
@@ -73,19 +74,22 @@ class CheckResult:
 
 
 def check_rows(table: pa.Table, contract: CompiledContract, origin: Origin | None = None) -> CheckResult:
-    """Gives the verdict of every rule of ``contract`` on a typed table.
+    """Check a typed table against every rule of ``contract``.
 
-    A row is set aside once, under the first error rule in contract order it breaks. Of rows that share a unique key and
-    break no other rule the first by source file and source row is kept, the others are duplicates. Lineage is taken
-    from the table's own columns, else from ``origin``; original bytes from a column ``original``, else from ``origin``.
-    Raises InternalFault when the table is not of the contract's types or the rows do not add up.
+    A row is set aside once, under the first error rule it breaks in contract order. If rows share a unique key and
+    break no other rule, the first by source file and source row is kept and the others are duplicates. Lineage is taken
+    from the table's own columns, else from ``origin``; original bytes are taken from a column ``original``, else from
+    ``origin``.
+
+    Raises:
+        InternalFault: the table does not have the contract's types, or the rows do not add up.
     """
     with RowChecker(contract) as checker:
         return checker.check(table, origin)
 
 
 class RowChecker:
-    """Checks many tables by one contract with one database; otherwise as ``check_rows``."""
+    """Checks many tables against one contract with one database; otherwise like ``check_rows``."""
 
     def __init__(self, contract: CompiledContract) -> None:
         self._contract = contract
@@ -100,7 +104,7 @@ class RowChecker:
         self._database.__exit__(kind, error, trace)
 
     def check(self, table: pa.Table, origin: Origin | None = None) -> CheckResult:
-        """Gives the verdict on one table, as ``check_rows`` does."""
+        """Check one table, as ``check_rows`` does."""
         require_types(table, self._contract)
         self._database.load(table)
         broken = self._broken_row_rules()
@@ -136,12 +140,12 @@ class RowChecker:
 
 
 def file_findings(contract: CompiledContract, database: RuleDatabase) -> tuple[FileFinding, ...]:
-    """Gives what the file rules find in the rows loaded."""
+    """Return the results of the file rules for the loaded rows."""
     findings = []
     for rule in contract.file_rules():
         counts_rows = rule.kind is Kind.ROW_COUNT
         if not counts_rows and not database.row_count:
-            # A sum over nothing says nothing: whether there must be rows is a rule of its own.
+            # An aggregate of no rows means nothing. Whether rows are required is a rule of its own.
             findings.append(FileFinding(rule.rule_id, rule.severity, None, passed=True))
             continue
         value = database.row_count if counts_rows else database.file_value(rule)
@@ -152,7 +156,7 @@ def file_findings(contract: CompiledContract, database: RuleDatabase) -> tuple[F
 def _reasons(
     table: pa.Table, rules: Sequence[Rule], broken: Mapping[str, NDArray[np.bool_]], rejected: Sequence[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Gives per row the index of the rule that sets it aside (or KEPT), and whether it is set aside as a duplicate."""
+    """Return, for each row, the index of the rule that sets it aside (or KEPT), and whether it is a duplicate."""
     reason = np.full(table.num_rows, KEPT, dtype=np.int64)
     for index in reversed(range(len(rules))):
         rule = rules[index]
@@ -171,7 +175,7 @@ def _reasons(
 
 
 def _later_occurrences(table: pa.Table, keys: Sequence[str], candidates: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Gives which of the candidate rows repeat the key of one that comes before them in source order."""
+    """Return the candidate rows whose key already occurs in an earlier row, in source order."""
     part = table.take(pa.array(candidates, pa.int64()))
     names = [name for name in ("source_file", "source_row", "source_item") if name in table.column_names]
     order: list[Values] = [_text_or_number(part[name]) for name in names]
@@ -184,7 +188,7 @@ def _later_occurrences(table: pa.Table, keys: Sequence[str], candidates: NDArray
 
 
 def first_of_groups(keys: pa.Table) -> NDArray[np.int64]:
-    """Gives the position of the first row of each group of equal rows; missing values equal each other."""
+    """Return the position of the first row in each group of equal rows; missing values equal each other."""
     plain: Values = pa.table([_text_or_number(column) for column in keys.columns], names=keys.column_names)
     places = plain.append_column("_place", pa.array(np.arange(plain.num_rows, dtype=np.int64)))
     firsts: Values = places.group_by(keys.column_names).aggregate([("_place", "min")])
@@ -198,9 +202,9 @@ def _text_or_number(column: Values) -> Values:
 def drop_duplicates(
     table: pa.Table, keys: Sequence[str], rule_id: str, origin: Origin | None = None
 ) -> tuple[pa.Table, pa.Table]:
-    """Gives the rows whose ``keys`` occur for the first time in source order, and a quarantine record of each other.
+    """Return the rows whose ``keys`` occur for the first time in source order, and quarantine records of the others.
 
-    Missing values count as equal, so that two rows alike in every key are alike also where both are empty.
+    Missing values count as equal, so rows also match in keys that are empty in both.
     """
     later = _later_occurrences(table, keys, np.arange(table.num_rows))
     if not len(later):
@@ -226,7 +230,7 @@ class RecordWriter:
         self._table, self._rules, self._origin = table, rules, origin
 
     def records(self, positions: NDArray[np.int64], reason: NDArray[np.int64]) -> pa.Table:
-        """Gives one record a position, in table order."""
+        """Return one record for each position, in table order."""
         tables, placed = [], []
         for index in np.unique(reason[positions]):
             rule = self._rules[int(index)]
@@ -239,7 +243,7 @@ class RecordWriter:
         return concat_quarantine(tables).take(pa.array(np.argsort(np.concatenate(placed), kind="stable"), pa.int64()))
 
     def record_group(self, positions: NDArray[np.int64], reason: _Reason, values: Sequence[str | None]) -> pa.Table:
-        """Gives the records of rows set aside for one reason."""
+        """Return the records of rows set aside for one reason."""
         part, length = self._table.take(pa.array(positions, pa.int64())), len(positions)
         columns: list[Values] = [
             self._lineage(part, "source", self._origin.source),

@@ -1,4 +1,4 @@
-"""Rules as DuckDB SQL. Identifiers come from contracts alone, values always travel as parameters."""
+"""Rules as DuckDB SQL. Identifiers come only from contracts, and values are always passed as parameters."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 ROWS = "rows"
 POSITION = "_position"
 _VALUES, _CANDIDATES = "distinct_values", "candidates"
-# These judge a value whatever else is in its row.
+# Rules that check a value independently of the rest of its row.
 _OF_VALUES = frozenset({Kind.ENUM, Kind.NOT_IN, Kind.PATTERN, Kind.LENGTH})
-# What a question about stored rows may hold in memory before it goes on in files of its own.
+# Memory that a query on stored rows may use before it spills to disk.
 _MEMORY_LIMIT = "256MiB"
 
 
 class RuleDatabase:
-    """An in-memory DuckDB without access to files or network, to evaluate rules on one Arrow table after another."""
+    """An in-memory DuckDB without file or network access that evaluates rules on one Arrow table after another."""
 
     def __init__(self, spill_folder: Path | None = None) -> None:
         if spill_folder is None:
@@ -56,20 +56,21 @@ class RuleDatabase:
         self._connection.close()
 
     def load(self, table: pa.Table) -> None:
-        """Makes ``table`` the rows that the next questions are about."""
+        """Load ``table`` as the rows of the following queries."""
         self.row_count = table.num_rows
         self._rows = _with_positions(plain_rows(table))
         self._connection.register(ROWS, self._rows)
 
     def load_stored(self, rows: RowStream, row_count: int) -> None:
-        """Makes stored rows, as ``plain_rows`` gives them and with their POSITION, the ones asked about."""
+        """Load stored rows, converted by ``plain_rows`` and with POSITION, as the rows of the following queries."""
         self.row_count, self._rows = row_count, None
         self._connection.register(ROWS, rows)
 
     def bad_rows(self, rules: Sequence[Rule]) -> Mapping[str, NDArray[np.bool_]]:
-        """Gives for each row rule which rows break it, in table order.
+        """Return, for each row rule, a mask of the rows that break it, in table order.
 
-        A rule on a dictionary column judges each distinct value once; the others are asked in one pass over the rows.
+        A rule on a dictionary column checks each distinct value once. All other rules are evaluated in one pass over
+        the rows.
         """
         encoded = self._dictionary_columns([rule for rule in rules if rule.kind in _OF_VALUES])
         of_values = [rule for rule in rules if rule.kind in _OF_VALUES and rule.column in encoded]
@@ -77,7 +78,7 @@ class RuleDatabase:
         return {**found, **self._broken_by_value(of_values, encoded)}
 
     def _dictionary_columns(self, rules: Sequence[Rule]) -> dict[str, Values]:
-        """Gives the columns of rules whose rows repeat the few values of a dictionary."""
+        """Return the columns of the rules that are dictionaries with few distinct values."""
         found: dict[str, Values] = {}
         if self._rows is None or not self.row_count:
             return found
@@ -118,7 +119,7 @@ class RuleDatabase:
             conditions.append(f"({condition})")
             parameters.extend(values)
         named = ", ".join(f"{condition} IS TRUE AS r{number}" for number, condition in enumerate(conditions))
-        # Only rows that break something travel back.
+        # Return only the rows that break a rule.
         query = f'SELECT "{POSITION}", {named} FROM {rows} WHERE {" OR ".join(conditions)}'  # noqa: S608 - names are checked
         answer = self._ask(query, parameters * 2)
         positions, found = answer[POSITION].to_numpy(), {}
@@ -129,13 +130,13 @@ class RuleDatabase:
         return found
 
     def bad_positions(self, rule: Rule) -> NDArray[np.int64]:
-        """Gives the positions of the rows that break a row rule other than of uniqueness, ascending."""
+        """Return the positions of the rows that break a row rule, ascending. Uniqueness rules are not supported."""
         condition, values = bad_row_condition(rule)
         answer = self._ask(f'SELECT "{POSITION}" FROM {ROWS} WHERE ({condition}) IS TRUE', values)  # noqa: S608 - as above
         return np.sort(answer[POSITION].to_numpy())
 
     def bad_rows_by_stretch(self, rule: Rule, length: int) -> dict[int, int]:
-        """Gives how many rows break such a rule by stretch of so many positions; stretches without one are left out."""
+        """Return the number of rows that break a row rule in each stretch of ``length`` positions, if any."""
         condition, values = bad_row_condition(rule)
         answer = self._ask(
             f'SELECT "{POSITION}" // ? AS stretch, count(*) AS found FROM {ROWS} '  # noqa: S608 - as above
@@ -145,7 +146,7 @@ class RuleDatabase:
         return dict(zip(answer["stretch"].to_pylist(), answer["found"].to_pylist(), strict=True))
 
     def key_hashes(self, columns: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-        """Gives in table order a hash of each row's key, equal where keys are, and which keys have no part missing."""
+        """Return, in table order, a hash of each row's key and a mask of the keys without missing parts."""
         key, given = ", ".join(f'"{name}"' for name in columns), _all_given(columns)
         query = f'SELECT "{POSITION}", hash({key}) AS digest, {given} AS given FROM {ROWS}'  # noqa: S608 - as above
         answer = self._ask(query)
@@ -153,9 +154,9 @@ class RuleDatabase:
         return answer["digest"].to_numpy()[order], answer["given"].to_numpy()[order]
 
     def repeated_key_rows(self, columns: Sequence[str]) -> NDArray[np.int64]:
-        """Gives the positions of rows that share a key with another row; a key with a missing part is no key.
+        """Return the positions of rows that share a key with another row; a key with a missing part does not count.
 
-        The rows must have been loaded. Only those whose key's hash occurs twice are compared by value.
+        The rows must be loaded. Only rows whose key hash occurs twice are compared by value.
         """
         if self._rows is None:
             raise InternalFault("keys are compared of loaded rows alone")
@@ -174,8 +175,8 @@ class RuleDatabase:
         return np.sort(answer[POSITION].to_numpy())
 
     def file_value(self, rule: Rule) -> Decimal | int | float | None:
-        """Gives the one value the query of a file rule asks for."""
-        # What a delivery covers is known of files, not of tables.
+        """Return the one value of a file rule's query."""
+        # The period covered is known for files, not for tables.
         query = (rule.arguments.sql or "").replace("${table}", ROWS).replace("${covered_to}", "CAST(NULL AS DATE)")
         answer = self._ask(query)
         value: Decimal | int | float | None = answer.column(0)[0].as_py() if answer.num_rows else None
@@ -185,7 +186,7 @@ class RuleDatabase:
         try:
             return self._connection.sql(query, params=list(parameters)).to_arrow_table()
         except duckdb.Error as error:
-            # What fails while DuckDB reads an Arrow table comes back as words.
+            # DuckDB reports errors while it reads an Arrow table only as text.
             if "MemoryError" in str(error):
                 raise MemoryError from error
             raise ConfigurationRefused(
@@ -194,14 +195,14 @@ class RuleDatabase:
 
 
 def repeated_hashes(pieces: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
-    """Gives the hashes that occur more than once in all pieces together, ascending."""
+    """Return the hashes that occur more than once in all pieces together, ascending."""
     ranked = np.concatenate([np.zeros(0, dtype=np.uint64), *pieces])
     ranked.sort()
     return np.unique(ranked[1:][ranked[1:] == ranked[:-1]])
 
 
 def is_among(hashes: NDArray[np.uint64], few: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Tells of each hash whether it is one of a few, which ascend."""
+    """Return, for each hash, whether it is in ``few``, which is sorted."""
     if not len(few):
         return np.zeros(len(hashes), dtype=bool)
     found: NDArray[np.bool_] = few[np.minimum(np.searchsorted(few, hashes), len(few) - 1)] == hashes
@@ -213,7 +214,7 @@ def _with_positions(rows: pa.Table) -> pa.Table:
 
 
 def columns_asked(rules: Sequence[Rule], names: Sequence[str]) -> list[str]:
-    """Gives those of the names that the SQL of rules holds, in whatever case, as SQL takes them."""
+    """Return those of ``names`` that occur in the SQL of the rules, ignoring case as SQL does."""
     asked = set(re.findall(r"\w+", " ".join(rule.arguments.sql or "" for rule in rules).lower()))
     return [name for name in names if name.lower() in asked]
 
@@ -223,7 +224,7 @@ def _all_given(columns: Sequence[str]) -> str:
 
 
 def plain_rows(table: pa.Table) -> pa.Table:
-    """Gives times as UTC without a zone, so that no session time zone can shift them, and NaN as missing."""
+    """Return times as UTC without a zone, so that no session time zone can shift them, and NaN as null."""
     columns: list[Values] = []
     for column in table.columns:
         values: Values = column
@@ -236,9 +237,9 @@ def plain_rows(table: pa.Table) -> pa.Table:
 
 
 def bad_row_condition(rule: Rule) -> tuple[str, list[object]]:
-    """Gives an SQL condition that is true for rows breaking a row rule, and its parameters.
+    """Return an SQL condition that is true for rows that break a row rule, and its parameters.
 
-    A missing value breaks no rule but the one that demands a value.
+    A missing value breaks only a rule that requires a value.
     """
     name, arguments = f'"{rule.column}"', rule.arguments
     marks = ", ".join("?" for _ in arguments.values)
@@ -270,12 +271,12 @@ def _outside(measured: str, bounds: Bounds) -> tuple[str, list[object]]:
 def _parameter(bound: Bound) -> object:
     if isinstance(bound, datetime):
         return bound.astimezone(UTC).replace(tzinfo=None)
-    # Whole numbers are compared as such: cheaper than as decimals, and the same.
+    # Comparing whole numbers as integers is cheaper than as decimals, with the same result.
     return int(bound) if isinstance(bound, Decimal) and bound == bound.to_integral_value() else bound
 
 
 def within(value: Decimal | float | None, rule: Rule) -> bool:
-    """Tells whether the value of a file rule is as the contract says; a value that cannot be known is not."""
+    """Return whether the value of a file rule meets the contract; an unknown value does not."""
     if value is None:
         return False
     arguments, bounds = rule.arguments, rule.arguments.bounds

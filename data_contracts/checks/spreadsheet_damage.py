@@ -1,4 +1,4 @@
-"""Numbers that a spreadsheet has turned into powers of ten: of an identifier of 18 digits, six are left."""
+"""Detect identifiers that a spreadsheet converted to scientific notation: only six of 18 digits are left."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from data_contracts.reading.delimited.byte_masks import Positions
 
 DAMAGED_RULE = "cell:digits_lost"
-# As spreadsheets write a number that is too long for a cell of text: 5.12346E+17.
+# The form in which spreadsheets write a number with too many digits: 5.12346E+17.
 _POWER_OF_TEN = r"[0-9](\.[0-9]+)?E\+[0-9]{2,3}"
-# The key of a record of several rows stands between the account and the place in the file that make it unique.
+# In the key of a record with several rows, the number is between the account and the position in the file.
 _DAMAGED = rf"^({_POWER_OF_TEN}|(.*:)?{_POWER_OF_TEN}@[0-9]+(:[0-9]+)?)$"
 _TELLTALE = b"E+"
 
 
 def damaged_cells(rows: pa.Table, names: tuple[str, ...]) -> Iterator[tuple[str, Positions]]:
-    """Gives for each text column of ``names`` that holds such numbers its name and their positions in ``rows``."""
+    """Yield the name of each text column of ``names`` with such cells, and their positions in ``rows``."""
     for name in names:
         column: Values = rows[name]
         damaged = [_damaged(chunk) for chunk in column.chunks]
@@ -33,7 +33,7 @@ def damaged_cells(rows: pa.Table, names: tuple[str, ...]) -> Iterator[tuple[str,
 
 
 def _damaged(chunk: Values) -> Values:
-    """Gives which cells of an array are such numbers."""
+    """Return a mask of the damaged cells of an array."""
     if pa.types.is_dictionary(chunk.type):
         found = _damaged(chunk.dictionary)
         codes = chunk.indices.fill_null(0).to_numpy()
@@ -43,7 +43,7 @@ def _damaged(chunk: Values) -> Values:
             else np.zeros(len(chunk), bool)
         )
     data = chunk.buffers()[2] if pa.types.is_string(chunk.type) else None
-    # Looking for the sign in all bytes at once is far cheaper than matching cells, of which hardly any is damaged.
+    # Searching all bytes at once for this sequence is much cheaper than matching cells, as hardly any is damaged.
     if data is None or _TELLTALE not in data.to_pybytes():
         return np.zeros(len(chunk), bool)
     matched: Values = pc.match_substring_regex(chunk, _DAMAGED)

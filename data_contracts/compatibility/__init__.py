@@ -1,1 +1,1 @@
-"""Compare two versions of a contract."""
+"""Schema compatibility: compare two versions of a contract."""

@@ -1,4 +1,4 @@
-"""One difference between two versions of a contract."""
+"""The record of one change between two versions of a contract."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class ChangeKind(StrEnum):
-    """What was changed; whether that breaks anything also depends on the direction."""
+    """Kinds of change. Whether a change is breaking also depends on its direction."""
 
     CONTRACT_RENAMED = "contract renamed"
     COLUMN_RENAMED = "column renamed"
@@ -41,7 +41,7 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """A change: of what kind, where (column, rule or setting), what it was and is, and whether it breaks something."""
+    """One change: its kind, its place (column, rule or setting), a description, and whether it is breaking."""
 
     kind: ChangeKind
     place: str

@@ -1,4 +1,4 @@
-"""What changed in a column of a contract: name, type, unit, headers, labels and how its cells are read."""
+"""Changes to one column of a contract: name, type, unit, headers, labels and cell parsing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from data_contracts.definition.contract import CellSpec, Column, ReadSpec
 
-# Dimension of a unit, and how many of its dimension's base one of it is.
+# The dimension of each unit, and its size in the base unit of that dimension.
 _UNITS = {
     **dict.fromkeys(("share", "fraction", "probability"), ("ratio", Decimal(1))),
     **dict.fromkeys(("%", "percent"), ("ratio", Decimal("0.01"))),
@@ -29,12 +29,15 @@ _UNITS = {
     "weeks": ("time", Decimal(168)),
 }
 _CURRENCY = re.compile(r"(?:the )?currency .*|[A-Z]{3}")
-# Where these gain something, cells that were read stay read; the order of date formats decides between readings.
+# Appending to these settings does not change how existing cells are parsed; the first date format that fits is used.
 _MAY_GROW = ("formats", "true_values", "false_values")
 
 
 def column_changes(old: Column, new: Column, specs: tuple[ReadSpec | None, ReadSpec | None]) -> Iterator[Change]:
-    """Give what changed in one column; ``specs`` say how the file is read before and after, None for tables."""
+    """Yield the changes to one column.
+
+    ``specs`` hold the read settings of the file before and after; they are None for canonical tables.
+    """
     place = new.name
     if old.name != new.name:
         yield Change(ChangeKind.COLUMN_RENAMED, place, f"{old.name} → {new.name}", breaking=True)
@@ -51,7 +54,7 @@ def column_changes(old: Column, new: Column, specs: tuple[ReadSpec | None, ReadS
         yield from _label_changes(old, new, is_source=specs[1] is not None)
     if old.classification != new.classification:
         words = f"{old.classification} → {new.classification}"
-        # Personal columns become pseudonyms or go.
+        # Personal columns become pseudonyms or are dropped.
         personal = "personal" in {old.classification, new.classification}
         yield Change(ChangeKind.CLASSIFICATION_CHANGED, place, words, breaking=personal)
     if (old.description, old.description_zh) != (new.description, new.description_zh):
@@ -74,7 +77,7 @@ def _dimension(unit: str | None) -> tuple[str, Decimal] | None:
 
 
 def _header_changes(old: Column, new: Column, spec: ReadSpec | None) -> Iterator[Change]:
-    """Give what changed in the headers under which a column is found; JSON keys are taken to the letter."""
+    """Yield the changes to the headers that identify a column. JSON keys must match exactly."""
     exact = spec is None or spec.format in {"json", "jsonl"}
     before, after = ({_as_read(spelling, exact=exact): spelling for spelling in _spellings(c)} for c in (old, new))
     lost = [spelling for read, spelling in before.items() if read not in after]
@@ -107,7 +110,7 @@ def _as_read(spelling: str, *, exact: bool) -> str:
 
 
 def _lookalikes(old: Column, new: Column) -> list[tuple[str, str]]:
-    """Give the spellings that went, each with a spelling that came and looks the same; and so the two main headers."""
+    """Return pairs of removed and added spellings that look the same, including the two main headers."""
     gone = [spelling for spelling in _spellings(old) if spelling not in _spellings(new)]
     came = [spelling for spelling in _spellings(new) if spelling not in _spellings(old)]
     pairs = [(old.header, new.header), *((was, now) for was in gone for now in came)]
@@ -129,7 +132,7 @@ def _cell_changes(old: CellSpec, new: CellSpec, place: str) -> Iterator[Change]:
 
 
 def _label_changes(old: Column, new: Column, *, is_source: bool) -> Iterator[Change]:
-    """Give the values with another label: of a source, another canonical value they stand for."""
+    """Yield the values whose label changed. In a source contract, the label is the canonical value."""
     before, after = dict(old.labels), dict(new.labels)
     kept = [value for value in new.enum if value in old.enum]
     changed = [value for value in kept if before.get(value) != after.get(value)]

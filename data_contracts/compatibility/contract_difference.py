@@ -1,8 +1,8 @@
-"""What changed from one version of a contract to the next, and whether it breaks those who rely on the old one.
+"""Changes between two versions of a contract, and whether they break those who rely on the old version.
 
-Relying on a contract are those who deliver files by it and those who read its rows. A change breaks when a file or row
-that was good may now be refused, or when a value that is still accepted may mean something else. Changes of words are
-compatible. Rules that only warn break nobody, however strict.
+Two groups rely on a contract: those who deliver files under it and those who read its rows. A change is breaking if a
+file or row that was valid may now be refused, or if a value that is still accepted may now mean something else. Changes
+of wording are compatible. So are all changes to rules that only warn.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _POLICIES = ("refuse", "warn", "allow")
 
 
 def named_contract(name: str) -> CompiledContract:
-    """Give the contract in a file, or that of a source, template or canonical table of that name.
+    """Return the contract in a file, or the contract of the source, template or canonical table with that name.
 
     Raises:
-        ConfigurationRefused: there is neither, or the file is no contract we can honour.
+        ConfigurationRefused: no such contract exists, or the file is not a valid contract.
     """
     path = Path(name)
     if path.is_file():
@@ -51,12 +51,12 @@ def named_contract(name: str) -> CompiledContract:
 
 
 def known_names() -> tuple[str, ...]:
-    """Give the names that stand for a contract of our own."""
+    """Return the names of all packaged contracts."""
     return (*source_names(), *table_names())
 
 
 def difference(old: CompiledContract, new: CompiledContract) -> tuple[Change, ...]:
-    """Give every change from ``old`` to ``new``, the breaking ones first."""
+    """Return every change from ``old`` to ``new``, breaking changes first."""
     pairs = _paired_names(old, new)
     before = _renamed(old, {a: b for a, b in pairs.items() if a != b})
     own = {name: column for name, column in _columns(new).items() if name in pairs.values()}
@@ -78,7 +78,7 @@ def difference(old: CompiledContract, new: CompiledContract) -> tuple[Change, ..
 
 
 def described(old: CompiledContract, new: CompiledContract, changes: Sequence[Change]) -> list[str]:
-    """Give the changes as lines, breaking and compatible ones apart, with a word on the version."""
+    """Return the changes as lines of text: summary, breaking changes, compatible changes, and a note on the version."""
     breaking = [change for change in changes if change.breaking]
     compatible = [change for change in changes if not change.breaking]
     lines = [f"{old.identity} → {new.identity}: {len(breaking)} breaking, {len(compatible)} compatible"]
@@ -94,7 +94,7 @@ def _columns(contract: CompiledContract) -> dict[str, Column]:
 
 
 def _paired_names(old: CompiledContract, new: CompiledContract) -> dict[str, str]:
-    """Give the columns of both, old name to new: the same name, else the same header, else the same meaning."""
+    """Return the columns present in both, old name to new name: same name, else same header, else same description."""
     before, after = _columns(old), _columns(new)
     added = [column for name, column in after.items() if name not in before]
     pairs = {}
@@ -114,7 +114,7 @@ def _same_meaning(old: Column, new: Column) -> bool:
 
 
 def _renamed(contract: CompiledContract, names: Mapping[str, str]) -> CompiledContract:
-    """Give a contract whose rules, key and reading speak of columns by their new names."""
+    """Return a contract whose rules, key and read settings use the new column names."""
     if not names:
         return contract
     spec = contract.read_spec
@@ -146,7 +146,7 @@ def _renamed_rule(rule: Rule, names: Mapping[str, str]) -> Rule:
 
 
 def _rules_of(contract: CompiledContract, columns: Mapping[str, Column]) -> list[Rule]:
-    """Give the rules of the columns both have and of the table; the key is compared by itself."""
+    """Return the table rules and the rules of the columns present in both. The primary key is compared separately."""
     return [
         rule
         for rule in contract.rules
@@ -186,7 +186,7 @@ def _column_set_changes(old: CompiledContract, new: CompiledContract, pairs: Map
 
 
 def _reading_changes(old: ReadSpec | None, new: ReadSpec | None) -> Iterator[Change]:
-    """Give what changed in the outer form of the file."""
+    """Yield the changes to the read settings of the file."""
     if old is None or new is None:
         if old is not new:
             words = "raw files have no contract now" if new is None else "raw files have a contract now"
@@ -201,7 +201,7 @@ def _reading_changes(old: ReadSpec | None, new: ReadSpec | None) -> Iterator[Cha
 
 
 def _reads_more(field: str, before: object, after: object) -> bool:
-    """Tell whether a setting of the reader only lets more files or cells in than it did."""
+    """Return whether the change lets the reader accept more files or cells than before, and never fewer."""
     if field in {"preamble", "quoted_newlines"}:
         return after is True
     if field == "extra_columns":
@@ -214,7 +214,7 @@ def _reads_more(field: str, before: object, after: object) -> bool:
 
 
 def _more_sheets(before: tuple[SheetSpec, ...], after: tuple[SheetSpec, ...]) -> bool:
-    """Tell whether every sheet there was needs no more than before, and every new one may be absent."""
+    """Return whether no existing sheet needs more than before and every new sheet is optional."""
     old, new = ({sheet.name: sheet for sheet in sheets} for sheets in (before, after))
     return set(old) <= set(new) and all(
         sheet.optional

@@ -1,4 +1,4 @@
-"""What changed among the rules of a contract: stricter, looser, or not to be compared."""
+"""Changes to the rules of a contract: stricter, looser, or not comparable."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _RANK = {Severity.WARNING: 0, Severity.ERROR: 1, Severity.CRITICAL: 2}
-# Bounds that all move by one of these factors tell of another unit.
+# If all bounds change by one of these factors, the unit has probably changed.
 _UNIT_FACTORS = {Decimal(factor) for factor in ("100", "1000", "0.01", "0.001")}
 
 
 def rule_changes(old: Sequence[Rule], new: Sequence[Rule]) -> Iterator[Change]:
-    """Give what changed from old to new rules, matched by their id; a rule that only warns breaks nobody."""
+    """Yield the changes between two sets of rules, matched by rule ID; a rule that only warns is never breaking."""
     before, after = ({rule.rule_id: rule for rule in rules} for rules in (old, new))
     for rule_id, rule in before.items():
         if rule_id not in after:
@@ -50,7 +50,7 @@ def _changes(old: Rule, new: Rule) -> Iterator[Change]:
 
 
 def _compared(rule: Rule) -> tuple[object, ...]:
-    """Give what a rule compares with, the order of its columns and values and the blanks of its SQL apart."""
+    """Return what a rule compares with, ignoring the order of columns and values and the whitespace of its SQL."""
     given = rule.arguments
     return (
         *(frozenset(given.columns), frozenset(given.values), given.pattern, given.bounds),
@@ -75,13 +75,13 @@ def _enum_changes(old: Rule, new: Rule) -> Iterator[Change]:
 
 
 def _direction(old: Rule, new: Rule) -> ChangeKind:
-    """Tell whether every value or row the new rule accepts was accepted before, or the other way round."""
+    """Return whether the new rule accepts fewer rows than the old one, more rows, or cannot be compared with it."""
     if old.kind is not new.kind:
         return ChangeKind.RULE_CHANGED
     before, after = old.arguments, new.arguments
     stricter = looser = False
     if new.kind is Kind.UNIQUE:
-        # What is unique in fewer columns is unique in more.
+        # Rows that are unique in fewer columns are also unique in more.
         stricter, looser = set(after.columns) < set(before.columns), set(after.columns) > set(before.columns)
     elif new.kind is Kind.NOT_IN:
         stricter, looser = set(after.values) > set(before.values), set(after.values) < set(before.values)
@@ -93,7 +93,7 @@ def _direction(old: Rule, new: Rule) -> ChangeKind:
 
 
 def _inside(inner: Bounds, outer: Bounds) -> bool:
-    """Tell whether one interval lies in another."""
+    """Return whether one interval lies inside another."""
     low = outer.minimum is None or (
         inner.minimum is not None
         and _order(inner.minimum, outer.minimum, strict=inner.strict_minimum >= outer.strict_minimum)
@@ -106,7 +106,7 @@ def _inside(inner: Bounds, outer: Bounds) -> bool:
 
 
 def _order(greater: Bound, smaller: Bound, *, strict: bool) -> bool:
-    """Tell whether one end is greater; equal ends pass when the inner one is at least as strict."""
+    """Return whether one end is greater. Equal ends pass if the inner end is at least as strict."""
     if greater == smaller:
         return strict
     is_greater: bool = greater > smaller  # type: ignore[operator]  # both are of the column's type

@@ -1,1 +1,1 @@
-"""Contracts: ODCS YAML compiled into columns and rules."""
+"""Contract definitions: ODCS YAML compiled into columns and rules."""

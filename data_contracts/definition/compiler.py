@@ -1,7 +1,7 @@
-r"""From an ODCS v3.2.0 file to a CompiledContract, and the conventions such a file follows here.
+r"""Compile an ODCS v3.2.0 file into a CompiledContract, following the conventions below.
 
-A contract is plain ODCS; what the standard has no word for stands in ``customProperties``. Unknown custom properties
-are refused, so a typing error cannot silently switch a rule off. A source contract in full::
+A contract is plain ODCS; everything the standard does not cover is in ``customProperties``. Unknown custom properties
+are refused, so that a typing error cannot silently switch a rule off. A complete source contract::
 
     apiVersion: v3.2.0
     kind: DataContract
@@ -9,44 +9,44 @@ are refused, so a typing error cannot silently switch a rule off. A source contr
     version: 1.0.0
     name: Loan book of a lender
     status: active
-    description: {purpose: "One row a loan, as the lender's system exports it."}
+    description: {purpose: "One row for each loan, as the lender's system exports it."}
     customProperties:
       - {property: knownLagDays, value: 1}          # a row is known this many days after its event
-      - {property: retentionDays, value: 1826}      # rows of older events are not kept; absent: all are
-      - {property: verification, value: {verified: "…", thirdParty: "…", notVerified: "…"}}  # how we know the form
+      - {property: retentionDays, value: 1826}      # rows of older events are deleted; default: never
+      - {property: verification, value: {verified: "…", thirdParty: "…", notVerified: "…"}}  # of the format
     servers:
       - server: file
         type: custom
         format: delimited                           # delimited | json | jsonl | xlsx | tabular | tagged | xml
         delimiter: ","                              # "\t" for tabs
-        encoding: UTF-8                             # a byte-order mark is accepted; anything undecodable is refused
+        encoding: UTF-8                             # a byte-order mark is accepted; undecodable bytes are refused
         customProperties:
-          - {property: quote, value: '"'}           # absent: no quote character, quotes are ordinary text
+          - {property: quote, value: '"'}           # default: no quote character, quotes are ordinary text
           - {property: quotedNewlines, value: true} # a quoted field may span lines; default false
           - {property: decimalMark, value: ","}     # default "."
           - {property: thousandsMark, value: "."}   # default: none allowed
-          - {property: preamble, value: true}       # header anywhere in the first 50 lines; default: the first line
-          - {property: localeColumn, value: language}  # our column that holds the locale of the header's synonyms
-          - {property: extraColumns, value: warn}   # warn (default) | allow | refuse headers not in the contract
+          - {property: preamble, value: true}       # header in the first 50 lines; default: the first line
+          - {property: localeColumn, value: language}  # column for the locale of the header's synonyms
+          - {property: extraColumns, value: warn}   # warn (default) | allow | refuse unknown headers
           - {property: exactlyOneOf, value: [[supplier_code, customer_code]]}  # one of these headers, not both
-          - {property: missingTokens, value: ["/"]} # besides the empty cell, which is always missing
-          - {property: recordPath, value: data.declarations}  # json: where the array of records stands; default: top
-                                                    # xml: the elements from the outermost to the record
-          - {property: itemPath, value: decList}    # json: a record's nested list; one row an item
+          - {property: missingTokens, value: ["/"]} # in addition to the empty cell
+          - {property: recordPath, value: data.declarations}  # json: path to the array of records; default: top level
+                                                    # xml: elements from the root to the record
+          - {property: itemPath, value: decList}    # json: nested list in a record; one row for each item
                                                     # xml: elements from the record to the item
-          - {property: itemLists, value: [a, b]}    # json, instead: a row the record, and one an item of each list
-          - {property: wholeRecords, value: true}   # json, xml: an item that cannot be read costs its whole record
+          - {property: itemLists, value: [a, b]}    # json, instead: one row for the record and each item
+          - {property: wholeRecords, value: true}   # json, xml: an unreadable item sets its whole record aside
           - {property: sheet, value: Sheet1}        # xlsx; default: the first sheet
           - {property: sheets, value: [{name: A, needs: [principal], optional: true, headerRows: 2}]}  # xlsx: several
-          - {property: sheetColumn, value: sheet_name}  # xlsx with sheets: our column that holds the sheet's name
-          - {property: ignoreNamespaces, value: true}  # xml: names count without namespace; default: {namespace}name
-          - {property: declaredEncodings, value: [GB18030]}  # xml: what a file may declare besides the encoding above
-          - {property: tags, value: {header: CH, row: SB, count: SC, frame: [RH, RF]}}  # tagged: first field of a line
+          - {property: sheetColumn, value: sheet_name}  # xlsx with sheets: column for the sheet's name
+          - {property: ignoreNamespaces, value: true}  # xml: names without namespace; default: {namespace}name
+          - {property: declaredEncodings, value: [GB18030]}  # xml: other encodings that a file may declare
+          - {property: tags, value: {header: CH, row: SB, count: SC, frame: [RH, RF]}}  # tagged: first field
     schema:
       - name: lender_loans                          # becomes CompiledContract.table
         properties:
-          - name: principal                         # our name; header and synonyms are the file's
-            physicalName: Principal                 # JSON, XML: a dotted path; fields of an item start with its list
+          - name: principal                         # canonical name; header and synonyms are those of the file
+            physicalName: Principal                 # JSON, XML: a dotted path; item fields start with the list
             synonyms: [{synonym: 本金, locale: zh-CN}]
             description: Amount lent                # meaning in English
             businessName: 贷款本金                    # meaning in Chinese
@@ -56,8 +56,8 @@ are refused, so a typing error cannot silently switch a rule off. A source contr
             logicalTypeOptions: {exclusiveMinimum: 0}
             customProperties:
               - {property: unit, value: currency of the row}
-              - {property: severity, value: {range: warning}}  # of keyword rules; default error
-              - {property: roundTo, value: 4}       # decimals: round longer fractions half to even; default: refuse
+              - {property: severity, value: {range: warning}}  # of keyword rules; default: error
+              - {property: roundTo, value: 4}       # decimals: round half to even; default: refuse
           - name: disbursed_on
             physicalName: Disbursed On
             description: Day the money was paid out
@@ -69,33 +69,32 @@ are refused, so a typing error cannot silently switch a rule off. A source contr
         quality:
           - {name: matures_after_disbursement, type: sql, severity: error, mustBe: 0,
              query: "SELECT COUNT(*) FROM ${table} WHERE matures_on < disbursed_on",
-             description: A loan ends after it began}
+             description: A loan ends after it begins}
 
-Other custom properties of a column: ``trim`` (default true: blanks around a cell go), ``trueValues`` and
-``falseValues`` (of booleans, compared without case), ``optionalHeader`` (default false: the header must be there even
-if its cells may be empty), ``listSeparator`` (JSON: joins a list of values; otherwise a list of several is bad),
-``recordOnly`` (JSON with itemLists: a field of the record that its items do not repeat), ``jsonText`` (JSON: whatever
-stands there, lists and objects too, as JSON text, numbers as strings of their digits; for the mapping to look into).
+Other custom properties of a column: ``trim`` (default true: spaces around a cell are removed), ``trueValues`` and
+``falseValues`` (of booleans, case is ignored), ``optionalHeader`` (default false: the header must be present even if
+its cells may be empty), ``listSeparator`` (JSON: joins a list of values; without it a list of several values is bad),
+``recordOnly`` (JSON with itemLists: a field of the record that its items do not repeat), ``jsonText`` (JSON: any value,
+including lists and objects, as JSON text with numbers as strings of their digits, for the mapping to parse).
 
 Types: ``logicalType`` string, date, timestamp, number, integer, boolean; ``physicalType`` may narrow it to
 ``dictionary``, ``int32``, ``double`` or ``decimal(p,s)``; integer means int64, timestamp means microseconds in UTC.
-Date and time formats are made of yyyy M MM d dd HH mm ss SSS, literals in single quotes, ``X`` (offset: Z, +08, +0800
-or +08:00) and ``z`` (the letters UTC or GMT); a timestamp without offset is in ``defaultTimezone``, else UTC.
+Date and time formats consist of yyyy M MM d dd HH mm ss SSS, literals in single quotes, ``X`` (offset: Z, +08, +0800
+or +08:00) and ``z`` (the letters UTC or GMT). A timestamp without offset is in ``defaultTimezone``, else in UTC.
 
 Rules. Keywords: required, unique, primaryKey, enum, pattern (``^...$``, with classes such as [0-9] written out),
 minimum, maximum and their exclusive forms (one range rule), minLength and maxLength (one length rule). ``quality``
 entries need a ``name``: library metrics nullValues, missingValues, invalidValues (validValues or pattern),
-duplicateValues with ``mustBe: 0``; rowCount with any operator; or ``type: sql``. A query
-``SELECT COUNT(*) FROM ${table} WHERE <condition>`` with ``mustBe: 0`` is a row rule whose condition marks the bad rows
-(unknown is not bad; ``${table}`` may occur again in sub-queries, which is how a group of rows is judged by its sum).
-Any other query gives one number and is a file rule; of a source it has the form ``SELECT <aggregate> FROM ${table}
-[WHERE <condition>]``, in which ``${covered_to}`` is the last day the delivery covers. Severities: critical rejects the
-file, error quarantines the row, warning only counts; a file rule is critical (default) or warning, for it names no row
-that could be quarantined without the others.
+duplicateValues with ``mustBe: 0``; rowCount with any operator; or ``type: sql``. A query ``SELECT COUNT(*) FROM
+${table} WHERE <condition>`` with ``mustBe: 0`` is a row rule whose condition is true for bad rows (NULL is not bad;
+``${table}`` may occur again in sub-queries, for example to check a group of rows by its sum). Any other query returns
+one number and is a file rule. In a source contract it has the form ``SELECT <aggregate> FROM ${table} [WHERE
+<condition>]``, in which ``${covered_to}`` is the last day that the delivery covers. Severities: critical rejects the
+file, error quarantines the row, warning only counts. A file rule is critical (default) or warning: it names no rows.
 
-``includes: lineage`` in a canonical table appends the columns and rules of ``_lineage.odcs.yaml``; ``template`` there,
-and ``pseudonymOf`` at a column, make the table's own template (``data_contracts.templates``). Format ``tabular`` is
-delimited text, a workbook or Parquet, told apart by the first bytes of the file.
+``includes: lineage`` in a canonical table appends the columns and rules of ``_lineage.odcs.yaml``. ``template`` in the
+table and ``pseudonymOf`` in a column define the table's own template (``data_contracts.definition.templates``). Format
+``tabular`` is delimited text, a workbook or Parquet, recognised by the first bytes of the file.
 """
 
 from __future__ import annotations
@@ -216,39 +215,39 @@ _DECIMAL_TYPE = re.compile(r"decimal\((\d+), ?(\d+)\)", re.IGNORECASE)
 
 
 def table_names() -> tuple[str, ...]:
-    """The canonical tables, in alphabetical order."""
+    """Return the names of the canonical tables in alphabetical order."""
     files = resources.files("data_contracts.tables").iterdir()
     names = (file.name.removesuffix(_SUFFIX) for file in files if file.name.endswith(_SUFFIX))
     return tuple(sorted(name for name in names if not name.startswith("_")))
 
 
 def source_names() -> tuple[str, ...]:
-    """The sources that have a contract, in alphabetical order."""
+    """Return the names of the sources that have a contract, in alphabetical order."""
     folders = resources.files("data_contracts.sources").iterdir()
     return tuple(sorted(f.name for f in folders if f.is_dir() and f.joinpath(f"contract{_SUFFIX}").is_file()))
 
 
 @functools.cache
 def table_contract(name: str) -> CompiledContract:
-    """Gives the contract of a canonical table; ConfigurationRefused when there is none of that name."""
+    """Return the contract of a canonical table; raise ConfigurationRefused if there is none of that name."""
     return _packaged(resources.files("data_contracts.tables").joinpath(f"{name}{_SUFFIX}"), name)
 
 
 @functools.cache
 def source_contract(name: str) -> CompiledContract:
-    """Gives the contract of a source or of a template; ConfigurationRefused when there is none of that name."""
+    """Return the contract of a source or a template; raise ConfigurationRefused if there is none of that name."""
     if name.startswith(PREFIX):
         return compile_contract(table_template(name.removeprefix(PREFIX)).contract_bytes, name)
     return _packaged(resources.files("data_contracts.sources").joinpath(name, f"contract{_SUFFIX}"), name)
 
 
 def template_names() -> tuple[str, ...]:
-    """The canonical tables that have a template of our own, in alphabetical order."""
+    """Return the names of the canonical tables that have a template, in alphabetical order."""
     return tuple(name for name in table_names() if _template(name) is not None)
 
 
 def table_template(name: str) -> Template:
-    """Gives the template of a canonical table; ConfigurationRefused when it has none."""
+    """Return the template of a canonical table; raise ConfigurationRefused if it has none."""
     if name not in table_names() or (template := _template(name)) is None:
         raise ConfigurationRefused(f"there is no template of {name!r}", f"use one of {', '.join(template_names())}")
     return template
@@ -262,7 +261,7 @@ def _template(name: str) -> Template | None:
 
 
 def load_contract(path: Path) -> CompiledContract:
-    """Gives the contract in the file at ``path``; ConfigurationRefused when it is not a contract we can honour."""
+    """Compile the contract in the file at ``path``; raise ConfigurationRefused if it is not a valid contract."""
     return compile_contract(path.read_bytes(), str(path))
 
 
@@ -275,9 +274,10 @@ def _packaged(file: Traversable, name: str) -> CompiledContract:
 
 @functools.cache
 def compile_contract(data: bytes, label: str) -> CompiledContract:
-    """Gives the contract that the bytes of a file state; ``label`` names it in messages.
+    """Compile a contract from the bytes of its file; ``label`` names it in messages.
 
-    Cached by content, so a changed file is compiled anew. ConfigurationRefused when it is no contract we can honour.
+    The result is cached by content, so a changed file is compiled again. Raises ConfigurationRefused if the bytes are
+    not a valid contract.
     """
     document = _document(data, label)
     schemas = document.schema_ or []
@@ -334,7 +334,7 @@ def _document(data: bytes, label: str) -> OpenDataContractStandard:
 
 
 class _SharedParts:
-    """Columns and rules that several tables include, and the bytes they came from."""
+    """Columns and rules that several tables include, and the bytes they were read from."""
 
     def __init__(self, data: bytes, schemas: Sequence[SchemaObject]) -> None:
         self.data, self.schemas = data, schemas
@@ -371,7 +371,7 @@ def _check_names(properties: Sequence[SchemaProperty], label: str) -> None:
     names = [prop.name or "" for prop in properties]
     wrong = [name for name in names if not IDENTIFIER.fullmatch(name) or names.count(name) > 1]
     if wrong:
-        # Names go into SQL text as identifiers, so their form is part of the safety of every query.
+        # Names become SQL identifiers, so this check keeps every query safe.
         raise ConfigurationRefused(f"contract {label} has columns {wrong}", "use unique names of a-z, 0-9 and _")
 
 
@@ -380,7 +380,7 @@ def _column(prop: SchemaProperty) -> Column:
     custom = _custom(prop.customProperties, _COLUMN_PROPERTIES, name)
     values = prop.enum or []
     if any(not isinstance(entry.value, str) for entry in values):
-        # YAML reads a bare NO as false and a bare 0110 as a number.
+        # YAML parses an unquoted NO as false and an unquoted 0110 as a number.
         raise ConfigurationRefused(f"enum of {name} has values that are not text", "put them in quotes")
     return Column(
         name=name,

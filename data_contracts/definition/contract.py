@@ -1,4 +1,4 @@
-"""The compiled form of a data contract: columns, rules and how to read the raw file."""
+"""The compiled form of a data contract: columns, rules and read settings of the raw file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Classification = Literal["public", "internal", "confidential", "personal"]
 
 
 class Severity(StrEnum):
-    """What a broken rule costs: the whole file, the row, or only a line in the report."""
+    """The consequence of a broken rule: the file is rejected, the row is set aside, or the breach is only counted."""
 
     CRITICAL = "critical"
     ERROR = "error"
@@ -24,7 +24,7 @@ class Severity(StrEnum):
 
 
 class Kind(StrEnum):
-    """The forms a rule can take. All but the last two judge one row at a time."""
+    """The forms a rule can take. All but the last two check one row at a time."""
 
     NOT_NULL = "not_null"
     UNIQUE = "unique"
@@ -40,7 +40,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Bounds:
-    """An interval; an absent end is open. Ends are decimals, dates or UTC timestamps, as the column is."""
+    """An interval; a missing end is open. Ends are decimals, dates or UTC timestamps, like the column."""
 
     minimum: Bound | None = None
     maximum: Bound | None = None
@@ -50,11 +50,11 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Arguments:
-    """What a rule compares with; only the fields its kind needs are filled.
+    """The arguments of a rule; only the fields that its kind needs are set.
 
     ``columns``: of a unique rule. ``values``: of an enum or not_in rule. ``pattern``: a regular expression anchored at
     both ends. ``bounds``: of a range, length, row_count or file_value rule. ``sql``: of a row_expression, a condition
-    that is true for BAD rows; of a file_value, a query with one value, ``${table}`` standing for the rows.
+    that is true for BAD rows; of a file_value, a query that returns one value, with ``${table}`` in place of the rows.
     ``equals`` and ``differs``: of a file_value compared by ``mustBe`` or ``mustNotBe``.
     """
 
@@ -69,7 +69,7 @@ class Arguments:
 
 @dataclass(frozen=True)
 class Rule:
-    """One statement about the data that is checked, counted and reported under ``rule_id``."""
+    """One statement about the data, checked, counted and reported under its ``rule_id``."""
 
     rule_id: str
     scope: Scope
@@ -82,7 +82,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class CellSpec:
-    """How the text of a raw cell becomes a value."""
+    """How the text of a raw cell is parsed into a value."""
 
     formats: tuple[str, ...] = ()
     timezone: str = "UTC"
@@ -98,10 +98,10 @@ class CellSpec:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name with us, its header in the raw file, its type and what it means.
+    """A column: its canonical name, its header in the raw file, its type and its meaning.
 
-    ``labels`` pairs each raw enum value with its label (in a source contract: the canonical value it stands for);
-    ``locales`` pairs synonyms with the locale they belong to, where one is stated.
+    ``labels`` maps each raw enum value to its label; in a source contract the label is the canonical value. ``locales``
+    maps synonyms to their locale, if one is stated.
     """
 
     name: str
@@ -121,7 +121,7 @@ class Column:
 
 @dataclass(frozen=True)
 class SheetSpec:
-    """A sheet of a workbook whose sheets differ: the columns it needs, and how many rows its heading may take."""
+    """One of several sheets of a workbook: the columns it needs and the maximum height of its header."""
 
     name: str
     needs: tuple[str, ...]
@@ -131,7 +131,7 @@ class SheetSpec:
 
 @dataclass(frozen=True)
 class Tags:
-    """What the first field of a line says, where lines differ: header, row, number of rows, or frame without rows."""
+    """The values of the first field of a tagged line: header, row, row count, or frame lines without data."""
 
     header: str
     row: str
@@ -141,7 +141,7 @@ class Tags:
 
 @dataclass(frozen=True)
 class ReadSpec:
-    """The outer form of a raw file, as the contract's server entry declares it."""
+    """The file format of a source, as declared in the contract's server entry."""
 
     format: Literal["delimited", "json", "jsonl", "xlsx", "tabular", "tagged", "xml"]
     delimiter: str = ","
@@ -169,10 +169,10 @@ class ReadSpec:
 
 @dataclass(frozen=True)
 class Verification:
-    """How the form of a source is known, in words.
+    """How the file format of a source was verified, in words.
 
-    ``verified``: an official page says so, or independent files agree. ``third_party``: one file or code of others.
-    ``not_verified``: nothing was seen.
+    ``verified``: confirmed by an official page or by independent files that agree. ``third_party``: known from a single
+    file or from third-party code. ``not_verified``: nothing was seen.
     """
 
     verified: str = ""
@@ -182,7 +182,7 @@ class Verification:
 
 @dataclass(frozen=True)
 class CompiledContract:
-    """A contract ready for use. ``read_spec`` is None for canonical tables, which are never read from raw text."""
+    """A compiled contract. ``read_spec`` is None for canonical tables, which are never read from raw text."""
 
     contract_id: str
     version: str
@@ -200,25 +200,25 @@ class CompiledContract:
 
     @property
     def identity(self) -> str:
-        """Name and version as written into the lineage of every row: ``id@version``."""
+        """Contract ID and version, as recorded in the lineage of every row: ``id@version``."""
         return f"{self.contract_id}@{self.version}"
 
     @property
     def arrow_schema(self) -> pa.Schema:
-        """The Arrow schema of the typed rows; a field is nullable unless its column is required."""
+        """The Arrow schema of the typed rows. A field is nullable unless its column is required."""
         return pa.schema([pa.field(c.name, c.arrow_type, nullable=not c.required) for c in self.columns])
 
     def column(self, name: str) -> Column:
-        """Gives the column called ``name``; KeyError when the contract has none."""
+        """Return the column called ``name``; raise KeyError if there is none."""
         for column in self.columns:
             if column.name == name:
                 return column
         raise KeyError(name)
 
     def row_rules(self) -> tuple[Rule, ...]:
-        """The rules that judge single rows, in contract order."""
+        """Return the rules that check single rows, in contract order."""
         return tuple(rule for rule in self.rules if rule.scope == "row")
 
     def file_rules(self) -> tuple[Rule, ...]:
-        """The rules that judge a file or table as a whole, in contract order."""
+        """Return the rules that check a file or table as a whole, in contract order."""
         return tuple(rule for rule in self.rules if rule.scope == "file")

@@ -1,4 +1,4 @@
-"""The contract of a feature matrix: the key columns of its file and one column a feature."""
+"""The contract of a feature matrix: its key columns and one column for each feature."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class FeatureColumn(NamedTuple):
-    """What a matrix contract needs to know of a feature."""
+    """The facts about a feature that a matrix contract needs."""
 
     name: str
     unit: str
@@ -26,11 +26,12 @@ class FeatureColumn(NamedTuple):
 
 
 def matrix_contract(feature_columns: Sequence[tuple[str, str, str] | FeatureColumn]) -> CompiledContract:
-    """Gives the ``feature_matrix`` contract with these features as float64 columns, in order; null means missing.
+    """Return the ``feature_matrix`` contract with these features as float64 columns, in order; null means missing.
 
-    Besides the key's rules it holds one: no feature is infinite. Its digest covers the features too. Raises
-    ConfigurationRefused for a name that is taken, occurs twice or is
-    no identifier.
+    Besides the rules of the key it has one rule: no feature is infinite. Its digest also covers the features.
+
+    Raises:
+        ConfigurationRefused: a feature name is taken, occurs twice or is not an identifier.
     """
     base = table_contract("feature_matrix")
     features = [FeatureColumn(*given) for given in feature_columns]

@@ -1,4 +1,4 @@
-"""A contract as a page people read: what the table is, what each column means, what is checked."""
+"""Documentation pages of contracts: the purpose of the table, the meaning of each column and the rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EFFECTS = {"critical": "rejects the file", "error": "sets the row aside", "warn
 
 
 def contract_page(contract: CompiledContract) -> str:
-    """Gives the contract as Markdown, ending with a line end; the same contract always gives the same text."""
+    """Return the contract as Markdown that ends with a newline. The same contract always produces the same text."""
     parts = [f"# {contract.title}", _facts(contract), contract.purpose]
     if contract.read_spec is not None:
         parts += ["## File", _bullets(_file_facts(contract, contract.read_spec)), _verification(contract)]
@@ -32,20 +32,20 @@ _VERIFICATION = {"✔": "verified", "~": "third-party", "✘": "not verified"}
 
 
 def verification_row(contract: CompiledContract) -> tuple[str, str, str]:
-    """Gives how the form of a source is known: verified, from third parties, not verified."""
+    """Return how the file format of a source was verified: verified, third-party, not verified."""
     known = contract.verification
     return known.verified, known.third_party, known.not_verified
 
 
 def verification_table(contracts: Sequence[CompiledContract]) -> str:
-    """Gives, as a Markdown table, how the form of each source is known; sources that say nothing are left out."""
+    """Return a Markdown table of how each source's format was verified, without sources that do not say so."""
     header = ["Source", *(f"{mark} {meaning}" for mark, meaning in _VERIFICATION.items())]
     rows = [[_code(contract.table), *verification_row(contract)] for contract in contracts]
     return _table(header, [row for row in rows if any(row[1:])])
 
 
 def _verification(contract: CompiledContract) -> str:
-    """Gives how the form of the source is known, for the file's own page."""
+    """Return how the file format was verified, as a list for the source's own page."""
     marked = zip(_VERIFICATION.items(), verification_row(contract), strict=True)
     return _bullets(f"{mark} {meaning}: {_text(text)}" for (mark, meaning), text in marked if text)
 
@@ -89,7 +89,7 @@ def _file_facts(contract: CompiledContract, spec: ReadSpec) -> Iterator[str]:
 
 
 def _layout_facts(spec: ReadSpec) -> Iterator[str]:
-    """Gives where in the file the rows stand."""
+    """Yield where the rows are in the file."""
     if spec.tags is not None:
         yield (
             f"lines tagged {_code(spec.tags.header)} name the columns, {_code(spec.tags.row)} are rows, "
@@ -105,7 +105,7 @@ def _layout_facts(spec: ReadSpec) -> Iterator[str]:
 
 
 def _record_facts(spec: ReadSpec) -> Iterator[str]:
-    """Gives where in a file of records they and their items stand."""
+    """Yield where the records and their items are in the file."""
     if spec.ignore_namespaces:
         yield "namespaces do not count"
     if spec.declared_encodings:
@@ -146,7 +146,7 @@ def _headers(column: Column) -> str:
 
 
 def type_name(column: Column) -> str:
-    """Gives the type of a column as people call it."""
+    """Return the everyday name of a column's type."""
     kind: Values = column.arrow_type
     if pa.types.is_decimal(kind):
         return f"decimal({kind.precision}, {kind.scale})"
@@ -183,7 +183,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Gives a cell in which code between backticks stays code and everything else is shown as it is."""
+    """Return a table cell: code between backticks stays code, and everything else is escaped."""
     parts = text.split("`")
     return "`".join(part.replace("|", "\\|") if index % 2 else _text(part) for index, part in enumerate(parts))
 

@@ -1,4 +1,4 @@
-"""From the rules an ODCS contract states to our Rule records: one statement in the file, one record."""
+"""Compile the rules of an ODCS contract into ``Rule`` records, one record for each statement in the file."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ _LENGTH_KEYS = ("minLength", "maxLength")
 
 
 def property_rules(prop: SchemaProperty, column: Column, severities: Mapping[str, str]) -> Iterator[Rule]:
-    """Gives the rules one column states by itself, keywords first, then its ``quality`` entries.
+    """Yield the rules of one column: keywords first, then its ``quality`` entries.
 
-    ``severities`` overrides the default severity (error) of a keyword's rule, by the last part of its id.
+    ``severities`` overrides the default severity (error) of a keyword's rule; its keys are the last part of the rule
+    ID.
     """
     for kind, suffix, arguments, description in _keyword_rules(prop, column):
         severity = Severity(severities.get(suffix, Severity.ERROR))
@@ -61,19 +62,23 @@ def _keyword_rules(prop: SchemaProperty, column: Column) -> Iterator[tuple[Kind,
 
 
 def primary_key_rule(columns: tuple[str, ...]) -> Rule:
-    """Gives the rule that the key columns together occur once."""
+    """Return the rule that the key columns together are unique."""
     description = f"{' + '.join(columns)} identifies a row"
     return Rule("primary_key", "row", Kind.UNIQUE, None, Arguments(columns=columns), Severity.ERROR, description)
 
 
 def table_rules(schema: SchemaObject) -> Iterator[Rule]:
-    """Gives the rules stated for the table as a whole, in file order."""
+    """Yield the rules of the table as a whole, in file order."""
     for entry in schema.quality or []:
         yield quality_rule(entry, None)
 
 
 def quality_rule(entry: DataQuality, column: Column | None) -> Rule:
-    """Gives the rule of one ODCS ``quality`` entry; ConfigurationRefused for what we do not check."""
+    """Compile one ODCS ``quality`` entry.
+
+    Raises:
+        ConfigurationRefused: the entry is of a form that is not supported.
+    """
     name = entry.name or ""
     if not _RULE_NAME.fullmatch(name):
         raise ConfigurationRefused(f"quality rule named {name!r}", "give it a name of lower-case words joined by _")
@@ -92,10 +97,13 @@ def quality_rule(entry: DataQuality, column: Column | None) -> Rule:
 
 
 def per_file_query(rule: Rule) -> str:
-    """Gives the query of a file rule over ``rows`` of many files: ``file_order`` and the ``value`` for each.
+    """Return the query of a file rule over ``rows`` of many files; its result has ``file_order`` and ``value``.
 
-    ``${covered_to}`` stands for the last day that the delivery covers. ConfigurationRefused for a query of another form
-    than ``SELECT <aggregate> FROM ${table} [WHERE <condition>]``, which cannot be asked of many files at once.
+    ``${covered_to}`` is replaced by the last day that the delivery covers.
+
+    Raises:
+        ConfigurationRefused: the query is not ``SELECT <aggregate> FROM ${table} [WHERE <condition>]``, so it cannot be
+            evaluated for many files at once.
     """
     parts = _ONE_VALUE.fullmatch(rule.arguments.sql or "")
     if parts is None:
@@ -155,7 +163,7 @@ def _metric_of_rows(entry: DataQuality, column: Column | None) -> _Compiled:
 
 
 def _compared(entry: DataQuality, sql: str | None = None) -> Arguments:
-    """Gives the comparison a file rule states, from exactly one of ODCS's operators."""
+    """Return the comparison of a file rule, which states exactly one of the ODCS operators."""
     if entry.mustBe is not None:
         return Arguments(sql=sql, equals=_decimal(entry.mustBe))
     if entry.mustNotBe is not None:
@@ -179,11 +187,15 @@ def _compared(entry: DataQuality, sql: str | None = None) -> Arguments:
 
 
 def whole_pattern(pattern: str, column: str) -> str:
-    """Gives ``pattern`` back; ConfigurationRefused unless every engine reads it alike and it speaks of whole values."""
+    """Return ``pattern`` unchanged after checking it.
+
+    Raises:
+        ConfigurationRefused: the pattern is not anchored at both ends, or regex engines interpret it differently.
+    """
     if not (pattern.startswith("^") and pattern.endswith("$")):
         raise ConfigurationRefused(f"pattern of {column} is not anchored", "write it as ^...$")
     if _SHORTHAND.search(pattern):
-        # Whether these know other alphabets than ours depends on the engine.
+        # Regex engines differ in whether these classes include non-Latin characters.
         raise ConfigurationRefused(f"pattern of {column} has a shorthand class", "write it out, such as [0-9]")
     return pattern
 
@@ -213,7 +225,7 @@ def _decimal(value: object) -> Decimal | None:
 
 
 def describe_bounds(bounds: Bounds) -> str:
-    """Gives an interval in words: ``at least 0 and below 1``."""
+    """Describe an interval in words, such as ``at least 0 and below 1``."""
     parts = []
     if bounds.minimum is not None:
         parts.append(f"{'above' if bounds.strict_minimum else 'at least'} {bounds.minimum}")

@@ -1,20 +1,21 @@
-"""Our own template of a canonical table: the source contract that follows from the table's own.
+"""Our own template of a canonical table: a source contract derived from the table's contract.
 
-Who has no export we know fills in a file whose headers are the columns of the table (or their Chinese names). What the
-pipeline adds is not asked for: lineage, amounts in US dollars where the row has its own currency, pseudonyms. Every
-rule of the table's contract that speaks of asked columns alone holds of the file as well; the others are checked on the
-canonical table like those of any source.
+Users without an export in a supported format fill in a file whose headers are the columns of the table or their Chinese
+names. The file does not ask for what the pipeline adds: lineage, amounts in US dollars if the row has its own currency,
+and pseudonyms. Every rule of the table's contract that uses only the requested columns also applies to the file. The
+other rules are checked on the canonical table, as for any source.
 
-A table has a template when its contract states the custom property ``template`` with
+A table has a template if its contract has the custom property ``template`` with
 
-- ``knownLagDays``: days from the event until a row is known, where the file does not say when it was known;
-- ``retentionDays``: days after which a row is not kept any more (default: all are kept);
+- ``knownLagDays``: days from the event until a row is known, used if the file does not say when it was known;
+- ``retentionDays``: days after which a row is deleted (default: rows are kept);
 - ``keysAreGlobal``: the identifiers are unique over all sellers, so they stay as delivered (default false: an
-  identifier is unique within its seller, whose reference is put before it);
+  identifier is unique within its seller, and the seller's reference is prepended);
 - ``announced``: rows may be known before their event, such as instalments that will fall due (default false).
 
-A column that holds pseudonyms states ``pseudonymOf``: ``column``, ``classification``, ``purpose``, ``description`` and
-``businessName`` of what the file holds in its place. Equal text under equal purpose gives equal pseudonyms.
+A column of pseudonyms has the custom property ``pseudonymOf``: ``column``, ``classification``, ``purpose``,
+``description`` and ``businessName`` of the raw column in the file. The same text with the same purpose always produces
+the same pseudonym.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 PREFIX = "template_"
 SELLER, EVENT_DATE, KNOWN_AT = "seller_id", "event_date", "known_at"
-# Of the lineage, only these two are for the deliverer to say.
+# The only lineage columns that the file itself may state.
 _ASKED_LINEAGE = (EVENT_DATE, KNOWN_AT)
 _TRUE_VALUES = ["true", "yes", "y", "1", "是"]
 _FALSE_VALUES = ["false", "no", "n", "0", "否"]
@@ -51,7 +52,7 @@ _READING = {
 
 @dataclass(frozen=True)
 class Pseudonym:
-    """A canonical column of pseudonyms, the raw column it is made from, and the domain of the pseudonyms."""
+    """A canonical column of pseudonyms, the raw column it is made from, and the purpose of the pseudonyms."""
 
     column: str
     raw_column: str
@@ -60,17 +61,17 @@ class Pseudonym:
 
 @dataclass(frozen=True)
 class Template:
-    """What follows from the contract of a table that has a template.
+    """The template derived from the contract of a canonical table.
 
     Attributes:
         table: the canonical table.
         key: column that identifies a row.
-        document: the source contract, as an ODCS document.
+        document: the source contract as an ODCS document.
         pseudonyms: columns to pseudonymise.
-        usd_of: columns in US dollars, each with the column in the row's currency it is made from.
-        key_within_seller: whether the seller's reference goes before the identifier.
-        seller_required: whether every row must be a seller's.
-        happened: column that may not lie after the time of recording.
+        usd_of: columns in US dollars, each with the column in the row's currency it is computed from.
+        key_within_seller: whether the seller's reference is prepended to the identifier.
+        seller_required: whether every row must name a seller.
+        happened: column that must not be later than the time of recording.
     """
 
     table: str
@@ -84,12 +85,12 @@ class Template:
 
     @property
     def contract_bytes(self) -> bytes:
-        """The source contract as JSON, which is YAML too."""
+        """The source contract as JSON, which is also valid YAML."""
         return json.dumps(self.document, ensure_ascii=False, sort_keys=True).encode()
 
 
 def template_of(table: Mapping[str, Any], lineage: Mapping[str, Any]) -> Template | None:
-    """Give the template that follows from the ODCS documents of a table and of the lineage; None if it has none."""
+    """Return the template derived from the ODCS documents of a table and the lineage, or None if there is none."""
     settings = _custom(table).get("template")
     if settings is None:
         return None
@@ -139,7 +140,7 @@ def _document(
 
 
 def _asked(prop: Mapping[str, Any], key: str, *, within_seller: bool) -> dict[str, Any]:
-    """Give a canonical column as the file is asked for it."""
+    """Return a canonical column in the form in which the template requests it."""
     asked = copy.deepcopy(dict(prop))
     custom = _custom(asked)
     source = custom.pop("pseudonymOf", None)
@@ -147,7 +148,7 @@ def _asked(prop: Mapping[str, Any], key: str, *, within_seller: bool) -> dict[st
         asked |= {"name": source["column"], **{part: source[part] for part in ("classification", "description")}}
         asked["businessName"] = source["businessName"]
         options = asked.get("logicalTypeOptions", {})
-        # The form of a pseudonym is nothing the original could have.
+        # The original cannot have the form of a pseudonym.
         asked["logicalTypeOptions"] = {name: value for name, value in options.items() if name != "pattern"}
         asked.pop("physicalType", None)
     asked["synonyms"] = [{"synonym": asked["businessName"], "locale": "zh-CN"}]
@@ -157,7 +158,7 @@ def _asked(prop: Mapping[str, Any], key: str, *, within_seller: bool) -> dict[st
     if within_seller and prop["name"] in {SELLER, key}:
         asked["primaryKey"] = True
         asked = _with_room_for_seller(asked) if prop["name"] == key else asked
-    # A file delivered for one seller need not name him in each row.
+    # A file delivered for one seller need not name the seller in each row.
     if not asked.get("required") or (within_seller and prop["name"] == SELLER):
         custom["optionalHeader"] = True
     asked["customProperties"] = [{"property": name, "value": value} for name, value in custom.items()]
@@ -165,14 +166,14 @@ def _asked(prop: Mapping[str, Any], key: str, *, within_seller: bool) -> dict[st
 
 
 def _with_room_for_seller(key: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the key column with a shorter longest value: the canonical one starts with the seller and a colon."""
+    """Return the key column with a lower maximum length: the canonical key starts with the seller and a colon."""
     options = dict(key["logicalTypeOptions"])
     options["maxLength"] -= 65
     return {**key, "logicalTypeOptions": options}
 
 
 def _with_spellings(asked: dict[str, Any]) -> dict[str, Any]:
-    """Give a column with the spellings of its type that people and spreadsheets write."""
+    """Return a column with the formats of its type that people and spreadsheets commonly write."""
     formats = {"date": _DATE_FORMATS, "timestamp": _TIMESTAMP_FORMATS}.get(asked["logicalType"])
     if formats is not None:
         asked["logicalTypeOptions"] = {**asked.get("logicalTypeOptions", {}), "format": formats}
@@ -192,7 +193,7 @@ def _pseudonyms(properties: Iterable[Mapping[str, Any]]) -> Iterable[Pseudonym]:
 
 
 def _usd_of(properties: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Give the columns in US dollars that follow from another column and the currency of the row."""
+    """Return the columns in US dollars that are computed from another column and the row's currency."""
     found = {}
     for name in properties:
         amount = name.removesuffix("_usd")
@@ -203,7 +204,7 @@ def _usd_of(properties: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _renamed(rule: Mapping[str, Any], raw_names: Mapping[str, str]) -> dict[str, Any]:
-    """Give a rule with the raw columns in place of the pseudonyms made from them."""
+    """Return a rule in which the raw columns replace the pseudonyms made from them."""
     query = re.sub(r"[a-z_0-9]+", lambda word: raw_names.get(word.group(), word.group()), rule.get("query", ""))
     return {**rule, "query": query} if query else dict(rule)
 

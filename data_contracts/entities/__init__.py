@@ -1,1 +1,1 @@
-"""Who is who: identifiers checked, company names taken apart, and matches between them that can be undone."""
+"""Entity resolution: checked identifiers, parsed company names, and reversible matches between them."""

@@ -1,4 +1,4 @@
-"""Which parties are worth comparing: those that share an identifier, a key, or a near form of one."""
+"""Blocking: select the pairs of parties worth comparing, because they share an identifier, a key or a similar key."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ _SHORTEST_BODY = 3
 
 
 def candidate_pairs(parties: Sequence[Party], largest_block: int) -> list[tuple[int, int]]:
-    """Give the pairs of places, the lower first and in order, that share a block.
+    """Return the pairs of positions that share a block, the lower position first, in order.
 
-    Blocks are an identifier, the key of the trade name, the key with one letter left out (within one region and trade,
-    where one of the two is no pinyin), and region with trade name and trade in characters, one left out. A block of
-    more than ``largest_block`` parties is compared only within region and trade. Of parties that are alike in all
-    parts, identifiers and country, each is compared with the first, and the first with the others.
+    Blocks are: an identifier; the key of the trade name; the key with one letter left out (within one region and trade,
+    if one of the two names is not pinyin); and the region with trade name and trade in characters, one character left
+    out. A block of more than ``largest_block`` parties is compared only within region and trade. Parties that agree in
+    all name parts, identifiers and country are compared only with the first of them, and the first is compared with all
+    others.
     """
     blocks: dict[_Block, list[int]] = defaultdict(list)
     unreadable = {form for party in parties if not party.name.syllables for form in _letter_forms(party)}
@@ -66,7 +67,7 @@ def _character_forms(party: Party) -> Iterator[_Block]:
 
 
 def _with_one_less(text: str) -> set[str]:
-    """The text and the text without each of its signs: any two one slip apart have one of these in common."""
+    """Return the text with and without each of its characters; texts one edit apart have one of these in common."""
     return {text} | {text[:place] + text[place + 1 :] for place in range(len(text))}
 
 

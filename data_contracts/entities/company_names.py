@@ -1,10 +1,10 @@
-"""Company names taken apart: region, trade name, trade and legal form, in characters, pinyin or English.
+"""Parse company names into region, trade name, trade and legal form, in Chinese characters, pinyin or English.
 
-A Chinese company's name has four parts in this order: 行政区划 (region), 字号 (trade name, two characters or more),
-行业 (trade), 组织形式 (legal form). Within one registration authority no two companies of one trade may bear one trade
-name (企业名称登记管理规定, in force since 2021-03-01, articles 6, 8 and 17): region, trade name and trade tell
-companies apart, and the legal form hardly does. Which words are regions, trades and forms is in the TOML tables beside
-this module.
+The name of a Chinese company has four parts in this order: 行政区划 (region), 字号 (trade name, two characters or
+more), 行业 (trade), 组织形式 (legal form). Within one registration authority, no two companies of one trade may use
+the same trade name (企业名称登记管理规定, in force since 2021-03-01, articles 6, 8 and 17). Region, trade name and
+trade therefore distinguish companies, and the legal form hardly does. The words for regions, trades and legal forms are
+in the TOML tables beside this module.
 """
 
 from __future__ import annotations
@@ -29,21 +29,22 @@ _CITY_MARKS = ("", "shi", "city")
 _PROVINCE_MARKS = (*_CITY_MARKS, "sheng", "province")
 _SHORTEST_TRADE_NAME = 2  # characters
 _LONGEST_PHRASE = 6  # words of a trade or legal form in Latin letters
-_FORGIVING = 4  # characters of a legal form that is still known with one of them mistaken
+_FORGIVING = 4  # characters of a legal form that is still recognised with one of them wrong
 _MOST_PASSES = 5
 
 
 @dataclass(frozen=True)
 class CompanyName:
-    """A company's name in its parts; parts that do not occur are None.
+    """A parsed company name; absent parts are None.
 
     Attributes:
         region: Identifier of the narrowest region named, such as ``shenzhen``.
-        trade_name: What sets the company apart, in simplified characters or lower-case Latin words.
-        trade: Identifiers of the words of trade, in order and apart by blanks, such as ``international trading``.
+        trade_name: The distinctive part of the name, in simplified characters or lower-case Latin words.
+        trade: Identifiers of the trade words, in order and separated by spaces, such as ``international trading``.
         legal_form: Identifier of the legal form, such as ``china_limited``.
-        key: The trade name in Latin letters without blanks: pinyin of characters, so that all scripts meet.
-        syllables: The key's syllables of pinyin; empty when it cannot be read as pinyin.
+        key: The trade name in Latin letters without spaces; characters become pinyin, so that all scripts are
+            comparable.
+        syllables: The pinyin syllables of the key; empty if it cannot be read as pinyin.
         body: Trade name and trade as written, without region and legal form.
     """
 
@@ -57,20 +58,20 @@ class CompanyName:
 
     @property
     def is_chinese(self) -> bool:
-        """Whether the trade name is written in characters."""
+        """Whether the trade name is written in Chinese characters."""
         return bool(_IDEOGRAPH.search(self.trade_name))
 
 
 def normalised_name(text: str) -> str:
-    """Give a name in one way of writing: NFKC, lower case, simplified characters, no accents, single blanks.
+    """Normalise a name: NFKC, lower case, simplified characters, no accents, single spaces.
 
-    Marks other than round brackets become blanks; blanks beside characters or brackets go. Doing it twice changes
-    nothing.
+    Punctuation other than round brackets becomes spaces; spaces beside Chinese characters or brackets are removed.
+    Normalising twice changes nothing.
 
     >>> normalised_name("Ｓｈｅｎｚｈｅｎ Huarui  Trading CO.,LTD"), normalised_name("深圳市 華銳貿易有限公司")
     ('shenzhen huarui trading co ltd', '深圳市华锐贸易有限公司')
     """
-    for _ in range(_MOST_PASSES):  # compatibility forms of capitals and brackets settle in two or three
+    for _ in range(_MOST_PASSES):  # compatibility forms of capitals and brackets need two or three
         passed = _one_pass(text)
         if passed == text:
             break
@@ -79,7 +80,7 @@ def normalised_name(text: str) -> str:
 
 
 def parse_company_name(text: str) -> CompanyName:
-    """Take a name apart; whatever is neither region, trade nor legal form stays in the trade name.
+    """Parse a name; whatever is not a region, trade or legal form stays in the trade name.
 
     >>> parse_company_name("深圳市华锐贸易有限公司").key, parse_company_name("Shenzhen Huarui Trading Co., Ltd.").key
     ('huarui', 'huarui')
@@ -106,7 +107,7 @@ def _simplifier() -> OpenCC:
 
 
 def _bracketed_region(name: str) -> tuple[str | None, str]:
-    """The region that stands in brackets, and the name without it."""
+    """Return the region in brackets and the name without it."""
     for found in _IN_BRACKETS.finditer(name):
         inside = _REGION_MARK.sub("", found.group(1))
         words = regions().words
@@ -140,7 +141,7 @@ def _forms_by_length() -> tuple[tuple[str, str], ...]:
 
 
 def _without_chinese_form(name: str) -> tuple[str | None, str]:
-    """The legal form at the end; a long one with one character mistaken goes before a shorter one."""
+    """Return the legal form at the end and the rest; a long form with one wrong character precedes a short one."""
     long = [(text, form) for text, form in _forms_by_length() if len(text) >= _FORGIVING]
     short = [(text, form) for text, form in _forms_by_length() if len(text) < _FORGIVING]
     for forms, mistakes in ((long, 0), (long, 1), (short, 0)):
@@ -152,13 +153,13 @@ def _without_chinese_form(name: str) -> tuple[str | None, str]:
 
 
 def _leading_region(name: str) -> tuple[str, str] | None:
-    """The region at the start and its characters."""
+    """Return the region at the start and its characters."""
     known = regions().words.chinese
     return next(((known[name[:length]], name[:length]) for length in (4, 3, 2) if name[:length] in known), None)
 
 
 def _without_marked_regions(name: str, region: str | None) -> tuple[str | None, str]:
-    """Regions at the start whose mark says that they are, with a province without mark before such a city."""
+    """Split off regions at the start that carry a suffix such as 市, and an unmarked province before such a city."""
     rest, waiting = name, name
     while found := _leading_region(waiting):
         waiting = waiting[len(found[1]) :]
@@ -174,7 +175,7 @@ def _without_marked_regions(name: str, region: str | None) -> tuple[str | None, 
 
 
 def _without_bare_regions(trade_name: str) -> tuple[str | None, str]:
-    """Regions without mark at the start, as long as a trade name remains: 吉林森 is none of 吉林."""
+    """Split off regions without suffix at the start as long as a trade name remains: 吉林森 is not in 吉林."""
     region, rest = None, trade_name
     while (found := _leading_region(rest)) and len(rest) - len(found[1]) >= _SHORTEST_TRADE_NAME:
         if region and region not in regions().within[found[0]]:
@@ -186,7 +187,7 @@ def _without_bare_regions(trade_name: str) -> tuple[str | None, str]:
 
 
 def _without_chinese_trade(body: str) -> tuple[str | None, str]:
-    """Words of trade at the end, the longest first, as long as a trade name remains."""
+    """Split off trade words at the end, longest first, as long as a trade name remains."""
     known, found, rest = trades().chinese, list[str](), body
     while True:
         lengths = range(min(6, len(rest) - _SHORTEST_TRADE_NAME), 1, -1)
@@ -198,7 +199,7 @@ def _without_chinese_trade(body: str) -> tuple[str | None, str]:
 
 
 def _latin_name(tokens: list[str], region: str | None) -> CompanyName:
-    between = "" if tokens[-2:] == ["gong", "si"] else " "  # pinyin syllable by syllable
+    between = "" if tokens[-2:] == ["gong", "si"] else " "  # pinyin written syllable by syllable
     legal_form, rest = _without_last_phrase(tokens, legal_forms(), between)
     region, rest = _without_latin_regions(rest, region)
     body, found = rest, list[str]()
@@ -214,7 +215,7 @@ def _latin_name(tokens: list[str], region: str | None) -> CompanyName:
 
 
 def _without_last_phrase(tokens: list[str], words: Words, between: str) -> tuple[str | None, list[str]]:
-    """The longest known phrase at the end, and the tokens before it; one token is always left."""
+    """Return the longest known phrase at the end and the tokens before it; at least one token remains."""
     for length in range(min(_LONGEST_PHRASE, len(tokens) - 1), 0, -1):
         word = words.latin.get(between.join(tokens[-length:]))
         if word:
@@ -245,9 +246,9 @@ def _leading_latin_region(tokens: list[str]) -> tuple[str, list[str]] | None:
 
 @functools.lru_cache(maxsize=65_536)
 def _read_as_pinyin(letters: str) -> tuple[str, ...]:
-    """The letters cut into syllables of pinyin, long ones first; empty when they cannot be."""
+    """Return the letters split into pinyin syllables, long ones first; empty if they cannot be split."""
     known = pinyin_syllables()
-    cut: dict[int, tuple[str, ...]] = {len(letters): ()}  # by where the rest begins
+    cut: dict[int, tuple[str, ...]] = {len(letters): ()}  # by the start of the rest
     for start in range(len(letters) - 1, -1, -1):
         for end in range(min(start + 6, len(letters)), start, -1):
             if end in cut and letters[start:end] in known:

@@ -1,6 +1,6 @@
-"""How alike two parties are: a score from the parts of their names and their identifiers, and the reason in words.
+"""Compare two parties: a similarity score from name parts and identifiers, and the reason in words.
 
-A conflict in country, region, trade, legal form or identifier keeps two parties apart whatever their trade names are.
+A conflict in country, region, trade, legal form or identifier keeps two parties apart, whatever their trade names are.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from data_contracts.entities.company_names import CompanyName
 
 _Share = Annotated[float, Field(gt=0, le=1)]
-_FEWEST_LETTERS = 5  # of a key in which one letter may be mistaken
-_FEWEST_FOREIGN_LETTERS = 8  # of such a key that is no pinyin at all
+_FEWEST_LETTERS = 5  # of a key in which one letter may be wrong
+_FEWEST_FOREIGN_LETTERS = 8  # of such a key that is not pinyin
 _SHORTEST_BODY = 3  # characters
 _CITY_MARK = "市"
 
 
 class EvidenceSettings(BaseModel):
-    """What each kind of agreement is worth; a score is the trade names' worth times that of what is missing."""
+    """Weights of each kind of agreement; a score is the weight of the trade names times those for missing parts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    accept_at: _Share = Field(default=0.85, description="Score from which two parties are taken for one.")
-    across_scripts: _Share = Field(default=0.98, description="One key, once in characters and once in letters.")
+    accept_at: _Share = Field(default=0.85, description="Score from which two parties are considered one.")
+    across_scripts: _Share = Field(default=0.98, description="Same key, once in characters and once in letters.")
     same_sound: _Share = Field(default=0.89, description="One character differs and sounds the same.")
-    one_apart: _Share = Field(default=0.88, description="One slip of the pen apart.")
-    doubtful: _Share = Field(default=0.84, description="A slip that as often makes another company's name.")
-    different: _Share = Field(default=0.70, description="Most that different trade names can be worth.")
+    one_apart: _Share = Field(default=0.88, description="One writing error apart.")
+    doubtful: _Share = Field(default=0.84, description="A difference that may also be another company's name.")
+    different: _Share = Field(default=0.70, description="Maximum for different trade names.")
     region_on_one_side: _Share = 0.95
     region_on_neither: _Share = 0.97
     trade_on_one_side: _Share = 0.88
@@ -46,10 +46,10 @@ class Party:
     """A party to be matched.
 
     Attributes:
-        ident: Where it stands, such as source, file and row; unique in what is matched together.
-        name: Its name in parts.
+        ident: Identifier of the party, such as source, file and row; unique within one matching.
+        name: Its parsed name.
         identifiers: Kinds and normal forms of its valid identifiers.
-        country: Where it is registered, ISO 3166 alpha-2, if that is known.
+        country: Country of registration, ISO 3166 alpha-2, if known.
     """
 
     ident: str
@@ -60,7 +60,7 @@ class Party:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Result of comparing two parties; ``conflict`` says that nothing can make them one."""
+    """The result of comparing two parties; ``conflict`` means that they cannot be the same company."""
 
     score: float
     reason: str
@@ -68,7 +68,7 @@ class Comparison:
 
 
 def compare(left: Party, right: Party, settings: EvidenceSettings) -> Comparison:
-    """Give the score of two parties between 0 and 1, the same in either order, and the reason."""
+    """Return the similarity of two parties between 0 and 1, independent of their order, and the reason."""
     known = compared_identifiers(left, right)
     if known is not None:
         return known
@@ -90,7 +90,7 @@ def compare(left: Party, right: Party, settings: EvidenceSettings) -> Comparison
 
 
 def compared_identifiers(left: Party, right: Party) -> Comparison | None:
-    """What identifiers alone say: the same company, two companies, or nothing (None)."""
+    """Return what the identifiers alone show: the same company, two companies, or nothing (None)."""
     if not left.identifiers or not right.identifiers:
         return None
     for kind in sorted(IDENTIFIES_ONE_COMPANY):
@@ -104,7 +104,7 @@ def compared_identifiers(left: Party, right: Party) -> Comparison | None:
 
 
 def conflicting_parts(a: CompanyName, b: CompanyName) -> str | None:
-    """The part of two names that shows two companies, if any: region, trade or legal form."""
+    """Return the reason why two names belong to two companies, if any: region, trade or legal form."""
     if a.region and b.region and a.region != b.region and not regions().agree(a.region, b.region):
         return "regions differ"
     if a.trade and b.trade and a.trade != b.trade:
@@ -118,7 +118,7 @@ def conflicting_parts(a: CompanyName, b: CompanyName) -> str | None:
 
 
 def breaks_trade_word(broken: CompanyName, whole: CompanyName) -> bool:
-    """Whether one slip in characters makes a word of trade unreadable in a name of one region: 恒瑞货易, 恒进出口."""
+    """Return whether one wrong character makes a trade word unreadable in a name of one region: 恒瑞货易, 恒进出口."""
     if broken.trade == whole.trade or broken.trade_name == whole.trade_name:
         return False
     if not (broken.is_chinese and whole.is_chinese) or _trade_length(broken) >= _trade_length(whole):
@@ -130,7 +130,7 @@ def breaks_trade_word(broken: CompanyName, whole: CompanyName) -> bool:
 
 
 def is_misspelt(name: CompanyName, of: CompanyName) -> bool:
-    """Whether, of two names one slip apart, it is certainly the first in which the slip was made."""
+    """Return whether, of two names one edit apart, the first is certainly the misspelt one."""
     if breaks_trade_word(name, of):
         return True
     if name.is_chinese and of.is_chinese:
@@ -139,7 +139,7 @@ def is_misspelt(name: CompanyName, of: CompanyName) -> bool:
 
 
 def other_trade_name(a: CompanyName, b: CompanyName) -> bool:
-    """Whether two trade names of as many syllables differ by more than the order of these."""
+    """Return whether two trade names with the same number of syllables differ by more than syllable order."""
     if not a.syllables or a.key == b.key or len(a.syllables) != len(b.syllables):
         return False
     return sorted(a.syllables) != sorted(b.syllables)
@@ -181,7 +181,7 @@ def _of_one_key(a: CompanyName, b: CompanyName, settings: EvidenceSettings) -> t
 
 
 def _is_slip(a: str, b: str) -> bool:
-    """A character doubled, the mark of a city slipped in, or two of three or more characters swapped."""
+    """Return whether a character is doubled, 市 is inserted, or two of three or more characters are swapped."""
     if len(a) == len(b):
         return len(a) > 2 and sorted(a) == sorted(b) and OSA.distance(a, b, score_cutoff=1) == 1
     if not _has_one_more(a, b):
@@ -199,12 +199,12 @@ def _has_one_more(a: str, b: str) -> bool:
 
 
 def _trade_length(name: CompanyName) -> int:
-    """Characters of the words of trade."""
+    """Return the number of characters of the trade words."""
     return len(name.body) - len(name.trade_name)
 
 
 def _is_letter_slip(a: CompanyName, b: CompanyName) -> bool:
-    """One letter apart, where at least one of the keys cannot be read as pinyin: two readable ones are two names."""
+    """Return whether two keys are one letter apart and at least one is not pinyin; two pinyin keys are two names."""
     if a.syllables and b.syllables:
         return False
     fewest = _FEWEST_LETTERS if a.syllables or b.syllables else _FEWEST_FOREIGN_LETTERS

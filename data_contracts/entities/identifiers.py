@@ -1,6 +1,6 @@
-"""Checks and normal forms of the numbers by which companies and accounts are known, by python-stdnum.
+"""Validate and normalise the identifiers of companies and accounts with python-stdnum.
 
-A check digit shows that a number was copied well, not that anyone holds it.
+A check digit shows that a number was copied correctly, not that anyone holds it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from data_contracts.errors import ConfigurationRefused
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Kind of identifier: the module of python-stdnum that knows it.
+# Kind of identifier and the python-stdnum module that validates it.
 _MODULES = {
     "uscc": "stdnum.cn.uscc",
     "lei": "stdnum.lei",
@@ -28,7 +28,7 @@ _MODULES = {
     "bic": "stdnum.bic",
 }
 IDENTIFIER_KINDS: tuple[str, ...] = tuple(_MODULES)
-# Kinds of which a company has one; it may have many accounts, and a VAT number in every country.
+# Kinds of which a company has only one; it may have many accounts, and a VAT number in every country.
 IDENTIFIES_ONE_COMPANY: frozenset[str] = frozenset({"uscc", "lei", "us_ein"})
 _REASONS: tuple[tuple[type[ValidationError], str], ...] = (
     (InvalidLength, "wrong length"),
@@ -40,12 +40,12 @@ _REASONS: tuple[tuple[type[ValidationError], str], ...] = (
 
 @dataclass(frozen=True)
 class IdentifierCheck:
-    """What became of one identifier.
+    """The result of checking one identifier.
 
     Attributes:
         kind: Kind of identifier, one of ``IDENTIFIER_KINDS``.
-        number: Normal form without blanks and marks; None when invalid.
-        reason: Why it is invalid; None when valid.
+        number: Normal form without spaces and punctuation; None if invalid.
+        reason: Why it is invalid; None if valid.
     """
 
     kind: str
@@ -54,15 +54,17 @@ class IdentifierCheck:
 
     @property
     def is_valid(self) -> bool:
-        """Whether form, parts and check digits hold."""
+        """Whether form, components and check digits are valid."""
         return self.number is not None
 
 
 def check_identifier(kind: str, text: str) -> IdentifierCheck:
-    """Give the normal form of an identifier, or the reason why it is none; full-width signs and blanks are forgiven.
+    """Return the normal form of an identifier, or the reason why it is invalid.
+
+    Full-width characters and spaces are accepted.
 
     Raises:
-        ConfigurationRefused: there is no such kind.
+        ConfigurationRefused: the kind is unknown.
 
     >>> check_identifier("uscc", "91110000 600037341l")
     IdentifierCheck(kind='uscc', number='91110000600037341L', reason=None)
@@ -85,6 +87,6 @@ def _validator(kind: str) -> Callable[[str], str]:
         raise ConfigurationRefused(
             f"there is no kind of identifier {kind!r}", f"use one of {', '.join(IDENTIFIER_KINDS)}"
         )
-    # The name is one of our own list, so nothing foreign can be imported here.
+    # The name is in our own list, so no other code can be imported here.
     validate: Callable[[str], str] = importlib.import_module(_MODULES[kind]).validate
     return validate

@@ -1,7 +1,7 @@
-"""Parties that are one company: every match a row with score and reason, nothing merged, a reviewer's word final.
+"""Match parties that are one company: each match is a row with score and reason, and reviewers have the last word.
 
-A match is a link between two parties that stay as they are. Groups are the connected components of the accepted links
-and are derived anew each time, so that taking back a link, or a reviewer's word, undoes what followed from it.
+A match is a link between two parties, which are never merged. Groups are the connected components of the accepted links
+and are derived anew each time, so removing a link or a reviewer's decision undoes all its consequences.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class MatchingSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     evidence: EvidenceSettings = EvidenceSettings()
-    largest_block: int = Field(default=300, ge=2, description="Parties of one block that are compared all with all.")
+    largest_block: int = Field(default=300, ge=2, description="Parties of a block up to which all pairs are compared.")
 
 
 @dataclass(frozen=True)
 class Override:
-    """A reviewer's word on two parties, in either order."""
+    """A reviewer's decision on two parties, in either order."""
 
     left: str
     right: str
@@ -70,7 +70,7 @@ class Override:
 
 @dataclass(frozen=True)
 class Match:
-    """Two parties that were compared: ``left`` is the lower of the two; who decided is ``rules`` or a reviewer."""
+    """Two compared parties: ``left`` is the lower of the two, and ``decided_by`` is ``rules`` or a reviewer."""
 
     left: str
     right: str
@@ -82,10 +82,10 @@ class Match:
 
 @dataclass(frozen=True)
 class Matching:
-    """Result of a matching.
+    """The result of a matching.
 
     Attributes:
-        matches: Every pair compared, accepted or not, in order of its parties.
+        matches: Every compared pair, accepted or not, ordered by its parties.
         group_of: For every party the lowest party of its group; a party alone is its own group.
     """
 
@@ -93,7 +93,7 @@ class Matching:
     group_of: Mapping[str, str]
 
     def table(self) -> pa.Table:
-        """Give the matches as a table of ``MATCH_SCHEMA``."""
+        """Return the matches as a table of ``MATCH_SCHEMA``."""
         columns = {name: [getattr(match, name) for match in self.matches] for name in MATCH_SCHEMA.names}
         return pa.table(columns, schema=MATCH_SCHEMA)
 
@@ -101,15 +101,16 @@ class Matching:
 def match_parties(
     parties: Iterable[Party], settings: MatchingSettings | None = None, overrides: Sequence[Override] = ()
 ) -> Matching:
-    """Compare parties and group those that are one company; the order of parties and overrides is of no matter.
+    """Compare parties and group those that are one company; the order of parties and overrides does not matter.
 
-    Accepted are pairs that score ``accept_at`` or more, except ambiguous ones: a party that could be one of two
-    different companies is given to the likelier, and to neither when both are as likely. A group never holds two
-    countries or regions, two companies' identifiers, or two parties whom a reviewer keeps apart: the weakest link gives
-    way.
+    Pairs that score at least ``accept_at`` are accepted, except ambiguous ones: a party that could be one of two
+    different companies is assigned to the more likely one, or to neither if both are equally likely. A group never
+    contains two countries or regions, identifiers of two companies, or two parties that a reviewer keeps apart; the
+    weakest link is rejected instead.
 
     Raises:
-        ConfigurationRefused: a party occurs twice; an override names an unknown party, or overrides contradict.
+        ConfigurationRefused: a party occurs twice, an override names an unknown party, or overrides contradict each
+            other.
     """
     chosen = settings or MatchingSettings()
     by_ident = _by_ident(parties)
@@ -127,7 +128,7 @@ def match_parties(
 
 
 def reviewed(match: Match, said: Override) -> Match:
-    """Give a match as a reviewer decided it."""
+    """Return a match with the decision of a reviewer."""
     verdict = "the same" if said.is_same else "two companies"
     reason = f"reviewer says {verdict}: {said.note}"
     return replace(match, is_accepted=said.is_same, reason=reason, decided_by=said.reviewer)
@@ -167,7 +168,10 @@ def _judged(by_ident: Mapping[str, Party], pair: tuple[str, str], evidence: Evid
 
 
 def _reject_ambiguous(matches: dict[tuple[str, str], Match], by_ident: Mapping[str, Party]) -> None:
-    """Rejects of two matches of one party with different companies the less likely, or both; full scores stay."""
+    """Reject the less likely of two matches of one party with different companies, or both if tied.
+
+    Matches with a score of 1 are kept.
+    """
     accepted: dict[str, list[Match]] = defaultdict(list)
     for match in matches.values():
         if match.is_accepted:
@@ -193,12 +197,12 @@ def _across(match: Match, ident: str) -> str:
 
 
 def _may_mislead(neighbour: Party, party: Party) -> bool:
-    """Whether a neighbour could be another company: not as a plain misspelling or by the same name."""
+    """Return whether a neighbour could be another company: it is neither a plain misspelling nor the same name."""
     return neighbour.name != party.name and not is_misspelt(neighbour.name, party.name)
 
 
 def _are_two(left: Party, right: Party) -> bool:
-    """Whether two parties are certainly two companies."""
+    """Return whether two parties are certainly two companies."""
     known = compared_identifiers(left, right)
     if known is not None:
         return known.conflict
@@ -209,7 +213,7 @@ def _are_two(left: Party, right: Party) -> bool:
 
 @dataclass
 class _Group:
-    """What the parties of a growing group say of the company."""
+    """What the parties of a growing group state about the company."""
 
     members: list[str]
     regions: set[str]
@@ -220,7 +224,7 @@ class _Group:
 def _grouped(
     matches: dict[tuple[str, str], Match], by_ident: Mapping[str, Party], said: Mapping[tuple[str, str], Override]
 ) -> Matching:
-    """Joins along accepted links, reviewers' first and then the strongest; a link that would join two is rejected."""
+    """Join parties along accepted links, reviewers' links first, then by score; reject links between companies."""
     kept_apart = {pair for pair, override in said.items() if not override.is_same}
     groups = {ident: _alone(party) for ident, party in by_ident.items()}
     accepted = [match for match in matches.values() if match.is_accepted]
@@ -248,7 +252,7 @@ def _alone(party: Party) -> _Group:
 
 
 def _refusal(ours: _Group, theirs: _Group, kept_apart: set[tuple[str, str]], by_rules: bool) -> str | None:
-    """Why two groups stay apart, if they do; a reviewer who joins them overrules regions and identifiers."""
+    """Return why two groups must stay apart, or None; a reviewer's link overrides regions and identifiers."""
     if kept_apart and any(_ordered(a, b) in kept_apart for a in ours.members for b in theirs.members):
         return "would join parties whom a reviewer keeps apart"
     if not by_rules:

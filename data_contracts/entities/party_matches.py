@@ -1,8 +1,8 @@
-"""Parties of registers that may be one firm, by their names: a row a pair of parties, from when it could be known.
+"""Match parties of registers by name: one row for each pair of parties, with the time from which it could be known.
 
-A row changes no other: dropping it, or a later row on the same pair, undoes what followed from it. What is said as of a
-day depends only on the names known by then: names are taken in the order in which they became known, and a name that
-comes later can change a verdict from its own day on, by the next version of the row.
+No row changes another. Removing a row, or adding a later row on the same pair, undoes its consequences. The result as
+of a day depends only on the names known by then: names are processed in the order in which they became known, and a
+later name can change a decision from its own day on, through the next version of the row.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 PARTY_MATCH: Final = "party_match"
 METHOD: Final = "name_parts@1"
-"""How matches are made; another number where the same names may give another score."""
+"""Version of the matching method; it changes whenever the same names could get another score."""
 LARGEST_GROUP: Final = 200
-"""Names that hang together by matches; of more nothing is accepted, since they say too little of each firm."""
+"""Maximum number of names connected by matches; in a larger group nothing is accepted, as such names say too little."""
 _TOO_MANY: Final = "too many names are alike"
 
 _Pair = tuple[str, str]
@@ -47,7 +47,7 @@ class _Name:
 
 @dataclass(frozen=True)
 class _Known:
-    """All names by ident, for each those that may be one firm's, and the settings and words that decide."""
+    """All names by ident, the possible matches of each, the settings and the reviewers' decisions."""
 
     names: Mapping[str, _Name]
     near: Mapping[str, Sequence[str]]
@@ -55,7 +55,7 @@ class _Known:
     said: Mapping[_Pair, Override]
 
     def parties(self, left: str, right: str) -> _Pair:
-        """The parties of two names, the lower first."""
+        """Return the parties of two names, the lower first."""
         low, high = sorted((self.names[left].party_id, self.names[right].party_id))
         return low, high
 
@@ -66,21 +66,21 @@ def party_matches(
     settings: MatchingSettings | None = None,
     overrides: Sequence[Override] = (),
 ) -> pa.Table:
-    """Give the matches of parties by their names: pairs that are alike enough, accepted or not.
+    """Match parties by their names and return the pairs that are similar enough, accepted or not.
 
     Args:
-        names: ``party_id``, ``name`` and ``known_at``; the other columns of ``register_names.NAME_SCHEMA`` where they
-            are known. A party may have several names.
-        recorded_at: when the matching is made.
-        settings: of the matching.
-        overrides: a reviewer's word on two parties, by party id; it counts from when both are known.
+        names: ``party_id``, ``name`` and ``known_at``, and the other columns of ``register_names.NAME_SCHEMA`` if
+            known. A party may have several names.
+        recorded_at: time of the matching.
+        settings: settings of the matching.
+        overrides: reviewers' decisions on two parties, by party ID; each is effective from when both are known.
 
     Returns:
-        The canonical table ``party_match``, in order of pairs and versions; the likeliest of their names speaks for
-        two parties, and the name that was known later is where a row comes from.
+        The canonical table ``party_match``, ordered by pair and version. The most likely pair of names represents two
+        parties, and the lineage of a row is that of the name known later.
 
     Raises:
-        ConfigurationRefused: an override names an unknown party, or overrides contradict.
+        ConfigurationRefused: an override names an unknown party, or overrides contradict each other.
     """
     chosen = settings or MatchingSettings()
     ordered = _in_order_of_knowing(names)
@@ -98,7 +98,7 @@ def party_matches(
 
 
 def _in_order_of_knowing(names: pa.Table) -> list[_Name]:
-    """Give each name of a party once, from when it was first known."""
+    """Return each name of a party once, from when it was first known, in that order."""
     first: dict[tuple[str, str], dict[str, Any]] = {}
     for row in names.to_pylist():
         key = (row["party_id"], row["name"])
@@ -109,7 +109,7 @@ def _in_order_of_knowing(names: pa.Table) -> list[_Name]:
 
 
 def _when(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What puts rows of one name in order: the moment, then the more that is known, then where they stand."""
+    """Return the sort key for rows of one name: the time, then more complete rows first, then the location."""
     facts = [(row.get(name) is None, row.get(name) or "") for name in ("country", "identifier")]
     return row["known_at"], *facts, row.get("source_file") or "", row.get("source_row") or 0
 
@@ -123,7 +123,7 @@ def _named(ident: str, row: Mapping[str, Any]) -> _Name:
 
 
 def _by_name(overrides: Sequence[Override], ordered: Sequence[_Name]) -> dict[_Pair, Override]:
-    """Give a reviewer's words on parties as words on each two of their names."""
+    """Return the reviewers' decisions on parties as decisions on each pair of their names."""
     of_party: dict[str, list[str]] = {}
     for name in ordered:
         of_party.setdefault(name.party_id, []).append(name.party.ident)
@@ -144,7 +144,7 @@ def _by_name(overrides: Sequence[Override], ordered: Sequence[_Name]) -> dict[_P
 def _neighbours(
     known: Sequence[_Name], settings: MatchingSettings, said: Iterable[_Pair]
 ) -> Mapping[str, Sequence[str]]:
-    """Give for each name those that may be one firm's by score, by a reviewer's word, or as names of one party."""
+    """Return, for each name, its possible matches: by score, by a reviewer's decision, or as names of one party."""
     near: dict[str, list[str]] = {name.party.ident: [] for name in known}
     parties = [name.party for name in known]
     alike = (
@@ -162,7 +162,7 @@ def _neighbours(
 
 
 def _groups_of(new: Sequence[str], near: Mapping[str, Sequence[str]], seen: set[str]) -> list[list[str]]:
-    """Give the names known so far that hang together with a new one, group by group; of a large group some."""
+    """Return the groups of names known so far that are connected to a new name; a large group is cut off."""
     groups, placed = [], set[str]()
     for start in new:
         if start in placed:
@@ -180,7 +180,7 @@ def _groups_of(new: Sequence[str], near: Mapping[str, Sequence[str]], seen: set[
 
 
 def _judged(group: Sequence[str], known: _Known) -> dict[_Pair, Match]:
-    """Give the likeliest match of each two parties among names that hang together."""
+    """Return the most likely match of each pair of parties among connected names."""
     present = set(group)
     heard = [override for pair, override in known.said.items() if present.issuperset(pair)]
     best: dict[_Pair, Match] = {}
@@ -193,14 +193,14 @@ def _judged(group: Sequence[str], known: _Known) -> dict[_Pair, Match]:
 
 
 def _rank(match: Match | None) -> tuple[bool, bool, float]:
-    """Which match of two parties' names speaks for the parties: a reviewer's, an accepted one, the likeliest."""
+    """Return the priority of a match among those of two parties: a reviewer's, then accepted, then the likeliest."""
     return (False, False, -1.0) if match is None else (match.decided_by != RULES, match.is_accepted, match.score)
 
 
 def _refused(
     group: Sequence[str], known: _Known, rows: Mapping[_Pair, Sequence[Mapping[str, Any]]]
 ) -> dict[_Pair, Match]:
-    """Give for the pairs of a large group that a match was not accepted, unless that was said or a reviewer knows."""
+    """Return a rejected match for each pair of a large group, unless it was already rejected or a reviewer decided."""
     present = set(group)
     found: dict[_Pair, Match] = {}
     for left in group:
@@ -226,7 +226,7 @@ def _of_large_group(pair: _Pair, known: _Known) -> Match:
 def _note_changes(
     rows: dict[_Pair, list[dict[str, Any]]], found: Mapping[_Pair, Match], known: _Known, known_at: dt.datetime
 ) -> None:
-    """Add a row for each pair of which something else is said than before, and end the row before it."""
+    """Add a row for each pair whose result has changed, and end the row before it."""
     for pair, match in sorted(found.items()):
         versions = rows.setdefault(pair, [])
         word = {name: getattr(match, name) for name in ("score", "is_accepted", "reason", "decided_by")}

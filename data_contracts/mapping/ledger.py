@@ -1,6 +1,6 @@
-"""Mappings of exports that are ledgers: each row one entry or, with a fee in a column of its own, several.
+"""Mappings of exports that list account movements: each row is one entry, or several if a fee has its own column.
 
-Such a source states its entries as one query and its event types as rules; what all of them share is here.
+A source states its entries as one query and its event types as rules; this module holds what all of them share.
 """
 
 from __future__ import annotations
@@ -36,20 +36,21 @@ SELECT row_order, {reason} AS reason FROM raw ANTI JOIN entries USING (row_order
 
 @dataclass(frozen=True)
 class Ledger:
-    """A source of ledger entries.
+    """A source of account entries.
 
     Attributes:
         source: name of the source; its ``event_types.toml`` holds the rules.
-        platform: who keeps the ledger.
-        entries: query over ``raw`` to entries: the columns of ``money_event`` the source knows, besides ``identity``
-            and ``part``, which name an entry among the seller's and within its row; ``event_type`` where the query
-            itself decides it, else null; the columns of ``kinds``; and all columns of the row that the mapping needs.
-        kinds: columns of the entries, never null, by which the rules decide the event type.
-        silent_reason: SQL over ``raw`` that says why a row gives no entry.
-        screen: rows to set aside, as a mapping's.
-        prepare: text rows to text rows, as a mapping's.
-        happened: column that tells when a row happened, as a mapping's.
-        parted_by: column by which rows part, as a mapping's.
+        platform: the platform that keeps the account.
+        entries: query over ``raw`` that returns the entries: the columns of ``money_event`` that the source knows;
+            ``identity`` and ``part``, which identify an entry among the seller's and within its row; ``event_type`` if
+            the query itself decides it, else null; the columns of ``kinds``; and all columns of the row that the
+            mapping needs.
+        kinds: columns of the entries, never null, from which the rules derive the event type.
+        silent_reason: SQL over ``raw`` that returns why a row has no entry.
+        screen: rows to set aside, as in ``SourceMapping``.
+        prepare: text rows to text rows, as in ``SourceMapping``.
+        happened: column with the time of the event, as in ``SourceMapping``.
+        parted_by: column that partitions the rows, as in ``SourceMapping``.
     """
 
     source: str
@@ -64,24 +65,24 @@ class Ledger:
 
     @property
     def rules(self) -> tuple[dict[str, str], ...]:
-        """The rules of event types."""
+        """The event type rules of the source."""
         return event_type_rules(f"data_contracts.sources.{self.source}")
 
     def entries_of(self, raw: pa.Table) -> pa.Table:
-        """Give the entries of raw rows."""
+        """Return the entries of raw rows."""
         return run_sql(self.entries, raw=raw)
 
     def silent(self, raw: pa.Table) -> pa.Table:
-        """Give the rows without an entry, with the reason."""
+        """Return the rows without an entry, with the reason."""
         return run_sql(_SILENT.format(reason=self.silent_reason), raw=raw, entries=self.entries_of(raw))
 
     def remarks(self, raw: pa.Table) -> pa.Table:
-        """Give the rows with an entry whose kind no rule knows, which counts as ``other``."""
+        """Return the rows with an entry whose kind matches no rule; it counts as ``other``."""
         undecided = run_sql("SELECT * FROM entries WHERE event_type IS NULL", entries=self.entries_of(raw))
         return unknown_kinds(undecided.drop_columns("event_type"), self.kinds, self.rules)
 
     def to_canonical(self, raw: pa.Table, context: MappingContext) -> Tables:
-        """Give ``money_event``, one row an entry."""
+        """Map raw rows to ``money_event``, one row for each entry."""
         entries = self.entries_of(raw)
         types = event_types(entries, self.kinds, self.rules)
         parameters = {"prefix": self.source, "platform": self.platform, "known_lag_days": context.known_lag_days}
@@ -90,7 +91,7 @@ class Ledger:
         return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}
 
     def mapping(self) -> SourceMapping:
-        """Give the source's mapping."""
+        """Return the mapping of the source."""
         return SourceMapping(
             source=self.source,
             covered_tables=("money_event",),

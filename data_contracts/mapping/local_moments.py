@@ -1,4 +1,4 @@
-"""Moments that an export writes in three columns, day, time and zone, as one in ISO form."""
+"""Combine the day, time and time zone columns of an export into one ISO timestamp."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _TIME_FORMS = ("%H:%M:%S", "%I:%M:%S %p", "%H:%M")
 
 
 def with_moments(text_rows: pa.Table) -> pa.Table:
-    """Give the text rows with ``happened_at`` filled from ``local_day``, ``local_time`` and ``zone``.
+    """Return the text rows with ``happened_at`` filled from ``local_day``, ``local_time`` and ``zone``.
 
-    Days are written month first or in ISO form. A file with one day that only makes sense with the day first is of
-    another country, and then no day of it can be trusted: the text stays as it is, so that typing sets every row of
-    the file aside. Any other text that is no day costs its own row.
+    Days are written month first or in ISO form. If one day of a file only makes sense with the day first, the file is
+    from another country and none of its days can be trusted. Its text is then left unchanged, so that casting sets
+    every row aside. Any other text that is not a day costs only its own row.
     """
     names = ("local_day", "local_time", "zone", "file_order")
     columns: list[list[Any]] = [text_rows[name].to_pylist() for name in names]

@@ -1,8 +1,8 @@
-"""Records delivered more than once.
+"""Detect records that were delivered more than once.
 
-Where a record has a name of its own, a later delivery that says the same is a repetition, and one that says otherwise
-is a correction: both stay, and become versions of one canonical row (``pipelines.corrections``). Where rows have no
-name, or only the state of the last day can be believed, one delivery of a record is kept.
+If a record has an identifier, a later delivery with the same content is a duplicate, and one with different content is
+a correction. Ingest keeps both as versions of one canonical row. If rows have no identifier, or only the latest state
+can be trusted, one delivery of a record is kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-# A record opens with its own row, item 0; where that row fell out, the items start again or the key changes.
+# A record starts with its own row, item 0. If that row was set aside, the items restart or the key changes.
 _SUPERSEDED = """
 WITH opened AS (
     SELECT *,
@@ -43,8 +43,8 @@ FROM numbered JOIN ranked USING (block) WHERE copy > 1
 ORDER BY row_order
 """
 
-# What each delivery says of a record, beside what the delivery before it said. Only records delivered more than once
-# are looked at in full.
+# Compare the content of each delivery of a record with that of the delivery before it. Only records delivered more than
+# once are read in full.
 _SAID_BEFORE = """
 WITH told AS ({told}), shared AS (
     SELECT {who} FROM told GROUP BY ALL HAVING count(*) > 1
@@ -72,14 +72,14 @@ ORDER BY row_order
 
 
 def repeated_rows(raw: pa.Table, source: str, reason: str, identity: str, ignoring: Collection[str] = ()) -> pa.Table:
-    """Give, as a screen does, the rows that say of their record what its last delivery, or their own file, said.
+    """Return, as a screen does, the rows that repeat the last delivery of their record or a row of their own file.
 
     Args:
         raw: typed rows.
-        source: their source.
-        reason: what to call the repetition.
-        identity: columns, parted by commas, that name a record among those of an account.
-        ignoring: columns that say nothing of it.
+        source: name of their source.
+        reason: name of the repetition.
+        identity: comma-separated columns that identify a record within an account.
+        ignoring: columns that are not compared.
     """
     names = _content(source, ignoring)
     told = f"""
@@ -92,12 +92,12 @@ def repeated_rows(raw: pa.Table, source: str, reason: str, identity: str, ignori
 
 @dataclass(frozen=True)
 class LinesOfRecords:
-    """What holds the lines of a record together.
+    """How the lines of a record are grouped.
 
     Attributes:
-        column: equal in the lines of one delivery of a record, and nowhere else.
-        identity: SQL expression over the column that is equal in all deliveries of the record.
-        condition: SQL aggregate over the lines of a delivery that tells whether they are a record at all.
+        column: has one value in the lines of one delivery of a record, and other values elsewhere.
+        identity: SQL expression over the column that has one value in all deliveries of the record.
+        condition: SQL aggregate over the lines of a delivery that decides whether they are a record at all.
     """
 
     column: str
@@ -106,7 +106,7 @@ class LinesOfRecords:
 
 
 def repeated_records(raw: pa.Table, source: str, reason: str, lines: LinesOfRecords) -> pa.Table:
-    """Give, as ``repeated_rows`` does, the lines of records that say what the last delivery of the record said."""
+    """Return, as ``repeated_rows`` does, the lines of records that repeat the last delivery of the record."""
     names = _content(source, ignoring={lines.column})
     told = f"""
         SELECT {lines.column} AS record, min(row_order) AS first_row, any_value(file_order) AS file_order,
@@ -123,13 +123,13 @@ def _content(source: str, ignoring: Collection[str] = ()) -> str:
 
 @dataclass(frozen=True)
 class _Told:
-    """What deliveries say of records, in SQL.
+    """The SQL that describes what deliveries state about records.
 
     Attributes:
-        query: one row a record and delivery: ``record``, ``first_row``, where it comes from, and its identity.
-        record: column of ``raw`` that is ``record``.
-        identity: columns, parted by commas, that name the record among those of an account.
-        content: aggregate over the rows of a record: all it says.
+        query: one row for each record and delivery: ``record``, ``first_row``, its origin and its identity.
+        record: the column of ``raw`` that ``record`` is taken from.
+        identity: comma-separated columns that identify the record within an account.
+        content: aggregate over the rows of a record with everything it states.
     """
 
     query: str
@@ -151,16 +151,16 @@ def _said_before(raw: pa.Table, told: _Told, reason: str) -> pa.Table:
 
 
 def superseded_records(raw: pa.Table, key: str, newest: str, broken: str, reason: str) -> pa.Table:
-    """Give, as a screen does, the rows of all deliveries of a record but one.
+    """Return, as a screen does, the rows of all deliveries of a record except one.
 
-    Kept is one that is whole, else the newest, else the furthest settled, else the first.
+    The delivery to keep is one without contradiction, else the newest, else the furthest settled, else the first.
 
     Args:
-        raw: typed rows; a record's own row is item 0, its items follow. Has a column ``settlement_state``.
-        key: column that names the record.
+        raw: typed rows; item 0 is the record's own row, followed by its items. Has a column ``settlement_state``.
+        key: column that identifies the record.
         newest: column that orders its deliveries.
-        broken: SQL aggregate over the rows of one delivery of a record: whether it contradicts itself.
-        reason: what to call the repetition.
+        broken: SQL aggregate over the rows of one delivery of a record: whether the delivery contradicts itself.
+        reason: name of the repetition.
     """
     query = _SUPERSEDED.format(key=key, newest=newest, broken=broken)
     return run_sql(query, {"reason": reason}, raw=raw)
@@ -173,17 +173,17 @@ def rows_delivered_before(
     ignoring: Collection[str] = (),
     first: str = "file_order",
 ) -> pa.Table:
-    """Give, as a screen does, the rows that another file of the same account holds as often, word for word.
+    """Return, as a screen does, the rows that another file of the same account also contains, equally often.
 
-    For exports whose rows have no number of their own: two equal rows of one file may both be meant, the same rows in
-    the next file are the same amounts delivered again.
+    This is for exports whose rows have no number of their own. Two equal rows of one file may both be meant; the same
+    rows in the next file are the same amounts delivered again.
 
     Args:
         raw: typed rows.
-        source: their source.
-        besides: a further column in which rows must be equal.
+        source: name of their source.
+        besides: another column in which rows must be equal.
         ignoring: columns in which they may differ.
-        first: SQL order in which the first of equal rows is kept.
+        first: SQL order that decides which of several equal rows is kept.
     """
     names = [column.name for column in source_contract(source).columns if column.name not in ignoring]
     row = ", ".join(["delivered_for", '"account"', f'"{besides}"', *(f'"{name}"' for name in names)])
@@ -200,12 +200,12 @@ def rows_delivered_before(
 
 
 def repeated_keys(raw: pa.Table, key: str, first: str = "row_order") -> pa.Table:
-    """Give, as a screen does, the rows whose key an account has delivered already.
+    """Return, as a screen does, the rows whose key an account has already delivered.
 
     Args:
         raw: typed rows.
-        key: columns, parted by commas, that name a row; a row with a missing key repeats none.
-        first: SQL order in which the first of equal rows is kept.
+        key: comma-separated columns that identify a row; a row with a missing key is never a repetition.
+        first: SQL order that decides which of several equal rows is kept.
     """
     given = " AND ".join(f"{name} IS NOT NULL" for name in key.split(", "))
     query = f"""

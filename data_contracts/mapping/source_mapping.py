@@ -1,12 +1,12 @@
-"""What every source mapping shares: its context, its parts, SQL over Arrow tables, and the form of a canonical table.
+"""Shared parts of all source mappings: context, components, SQL over Arrow tables, and the form of a canonical table.
 
-A mapping is SQL from one typed raw table (named ``raw``) to the columns of canonical tables; money in US dollars, the
-lineage and the column types are added here, once for all sources. Besides the columns of its contract, ``raw`` has:
+A mapping is SQL from one typed raw table (named ``raw``) to the columns of canonical tables. This module adds amounts
+in US dollars, lineage and column types for all sources. Besides the columns of its contract, ``raw`` has:
 
 - ``source_file``, ``source_sha256``: the file; ``source_row``: physical line or record in it; ``source_item``: the item
-  of the record, where records hold items, else 0;
-- ``file_order``: position of the file in the order of reading; ``row_order``: position of the row in that of all rows;
-- ``delivered_for``, ``account``, ``covered_to``, ``delivered_at``: what the list of deliveries says about the file.
+  of the record, or 0 if records have no items;
+- ``file_order``: position of the file in reading order; ``row_order``: position of the row among all rows;
+- ``delivered_for``, ``account``, ``covered_to``, ``delivered_at``: the entry of the file in the delivery manifest.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ Tables = dict[str, pa.Table]
 
 @dataclass(frozen=True)
 class MappingContext:
-    """What a mapping may know besides the rows.
+    """What a mapping may use besides the rows.
 
     Attributes:
-        contract: the source's contract.
-        recorded_at: moment of recording, UTC.
+        contract: contract of the source.
+        recorded_at: time of recording, UTC.
         hmac_key: key of the pseudonyms.
         rates: exchange rates.
     """
@@ -50,7 +50,7 @@ class MappingContext:
 
     @property
     def known_lag_days(self) -> int:
-        """Days from a row's event until it is known, as the contract declares."""
+        """Days from a row's event until it is known, as declared in the contract."""
         return self.contract.known_lag_days
 
 
@@ -64,12 +64,12 @@ def _nothing_to_screen(_raw: pa.Table) -> pa.Table | None:
 
 @dataclass(frozen=True)
 class NamedSellers:
-    """Which columns of a row tell whose it is, by text.
+    """The text columns that determine which seller a row belongs to.
 
     Attributes:
-        seller: the reference of the seller, or None where rows name parties alone.
-        party: the reference of the party the row describes; with a seller in the row, it is that seller's.
-        linked: references of parties the row speaks of; it is a row of each that is a seller's.
+        seller: reference of the seller, or None if rows only name parties.
+        party: reference of the party that the row describes; with a seller in the row, the party is that seller's.
+        linked: references of other parties in the row; the row belongs to each seller that owns one of them.
     """
 
     seller: str | None = None
@@ -78,37 +78,36 @@ class NamedSellers:
 
     @property
     def naming(self) -> tuple[str, ...]:
-        """The columns that name a seller by themselves or by a party."""
+        """The columns that name a seller directly or through a party."""
         return tuple(name for name in (self.seller, *self.linked) if name is not None)
 
 
 @dataclass(frozen=True)
 class SourceMapping:
-    """The parts of a source's way into the canonical tables.
+    """The components of the mapping of a source to canonical tables.
 
     Attributes:
         source: name of the source.
         covered_tables: canonical tables for which a delivery of this source is evidence of coverage.
         to_canonical: typed and accepted raw rows to canonical tables.
-        prepare: text rows to text rows, one for one, before they are typed; makes keys unique over files.
-        cast: typing, where the contract's one number format does not fit every file.
-        screen: typed rows to those to set aside: ``row_order``, ``reason``, ``rule_id`` (null for a duplicate). None
+        prepare: text rows to text rows, one for one, before casting; makes keys unique across files.
+        cast: custom casting, if the contract's single number format does not fit every file.
+        screen: typed rows to the rows to set aside: ``row_order``, ``reason``, ``rule_id`` (null for a duplicate). None
             or an absent row means no objection.
-        remarks: accepted rows that earn a remark: ``row_order``, ``reason``.
-        silent: accepted rows that rightly become no canonical row (a header, a footer, a note): ``row_order``,
-            ``reason``; they are counted by reason as remarks are.
-        unfolds: whether one row may become several canonical rows, as where each fee has a column of its own.
-        happened: column that tells when a row happened; nothing is recorded before it happened.
-        group_column: rows equal in it stand or fall together.
-        delivered_whole: columns of the canonical rows that name, within a seller, a record whose deliveries are whole:
-            what a later one leaves out is gone from then on. Without it each row is a record of its own.
-        needs_seller: whether the list of deliveries must name the seller of each file.
-        parted_by: text column by which rows part: rows that differ in it, but for blanks around it, do not concern each
-            other, neither in preparation, typing, screening and rules nor in the mapping and its later versions. Then a
-            file of any size is taken, in parts. None where rows may concern any others of their file.
-        named_sellers: how a row tells whose it is, where files hold the rows of many sellers; those of a seller without
-            consent are withheld. None where rows name no seller, and where they are not the sellers' but the lender's
-            own books, which need no consent.
+        remarks: accepted rows that deserve a remark: ``row_order``, ``reason``.
+        silent: accepted rows that correctly produce no canonical row (a header, a footer, a note): ``row_order``,
+            ``reason``; they are counted by reason, as remarks are.
+        unfolds: whether one row may become several canonical rows, for example if each fee has its own column.
+        happened: column with the time of the event; no row is recorded before its event.
+        group_column: rows with the same value are accepted or set aside together.
+        delivered_whole: columns of the canonical rows that identify, within a seller, a record that is always delivered
+            whole: what a later delivery leaves out no longer exists. Without it, each row is a record of its own.
+        needs_seller: whether the delivery manifest must name the seller of each file.
+        parted_by: text column that partitions the rows. Rows with different values (ignoring surrounding spaces) are
+            independent in preparation, casting, screening, rules, mapping and later versions, so a file of any size can
+            be processed in partitions. None if any two rows of a file may depend on each other.
+        named_sellers: how a row names its seller, for files with rows of many sellers; rows of sellers without consent
+            are withheld. None if rows name no seller, or if they are the lender's own books, which need no consent.
     """
 
     source: str
@@ -138,7 +137,7 @@ def run_sql(query: str, parameters: Mapping[str, object] | None = None, **tables
 
 
 def relabelled(raw: pa.Table, contract: CompiledContract) -> pa.Table:
-    """Give the rows with each enumerated raw value replaced by the label its contract gives it, if it gives one."""
+    """Return the rows with each enumerated raw value replaced by its label in the contract, if it has one."""
     for column in contract.columns:
         if column.labels and column.name in raw.column_names:
             position = raw.column_names.index(column.name)
@@ -156,13 +155,13 @@ def _relabelled_column(values: Values, labels: Mapping[str, str]) -> Values:
 def canonical_table(
     name: str, mapped: pa.Table, context: MappingContext, usd_of: Mapping[str, str] | None = None
 ) -> pa.Table:
-    """Give mapped columns the form of a canonical table.
+    """Convert mapped columns to a canonical table.
 
     Args:
         name: the canonical table.
-        mapped: its columns without those added here; ``event_date``, ``known_at`` and the file lineage among them.
+        mapped: its columns without those added here; includes ``event_date``, ``known_at`` and the file lineage.
         context: source identity, time of recording, exchange rates.
-        usd_of: columns in US dollars to make, each with the column in the row's ``currency`` it comes from.
+        usd_of: columns in US dollars to add, each with the column in the row's ``currency`` it is computed from.
     """
     for target, origin in (usd_of or {}).items():
         dollars = to_usd(mapped[origin], mapped["currency"], mapped["event_date"], context.rates)
@@ -176,9 +175,9 @@ def canonical_table(
 
 
 def conformed(table: pa.Table, name: str) -> pa.Table:
-    """Give a table the columns, order and types of a canonical table; a column it lacks is filled with null.
+    """Return a table with the columns, order and types of a canonical table; missing columns are filled with null.
 
-    Every row is the first version of itself until a later delivery says otherwise.
+    Every row is version 1 until a later delivery corrects it.
     """
     schema = table_contract(name).arrow_schema
     if "row_version" in schema.names and "row_version" not in table.column_names:
@@ -193,7 +192,7 @@ def conformed(table: pa.Table, name: str) -> pa.Table:
 
 
 def nullable(schema: pa.Schema) -> pa.Schema:
-    """Give a schema whose fields may all be null: being given is a rule that is checked and counted, row by row."""
+    """Return a schema whose fields are all nullable. Whether a value is required is a rule, checked row by row."""
     return pa.schema([pa.field(entry.name, entry.type) for entry in schema])
 
 

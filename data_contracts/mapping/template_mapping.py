@@ -1,4 +1,4 @@
-"""The mapping of our own templates, one for all: the file's columns are the table's, but for what is added here."""
+"""The mapping of all our own templates: the columns of the file are those of the table, except those added here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WITHOUT_CONSENT = frozenset({"application", "consent", "loan", "repayment"})
 
 
 def template_mapping(table: str) -> SourceMapping:
-    """Give the mapping of a table's template; ConfigurationRefused when the table has none."""
+    """Return the mapping of a table's template; raise ConfigurationRefused if the table has none."""
     template = table_template(table)
     seller_required = template.seller_required
     return SourceMapping(
@@ -45,10 +45,10 @@ def template_mapping(table: str) -> SourceMapping:
 
 
 def _rows_part(template: Template) -> bool:
-    """Tell whether rows of different keys have nothing to do with each other.
+    """Return whether rows with different keys are independent of each other.
 
-    Not where one row tells whose another is, where a key is written in several ways, and where rows of several keys are
-    an error together.
+    They are not if one row determines the seller of another, if a key has several spellings, or if a rule that is more
+    than a warning checks groups of rows.
     """
     named = _named_sellers(template)
     tells_of_others = named is None or named.party is not None or bool(named.linked)
@@ -59,7 +59,7 @@ def _rows_part(template: Template) -> bool:
 
 
 def _named_sellers(template: Template) -> NamedSellers | None:
-    """Give how rows tell whose they are: by the seller, or by parties, in whose tables a seller is a party."""
+    """Return the columns that name the seller: the seller, or parties in tables where a seller is a party."""
     if template.table in _WITHOUT_CONSENT:
         return None
     columns = {column["name"] for column in template.document["schema"][0]["properties"]}
@@ -74,7 +74,7 @@ def _unchanged(rows: pa.Table) -> pa.Table:
 
 
 def _with_seller(text_rows: pa.Table) -> pa.Table:
-    """Give the rows with the seller of the delivery where a row names none."""
+    """Return the rows with the seller of the delivery filled in if a row names none."""
     named: Values = text_rows[SELLER]
     delivered_for: Values = text_rows["delivered_for"].cast(pa.string())
     is_empty: Values = pc.equal(pc.utf8_trim_whitespace(named), pa.scalar(""))
@@ -83,7 +83,7 @@ def _with_seller(text_rows: pa.Table) -> pa.Table:
 
 
 def _typed(text: ReadResult, contract: CompiledContract) -> ReadResult:
-    """Give typed rows; where a row does not say from when it was known, the usual lag after its event says so."""
+    """Return typed rows; a row without ``known_at`` is known the usual lag after its event."""
     typed = cast_columns(text, contract)
     rows = typed.rows
     lag = pa.scalar(contract.known_lag_days * 86_400_000_000, pa.duration("us"))
@@ -93,7 +93,7 @@ def _typed(text: ReadResult, contract: CompiledContract) -> ReadResult:
 
 
 def _screened(template: Template, raw: pa.Table) -> pa.Table:
-    """Give the rows that say again what was delivered, and those of another seller than the file was delivered for."""
+    """Return the rows that repeat an earlier delivery, and those of a seller other than the file was delivered for."""
     identity = f"{SELLER}, {template.key}" if template.key_within_seller else template.key
     repeated = repeated_rows(raw, f"{PREFIX}{template.table}", "repeated row", identity)
     if not template.seller_required:

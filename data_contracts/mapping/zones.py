@@ -1,4 +1,4 @@
-"""Time zones as exports write them: by letters, by offset or by the name of a place."""
+"""Parse time zones as exports write them: abbreviation, offset or place name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-# Hours from UTC. Letters that mean several zones (CST: Chicago, Beijing, Mexico) are left out.
+# Hours from UTC. Ambiguous abbreviations (CST: Chicago, Beijing, Mexico) are left out.
 HOURS = {
     name: hours
     for hours, names in (
@@ -30,7 +30,7 @@ _OFFSET = re.compile(r"(?:UTC|GMT)? ?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<mi
 
 
 def utc_offset(zone: str, local: datetime | None = None) -> str | None:
-    """Give a zone's offset as ``+HH:MM``; of a place, that at the local time; None where the zone is not known.
+    """Return the offset of a zone as ``+HH:MM``, for a place that at the local time; None if the zone is unknown.
 
     >>> utc_offset("PDT"), utc_offset("GMT+2"), utc_offset("CST")
     ('-07:00', '+02:00', None)

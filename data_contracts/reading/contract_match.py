@@ -1,7 +1,7 @@
-"""How far a file fits a source contract by its headers, keys, tags or sheets: what is there, missing and foreign.
+"""Contract matching: compare the headers, keys, tags or sheets of a file with source contracts.
 
-Only the beginning of a text is looked at, and of a workbook the first rows of each sheet. No row is typed or checked:
-a file that meets a contract here can still have rows, or a later line, which the contract refuses.
+Only the beginning of a text and the first rows of each workbook sheet are read. No row is typed or checked, so a file
+that matches a contract here can still contain rows, or a later line, that the contract refuses.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from data_contracts.reading.delimited.lines import PhysicalLines
 
 PARQUET_START = b"PAR1"
-# A zip (XLSX, and what else office programs write), and the older form of Excel's files.
+# A zip file (XLSX and other office formats), and the older Excel format.
 WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _HEADER_BYTES = 2**18
 _MOST_SHEETS = 50
@@ -42,7 +42,7 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(frozen=True)
 class FileStart:
-    """The first bytes of a file, and whether they are all of it."""
+    """The first bytes of a file, and whether they are the whole file."""
 
     data: bytes
     is_whole: bool
@@ -50,14 +50,14 @@ class FileStart:
 
 @dataclass(frozen=True)
 class Fit:
-    """What of a contract a file has.
+    """The match of a file with one contract.
 
     Attributes:
         contract: the source contract.
-        found: the contract's columns that are there.
-        missing: the columns it needs that are not.
+        found: contract columns that are present.
+        missing: required contract columns that are absent.
         foreign: headers of the file, or dotted paths of JSON fields, that the contract does not know.
-        problem: what else stands in the way, or None.
+        problem: any other obstacle, or None.
     """
 
     contract: CompiledContract
@@ -73,17 +73,17 @@ class Fit:
 
     @property
     def nearness(self) -> float:
-        """The share of what is there or needed that is both there and known, 0 to 1 (Jaccard's index)."""
+        """Jaccard index of the columns in the file and the columns the contract needs, from 0 to 1."""
         return len(self.found) / max(len(self.found) + len(self.missing) + len(self.foreign), 1)
 
 
 def contract_fits(start: FileStart, contracts: Iterable[CompiledContract], file_name: str) -> tuple[Fit, ...]:
-    """Give how far a file fits each contract whose format its bytes can have.
+    """Return the match of a file with each contract whose format its bytes could have.
 
-    A workbook or Parquet file must be whole. Nothing is opened; ``file_name`` stands in messages only.
+    A workbook or Parquet file must be given whole. Nothing is opened; ``file_name`` is only used in messages.
 
     Raises:
-        InputRefused: the file is empty, without records, no text, or a broken workbook or Parquet file.
+        InputRefused: the file is empty, has no records, is not text, or is a damaged workbook or Parquet file.
     """
     by_format: dict[str, list[CompiledContract]] = {}
     for contract in contracts:
@@ -135,11 +135,11 @@ def _parquet_names(data: bytes, file_name: str) -> list[str]:
 
 
 def _text(start: FileStart, encoding: str, file_name: str) -> tuple[bytes, str | None]:
-    """Give the beginning of a text as UTF-8, and what is wrong with its encoding if it can be read in another."""
+    """Return the beginning of a text as UTF-8, and the encoding problem if only another encoding can decode it."""
     data = start.data
     if not start.is_whole:
         try:
-            # The last character may be cut in two.
+            # The last character may be incomplete.
             data = codecs.getincrementaldecoder(encoding)().decode(data).encode(encoding)
         except UnicodeDecodeError:
             data = start.data
@@ -150,7 +150,7 @@ def _text(start: FileStart, encoding: str, file_name: str) -> tuple[bytes, str |
             return data.decode("utf-16", "replace").encode(), refused.rule
         if b"\0" in data or not data.removeprefix(codecs.BOM_UTF8).strip():
             raise
-        # Right for the Chinese files Excel saves; of others the ASCII headers remain, and this only helps to compare.
+        # Correct for Chinese files saved by Excel. In other files the ASCII headers survive, enough for a comparison.
         return data.decode("gb18030", "replace").encode(), refused.rule
 
 
@@ -177,7 +177,7 @@ def _first_lines(text: bytes) -> PhysicalLines:
 def _of_delimited(
     contract: CompiledContract, lines: Mapping[str, tuple[PhysicalLines, str | None]], delimiter: str | None
 ) -> Fit:
-    """Give the fit of a text; ``delimiter`` is one to try instead of the contract's own."""
+    """Return the match of a delimited text; ``delimiter`` replaces the delimiter of the contract."""
     spec = contract.read_spec or ReadSpec(format="delimited")
     head, problem = lines[spec.encoding]
     if delimiter is not None and delimiter != spec.delimiter:
@@ -236,13 +236,13 @@ def _of_xml(contract: CompiledContract, start: FileStart, file_name: str) -> Fit
 
 
 def _of_paths(contract: CompiledContract, spec: ReadSpec, paths: frozenset[str], problem: str | None) -> Fit:
-    """Give the fit of the dotted paths of the fields that occur in a file's records."""
+    """Return the match of the dotted field paths that occur in the records of a file."""
     places = {column.name: {column.header, *column.synonyms} for column in contract.columns}
     found = tuple(name for name, spelled in places.items() if not paths.isdisjoint(spelled))
     missing = tuple(c for c in contract.columns if c.name not in found and not c.cell.header_optional)
     parts = [place.split(".") for spelled in places.values() for place in spelled]
     known = {".".join(part[:depth]) for part in parts for depth in range(len(part) + 1)}
-    # Below a field that is foreign itself nothing is told.
+    # Fields below an unknown field are not listed.
     foreign = tuple(sorted(path for path in paths - known if path.rpartition(".")[0] in known))
     if foreign and spec.extra_columns == "refuse" and problem is None:
         problem = "the contract refuses fields it does not know"

@@ -1,4 +1,4 @@
-"""Strict readers of raw files: what can be read certainly, what was set aside, or a refusal."""
+"""Strict readers of raw files: rows that were read with certainty, rows that were set aside, or a refusal."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ _READERS: dict[str, Callable[[bytes, CompiledContract, str], ReadResult]] = {
 
 
 def read_file(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
-    """Gives the rows of a raw file, by the reader of the format its contract declares.
+    """Read a raw file with the reader for the format that its contract declares.
 
-    ``file_name`` is only written into lineage and messages; nothing is opened. Raises as the single readers do.
+    ``file_name`` is only used in lineage and messages; nothing is opened. Raises the errors of the single readers.
     """
     if contract.read_spec is None:
         raise ConfigurationRefused(f"{contract.identity} describes no raw file", "read files by a source contract")

@@ -1,4 +1,4 @@
-"""Finding a contract's columns in the header row of a file, by content and never by position."""
+"""Find the columns of a contract in the header row of a file, by name and never by position."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HeaderMatch:
-    """Which header cell holds which contract column; ``extra`` are the cells the contract does not know."""
+    """The header cell of each contract column; ``extra`` holds the cells that the contract does not know."""
 
     positions: dict[str, int]
     extra: tuple[str, ...]
@@ -24,17 +24,17 @@ class HeaderMatch:
 
     @property
     def headers(self) -> tuple[str, ...]:
-        """The contract columns present."""
+        """The contract columns that are present."""
         return tuple(self.positions)
 
 
 def normalised(header: str) -> str:
-    """Gives a header without outer blanks, runs of blanks as one, compared without case."""
+    """Return a header without outer spaces, with single inner spaces, and case-folded."""
     return " ".join(header.replace("\ufeff", "").split()).casefold()
 
 
 def match_headers(cells: Sequence[str], contract: CompiledContract) -> HeaderMatch:
-    """Gives the match of a row of header cells with the contract's headers and their synonyms."""
+    """Match a row of header cells with the headers of a contract and their synonyms."""
     wanted = {normalised(name): column for column in contract.columns for name in (column.header, *column.synonyms)}
     positions: dict[str, int] = {}
     extra: list[str] = []
@@ -53,7 +53,7 @@ def match_headers(cells: Sequence[str], contract: CompiledContract) -> HeaderMat
 
 
 def header_locale(cells: Sequence[str], contract: CompiledContract) -> str | None:
-    """Gives the locale to which most of the header cells belong by the contract's synonyms, the first among equals."""
+    """Return the locale that most header cells belong to by the contract's synonyms; the first one if tied."""
     found = {normalised(cell) for cell in cells}
     counts: dict[str, int] = {}
     for column in contract.columns:
@@ -63,7 +63,11 @@ def header_locale(cells: Sequence[str], contract: CompiledContract) -> str | Non
 
 
 def require_headers(match: HeaderMatch, contract: CompiledContract, file_name: str, row: int) -> tuple[str, ...]:
-    """Gives the warnings a header row earns; InputRefused when it cannot serve the contract."""
+    """Check that a header row can serve the contract, and return its warnings.
+
+    Raises:
+        InputRefused: a column is missing, occurs twice, or is refused by the contract.
+    """
     if match.missing:
         named = ", ".join(_missing_phrase(column, match.extra) for column in match.missing)
         raise InputRefused(
@@ -87,7 +91,7 @@ def require_headers(match: HeaderMatch, contract: CompiledContract, file_name: s
 
 
 def closest_header(column: Column, cells: Sequence[str]) -> str | None:
-    """Gives the cell spelled most like a column's header, or None when none comes near."""
+    """Return the cell with the spelling closest to a column's header, or None if none is close."""
     close = difflib.get_close_matches(normalised(column.header), [normalised(cell) for cell in cells], n=1, cutoff=0.6)
     return next((cell for cell in cells if close and normalised(cell) == close[0]), None)
 

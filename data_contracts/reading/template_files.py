@@ -1,4 +1,4 @@
-"""The reader of our own templates: delimited text, a workbook or Parquet, told apart by the first bytes."""
+"""The reader of our own templates: delimited text, a workbook or Parquet, recognised by the first bytes."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 _WORKBOOK_START = b"PK\x03\x04"
 PARQUET_START = b"PAR1"
-# A few bytes of Parquet may stand for billions of equal cells.
+# A few bytes of Parquet can encode billions of equal cells.
 _MOST_UNPACKED_BYTES = 2**30
 _MOST_CELLS = 50_000_000
 
 
 def read_tabular(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
-    """Gives the rows of a template's file as text columns, by the reader of the form it has.
+    """Read a template file as text columns with the reader for its format.
 
-    Raises InputRefused as the readers of delimited text and workbooks do, and for a Parquet file that is broken, too
-    large, or has lists or structures in a column the contract asks for.
+    Raises InputRefused as the readers of delimited text and workbooks do, and if a Parquet file is damaged, too large,
+    or has lists or structs in a contract column.
     """
     if contract.read_spec is None or contract.read_spec.format != "tabular":
         raise ConfigurationRefused(f"{contract.identity} is no tabular source", "use the reader of its format")
@@ -47,13 +47,13 @@ def read_tabular(data: bytes, contract: CompiledContract, file_name: str) -> Rea
 
 
 def delimited_form(contract: CompiledContract) -> CompiledContract:
-    """Gives the contract as it stands for delimited text, which is one of the forms a template's file may have."""
+    """Return the contract for delimited text, which is one of the formats of a template file."""
     is_tabular = contract.read_spec is not None and contract.read_spec.format == "tabular"
     return _of_format(contract, "delimited") if is_tabular else contract
 
 
 def is_delimited(start: bytes, contract: CompiledContract) -> bool:
-    """Tells by its first bytes whether a file of a source is delimited UTF-8."""
+    """Return whether a file is delimited UTF-8, judging by its first bytes and its contract."""
     spec = contract.read_spec
     if spec is None or spec.encoding != "utf-8":
         return False
@@ -68,7 +68,7 @@ def _of_format(contract: CompiledContract, form: Literal["xlsx", "delimited"]) -
 
 
 def _read_parquet(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
-    """Gives the rows of a Parquet file; ``source_row`` is the record's number, its original its cells as JSON."""
+    """Read a Parquet file. ``source_row`` is the record number, and the original of a row is its cells as JSON."""
     try:
         with pq.ParquetFile(pa.BufferReader(data)) as file:
             require_modest_size(file.metadata, file_name)
@@ -86,7 +86,7 @@ def _read_parquet(data: bytes, contract: CompiledContract, file_name: str) -> Re
 
 
 def require_modest_size(metadata: pq.FileMetaData, file_name: str) -> None:
-    """Gives nothing; InputRefused when a Parquet file says that it unpacks to more than memory should hold."""
+    """Raise InputRefused if a Parquet file would unpack to more data than memory should hold."""
     unpacked_bytes = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
     cell_count = metadata.num_rows * metadata.num_columns
     if unpacked_bytes > _MOST_UNPACKED_BYTES or cell_count > _MOST_CELLS:
@@ -116,7 +116,7 @@ def _originals(rows: pa.Table, numbers: Sequence[int]) -> list[bytes | None]:
 
 
 def _as_text(values: Values, header: str, file_name: str) -> Values:
-    """Gives a column as the text a delimited file would hold: missing is empty, moments are in UTC."""
+    """Return a column as the text of a delimited file: missing values are empty, timestamps are in UTC."""
     kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
     try:
         plain = values.cast(kind)
@@ -132,6 +132,6 @@ def _as_text(values: Values, header: str, file_name: str) -> Values:
 
 
 def _moments_as_text(moments: Values) -> Values:
-    """Gives moments as ISO text in UTC; one without time zone is in UTC. ArrowInvalid below the millisecond."""
+    """Return timestamps as ISO text in UTC (assumed if there is no zone); raise ArrowInvalid below the millisecond."""
     in_utc = moments.cast(pa.timestamp("ms", moments.type.tz)).cast(pa.timestamp("ms"))
     return pc.binary_join_element_wise(pc.strftime(in_utc, format="%Y-%m-%dT%H:%M:%S"), pa.scalar("Z"), "")

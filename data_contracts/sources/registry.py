@@ -1,4 +1,4 @@
-"""The mapping of every source, by name."""
+"""The registry of source mappings, by name."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from data_contracts.mapping.template_mapping import template_mapping
 if TYPE_CHECKING:
     from data_contracts.mapping.source_mapping import SourceMapping
 
-# These two describe other files; they hold no events of their own.
+# Reference lists: they describe other files and contain no events of their own.
 DESCRIBING_SOURCES = ("delivery_manifest", "exchange_rates")
 
 
 @functools.cache
 def mapped_sources() -> tuple[str, ...]:
-    """Give the sources that become canonical tables, then our own templates, each in alphabetical order."""
+    """Return the sources that map to canonical tables, then our own templates, each in alphabetical order."""
     exports = (name for name in source_names() if name not in DESCRIBING_SOURCES)
     return (*exports, *(f"{PREFIX}{table}" for table in template_names()))
 
 
 @functools.cache
 def source_mapping(name: str) -> SourceMapping:
-    """Give the mapping of a source.
+    """Return the mapping of a source.
 
     Raises:
         ConfigurationRefused: there is no such source.
@@ -37,7 +37,7 @@ def source_mapping(name: str) -> SourceMapping:
         raise ConfigurationRefused(f"there is no source {name!r}", f"use one of {known}")
     if name.startswith(PREFIX):
         return template_mapping(name.removeprefix(PREFIX))
-    # The name is one of our own folders, so nothing foreign can be imported here.
+    # The name is one of our own folders, so no other code can be imported here.
     module = importlib.import_module(f"data_contracts.sources.{name}.mapping")
     mapping: SourceMapping = module.MAPPING
     return mapping

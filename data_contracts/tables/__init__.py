@@ -1,1 +1,1 @@
-"""Canonical tables as ODCS contracts, one YAML file a table."""
+"""Canonical tables as ODCS contracts, one YAML file for each table."""

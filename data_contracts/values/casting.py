@@ -1,4 +1,4 @@
-"""From text cells to typed values: exactly, or the row is set aside with the cell that would not go."""
+"""Cast text cells to typed values exactly; a row with a cell that cannot be cast is set aside."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _WIDEST = pa.decimal128(38, 20)
 
 
 def cast_columns(read: ReadResult, contract: CompiledContract) -> ReadResult:
-    """Gives ``read`` with every column in its contract type; empty cells and missing tokens become null.
+    """Cast every column of ``read`` to its contract type; empty cells and missing tokens become null.
 
-    A cell that is not exactly a value of its type (an amount with too many decimals, a day that does not exist, a
-    number in another locale) sets its row aside under ``type:<column>`` with the raw text; the first such column in
-    contract order names the row. Columns the contract does not know (``source_row``) pass through.
+    A cell that is not exactly a value of its type sets its row aside under ``type:<column>`` with the raw text: an
+    amount with too many decimals, a day that does not exist, a number in another locale. If several columns fail, the
+    first in contract order is recorded. Columns that are not in the contract (``source_row``) are passed through.
     """
     spec = contract.read_spec or ReadSpec(format="delimited")
     text, count = read.rows, read.rows.num_rows
@@ -66,7 +66,7 @@ def _bad_cells(text: pa.Table, raw: Values, rows: Values, column: str) -> SetAsi
 
 
 def cast_text(raw: Values, column: Column, spec: ReadSpec) -> tuple[Values, np.ndarray[Any, Any] | None]:
-    """Gives the typed values of a text column and which cells would not go (None: all went)."""
+    """Return the typed values of a text column and a mask of the cells that could not be cast (None if all could)."""
     text: Values = pc.utf8_trim_whitespace(raw) if column.cell.trim else raw
     missing = pc.equal(pc.binary_length(text), pa.scalar(0, pa.int32()))
     if spec.missing_tokens:
@@ -109,16 +109,16 @@ def _decimals(text: Values, column: Column, spec: ReadSpec) -> Values:
 
 
 def _surely_decimals(text: Values, whole_digits: int, places: int) -> bool:
-    """Tells that every text is ``-?[0-9]+([.][0-9]+)?`` within the limits; False says nothing.
+    """Return True if every text is ``-?[0-9]+([.][0-9]+)?`` within the limits; False means it is not certain.
 
-    Looks at the bytes of all cells at once, which takes a fraction of what a regular expression takes for each.
+    Looks at the bytes of all cells at once, which is much faster than matching a regular expression on each cell.
     """
     if not isinstance(text, pa.StringArray):
         return False
     codes, borders = string_bytes(text.drop_null())
     codes = codes[borders[0] : borders[-1]]
     starts, ends = borders[:-1] - borders[0], borders[1:] - borders[0]
-    # No shorter text has too many whole digits.
+    # A text of at most this length cannot have too many whole digits.
     if not len(codes) or (ends - starts).max() > whole_digits or (ends == starts).any():
         return False
     is_digit = (codes - np.uint8(ord("0"))) <= 9
@@ -133,13 +133,13 @@ def _surely_decimals(text: Values, whole_digits: int, places: int) -> bool:
 
 
 def _plain_numbers(text: Values, spec: ReadSpec) -> Values:
-    """Gives numbers with a point and no grouping; null where they are not in the file's locale."""
+    """Return numbers with a decimal point and without grouping; null if they are not in the file's locale."""
     if spec.decimal_mark == "." and spec.thousands_mark is None:
         return text
     mark = re.escape(spec.decimal_mark)
     whole = r"\d+"
     if spec.thousands_mark is not None:
-        # Exports write a grouping blank as any of three blanks.
+        # Exports use three different spaces as grouping space.
         group = r"[ \x{a0}\x{202f}]" if spec.thousands_mark.isspace() else re.escape(spec.thousands_mark)
         whole = rf"(?:\d{{1,3}}(?:{group}\d{{3}})+|\d+)"
     fits = pc.match_substring_regex(text, rf"^[+-]?{whole}(?:{mark}\d+)?$")

@@ -1,4 +1,4 @@
-"""Dates and times from text, in the formats a contract declares: exactly those, checked against the calendar."""
+"""Parse dates and times in exactly the formats that a contract declares, checked against the calendar."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from data_contracts.arrow import Values
 
-# Outside these years a date is a slip of the pen or another calendar, not a business event.
+# A date outside these years is a typing error or in another calendar, not a business event.
 FIRST_YEAR, LAST_YEAR = 1990, 2100
 
 _PARTS = {
@@ -37,9 +37,9 @@ _PARTS = {
     "X": r"(?P<zone>Z|[+-]\d{2}(?::?\d{2})?)",
     "z": r"(?:UTC|GMT)",
 }
-# The parts that always take the same number of digits.
+# The parts that always have the same number of digits.
 _FIXED_PARTS = {"yyyy": "year", "MM": "month", "dd": "day", "HH": "hour", "mm": "minute", "ss": "second"}
-# How a zone is written most often, and the lengths it has in all spellings.
+# The most common spelling of a zone, and the lengths of all its spellings.
 _ZONES = {"X": ("Z", (1, 3, 5, 6)), "z": ("UTC", (3,))}
 _TOKEN = re.compile(r"'(?P<literal>[^']*)'|(?P<part>yyyy|MM|M|dd|d|HH|mm|ss|SSS|X|z)|(?P<mark>[^A-Za-z'])")
 _LONGEST_OFFSET_MINUTES = 14 * 60
@@ -48,7 +48,11 @@ _MICROSECONDS = {"second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_00
 
 @functools.cache
 def format_pattern(form: str) -> str:
-    """Gives the regular expression of a date format; ConfigurationRefused for letters it does not know."""
+    """Return the regular expression of a date format.
+
+    Raises:
+        ConfigurationRefused: the format contains unknown letters.
+    """
     position, parts = 0, []
     while position < len(form):
         token = _TOKEN.match(form, position)
@@ -64,15 +68,15 @@ def format_pattern(form: str) -> str:
 
 @functools.cache
 def fixed_layout(form: str) -> FixedLayout | None:
-    """Gives where each part of a format stands if every text of it has one length but for its zone, else None."""
-    format_pattern(form)  # refuses what is no format
+    """Return the position of each part of a format, or None if its texts differ in length other than by their zone."""
+    format_pattern(form)  # raises if this is not a format
     width, zone = 0, ""
     zone_widths: tuple[int, ...] = ()
     numbers: list[tuple[str, int, int]] = []
     marks: list[tuple[int, int]] = []
     for token in _TOKEN.finditer(form):
         part, literal = token["part"], token["literal"] if token["literal"] is not None else token["mark"]
-        if zone:  # What stands behind a zone has no one place.
+        if zone:  # After a zone, no part has a fixed position.
             return None
         if part in _ZONES:
             zone, zone_widths = _ZONES[part]
@@ -91,9 +95,10 @@ def fixed_layout(form: str) -> FixedLayout | None:
 
 @dataclass(frozen=True)
 class FixedLayout:
-    """Length of a text; name, place and digits of each number in it; place and code of each mark between them.
+    """The length of a text, the name, position and digits of each number, and the position and code of each separator.
 
-    A zone is among the marks, as it is written most often; ``zoned_widths`` are the lengths of texts with any zone.
+    A zone is included among the separators in its most common spelling; ``zoned_widths`` are the text lengths with any
+    spelling.
     """
 
     width: int
@@ -103,14 +108,15 @@ class FixedLayout:
 
 
 def dates_from_text(text: Values, formats: tuple[str, ...]) -> Values:
-    """Gives date32; null where no format fits, the day does not exist or the year is out of range."""
+    """Parse dates to date32; null if no format matches, the day does not exist or the year is out of range."""
     return _by_unique_text(text, lambda unique: _first_fitting(unique, formats, _dates).cast(pa.date32()))
 
 
 def timestamps_from_text(text: Values, formats: tuple[str, ...], timezone: str) -> Values:
-    """Gives timestamps in UTC; a text without offset is local time of ``timezone``, the earlier where ambiguous.
+    """Parse timestamps to UTC.
 
-    Null where no format fits, or the day, the hour or (when clocks go forward) the local time does not exist.
+    A text without offset is local time in ``timezone``; of two possible moments the earlier is taken. The result is
+    null if no format matches or the day, hour or local time does not exist (as when clocks go forward).
     """
     found: Values = pa.nulls(len(text), pa.timestamp("us", "UTC"))
     for form in formats:
@@ -127,14 +133,14 @@ def timestamps_from_text(text: Values, formats: tuple[str, ...], timezone: str) 
 
 
 def _by_unique_text(text: Values, parse: Callable[[Values], Values]) -> Values:
-    """Parses each different text once: a column of dates holds few."""
+    """Parse each distinct text once, because a column of dates has few distinct values."""
     encoded = text.dictionary_encode()
     return parse(encoded.dictionary).take(encoded.indices)
 
 
 @dataclass(frozen=True)
 class _Parts:
-    """The parts of texts: which texts have the format at all, the numbers in them, and the zone if there is one."""
+    """The parsed parts of texts: which texts match the format, their numbers, and their zone if there is one."""
 
     fits: NDArray[np.bool_]
     numbers: Mapping[str, NDArray[np.int64]]

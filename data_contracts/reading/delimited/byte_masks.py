@@ -1,9 +1,9 @@
-"""One flag a byte of a text, 64 of them in a machine word: what a text is made of, at an eighth of its size.
+"""Bit masks over the bytes of a text, 64 bytes in one machine word and one eighth of the text's size.
 
-Bit ``i`` of word ``w`` speaks of byte ``64 * w + i``. Finding the fields of a line takes a handful of steps over all
-bytes; on words they are eight to sixty-four times cheaper than on lists of positions, and a text of which every cell is
-quoted costs no more than one without quotes. The running parity is the one of Langdale and Lemire, "Parsing Gigabytes
-of JSON per Second" (VLDB Journal 28, 2019), section 3.1.1, by shifts.
+Bit ``i`` of word ``w`` stands for byte ``64 * w + i``. Finding the fields of a line takes a handful of passes over all
+bytes. On words they are 8 to 64 times cheaper than on lists of positions, and a text in which every cell is quoted
+costs no more than one without quotes. The running parity follows Langdale and Lemire, "Parsing Gigabytes of JSON per
+Second" (VLDB Journal 28, 2019), section 3.1.1, implemented with shifts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Positions = NDArray[np.int64]
 _BITS = 64
 _ONE = np.uint64(1)
 _LAST = np.uint64(_BITS - 1)
-# Blocks that stay in the processor's cache while they are compared and packed; a multiple of the bits of a word.
+# Blocks that fit in the processor's cache while they are compared and packed; a multiple of the word size.
 _BLOCK_BYTES = 1 << 18
 
 
@@ -33,7 +33,7 @@ def _blocks(codes: Codes) -> Iterator[tuple[int, Codes]]:
 
 
 def mask_of(codes: Codes, byte: int) -> Words:
-    """Gives the bytes equal to ``byte``; the bits behind the last byte are unset."""
+    """Return the mask of the bytes equal to ``byte``; the bits after the last byte are unset."""
     packed = np.zeros(-(-len(codes) // _BITS) * 8, dtype=np.uint8)
     for start, block in _blocks(codes):
         bits = np.packbits(block == byte, bitorder="little")
@@ -42,13 +42,13 @@ def mask_of(codes: Codes, byte: int) -> Words:
 
 
 def positions_of(codes: Codes, byte: int) -> Positions:
-    """Gives the positions of the bytes equal to ``byte``, ascending."""
+    """Return the positions of the bytes equal to ``byte``, ascending."""
     found = [np.flatnonzero(block == byte) + start for start, block in _blocks(codes)]
     return np.concatenate([np.zeros(0, dtype=np.int64), *found])
 
 
 def positions_in(words: Words) -> Positions:
-    """Gives the positions of the set bits, ascending."""
+    """Return the positions of the set bits, ascending."""
     filled = np.flatnonzero(words)
     bits = np.unpackbits(words[filled].astype("<u8").view(np.uint8), bitorder="little").reshape(-1, _BITS)
     row, bit = np.nonzero(bits)
@@ -56,33 +56,33 @@ def positions_in(words: Words) -> Positions:
 
 
 def with_bits(words: Words, positions: Positions) -> Words:
-    """Gives ``words`` with the bits at ``positions`` set too."""
+    """Return a copy of ``words`` with the bits at ``positions`` set."""
     changed = words.copy()
     np.bitwise_or.at(changed, positions // _BITS, _ONE << (positions % _BITS).astype(np.uint64))
     return changed
 
 
 def bits_at(words: Words, positions: Positions) -> NDArray[np.bool_]:
-    """Gives the bits at ``positions``."""
+    """Return the bits at ``positions``."""
     return ((words[positions // _BITS] >> (positions % _BITS).astype(np.uint64)) & _ONE).astype(bool)
 
 
 def one_later(words: Words) -> Words:
-    """Gives for each byte the bit of the byte before it; unset for the first."""
+    """Return, for each byte, the bit of the byte before it; unset for the first byte."""
     moved = words << _ONE
     moved[1:] |= words[:-1] >> _LAST
     return moved
 
 
 def one_earlier(words: Words) -> Words:
-    """Gives for each byte the bit of the byte after it; unset for the last bit of the last word."""
+    """Return, for each byte, the bit of the byte after it; unset for the last bit of the last word."""
     moved = words >> _ONE
     moved[:-1] |= words[1:] << _LAST
     return moved
 
 
 def running_parity(words: Words) -> Words:
-    """Gives for each byte whether an odd number of bits is set up to it, its own included."""
+    """Return, for each byte, whether the number of set bits up to and including it is odd."""
     parity = words.copy()
     for distance in (1, 2, 4, 8, 16, 32):
         parity ^= parity << np.uint64(distance)
@@ -93,9 +93,9 @@ def running_parity(words: Words) -> Words:
 
 
 def counts_before(words: Words, positions: Positions) -> Positions:
-    """Gives the number of set bits before each position, which may be as far as one behind the last byte."""
+    """Return the number of set bits before each position; a position may be one past the last byte."""
     totals = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bitwise_count(words), dtype=np.int64)])
-    # A position behind the last byte may lie in a word of its own, of which nothing is counted.
+    # A position after the last byte may be in an extra word without bits.
     padded = np.append(words, np.uint64(0))
     word, bit = positions // _BITS, (positions % _BITS).astype(np.uint64)
     below = padded[word] & ((_ONE << bit) - _ONE)

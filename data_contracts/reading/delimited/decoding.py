@@ -1,4 +1,4 @@
-"""From the bytes of a text file to UTF-8 that is certain, or a refusal: never text that is nearly right."""
+"""Decode a text file to UTF-8 with certainty, or refuse it; never return text that is only nearly right."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from data_contracts.errors import ConfigurationRefused, InputRefused
 
 _UTF8_MARK = b"\xef\xbb\xbf"
 _OTHER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-# In all of these a newline, comma, tab or quote byte is never part of another character's code except as itself.
+# In all of these encodings a newline, comma, tab or quote byte always stands for itself.
 _LINE_SAFE = {"utf-8", "ascii", "iso-8859-1", "latin-1", "cp1252", "gb18030", "gbk", "cp932", "shift_jis"}
-# Two-byte Chinese text may look like UTF-8 by chance for a word or two, not for longer.
+# A word or two of two-byte Chinese text can look like UTF-8 by chance, but not more.
 _CHANCE_LENGTH = 8
 _INK = re.compile(rb"\S")
 
 
 @dataclass(frozen=True)
 class Before:
-    """What stands in a file before the part that is looked at, in lines and in bytes."""
+    """Lines and bytes of a file that precede the part being read."""
 
     lines: int = 0
     byte_count: int = 0
@@ -29,11 +29,15 @@ START_OF_FILE = Before()
 
 
 def utf8_bytes(data: bytes, encoding: str, file_name: str, *, nul_spoils: Literal["file", "line"] = "file") -> bytes:
-    """Gives the text of ``data`` as UTF-8 without byte-order mark, its line structure unchanged.
+    """Return the text of ``data`` as UTF-8 without byte-order mark and with unchanged lines.
 
-    A NUL byte spoils the whole file or, for a reader that sets lines aside, only its line, unless that is the first.
-    Raises InputRefused for an empty file, such NUL bytes, bytes the declared encoding does not know, or a file that is
-    plainly in another encoding; ConfigurationRefused for an encoding whose lines could not be found byte by byte.
+    A NUL byte spoils the whole file. For a reader that sets lines aside it spoils only its line, unless that is the
+    first.
+
+    Raises:
+        InputRefused: the file is empty, has such NUL bytes or bytes that the declared encoding does not define, or is
+            clearly in another encoding.
+        ConfigurationRefused: the lines of the encoding cannot be found byte by byte.
     """
     if encoding not in _LINE_SAFE:
         raise ConfigurationRefused(f"encoding {encoding!r} is not supported", f"declare one of {sorted(_LINE_SAFE)}")
@@ -50,7 +54,7 @@ def utf8_bytes(data: bytes, encoding: str, file_name: str, *, nul_spoils: Litera
 
 
 def require_utf8(data: bytes, file_name: str, before: Before) -> None:
-    """Checks a later part of a UTF-8 file, which begins with a line; InputRefused as by ``utf8_bytes``."""
+    """Check a later part of a UTF-8 file that begins at a line start; raise InputRefused as ``utf8_bytes`` does."""
     _decoded(data, "utf-8", file_name, before)
 
 

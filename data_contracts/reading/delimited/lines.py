@@ -1,4 +1,4 @@
-"""The physical lines of a text file and, per line, whether its fields are where a strict reader may find them."""
+"""Physical lines of a text file and, for each line, whether a strict reader can locate its fields."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 Flags = NDArray[np.bool_]
 
 _NEWLINE, _RETURN = 10, 13
-# A quoted field running over more lines than this is taken for a quote that was never closed.
+# A quoted field over more lines than this counts as a quote that was never closed.
 _LONGEST_RECORD_LINES = 1000
 _LONGEST_DOUBT_LINES = 100
 
 
 @dataclass(frozen=True)
 class PhysicalLines:
-    r"""Lines end at ``\n`` or ``\r\n`` only; line ``i`` is ``data[starts[i]:ends[i]]``, without its end mark.
+    r"""Lines end at ``\n`` or ``\r\n`` only; line ``i`` is ``data[starts[i]:ends[i]]``, without its line ending.
 
-    ``lines_before``: lines of the file that stand before ``data``.
+    ``lines_before``: lines of the file that precede ``data``.
     """
 
     data: bytes
@@ -51,16 +51,16 @@ class PhysicalLines:
         return len(self.starts)
 
     def content(self, first: int, last: int | None = None) -> bytes:
-        """Gives the bytes of line ``first``, or of ``first`` to ``last`` with the line ends between them."""
+        """Return the bytes of line ``first``, or of lines ``first`` to ``last`` with the line endings between them."""
         return self.data[self.starts[first] : self.ends[first if last is None else last]]
 
     def stop(self, line: int) -> int:
-        """Gives the position just behind a line and its end mark."""
+        """Return the position just after a line and its line ending."""
         return int(self.starts[line + 1]) if line + 1 < len(self) else len(self.data)
 
 
 def find_lines(data: bytes, lines_before: int = 0) -> PhysicalLines:
-    """Gives the physical lines of ``data``; a final end mark opens no further line."""
+    """Return the physical lines of ``data``; a final line ending does not start another line."""
     codes = np.frombuffer(data, dtype=np.uint8)
     newlines = positions_of(codes, _NEWLINE)
     starts = np.concatenate([np.zeros(1, np.int64), newlines + 1])
@@ -75,10 +75,10 @@ def find_lines(data: bytes, lines_before: int = 0) -> PhysicalLines:
 
 @dataclass(frozen=True)
 class LineFacts:
-    """One entry a physical line.
+    """Facts about each physical line.
 
-    ``widths``: number of fields. ``misquoted``: a quote stands where none may. ``unclosed``: an odd number of quotes.
-    ``stray_return``: a carriage return that ends no line.
+    ``widths``: number of fields. ``misquoted``: a quote is in a wrong place. ``unclosed``: the number of quotes is odd.
+    ``stray_return``: a carriage return that does not end a line.
     """
 
     widths: NDArray[np.int64]
@@ -88,7 +88,7 @@ class LineFacts:
 
 
 def line_facts(lines: PhysicalLines, delimiter: str, quote: str | None) -> LineFacts:
-    """Gives the facts of every line, each judged as if a record began with it."""
+    """Return the facts of every line, each read as if a record began there."""
     codes = np.frombuffer(lines.data, dtype=np.uint8)
     delimiters = mask_of(codes, ord(delimiter))
     stray = _lines_with(lines, _stray_returns(codes) if b"\r" in lines.data else np.zeros(0, np.int64))
@@ -103,7 +103,7 @@ def line_facts(lines: PhysicalLines, delimiter: str, quote: str | None) -> LineF
 
 
 def lines_with_nul(lines: PhysicalLines) -> Flags:
-    """Gives which lines hold a NUL byte."""
+    """Return a mask of the lines that contain a NUL byte."""
     if b"\0" not in lines.data:
         return np.zeros(len(lines), dtype=bool)
     return _lines_with(lines, positions_of(np.frombuffer(lines.data, dtype=np.uint8), 0))
@@ -128,19 +128,19 @@ def _stray_returns(codes: NDArray[np.uint8]) -> Positions:
 
 
 def _inside_quotes(quotes: Words, lines: PhysicalLines) -> tuple[Words, Flags]:
-    """Gives the bytes with an odd number of quotes up to them in their own line, and the lines that end on such."""
+    """Return the bytes with an odd number of quotes up to them in their line, and the lines that end inside quotes."""
     parity = running_parity(quotes)
     last = np.append(lines.starts[1:], len(lines.data)) - 1
     odd_so_far = bits_at(parity, last)
     unclosed = odd_so_far ^ np.concatenate([[False], odd_so_far[:-1]])
     if not unclosed.any():
         return parity, unclosed
-    # A quote more at the line end after an odd line lets the next line begin even.
+    # An extra quote at the end of an odd line makes the next line start even.
     return running_parity(with_bits(quotes, last[:-1][unclosed[:-1]])), unclosed
 
 
 def _misplaced_quotes(quotes: Words, inside: Words, delimiters: Words, codes: NDArray[np.uint8]) -> Words:
-    """Gives the quotes that neither open a field, nor close one, nor stand doubled inside one."""
+    """Return the quotes that do not open a field, close a field, or form a doubled quote inside one."""
     newlines, returns = mask_of(codes, _NEWLINE), mask_of(codes, _RETURN)
     line_ends = newlines | (returns & one_earlier(newlines))
     may_open = with_bits(one_later(delimiters | quotes | newlines), np.zeros(1, np.int64))
@@ -150,9 +150,9 @@ def _misplaced_quotes(quotes: Words, inside: Words, delimiters: Words, codes: ND
 
 @dataclass(frozen=True)
 class JoinedLines:
-    """Records over several lines, as (first, last) line; and lines that might be one such record or several.
+    """Records over several lines as (first, last) line, and a mask of lines that could be one such record or several.
 
-    ``open_line``: the line with an unclosed quote that a line behind the last one might still close, or None.
+    ``open_line``: the line with an unclosed quote that a line after the last one could still close, or None.
     """
 
     spans: Sequence[tuple[int, int]]
@@ -161,11 +161,11 @@ class JoinedLines:
 
 
 def joined_lines(lines: PhysicalLines, unclosed: Flags, complete: Flags, form: re.Pattern[bytes]) -> JoinedLines:
-    """Gives the records that begin on a line with an unclosed quote.
+    """Return the records that begin on a line with an unclosed quote.
 
     Such a record ends on the next line with an odd number of quotes, if the lines together have the ``form`` of exactly
-    one record. Otherwise the quote was never closed, and reading resumes with the line after it: a lost quote costs its
-    own line and no other. Where a line between is ``complete`` by itself both readings are possible; neither is taken.
+    one record. Otherwise the quote was never closed and reading resumes with the next line, so that a lost quote costs
+    only its own line. If a line in between is ``complete`` by itself, both readings are possible and neither is used.
     """
     odd = np.flatnonzero(unclosed)
     complete_before = np.concatenate([[0], np.cumsum(complete)])
@@ -189,14 +189,14 @@ def joined_lines(lines: PhysicalLines, unclosed: Flags, complete: Flags, form: r
 
 @functools.cache
 def record_form(delimiter: str, quote: str, width: int) -> re.Pattern[bytes]:
-    """Gives the form of one record of ``width`` fields, each wholly quoted or free of quotes and line ends."""
+    """Return the pattern of one record with ``width`` fields, each fully quoted or free of quotes and line endings."""
     d, q = re.escape(delimiter), re.escape(quote)
     one = f"(?:{q}(?:[^{q}]++|{q}{q})*+{q}|[^{q}{d}\\r\\n]*+)"
     return re.compile(f"{one}(?:{d}{one}){{{width - 1}}}".encode())
 
 
 def equal_lines(lines: PhysicalLines, content: bytes) -> Flags:
-    """Tells which lines are byte for byte ``content``."""
+    """Return a mask of the lines that are exactly ``content``."""
     codes = np.frombuffer(lines.data, dtype=np.uint8)
     candidates = np.flatnonzero(lines.ends - lines.starts == len(content))
     for offset, code in enumerate(content):

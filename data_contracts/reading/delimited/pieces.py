@@ -1,4 +1,4 @@
-"""A delimited file of any size, read in pieces of whole records, with the result of reading it at once."""
+"""Read a delimited file of any size in pieces of whole records, with the same result as reading it at once."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from data_contracts.definition.contract import CompiledContract
 
 PIECE_BYTES = 16 * 2**20
-# A record may run over several lines and a line may be long, but a piece has to end somewhere.
+# Records may span several lines and lines may be long, but a piece must have a limit.
 LONGEST_PIECE_BYTES = 256 * 2**20
 _MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
 class _Piece:
-    """Whole records: their lines, and what was found in them."""
+    """Whole records: their lines and what was found in them."""
 
     lines: PhysicalLines
     facts: LineFacts
@@ -48,7 +48,7 @@ class _Piece:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a piece stands in its file, and the state of the file's digest before it and behind it."""
+    """The position of a piece in its file, and the digest state of the file before and after it."""
 
     start: int
     length: int
@@ -58,10 +58,10 @@ class _Place:
 
 
 class DelimitedPieces:
-    """Reads a delimited UTF-8 file piece by piece; ``read_delimited`` gives the same rows, records and notes at once.
+    """Reads a delimited UTF-8 file piece by piece; rows, records and notes equal those of ``read_delimited``.
 
-    ``sha256``, ``rows_in`` and ``notes`` speak of what was read so far: of the whole file behind the last piece. The
-    file stays open, and as it is, for as long as originals may be asked for.
+    ``sha256``, ``rows_in`` and ``notes`` cover what has been read so far, so after the last piece they cover the whole
+    file. The file must stay open and unchanged as long as originals may be requested.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class DelimitedPieces:
     ) -> None:
         spec = delimited_spec(contract)
         if spec.encoding != "utf-8":
-            # Whether a file is in another encoding than declared shows only in the whole of it.
+            # Only the whole file shows whether it is in another encoding than declared.
             raise ConfigurationRefused(f"{contract.identity} is in {spec.encoding}", "read its files at once")
         self._file, self._contract, self._file_name = file, contract, file_name
         self._spec, self._piece_bytes = spec, piece_bytes
@@ -88,19 +88,19 @@ class DelimitedPieces:
 
     @property
     def headers(self) -> tuple[str, ...]:
-        """The contract columns present; known with the first piece."""
+        """The contract columns that are present; known after the first piece."""
         return self._header.match.headers if self._header else ()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Things worth a warning, in words."""
+        """Warnings in words."""
         header_notes = self._header.notes if self._header else ()
         return (*header_notes, *line_notes(self._blank_count, ends_well=self._ends_well))
 
     def __iter__(self) -> Iterator[ReadResult]:
-        """Gives the pieces in order, ``source_row`` counted from the beginning of the file, ``source_sha256`` null.
+        """Yield the pieces in order; ``source_row`` counts from the start of the file and ``source_sha256`` is null.
 
-        Raises InputRefused as ``read_delimited`` does, at the piece where the fault stands.
+        Raises InputRefused as ``read_delimited`` does, at the piece that contains the fault.
         """
         waiting, is_last = self._without_mark(), False
         while not is_last:
@@ -120,9 +120,10 @@ class DelimitedPieces:
                 )
 
     def original_of(self, source_rows: Sequence[int]) -> list[bytes | None]:
-        """Gives the bytes of records by physical row, read again from the file.
+        """Return the bytes of records by physical row, read again from the file.
 
-        Raises IntegrityRefused when the file is no longer what it was.
+        Raises:
+            IntegrityRefused: the file has changed since it was read.
         """
         lines_before = [place.lines_before for place in self._places]
         rows_of: dict[int, list[int]] = {}
@@ -134,7 +135,7 @@ class DelimitedPieces:
         return [found[row] for row in source_rows]
 
     def _without_mark(self) -> bytes:
-        """Passes over the byte-order mark at the beginning of the file."""
+        """Skip the byte-order mark at the beginning of the file."""
         self._file.seek(0)
         beginning = self._file.read(len(_MARK))
         if beginning != _MARK:
@@ -144,7 +145,7 @@ class DelimitedPieces:
         return b""
 
     def _next_piece(self, waiting: bytes, *, is_last: bool) -> _Piece | None:
-        """Gives the whole records at the beginning of what waits; None while they cannot be told."""
+        """Return the whole records at the beginning of the waiting bytes, or None if they are not complete yet."""
         length = len(waiting) if is_last else waiting.rfind(b"\n") + 1
         if self._header is None:
             if not is_last and waiting.count(b"\n") < HEADER_LINES:
@@ -171,7 +172,7 @@ class DelimitedPieces:
         return _Piece(lines, facts, found, header)
 
     def _taken(self, piece: _Piece) -> ReadResult:
-        """Gives a piece as read, and counts it as read."""
+        """Read a piece into a result, and count it as read."""
         lines, found, header = piece.lines, piece.found, piece.header
         before = self._digest.copy()
         self._digest.update(lines.data)
@@ -189,7 +190,7 @@ class DelimitedPieces:
         return ReadResult(records, quarantined, rows_in, header.match.headers, origin)
 
     def _originals(self, number: int) -> Originals:
-        # Rows are asked for by reason, and those of one piece after another.
+        # Rows are requested by reason, and within a reason piece by piece.
         if self._last_asked is not None and self._last_asked[0] == number:
             return self._last_asked[1]
         place, header = self._places[number], self._header

@@ -43,7 +43,7 @@ _SMALL_FILE_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Header:
-    """The header of a file: the line it stands on (-1: before the lines at hand), its bytes and what it says."""
+    """The header of a file: its line (-1 if it precedes the lines at hand), its bytes and its match."""
 
     line: int
     content: bytes
@@ -57,7 +57,7 @@ class Header:
 class Sorted:
     """Data lines sorted into records (first and last line of each) and lines set aside by rule.
 
-    ``open_line``: the line with an unclosed quote that a line not at hand might still close, or None.
+    ``open_line``: the line with an unclosed quote that a line not read yet could still close, or None.
     """
 
     first: Positions
@@ -69,13 +69,15 @@ class Sorted:
 
 
 def read_delimited(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
-    """Gives the records of a delimited file as text columns, and its unusable lines with their bytes.
+    """Read the records of a delimited file as text columns, and set its unusable lines aside with their bytes.
 
-    A line is set aside when its number of fields differs from the header's (``line:width``), a quote stands where none
-    may or is never closed (``line:quote``), it holds a stray carriage return (``line:carriage_return``) or a NUL byte
-    (``line:nul``), or repeats the header (``line:repeated_header``). Blank lines are no rows; they are counted in the
-    notes. Raises InputRefused when the file cannot be this source's at all: empty, wrongly encoded, or without a column
-    the contract needs.
+    A line is set aside if its number of fields differs from the header's (``line:width``), a quote is in a wrong place
+    or never closed (``line:quote``), it contains a stray carriage return (``line:carriage_return``) or a NUL byte
+    (``line:nul``), or it repeats the header (``line:repeated_header``). Blank lines are not rows; the notes count them.
+
+    Raises:
+        InputRefused: the file cannot be from this source: empty, wrongly encoded, or without a column the contract
+            needs.
     """
     spec = delimited_spec(contract)
     text = utf8_bytes(data, spec.encoding, file_name, nul_spoils="line")
@@ -94,7 +96,7 @@ def read_delimited(data: bytes, contract: CompiledContract, file_name: str) -> R
 
 
 def delimited_spec(contract: CompiledContract) -> ReadSpec:
-    """Gives how a contract's delimited files are to be read; ConfigurationRefused when it describes none."""
+    """Return the read settings of a delimited source; raise ConfigurationRefused if the format is another."""
     spec = contract.read_spec
     if spec is None or spec.format != "delimited":
         raise ConfigurationRefused(f"{contract.identity} is no delimited source", "use the reader of its format")
@@ -103,14 +105,14 @@ def delimited_spec(contract: CompiledContract) -> ReadSpec:
 
 @dataclass(frozen=True)
 class Originals:
-    """Finds the bytes of a record by its physical row, from the file's bytes as delivered."""
+    """Finds the bytes of a record by its physical row, in the bytes of the file as delivered."""
 
     lines: PhysicalLines
     first: Positions
     last: Positions
 
     def __call__(self, source_rows: Sequence[int]) -> list[bytes | None]:
-        """Gives the bytes of the records that begin on physical rows of the file."""
+        """Return the bytes of the records that begin on the given physical rows of the file."""
         wanted = np.asarray(source_rows, dtype=np.int64) - 1 - self.lines.lines_before
         if not len(self.first):
             return [self.lines.content(line) for line in wanted]
@@ -132,9 +134,10 @@ def _cells(line: bytes, spec: ReadSpec) -> list[str]:
 def header_line(
     lines: PhysicalLines, contract: CompiledContract, spec: ReadSpec
 ) -> tuple[int, list[str], HeaderMatch] | None:
-    """Gives number (from 0), cells and match of the header line; None when every line is blank.
+    """Return number (from 0), cells and match of the header line, or None if every line is blank.
 
-    It is the first line or, with a preamble, the first that holds every column needed, else the one that holds most.
+    It is the first line. With a preamble, it is the first line with every column needed, else the one with most
+    columns.
     """
     candidates = [line for line in range(min(len(lines), HEADER_LINES)) if lines.content(line).strip()]
     best: tuple[int, list[str], HeaderMatch] | None = None
@@ -149,7 +152,7 @@ def header_line(
 
 
 def find_header(lines: PhysicalLines, contract: CompiledContract, file_name: str) -> Header:
-    """Gives the header of a file by its first lines; InputRefused where none serves the contract."""
+    """Return the header of a file from its first lines; raise InputRefused if none serves the contract."""
     spec = delimited_spec(contract)
     best = header_line(lines, contract, spec)
     if best is None:
@@ -161,7 +164,7 @@ def find_header(lines: PhysicalLines, contract: CompiledContract, file_name: str
 
 
 def sort_lines(lines: PhysicalLines, header: Header, spec: ReadSpec) -> tuple[LineFacts, Sorted]:
-    """Gives the facts of the lines behind the header, and the records and unusable lines among them."""
+    """Return the facts of the lines after the header, and the records and unusable lines among them."""
     facts = line_facts(lines, spec.delimiter, spec.quote)
     data_line = np.arange(len(lines)) > header.line
     blank = data_line & (lines.ends == lines.starts)
@@ -198,7 +201,7 @@ def sort_lines(lines: PhysicalLines, header: Header, spec: ReadSpec) -> tuple[Li
 
 
 def _spans_without(nul: Flags, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Gives the records of several lines that hold no NUL byte, and marks every line of the others as holding one."""
+    """Return the multi-line records without NUL byte, and mark every line of the other ones as containing one."""
     whole = []
     for begin, finish in spans:
         if nul[begin : finish + 1].any():
@@ -222,9 +225,9 @@ def _records(good: Flags, spans: Sequence[tuple[int, int]]) -> tuple[Positions, 
 
 
 def read_records(lines: PhysicalLines, found: Sorted, header: Header, contract: CompiledContract) -> pa.Table:
-    """Gives the records as text: all contract columns in contract order, then ``source_row``.
+    """Return the records as text: all contract columns in contract order, then ``source_row``.
 
-    A column the file may lack and does lack is empty text; a column of locales holds the header's.
+    An optional column that is absent is empty text. A locale column contains the locale of the header.
     """
     rows = _parse(lines, found, header, delimited_spec(contract))
     locale_column = delimited_spec(contract).locale_column
@@ -240,7 +243,7 @@ def read_records(lines: PhysicalLines, found: Sorted, header: Header, contract: 
 
 
 def _parse(lines: PhysicalLines, found: Sorted, header: Header, spec: ReadSpec) -> pa.Table:
-    """Gives the wanted fields of every record as text, named by contract column."""
+    """Return the contract fields of every record as text, named by contract column."""
     names = {str(position): name for name, position in header.match.positions.items()}
     if not len(found.first):
         return pa.table({name: pa.array([], pa.string()) for name in names.values()})
@@ -279,18 +282,18 @@ def _parse(lines: PhysicalLines, found: Sorted, header: Header, spec: ReadSpec) 
 
 
 def _record_text(lines: PhysicalLines, found: Sorted) -> bytes:
-    """Gives the bytes of all records one after another, copied run by run."""
+    """Return the bytes of all records one after another, copied in contiguous runs."""
     breaks = np.flatnonzero(found.first[1:] != found.last[:-1] + 1) + 1
     run_first = found.first[np.concatenate([[0], breaks])]
     run_last = found.last[np.concatenate([breaks - 1, [len(found.last) - 1]])]
     view = memoryview(lines.data)
     text = b"".join(view[lines.starts[a] : lines.stop(int(b))] for a, b in zip(run_first, run_last, strict=True))
-    # The parser would take a mark at its first byte for the file's own.
+    # The parser would remove a byte-order mark at the start, so a mark that belongs to the data is doubled.
     return _MARK + text if text.startswith(_MARK) else text
 
 
 def unusable_lines(lines: PhysicalLines, facts: LineFacts, found: Sorted, header: Header) -> list[SetAside]:
-    """Gives the lines that are no records, by the rule each breaks."""
+    """Return the lines that are not records, by the rule each one breaks."""
     groups = []
     for rule, aside in found.aside.items():
         values: list[str | None] = [None] * len(aside)
@@ -301,7 +304,7 @@ def unusable_lines(lines: PhysicalLines, facts: LineFacts, found: Sorted, header
 
 
 def line_notes(blank_count: int, *, ends_well: bool) -> tuple[str, ...]:
-    """Gives what is worth a remark about the lines of a whole file."""
+    """Return the warnings about the lines of a whole file."""
     notes = [f"{blank_count} blank lines were passed over"] if blank_count else []
     if not ends_well:
         notes.append("the last line has no line end: the file may have been cut off")

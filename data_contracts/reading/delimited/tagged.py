@@ -1,4 +1,4 @@
-"""The strict reader of delimited text whose first field says what kind of line it is: header, row, count or frame."""
+"""The strict reader of delimited text whose first field is the type of the line: header, row, count or frame."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class _Gathered:
-    """The rows of one file while it is read; ``since_header`` counts those of the section at hand."""
+    """The rows read so far from one file; ``since_header`` counts those of the current section."""
 
     match: HeaderMatch | None = None
     width: int = 0
@@ -34,17 +34,19 @@ class _Gathered:
     aside: dict[str, list[tuple[int, str | None]]] = field(default_factory=dict)
 
     def set_aside(self, rule: str, number: int, value: str | None) -> None:
-        """Note a line that is no row."""
+        """Record a line that is not a row."""
         self.aside.setdefault(rule, []).append((number, value))
 
 
 def read_tagged(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
-    """Gives the rows of a file of tagged lines as text columns; ``source_row`` is the physical line.
+    """Read a file of tagged lines as text columns; ``source_row`` is the physical line.
 
-    A row is set aside when its number of fields is not its header's (``line:width``), its quotes do not close
-    (``line:quote``), it holds a NUL byte (``line:nul``) or its tag is none of the contract's (``line:tag``). Raises
-    InputRefused when a section does not hold as many rows as its count line says, when a row stands before any header,
-    when there is no header, or when a NUL byte stands in a line that is no row.
+    A row is set aside if its number of fields differs from its header's (``line:width``), its quotes do not close
+    (``line:quote``), it contains a NUL byte (``line:nul``) or its tag is not in the contract (``line:tag``).
+
+    Raises:
+        InputRefused: a section does not have as many rows as its count line says, a row precedes every header, there is
+            no header, or a line that is not a row contains a NUL byte.
     """
     spec = contract.read_spec
     if spec is None or spec.tags is None:
@@ -83,7 +85,7 @@ def _take(
     gathered: _Gathered,
     file_name: str,
 ) -> None:
-    """Read one line into what is gathered."""
+    """Read one line into the gathered rows."""
     whole, spec, tags = contract
     content = lines.content(number - 1).decode("utf-8")
     if not content.strip():

@@ -1,4 +1,4 @@
-"""The bytes of single records of a JSON array, found again in its text when a row of them is set aside."""
+"""Find the bytes of single records of a JSON array again when one of their rows is set aside."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _SCANNER = json.JSONDecoder()
 
 @dataclass(frozen=True)
 class ArrayOriginals:
-    """Finds the bytes of a record by its 1-based place, scanning the text again only when some are asked for."""
+    """Finds the bytes of a record by its 1-based place; the text is scanned again only on request."""
 
     text: str
     record_path: tuple[str, ...]
 
     def __call__(self, source_rows: Sequence[int]) -> list[bytes | None]:
-        """Gives the bytes of each record asked for; None where the array holds no such record."""
+        """Return the bytes of each requested record, or None if the array has no such record."""
         wanted = set(source_rows)
         found = {number: part for number, part in self._parts() if number in wanted} if wanted else {}
         return [found.get(row) for row in source_rows]
@@ -53,7 +53,7 @@ def _skip_blanks(text: str, position: int) -> int:
 
 
 def _value_start(text: str, position: int, wanted: str) -> int:
-    """Gives where the value of key ``wanted`` begins in the object at ``position``."""
+    """Return the start of the value of key ``wanted`` in the object at ``position``."""
     position = _skip_blanks(text, position + 1)
     found = -1
     while text[position] != "}":

@@ -1,4 +1,4 @@
-"""The fields that occur in the beginning of a JSON text, as dotted paths."""
+"""Dotted paths of the fields at the beginning of a JSON text."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class JsonText:
         self._paths_at = functools.cache(self._found_paths)
 
     def paths(self, spec: ReadSpec) -> frozenset[str] | None:
-        """Give the paths in the records as a contract's reader finds them; None when none stands where it looks."""
+        """Return the record paths that the contract's reader would find, or None if it would find none."""
         return self._paths_at(spec.format, spec.record_path)
 
     def any_paths(self) -> frozenset[str]:
-        """Give the paths in whatever records there are: of an array, of lines, or of one object."""
+        """Return the paths of any records: those of an array, of JSON lines, or of one object."""
         return self._paths_at("json", ()) or self._paths_at("jsonl", ()) or self._paths_at("object", ()) or frozenset()
 
     def _found_paths(self, form: str, place: tuple[str, ...]) -> frozenset[str] | None:
@@ -45,7 +45,7 @@ class JsonText:
         return paths or None
 
     def _array_records(self) -> list[object]:
-        """Give the first records of an array at the top level, one after another, for its end may not be there."""
+        """Return the first records of a top-level array one by one, because the end of the array may be missing."""
         records: list[object] = []
         position = 1
         while self._text.startswith("[") and len(records) < _MOST_RECORDS:
@@ -62,7 +62,7 @@ class JsonText:
         return between.end() if between else position
 
     def _line_records(self) -> list[object]:
-        """Give the objects that stand on lines of their own; none unless the first line is one."""
+        """Return the objects on lines of their own; none unless the first line is one."""
         records: list[object] = []
         for line in self._text.split("\n", _MOST_RECORDS)[:_MOST_RECORDS]:
             try:
@@ -76,7 +76,7 @@ class JsonText:
         return records
 
     def _records_at(self, place: tuple[str, ...]) -> list[object]:
-        """Give the records of an array below the top, or, for no place, the one object the text is."""
+        """Return the records of a nested array or, for an empty path, the single object of the text."""
         try:
             document: object = _DECODER.decode(self._text)
         except (ValueError, RecursionError):
@@ -89,7 +89,7 @@ class JsonText:
 
 
 def field_paths(value: object, prefix: str = "", depth: int = 0) -> Iterator[str]:
-    """Give the dotted paths of the fields in a value, those of the items of a list among them."""
+    """Yield the dotted paths of the fields in a value, including those of list items."""
     if isinstance(value, dict) and depth < _DEEPEST:
         for key, inner in value.items():
             yield f"{prefix}{key}"

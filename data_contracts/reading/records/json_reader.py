@@ -1,4 +1,4 @@
-"""Strict readers of records (with items below them): arrays of JSON, JSON lines, or Parquet in their place."""
+"""Strict readers of records with optional items: JSON arrays, JSON lines, or Parquet instead of JSON lines."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 
 class _NotANumber:
-    """Stands where a file says NaN or Infinity, which are not JSON."""
+    """Placeholder for NaN or Infinity, which are not JSON."""
 
 
 class _RepeatedKey(dict[str, Any]):
-    """An object that gives one key twice; which of the two is meant cannot be known."""
+    """An object with a repeated key; the intended value cannot be known."""
 
 
 class _Decoder:
-    """Decodes JSON so that no digit is lost before the contract says what it is: numbers stay text."""
+    """Decodes JSON without losing digits: numbers stay text until the contract determines their type."""
 
     def __init__(self) -> None:
         self.met_repeated_key = False
@@ -55,7 +55,7 @@ class _NoJsonError(Exception):
 
 
 class _BadRecord(Exception):
-    """A record or item that cannot become a row: the rule broken, the place in it and what stood there."""
+    """A record or item that cannot become a row: the broken rule, the column and the offending value."""
 
     def __init__(self, rule: str, column: str | None = None, value: str | None = None) -> None:
         super().__init__(rule)
@@ -64,7 +64,7 @@ class _BadRecord(Exception):
 
 @dataclass
 class _Gathered:
-    """The rows of one file while it is read, each a list of cells in contract order."""
+    """The rows read so far from one file, each a list of cells in contract order."""
 
     rows: list[list[str]] = field(default_factory=list)
     source_rows: list[int] = field(default_factory=list)
@@ -73,19 +73,22 @@ class _Gathered:
     seen_keys: set[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=set)
 
     def seen_paths(self) -> set[str]:
-        """The places of all fields met, as dotted paths."""
+        """Return the dotted paths of all fields seen."""
         return {".".join((*prefix, key)) for prefix, keys in self.seen_keys for key in keys}
 
 
 def read_json_records(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
-    """Gives one row a record, or one an item with the record's own fields repeated, as text columns.
+    """Read one row for each record, or for each item with the fields of its record repeated, as text columns.
 
-    ``source_row`` is the 1-based place of the record, ``source_item`` that of the item in it. Where the contract names
-    item lists, the record is a row of its own (item 0), then come the items of each list, counted through; a list may
-    be absent or empty, and fields said to be the record's only are not repeated. A record is set aside
-    when it is no object (``json:record``), repeats a key (``json:repeated_key``) or lacks its items (``json:items``);
-    a row when a value is no single value (``json:value``) or NaN (``json:not_a_number``). Raises InputRefused when the
-    file is no JSON, the record array is not where the contract says, or a needed field occurs nowhere.
+    ``source_row`` is the 1-based place of the record, ``source_item`` that of the item in it. If the contract names
+    item lists, the record is a row of its own (item 0), followed by the items of each list with continuous numbers. A
+    list may be absent or empty, and record-only fields are not repeated. A record is set aside if it is not an object
+    (``json:record``), repeats a key (``json:repeated_key``) or lacks its items (``json:items``); a row is set aside if
+    a value is not a single value (``json:value``) or is NaN (``json:not_a_number``).
+
+    Raises:
+        InputRefused: the file is not JSON, the record array is not at the path in the contract, or a required field
+            occurs in no record.
     """
     spec = _spec(contract, "json")
     text = utf8_bytes(data, spec.encoding, file_name).decode("utf-8")
@@ -98,11 +101,11 @@ def read_json_records(data: bytes, contract: CompiledContract, file_name: str) -
 
 
 def read_json_lines(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
-    """Gives one row a line (or item) of a JSON-lines file; ``source_row`` is the physical line.
+    """Read one row for each line (or item) of a JSON-lines file; ``source_row`` is the physical line.
 
-    As ``read_json_records``; besides, a line that is no JSON is set aside (``json:syntax``), blank lines are passed
-    over and the other lines do not suffer. A Parquet file of the same records is read in their place; ``source_row``
-    is then the record's number.
+    Works like ``read_json_records``. In addition, a line that is not JSON is set aside (``json:syntax``) without
+    affecting other lines, and blank lines are skipped. A Parquet file of the same records is also accepted;
+    ``source_row`` is then the record number.
     """
     spec = _spec(contract, "jsonl")
     if data.startswith(PARQUET_START):
@@ -124,23 +127,23 @@ def read_json_lines(data: bytes, contract: CompiledContract, file_name: str) -> 
 
 
 class RecordRows:
-    """Takes records one by one, each a dict as JSON would give it, and gives the rows they make.
+    """Collects records one by one, each a dict as parsed from JSON, and returns their rows.
 
-    Rules that set a record or row aside are those of ``read_json_records``, with ``form`` in place of ``json``.
+    The rules that set a record or row aside are those of ``read_json_records``, with ``form`` in place of ``json``.
     """
 
     def __init__(self, contract: CompiledContract, spec: ReadSpec) -> None:
         self._gathered, self._shape, self._count = _Gathered(), _Shape(contract, spec, _Decoder(), ""), 0
 
     def take(self, record: object) -> None:
-        """Add the rows of a record."""
+        """Add the rows of one record."""
         self._count += 1
         _gather(record, self._count, self._shape, self._gathered)
 
     def result(self, file: tuple[bytes, str], originals: OriginalOf, form: str) -> ReadResult:
-        """Gives the rows and what was set aside; ``file`` is the bytes and name of the file they came from.
+        """Return the rows and what was set aside; ``file`` holds the bytes and the name of their file.
 
-        Raises InputRefused when a needed field occurs in no record.
+        Raises InputRefused if a required field occurs in no record.
         """
         for _, bad in self._gathered.aside:
             bad.rule = bad.rule.replace("json:", f"{form}:", 1)
@@ -151,7 +154,7 @@ def _read_nested_parquet(data: bytes, contract: CompiledContract, spec: ReadSpec
     wanted = {place.split(".")[0] for column in contract.columns for place in (column.header, *column.synonyms)}
     records = nested_parquet_records(data, wanted, file_name)
     gathered, shape = _Gathered(), _Shape(contract, spec, _Decoder(), "")
-    # Text of a Parquet file can hold a NUL without spelling it.
+    # Text in a Parquet file can contain a NUL without an escape.
     shape.check_text = True
     for number, record in enumerate(records, start=1):
         _gather(record, number, shape, gathered)
@@ -197,7 +200,7 @@ def _record_array(document: object, spec: ReadSpec, file_name: str) -> list[obje
 
 
 class _Field(NamedTuple):
-    """Where a column's value stands: under ``key``, and from there along ``further`` keys."""
+    """The location of a column's value: under ``key``, then along the ``further`` keys."""
 
     position: int
     column: Column
@@ -205,13 +208,13 @@ class _Field(NamedTuple):
     further: tuple[str, ...]
 
 
-# JSON can spell a NUL and half a character; neither is text.
+# JSON escapes can encode a NUL or half a surrogate pair; neither is text.
 _NO_TEXT = re.compile("[\\x00\ud800-\udfff]")
 _SPELLED_NO_TEXT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
 class _Shape:
-    """Where in a record, or in an item of it, each column's value stands, and what this file needs checked."""
+    """The location of each column's value in a record or its items, and the checks this file needs."""
 
     def __init__(self, contract: CompiledContract, spec: ReadSpec, decoder: _Decoder, text: str) -> None:
         self.contract, self.spec, self.decoder = contract, spec, decoder
@@ -242,7 +245,7 @@ def _gather(record: object, number: int, shape: _Shape, gathered: _Gathered) -> 
         return
     if shape.spec.whole_records and any(isinstance(row, _BadRecord) for row in rows):
         rows = [row if isinstance(row, _BadRecord) else _BadRecord("json:whole") for row in rows]
-    # Where items come from several lists, item 0 is the record itself.
+    # With several item lists, item 0 is the record itself.
     for item, row in enumerate(rows, start=0 if shape.spec.item_lists else 1):
         if isinstance(row, _BadRecord):
             gathered.aside.append((number, row))
@@ -341,7 +344,7 @@ def _text(value: object, column: Column, *, check: bool) -> str:
 
 
 def _json_text(value: object, column: Column, *, check: bool) -> str:
-    """Gives a value of any shape as JSON text, every number as a string of its digits."""
+    """Return a value of any structure as JSON text, with every number as a string of its digits."""
     try:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_refuse_value)
     except _NoJsonError as error:
@@ -383,7 +386,7 @@ def _result(gathered: _Gathered, shape: _Shape, file: tuple[bytes, str], origina
 
 
 def _merged(groups: Sequence[SetAside]) -> list[SetAside]:
-    """Gives one group a rule and column, so that setting many rows aside stays cheap."""
+    """Merge the groups by rule and column, so that setting many rows aside stays cheap."""
     merged: dict[tuple[str, str | None], tuple[list[int], list[str | None]]] = {}
     for group in groups:
         rows, values = merged.setdefault((group.rule_id, group.column), ([], []))

@@ -1,4 +1,4 @@
-"""Records with lists and objects in them, out of a Parquet file, in the form they would have as JSON."""
+"""Read nested records from a Parquet file in the form they would have as JSON."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 
 def nested_parquet_records(data: bytes, wanted: Collection[str], file_name: str) -> list[dict[str, Any]]:
-    """Gives the records of a Parquet file with the wanted columns; numbers are text, missing values None.
+    """Return the records of a Parquet file with the wanted columns; numbers are text, missing values None.
 
-    Raises InputRefused when the file is broken, unpacks to too much or holds bytes that are no text.
+    Raises:
+        InputRefused: the file is damaged, unpacks to too much data, or contains bytes that are not text.
     """
     try:
         with pq.ParquetFile(pa.BufferReader(data)) as file:
@@ -39,7 +40,7 @@ def _as_json(value: object, column: str, file_name: str) -> object:
     if isinstance(value, (int, Decimal)):
         return str(value)
     if isinstance(value, float):
-        # Exports of other systems make whole numbers fractions; the shortest digits mean the same number.
+        # Some systems export whole numbers as floats; the shortest digits represent the same number.
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()

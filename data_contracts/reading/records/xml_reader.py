@@ -1,4 +1,4 @@
-"""The strict reader of XML: one row a record, or an item of it, as text; what cannot be told is set aside."""
+"""The strict reader of XML: one row for each record or item, as text; ambiguous rows are set aside."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ if TYPE_CHECKING:
 
 
 def read_xml(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
-    """Gives one row a record, or one an item with the record's own fields repeated, as text columns.
+    """Read one row for each record, or for each item with the fields of its record repeated, as text columns.
 
     The record path names the elements from the root to the record; fields are dotted paths of elements from there. The
     item path may lead through elements that only hold the items; fields of an item start with the item's own element.
     ``source_row`` is the 1-based number of the record, ``source_item`` that of the item in it. A record without items
-    is set aside (``xml:items``), a row where an element occurs again, or holds others in place of a value, too
-    (``xml:value``).
-    Elements and attributes the contract does not know are noted.
+    is set aside (``xml:items``). A row is set aside if an element is repeated or contains elements instead of a value
+    (``xml:value``). Elements and attributes that the contract does not know are noted.
 
-    Raises InputRefused when the file is no well-formed XML, declares a document type, goes beyond the limits of
-    ``data_contracts.xml_text``, holds no record where the contract says, or lacks a needed field in every record.
+    Raises:
+        InputRefused: the file is not well-formed XML, declares a document type, exceeds the limits of
+            ``data_contracts.reading.records.xml_text``, has no record at the path in the contract, or lacks a required
+            field in every record.
     """
     spec = contract.read_spec
     if spec is None or spec.format != "xml" or not spec.record_path:
@@ -51,12 +52,12 @@ def read_xml(data: bytes, contract: CompiledContract, file_name: str) -> ReadRes
 
 
 def record_paths(record: object, spec: ReadSpec) -> frozenset[str]:
-    """Gives the dotted paths of the fields in a record, as a contract that is read so names them."""
+    """Return the dotted paths of the fields in a record, in the form that contracts use."""
     return frozenset(field_paths(_with_items_lifted(record, spec.item_path.split(".")) if spec.item_path else record))
 
 
 def _with_items_lifted(record: object, path: Sequence[str]) -> object:
-    """Gives a record whose items stand in a list under their own name, lifted out of what only holds them."""
+    """Return a record whose items are a list under their own name, taken out of the elements that only hold them."""
     holders = [record]
     for name in path[:-1]:
         inner = holders[-1].get(name) if isinstance(holders[-1], dict) else None

@@ -1,8 +1,8 @@
-"""A careful look into XML: no document types, entities or outside files, and no more of anything than memory holds.
+"""Parse XML safely: no document types, entities or external files, and limits on the size of everything.
 
-The standard parser (expat) is told to refuse what makes XML dangerous: a document type declaration, in which entities
-are defined that unpack to gigabytes or name files to fetch, is refused before anything in it is read. What remains is
-bounded in bytes, depth, number of elements and attributes, and length of a tag or text.
+The standard parser (expat) is configured to refuse dangerous XML. A document type declaration can define entities that
+unpack to gigabytes or name files to fetch, so it is refused before anything in it is read. Everything else is limited:
+bytes, depth, number of elements and attributes, and length of a tag or text.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     from data_contracts.definition.contract import ReadSpec
 
 MOST_BYTES = 2**26
-# The parser holds a tag whole, with all of its attributes, and reads an unfinished one again with each piece it is fed.
+# The parser keeps a whole tag in memory, and parses an unfinished tag again with every piece it receives.
 LONGEST_STRETCH_BYTES = 2**18
 MOST_PARTS = 2_000_000
 DEEPEST = 32
 _PIECE_BYTES = 2**20
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]{0,200}?\sencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
 _UTF8_MARK = b"\xef\xbb\xbf"
-# A part of the other, by the standard that names both.
+# GB18030 is a superset of both.
 _WIDER = {"gb2312": "gb18030", "gbk": "gb18030"}
-# Written beside a value by the standard itself; says nothing of the value.
+# Attributes defined by the XML standards themselves; they are not data.
 _MARKUP = ("http://www.w3.org/2001/XMLSchema-instance}", "http://www.w3.org/XML/1998/namespace}")
 
 
 @dataclass
 class _Element:
-    """An element while it is open: its name, where it begins, its text, and what stands in it."""
+    """An open element: its name, its start, its text and its child elements."""
 
     name: str
     start_byte: int
@@ -51,8 +51,9 @@ class _Element:
 class XmlRecord:
     """A record and the bytes at which it begins and ends in the UTF-8 text.
 
-    ``value`` is text, or a dict by name of what stands in it: text, a dict, or a list where a name occurs again.
-    ``name@attribute`` is an attribute of ``name``, ``@attribute`` one of the record, ``#text`` text among elements.
+    ``value`` is text, or a dict of its contents by name: text, a dict, or a list if a name is repeated.
+    ``name@attribute`` is an attribute of ``name``, ``@attribute`` one of the record, and ``#text`` text between
+    elements.
     """
 
     value: object
@@ -61,10 +62,11 @@ class XmlRecord:
 
 
 def xml_as_utf8(data: bytes, spec: ReadSpec, file_name: str) -> bytes:
-    """Gives the text of an XML file as UTF-8, by the encoding it declares or else that of the contract.
+    """Return the text of an XML file as UTF-8, decoded by the encoding it declares or else that of the contract.
 
-    Raises InputRefused for a file that is too large, declares an encoding the contract does not allow, or is not in
-    the encoding it declares.
+    Raises:
+        InputRefused: the file is too large, declares an encoding that the contract does not allow, or is not in the
+            encoding it declares.
     """
     if len(data) > MOST_BYTES:
         raise InputRefused(
@@ -74,7 +76,7 @@ def xml_as_utf8(data: bytes, spec: ReadSpec, file_name: str) -> bytes:
 
 
 def xml_encoding(data: bytes, spec: ReadSpec, file_name: str) -> str:
-    """Gives the encoding a file declares, else the contract's; InputRefused when the contract does not allow it."""
+    """Return the encoding that a file declares, else the contract's; raise InputRefused if it is not allowed."""
     declared = _DECLARED.match(data.removeprefix(_UTF8_MARK))
     if declared is None:
         return spec.encoding
@@ -100,7 +102,7 @@ def _codec_name(encoding: str) -> str:
 
 
 class XmlRecords:
-    """Takes a UTF-8 XML text apart, and gives each record to a function as soon as it is complete."""
+    """Parses a UTF-8 XML text and passes each record to a function as soon as it is complete."""
 
     def __init__(self, spec: ReadSpec, file_name: str, take: Callable[[XmlRecord], None]) -> None:
         self.root: str | None = None
@@ -112,10 +114,10 @@ class XmlRecords:
         self._text = b""
 
     def read(self, text: bytes, *, is_whole: bool = True) -> None:
-        """Read a text, or the beginning of one, of which a torn end is passed over.
+        """Parse a text or the beginning of one; an incomplete end is then ignored.
 
-        Raises InputRefused when it is no well-formed XML, declares a document type or an entity, or goes beyond the
-        limits.
+        Raises:
+            InputRefused: the text is not well-formed XML, declares a document type or an entity, or exceeds the limits.
         """
         self._text = text
         self._require_short_stretches(text)
@@ -130,7 +132,7 @@ class XmlRecords:
         parser.ExternalEntityRefHandler = lambda *_: self._refuse_document_type(parser.CurrentLineNumber)
         try:
             for start in range(0, len(text), _PIECE_BYTES):
-                # What a handler raises comes out at the end of a piece.
+                # An error in a handler is raised at the end of a piece.
                 parser.Parse(text[start : start + _PIECE_BYTES], is_whole and start + _PIECE_BYTES >= len(text))
         except expat.ExpatError as error:
             if is_whole:
@@ -142,7 +144,7 @@ class XmlRecords:
                 ) from error
 
     def _require_short_stretches(self, text: bytes) -> None:
-        """Refuse a tag, or the text behind one, that is longer than the limit: neither can hold another ``<``."""
+        """Refuse a tag, or the text after one, that is longer than the limit; neither can contain another ``<``."""
         begins = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("<"))
         longest = int(np.diff(begins, append=len(text)).max(initial=0))
         if longest > LONGEST_STRETCH_BYTES:
@@ -203,7 +205,7 @@ class XmlRecords:
         if self._open:
             _add(self._open[-1].parts, element.name, value)
             return
-        # An end tag begins here; an empty element ends here.
+        # At an end tag this is its first byte, at an empty element the byte after it.
         stop = self._text.index(b">", byte) + 1 if self._text.startswith(b"</", byte) else byte
         self.root = element.name if self.root is None else self.root
         self._take(XmlRecord(value, element.start_byte, stop))

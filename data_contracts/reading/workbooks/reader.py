@@ -1,4 +1,4 @@
-"""The strict reader of spreadsheets (XLSX), by calamine."""
+"""The strict reader of XLSX spreadsheets, based on calamine."""
 
 from __future__ import annotations
 
@@ -22,25 +22,28 @@ if TYPE_CHECKING:
     from data_contracts.definition.contract import CompiledContract, ReadSpec
 
 PREAMBLE_ROWS = 50
-# A workbook is a zip: a small file may unpack to more than memory holds, and a lone cell far out spans a huge sheet.
+# A workbook is a zip file: a small one may unpack to more than memory holds, and one remote cell makes a huge sheet.
 _MOST_UNPACKED_BYTES = 2**30
 _MOST_CELLS = 50_000_000
 
 
 def read_workbook(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
-    """Gives the rows of a worksheet as text columns; ``source_row`` is the sheet's own row number.
+    """Read the rows of a worksheet as text columns; ``source_row`` is the row number of the sheet.
 
-    Numbers appear with the shortest digits that mean them, whole numbers without a point, dates in ISO form. A row with
-    a value beyond the header's last column is set aside (``line:width``), a repeated header too
-    (``line:repeated_header``); empty rows are passed over. The original of a row is its cells as a JSON array, for a
-    sheet has no lines of bytes. Raises InputRefused when the file is no workbook or lacks the sheet or a column.
+    Numbers have the shortest exact digits, whole numbers have no decimal point, and dates are in ISO form. A row with a
+    value after the header's last column is set aside (``line:width``), as is a repeated header
+    (``line:repeated_header``). Empty rows are skipped. The original of a row is its cells as a JSON array, because a
+    sheet has no lines of bytes.
+
+    Raises:
+        InputRefused: the file is not a workbook, or lacks the sheet or a column.
     """
     spec = contract.read_spec
     if spec is None or spec.format != "xlsx":
         raise ConfigurationRefused(f"{contract.identity} is no xlsx source", "use the reader of its format")
     rows = _sheet_rows(data, spec, file_name)
     header, match, notes = _header(rows, contract, spec, file_name)
-    # A sheet is as wide as its widest row: cells behind the last heading have none.
+    # A sheet is as wide as its widest row, so there may be cells after the last header.
     width = max(place for place, cell in enumerate(rows[header]) if cell) + 1
     good: list[int] = []
     wide: list[int] = []
@@ -70,7 +73,7 @@ def _sheet_rows(data: bytes, spec: ReadSpec, file_name: str) -> list[list[str]]:
 
 
 def open_workbook(data: bytes, file_name: str) -> python_calamine.CalamineWorkbook:
-    """Gives the workbook in the bytes of a file; InputRefused when it is none, or unpacks to too much."""
+    """Open the workbook in the bytes of a file; raise InputRefused if it is not one or unpacks to too much data."""
     try:
         if zipfile.is_zipfile(io.BytesIO(data)):
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -86,7 +89,7 @@ def open_workbook(data: bytes, file_name: str) -> python_calamine.CalamineWorkbo
 def sheet_rows(
     workbook: python_calamine.CalamineWorkbook, name: str, file_name: str, most_rows: int | None = None
 ) -> list[list[str]]:
-    """Gives the (first) rows of a sheet as text, all of one width; InputRefused when it is absent or too large."""
+    """Return the (first) rows of a sheet as text, all of one width; raise InputRefused if it is absent or too large."""
     try:
         sheet = workbook.get_sheet_by_name(name)
         last_row, last_column = sheet.end or (-1, -1)
@@ -134,7 +137,7 @@ def _text(cell: object) -> str:
 def heading_row(
     rows: Sequence[Sequence[str]], contract: CompiledContract, spec: ReadSpec
 ) -> tuple[int, HeaderMatch] | None:
-    """Gives number (from 0) and match of the heading: the first row or, with a preamble, the best; None if empty."""
+    """Return number (from 0) and match of the header: the first row or, with a preamble, the best; None if empty."""
     candidates = [number for number, row in enumerate(rows[:PREAMBLE_ROWS]) if any(row)]
     if not candidates:
         return None
@@ -155,7 +158,7 @@ def _header(
 
 
 def shown_row(row: Sequence[str]) -> bytes:
-    """Gives the cells of a row as a JSON array, which stands for its original bytes."""
+    """Return the cells of a row as a JSON array, which serves as its original bytes."""
     return json.dumps(list(row), ensure_ascii=False).encode("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The strict reader of workbooks whose sheets each hold a table of their own, read into one table of rows."""
+"""The strict reader of workbooks whose sheets hold different tables, read into one table of rows."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from data_contracts.definition.contract import CompiledContract, ReadSpec, SheetSpec
 
-# Rows of the second sheet are numbered from ten million on, those of the third from twenty million: no sheet is longer.
+# Rows of the second sheet are numbered from ten million, those of the third from twenty million; no sheet is longer.
 ROWS_A_SHEET = 10_000_000
 
 
 @dataclass(frozen=True)
 class _Sheet:
-    """A sheet as it stands: its spec, its place in the workbook from 0, its rows and where its table is."""
+    """A sheet of a workbook: its spec, its place in the workbook from 0, its rows and the location of its table."""
 
     spec: SheetSpec
     place: int
@@ -34,15 +34,15 @@ class _Sheet:
     headings: frozenset[tuple[str, ...]]
 
     def source_row(self, number: int) -> int:
-        """Gives the number under which the row at index ``number`` goes."""
+        """Return the source row of the row at index ``number``."""
         return self.place * ROWS_A_SHEET + number + 1
 
 
 def read_sheets(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
-    """Gives the rows of all sheets the contract names as text columns, each with the name of its sheet.
+    """Read the rows of all sheets that the contract names as text columns, each with the name of its sheet.
 
-    A sheet must hold the columns its spec needs; a sheet that may be absent is passed over. ``source_row`` is the
-    sheet's own row, plus ten million for each sheet before it in the workbook. Otherwise as ``read_workbook``.
+    A sheet must have the columns that its spec needs; an optional sheet may be absent. ``source_row`` is the row of the
+    sheet plus ten million for each sheet before it in the workbook. Otherwise as ``read_workbook``.
     """
     spec = contract.read_spec
     if spec is None or not spec.sheets:
@@ -73,7 +73,7 @@ def read_sheets(data: bytes, contract: CompiledContract, file_name: str) -> Read
 def _located(
     rows: list[list[str]], place: int, one: SheetSpec, contract: CompiledContract, file_name: str
 ) -> tuple[_Sheet, tuple[str, ...]]:
-    """Gives the sheet with its table found: by the heading, of one row or two, that names most of its columns."""
+    """Return the sheet with its table located by the header of one or two rows that names most of its columns."""
     own = sheet_contract(one, contract)
     best = sheet_heading(rows, one, own)
     if best is None:
@@ -88,7 +88,7 @@ def _located(
 def sheet_heading(
     rows: Sequence[Sequence[str]], one: SheetSpec, own: CompiledContract
 ) -> tuple[int, int, HeaderMatch] | None:
-    """Gives first row (from 0), height and match of the heading that names most columns; None if the sheet is empty."""
+    """Return first row (from 0), height and match of the header with most columns; None if the sheet is empty."""
     best: tuple[int, int, HeaderMatch] | None = None
     for number in range(min(len(rows), PREAMBLE_ROWS)):
         for height in range(1, one.header_rows + 1):
@@ -99,7 +99,7 @@ def sheet_heading(
 
 
 def sheet_contract(one: SheetSpec, contract: CompiledContract) -> CompiledContract:
-    """Gives the contract as it holds for one sheet: only what the sheet needs must be there."""
+    """Return the contract for one sheet, in which only the columns that the sheet needs are required."""
     columns = tuple(
         replace(column, cell=replace(column.cell, header_optional=column.name not in one.needs))
         for column in contract.columns
@@ -108,7 +108,7 @@ def sheet_contract(one: SheetSpec, contract: CompiledContract) -> CompiledContra
 
 
 def _heading(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Gives the lowest filled cell of each column of a heading: a group's title stands above those of its columns."""
+    """Return the lowest filled cell of each header column, because group titles are above the column titles."""
     return [next((cell for cell in reversed(cells) if cell), "") for cells in zip(*rows, strict=True)]
 
 
@@ -138,7 +138,7 @@ def _result(
 
 
 def _sorted_rows(sheet: _Sheet) -> tuple[list[int], list[SetAside]]:
-    # A sheet is as wide as its widest row: cells behind the last heading have none.
+    # A sheet is as wide as its widest row, so there may be cells after the last header.
     width = max((place for heading in sheet.headings for place, cell in enumerate(heading) if cell), default=-1) + 1
     good: list[int] = []
     wide: list[int] = []

@@ -1,4 +1,4 @@
-"""Orders of a buyer on 1688 to ``purchase_order``, one row an order that was paid."""
+"""Map orders of a buyer on 1688 to ``purchase_order``, one row for each paid order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from data_contracts.arrow import Values
 
-# A line without a number belongs to the order above it; the file makes a number unique among deliveries.
+# A line without a number belongs to the order above it. Adding the file makes numbers unique across deliveries.
 _KEYS = """
 SELECT CASE WHEN filled IS NULL THEN '' ELSE concat(filled, '@', file_order) END AS order_key
 FROM (
@@ -70,23 +70,23 @@ ORDER BY min(row_order)
 
 
 def prepare(text_rows: pa.Table) -> pa.Table:
-    """Give the rows with the number of their order on every line, unique over files."""
+    """Return the rows with their order number on every line, unique across files."""
     keys: Values = run_sql(_KEYS, text_rows=text_rows)["order_key"]
     return text_rows.set_column(text_rows.column_names.index("order_number"), "order_number", keys)
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the lines of orders delivered more than once; the first delivery that shows the payment counts."""
+    """Return the lines of orders delivered more than once; the first delivery that shows the payment is kept."""
     return run_sql(_REPEATED, raw=raw)
 
 
 def silent(raw: pa.Table) -> pa.Table:
-    """Give the lines of orders that were closed or not paid."""
+    """Return the lines of orders that were closed or not paid."""
     return run_sql(_SILENT, raw=raw, orders=run_sql(_ORDERS, raw=raw))
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``purchase_order``; suppliers are keyed pseudonyms."""
+    """Map raw rows to ``purchase_order``; suppliers become keyed pseudonyms."""
     parameters = {"known_lag_days": context.known_lag_days}
     mapped = run_sql(_PLACED, parameters, raw=raw, orders=run_sql(_ORDERS, raw=raw))
     mapped = mapped.append_column("supplier_id", keyed_pseudonyms(mapped["supplier"], context.hmac_key, "supplier"))

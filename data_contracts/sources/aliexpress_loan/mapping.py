@@ -1,4 +1,4 @@
-"""AliExpress loan records to ``money_event``: price, fees and refund of each child order."""
+"""Map AliExpress loan records to ``money_event``: price, fees and refund of each child order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from data_contracts.mapping.repetition import repeated_keys
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# What was set free is what is left of the price, so the fees are put back; before that only the amount due is known.
+# The released amount is the price less fees, so the fees are added back. Before release only the amount due is known.
 _ENTRIES = """
 SELECT child.* EXCLUDE (is_free), order_number || ':' || child_number AS identity, part, amount,
     CAST(NULL AS VARCHAR) AS event_type, order_number AS order_id, loan_state AS raw_type,
@@ -34,7 +34,7 @@ _SILENT = "CASE WHEN child_number IS NULL THEN 'order as such' ELSE 'child order
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the child orders delivered before; of one delivered in several states the one that is free is kept."""
+    """Return the child orders delivered before; of one delivered in several states, the released one is kept."""
     return repeated_keys(raw, "order_number, child_number", first="lower(loan_state) LIKE '%ok' DESC, row_order")
 
 

@@ -1,4 +1,4 @@
-"""Amazon's date-range reports to ``money_event``: one row for each amount of a transaction that is not zero."""
+"""Map Amazon's date-range reports to ``money_event``, one row for each non-zero amount of a transaction."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PARTS = (
 _MOMENTS = ("posted_at", "released_at")
 _KIND = ("type", "part", "description")
 
-# A row without a marketplace, such as a transfer, has the currency of its file. What was sold is no part of a kind.
+# A row without a marketplace, such as a transfer, has the currency of its file. The product is not part of the kind.
 _PLACED = """
 SELECT raw.*, coalesce(kinds.english, CAST(transaction_type AS VARCHAR)) AS type,
     CASE WHEN lower(coalesce(kinds.english, transaction_type)) = 'service fee' THEN coalesce(what, '') ELSE '' END
@@ -88,14 +88,14 @@ FROM placed WHERE currency IS NULL
 
 @functools.cache
 def languages() -> dict[str, Any]:
-    """Give what differs by language and marketplace, as ``languages.toml`` states it."""
+    """Return the settings that differ by language and marketplace, from ``languages.toml``."""
     return tomllib.loads(resources.files(__package__).joinpath("languages.toml").read_text(encoding="utf-8"))
 
 
 def prepare(text_rows: pa.Table) -> pa.Table:
-    """Give the text rows with moments in ISO form and amounts without currency sign and with a plain minus.
+    """Return the text rows with timestamps in ISO form and amounts without currency sign and with a plain minus.
 
-    What is in no known form stays as it is, so that typing sets it aside.
+    Text in an unknown form stays unchanged, so that casting sets it aside.
     """
     for name in _MOMENTS:
         text_rows = _replaced(text_rows, name, _iso_moments(text_rows[name]))
@@ -117,7 +117,7 @@ def _iso_moments(values: Values) -> Values:
 
 
 def cast(result: ReadResult, contract: CompiledContract) -> ReadResult:
-    """Type the text rows, each file by the numbers of the language of its header, never cell by cell."""
+    """Cast the text rows, each file with the number format of its header language, never cell by cell."""
     spec = contract.read_spec or ReadSpec("delimited")
     written: Values = result.rows["report_language"]
     parts = []
@@ -131,7 +131,7 @@ def cast(result: ReadResult, contract: CompiledContract) -> ReadResult:
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the rows delivered before, of a transaction reported twice the deferred, and those without a currency."""
+    """Return the rows delivered before, deferred rows of transactions released since, and rows without a currency."""
     repeated = rows_delivered_before(
         raw,
         "amazon_date_range",
@@ -143,7 +143,7 @@ def screen(raw: pa.Table) -> pa.Table:
 
 
 def silent(raw: pa.Table) -> pa.Table:
-    """Give the transactions without an amount."""
+    """Return the transactions without an amount."""
     amounts = run_sql(_AMOUNTS, raw=raw)
     return run_sql(
         "SELECT row_order, 'transaction without an amount' AS reason FROM raw ANTI JOIN amounts USING (row_order)",
@@ -153,14 +153,14 @@ def silent(raw: pa.Table) -> pa.Table:
 
 
 def remarks(raw: pa.Table) -> pa.Table:
-    """Give the amounts whose kind no rule knows, which count as ``other``."""
+    """Return the amounts whose kind matches no rule; they count as ``other``."""
     amounts = run_sql(_AMOUNTS, raw=_placed(raw))
     unknown = unknown_kinds(amounts, _KIND, event_type_rules(__package__))
     return run_sql("SELECT DISTINCT row_order, reason FROM unknown ORDER BY row_order", unknown=unknown)
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``money_event``, one row for each amount that is not zero."""
+    """Map raw rows to ``money_event``, one row for each non-zero amount."""
     amounts = run_sql(_AMOUNTS, raw=_placed(raw))
     types = event_types(amounts, _KIND, event_type_rules(__package__))
     mapped = run_sql(_EVENTS, {"known_lag_days": context.known_lag_days}, amounts=amounts, event_types=types)

@@ -1,4 +1,4 @@
-"""Moments written in words, as reports in nine languages write them, in ISO form."""
+"""Convert timestamps in words, as reports in nine languages write them, to ISO form."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _FORMS = tuple(
 
 
 def iso_moment(text: str, months: Mapping[str, int]) -> str | None:
-    """Give a moment as ``yyyy-MM-ddTHH:mm:ss+HH:MM``; None where it is in no known form, month or zone.
+    """Return a timestamp as ``yyyy-MM-ddTHH:mm:ss+HH:MM``, or None if its form, month or zone is unknown.
 
-    Whether the day exists is left to who reads it.
+    Whether the day exists is not checked here.
 
     >>> iso_moment("Jul 1, 2025 12:01:49 AM PDT", {"jul": 7})
     '2025-07-01T00:01:49-07:00'

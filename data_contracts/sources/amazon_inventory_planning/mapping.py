@@ -1,4 +1,4 @@
-"""Amazon's inventory planning report to ``inventory_snapshot``, one row a product and day."""
+"""Map Amazon's inventory planning report to ``inventory_snapshot``, one row for each product and day."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ ORDER BY row_order
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the counts delivered before."""
+    """Return the counts delivered before."""
     return run_sql(_REPEATED, raw=raw)
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``inventory_snapshot``."""
+    """Map raw rows to ``inventory_snapshot``."""
     mapped = run_sql(_SNAPSHOTS, {"known_lag_days": context.known_lag_days}, raw=raw)
     return {"inventory_snapshot": canonical_table("inventory_snapshot", mapped, context)}
 

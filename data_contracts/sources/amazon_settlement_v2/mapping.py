@@ -1,7 +1,7 @@
-"""Amazon settlements to ``money_event``.
+"""Map Amazon settlements to ``money_event``.
 
-A settlement is a block of rows that opens with its totals row. The totals row carries what holds for the whole block
-(dates, currency) and becomes one payout of the opposite sign, so that a settled ledger sums to zero.
+A settlement is a block of rows that begins with its totals row. The totals row holds what applies to the whole block
+(dates, currency) and becomes one payout of the opposite sign, so that a settled account sums to zero.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 _KIND = ("transaction_type", "amount_type", "amount_description")
 
-# A totals row opens a block; so does a change of settlement, for a block that lost its totals row. Serves text rows and
-# typed rows alike.
+# A totals row starts a block. So does a new settlement, in case a block has lost its totals row. Works for text rows
+# and typed rows.
 _BLOCKS = """
 SELECT row_order, count_if(opens) OVER (ORDER BY row_order) AS block
 FROM (
@@ -41,8 +41,8 @@ FROM (
 )
 """
 
-# Of several deliveries of one settlement those that do not add up count for nothing; where none does, the first is
-# kept. Of those that do, one stays a repetition while it says what the last one said; else it is the next version.
+# If a settlement was delivered several times, deliveries that do not add up are ignored; if none adds up, the first is
+# kept. Of those that add up, one equal to the delivery before it is a repetition; otherwise it is the next version.
 _OBJECTIONS = """
 WITH sums AS (
     SELECT block, delivered_for, settlement_id, any_value(file_order) AS file_order,
@@ -135,7 +135,7 @@ def _settings(name: str) -> dict[str, Any]:
 
 
 def event_type_of(transaction_type: str, amount_type: str, amount_description: str) -> str:
-    """Give the event type of an amount by ``event_types.toml``; ``other`` where no rule fits.
+    """Return the event type of an amount from ``event_types.toml``, or ``other`` if no rule matches.
 
     >>> event_type_of("REFUND", "ItemFees", "RefundCommission")
     'commission'
@@ -147,7 +147,7 @@ def event_type_of(transaction_type: str, amount_type: str, amount_description: s
 
 
 def cast(result: ReadResult, contract: CompiledContract) -> ReadResult:
-    """Type the text rows, each settlement by the decimal mark of its marketplace, never cell by cell."""
+    """Cast the text rows, each settlement with the decimal mark of its marketplace, never cell by cell."""
     marks = decimal_marks(result.rows)
     parts = [_cast_by_mark(result, contract, marks, mark) for mark in sorted({".", *marks.to_pylist()})]
     rows = pa.concat_tables([part.rows for part in parts]).unify_dictionaries().sort_by("source_row")
@@ -162,7 +162,7 @@ def _cast_by_mark(result: ReadResult, contract: CompiledContract, marks: Values,
 
 
 def decimal_marks(text_rows: pa.Table) -> Values:
-    """Give the decimal mark of each text row: that of its block's marketplace, else of its block's currency."""
+    """Return the decimal mark of each text row: that of its block's marketplace, else that of its block's currency."""
     by_marketplace, by_currency = (_mark_table(kind) for kind in ("marketplaces", "currencies"))
     tables = {"text_rows": text_rows, "blocks": run_sql(_BLOCKS, raw=text_rows)}
     return run_sql(_DECIMAL_MARKS, None, **tables, by_marketplace=by_marketplace, by_currency=by_currency)["mark"]
@@ -174,18 +174,18 @@ def _mark_table(kind: str) -> pa.Table:
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the rows of settlements that were delivered before, or better."""
+    """Return the rows of settlements that repeat another delivery, or do not add up while another delivery does."""
     content = ", ".join(f'raw."{column.name}"' for column in source_contract("amazon_settlement_v2").columns)
     return run_sql(_OBJECTIONS.format(content=content), raw=raw, blocks=run_sql(_BLOCKS, raw=raw))
 
 
 def remarks(raw: pa.Table) -> pa.Table:
-    """Give the amounts whose kind no rule knows, which count as ``other``."""
+    """Return the amounts whose kind matches no rule; they count as ``other``."""
     return unknown_kinds(run_sql(_AMOUNTS, raw=raw), _KIND, event_type_rules(__package__))
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``money_event``: one row an amount, and one payout a settlement."""
+    """Map raw rows to ``money_event``: one row for each amount, and one payout for each settlement."""
     parameters = {"known_lag_days": context.known_lag_days}
     types = event_types(run_sql(_AMOUNTS, raw=raw), _KIND, event_type_rules(__package__))
     mapped = run_sql(_EVENTS, parameters, raw=raw, event_types=types)

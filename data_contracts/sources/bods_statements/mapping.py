@@ -1,6 +1,6 @@
-"""Statements of beneficial ownership to ``party`` and ``party_link``.
+"""Map statements of beneficial ownership to ``party`` and ``party_link``.
 
-Names, days of birth and addresses stay behind: for the network it is enough that two companies are held by the same
+Names, dates of birth and addresses are dropped. For the network it is enough that two companies are held by the same
 record.
 """
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _STATES = "('state', 'stateBody')"
 
-# A side of a relationship is the text of a record's number, or an object that says why no record is named.
+# Each side of a relationship is a record number as text, or an object that states why no record is named.
 _STATEMENTS = """
 SELECT *, greatest(stated_at, coalesce(published_at, stated_at)) + to_days($known_lag_days) AS stated_known_at,
     CASE WHEN json_type(subject) = 'VARCHAR' THEN subject ->> '$' END AS held,
@@ -59,8 +59,8 @@ WHERE record_kind <> 'relationship'
 ORDER BY row_order
 """
 
-# One link a statement and kind of link; a relationship that names no interest is one of ownership or control all the
-# same. What replaces a statement ends it only when that becomes known.
+# One link for each statement and kind of link. A relationship without interests still means ownership or control. A
+# statement ends only when its replacement becomes known.
 _LINKS = """
 WITH interests AS (
     SELECT row_order,
@@ -101,17 +101,17 @@ ORDER BY row_order, link_type
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the statements delivered before."""
+    """Return the statements delivered before."""
     return repeated_keys(raw, "statement_number")
 
 
 def silent(raw: pa.Table) -> pa.Table:
-    """Give the statements that add no party and no link, by the reason."""
+    """Return the statements that add no party and no link, with the reason."""
     return run_sql(_SILENT, statements=run_sql(_STATEMENTS, {"known_lag_days": 0}, raw=raw))
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``party``, one row a record, and ``party_link``, one row a statement and kind of link."""
+    """Map raw rows to ``party`` (one row a record) and ``party_link`` (one row a statement and kind of link)."""
     statements = run_sql(_STATEMENTS, {"known_lag_days": context.known_lag_days}, raw=raw)
     left_out = run_sql(_SILENT, statements=statements)
     parties = run_sql(_PARTIES, statements=statements, silent=left_out)

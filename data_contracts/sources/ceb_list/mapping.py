@@ -1,4 +1,4 @@
-"""Lists of exported goods, as customs got them, to ``export_document``."""
+"""Map lists of exported goods, as filed with customs, to ``export_document``."""
 
 from __future__ import annotations
 

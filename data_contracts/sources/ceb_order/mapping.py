@@ -1,4 +1,4 @@
-"""Orders of cross-border e-commerce, as customs got them, to ``export_document``."""
+"""Map cross-border e-commerce orders, as filed with customs, to ``export_document``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receipts of payments for orders, as customs got them, to ``export_document``."""
+"""Map receipts of order payments, as filed with customs, to ``export_document``."""
 
 from __future__ import annotations
 

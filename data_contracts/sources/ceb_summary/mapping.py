@@ -1,4 +1,4 @@
-"""Answers of customs on the summing of lists to ``export_document``, one row a list and declaration."""
+"""Map customs answers on summary declarations to ``export_document``, one row for each list and declaration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SOURCE = "ceb_summary"
 
 _IDENTITY = "concat_ws(':', entry_number, customs_number)"
 
-# An answer speaks of many lists, and of each of them once an item.
+# An answer covers many lists, and repeats each of them for every item.
 _KEYS = """
 SELECT concat_ws('@', message_number, file_order, entry_number, customs_number) AS list_key
 FROM text_rows ORDER BY row_order
@@ -44,18 +44,18 @@ FROM raw WHERE entry_number IS NOT NULL GROUP BY message_number
 
 
 def prepare(text_rows: pa.Table) -> pa.Table:
-    """Give the rows with a key of message, list and declaration in place of the number of the message."""
+    """Return the rows with a key of message, list and declaration in place of the message number."""
     keys: Values = run_sql(_KEYS, text_rows=text_rows)["list_key"]
     return text_rows.set_column(text_rows.column_names.index("message_number"), "message_number", keys)
 
 
 def silent(raw: pa.Table) -> pa.Table:
-    """Give the rows of answers that name no declaration yet."""
+    """Return the rows of answers that do not name a declaration yet."""
     return run_sql(_UNANSWERED, raw=raw)
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``export_document``."""
+    """Map raw rows to ``export_document``."""
     return documents_of(_DOCUMENTS, raw, context)
 
 

@@ -1,4 +1,4 @@
-"""Waybills of parcels, as customs got them, to ``export_document``."""
+"""Map parcel waybills, as filed with customs, to ``export_document``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""FollowTheMoney entities to ``party`` and ``party_link``.
+"""Map FollowTheMoney entities to ``party`` and ``party_link``.
 
-Names, addresses, account and telephone numbers stay behind: for the network it is enough that two companies hold the
-same node, and the node's identifier says so. Names of companies serve matching (``entities.register_names``).
+Names, addresses, account and telephone numbers are dropped. For the network it is enough that two companies share a
+node, and the node's identifier shows this. Company names are used for matching (``entities.register_names``).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ FROM raw
 WHERE entity_schema IN ('Company', 'Person', 'Address', 'BankAccount', 'UserAccount')
 """
 
-# From holder to company for owners and directors, from company to what it holds, from guarantor to guaranteed.
+# Links go from the owner or director to the company, from the company to its assets, from guarantor to debtor.
 _LINKS = """
 SELECT
     entity_id AS party_link_id,
@@ -66,7 +66,7 @@ WHERE entity_schema IN ('Ownership', 'Directorship', 'UnknownLink')
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``party`` and ``party_link``; a fact is known from when it was first seen."""
+    """Map raw rows to ``party`` and ``party_link``; a fact is known from when it was first seen."""
     parameters = {"known_lag_days": context.known_lag_days}
     links = run_sql(_LINKS, parameters, raw=raw)
     return {
@@ -76,7 +76,7 @@ def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the entities of which the last delivery said the same, word for word."""
+    """Return the entities that repeat their last delivery exactly."""
     return repeated_rows(raw, "company_links", "repeated entity", "entity_id")
 
 

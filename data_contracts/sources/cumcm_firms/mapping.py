@@ -1,4 +1,4 @@
-"""Firms of the CUMCM sample to ``credit_record``."""
+"""Map firms of the CUMCM sample to ``credit_record``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from data_contracts.mapping.source_mapping import MappingContext, SourceMapping,
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The bank states no dates, so its statement is dated by the end of the period the sample covers.
+# The bank gives no dates, so its records are dated at the end of the period that the sample covers.
 _RECORDS = """
 SELECT
     'cumcm:' || firm_code AS credit_record_id,
@@ -25,7 +25,7 @@ FROM raw
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``credit_record``."""
+    """Map raw rows to ``credit_record``."""
     mapped = run_sql(_RECORDS, {"known_lag_days": context.known_lag_days}, raw=raw)
     return {"credit_record": canonical_table("credit_record", mapped, context)}
 

@@ -1,4 +1,4 @@
-"""Export declarations to ``export_declaration``, one row an item."""
+"""Map export declarations to ``export_declaration``, one row for each item."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from data_contracts.privacy import keyed_pseudonyms
 SOURCE = "customs_declaration"
 
 CONSIGNEE = "trim(regexp_replace(upper({name}), '[^A-Z0-9]+', ' ', 'g'))"
-"""SQL expression over the name of a consignee: the name in one way of writing, as ``consignee``."""
+"""SQL expression over the name of a consignee: the normalised name, as ``consignee``."""
 
-# A bill "to order" names no consignee: as a shared counterparty it would tie strangers together.
+# A bill "to order" names no consignee; as a shared counterparty it would connect unrelated sellers.
 NAMED_CONSIGNEE = r"CASE WHEN NOT regexp_matches(consignee, '^(TO )?(THE )?ORDER( OF\b.*)?$') THEN consignee END"
-"""SQL expression over ``consignee``: the consignee that is somebody, else null."""
+"""SQL expression over ``consignee``: the consignee if it names somebody, else null."""
 
 _ITEMS = f"""
 SELECT
@@ -58,14 +58,14 @@ ORDER BY row_order
 
 
 def country_codes() -> pa.Table:
-    """Give ISO 3166 country codes: ``alpha_3`` as customs writes them, ``alpha_2`` as the canonical tables do."""
+    """Return ISO 3166 country codes: ``alpha_3`` as customs writes them, ``alpha_2`` as the canonical tables do."""
     text = resources.files(__package__).joinpath("countries.toml").read_text(encoding="utf-8")
     pairs = sorted(tomllib.loads(text)["alpha_2_of"].items())
     return pa.table({"alpha_3": [pair[0] for pair in pairs], "alpha_2": [pair[1] for pair in pairs]})
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``export_declaration``; consignees are keyed pseudonyms of their normalised names."""
+    """Map raw rows to ``export_declaration``; consignees become keyed pseudonyms of their normalised names."""
     labelled = relabelled(raw, context.contract)
     mapped = run_sql(_ITEMS, {"known_lag_days": context.known_lag_days}, raw=labelled, countries=country_codes())
     consignees = keyed_pseudonyms(mapped["consignee_id"], context.hmac_key, "consignee")
@@ -75,7 +75,7 @@ def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
 
 
 def screened(source: str, raw: pa.Table) -> pa.Table | None:
-    """Give the items of which the last delivery said the same, and those bound for a country that is none."""
+    """Return the items that repeat their last delivery, and those with an unknown destination country."""
     repeated = repeated_rows(raw, source, "repeated declaration item", "entry_number, line_number")
     known = pc.is_in(raw["final_country"].cast(pa.string()), country_codes()["alpha_3"])
     unknown = raw.filter(pc.invert(known)).select(["row_order"])

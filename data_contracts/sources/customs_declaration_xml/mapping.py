@@ -1,4 +1,4 @@
-"""Export declarations in XML to ``export_declaration``, one row an item, as those in JSON."""
+"""Map export declarations in XML to ``export_declaration``, one row for each item, like those in JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCE = "customs_declaration_xml"
 
 
 def prepare(text_rows: pa.Table) -> pa.Table:
-    """Give the rows with origin and destination exchanged where goods from abroad would be bound for China."""
+    """Return the rows with origin and destination swapped if foreign goods would otherwise be bound for China."""
     origin, final = (text_rows[name] for name in ("origin_country", "final_country"))
     abroad: Values = pc.invert(pc.is_in(origin, value_set=pa.array(["", "CHN"])))
     exchanged: Values = pc.and_(pc.equal(final, pa.scalar("CHN")), abroad)

@@ -1,4 +1,4 @@
-"""Events of Google Analytics 4 to ``site_day``, one row a property and day."""
+"""Map Google Analytics 4 events to ``site_day``, one row for each property and day."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from data_contracts.mapping.source_mapping import MappingContext, SourceMapping,
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Media that say they are paid for (cpc, ppc, paid, with what is made of them). The session number is a parameter.
+# Paid traffic is recognised by its medium (cpc, ppc, paid and variants). The session number is an event parameter.
 _EVENTS = """
 SELECT * EXCLUDE (parameters), coalesce(account, delivered_for) AS site_id,
     visitor || ':' || list_filter(
@@ -74,22 +74,22 @@ ORDER BY row_order
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the events that an earlier table of the property held."""
+    """Return the events that an earlier table of the property also contained."""
     return rows_delivered_before(raw, "ga4_events")
 
 
 def silent(raw: pa.Table) -> pa.Table:
-    """Give the events that are counted in the row their day's first event stands for."""
+    """Return the events that are counted in the row of their day's first event."""
     return run_sql(_SILENT, events=run_sql(_EVENTS, raw=raw))
 
 
 def remarks(raw: pa.Table) -> pa.Table:
-    """Give the events that belong to no session, of which only purchases count."""
+    """Return the events without a session; only purchases among them count."""
     return run_sql(_REMARKS, events=run_sql(_EVENTS, raw=raw))
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``site_day``."""
+    """Map raw rows to ``site_day``."""
     events = run_sql(_EVENTS, raw=raw)
     mapped = run_sql(_DAYS, {"known_lag_days": context.known_lag_days}, events=events)
     return {"site_day": canonical_table("site_day", mapped, context)}

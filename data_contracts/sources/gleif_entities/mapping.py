@@ -1,4 +1,4 @@
-"""Legal entities of the Global LEI Index to ``party``."""
+"""Map legal entities of the Global LEI Index to ``party``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ORDER BY row_order
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the records of which a newer state was delivered, and those whose check digits are wrong."""
+    """Return the records superseded by a newer delivery, and those with wrong check digits."""
     numbers = sorted({one for one in raw["lei"].to_pylist() if one is not None and _FORM.fullmatch(one)})
     wrong = [(one, found.reason) for one in numbers if (found := check_identifier("lei", one)).reason is not None]
     columns = {
@@ -55,12 +55,12 @@ def screen(raw: pa.Table) -> pa.Table:
 
 
 def silent(raw: pa.Table) -> pa.Table:
-    """Give the records that are no company."""
+    """Return the records that are not companies."""
     return run_sql(_SILENT, raw=raw)
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``party``; which seller a company is, matching says."""
+    """Map raw rows to ``party``; matching decides which seller a company is."""
     mapped = run_sql(_PARTIES, {"known_lag_days": context.known_lag_days}, raw=raw)
     return {"party": canonical_table("party", mapped, context)}
 

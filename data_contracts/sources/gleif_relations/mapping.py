@@ -1,4 +1,4 @@
-"""Relations of legal entities of the Global LEI Index to ``party_link``."""
+"""Map relationships between legal entities of the Global LEI Index to ``party_link``."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WITH relations AS (
     FROM raw WHERE registration_state NOT IN {_NO_RECORD}
 ), dated AS (
     SELECT *, coalesce(try_cast(left(period.StartDate, 10) AS DATE), CAST(registered_at AS DATE)) AS valid_from,
-        -- An end counts from the last change of the record: who looked earlier may not have known it.
+        -- An end is known from the last update of the record, not earlier.
         CASE WHEN period.EndDate IS NOT NULL OR relation_state <> 'ACTIVE' OR registration_state = 'RETIRED'
             THEN greatest(try_cast(left(period.EndDate, 10) AS DATE), CAST(updated_at AS DATE)) END AS ended
     FROM relations
@@ -61,17 +61,17 @@ ORDER BY row_order
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the relations of which a newer state was delivered."""
+    """Return the relationships superseded by a newer delivery."""
     return run_sql(_REPEATED, raw=raw)
 
 
 def silent(raw: pa.Table) -> pa.Table:
-    """Give the records that state no relation."""
+    """Return the records that state no relationship."""
     return run_sql(_SILENT, raw=raw)
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``party_link``."""
+    """Map raw rows to ``party_link``."""
     mapped = run_sql(_LINKS, {"known_lag_days": context.known_lag_days}, raw=raw)
     return {"party_link": canonical_table("party_link", mapped, context)}
 

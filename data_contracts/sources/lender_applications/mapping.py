@@ -1,4 +1,4 @@
-"""Credit applications to ``application``."""
+"""Map credit applications to ``application``."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ FROM raw
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``application``."""
+    """Map raw rows to ``application``."""
     mapped = run_sql(_APPLICATIONS, {"known_lag_days": context.known_lag_days}, raw=raw)
     return {"application": canonical_table("application", mapped, context)}
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the applications of which the last delivery said the same, word for word."""
+    """Return the applications that repeat their last delivery exactly."""
     return repeated_rows(raw, "lender_applications", "repeated application", "application_number")
 
 

@@ -1,4 +1,4 @@
-"""A lender's loan book to ``loan``."""
+"""Map a lender's loan book to ``loan``."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ FROM raw
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``loan``."""
+    """Map raw rows to ``loan``."""
     mapped = run_sql(_LOANS, {"known_lag_days": context.known_lag_days}, raw=raw)
     return {"loan": canonical_table("loan", mapped, context, {"principal_usd": "principal"})}
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the loans of which the last delivery said the same, word for word."""
+    """Return the loans that repeat their last delivery exactly."""
     return repeated_rows(raw, "lender_loans", "repeated loan", "loan_number")
 
 

@@ -1,4 +1,4 @@
-"""A lender's account of instalments and payments to ``repayment``."""
+"""Map a lender's account of instalments and payments to ``repayment``."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ FROM raw
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``repayment``; an entry is known from the moment it was booked."""
+    """Map raw rows to ``repayment``; an entry is known from the time it was booked."""
     labelled = relabelled(raw, context.contract)
     mapped = run_sql(_ENTRIES, {"known_lag_days": context.known_lag_days}, raw=labelled)
     return {"repayment": canonical_table("repayment", mapped, context, {"amount_usd": "amount"})}
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the entries of which the last delivery said the same, word for word."""
+    """Return the entries that repeat their last delivery exactly."""
     return repeated_rows(raw, "lender_repayments", "repeated entry", "entry_number")
 
 

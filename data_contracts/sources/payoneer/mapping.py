@@ -1,4 +1,4 @@
-"""Payoneer's transactions to ``money_event``: fees, conversions, and the other end of the platforms' payouts."""
+"""Map Payoneer transactions to ``money_event``: fees, conversions, and the receiving side of platform payouts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FROM raw WHERE lower(state) = 'completed'
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the transactions delivered before; of one in several states the completed is kept."""
+    """Return the transactions delivered before; of one in several states, the completed one is kept."""
     return repeated_keys(raw, "transaction_number, money_code", first="lower(state) = 'completed' DESC, row_order")
 
 

@@ -1,4 +1,4 @@
-"""PayPal's activity download to ``money_event``: the amount and the fee of each completed transaction."""
+"""Map PayPal's activity download to ``money_event``: the amount and the fee of each completed transaction."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CASE WHEN lower(balance_impact) = 'memo' THEN 'memo, which moves nothing'
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the transactions delivered before; of one in several states the completed is kept."""
+    """Return the transactions delivered before; of one in several states, the completed one is kept."""
     return repeated_keys(raw, "transaction_number, money_code", first="lower(state) = 'completed' DESC, row_order")
 
 

@@ -1,4 +1,4 @@
-"""PayPal's settlement report to ``money_event``: the amount and the fee of each transaction."""
+"""Map PayPal's settlement report to ``money_event``: the amount and the fee of each transaction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from data_contracts.mapping.source_mapping import run_sql
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The vendor's documentation shows an amount in yen both with and without hundredths.
+# PayPal's documentation shows amounts in yen both with and without hundredths.
 UNCLEAR_CURRENCIES = ("JPY", "HUF", "TWD", "KRW", "VND", "CLP")
 
 _ENTRIES = """
@@ -37,7 +37,7 @@ FROM raw WHERE money_code IN (SELECT unnest($unclear)) OR fee_code IN (SELECT un
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the transactions delivered before, and those in currencies whose unit is not certain."""
+    """Return the transactions delivered before, and those in currencies whose unit is uncertain."""
     repeated = repeated_keys(raw, "transaction_number, event_code, direction, money_code")
     unclear = run_sql(_UNCLEAR, {"unclear": list(UNCLEAR_CURRENCIES)}, raw=raw)
     return run_sql("SELECT * FROM repeated UNION ALL SELECT * FROM unclear", repeated=repeated, unclear=unclear)

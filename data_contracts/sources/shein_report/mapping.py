@@ -1,4 +1,7 @@
-"""SHEIN reports to ``money_event``: one row a detail, and one payout a settled report, so that it sums to zero."""
+"""Map SHEIN reports to ``money_event``: one row for each detail, and one payout for each settled report.
+
+A settled report sums to zero.
+"""
 
 from __future__ import annotations
 
@@ -74,23 +77,23 @@ _ADJUSTMENTS = "SELECT row_order, kind, category FROM raw WHERE adjustment_kind 
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the rows of reports that were delivered again in a later state."""
+    """Return the rows of reports that were delivered again in a later state."""
     return superseded_records(raw, "report_number", "updated_at", _BROKEN, "repeated report")
 
 
 def silent(raw: pa.Table) -> pa.Table:
-    """Give the reports, as such, for which nothing has been paid yet."""
+    """Return the report rows of reports that have not been paid yet."""
     return run_sql(_NOT_SETTLED, raw=raw)
 
 
 def remarks(raw: pa.Table) -> pa.Table:
-    """Give the adjustments whose category no rule knows, which count as ``other``."""
+    """Return the adjustments whose category matches no rule; they count as ``other``."""
     adjustments = run_sql(_ADJUSTMENTS, raw=run_sql(_KINDS, raw=raw))
     return unknown_kinds(adjustments, ("kind", "category"), event_type_rules(__package__))
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``money_event``: one row a detail, and one payout a settled report."""
+    """Map raw rows to ``money_event``: one row for each detail, and one payout for each settled report."""
     with_kinds = run_sql(_KINDS, raw=relabelled(raw, context.contract))
     parameters = {"known_lag_days": context.known_lag_days}
     adjustments = run_sql(_ADJUSTMENTS, raw=with_kinds)

@@ -1,7 +1,7 @@
-"""SHEIN statements to ``money_event``: the price and each charge of an item, and one payout a settled report.
+"""Map SHEIN statements to ``money_event``: price and charges of each item, and one payout for each settled report.
 
-Charges are written without sign. What remains of an item's income once they are put back is its price; so the amounts
-of an item sum to its income whatever the charges are called.
+Charges are written without sign. The price of an item is its income with the charges added back, so the amounts of an
+item sum to its income whatever the charges are called.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BROKEN = (
     "count(statement_total) = 0 OR (count(item_income) > 0 AND sum(item_income) <> coalesce(sum(statement_total), 0))"
 )
 
-# Column, event type, and whether it adds to what the seller gets.
+# Column, event type, and whether it increases (1) or reduces (-1) the seller's income.
 CHARGES = (
     ("seller_tax", "withholding_tax", -1),
     ("commission_tax", "commission", -1),
@@ -46,7 +46,7 @@ _CHARGE_ROWS = "\n".join(
     for number, (name, kind, sign) in enumerate(CHARGES, start=1)
 )
 
-# A report pays many statements at once: its payout stands with the first of them.
+# A report pays many statements at once; its payout is added to the first of them.
 _HEADS = """
 SELECT *,
     CASE flow WHEN '1' THEN 1 ELSE -1 END AS direction,
@@ -117,22 +117,22 @@ ORDER BY row_order
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the rows of statements that were delivered again in a later state."""
+    """Return the rows of statements that were delivered again in a later state."""
     return superseded_records(raw, "statement_number", "completed_at", _BROKEN, "repeated statement")
 
 
 def silent(raw: pa.Table) -> pa.Table:
-    """Give the statements, as such, whose amounts are those of their items and whose payout stands elsewhere."""
+    """Return the statement rows whose amounts are in their items and whose payout is in another row."""
     return run_sql(_SILENT, heads=_heads(raw, "3"))
 
 
 def remarks(raw: pa.Table) -> pa.Table:
-    """Give the statements without items, of which nothing says what they are for; they count as ``other``."""
+    """Return the statements without items, whose purpose is unknown; they count as ``other``."""
     return run_sql(_REMARKS, heads=_heads(raw, "3"))
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``money_event``: the price and the charges of each item, and one payout a settled report."""
+    """Map raw rows to ``money_event``: price and charges of each item, and one payout for each settled report."""
     heads = _heads(relabelled(raw, context.contract), "paid")
     mapped = run_sql(_EVENTS, {"known_lag_days": context.known_lag_days}, heads=heads)
     return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}

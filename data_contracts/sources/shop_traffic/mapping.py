@@ -1,4 +1,4 @@
-"""Daily traffic of a web shop to ``site_day``."""
+"""Map daily traffic of a web shop to ``site_day``."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ FROM (SELECT *, coalesce(account, delivered_for) AS site_id FROM raw)
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``site_day``."""
+    """Map raw rows to ``site_day``."""
     mapped = run_sql(_DAYS, {"known_lag_days": context.known_lag_days}, raw=raw)
     return {"site_day": canonical_table("site_day", mapped, context)}
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the days of which the last delivery said the same, word for word."""
+    """Return the days that repeat their last delivery exactly."""
     return repeated_rows(raw, "shop_traffic", "repeated day", "visited_on")
 
 

@@ -1,8 +1,8 @@
-"""Shopify order lines to ``site_order``, one row an order.
+"""Map Shopify order lines to ``site_order``, one row for each order.
 
-What belongs to an order stands on its first line, the one with an Id; the lines below it carry goods only. Order
-numbers repeat from shop to shop and a second export repeats orders of the first, so a line's key becomes the shop, the
-number and where the run of lines begins.
+The fields of an order are on its first line, the one with an Id; the lines below it only list goods. Order numbers
+repeat between shops, and a second export repeats orders of the first. The key of a line is therefore made of the shop,
+the number and the start of its run of lines.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from data_contracts.privacy import keyed_pseudonyms
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# A run: the first line of an order and what follows it under the same number.
+# A run is the first line of an order and the following lines with the same number.
 _KEYS = """
 SELECT concat(account, order_name, '@', max(CASE WHEN opens THEN row_order END) OVER (
     PARTITION BY file_order ORDER BY row_order)) AS order_key
@@ -31,8 +31,8 @@ ORDER BY row_order
 
 _NUMBER = "regexp_replace(order_name, '@[0-9]+$', '')"
 
-# The export shows today's state of an old order; what happened after the row counts as known had not happened yet. An
-# order exported again in another state counts from the day of that delivery.
+# The export shows the current state of an old order; anything later than known_at had not happened yet. An order
+# exported again in another state is known from the day of that delivery.
 _ORDERS = f"""
 SELECT
     {_NUMBER} AS site_order_id,
@@ -68,19 +68,19 @@ ORDER BY row_order
 
 
 def prepare(text_rows: pa.Table) -> pa.Table:
-    """Give the rows with order keys that are unique over shops and exports in place of order numbers."""
+    """Return the rows with order keys that are unique across shops and exports in place of order numbers."""
     keys = run_sql(_KEYS, text_rows=text_rows)["order_key"]
     return text_rows.set_column(text_rows.column_names.index("order_name"), "order_name", keys)
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the lines of orders of which the last delivery said the same."""
+    """Return the lines of orders that repeat their last delivery."""
     lines = LinesOfRecords("order_name", _NUMBER, condition="count(shop_order_number) > 0")
     return repeated_records(raw, "shopify_orders", "repeated order", lines)
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``site_order``; customers are keyed pseudonyms of their e-mail addresses."""
+    """Map raw rows to ``site_order``; customers become keyed pseudonyms of their e-mail addresses."""
     mapped = run_sql(_ORDERS, {"known_lag_days": context.known_lag_days}, raw=raw)
     mapped = mapped.append_column("customer_id", keyed_pseudonyms(mapped["email"], context.hmac_key, "customer"))
     usd_of = {"total_usd": "total_amount", "refunded_usd": "refunded_amount", "discount_usd": "discount_amount"}

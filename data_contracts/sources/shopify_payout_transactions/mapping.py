@@ -1,4 +1,4 @@
-"""Transactions of Shopify Payments to ``money_event``: the amount and the fee of each."""
+"""Map Shopify Payments transactions to ``money_event``: amount and fee of each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CASE WHEN starts_with(lower(transaction_type), 'payout') THEN 'payout, which the
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the transactions delivered before; of one delivered in several states the one that is paid is kept."""
+    """Return the transactions delivered before; of one in several states, the paid one is kept."""
     changing = ("payout_state", "paid_on", "payout_number", "free_on")
     return rows_delivered_before(
         raw, "shopify_payout_transactions", ignoring=changing, first="payout_state = 'paid' DESC, file_order"

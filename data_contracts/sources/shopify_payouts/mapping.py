@@ -1,4 +1,4 @@
-"""Payouts of Shopify Payments to ``money_event``: the payout, and what the transactions export does not show."""
+"""Map Shopify Payments payouts to ``money_event``: the payout, and what the transactions export does not show."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WHERE payout_state = 'paid' AND (amount <> 0 OR (part = 'payout' AND amount = 0)
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the payouts delivered before; of one delivered in several states the one that is paid is kept."""
+    """Return the payouts delivered before; of one in several states, the paid one is kept."""
     return rows_delivered_before(
         raw,
         "shopify_payouts",

@@ -1,4 +1,4 @@
-"""Stripe's itemised payout reconciliation to ``money_event``: entries, their fees, and a payout for each payout."""
+"""Map Stripe's itemised payout reconciliation to ``money_event``: entries, their fees, and one row for each payout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from data_contracts.mapping.repetition import repeated_keys
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The payout stands with the first of its entries; reports hold payouts whole, so it is the sum of them.
+# The payout is added to the first of its entries. Reports contain whole payouts, so the sum of the entries is correct.
 _ENTRIES = """
 WITH paid AS (
     SELECT *, coalesce(paid_at_utc, paid_at) AS arrived_at, upper(money_code) AS code,
@@ -42,7 +42,7 @@ END
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the entries delivered before; of one delivered before and after its payout the latter is kept."""
+    """Return the entries delivered before; of one delivered before and after its payout, the later one is kept."""
     return repeated_keys(raw, "entry_number", first="payout_number IS NULL, row_order")
 
 

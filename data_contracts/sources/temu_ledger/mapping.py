@@ -1,4 +1,4 @@
-"""The account ledger of Temu to ``money_event``: withdrawals and charges that no settlement workbook details."""
+"""Map Temu's account ledger to ``money_event``: withdrawals and charges that no settlement workbook contains."""
 
 from __future__ import annotations
 
@@ -50,23 +50,23 @@ ORDER BY row_order
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the movements delivered before."""
+    """Return the movements delivered before."""
     return rows_delivered_before(raw, "temu_ledger")
 
 
 def silent(raw: pa.Table) -> pa.Table:
-    """Give the movements that the settlement workbook details, which would count twice."""
+    """Return the movements that the settlement workbook contains in detail; they would count twice."""
     return run_sql(_SILENT, raw=run_sql(_KINDS, raw=raw))
 
 
 def remarks(raw: pa.Table) -> pa.Table:
-    """Give the movements whose kind no rule knows, which count as ``other``."""
+    """Return the movements whose kind matches no rule; they count as ``other``."""
     others = run_sql("SELECT * FROM raw WHERE NOT detailed_elsewhere", raw=run_sql(_KINDS, raw=raw))
     return unknown_kinds(others, ("kind", "note"), event_type_rules(__package__))
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``money_event``, one row a movement that no other export details."""
+    """Map raw rows to ``money_event``, one row for each movement that no other export contains in detail."""
     return money_events(run_sql(_KINDS, raw=raw), ("kind", "note"), __package__, _EVENTS, context)
 
 

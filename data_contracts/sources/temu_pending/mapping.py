@@ -1,7 +1,7 @@
-"""Temu's estimates of amounts to be settled to ``money_event``, one row an estimate.
+"""Map Temu's estimates of pending settlements to ``money_event``, one row for each estimate.
 
-An estimate is no sale: the sale stands in the settlement workbook once it is settled, and would count twice. It is
-therefore of the type ``other`` and the status ``estimated``.
+An estimate is not a sale. The sale is in the settlement workbook once it is settled, and would count twice. An estimate
+therefore has the type ``other`` and the status ``estimated``.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ ORDER BY row_order
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the rows of a snapshot delivered again; the same row in a later snapshot is still to be settled."""
+    """Return the rows of a snapshot delivered again; the same row in a later snapshot is still pending."""
     return rows_delivered_before(raw, "temu_pending", besides="covered_to")
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``money_event``, one row an estimate."""
+    """Map raw rows to ``money_event``, one row for each estimate."""
     mapped = run_sql(_EVENTS, {"known_lag_days": context.known_lag_days}, raw=raw)
     return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}
 

@@ -1,7 +1,7 @@
-"""Temu settlement workbooks to ``money_event``, one row an amount.
+"""Map Temu settlement workbooks to ``money_event``, one row for each amount.
 
-The workbook shows amounts, not in whose favour they are: the sheet and the kind of an amount say so. It shows no
-payouts either; withdrawals stand in the ledger (``temu_ledger``).
+The workbook shows amounts without direction; sheet and kind decide whether an amount is in the seller's favour. It does
+not show payouts either; withdrawals are in the account ledger (``temu_ledger``).
 """
 
 from __future__ import annotations
@@ -56,19 +56,19 @@ FROM raw WHERE money_code IS NULL AND (lowest_code IS NULL OR lowest_code <> hig
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the rows delivered before, and those whose currency neither they nor their file tell."""
+    """Return the rows delivered before, and those without a currency of their own or of their file."""
     repeated = rows_delivered_before(raw, "temu_settlement")
     unclear = run_sql(_NO_CURRENCY, raw=run_sql(_KINDS, raw=raw))
     return run_sql("SELECT * FROM repeated UNION ALL SELECT * FROM unclear", repeated=repeated, unclear=unclear)
 
 
 def remarks(raw: pa.Table) -> pa.Table:
-    """Give the amounts whose kind no rule knows, which count as ``other``."""
+    """Return the amounts whose kind matches no rule; they count as ``other``."""
     return unknown_kinds(run_sql(_KINDS, raw=raw), ("sheet", "kind"), event_type_rules(__package__))
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``money_event``, one row an amount."""
+    """Map raw rows to ``money_event``, one row for each amount."""
     return money_events(run_sql(_KINDS, raw=raw), ("sheet", "kind"), __package__, _EVENTS, context)
 
 

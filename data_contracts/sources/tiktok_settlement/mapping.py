@@ -1,4 +1,4 @@
-"""TikTok Shop settlements to ``money_event``: the sums of each order, what they leave over, and payouts."""
+"""Map TikTok Shop settlements to ``money_event``: the sums of each order, their remainder, and payouts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from data_contracts.mapping.repetition import rows_delivered_before
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Without a statement the amounts are estimates. The payout of a payment stands with the first of its rows.
+# Without a statement the amounts are estimates. The payout of a payment is added to the first of its rows.
 _ENTRIES = """
 WITH stated AS (
     SELECT *, statement_number IS NULL AS estimated,
@@ -46,7 +46,7 @@ WHERE amount <> 0 AND (part = 'estimate') = estimated
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the rows delivered before; of one delivered before and after its payment the latter is kept."""
+    """Return the rows delivered before; of one delivered before and after its payment, the paid one is kept."""
     return rows_delivered_before(
         raw, "tiktok_settlement", ignoring=("payment_number", "state"), first="payment_number IS NULL, file_order"
     )

@@ -1,8 +1,8 @@
-"""Days out of moments that are midnight somewhere else.
+"""Recover days from timestamps that are midnight in another time zone.
 
-A program that stores days as moments and exports them in another zone turns a day into an hour of the day before or
-after. All moments of such a file are then the same time of day, or two an hour apart where clocks change; the nearest
-midnight is the day. A file whose moments differ tells real moments, whose own date counts.
+A program that stores days as timestamps and exports them in another zone turns a day into an hour of the day before or
+after. All timestamps of such a file have the same time of day, or two times one hour apart if clocks change; the
+nearest midnight is the day. If the times of a file differ otherwise, they are real times, and their own date counts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CHINA = datetime.timezone(datetime.timedelta(hours=8))
 
 
 def iso_days(texts: Sequence[str], files: Sequence[int]) -> list[str]:
-    """Give each text as an ISO day, by what the moments of its file have in common; what is no day stays as it is."""
+    """Return each text as an ISO day, based on all timestamps of its file; text that is not a day stays unchanged."""
     moments = {text: _moment(text) for text in set(texts)}
     times: dict[int, set[int]] = {}
     for text, file in zip(texts, files, strict=True):
@@ -37,7 +37,7 @@ def iso_days(texts: Sequence[str], files: Sequence[int]) -> list[str]:
 
 
 def _are_midnight_elsewhere(minutes: Iterable[int]) -> bool:
-    """Whether these minutes of the day are one time on a quarter of an hour, or two an hour apart."""
+    """Return whether these minutes of the day are one time on a quarter of an hour, or two times one hour apart."""
     found = sorted(minutes)
     same = len(found) == 1 or (len(found) == 2 and found[1] - found[0] in {60, 1380})
     return same and found[0] % 15 == 0 and found != [0]
@@ -54,7 +54,7 @@ def _day(text: str, moments: Mapping[str, datetime.datetime | None], *, is_shift
 
 
 def _moment(text: str) -> datetime.datetime | None:
-    """Give the moment a text says, in UTC where it has an offset, else without zone; None where it is none."""
+    """Return the timestamp in a text, in UTC if it has an offset, else without zone; None if there is none."""
     stripped = text.strip()
     written, named, plain = (form.fullmatch(stripped) for form in (_MOMENT, _NAMED_MONTH, _PLAIN))
     try:

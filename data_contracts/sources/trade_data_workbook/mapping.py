@@ -1,4 +1,4 @@
-"""Records of trade-data publishers to ``export_document``, one row a record."""
+"""Map records of trade-data publishers to ``export_document``, one row for each record."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SOURCE = "trade_data_workbook"
 
-# Cells of numbers lose a leading zero; codes have an even number of digits.
+# Number cells lose a leading zero; tariff codes have an even number of digits.
 _CODES = """
 SELECT CASE WHEN regexp_full_match(code, '[0-9]{5}|[0-9]{7}|[0-9]{9}') THEN '0' || code ELSE code END AS code
 FROM (SELECT row_order, regexp_replace(trim(tariff_code), '[. ]', '', 'g') AS code FROM text_rows)
@@ -59,14 +59,14 @@ ORDER BY row_order
 
 
 def country_names() -> pa.Table:
-    """Give ISO 3166 alpha-2 codes, ``alpha_2``, of names of countries in small letters, ``folded_name``."""
+    """Return ISO 3166 alpha-2 codes (``alpha_2``) by lower-case country name (``folded_name``)."""
     text = resources.files(__package__).joinpath("countries.toml").read_text(encoding="utf-8")
     pairs = sorted(tomllib.loads(text)["alpha_2_of"].items())
     return pa.table({"folded_name": [name.lower() for name, _ in pairs], "alpha_2": [code for _, code in pairs]})
 
 
 def prepare(text_rows: pa.Table) -> pa.Table:
-    """Give the rows with days in ISO form and tariff codes of digits only."""
+    """Return the rows with ISO days and tariff codes without punctuation."""
     texts: list[Any] = text_rows["recorded_on"].to_pylist()
     files: list[Any] = text_rows["file_order"].to_pylist()
     days = iso_days(texts, files)
@@ -77,7 +77,7 @@ def prepare(text_rows: pa.Table) -> pa.Table:
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the records delivered before, and those of another exporter than most of their file."""
+    """Return the records delivered before, and those of another exporter than the main one of their file."""
     repeated = rows_delivered_before(raw, SOURCE)
     return pa.concat_tables([repeated, _of_other_exporters(raw).cast(repeated.schema)])
 
@@ -102,7 +102,7 @@ def _of_other_exporters(raw: pa.Table) -> pa.Table:
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``export_document``; buyers are keyed pseudonyms of their normalised names, as in declarations."""
+    """Map raw rows to ``export_document``; buyers become keyed pseudonyms, as consignees do in declarations."""
     parameters = {"known_lag_days": context.known_lag_days}
     mapped = run_sql(_RECORDS, parameters, raw=raw, names=country_names(), codes=customs.country_codes())
     buyers = keyed_pseudonyms(mapped["counterparty"], context.hmac_key, "consignee")

@@ -1,4 +1,4 @@
-"""VAT invoices to ``trade_invoice``."""
+"""Map VAT invoices to ``trade_invoice``."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from data_contracts.mapping.source_mapping import (
     run_sql,
 )
 
-# An invoice number repeats over series and years, so the rest of the invoice enters its identifier as a digest. In one
-# file a void copy may stand beside the valid one, which is another row; a later file that shows the invoice in another
-# state says what became of it.
+# Invoice numbers repeat across series and years, so the identifier includes a digest of the rest of the invoice. One
+# file may contain a void and a valid copy, which are separate rows. A later file with the invoice in another state is
+# an update.
 _INVOICES = """
 SELECT
     concat_ws(':', firm_code, direction, number, left(md5(concat_ws('|',
@@ -43,7 +43,7 @@ FROM (
 )
 """
 
-# What names an invoice, besides its state.
+# The columns that identify an invoice, apart from its state.
 _INVOICE = "firm_code, number, issued_on, supplier_code, customer_code, net, tax, gross"
 
 _STATE_PLACES = f"""
@@ -65,18 +65,18 @@ FROM raw WHERE delivered_for IS NOT NULL AND delivered_for <> firm_code
 
 
 def prepare(text_rows: pa.Table) -> pa.Table:
-    """Give the rows with the place of their state among those in which their file shows the invoice, from 1."""
+    """Return the rows with ``state_place``: the place of their state among the invoice's states in the file, from 1."""
     return text_rows.append_column("state_place", run_sql(_STATE_PLACES, text_rows=text_rows)["place"])
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the rows that say what was said, in all but the row number, and those of a firm not delivered for."""
+    """Return the rows that repeat another one except for the row number, and rows of a firm not delivered for."""
     repeated = repeated_rows(raw, "vat_invoices", "repeated invoice", f"{_INVOICE}, state_place", {"row_label"})
     return pa.concat_tables([repeated, run_sql(_FOREIGN, raw=raw)])
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``trade_invoice``."""
+    """Map raw rows to ``trade_invoice``."""
     labelled = relabelled(raw, context.contract)
     mapped = run_sql(_INVOICES, {"known_lag_days": context.known_lag_days}, raw=labelled)
     return {"trade_invoice": canonical_table("trade_invoice", mapped, context, {"net_amount_usd": "net_amount"})}

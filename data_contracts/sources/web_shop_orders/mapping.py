@@ -1,7 +1,7 @@
-"""Order lines of a web shop to ``site_order``, one row an order or credit note.
+"""Map order lines of a web shop to ``site_order``, one row for each order or credit note.
 
-A credit note does not say which order it cancels. It is therefore a row of its own, cancelled, that gives back what its
-lines sum to on the day it was written; so nothing of it is known on the day of the order.
+A credit note does not name the order it cancels. It is therefore a row of its own, cancelled, that refunds the sum of
+its lines on the day it was written. It is not known before that day.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from data_contracts.privacy import keyed_pseudonyms
 if TYPE_CHECKING:
     from data_contracts.arrow import Values
 
-# A number repeats from shop to shop, and a second export repeats orders of the first.
+# Order numbers repeat between shops, and a second export repeats orders of the first.
 _KEYS = """
 SELECT CASE WHEN trim(order_number) = '' THEN order_number
     ELSE concat(account, ':', trim(order_number), '@', file_order) END AS order_key
 FROM text_rows ORDER BY row_order
 """
 
-# Codes of lines that are no goods: what a customer pays besides them, and what concerns no customer at all.
+# Stock codes of lines that are not goods: other charges to the customer, and lines that belong to no customer.
 _LINES = """
 SELECT *, line_quantity * line_price AS line_amount,
     upper(stock_code) IN ('POST', 'DOT', 'C2', 'M', 'D') AS is_charge,
@@ -42,7 +42,7 @@ FROM raw
 
 _SILENT = "SELECT row_order, reason FROM lines WHERE reason IS NOT NULL ORDER BY row_order"
 
-# Number formats of spreadsheets give whole numbers a fraction: customer 13085.0 is customer 13085.
+# Spreadsheets may add a fraction to whole numbers: customer 13085.0 is customer 13085.
 _ORDERS = """
 SELECT
     coalesce(delivered_for, '') || ':' || regexp_replace(order_number, '@[0-9]+$', '') AS site_order_id,
@@ -72,31 +72,31 @@ ORDER BY min(row_order)
 
 
 def country_codes() -> pa.Table:
-    """Give ISO 3166 alpha-2 codes, ``alpha_2``, of country names in small letters, ``folded_name``."""
+    """Return ISO 3166 alpha-2 codes (``alpha_2``) by lower-case country name (``folded_name``)."""
     text = resources.files(__package__).joinpath("countries.toml").read_text(encoding="utf-8")
     pairs = sorted(tomllib.loads(text)["alpha_2_of"].items())
     return pa.table({"folded_name": [name.lower() for name, _ in pairs], "alpha_2": [code for _, code in pairs]})
 
 
 def prepare(text_rows: pa.Table) -> pa.Table:
-    """Give the rows with order keys that are unique over shops and files in place of order numbers."""
+    """Return the rows with order keys that are unique across shops and files in place of order numbers."""
     keys: Values = run_sql(_KEYS, text_rows=text_rows)["order_key"]
     return text_rows.set_column(text_rows.column_names.index("order_number"), "order_number", keys)
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the lines of orders of which the last delivery said the same."""
+    """Return the lines of orders that repeat their last delivery."""
     lines = LinesOfRecords("order_number", "regexp_replace(order_number, '@[0-9]+$', '')")
     return repeated_records(raw, "web_shop_orders", "repeated order", lines)
 
 
 def silent(raw: pa.Table) -> pa.Table:
-    """Give the lines that belong to no order."""
+    """Return the lines that belong to no order."""
     return run_sql(_SILENT, lines=run_sql(_LINES, raw=raw))
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``site_order``; customers are keyed pseudonyms of shop and number."""
+    """Map raw rows to ``site_order``; customers become keyed pseudonyms of shop and number."""
     parameters = {"known_lag_days": context.known_lag_days}
     mapped = run_sql(_ORDERS, parameters, lines=run_sql(_LINES, raw=raw), countries=country_codes())
     mapped = mapped.append_column("customer_id", keyed_pseudonyms(mapped["customer"], context.hmac_key, "customer"))

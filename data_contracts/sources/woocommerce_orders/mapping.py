@@ -1,4 +1,4 @@
-"""WooCommerce orders to ``site_order``, one row an order."""
+"""Map WooCommerce orders to ``site_order``, one row for each order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from data_contracts.privacy import keyed_pseudonyms
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Every number in the text of a list stands there as a string of its digits.
+# In the JSON text of a list, every number is a string of its digits.
 _READ = """
 SELECT *,
     list_transform(json_extract_string(lines, '$[*].quantity'), lambda part: try_cast(part AS INTEGER)) AS quantities,
@@ -46,7 +46,7 @@ WHERE order_state IN ('auto-draft', 'checkout-draft', 'draft', 'trash')
 ORDER BY row_order
 """
 
-# What happened after the row counts as known had not happened yet.
+# Anything later than known_at had not happened yet.
 _ORDERS = """
 SELECT
     delivered_for || ':' || coalesce(account, '') || ':' || order_number AS site_order_id,
@@ -87,7 +87,7 @@ ORDER BY row_order
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Give the orders whose lines cannot be read, and those of which a later state was delivered."""
+    """Return the orders whose lines cannot be read, and those superseded by a later state."""
     orders = run_sql(_READ, raw=raw)
     unreadable = run_sql(_UNREADABLE, orders=orders)
     query = f"SELECT * FROM ({_REPEATED}) UNION ALL SELECT * FROM unreadable ORDER BY row_order"  # noqa: S608 - our own
@@ -95,12 +95,12 @@ def screen(raw: pa.Table) -> pa.Table:
 
 
 def silent(raw: pa.Table) -> pa.Table:
-    """Give the drafts and what lies in the bin."""
+    """Return the drafts and the orders in the trash."""
     return run_sql(_SILENT, raw=raw)
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Give ``site_order``; customers are keyed pseudonyms of their e-mail addresses."""
+    """Map raw rows to ``site_order``; customers become keyed pseudonyms of their e-mail addresses."""
     parameters = {"known_lag_days": context.known_lag_days}
     mapped = run_sql(_ORDERS, parameters, orders=run_sql(_READ, raw=raw))
     mapped = mapped.append_column("customer_id", keyed_pseudonyms(mapped["email"], context.hmac_key, "customer"))
