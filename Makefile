@@ -58,7 +58,7 @@ RAW_FILES := $(if $(RAW_DIR),$(shell find $(RAW_DIR) 2>/dev/null))
 
 STAGES := world ingest validate features train explain register score monitor
 
-.PHONY: help run test setup setup-test lock $(STAGES) bench bench-world lint types layers docs docs-check notebooks wheel clean force
+.PHONY: help run test setup setup-test lock $(STAGES) bench bench-world lint types layers docs docs-check prose notebooks wheel clean force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -160,6 +160,10 @@ docs: $(VENV)/.test-ready ## Generate the contract, source and feature pages
 
 docs-check: $(VENV)/.test-ready ## Fail when a generated page differs from its contract or feature
 	$(PASSPORT) docs --folder docs --check
+
+prose: $(VENV)/.test-ready ## Spelling, word list and proselint over documents, help, pages and docstrings
+	$(BIN)/codespell
+	$(BIN)/python -m tools.prose
 
 notebooks: $(VENV)/.test-ready ## Execute the notebooks
 	mkdir -p $(OUT)/notebooks
