@@ -45,7 +45,7 @@ from pipelines.ingest.stage import ingest_folder
 from pipelines.profiles.ingest_settings import IngestSettings
 from simulator.economy.simulation import simulate
 from simulator.observation.name_spellings import observe_names
-from simulator.observation.trade_entities import sold_to
+from simulator.observation.overseas_entities import sold_to
 from simulator.population.districts import districts
 from simulator.settings import WorldSettings
 from simulator.writing import write_world
@@ -53,7 +53,7 @@ from simulator.writing import write_world
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
     from simulator.observation.name_spellings import ObservedNames
 
 NOBODY = frozenset({"TO ORDER", "TO THE ORDER"})

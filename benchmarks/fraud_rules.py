@@ -346,7 +346,7 @@ def alerts(connection: duckdb.DuckDBPyConnection, rule: Rule) -> tuple[set[tuple
     return set(scored), set(scored[: round(ALERT_SHARE * len(scored))])
 
 
-def judged(connection: duckdb.DuckDBPyConnection, rule: Rule, lies: Path) -> Found:
+def judged(connection: duckdb.DuckDBPyConnection, rule: Rule, truth: Path) -> Found:
     """Holds a rule's alerts against the truth."""
     scored, alerted = alerts(connection, rule)
     cases = connection.execute(
@@ -354,7 +354,7 @@ def judged(connection: duckdb.DuckDBPyConnection, rule: Rule, lies: Path) -> Fou
         "FROM read_csv(?, header = true, all_varchar = true)), range(?, ?) AS years(year) WHERE kind = ? AND "
         "date_diff('day', greatest(CAST(\"from\" AS DATE), make_date(year, 1, 1)), "
         "least(coalesce(try_cast(\"to\" AS DATE), DATE '2024-12-31'), make_date(year, 12, 31))) >= ?",
-        [str(lies), YEARS[0], YEARS[1] + 1, rule.kind, _FEWEST_DAYS],
+        [str(truth), YEARS[0], YEARS[1] + 1, rule.kind, _FEWEST_DAYS],
     ).fetchall()
     years_of: dict[int, set[tuple[str, int]]] = {}
     for number, seller, year in cases:

@@ -70,7 +70,7 @@ Counts = dict[tuple[str, str], Count]
 """By claim and kind of lie."""
 
 
-def counted(reconciliation: pa.Table, lies: Path) -> Counts:
+def counted(reconciliation: pa.Table, truth: Path) -> Counts:
     """Holds the grades of a reconciliation against the lies of a truth folder."""
     with duckdb.connect() as connection:
         connection.register("reconciliation", reconciliation)
@@ -89,7 +89,7 @@ def counted(reconciliation: pa.Table, lies: Path) -> Counts:
             "SELECT claim, coalesce(kind, ?) AS kind, count(*), count(*) FILTER (grade = 'contradicted') "
             "FROM graded LEFT JOIN lying USING (seller_id, quarter_end) WHERE coalesce(is_long, true) "
             "GROUP BY ALL ORDER BY ALL",
-            [ANY, str(lies), _FEWEST_DAYS, HONEST],
+            [ANY, str(truth), _FEWEST_DAYS, HONEST],
         ).fetchall()
     return {(str(claim), str(kind)): Count(int(compared), int(hit)) for claim, kind, compared, hit in rows}
 

@@ -27,9 +27,10 @@ from pipelines.profiles import load_profile
 from pipelines.runs.stages import Place
 from pipelines.validate import stage as validate
 from pipelines.world import stage as world
-from simulator.economy import lies
+from simulator.economy import fraud
 from simulator.economy.simulation import simulate
 from simulator.economy.state import FLOWS
+from simulator.observation.fraud_cases import fraud_cases
 from simulator.population.districts import districts
 from simulator.population.network import SHARED_TIES
 
@@ -160,7 +161,7 @@ print(f"synthetic; {is_seen.sum()} pairs in the registry, {found / is_seen.sum()
 # and what the shop truly sold, each over its own mean; grey is when orders were faked.
 
 # %%
-brushing = lies.cases(truth, lies.BRUSHING)
+brushing = fraud_cases(truth, fraud.BRUSHING)
 orders = tables["site_order"].select(["seller_id", "event_date"]).to_pandas()
 is_delivered = np.isin(ids[brushing.seller], orders["seller_id"].unique())
 length = np.minimum(brushing.end_week, truth.timeline.weeks) - brushing.first_week
@@ -208,8 +209,8 @@ signed.groupby("as_of").rank(pct=True).xs(ids[brusher], level="seller_id").round
 # happened: blows, and where the money of the last year went.
 
 # %%
-liars = set(np.concatenate([lies.cases(truth, kind).seller for kind in lies.KINDS]).tolist())
-may = (truth.default_day >= 0) & (lies.rings(truth.network) < 0) & ~np.isin(np.arange(len(ids)), list(liars))
+liars = set(np.concatenate([fraud_cases(truth, kind).seller for kind in fraud.KINDS]).tolist())
+may = (truth.default_day >= 0) & (fraud.rings(truth.network) < 0) & ~np.isin(np.arange(len(ids)), list(liars))
 honest = int(np.where(may, truth.firms.honesty, -np.inf).argmax())
 assert may[honest]
 week = truth.default_day[honest] // 7

@@ -105,7 +105,7 @@ class NetworkSettings(_Frozen):
     )
 
 
-class LieSettings(_Frozen):
+class FraudSettings(_Frozen):
     """Planted deceit; who lies is in the truth tables."""
 
     brusher_share: float = Field(default=0.03, ge=0, le=1, description="Share of own-site sellers ready to brush.")
@@ -174,7 +174,7 @@ class WorldSettings(_Frozen):
     economy: EconomySettings = EconomySettings()
     credit: CreditSettings = CreditSettings()
     network: NetworkSettings = NetworkSettings()
-    lies: LieSettings = LieSettings()
+    fraud: FraudSettings = FraudSettings()
     observation: ObservationSettings = ObservationSettings()
 
     @model_validator(mode="after")

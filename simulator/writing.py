@@ -21,17 +21,18 @@ from simulator.economy.simulation import simulate
 from simulator.files.amazon import amazon_files
 from simulator.files.company_links import company_link_files
 from simulator.files.customs import customs_files
-from simulator.files.forms import RawFile, View
 from simulator.files.hosted_platforms import hosted_files
 from simulator.files.lenders import lender_files
-from simulator.files.pool.pool_files import pool_files
+from simulator.files.pool.all_tables import pool_files
+from simulator.files.raw_file import RawFile, View
 from simulator.files.shopify import shopify_files
 from simulator.files.traffic import traffic_files
 from simulator.files.vat_invoices import vat_files
-from simulator.observation.observation import Observation, observe
+from simulator.observation.availability import Observation, observe
 from simulator.population.districts import District, districts
-from simulator.truth.hidden_truth import TRUTH_NOTE, TruthFolder, shock_table, truth_tables
-from simulator.truth.observed_truth import OBSERVATION_NOTE, observation_tables
+from simulator.truth.folder import TruthFolder
+from simulator.truth.observation_tables import OBSERVATION_NOTE, observation_tables
+from simulator.truth.world_tables import TRUTH_NOTE, shock_table, truth_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
     from simulator.observation.defects import Defect
     from simulator.settings import WorldSettings
 

@@ -11,7 +11,7 @@ from simulator.economy.trade import PRODUCTION_WEEKS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
 
 _WEEKS_A_YEAR = 52
 _DAYS_A_MONTH = 30.4

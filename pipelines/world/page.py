@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RESULT = "world_realism.json"
 SHOWN = WorldSettings(seller_count=1_000, district_sellers=1_000)
 _FURTHER = ("families", "oracle", "rates", "splits", "curve", "shuffle", "graph", "missing", "imputation", "as_of")
-_SECTIONS = ("economy", "credit", "network", "lies", "observation")
+_SECTIONS = ("economy", "credit", "network", "fraud", "observation")
 _HEAD = """# The synthetic world
 
 Everything trained and shown on profile `demo` comes from a **synthetic** world: simulated sellers, none of them real.

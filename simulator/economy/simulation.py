@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.economy import cash, contagion, credit, incidents, lies, marketplace, trade
+from simulator.economy import cash, contagion, credit, fraud, incidents, marketplace, trade
 from simulator.economy import hosted_platforms as hosted
 from simulator.economy.shocks import shock_paths
+from simulator.economy.simulated_world import World
 from simulator.economy.state import Books, Setting, State, Week, new_books, new_state
 from simulator.population.firms import draw_firms
 from simulator.randomness import stream
@@ -19,10 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from simulator.settings import WorldSettings
-from simulator.economy.world import World
 
 log = logging.getLogger(__name__)
-
 
 _STREAMS = (
     "demand", "site", "marketplace", "incidents", "suppliers", "batches", "habits", "lenders", "borrowing", "closing",
@@ -58,7 +57,7 @@ def _turn(week: Week, starts: NDArray[np.int64]) -> None:
     credit.serve_debt(week, starts)
     trade.order_goods(week)
     credit.borrow(week, starts)
-    lies.deceive(week)
+    fraud.start_cases(week)
     contagion.move_group_cash(week)
     cash.draw(week)
     credit.close_firms(week)
@@ -108,8 +107,8 @@ def simulate(settings: WorldSettings, first_seller: int = 0) -> World:
     prices under bidding, fines and payouts after weeks; an own site for some; fixed costs, tax, owner's draws; loans of
     6-18 months under a lender's noisy acceptance; group cash, guarantees, suppliers in common; accounts suspended,
     goods delisted, claims, suppliers failing, faulty batches; help that stays away after a faulty batch or a default in
-    the group; deceit (``simulator.lies``). What is not: several marketplace accounts a seller, single shoppers' orders
-    on the marketplace, employees, courts.
+    the group; deceit (``simulator.economy.fraud``). What is not: several marketplace accounts a seller, single
+    shoppers' orders on the marketplace, employees, courts.
 
     Args:
         settings: Size, dates, seeds, parameters. ``observation_seed`` changes nothing here.

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from simulator.catalogue import MARKETS
-from simulator.files.forms import Form, Lines, RawFile, View
-from simulator.files.raw_files import seller_files
+from simulator.files.deliveries import seller_files
+from simulator.files.raw_file import FileFormat, Lines, RawFile, View
 from simulator.randomness import scatter
 from simulator.text_columns import (
     cents_text,
@@ -201,5 +201,5 @@ def amazon_files(view: View) -> Iterator[RawFile]:
         return merchant_token(view.world.settings.seed, seller)
 
     yield from seller_files(
-        view, Form(SOURCE, ".txt", HEADER, account, repeats_last_record=True), _settlement_lines(view)
+        view, FileFormat(SOURCE, ".txt", HEADER, account, repeats_last_record=True), _settlement_lines(view)
     )

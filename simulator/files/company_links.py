@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.catalogue import CITIES
-from simulator.files.forms import DistrictContent, RawFile
-from simulator.files.raw_files import district_file
+from simulator.files.deliveries import district_file
+from simulator.files.raw_file import DistrictContent, RawFile
 from simulator.observation.link_registry import Finding, extra_lag_days, is_unregistered, registry_lag_days, sale_days
 from simulator.observation.shared_devices import SharedDevice, shared_devices
 from simulator.population.names import credit_code
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
+    from simulator.observation.availability import Observation
     from simulator.observation.name_spellings import ObservedNames
-    from simulator.observation.observation import Observation
 
 SOURCE = "company_links"
 _LONGEST_LAG_DAYS = {

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.catalogue import CATEGORIES, CUSTOMS_OFFICES, MARKETS, SUPERVISION_MODES
-from simulator.economy.lies import OVER_DECLARATION
+from simulator.economy.fraud import OVER_DECLARATION
 from simulator.economy.trade import PRODUCTION_WEEKS
-from simulator.files.forms import Form, Lines, RawFile, View
-from simulator.files.raw_files import seller_files
-from simulator.observation.lie_cases import strength
+from simulator.files.deliveries import seller_files
+from simulator.files.raw_file import FileFormat, Lines, RawFile, View
+from simulator.observation.fraud_cases import size_in_force
 from simulator.observation.name_spellings import CUSTOMS_SPELLINGS, ENTITY_SHARES, entity_spellings
-from simulator.observation.trade_entities import sold_to
+from simulator.observation.overseas_entities import sold_to
 from simulator.population.names import credit_code
 from simulator.randomness import scatter, unit_interval
 from simulator.text_columns import cents_text, chosen, day_text, either, joined, taken, whole_text
@@ -64,7 +64,7 @@ class _Declarations:
         noise = unit_interval(scatter(seed, "declared", self.seller, self.week)) - 0.5
         habit = unit_interval(scatter(seed, "declaring habit", self.seller)) - 0.5
         self.worth = cost / world.timeline.cny_per_usd[self.week]
-        excess = strength(world, OVER_DECLARATION)[self.week, self.seller]
+        excess = size_in_force(world, OVER_DECLARATION)[self.week, self.seller]
         self.value = self.worth * 1.06 * np.exp(0.5 * noise + 0.4 * habit) * (1 + excess)
         self.items = 1 + (self.bits >> np.uint64(9)) % np.uint64(10) // np.uint64(4)
         self.items = self.items.astype(np.int64)
@@ -185,5 +185,5 @@ def customs_files(view: View) -> Iterator[RawFile]:
     """Declaration files of the sellers in view, one a seller and delivery."""
     if not view.rows("orders", SOURCE).get("seller", np.array([])).size:
         return
-    form = Form(SOURCE, ".json", header=b"[\n", separator=_SEPARATOR, footer=b"\n]\n")
-    yield from seller_files(view, form, _item_lines(view))
+    file_format = FileFormat(SOURCE, ".json", header=b"[\n", separator=_SEPARATOR, footer=b"\n]\n")
+    yield from seller_files(view, file_format, _item_lines(view))

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from simulator.catalogue import HOSTED_MODES
 from simulator.economy.state import REPORT_ITEMS
-from simulator.files.forms import Form, Lines, RawFile, View
-from simulator.files.raw_files import seller_files
+from simulator.files.deliveries import seller_files
+from simulator.files.raw_file import FileFormat, Lines, RawFile, View
 from simulator.randomness import scatter, unit_interval
 from simulator.text_columns import cents_text, chosen, clock_text, day_text, either, joined, taken, to_cents, whole_text
 
@@ -215,6 +215,12 @@ def hosted_files(view: View) -> Iterator[RawFile]:
     ):  # fmt: skip
         found = _reports(view, source, mode)
         if found is not None:
-            form = Form(source, ".json", header=b"[\n", account=lambda seller: f"SH{view.world.seller_id(seller)}",
-                        separator=_SEPARATOR, footer=b"\n]\n")  # fmt: skip
-            yield from seller_files(view, form, lines(view, found))
+            file_format = FileFormat(
+                source,
+                ".json",
+                header=b"[\n",
+                account=lambda seller: f"SH{view.world.seller_id(seller)}",
+                separator=_SEPARATOR,
+                footer=b"\n]\n",
+            )
+            yield from seller_files(view, file_format, lines(view, found))

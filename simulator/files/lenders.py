@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.economy.credit import month_starts
-from simulator.files.forms import DistrictContent, RawFile
-from simulator.files.raw_files import district_file
-from simulator.observation.observation import Observation, booking_lag_days, is_dirty
+from simulator.files.deliveries import district_file
+from simulator.files.raw_file import DistrictContent, RawFile
+from simulator.observation.availability import Observation, booking_lag_days, is_dirty
 from simulator.randomness import scatter
 from simulator.text_columns import (
     cents_text,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
     from simulator.text_columns import Text
 
 LOAN_HEADER = "Loan No,Borrower,Lender,Disbursed On,Matures On,Principal,Ccy,Rate % p.a.,Instalments\n"

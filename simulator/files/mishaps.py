@@ -24,7 +24,7 @@ from simulator.text_columns import line_offsets
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulator.files.forms import Delivery, Form, Lines, View
+    from simulator.files.raw_file import Delivery, FileFormat, Lines, View
 
 SUFFIXES = {DUPLICATE_DELIVERY: "-again", CORRECTED_DELIVERY: "-corrected", LATE_ROWS: "-late"}
 _LATE_RECORD_SHARE = 0.15  # of a delivery part of which comes late
@@ -62,10 +62,10 @@ class Luck:
     fate: int
 
 
-def luck(view: View, form: Form, deliveries: Sequence[Delivery]) -> list[Luck]:
+def luck(view: View, file_format: FileFormat, deliveries: Sequence[Delivery]) -> list[Luck]:
     """Draws for every delivery of a source."""
     key = np.array([delivery.seller * 1_000 + delivery.number for delivery in deliveries], dtype=np.int64)
-    seed, name = view.world.settings.observation_seed, f"{form.source}{form.ending}"
+    seed, name = view.world.settings.observation_seed, f"{file_format.source}{file_format.ending}"
     junk, opening, what = (scatter(seed, f"{draw} {name}", key) for draw in ("junk", "opening", "fate"))
     drawn = zip(unit_interval(junk).tolist(), unit_interval(opening).tolist(), what.tolist(), strict=True)
     return [Luck(*numbers) for numbers in drawn]
@@ -83,13 +83,12 @@ def junk_rows(view: View, rows: Lines, delivery: Delivery, drawn: Luck) -> list[
     return [Edit(at, at, rows.junk(at), MALFORMED_ROW)]
 
 
-def slips(view: View, form: Form, rows: Lines) -> list[Edit]:
+def slips(view: View, file_format: FileFormat, rows: Lines) -> list[Edit]:
     """Rows of a source that somebody mistyped: one unit for another, day and month swapped."""
     options, offsets, data = view.world.settings.observation, *line_offsets(rows.text)
     place = np.arange(len(rows.seller)) - np.searchsorted(rows.seller, rows.seller)
-    chance = unit_interval(
-        scatter(view.world.settings.observation_seed, f"slip {form.source}{form.ending}", rows.seller, place)
-    )
+    name = f"slip {file_format.source}{file_format.ending}"
+    chance = unit_interval(scatter(view.world.settings.observation_seed, name, rows.seller, place))
     both = options.unit_slip_share + options.date_slip_share
     is_marked = np.zeros(len(chance) + 1, dtype=bool)
     for mark in rows.marks.values():
@@ -97,13 +96,13 @@ def slips(view: View, form: Form, rows: Lines) -> list[Edit]:
     found = []
     for row in np.flatnonzero((chance < both) & ~is_marked[:-1] & ~is_marked[1:]).tolist():
         line = bytes(data[offsets[row] : offsets[row + 1]])
-        slipped = (unit_slip if chance[row] < options.unit_slip_share else date_slip)(form.source, line)
+        slipped = (unit_slip if chance[row] < options.unit_slip_share else date_slip)(file_format.source, line)
         if slipped is not None:
             found.append(Edit(row, row + 1, *slipped))
     return found
 
 
-def fate(view: View, form: Form, rows: Lines, delivery: Delivery, drawn: Luck) -> Fate:
+def fate(view: View, file_format: FileFormat, rows: Lines, delivery: Delivery, drawn: Luck) -> Fate:
     """Whether a delivery comes whole and once, twice, cut off (and whole later, as often as not), or partly late."""
     options, bits = view.world.settings.observation, drawn.fate
     chance, later = (bits >> 11) * 2.0**-53, _SHORTEST_WAIT + bits % _WAITS
@@ -113,18 +112,18 @@ def fate(view: View, form: Form, rows: Lines, delivery: Delivery, drawn: Luck) -
         return Fate(DUPLICATE_DELIVERY, (), later)
     chance -= options.duplicate_delivery_share
     if chance < options.truncated_file_share:
-        removed = _cut(form, rows, delivery, bits)
+        removed = _cut(file_format, rows, delivery, bits)
         return Fate(CORRECTED_DELIVERY if removed and bits & 1 else "", removed, later)
     chance -= options.truncated_file_share
     if chance < options.late_delivery_share:
-        removed = _late_records(view.world.settings.observation_seed, form, rows, delivery)
+        removed = _late_records(view.world.settings.observation_seed, file_format, rows, delivery)
         return Fate(LATE_ROWS if removed else "", removed, later)
     return Fate()
 
 
-def _cut(form: Form, rows: Lines, delivery: Delivery, bits: int) -> tuple[Edit, ...]:
+def _cut(file_format: FileFormat, rows: Lines, delivery: Delivery, bits: int) -> tuple[Edit, ...]:
     """The end of a file gone, from the middle of a row in its second half; JSON cut off is no file at all, so whole."""
-    if form.ending.endswith(".json"):
+    if file_format.ending.endswith(".json"):
         return ()
     offsets, data = line_offsets(rows.text)
     half = (delivery.end_row - delivery.first_row) // 2
@@ -133,13 +132,13 @@ def _cut(form: Form, rows: Lines, delivery: Delivery, bits: int) -> tuple[Edit, 
     return (Edit(at, delivery.end_row, content, CUT_ROW),) if content else ()
 
 
-def _late_records(seed: int, form: Form, rows: Lines, delivery: Delivery) -> tuple[Edit, ...]:
+def _late_records(seed: int, file_format: FileFormat, rows: Lines, delivery: Delivery) -> tuple[Edit, ...]:
     """Some records of a delivery, never all of them."""
     first, end = delivery.first_row, delivery.end_row
     starts = first + np.flatnonzero(np.diff(rows.record[first:end], prepend=rows.record[first] - 1))
     ends = np.append(starts[1:], end)
     day = rows.day[starts]
-    name = f"late {form.source}{form.ending}"
+    name = f"late {file_format.source}{file_format.ending}"
     keys = (np.full(len(starts), delivery.seller), day, starts - first)
     is_late = unit_interval(scatter(seed, name, *keys)) < _LATE_RECORD_SHARE
     if is_late.all():

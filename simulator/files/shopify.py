@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.catalogue import CATEGORIES, MARKETS
-from simulator.files.forms import Form, Lines, RawFile, View
-from simulator.files.raw_files import seller_files
+from simulator.files.deliveries import seller_files
+from simulator.files.raw_file import FileFormat, Lines, RawFile, View
 from simulator.files.site_orders import SiteOrders, site_orders
 from simulator.text_columns import cents_text, chosen, clock_text, day_text, either, joined, taken, whole_text
 
@@ -199,4 +199,4 @@ def shopify_files(view: View) -> Iterator[RawFile]:
     seen = SiteOrders(**{name: getattr(orders, name)[is_seen] for name in SiteOrders.__dataclass_fields__})
     if not len(seen.day):
         return
-    yield from seller_files(view, Form(SOURCE, ".csv", HEADER, view.shop), _lines(view, seen))
+    yield from seller_files(view, FileFormat(SOURCE, ".csv", HEADER, view.shop), _lines(view, seen))

@@ -20,7 +20,7 @@ from simulator.text_columns import to_cents
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simulator.files.forms import View
+    from simulator.files.raw_file import View
 
 PERIOD_WEEKS = 4
 _HELPERS = 7  # who fake a careless brusher's orders

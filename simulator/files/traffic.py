@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.economy.lies import INFLATED_TRAFFIC
-from simulator.files.forms import Form, Lines, RawFile, View
-from simulator.files.raw_files import seller_files
+from simulator.economy.fraud import INFLATED_TRAFFIC
+from simulator.files.deliveries import seller_files
+from simulator.files.raw_file import FileFormat, Lines, RawFile, View
 from simulator.observation.brushing import fake_share
-from simulator.observation.lie_cases import strength
+from simulator.observation.fraud_cases import size_in_force
 from simulator.randomness import scatter, unit_interval
 from simulator.text_columns import cents_text, day_text, joined, to_cents, whole_text
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
 
 SOURCE = "shop_traffic"
 HEADER = b"Day,Online store visitors,Sessions,Bounced sessions,Paid sessions,Ad spend (USD)\n"
@@ -55,7 +55,7 @@ def _visits(world: World, seller: NDArray[np.int64], day: NDArray[np.int64]) -> 
     is_burst = chance("burst", week) < _BURST_SHARE
     true = (1 + orders / (0.012 + 0.02 * chance("conversion"))) * np.exp(0.5 * (luck + faith - 1))
     true = np.rint(true * np.where(is_burst, 1 + 4 * luck, 1.0))
-    false = np.rint(true * strength(world, INFLATED_TRAFFIC)[week, seller] * (0.7 + 0.6 * luck))
+    false = np.rint(true * size_in_force(world, INFLATED_TRAFFIC)[week, seller] * (0.7 + 0.6 * luck))
     habit = 0.38 + 0.2 * chance("bounce habit") - 0.05 * world.weekly["quality"][week, seller] + 0.12 * is_burst
     bounce = np.clip(habit + 0.2 * (chance("visits 3", day) - 0.5), 0.1, 0.9)
     by_robots = chance("robots") < _ROBOT_SHARE
@@ -92,4 +92,4 @@ def traffic_files(view: View) -> Iterator[RawFile]:
     """Traffic sheets of the sellers in view, one a seller and delivery."""
     rows = _days(view)
     if len(rows.seller):
-        yield from seller_files(view, Form(SOURCE, ".csv", HEADER, view.shop), rows)
+        yield from seller_files(view, FileFormat(SOURCE, ".csv", HEADER, view.shop), rows)

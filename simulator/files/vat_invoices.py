@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.economy.trade import PRODUCTION_WEEKS
-from simulator.files.forms import Form, Lines, RawFile, View
-from simulator.files.raw_files import seller_files
+from simulator.files.deliveries import seller_files
+from simulator.files.raw_file import FileFormat, Lines, RawFile, View
+from simulator.observation.availability import is_dirty
 from simulator.observation.defects import RED_LETTER, REPEATED_ROW
-from simulator.observation.observation import is_dirty
+from simulator.observation.overseas_entities import sold_to
 from simulator.observation.related_invoices import related_invoices
-from simulator.observation.trade_entities import sold_to
 from simulator.randomness import scatter, unit_interval
 from simulator.text_columns import (
     cents_text,
@@ -201,4 +201,4 @@ def vat_files(view: View) -> Iterator[RawFile]:
         found = _with_related(view, trade, direction)
         header = _HEADER.format(party=_PARTY[direction]).encode()
         rows = _lines(view, _with_corrections(view, found, direction), direction)
-        yield from seller_files(view, Form(SOURCE, f"/{direction}.csv", header), rows)
+        yield from seller_files(view, FileFormat(SOURCE, f"/{direction}.csv", header), rows)

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.economy.lies import BRUSHING
-from simulator.observation.lie_cases import strength
+from simulator.economy.fraud import BRUSHING
+from simulator.observation.fraud_cases import size_in_force
 from simulator.randomness import scatter, unit_interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
 
 FEW_BUYERS = "few buyers repeat"
 NOT_SENT = "orders stay unsent"
@@ -59,7 +59,7 @@ def shows_trace(world: World, trace: str, seller: NDArray[np.int64], week: NDArr
 
 def fake_share(world: World, seller: NDArray[np.int64], week: NDArray[np.int64]) -> NDArray[np.float64]:
     """Fake orders over true ones of a shop in a week, 0 for who does not brush then."""
-    shares: NDArray[np.float64] = strength(world, BRUSHING)[week, seller]
+    shares: NDArray[np.float64] = size_in_force(world, BRUSHING)[week, seller]
     return shares
 
 

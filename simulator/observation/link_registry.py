@@ -16,7 +16,7 @@ from simulator.randomness import scatter, unit_interval
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
 
 _LATEST_EXTRA_DAYS, _EARLIEST_EXTRA_DAYS = 720, 180
 _BEFORE_DEFAULT_DAYS = (30, 300)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
     from simulator.population.names import CompanyName
 
 REGISTERED = "registered"

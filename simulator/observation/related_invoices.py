@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.economy.lies import ROUND_TRIP, rings
-from simulator.observation.lie_cases import cases
+from simulator.economy.fraud import ROUND_TRIP, rings
+from simulator.observation.fraud_cases import fraud_cases
 from simulator.randomness import scatter, unit_interval
 from simulator.text_columns import to_cents
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
 
     Columns = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
@@ -84,7 +84,7 @@ def _is_trading(world: World, seller: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 def _round_trips(world: World) -> Columns:
     """A leg of each case and week in which its ring goes round; members follow one another within days."""
-    found, seed = cases(world, ROUND_TRIP), world.settings.seed
+    found, seed = fraud_cases(world, ROUND_TRIP), world.settings.seed
     ring = rings(world.network)[found.seller]
     _, first, which = np.unique(ring * 10_000 + found.first_week, return_index=True, return_inverse=True)
     leader, leg = found.seller[first[which]], np.arange(len(ring)) - first[which]

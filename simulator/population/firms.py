@@ -253,7 +253,7 @@ def draw_firms(settings: WorldSettings, timeline: Timeline) -> tuple[Firms, Netw
     prices = np.array([c.unit_price for c in CATEGORIES])[category]
     has_site = site["site_week"] <= timeline.weeks
     dishonest = characters["honesty"] < np.quantile(characters["honesty"], 0.3)
-    lies = settings.lies
+    fraud = settings.fraud
     return Firms(
         entry_week=entry,
         founded_day=founded,
@@ -270,8 +270,8 @@ def draw_firms(settings: WorldSettings, timeline: Timeline) -> tuple[Firms, Netw
         hosted_share=hosting["hosted_share"],
         hosted_price_share=hosting["hosted_price_share"],
         settlement_weeks=hosting["settlement_weeks"],
-        is_brusher=has_site & dishonest & (rng.random(count) < lies.brusher_share / 0.3),
-        is_withholder=dishonest & (rng.random(count) < lies.withholder_share / 0.3),
+        is_brusher=has_site & dishonest & (rng.random(count) < fraud.brusher_share / 0.3),
+        is_withholder=dishonest & (rng.random(count) < fraud.withholder_share / 0.3),
         site_week=site.pop("site_week").astype(np.int64),
         **characters,
         **costs,

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.economy.lies import BORROWED_IDENTITY
+from simulator.economy.fraud import BORROWED_IDENTITY
 from simulator.economy.state import FLOWS
 from simulator.files.pool.rows import Chances, PoolRows, members, moments, month_ends
-from simulator.observation.lie_cases import cases
+from simulator.observation.fraud_cases import fraud_cases
 from simulator.observation.shared_devices import shared_devices
 from simulator.population.network import SHARED_TIES
 from simulator.text_columns import cents_text, chosen, either, joined, to_cents, whole_text
@@ -17,7 +17,7 @@ from simulator.text_columns import cents_text, chosen, either, joined, to_cents,
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
 
 _PLATFORM_FLOWS = ("marketplace_deposit", "hosted_payout", "site_payout")
 _LOGIN_WEEKS = 3
@@ -130,7 +130,7 @@ def _devices(
             foreign[tie.seller] = usual[tie.owner] if tie.owner >= 0 else agency
             since[tie.seller] = tie.from_day
     lines = np.where(network.hub >= 0, 16_000_000 - 1 - world.number(np.maximum(network.hub, 0)), 3 * own)
-    borrowed = cases(world, BORROWED_IDENTITY)
+    borrowed = fraud_cases(world, BORROWED_IDENTITY)
     lines[borrowed.seller] = lines[borrowed.other]
     is_foreign = (day >= since[seller]) & (which < 0.85)
     return np.where(is_foreign, foreign[seller], usual[seller]), lines[seller]

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.economy.lies import DOUBLE_PLEDGE
+from simulator.economy.fraud import DOUBLE_PLEDGE
 from simulator.files.lenders import due_rows, loan_text
 from simulator.files.pool.rows import Chances, PoolRows, currencies, states
 from simulator.files.pool.stock import order_numbers, supplier_orders, waybills
-from simulator.observation.lie_cases import cases
+from simulator.observation.fraud_cases import fraud_cases
 from simulator.randomness import scatter, unit_interval
 from simulator.text_columns import cents_text, chosen, day_text, either, joined, taken, to_cents, whole_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
     from simulator.text_columns import Text
 
 _FINANCED_SHARE = 0.30  # of sellers whose register entries are delivered
@@ -134,7 +134,7 @@ def drawn_pledges(world: World) -> Pledges:
     """Draws who pledges which statement: the last one before the loan, a used one again, in parts, or twice."""
     statements = _statements(world)
     loans, chances = _loans(world, statements), Chances(world, "pledge", world.events["loans"]["loan"].astype(np.int64))
-    is_double, before = np.isin(loans.loan, cases(world, DOUBLE_PLEDGE).loan), _open_loan_before(loans)
+    is_double, before = np.isin(loans.loan, fraud_cases(world, DOUBLE_PLEDGE).loan), _open_loan_before(loans)
     secured = (chances.even("secured") < _PLEDGED_SHARE) | is_double
     secured[before[is_double & (before >= 0)]] = True
     is_part = secured & ~is_double & (before >= 0) & (chances.even("in parts") < _SPLIT_SHARE)

@@ -11,7 +11,7 @@ from simulator.observation.brushing import fake_share
 from simulator.text_columns import chosen, joined, whole_text
 
 if TYPE_CHECKING:
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
 
 _NETWORKS = ("instagram", "tiktok", "facebook")
 

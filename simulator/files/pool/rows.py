@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.files.forms import DistrictContent, Form, Lines, RawFile, View
-from simulator.files.raw_files import district_file, seller_files
-from simulator.observation.observation import is_dirty
+from simulator.files.deliveries import district_file, seller_files
+from simulator.files.raw_file import DistrictContent, FileFormat, Lines, RawFile, View
+from simulator.observation.availability import is_dirty
 from simulator.randomness import scatter, unit_interval
 from simulator.text_columns import chosen, day_text, joined, line_offsets, taken, whole_text
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
     from simulator.text_columns import Text
 
 TEMPLATE = "template_"
@@ -184,4 +184,4 @@ def own_files(view: View, rows: PoolRows, is_member: NDArray[np.bool_]) -> Itera
     kept = np.flatnonzero(seen.delivers(source, rows.seller, rows.day // 7))
     columns = {n: v if isinstance(v, str) else taken(v, kept) for n, v in rows.columns.items()}
     mine = PoolRows(rows.table, rows.seller[kept], rows.day[kept], taken(rows.key, kept), columns)
-    yield from seller_files(seen, Form(source, ".csv", _header(rows)), _lines(view.world, mine))
+    yield from seller_files(seen, FileFormat(source, ".csv", _header(rows)), _lines(view.world, mine))

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.catalogue import CATEGORIES, MARKETS
-from simulator.economy.lies import FORGED_TRADE
+from simulator.economy.fraud import FORGED_TRADE
 from simulator.economy.trade import PRODUCTION_WEEKS, TRANSIT_WEEKS
 from simulator.files.pool.rows import Chances, PoolRows, members, moments, month_ends
-from simulator.observation.lie_cases import cases
+from simulator.observation.fraud_cases import fraud_cases
 from simulator.randomness import scatter, unit_interval
 from simulator.text_columns import cents_text, chosen, day_text, either, joined, to_cents, whole_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
     from simulator.text_columns import Text
 
 _FORGED_EVERY_WEEKS = 4
@@ -106,7 +106,7 @@ def supplier_orders(world: World) -> Orders:
     """All orders of a district: what was ordered, and what forgers say they ordered every four weeks or so."""
     rows = world.events.get("orders", {})
     seller, week, arrival = (rows[name].astype(np.int64) for name in ("seller", "week", "arrival_week"))
-    found = cases(world, FORGED_TRADE)
+    found = fraud_cases(world, FORGED_TRADE)
     weeks = np.arange(world.timeline.weeks)[None, :]
     runs = (weeks >= found.first_week[:, None]) & (weeks < found.end_week[:, None])
     runs &= weeks < world.closed_week[found.seller][:, None]

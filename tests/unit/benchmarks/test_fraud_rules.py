@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from fraud_rules import RULES, Found, Rule, alerts, interval, judged, summary
 
-from simulator.economy.lies import KINDS
+from simulator.economy.fraud import KINDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,8 +37,8 @@ def test_one_in_a_hundred_seller_years_is_an_alert_the_oddest_first(connection: 
 def test_a_case_is_found_by_an_alert_in_a_year_it_ran_and_out_of_view_without_a_score(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
-    lies = tmp_path / "lies.csv"
-    lies.write_text(
+    truth = tmp_path / "lies.csv"
+    truth.write_text(
         HEADER
         + "S0,brushing,2021-02-01,2021-06-30,,,1\n"  # found
         + "S5,brushing,2021-02-01,,,,1\n"  # seen, not found
@@ -48,7 +48,7 @@ def test_a_case_is_found_by_an_alert_in_a_year_it_ran_and_out_of_view_without_a_
         + "S1,round_trip,2021-02-01,2021-06-30,,,1\n",  # another kind
         encoding="utf-8",
     )
-    found = judged(connection, RULE, lies)
+    found = judged(connection, RULE, truth)
     assert (found.in_view, found.found, found.out_of_view) == (2, 1, 2)
 
 

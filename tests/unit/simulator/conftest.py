@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from simulator.economy.simulated_world import World
 from simulator.economy.simulation import simulate
-from simulator.economy.world import World
 from simulator.population.districts import districts
 from simulator.settings import ObservationSettings, WorldSettings
 from simulator.writing import WorldRecord, write_world

@@ -47,7 +47,7 @@ def test_the_page_calls_the_world_synthetic_and_names_every_shock_parameter_and_
     assert "**synthetic**" in page
     assert "## What is not simulated" in page
     assert all(shock.name in page for shock in SHOCKS)
-    for section in ("economy", "credit", "network", "lies", "observation"):
+    for section in ("economy", "credit", "network", "fraud", "observation"):
         assert all(f"`{section}.{name}`" in page for name in type(getattr(WorldSettings(), section)).model_fields)
     assert all(f"`{name}`" in page for name in published_figures()[1])
 

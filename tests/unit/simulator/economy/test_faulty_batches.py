@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from simulator.economy.shocks import shock_paths
+from simulator.economy.simulated_world import World
 from simulator.economy.simulation import simulate
 from simulator.economy.state import FLOWS
-from simulator.economy.world import World
 from simulator.settings import EconomySettings, NetworkSettings, WorldSettings
 
 if TYPE_CHECKING:

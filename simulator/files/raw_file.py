@@ -17,8 +17,8 @@ from simulator.observation.defects import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simulator.economy.world import World
-    from simulator.observation.observation import Observation
+    from simulator.economy.simulated_world import World
+    from simulator.observation.availability import Observation
     from simulator.text_columns import Text
 
 
@@ -129,7 +129,7 @@ class Lines:
 
 
 @dataclass(frozen=True)
-class Form:
+class FileFormat:
     """What the files of a source have in common.
 
     Attributes:

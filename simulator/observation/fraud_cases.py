@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simulator.economy.fraud import TABLE
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
 
 
 @dataclass(frozen=True)
-class Cases:
+class FraudCases:
     """Cases of one kind; arrays of shape (cases,).
 
     Attributes:
@@ -34,22 +36,22 @@ class Cases:
     size: NDArray[np.float64]
 
 
-def cases(world: World, kind: str) -> Cases:
+def fraud_cases(world: World, kind: str) -> FraudCases:
     """The cases of a kind that the world drew."""
-    rows = world.events.get("lies", {})
+    rows = world.events.get(TABLE, {})
     if not rows:
         nothing = np.array([], dtype=np.int64)
-        return Cases(nothing, nothing, nothing, nothing, nothing, nothing.astype(np.float64))
+        return FraudCases(nothing, nothing, nothing, nothing, nothing, nothing.astype(np.float64))
     at = np.flatnonzero(rows["kind"] == kind)
     seller, first, end, other, loan = (
         rows[name][at].astype(np.int64) for name in ("seller", "week", "end_week", "other", "loan")
     )
-    return Cases(seller, first, end, other, loan, rows["size"][at].astype(np.float64))
+    return FraudCases(seller, first, end, other, loan, rows["size"][at].astype(np.float64))
 
 
-def strength(world: World, kind: str) -> NDArray[np.float64]:
+def size_in_force(world: World, kind: str) -> NDArray[np.float64]:
     """Size of the case in force by week and seller, 0 where there is none, shape (weeks, sellers)."""
-    found = cases(world, kind)
+    found = fraud_cases(world, kind)
     sizes = np.zeros((world.timeline.weeks, world.firms.count))
     for seller, first, end, size in zip(found.seller, found.first_week, found.end_week, found.size, strict=True):
         sizes[first:end, seller] = size

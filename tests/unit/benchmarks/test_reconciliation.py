@@ -28,8 +28,8 @@ def graded(*rows: tuple[str, str]) -> pa.Table:
 
 
 def test_a_seller_is_honest_only_without_any_lie_in_the_year_and_lies_only_after_sixty_days(tmp_path: Path) -> None:
-    lies = tmp_path / "lies.csv"
-    lies.write_text(
+    truth = tmp_path / "lies.csv"
+    truth.write_text(
         HEADER
         + "S1,over_declaration,2023-03-01,2023-09-30,,,1\n"
         + "S2,over_declaration,2023-12-01,,,,1\n"  # has just begun: neither honest nor lying
@@ -37,7 +37,7 @@ def test_a_seller_is_honest_only_without_any_lie_in_the_year_and_lies_only_after
         encoding="utf-8",
     )
     table = graded(("S1", "contradicted"), ("S2", "contradicted"), ("S3", "corroborated"), ("S4", "single_source"))
-    found = counted(table, lies)
+    found = counted(table, truth)
     assert found == {
         (claim, kind): count
         for claim in ("sales", ANY)
@@ -46,17 +46,17 @@ def test_a_seller_is_honest_only_without_any_lie_in_the_year_and_lies_only_after
 
 
 def test_a_claim_of_several_sources_is_counted_once(tmp_path: Path) -> None:
-    lies = tmp_path / "lies.csv"
-    lies.write_text(HEADER, encoding="utf-8")
+    truth = tmp_path / "lies.csv"
+    truth.write_text(HEADER, encoding="utf-8")
     table = pa.concat_tables([graded(("S1", "corroborated"))] * 3)
-    assert counted(table, lies) == {("sales", HONEST): Count(1, 0), (ANY, HONEST): Count(1, 0)}
+    assert counted(table, truth) == {("sales", HONEST): Count(1, 0), (ANY, HONEST): Count(1, 0)}
 
 
 def test_one_contradicted_claim_contradicts_the_seller(tmp_path: Path) -> None:
-    lies = tmp_path / "lies.csv"
-    lies.write_text(HEADER, encoding="utf-8")
+    truth = tmp_path / "lies.csv"
+    truth.write_text(HEADER, encoding="utf-8")
     other = graded(("S1", "contradicted")).set_column(2, "claim", pa.array(["cost_of_goods"]))
-    found = counted(pa.concat_tables([graded(("S1", "corroborated")), other]), lies)
+    found = counted(pa.concat_tables([graded(("S1", "corroborated")), other]), truth)
     assert (found["sales", HONEST], found[ANY, HONEST]) == (Count(1, 0), Count(1, 1))
 
 

@@ -17,9 +17,9 @@ from simulator.text_columns import day_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
+    from simulator.observation.availability import Observation
     from simulator.observation.defects import Defect
-    from simulator.observation.observation import Observation
 
 OBSERVATION_NOTE = """\
 How the synthetic world was seen: what was done to it on its way into the raw files, never read by the pipeline.

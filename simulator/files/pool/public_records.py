@@ -14,8 +14,8 @@ from simulator.text_columns import cents_text, chosen, day_text, either, joined,
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simulator.economy.world import World
-    from simulator.observation.observation import Observation
+    from simulator.economy.simulated_world import World
+    from simulator.observation.availability import Observation
 
 _LONGEST_RENEWALS = 7
 _KINDS_AT_HOME = ("fcc", "quality_system", "trademark")

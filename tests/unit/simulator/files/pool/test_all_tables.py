@@ -12,20 +12,21 @@ import pytest
 
 from pipelines.ingest.stage import IngestResult, ingest_folder
 from pipelines.profiles.ingest_settings import IngestSettings
-from simulator.economy import lies
+from simulator.economy import fraud
 from simulator.economy.simulation import simulate
 from simulator.files.pool.accounts import account_health, login_events
+from simulator.files.pool.all_tables import pool_files
 from simulator.files.pool.finance import drawn_pledges, financed, pledges
 from simulator.files.pool.market import rating_reviews
-from simulator.files.pool.pool_files import pool_files
-from simulator.files.pool.records import public_records
+from simulator.files.pool.public_records import public_records
 from simulator.files.pool.rows import PoolRows, members
 from simulator.files.pool.stock import inventory_snapshots, purchase_orders, supplier_orders
-from simulator.observation.observation import observe
-from simulator.settings import LieSettings, WorldSettings
+from simulator.observation.availability import observe
+from simulator.observation.fraud_cases import fraud_cases
+from simulator.settings import FraudSettings, WorldSettings
 
 if TYPE_CHECKING:
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
     from tests.unit.simulator.conftest import Written
 
 TABLES = (
@@ -33,12 +34,12 @@ TABLES = (
     "login_event", "rating_review", "social_day", "certificate", "public_record", "consent", "pledge",
     "warehouse_receipt",
 )  # fmt: skip
-MANY = LieSettings(forged_trade_rate=0.08, double_pledge_share=0.2, borrowed_identity_share=0.4)
+MANY = FraudSettings(forged_trade_rate=0.08, double_pledge_share=0.2, borrowed_identity_share=0.4)
 
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return simulate(WorldSettings(seller_count=600, seed=4, lies=MANY))
+    return simulate(WorldSettings(seller_count=600, seed=4, fraud=MANY))
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_true_orders_are_the_worlds_and_forged_ones_were_never_paid(world: World
     orders = supplier_orders(world)
     true_cost = orders.cost[~orders.is_forged].sum()
     assert true_cost == pytest.approx(world.events["orders"]["cost"].sum())
-    forgers = set(lies.cases(world, lies.FORGED_TRADE).seller.tolist())
+    forgers = set(fraud_cases(world, fraud.FORGED_TRADE).seller.tolist())
     assert set(orders.seller[orders.is_forged].tolist()) <= forgers
     assert orders.is_forged.sum() > 20
     references = Counter(zip(orders.seller.tolist(), orders.number.tolist(), strict=True))
@@ -115,7 +116,7 @@ def test_true_orders_are_the_worlds_and_forged_ones_were_never_paid(world: World
 
 
 def test_a_statement_pledged_twice_is_one_asset_under_two_lenders(world: World) -> None:
-    found, doubles = drawn_pledges(world), lies.cases(world, lies.DOUBLE_PLEDGE)
+    found, doubles = drawn_pledges(world), fraud_cases(world, fraud.DOUBLE_PLEDGE)
     assert financed(world)[found.seller].all()
     lenders: dict[int, set[int]] = defaultdict(set)
     for statement, lender in zip(found.statement.tolist(), found.lender.tolist(), strict=True):
@@ -156,7 +157,7 @@ def test_logins_from_a_borrowed_device_are_the_owners_device(world: World) -> No
     used: dict[int, set[str]] = defaultdict(set)
     for seller, device in zip(rows.seller.tolist(), devices.to_pylist(), strict=True):
         used[seller].add(device)
-    borrowed = lies.cases(world, lies.BORROWED_IDENTITY)
+    borrowed = fraud_cases(world, fraud.BORROWED_IDENTITY)
     pairs = [
         (a, b) for a, b in zip(borrowed.seller.tolist(), borrowed.other.tolist(), strict=True) if {a, b} <= set(used)
     ]

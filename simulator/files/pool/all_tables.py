@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.files.forms import View
 from simulator.files.pool.accounts import account_health, cash_balances, login_events
 from simulator.files.pool.finance import financed, pledges, receivables, warehouse_receipts
 from simulator.files.pool.market import rating_reviews, social_days
-from simulator.files.pool.records import certificates, consents, public_records
+from simulator.files.pool.public_records import certificates, consents, public_records
 from simulator.files.pool.rows import own_files, pool_file
 from simulator.files.pool.stock import inventory_snapshots, logistics_events, purchase_orders
+from simulator.files.raw_file import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from simulator.economy.world import World
-    from simulator.files.forms import RawFile
+    from simulator.economy.simulated_world import World
     from simulator.files.pool.rows import PoolRows
-    from simulator.observation.observation import Observation
+    from simulator.files.raw_file import RawFile
+    from simulator.observation.availability import Observation
 
 _OF_ALL_MEMBERS: tuple[Callable[[World], PoolRows], ...] = (
     inventory_snapshots, purchase_orders, logistics_events, receivables, cash_balances, account_health, login_events,

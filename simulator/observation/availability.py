@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.catalogue import HOSTED_MODES
-from simulator.observation.lie_cases import withheld_sources
+from simulator.observation.fraud_cases import withheld_sources
 from simulator.observation.name_spellings import observe_names
 from simulator.randomness import scatter, stream, unit_interval
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
     from simulator.observation.name_spellings import ObservedNames
     from simulator.population.firms import Firms
 

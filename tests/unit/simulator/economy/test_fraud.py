@@ -11,26 +11,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from simulator.economy import lies
+from simulator.economy import fraud
 from simulator.economy.simulation import simulate
 from simulator.economy.state import FLOWS
 from simulator.files.company_links import company_link_files
 from simulator.files.customs import customs_files
-from simulator.files.forms import View
+from simulator.files.raw_file import View
 from simulator.files.site_orders import site_orders
 from simulator.files.traffic import traffic_files
+from simulator.observation.availability import observe
 from simulator.observation.brushing import CHECKS, FEW_BUYERS, NOT_SENT, shows_trace
-from simulator.observation.observation import observe
+from simulator.observation.fraud_cases import fraud_cases, size_in_force, withheld_sources
 from simulator.observation.related_invoices import related_invoices
 from simulator.observation.shared_devices import shared_devices
-from simulator.settings import LieSettings, ObservationSettings, WorldSettings
+from simulator.settings import FraudSettings, ObservationSettings, WorldSettings
 
 if TYPE_CHECKING:
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
     from tests.unit.simulator.conftest import Written
 
 # Ten times as many lies as usual, so that a small world holds every kind.
-MANY = LieSettings(
+MANY = FraudSettings(
     brusher_share=0.25, brushing_rate=2.0, inflated_traffic_rate=0.1, over_declaration_rate=0.08, round_trip_rate=0.15,
     loan_diversion_share=0.1, borrowed_identity_share=0.08, double_pledge_share=0.2, forged_trade_rate=0.08,
 )  # fmt: skip
@@ -42,12 +43,12 @@ SPOTLESS = ObservationSettings(
 
 @pytest.fixture(scope="module")
 def deceitful() -> World:
-    return simulate(WorldSettings(seller_count=500, seed=8, lies=MANY))
+    return simulate(WorldSettings(seller_count=500, seed=8, fraud=MANY))
 
 
 def test_every_kind_of_lie_occurs_within_its_sellers_trading_life(deceitful: World) -> None:
-    for kind in lies.KINDS:
-        found = lies.cases(deceitful, kind)
+    for kind in fraud.KINDS:
+        found = fraud_cases(deceitful, kind)
         assert len(found.seller) >= 8, kind
         assert (found.first_week >= deceitful.firms.entry_week[found.seller]).all()
         assert (found.first_week <= deceitful.closed_week[found.seller]).all()
@@ -56,8 +57,8 @@ def test_every_kind_of_lie_occurs_within_its_sellers_trading_life(deceitful: Wor
 
 
 def test_no_seller_has_two_open_cases_of_one_campaign(deceitful: World) -> None:
-    for kind in (lies.BRUSHING, lies.INFLATED_TRAFFIC, lies.OVER_DECLARATION, lies.ROUND_TRIP, lies.FORGED_TRADE):
-        found = lies.cases(deceitful, kind)
+    for kind in (fraud.BRUSHING, fraud.INFLATED_TRAFFIC, fraud.OVER_DECLARATION, fraud.ROUND_TRIP, fraud.FORGED_TRADE):
+        found = fraud_cases(deceitful, kind)
         order = np.lexsort((found.first_week, found.seller))
         same = found.seller[order][1:] == found.seller[order][:-1]
         assert (found.first_week[order][1:][same] >= found.end_week[order][:-1][same]).all()
@@ -65,24 +66,24 @@ def test_no_seller_has_two_open_cases_of_one_campaign(deceitful: World) -> None:
 
 def test_the_dishonest_lie_more_often(deceitful: World) -> None:
     honesty = deceitful.firms.honesty
-    for kind in (lies.OVER_DECLARATION, lies.LOAN_DIVERTED, lies.FORGED_TRADE, lies.DOUBLE_PLEDGE):
-        assert honesty[lies.cases(deceitful, kind).seller].mean() < honesty.mean() - 0.3, kind
+    for kind in (fraud.OVER_DECLARATION, fraud.LOAN_DIVERTED, fraud.FORGED_TRADE, fraud.DOUBLE_PLEDGE):
+        assert honesty[fraud_cases(deceitful, kind).seller].mean() < honesty.mean() - 0.3, kind
 
 
 def test_more_of_one_lie_leaves_the_draws_of_the_others_as_they_are() -> None:
     settings = WorldSettings(seller_count=200, seed=5)
-    more = settings.model_copy(update={"lies": settings.lies.model_copy(update={"over_declaration_rate": 0.3})})
+    more = settings.model_copy(update={"fraud": settings.fraud.model_copy(update={"over_declaration_rate": 0.3})})
     few, many = simulate(settings), simulate(more)
-    assert len(lies.cases(many, lies.OVER_DECLARATION).seller) > len(lies.cases(few, lies.OVER_DECLARATION).seller)
+    assert len(fraud_cases(many, fraud.OVER_DECLARATION).seller) > len(fraud_cases(few, fraud.OVER_DECLARATION).seller)
     assert np.array_equal(few.cash, many.cash)
-    assert np.array_equal(lies.cases(few, lies.BRUSHING).seller, lies.cases(many, lies.BRUSHING).seller)
+    assert np.array_equal(fraud_cases(few, fraud.BRUSHING).seller, fraud_cases(many, fraud.BRUSHING).seller)
 
 
 def test_money_of_a_diverted_loan_is_gone_and_the_trade_is_weaker_for_it(deceitful: World) -> None:
     honest = simulate(
-        deceitful.settings.model_copy(update={"lies": MANY.model_copy(update={"loan_diversion_share": 0})})
+        deceitful.settings.model_copy(update={"fraud": MANY.model_copy(update={"loan_diversion_share": 0})})
     )
-    found = lies.cases(deceitful, lies.LOAN_DIVERTED)
+    found = fraud_cases(deceitful, fraud.LOAN_DIVERTED)
     first = int(found.first_week.min())
     mine = found.seller[found.first_week == first]
     drawn = FLOWS.index("owner_drawn")
@@ -106,14 +107,14 @@ def test_rings_pass_nearly_one_amount_around_within_days(deceitful: World) -> No
 
 
 def test_rings_are_drawn_within_control_groups_and_guarantee_circles_only(deceitful: World) -> None:
-    found, ring = lies.cases(deceitful, lies.ROUND_TRIP), lies.rings(deceitful.network)
+    found, ring = fraud_cases(deceitful, fraud.ROUND_TRIP), fraud.rings(deceitful.network)
     assert (ring[found.seller] >= 0).all()
     assert np.array_equal(ring[found.seller], ring[found.other])
     assert (found.seller != found.other).all()
 
 
 def test_borrowed_devices_belong_to_strangers(deceitful: World) -> None:
-    found, group = lies.cases(deceitful, lies.BORROWED_IDENTITY), deceitful.network.group
+    found, group = fraud_cases(deceitful, fraud.BORROWED_IDENTITY), deceitful.network.group
     assert ((group[found.seller] < 0) | (group[found.seller] != group[found.other])).all()
     assert (found.first_week - deceitful.firms.entry_week[found.seller] < 4).all()
 
@@ -121,7 +122,7 @@ def test_borrowed_devices_belong_to_strangers(deceitful: World) -> None:
 def test_a_borrowed_device_is_linked_to_two_strangers_and_so_is_an_agencys(deceitful: World) -> None:
     found = list(shared_devices(deceitful))
     borrowed = {(tie.seller, tie.owner) for tie in found if tie.owner >= 0}
-    listed = lies.cases(deceitful, lies.BORROWED_IDENTITY)
+    listed = fraud_cases(deceitful, fraud.BORROWED_IDENTITY)
     assert borrowed == set(zip(listed.seller.tolist(), listed.other.tolist(), strict=True))
     clients = Counter(tie.agency for tie in found if tie.kind == "device" and tie.owner < 0)
     assert clients
@@ -165,7 +166,7 @@ def test_fake_orders_adapt_and_in_the_end_have_buyers_in_common(deceitful: World
 def test_fake_orders_come_only_while_their_seller_brushes(deceitful: World) -> None:
     orders = site_orders(View(deceitful, observe(deceitful), np.arange(deceitful.firms.count)))
     assert orders is not None
-    strength = lies.strength(deceitful, lies.BRUSHING)
+    strength = size_in_force(deceitful, fraud.BRUSHING)
     weeks = np.minimum(orders.day[orders.is_fake, None] // 7 + np.arange(-4, 1), deceitful.timeline.weeks - 1)
     assert (strength[np.maximum(weeks, 0), orders.seller[orders.is_fake, None]] > 0).any(axis=1).all()
 
@@ -174,14 +175,14 @@ def test_the_truth_lists_every_case_once(written: Written) -> None:
     with (written.truth / "lies.csv").open(encoding="utf-8") as source:
         rows = list(csv.DictReader(source))
     counted = Counter(row["kind"] for row in rows)
-    for kind in lies.KINDS:
-        assert counted[kind] == len(lies.cases(written.world, kind).seller)
-    assert counted[lies.WITHHELD_SOURCE] == (lies.withheld_sources(written.world) != "").sum()
+    for kind in fraud.KINDS:
+        assert counted[kind] == len(fraud_cases(written.world, kind).seller)
+    assert counted[fraud.WITHHELD_SOURCE] == (withheld_sources(written.world) != "").sum()
     assert sum(counted.values()) == len(rows) > 5
     for row in rows:
         assert row["from"] <= (row["to"] or "9999")
         assert row["seller_id"] != row["other_seller_id"]
-        assert (row["reference"][:1] == "L") == (row["kind"] in {lies.LOAN_DIVERTED, lies.DOUBLE_PLEDGE})
+        assert (row["reference"][:1] == "L") == (row["kind"] in {fraud.LOAN_DIVERTED, fraud.DOUBLE_PLEDGE})
     with (written.truth / "shocks.csv").open(encoding="utf-8") as source:
         checks = {row["name"]: row["first_day"] for row in csv.DictReader(source) if row["effect"] == "check"}
     assert checks == {check.trace: str(check.first_day) for check in CHECKS}
@@ -189,7 +190,7 @@ def test_the_truth_lists_every_case_once(written: Written) -> None:
 
 def without(world: World, rate: str) -> World:
     """The same world but for one kind of lie, which moves no money."""
-    return simulate(world.settings.model_copy(update={"lies": MANY.model_copy(update={rate: 0.0})}))
+    return simulate(world.settings.model_copy(update={"fraud": MANY.model_copy(update={rate: 0.0})}))
 
 
 def view_of(world: World) -> View:
@@ -217,7 +218,7 @@ def test_declaring_too_much_raises_the_value_of_the_same_pieces(deceitful: World
     assert all(1.3 < lying[entry][0] / honest[entry][0] < 3 for entry in dear)
     same_pieces = [abs(lying[entry][1] / honest[entry][1] - 1) < 0.2 for entry in dear if honest[entry][1] > 20]
     assert np.mean(same_pieces) > 0.95
-    liars = {deceitful.seller_id(int(seller)) for seller in lies.cases(deceitful, lies.OVER_DECLARATION).seller}
+    liars = {deceitful.seller_id(int(seller)) for seller in fraud_cases(deceitful, fraud.OVER_DECLARATION).seller}
     assert {lying[entry][2] for entry in dear} <= liars
 
 
@@ -237,7 +238,7 @@ def test_inflated_visits_only_add_to_the_true_ones_while_the_lie_lasts(deceitful
     more = {key for key in lying if lying[key] != honest[key]}
     assert len(more) > 500
     assert all(lying[key][0] > honest[key][0] for key in more)
-    liars = {deceitful.seller_id(int(seller)) for seller in lies.cases(deceitful, lies.INFLATED_TRAFFIC).seller}
+    liars = {deceitful.seller_id(int(seller)) for seller in fraud_cases(deceitful, fraud.INFLATED_TRAFFIC).seller}
     assert {seller for seller, _ in more} <= liars
     for sessions, bounced, visitors in lying.values():
         assert max(bounced, visitors) <= sessions

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from simulator.catalogue import MARKETS
 from simulator.economy.credit import month_starts
+from simulator.economy.simulated_world import World
 from simulator.economy.simulation import simulate
 from simulator.economy.state import FLOWS
-from simulator.economy.world import World
 from simulator.files.lenders import due_rows
 from simulator.settings import WorldSettings
 

@@ -16,7 +16,7 @@ import pytest
 
 from simulator.economy.simulation import simulate
 from simulator.files.shopify import COLUMNS as SHOPIFY_COLUMNS
-from simulator.observation.observation import observe
+from simulator.observation.availability import observe
 from simulator.writing import DELIVERY_HEADER, write_world
 from tests.unit.simulator.conftest import TINY, UNHARMED
 

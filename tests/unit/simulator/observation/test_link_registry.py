@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from simulator.economy.simulated_world import World
 from simulator.economy.simulation import simulate
-from simulator.economy.world import World
 from simulator.files.company_links import company_link_files, link_findings
+from simulator.observation.availability import observe
 from simulator.observation.link_registry import sale_days
-from simulator.observation.observation import observe
 from simulator.population.districts import districts
 from simulator.settings import CreditSettings, WorldSettings
 from tests.unit.simulator.conftest import TINY

@@ -11,7 +11,7 @@ from simulator.randomness import scatter
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
 
 
 def sold_to(world: World, seller: NDArray[np.int64]) -> NDArray[np.int64]:

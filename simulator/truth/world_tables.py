@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pacsv
 
 from simulator.catalogue import CATEGORIES, MARKETS, SUPERVISION_MODES
-from simulator.economy.lies import KINDS, WITHHELD_SOURCE
+from simulator.economy.fraud import KINDS, WITHHELD_SOURCE
 from simulator.economy.shocks import SHOCKS, Shock
 from simulator.economy.state import FLOWS
 from simulator.files.lenders import loan_text
 from simulator.observation.brushing import CHECKS
-from simulator.observation.lie_cases import Cases, cases, withheld_sources
+from simulator.observation.fraud_cases import FraudCases, fraud_cases, withheld_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
 
 TRUTH_NOTE = """Synthetic world: truth tables, written beside the raw files and never read by the pipeline.
 
@@ -99,11 +95,11 @@ def _events(world: World, table: str, sellers: tuple[str, ...]) -> dict[str, obj
     return shown | {name: values for name, values in rows.items() if name not in (*sellers, "week")}
 
 
-def _lies(world: World) -> dict[str, object]:
+def _fraud_cases(world: World) -> dict[str, object]:
     """One row a case, kind by kind."""
     hidden = withheld_sources(world)
     hiders, ids = np.flatnonzero(hidden != ""), world.seller_ids()
-    found = [(kind, cases(world, kind)) for kind in KINDS]
+    found = [(kind, fraud_cases(world, kind)) for kind in KINDS]
     found.append((WITHHELD_SOURCE, _since_entry(world, hiders)))
     seller, first, end, other, loan = (
         np.concatenate([getattr(each, name) for _, each in found])
@@ -122,11 +118,11 @@ def _lies(world: World) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _since_entry(world: World, seller: NDArray[np.int64]) -> Cases:
+def _since_entry(world: World, seller: NDArray[np.int64]) -> FraudCases:
     """Cases that last as long as the sellers trade."""
     nobody = np.full(len(seller), -1)
     end = np.full(len(seller), world.timeline.weeks)
-    return Cases(seller, world.firms.entry_week[seller], end, nobody, nobody, np.ones(len(seller)))
+    return FraudCases(seller, world.firms.entry_week[seller], end, nobody, nobody, np.ones(len(seller)))
 
 
 def _guarantees(world: World) -> dict[str, object]:
@@ -142,7 +138,8 @@ def truth_tables(world: World) -> dict[str, pa.Table]:
     """Gives the truth of a world, or of one district of it: table names to tables."""
     found = {
         "sellers": _sellers(world), "cash_by_year": _cash_by_year(world),
-        "incidents": _events(world, "incidents", ("seller",)), "guarantees": _guarantees(world), "lies": _lies(world),
+        "incidents": _events(world, "incidents", ("seller",)), "guarantees": _guarantees(world),
+        "lies": _fraud_cases(world),
         "guarantee_calls": _events(world, "guarantee_calls", ("guarantor", "guaranteed")),
     }  # fmt: skip
     return {
@@ -164,29 +161,3 @@ def shock_table() -> pa.Table:
 
 def _column(values: Any) -> Any:  # noqa: ANN401 - lists and arrays of any kind, and the Arrow array of each
     return pa.array(values)
-
-
-class TruthFolder:
-    """Writes truth tables as CSV, district after district, with a note that explains them."""
-
-    def __init__(self, folder: Path, note: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._writers: dict[str, pacsv.CSVWriter] = {}
-        (folder / "README.txt").write_text(note, encoding="utf-8")
-
-    def __enter__(self) -> Self:
-        """Opens nothing yet: a file is made when its first rows come."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Closes all files."""
-        for writer in self._writers.values():
-            writer.close()
-
-    def add(self, tables: Mapping[str, pa.Table]) -> None:
-        """Appends the rows of a district."""
-        for name, table in tables.items():
-            if name not in self._writers:
-                self._writers[name] = pacsv.CSVWriter(self._folder / f"{name}.csv", table.schema)
-            self._writers[name].write_table(table)

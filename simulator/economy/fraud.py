@@ -32,6 +32,8 @@ KINDS: tuple[str, ...] = (
     BRUSHING, INFLATED_TRAFFIC, OVER_DECLARATION, ROUND_TRIP, LOAN_DIVERTED, BORROWED_IDENTITY, DOUBLE_PLEDGE,
     FORGED_TRADE,
 )  # fmt: skip
+TABLE = "fraud_cases"  # the event table
+_STREAM = "lies"  # a stream draws by its name: another name would make another world
 _REVIEW_WEEKS = 4  # how often a seller thinks about starting a lie
 _SHORTEST_WEEKS = 13
 _LARGEST_RING = 4
@@ -39,14 +41,14 @@ _NOBODY = -1
 _NEGLECT = 0.65  # what a neglected trade's owner expects to sell, over the week before
 
 
-def deceive(week: Week) -> None:
+def start_cases(week: Week) -> None:
     """Lies begin: new loans leave the trade or are pledged twice at once; the rest is considered every four weeks."""
     tempted = _temptation(week)
     _about_loans(week, tempted)
     _neglect_trade(week)
     if week.number % _REVIEW_WEEKS:
         return
-    settings, firms, state = week.setting.settings.lies, week.setting.firms, week.state
+    settings, firms, state = week.setting.settings.fraud, week.setting.firms, week.state
     sells_on_site = state.is_active & (firms.site_week <= week.number)
     for kind, may, yearly_rate, sizes in (
         (BRUSHING, sells_on_site & firms.is_brusher, settings.brushing_rate, (0.8, 2.8)),
@@ -56,14 +58,14 @@ def deceive(week: Week) -> None:
     ):
         starts = _chances(week) < yearly_rate * _REVIEW_WEEKS / 52 * tempted
         at = np.flatnonzero(may & ~_is_open(week, kind) & starts)
-        _note(week, kind, at, _lengths(week)[at], size=week.rng("lies").uniform(*sizes, firms.count)[at])
+        _record(week, kind, at, _lengths(week)[at], size=week.rng(_STREAM).uniform(*sizes, firms.count)[at])
     _borrow_identities(week)
     _round_trip(week, tempted)
 
 
 def _chances(week: Week) -> NDArray[np.float64]:
     """A number in [0, 1) a seller."""
-    return week.rng("lies").random(week.setting.firms.count)
+    return week.rng(_STREAM).random(week.setting.firms.count)
 
 
 def _temptation(week: Week) -> NDArray[np.float64]:
@@ -78,7 +80,7 @@ def _temptation(week: Week) -> NDArray[np.float64]:
 def _is_open(week: Week, kind: str) -> NDArray[np.bool_]:
     """Sellers with a case of a kind in force."""
     is_open = np.zeros(week.setting.firms.count, dtype=bool)
-    for part in week.books.rows.get("lies", []):
+    for part in week.books.rows.get(TABLE, []):
         in_force = (part["kind"] == kind) & (part["end_week"].astype(np.int64) > week.number)
         is_open[part["seller"][in_force].astype(np.int64)] = True
     return is_open
@@ -86,18 +88,18 @@ def _is_open(week: Week, kind: str) -> NDArray[np.bool_]:
 
 def _lengths(week: Week) -> NDArray[np.int64]:
     """Weeks that a lie of each seller lasts if it begins now: thirteen at least."""
-    longer = week.rng("lies").exponential(week.setting.settings.lies.mean_weeks, week.setting.firms.count)
+    longer = week.rng(_STREAM).exponential(week.setting.settings.fraud.mean_weeks, week.setting.firms.count)
     return _SHORTEST_WEEKS + np.floor(longer).astype(np.int64)
 
 
-def _note(
+def _record(
     week: Week, kind: str, seller: NDArray[np.int64], weeks: NDArray[np.int64], **more: NDArray[np.generic]
 ) -> None:
     """Writes down cases of some length: their ``size``, and where they concern one the ``other`` seller or ``loan``."""
     nobody = np.full(len(seller), _NOBODY)
     columns = {"other": nobody, "loan": nobody, **more}
     week.books.add_rows(
-        "lies", seller=seller, week=np.full(len(seller), week.number), end_week=week.number + weeks,
+        TABLE, seller=seller, week=np.full(len(seller), week.number), end_week=week.number + weeks,
         kind=np.full(len(seller), kind), other=columns["other"], loan=columns["loan"],
         size=np.round(columns["size"].astype(np.float64), 3),
     )  # fmt: skip
@@ -105,18 +107,18 @@ def _note(
 
 def _about_loans(week: Week, tempted: NDArray[np.float64]) -> None:
     """Some borrowers move new money out of the trade at once; some pledge receivables that are pledged already."""
-    state, settings = week.state, week.setting.settings.lies
+    state, settings = week.state, week.setting.settings.fraud
     seller, slot = np.nonzero(_is_new_loan(week))
     chance, share, second = (_chances(week)[seller] for _ in range(3))
     goes = chance < settings.loan_diversion_share * tempted[seller]
     at, loan, share = seller[goes], state.loan[seller, slot], 0.5 + 0.45 * share[goes]
     _divert(week, at, share * (state.instalment * state.term)[at, slot[goes]])
-    _note(week, LOAN_DIVERTED, at, np.full(len(at), _SHORTEST_WEEKS), size=share, loan=loan[goes])
+    _record(week, LOAN_DIVERTED, at, np.full(len(at), _SHORTEST_WEEKS), size=share, loan=loan[goes])
     has_another = (state.loan[seller] >= 0).sum(axis=1) > 1
     twice = has_another & (second < settings.double_pledge_share * tempted[seller])
     at = seller[twice]
     half_year = np.full(len(at), 2 * _SHORTEST_WEEKS)
-    _note(week, DOUBLE_PLEDGE, at, half_year, size=np.ones(len(at)), loan=loan[twice])
+    _record(week, DOUBLE_PLEDGE, at, half_year, size=np.ones(len(at)), loan=loan[twice])
 
 
 def _is_new_loan(week: Week) -> NDArray[np.bool_]:
@@ -138,7 +140,7 @@ def _divert(week: Week, seller: NDArray[np.int64], amount: NDArray[np.float64]) 
 
 def _neglect_trade(week: Week) -> None:
     """Owners who moved a loan away reckon with a smaller trade for a quarter, so hardly anything is ordered."""
-    for part in reversed(week.books.rows.get("lies", [])):
+    for part in reversed(week.books.rows.get(TABLE, [])):
         if int(part["week"][0]) <= week.number - _SHORTEST_WEEKS:
             break
         week.state.expected[part["seller"][part["kind"] == LOAN_DIVERTED].astype(np.int64)] *= _NEGLECT
@@ -149,7 +151,7 @@ def _borrow_identities(week: Week) -> None:
     setting, firms, state = week.setting, week.setting.firms, week.state
     age = week.number - firms.entry_week
     is_new = state.is_active & (age >= 0) & (age < _REVIEW_WEEKS)
-    share = setting.settings.lies.borrowed_identity_share * np.exp(-0.8 * firms.honesty - 0.32)
+    share = setting.settings.fraud.borrowed_identity_share * np.exp(-0.8 * firms.honesty - 0.32)
     chance, pick = _chances(week), _chances(week)
     at, hosts = np.flatnonzero(is_new & (chance < share)), np.flatnonzero(state.is_active & ~is_new)
     if not len(at) or not len(hosts):
@@ -158,7 +160,7 @@ def _borrow_identities(week: Week) -> None:
     is_stranger = (group[at] < 0) | (group[at] != group[other])
     at, other = at[is_stranger], other[is_stranger]
     to_the_end = np.full(len(at), setting.timeline.weeks - week.number)
-    _note(week, BORROWED_IDENTITY, at, to_the_end, size=np.ones(len(at)), other=other)
+    _record(week, BORROWED_IDENTITY, at, to_the_end, size=np.ones(len(at)), other=other)
 
 
 def rings(network: Network) -> NDArray[np.int64]:
@@ -171,7 +173,7 @@ def rings(network: Network) -> NDArray[np.int64]:
 
 def _round_trip(week: Week, tempted: NDArray[np.float64]) -> None:
     """Related firms start to invoice one another in a ring; the most tempted member decides."""
-    ring, rng, settings = rings(week.setting.network), week.rng("lies"), week.setting.settings.lies
+    ring, rng, settings = rings(week.setting.network), week.rng(_STREAM), week.setting.settings.fraud
     members = np.flatnonzero((ring >= 0) & week.state.is_active & ~_is_open(week, ROUND_TRIP))
     rate = np.zeros(int(ring.max(initial=0)) + 1)
     np.maximum.at(rate, ring[members], tempted[members])
@@ -181,4 +183,4 @@ def _round_trip(week: Week, tempted: NDArray[np.float64]) -> None:
         firms = members[ring[members] == number][:_LARGEST_RING]
         if len(firms) > 1:
             first = np.full(len(firms), firms[0])  # they begin, trade and end together
-            _note(week, ROUND_TRIP, firms, weeks[first], size=size[first], other=np.roll(firms, -1))
+            _record(week, ROUND_TRIP, firms, weeks[first], size=size[first], other=np.roll(firms, -1))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.files.forms import Delivery, DistrictContent, Form, Lines, RawFile, View
 from simulator.files.mishaps import SUFFIXES, Fate, fate, junk_rows, luck, slips
+from simulator.files.raw_file import Delivery, DistrictContent, FileFormat, Lines, RawFile, View
 from simulator.observation.defects import (
     CUT_ROW,
     DUPLICATE_DELIVERY,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from simulator.economy.world import World
+    from simulator.economy.simulated_world import World
 
 _MOST_DELIVERIES = 1_000  # of a seller and source
 _PARTS_OF_A_CUT = 2
@@ -49,22 +49,22 @@ class _Content:
         return self.rows - sum(defect.rows for defect in self.defects if defect.kind in PLANTED)
 
 
-def seller_files(view: View, form: Form, rows: Lines) -> Iterator[RawFile]:
+def seller_files(view: View, file_format: FileFormat, rows: Lines) -> Iterator[RawFile]:
     """The files of a source: one for each seller in view and delivery, two where it was delivered again."""
-    mistyped = slips(view, form, rows)
-    deliveries = list(_deliveries(view, form.source, rows))
-    for delivery, drawn in zip(deliveries, luck(view, form, deliveries), strict=True):
+    mistyped = slips(view, file_format, rows)
+    deliveries = list(_deliveries(view, file_format.source, rows))
+    for delivery, drawn in zip(deliveries, luck(view, file_format, deliveries), strict=True):
         first, end = delivery.first_row, delivery.end_row
         edits = [*junk_rows(view, rows, delivery, drawn), *(edit for edit in mistyped if first <= edit.first < end)]
-        what = fate(view, form, rows, delivery, drawn)
+        what = fate(view, file_format, rows, delivery, drawn)
         opens_afresh = drawn.opening >= view.world.settings.observation.repeated_block_share
-        opening = _Content() if opens_afresh else _repeated_record(form, rows, delivery)
+        opening = _Content() if opens_afresh else _repeated_record(file_format, rows, delivery)
         content = _content(rows, (first, end), clear_of(edits, list(what.removed)))
-        yield _file(view, form, delivery, _joined([opening, content]))
+        yield _file(view, file_format, delivery, _joined([opening, content]))
         if what.kind:
             second = replace(delivery, delivered=(delivery.delivered[0] + what.later_days, delivery.delivered[1]))
             again = _second(rows, (first, end), clear_of(edits, []), what, _joined([opening, content]))
-            yield _file(view, form, second, again, SUFFIXES[what.kind])
+            yield _file(view, file_format, second, again, SUFFIXES[what.kind])
 
 
 def _second(rows: Lines, span: tuple[int, int], edits: list[Edit], what: Fate, came: _Content) -> _Content:
@@ -107,14 +107,15 @@ def _joined(contents: list[_Content]) -> _Content:
     )
 
 
-def _file(view: View, form: Form, delivery: Delivery, content: _Content, suffix: str = "") -> RawFile:
+def _file(view: View, file_format: FileFormat, delivery: Delivery, content: _Content, suffix: str = "") -> RawFile:
     parts = [part for part in content.parts if len(part)]
     if parts:
-        parts[0] = memoryview(parts[0])[len(form.separator) :]
+        parts[0] = memoryview(parts[0])[len(file_format.separator) :]
     return RawFile(
-        path=_path(view, form, delivery, suffix), seller_ref=view.world.seller_id(delivery.seller), source=form.source,
-        account=form.account(delivery.seller), period=delivery.period, delivered=delivery.delivered,
-        parts=(form.header, *parts, form.footer), rows=content.rows, defects=content.defects,
+        path=_path(view, file_format, delivery, suffix), seller_ref=view.world.seller_id(delivery.seller),
+        source=file_format.source, account=file_format.account(delivery.seller), period=delivery.period,
+        delivered=delivery.delivered,
+        parts=(file_format.header, *parts, file_format.footer), rows=content.rows, defects=content.defects,
     )  # fmt: skip
 
 
@@ -158,18 +159,18 @@ def _day_number(view: View, day: str) -> int:
     return int((np.datetime64(day, "D") - view.first_day).astype(int))
 
 
-def _path(view: View, form: Form, delivery: Delivery, suffix: str) -> str:
+def _path(view: View, file_format: FileFormat, delivery: Delivery, suffix: str) -> str:
     """Path of a file: ``<source>/<seller>/<years><suffix><ending>``."""
     years = f"{delivery.first_year}"
     if delivery.last_year > delivery.first_year:
         years += f"-{delivery.last_year}"
-    return f"{form.source}/{view.world.seller_id(delivery.seller)}/{years}{suffix}{form.ending}"
+    return f"{file_format.source}/{view.world.seller_id(delivery.seller)}/{years}{suffix}{file_format.ending}"
 
 
-def _repeated_record(form: Form, rows: Lines, delivery: Delivery) -> _Content:
+def _repeated_record(file_format: FileFormat, rows: Lines, delivery: Delivery) -> _Content:
     """The last record of the delivery before, byte for byte, with which some files open."""
     end = delivery.first_row
-    if not form.repeats_last_record or end == 0 or rows.seller[end - 1] != delivery.seller:
+    if not file_format.repeats_last_record or end == 0 or rows.seller[end - 1] != delivery.seller:
         return _Content()
     first = int(np.searchsorted(rows.record, rows.record[end - 1]))
     offsets, data = line_offsets(rows.text)
