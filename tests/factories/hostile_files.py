@@ -12,7 +12,7 @@ from unittest import mock
 
 import duckdb
 
-import pipelines.ingest_batch
+import pipelines.ingest.batches.batch
 from data_contracts.definition.compiler import source_contract
 from data_contracts.digest import sha256_bytes
 from data_contracts.errors import InputRefused
@@ -113,7 +113,7 @@ def read_spoilt(folder: Path, name: str, source: str) -> Reading:
     file = delivered_file(name, source, (folder / name).stat().st_size)
     request = BatchRequest(folder, source, (file,), RECORDED_AT, {}, HMAC_KEY)
     try:
-        with mock.patch.object(pipelines.ingest_batch, "sort_rows", sort_rows):
+        with mock.patch.object(pipelines.ingest.batches.batch, "sort_rows", sort_rows):
             result = ingest_batch(request)
     except InputRefused as refusal:
         return Reading(refusal=refusal)

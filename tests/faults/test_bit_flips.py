@@ -21,7 +21,7 @@ from pipelines.score.scorer import score_chunk
 from pipelines.signing.keys import load_keys, trust_file_for
 from tests.factories.crashes import Scene
 from tests.factories.scoring import ISSUED_ON, KEYS, applicants, context, small_bundle, write_small_bundle
-from tests.unit.pipelines.test_passports import TERMS
+from tests.unit.pipelines.passports.test_passport import TERMS
 
 FLIPS = 300
 

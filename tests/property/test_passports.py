@@ -14,7 +14,7 @@ from pipelines.passports.verify import verify_passport
 from pipelines.score.scorer import score_chunk
 from pipelines.signing.credential import CredentialRefused, issue, verify_credential
 from tests.factories.scoring import ISSUED_ON, KEYS, applicants, context, small_bundle
-from tests.unit.pipelines.test_passports import TERMS, TRUST
+from tests.unit.pipelines.passports.test_passport import TERMS, TRUST
 
 ROWS = score_chunk(context(), applicants(60)).to_pylist()
 ISSUED = issue_passport(ROWS[0], small_bundle(), Evidence({}), TERMS).data

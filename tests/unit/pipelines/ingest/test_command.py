@@ -30,7 +30,7 @@ from tests.factories.raw_files import (
     write_raw_folder,
 )
 from tests.factories.scoring import KEYS
-from tests.unit.pipelines.test_archives import zipped
+from tests.unit.pipelines.ingest.deliveries.test_archives import zipped
 
 if TYPE_CHECKING:
     from pathlib import Path

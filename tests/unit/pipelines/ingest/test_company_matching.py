@@ -13,10 +13,10 @@ from pipelines.ingest.stage import Delivery, deliveries_in, run_delivery
 from pipelines.runs.stages import Place
 from pipelines.signing.keys import load_keys
 from tests.factories.raw_files import RawFile, cells, entity, ingest_settings, ingested, links_file, write_raw_folder
-from tests.unit.data_contracts import test_sources_bods as bods
-from tests.unit.data_contracts import test_sources_gleif as gleif
-from tests.unit.pipelines.test_consents import consents
-from tests.unit.pipelines.test_row_consents import withdrawn_for
+from tests.unit.data_contracts.sources import test_bods as bods
+from tests.unit.data_contracts.sources import test_gleif as gleif
+from tests.unit.pipelines.ingest.batches.test_row_consents import withdrawn_for
+from tests.unit.pipelines.ingest.test_consents import consents
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import pytest
 from data_contracts.errors import InputRefused
 from tests.factories.raw_files import RawFile, ingested
 from tests.factories.templates import template_csv
-from tests.unit.pipelines.test_consents import OTHERS, SALE, consent, consents, status_of, withdrawn
+from tests.unit.pipelines.ingest.test_consents import OTHERS, SALE, consent, consents, status_of, withdrawn
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from pipelines.score.scorer import score_chunk
 from pipelines.signing.credential import verify_credential
 from pipelines.signing.keys import subject_commitment
 from tests.factories.scoring import ISSUED_ON, applicants, context, small_bundle, with_values
-from tests.unit.pipelines.test_passports import TERMS, TRUST
+from tests.unit.pipelines.passports.test_passport import TERMS, TRUST
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pipelines.score.scorer import score_chunk
 from pipelines.signing.credential import issue
 from pipelines.signing.keys import KeyRing, trust_file_for
 from tests.factories.scoring import ISSUED_ON, KEYS, applicants, context, small_bundle
-from tests.unit.pipelines.test_passports import TERMS
+from tests.unit.pipelines.passports.test_passport import TERMS
 
 OTHER = KeyRing(Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))), bytes(32), is_demonstration=True)
 

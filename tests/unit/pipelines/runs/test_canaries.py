@@ -26,7 +26,7 @@ from pipelines.validate import stage as validate
 from tests.factories.raw_files import RawFile, ingest_settings, write_raw_folder
 from tests.factories.templates import SELLER, template_csv, template_row
 from tests.factories.workbooks import workbook
-from tests.unit.data_contracts.test_sources_privacy import SAMPLES, spiked
+from tests.unit.data_contracts.sources.test_privacy import SAMPLES, spiked
 
 
 def personal_columns(source: str) -> list[str]:

@@ -14,7 +14,7 @@ from pipelines.profiles.score_settings import ScoringLimits
 from pipelines.runs.stages import Place
 from pipelines.score.inputs import Request, open_input
 from tests.factories.raw_files import HMAC_KEY, ingest_settings, write_raw_folder
-from tests.unit.pipelines.test_consents import OTHERS, SALE, consent, consents, withdrawn
+from tests.unit.pipelines.ingest.test_consents import OTHERS, SALE, consent, consents, withdrawn
 
 if TYPE_CHECKING:
     from pathlib import Path

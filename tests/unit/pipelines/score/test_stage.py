@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-import pipelines.score_results
+import pipelines.score.results
 from data_contracts.errors import ConfigurationRefused, InputRefused, IntegrityRefused
 from models.registry.mlflow_registry import CHAMPION, VersionRecord, register_bundle, set_alias
 from pipelines.passports.verify import VerifyOptions, exit_code_of, verify_command
@@ -280,7 +280,7 @@ def test_an_interrupted_run_goes_on_and_gives_the_same_bytes(
             raise KeyboardInterrupt
         return score_chunk(*arguments)
 
-    monkeypatch.setattr(pipelines.score_results, "score_chunk", interrupted)
+    monkeypatch.setattr(pipelines.score.results, "score_chunk", interrupted)
     with pytest.raises(KeyboardInterrupt):
         score_command(matrix_file, small)
     assert not small.out.exists()
@@ -396,7 +396,7 @@ import os, signal, sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-import pipelines.score_parts as parts
+import pipelines.score.parts as parts
 from pipelines.profiles import load_profile
 from pipelines.score.command import ScoreOptions, score_command
 from pipelines.runs.stages import Place

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import pipelines.ingest_batch
+import pipelines.ingest.batches.batch
 from data_contracts.definition.compiler import source_contract, source_names
 from data_contracts.definition.contract import Arguments, Kind, Rule, Severity
 from data_contracts.definition.rules import per_file_query
@@ -68,7 +68,7 @@ def by_name(result: BatchResult) -> dict[str, FileAccount]:
 def test_a_file_that_breaks_a_critical_rule_is_set_aside_whole_and_the_others_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipelines.ingest_batch, "source_contract", with_critical_sum)
+    monkeypatch.setattr(pipelines.ingest.batches.batch, "source_contract", with_critical_sum)
     result = batch_of(tmp_path, repayments("good", DUE, PAID), repayments("spoilt", TOO_MUCH, TOO_MUCH))
     accounts = by_name(result)
     assert (accounts["good.csv"].accepted, accounts["good.csv"].rejected_by) == (2, ())
@@ -88,7 +88,7 @@ def test_a_row_that_breaks_a_critical_rule_costs_its_own_file_alone(
         rule = Rule("modest", "row", Kind.ROW_EXPRESSION, None, condition, Severity.CRITICAL, "No entry is above 1000")
         return replace(contract, rules=(*contract.rules, rule))
 
-    monkeypatch.setattr(pipelines.ingest_batch, "source_contract", with_critical_amount)
+    monkeypatch.setattr(pipelines.ingest.batches.batch, "source_contract", with_critical_amount)
     huge = DUE.replace("R1", "R9").replace("600.00", "6000.00")
     result = batch_of(tmp_path, repayments("good", DUE, PAID), repayments("spoilt", TOO_MUCH, huge))
     accounts = by_name(result)

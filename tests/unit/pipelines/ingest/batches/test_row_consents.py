@@ -36,7 +36,7 @@ from tests.factories.raw_files import (
     write_raw_folder,
 )
 from tests.factories.templates import template_csv, template_row
-from tests.unit.pipelines.test_consents import consent, consents, withdrawn
+from tests.unit.pipelines.ingest.test_consents import consent, consents, withdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

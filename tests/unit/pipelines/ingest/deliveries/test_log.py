@@ -16,7 +16,7 @@ from pipelines.ingest.deliveries.log import EVIDENCE_CHANGED
 from pipelines.runs.publish import read_json
 from pipelines.runs.stages import Place
 from tests.factories.raw_files import RawFile, ingest_settings, vat_file, vat_row, write_raw_folder
-from tests.unit.pipelines.test_archives import zipped
+from tests.unit.pipelines.ingest.deliveries.test_archives import zipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
