@@ -110,7 +110,7 @@ def read_and_type(folder: Path, settings: IngestSettings) -> Outcome:
 
 def whole_ingest(folder: Path, settings: IngestSettings) -> Outcome:
     """Everything ingest does."""
-    accounts = ingest_folder(folder, settings, KEY).accounting
+    accounts = ingest_folder(folder, settings, KEY).file_counts
     return Outcome(sum(one.accepted for one in accounts), sum(one.set_aside for one in accounts))
 
 

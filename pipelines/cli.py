@@ -287,10 +287,10 @@ def template(
 @app.command()
 def recognise(paths: Annotated[list[Path], typer.Argument(help="Files, folders, zips or gz files.")]) -> None:
     """Say which source contract each file meets, or what keeps it from the nearest one."""
-    from pipelines.ingest.deliveries.recognition import described, exit_code_of, recognise_in_children
+    from pipelines.ingest.deliveries.recognition import described, exit_code_of, recognise_in_sandbox
 
     found = []
-    for one in recognise_in_children(paths):
+    for one in recognise_in_sandbox(paths):
         typer.echo("\n".join(described(one)))
         found.append(one)
     unmet = sum(not one.met for one in found)

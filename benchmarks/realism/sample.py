@@ -131,7 +131,7 @@ def make_sample(profile: Profile, folder: Path) -> WorldSample:
         split=split_out_of_time(dataset, profile.split),
         seconds=clock.seconds,
         rows={
-            "raw_rows": sum(account.rows_in for account in ingested.accounting),
+            "raw_rows": sum(account.rows_in for account in ingested.file_counts),
             "quarantined_rows": ingested.quarantine.num_rows,
             "rows_set_aside_by_table_contracts": sum(r.rows_in - r.accepted.num_rows for r in checked.values()),
         },

@@ -50,7 +50,7 @@ class Ledger:
         screen: rows to set aside, as in ``SourceMapping``.
         prepare: text rows to text rows, as in ``SourceMapping``.
         happened: column with the time of the event, as in ``SourceMapping``.
-        parted_by: column that partitions the rows, as in ``SourceMapping``.
+        partition_by: column that partitions the rows, as in ``SourceMapping``.
     """
 
     source: str
@@ -61,7 +61,7 @@ class Ledger:
     screen: Callable[[pa.Table], pa.Table]
     prepare: Callable[[pa.Table], pa.Table] = lambda rows: rows
     happened: str | None = None
-    parted_by: str | None = None
+    partition_by: str | None = None
 
     @property
     def rules(self) -> tuple[dict[str, str], ...]:
@@ -102,5 +102,5 @@ class Ledger:
             silent=self.silent,
             happened=self.happened,
             unfolds=True,
-            parted_by=self.parted_by,
+            partition_by=self.partition_by,
         )

@@ -103,7 +103,7 @@ class SourceMapping:
         delivered_whole: columns of the canonical rows that identify, within a seller, a record that is always delivered
             whole: what a later delivery leaves out no longer exists. Without it, each row is a record of its own.
         needs_seller: whether the delivery manifest must name the seller of each file.
-        parted_by: text column that partitions the rows. Rows with different values (ignoring surrounding spaces) are
+        partition_by: text column that partitions the rows. Rows with different values (ignoring surrounding spaces) are
             independent in preparation, casting, screening, rules, mapping and later versions, so a file of any size can
             be processed in partitions. None if any two rows of a file may depend on each other.
         named_sellers: how a row names its seller, for files with rows of many sellers; rows of sellers without consent
@@ -123,7 +123,7 @@ class SourceMapping:
     group_column: str | None = None
     delivered_whole: tuple[str, ...] = ()
     needs_seller: bool = True
-    parted_by: str | None = None
+    partition_by: str | None = None
     named_sellers: NamedSellers | None = None
 
 

@@ -40,7 +40,7 @@ def template_mapping(table: str) -> SourceMapping:
         happened=template.happened,
         needs_seller=False,
         named_sellers=_named_sellers(template),
-        parted_by=template.key if _rows_part(template) else None,
+        partition_by=template.key if _rows_part(template) else None,
     )
 
 

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from data_contracts.mapping.source_mapping import SourceMapping
 
 # Reference lists: they describe other files and contain no events of their own.
-DESCRIBING_SOURCES = ("delivery_manifest", "exchange_rates")
+REFERENCE_LISTS = ("delivery_manifest", "exchange_rates")
 
 
 @functools.cache
 def mapped_sources() -> tuple[str, ...]:
     """Return the sources that map to canonical tables, then our own templates, each in alphabetical order."""
-    exports = (name for name in source_names() if name not in DESCRIBING_SOURCES)
+    exports = (name for name in source_names() if name not in REFERENCE_LISTS)
     return (*exports, *(f"{PREFIX}{table}" for table in template_names()))
 
 

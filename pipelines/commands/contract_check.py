@@ -20,7 +20,7 @@ from data_contracts.reading.delimited.pieces import PIECE_BYTES, DelimitedPieces
 from data_contracts.reading.dispatch import read_file
 from data_contracts.values.casting import cast_columns
 from pipelines.ingest.spill.parquet import GroupedParquet
-from pipelines.runs.sandbox import DEFAULT_LIMITS, Call, ChildEnded, confined
+from pipelines.runs.sandbox import DEFAULT_LIMITS, Call, ChildEnded, run_in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,7 @@ def check_file(path: Path, contract: CompiledContract, folder: Path) -> SortedFi
     seconds = FEWEST_CPU_SECONDS + path.stat().st_size // BYTES_A_CPU_SECOND
     limits = replace(DEFAULT_LIMITS, cpu_seconds=seconds)
     try:
-        return confined(Call(sort_file, (path, contract, folder), limits))
+        return run_in_sandbox(Call(sort_file, (path, contract, folder), limits))
     except ChildEnded as ended:
         raise InputRefused(file=str(path), rule=ended.reason, remedy="look for abnormal size or form") from ended
 

@@ -18,7 +18,7 @@ from pipelines.ingest.coverage import COVERAGE_TABLE
 from pipelines.ingest.deliveries.manifest import find_deliveries
 from pipelines.reports.delivery_page import render_deliveries_page, render_delivery_page
 from pipelines.reports.rendering import LANGUAGES
-from pipelines.runs.file_accounts import FileAccount, accounts_of_document
+from pipelines.runs.file_counts import FileCounts, counts_of_document
 from pipelines.runs.publish import atomic_write_bytes, read_json, read_parquet
 from pipelines.runs.stages import CURRENT, current_output
 from pipelines.validate.stage import examples
@@ -49,12 +49,12 @@ class Received:
         validated: the run of ``validate`` after it; None where there was none yet.
     """
 
-    files: tuple[tuple[DeliveredFile, FileAccount], ...]
+    files: tuple[tuple[DeliveredFile, FileCounts], ...]
     run_dir: Path
     about: Mapping[str, Any]
     validated: Path | None = None
 
-    def of_seller(self, seller: str) -> list[tuple[DeliveredFile, FileAccount]]:
+    def of_seller(self, seller: str) -> list[tuple[DeliveredFile, FileCounts]]:
         """The files delivered for a seller, in order of source and name."""
         return [(file, account) for file, account in self.files if file.seller == seller]
 
@@ -86,7 +86,7 @@ def received_deliveries(profile: Profile, place: Place) -> Received:
     run_dir = current_output(place, "ingest")
     settings = profile.ingest
     raw_dir = settings.raw_dir if settings.raw_dir is not None else current_output(place, "world", "raw")
-    accounts = {account.file: account for account in accounts_of_document(read_json(run_dir / "accounting.json"))}
+    accounts = {account.file: account for account in counts_of_document(read_json(run_dir / "row_counts.json"))}
     listed = find_deliveries(raw_dir, settings).files
     return Received(
         files=tuple((file, accounts[file.name]) for file in listed if file.name in accounts),
@@ -114,11 +114,11 @@ def delivery_document(received: Received, seller: str, examples_per_rule: int) -
     own = received.of_seller(seller)
     if not own:
         raise InputRefused(
-            file=str(received.run_dir / "accounting.json"),
+            file=str(received.run_dir / "row_counts.json"),
             rule=f"no file was delivered for seller {seller!r}",
             remedy="give the seller as the list of deliveries writes it",
         )
-    by_source: dict[str, list[FileAccount]] = {}
+    by_source: dict[str, list[FileCounts]] = {}
     for file, account in own:
         by_source.setdefault(file.source, []).append(account)
     return {
@@ -134,7 +134,7 @@ def delivery_document(received: Received, seller: str, examples_per_rule: int) -
     }
 
 
-def _file_document(file: DeliveredFile, account: FileAccount) -> dict[str, Any]:
+def _file_document(file: DeliveredFile, account: FileCounts) -> dict[str, Any]:
     return {
         "file": file.name,
         "source": file.source,
@@ -152,7 +152,7 @@ def _file_document(file: DeliveredFile, account: FileAccount) -> dict[str, Any]:
 
 
 def _source_document(
-    name: str, accounts: Sequence[FileAccount], run_dir: Path, examples_per_rule: int
+    name: str, accounts: Sequence[FileCounts], run_dir: Path, examples_per_rule: int
 ) -> dict[str, Any]:
     quarantined, duplicates, warnings = (
         _summed([getattr(account, kind) for account in accounts]) for kind in ("quarantined", "duplicates", "warnings")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from data_contracts.errors import InputRefused
 from pipelines.ingest.deliveries.unlisted import common_folder, find_by_content
 from pipelines.ingest.stage import Delivery, run_delivery
-from pipelines.runs.file_accounts import accounts_of_document
+from pipelines.runs.file_counts import counts_of_document
 from pipelines.runs.publish import read_json
 from pipelines.runs.stages import Place, StageOutcome
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipelines.ingest.deliveries.manifest import DeliveredFile
     from pipelines.ingest.deliveries.unlisted import Terms
     from pipelines.profiles.ingest_settings import IngestSettings
-    from pipelines.runs.file_accounts import FileAccount
+    from pipelines.runs.file_counts import FileCounts
     from pipelines.signing.keys import KeyRing
 
 ADHOC = "adhoc"
@@ -54,10 +54,10 @@ def ingest_paths(
 
 def file_lines(run_dir: Path) -> list[str]:
     """Give one line a file: what it is, and where its rows went."""
-    return [_line(account) for account in accounts_of_document(read_json(run_dir / "accounting.json"))]
+    return [_line(account) for account in counts_of_document(read_json(run_dir / "row_counts.json"))]
 
 
-def _line(account: FileAccount) -> str:
+def _line(account: FileCounts) -> str:
     if account.status != "read":
         return f"{account.file}: not read: {account.status}"
     aside = {**account.quarantined, **account.duplicates}

@@ -14,7 +14,7 @@ from data_contracts.entities.party_matches import PARTY_MATCH, party_matches
 from data_contracts.entities.register_names import names_companies
 from data_contracts.errors import InputRefused
 from pipelines.profiles.ingest_settings import limits_of
-from pipelines.runs.sandbox import Call, ChildEnded, confined
+from pipelines.runs.sandbox import Call, ChildEnded, run_in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,7 +49,7 @@ def matched_companies(
         return {}
     limits = limits_of(settings, together.nbytes)
     try:
-        return {PARTY_MATCH: confined(Call(party_matches, (together, settings.recorded_at), limits))}
+        return {PARTY_MATCH: run_in_sandbox(Call(party_matches, (together, settings.recorded_at), limits))}
     except ChildEnded as ended:
         raise InputRefused(
             file="names of companies in registers",

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from data_contracts.errors import InputRefused
 from data_contracts.mapping.source_mapping import run_sql
 from pipelines.ingest.deliveries.manifest import CONSENT_SOURCE
-from pipelines.runs.file_accounts import CONSENT_NOT_READABLE, CONSENT_WITHDRAWN, NO_CONSENT
+from pipelines.runs.file_counts import CONSENT_NOT_READABLE, CONSENT_WITHDRAWN, NO_CONSENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Set
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pipelines.ingest.deliveries.manifest import DeliveredFile
     from pipelines.profiles.ingest_settings import IngestSettings
-    from pipelines.runs.file_accounts import Withheld
+    from pipelines.runs.file_counts import Withheld
 
 CONSENT_TABLE: Final = "consent"
 EVERY_SOURCE: Final = "all"

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from data_contracts.arrow import Values
     from pipelines.ingest.deliveries.manifest import DeliveredFile
-    from pipelines.runs.file_accounts import FileAccount
+    from pipelines.runs.file_counts import FileCounts
 
 COVERAGE_TABLE = "source_coverage"
 
 
 def coverage_table(
     files: Sequence[DeliveredFile],
-    accounts: Mapping[str, FileAccount],
+    accounts: Mapping[str, FileCounts],
     sellers_named: Mapping[str, Sequence[str]],
     recorded_at: datetime,
 ) -> pa.Table:
@@ -67,7 +67,7 @@ def coverage_table(
     return conformed(table, COVERAGE_TABLE)
 
 
-def _rows_of(file: DeliveredFile, account: FileAccount, named: Sequence[str]) -> Iterator[tuple[object, ...]]:
+def _rows_of(file: DeliveredFile, account: FileCounts, named: Sequence[str]) -> Iterator[tuple[object, ...]]:
     if account.rejected_by or (account.rows_in and not account.accepted):
         return
     sellers = (file.seller,) if file.seller is not None else named

@@ -14,11 +14,11 @@ from data_contracts.lineage import QUARANTINE_SCHEMA
 from data_contracts.mapping.source_mapping import nullable
 from data_contracts.sources.registry import source_mapping
 from pipelines.ingest.batches.batch import BatchResult
-from pipelines.ingest.batches.partitions import PartedResult
+from pipelines.ingest.batches.partitions import PartitionedResult
 from pipelines.ingest.batches.row_origins import DUPLICATE_SCHEMA
-from pipelines.ingest.spill.parts import PartKeeper, RowParts
-from pipelines.ingest.spill.store import StoredRows, without_dictionaries
-from pipelines.runs.file_accounts import FileAccount, accounting_document
+from pipelines.ingest.spill.chunked_rows import ChunkedRows, ChunkKeeper
+from pipelines.ingest.spill.spill_file import SpilledRows, without_dictionaries
+from pipelines.runs.file_counts import FileCounts, row_counts_document
 from pipelines.runs.publish import write_json
 
 if TYPE_CHECKING:
@@ -41,14 +41,14 @@ class KeptBatch:
 
     source: str
     result: BatchResult
-    tables: Mapping[str, pa.Table | StoredRows]
-    stored_quarantine: Mapping[str, StoredRows] = field(default_factory=dict)
-    stored_duplicates: Mapping[str, StoredRows] = field(default_factory=dict)
+    tables: Mapping[str, pa.Table | SpilledRows]
+    stored_quarantine: Mapping[str, SpilledRows] = field(default_factory=dict)
+    stored_duplicates: Mapping[str, SpilledRows] = field(default_factory=dict)
 
 
-def kept_batch(source: str, result: BatchResult | PartedResult, keeper: PartKeeper) -> KeptBatch:
+def kept_batch(source: str, result: BatchResult | PartitionedResult, keeper: ChunkKeeper) -> KeptBatch:
     """Give what a batch of a source gave as it is kept."""
-    if isinstance(result, PartedResult):
+    if isinstance(result, PartitionedResult):
         nothing_held = (QUARANTINE_SCHEMA.empty_table(), DUPLICATE_SCHEMA.empty_table())
         rest = BatchResult({}, *nothing_held, result.accounts, result.sellers_named)
         return KeptBatch(source, rest, result.tables, result.quarantine, result.duplicates)
@@ -57,39 +57,41 @@ def kept_batch(source: str, result: BatchResult | PartedResult, keeper: PartKeep
 
 
 @dataclass(frozen=True)
-class IngestedParts:
+class IngestedTables:
     """What a raw folder gave, in parts.
 
     Attributes:
         tables: canonical tables by name: those its sources feed, and ``source_coverage``; possibly without rows.
         quarantine: by identity of the source its rows set aside (QUARANTINE_SCHEMA), in order of file and row.
         duplicates: the same of rows that repeat another (DUPLICATE_SCHEMA).
-        accounting: the account of every file.
+        file_counts: row counts of every file.
     """
 
-    tables: dict[str, RowParts]
-    quarantine: dict[str, RowParts]
-    duplicates: dict[str, RowParts]
-    accounting: tuple[FileAccount, ...]
+    tables: dict[str, ChunkedRows]
+    quarantine: dict[str, ChunkedRows]
+    duplicates: dict[str, ChunkedRows]
+    file_counts: tuple[FileCounts, ...]
 
 
-def joined_tables(sources: Iterable[str], batches: Sequence[KeptBatch]) -> dict[str, RowParts]:
+def joined_tables(sources: Iterable[str], batches: Sequence[KeptBatch]) -> dict[str, ChunkedRows]:
     """Give each canonical table that the sources feed, its parts in order of batches."""
     fed = {name for source in sources for name in source_mapping(source).covered_tables}
-    parts: dict[str, list[pa.Table | StoredRows]] = {name: [] for name in table_names() if name in fed}
+    parts: dict[str, list[pa.Table | SpilledRows]] = {name: [] for name in table_names() if name in fed}
     for batch in batches:
         for name, table in batch.tables.items():
             parts[name].append(table)
-    return {name: RowParts(nullable(table_contract(name).arrow_schema), tuple(found)) for name, found in parts.items()}
+    return {
+        name: ChunkedRows(nullable(table_contract(name).arrow_schema), tuple(found)) for name, found in parts.items()
+    }
 
 
-def all_quarantined(batches: Sequence[KeptBatch]) -> dict[str, RowParts]:
+def all_quarantined(batches: Sequence[KeptBatch]) -> dict[str, ChunkedRows]:
     """Give the quarantined rows of batches by source."""
     records = in_order([batch.result.quarantine for batch in batches], QUARANTINE_SCHEMA)
     return _by_source(records, [(batch.source, batch.stored_quarantine) for batch in batches])
 
 
-def all_repeated(batches: Sequence[KeptBatch]) -> dict[str, RowParts]:
+def all_repeated(batches: Sequence[KeptBatch]) -> dict[str, ChunkedRows]:
     """Give the repeated rows of batches by source."""
     records = in_order([batch.result.duplicates for batch in batches], DUPLICATE_SCHEMA)
     return _by_source(records, [(batch.source, batch.stored_duplicates) for batch in batches])
@@ -102,13 +104,13 @@ def in_order(parts: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
     return records.sort_by([(name, "ascending") for name in ("source", "source_file", "source_row")]).cast(schema)
 
 
-def split_by_source(records: pa.Table) -> dict[str, RowParts]:
+def split_by_source(records: pa.Table) -> dict[str, ChunkedRows]:
     """Give records, which are in order of source, apart by source."""
     return _by_source(records, [])
 
 
-def _by_source(records: pa.Table, stored: Sequence[tuple[str, Mapping[str, StoredRows]]]) -> dict[str, RowParts]:
-    large: dict[str, dict[str, StoredRows]] = {}
+def _by_source(records: pa.Table, stored: Sequence[tuple[str, Mapping[str, SpilledRows]]]) -> dict[str, ChunkedRows]:
+    large: dict[str, dict[str, SpilledRows]] = {}
     for source, rows_of_file in stored:
         if rows_of_file:
             large.setdefault(source_contract(source).identity, {}).update(rows_of_file)
@@ -116,17 +118,17 @@ def _by_source(records: pa.Table, stored: Sequence[tuple[str, Mapping[str, Store
     found = {}
     for source in sorted({*identities.to_pylist(), *large}):
         chosen = records.filter(pc.equal(records["source"], pa.scalar(source))).unify_dictionaries().combine_chunks()
-        found[source] = RowParts(records.schema, _between(chosen, large.get(source, {})))
+        found[source] = ChunkedRows(records.schema, _between(chosen, large.get(source, {})))
     return found
 
 
-def _between(records: pa.Table, stored: Mapping[str, StoredRows]) -> tuple[pa.Table | StoredRows, ...]:
+def _between(records: pa.Table, stored: Mapping[str, SpilledRows]) -> tuple[pa.Table | SpilledRows, ...]:
     """Give the records of a source, in order of file, with the stored ones of other files in their places."""
     if not stored:
         return (records,)
     names: Values = records["source_file"]
     files: list[str] = names.to_pylist()
-    parts: list[pa.Table | StoredRows] = []
+    parts: list[pa.Table | SpilledRows] = []
     start = 0
     for name in sorted(stored):
         stop = bisect_left(files, name)
@@ -135,11 +137,11 @@ def _between(records: pa.Table, stored: Mapping[str, StoredRows]) -> tuple[pa.Ta
     return (*parts, records.slice(start))
 
 
-def write_parts(folder: Path, ingested: IngestedParts) -> None:
-    """Write what a raw folder gave: ``tables/``, ``quarantine/`` and ``duplicates/`` by source, ``accounting.json``."""
+def write_ingested(folder: Path, ingested: IngestedTables) -> None:
+    """Write what a raw folder gave: ``tables/``, ``quarantine/`` and ``duplicates/`` by source, ``row_counts.json``."""
     for name, rows in ingested.tables.items():
         rows.write(folder / "tables" / f"{name}.parquet")
     for name, by_source in (("quarantine", ingested.quarantine), ("duplicates", ingested.duplicates)):
         for source, rows in by_source.items():
             rows.write(folder / name / f"{source.partition('@')[0]}.parquet")
-    write_json(folder / "accounting.json", accounting_document(ingested.accounting))
+    write_json(folder / "row_counts.json", row_counts_document(ingested.file_counts))

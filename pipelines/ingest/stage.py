@@ -24,7 +24,7 @@ from pipelines.ingest.deliveries.log import LOG_FILE, LOGGED_NOTE, DeliveryLog, 
 from pipelines.ingest.deliveries.manifest import CONSENT_SOURCE, DeliveredFile, Deliveries, find_deliveries
 from pipelines.ingest.deliveries.reference_lists import RateOverrides, rate_overrides
 from pipelines.ingest.results import (
-    IngestedParts,
+    IngestedTables,
     KeptBatch,
     all_quarantined,
     all_repeated,
@@ -32,14 +32,14 @@ from pipelines.ingest.results import (
     joined_tables,
     kept_batch,
     split_by_source,
-    write_parts,
+    write_ingested,
 )
-from pipelines.ingest.spill.parts import PartKeeper, RowParts
+from pipelines.ingest.spill.chunked_rows import ChunkedRows, ChunkKeeper
 from pipelines.profiles.ingest_settings import limits_of
-from pipelines.runs.file_accounts import FileAccount, is_withheld, rows_kept_out
-from pipelines.runs.publish import telling_disk_faults
-from pipelines.runs.sandbox import Call, ChildEnded, confined
+from pipelines.runs.file_counts import FileCounts, is_withheld, rows_kept_out
+from pipelines.runs.sandbox import Call, ChildEnded, run_in_sandbox
 from pipelines.runs.stages import GROUND, StageInputs, StageOutcome, StageRecord, current_run, run_stage
+from pipelines.runs.storage_faults import report_disk_faults
 from pipelines.signing.keys import keyed_digest, load_keys
 
 if TYPE_CHECKING:
@@ -76,13 +76,13 @@ class IngestResult:
         tables: canonical tables by name: those its sources feed, and ``source_coverage``; possibly without rows.
         quarantine: rows set aside with the rule they broke (QUARANTINE_SCHEMA).
         duplicates: rows set aside because they repeat another (DUPLICATE_SCHEMA).
-        accounting: the account of every file.
+        file_counts: row counts of every file.
     """
 
     tables: dict[str, pa.Table]
     quarantine: pa.Table
     duplicates: pa.Table
-    accounting: tuple[FileAccount, ...]
+    file_counts: tuple[FileCounts, ...]
 
 
 def ingest_folder(raw_dir: Path, settings: IngestSettings, hmac_key: bytes) -> IngestResult:
@@ -101,18 +101,18 @@ def ingest_folder(raw_dir: Path, settings: IngestSettings, hmac_key: bytes) -> I
         tables={name: rows.whole() for name, rows in ingested.tables.items()},
         quarantine=_whole(ingested.quarantine, QUARANTINE_SCHEMA),
         duplicates=_whole(ingested.duplicates, DUPLICATE_SCHEMA),
-        accounting=ingested.accounting,
+        file_counts=ingested.file_counts,
     )
 
 
-def _whole(by_source: Mapping[str, RowParts], schema: pa.Schema) -> pa.Table:
+def _whole(by_source: Mapping[str, ChunkedRows], schema: pa.Schema) -> pa.Table:
     chunks = (chunk for rows in by_source.values() for chunk in rows.chunks())
     return in_order(list(chunks), schema)
 
 
 def ingest_files(
     raw_dir: Path, deliveries: Deliveries, settings: IngestSettings, hmac_key: bytes, spill: Path | None = None
-) -> IngestedParts:
+) -> IngestedTables:
     """Read deliveries below a raw folder into canonical tables; otherwise as ``ingest_folder``.
 
     ``spill`` is a folder that takes what is large and must stay until the result is written. Without it all is held in
@@ -129,22 +129,22 @@ def ingest_files(
     matches = matched_companies(sources, [batch.result.company_names for batch in batches], settings)
     opened = [file for file in deliveries.files if file.name not in withheld]
     coverage = coverage_table(opened, accounts, named, settings.recorded_at)
-    unlisted = [FileAccount("", name, "", status="unlisted") for name in deliveries.unlisted]
-    return IngestedParts(
+    unlisted = [FileCounts("", name, "", status="unlisted") for name in deliveries.unlisted]
+    return IngestedTables(
         tables={
             **joined_tables([file.source for file in deliveries.files], batches),
-            **{name: RowParts(table.schema, (table,)) for name, table in matches.items()},
-            COVERAGE_TABLE: RowParts(coverage.schema, (coverage,)),
+            **{name: ChunkedRows(table.schema, (table,)) for name, table in matches.items()},
+            COVERAGE_TABLE: ChunkedRows(coverage.schema, (coverage,)),
         },
         quarantine=all_quarantined(batches),
         duplicates=all_repeated(batches),
-        accounting=(*accounts.values(), *withheld.values(), *unlisted),
+        file_counts=(*accounts.values(), *withheld.values(), *unlisted),
     )
 
 
 def _read_what_may_be(
     reading: _Reading, files: Sequence[DeliveredFile]
-) -> tuple[list[KeptBatch], dict[str, FileAccount]]:
+) -> tuple[list[KeptBatch], dict[str, FileCounts]]:
     """Give the results of the files that may be read, in order of source, and the accounts of the others by name."""
     if reading.settings.consent == "not_required":
         return reading.of(files), {}
@@ -156,7 +156,7 @@ def _read_what_may_be(
     seller_of = {party: seller for batch in others for party, seller in batch.result.party_sellers.items()}
     links = reading.of([file for file in open_files if file.source == LINKS_SOURCE], consents, seller_of)
     withheld = {
-        file.name: FileAccount(
+        file.name: FileCounts(
             source_contract(file.source).identity, file.name, file.listed_sha256 or "", status=reasons[file.name]
         )
         for file in files
@@ -203,12 +203,12 @@ class _Reading:
         ]
         folder = None if self.spill is None else Path(tempfile.mkdtemp(dir=self.spill))
         results = read_batches(requests, self.settings, folder)
-        keeper = PartKeeper(folder)
+        keeper = ChunkKeeper(folder)
         return [kept_batch(request.source, one, keeper) for request, one in zip(requests, results, strict=True)]
 
 
 def run(profile: Profile, place: Place) -> StageOutcome:
-    """Run the stage for a profile: ``tables/``, ``quarantine/``, ``duplicates/`` and ``accounting.json``.
+    """Run the stage for a profile: ``tables/``, ``quarantine/``, ``duplicates/`` and ``row_counts.json``.
 
     Raises:
         QuarantineLimitExceeded: more rows were quarantined than the profile allows; everything is written first.
@@ -268,14 +268,14 @@ def run_delivery(delivery: Delivery, files: Mapping[str, Path], place: Place) ->
     def work(folder: Path) -> StageRecord:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".spill.") as spill:
             ingested = ingest_files(delivery.raw_dir, delivery.deliveries, settings, keys.hmac_key, Path(spill))
-            ingested = replace(ingested, accounting=with_changes_noted(ingested.accounting, evidence))
-            write_parts(folder, ingested)
+            ingested = replace(ingested, file_counts=with_changes_noted(ingested.file_counts, evidence))
+            write_ingested(folder, ingested)
         delivery_log.add(evidence, folder.name, settings.recorded_at)
         return _record(ingested, evidence)
 
     outcome = run_stage(STAGE, place, inputs, work)
     if outcome.was_current:
-        with telling_disk_faults(place.stage_dir(STAGE)):
+        with report_disk_faults(place.stage_dir(STAGE)):
             delivery_log.add(evidence, outcome.run_dir.name, settings.recorded_at)
     _refuse_above_limit(outcome, settings)
     return outcome
@@ -302,14 +302,14 @@ def _refuse_above_limit(outcome: StageOutcome, settings: IngestSettings) -> None
     if share > settings.quarantine_limit_share:
         raise QuarantineLimitExceeded(
             f"{share:.2%} of the rows were quarantined, more than the {settings.quarantine_limit_share:.2%} that the "
-            f"profile allows; see {outcome.run_dir / 'accounting.json'}"
+            f"profile allows; see {outcome.run_dir / 'row_counts.json'}"
         )
 
 
 def deliveries_in(raw_dir: Path, settings: IngestSettings) -> Deliveries:
     """Give the files of the folder; its list and zips are as untrusted as what they hold."""
     try:
-        return confined(Call(find_deliveries, (raw_dir, settings), limits_of(settings)))
+        return run_in_sandbox(Call(find_deliveries, (raw_dir, settings), limits_of(settings)))
     except ChildEnded as ended:
         raise InputRefused(
             file=str(raw_dir),
@@ -334,34 +334,34 @@ def _batches(files: Sequence[DeliveredFile], batch_bytes: int) -> list[tuple[Del
 
 
 def write_result(folder: Path, result: IngestResult) -> None:
-    """Write a result that is held in memory, as the stage writes its own (``write_parts``)."""
-    parts = IngestedParts(
-        tables={name: RowParts(table.schema, (table,)) for name, table in result.tables.items()},
+    """Write a result that is held in memory, as the stage writes its own (``write_ingested``)."""
+    parts = IngestedTables(
+        tables={name: ChunkedRows(table.schema, (table,)) for name, table in result.tables.items()},
         quarantine=split_by_source(result.quarantine),
         duplicates=split_by_source(result.duplicates),
-        accounting=result.accounting,
+        file_counts=result.file_counts,
     )
-    write_parts(folder, parts)
+    write_ingested(folder, parts)
 
 
-def _record(result: IngestedParts, evidence: Evidence) -> StageRecord:
-    rows_in = sum(account.rows_in for account in result.accounting)
-    kept_out = sum(rows_kept_out(account.quarantined) for account in result.accounting)
+def _record(result: IngestedTables, evidence: Evidence) -> StageRecord:
+    rows_in = sum(account.rows_in for account in result.file_counts)
+    kept_out = sum(rows_kept_out(account.quarantined) for account in result.file_counts)
     quarantined = sum(rows.num_rows for rows in result.quarantine.values())
     set_aside: dict[str, int] = {}
-    for account in result.accounting:
+    for account in result.file_counts:
         for rule_id, rows in account.quarantined.items():
             set_aside[f"quarantined by {rule_id}"] = set_aside.get(f"quarantined by {rule_id}", 0) + rows
         for reason, rows in account.duplicates.items():
             set_aside[reason] = set_aside.get(reason, 0) + rows
     return StageRecord(
         rows_in=rows_in,
-        rows_kept=sum(account.accepted for account in result.accounting),
+        rows_kept=sum(account.accepted for account in result.file_counts),
         set_aside=dict(sorted(set_aside.items())),
         notes={
-            "files": len(result.accounting),
-            "unlisted_files": sum(account.status == "unlisted" for account in result.accounting),
-            "files_without_consent": sum(is_withheld(account) for account in result.accounting),
+            "files": len(result.file_counts),
+            "unlisted_files": sum(account.status == "unlisted" for account in result.file_counts),
+            "files_without_consent": sum(is_withheld(account) for account in result.file_counts),
             "files_changed_since_logged": len(evidence.earlier),
             LOGGED_NOTE: LOG_FILE,
             "quarantined_share": (quarantined - kept_out) / rows_in if rows_in else 0.0,

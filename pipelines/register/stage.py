@@ -30,9 +30,9 @@ from models.registry.promotion_ledger import (
 )
 from models.registry.sealed_folder import MANIFEST as BUNDLE_MANIFEST
 from pipelines.features.matrix import feature_matrix
-from pipelines.runs.database_faults import telling_database_faults
 from pipelines.runs.publish import read_json, read_parquet, write_json
 from pipelines.runs.stages import GROUND, Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
+from pipelines.runs.storage_faults import report_sqlite_faults
 from pipelines.signing.keys import KeyRing, load_keys
 from pipelines.signing.other_keys import telling_other_keys
 
@@ -98,7 +98,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
 
     def work(folder: Path) -> StageRecord:
         judged = judge(files, profile.registration, keys)
-        with telling_database_faults(place.root / DATABASE), telling_other_keys(place):
+        with report_sqlite_faults(place.root / DATABASE), telling_other_keys(place):
             document = decide(judged, profile, place, keys)
         write_json(folder / REGISTRATION_FILE, document)
         passed = sum(gate.passed for gate in judged.gates)

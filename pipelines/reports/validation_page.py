@@ -10,7 +10,7 @@ from data_contracts.definition.compiler import source_contract, table_contract
 from data_contracts.definition.templates import PREFIX
 from features.reconciliation.reconcile import GRADES
 from pipelines.reports.rendering import LANGUAGES, Language, Texts, banners, page_texts, render_page
-from pipelines.runs.file_accounts import rows_kept_out
+from pipelines.runs.file_counts import rows_kept_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
 import tempfile
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
-from data_contracts.errors import ConfigurationRefused, PassportError
+from data_contracts.errors import ConfigurationRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,38 +21,6 @@ if TYPE_CHECKING:
 
 
 MANY_FILES = 256
-_DISK_REMEDIES = {
-    errno.ENOSPC: "make room there and run it again",
-    errno.EDQUOT: "make room there and run it again",
-    errno.EFBIG: "raise the limit of file sizes and run it again",
-    errno.EROFS: "give --out a folder that can be written",
-    errno.EIO: "check the disk and run it again",
-}
-
-
-class StorageFailed(PassportError):
-    """The disk is full or fails: neither the data nor the settings are at fault."""
-
-    exit_code: ClassVar[int] = 3
-
-
-@contextmanager
-def telling_disk_faults(folder: Path) -> Iterator[None]:
-    """Let a full or failing disk end the work on ``folder`` in one line instead of as a fault of the program.
-
-    Raises:
-        StorageFailed: names the folder, what the system said, and the remedy.
-    """
-    try:
-        yield
-    except OSError as error:
-        remedy = _DISK_REMEDIES.get(error.errno or 0)
-        if remedy is None:
-            raise
-        place = f" ({error.filename})" if error.filename else ""
-        raise StorageFailed(
-            f"work on {folder} stopped: {error.strerror}{place}; what was published before stands; remedy: {remedy}"
-        ) from error
 
 
 @contextmanager

@@ -76,17 +76,17 @@ class ChildEnded(Exception):
         self.call, self.reason = call, reason
 
 
-def confined(call: Call[Result]) -> Result:
+def run_in_sandbox(call: Call[Result]) -> Result:
     """Give what the function returns, or raise what it raises, in a child process.
 
     Raises:
         ChildEnded: the child crashed, or needed more memory or time than the limits allow.
     """
-    (result,) = confined_each([call], process_count=1)
+    (result,) = run_each_in_sandbox([call], process_count=1)
     return result
 
 
-def confined_each(calls: Sequence[Call[Result]], process_count: int) -> Iterator[Result]:
+def run_each_in_sandbox(calls: Sequence[Call[Result]], process_count: int) -> Iterator[Result]:
     """Give the results of calls in their order, made by up to ``process_count`` children side by side.
 
     What a call raises, and ``ChildEnded``, is raised in its turn, so that of several bad calls the first counts.

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from data_contracts.digest import sha256_bytes, sha256_file
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
-from pipelines.runs.publish import atomic_write_bytes, fsync_path, fsync_tree, json_bytes, locked, telling_disk_faults
+from pipelines.runs.publish import atomic_write_bytes, fsync_path, fsync_tree, json_bytes, locked
+from pipelines.runs.storage_faults import report_disk_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -124,7 +125,7 @@ def run_stage(stage: str, place: Place, inputs: StageInputs, work: Callable[[Pat
     """
     started = time.perf_counter()
     folder = place.stage_dir(stage)
-    with telling_disk_faults(folder):
+    with report_disk_faults(folder):
         identity = {
             "stage": stage,
             "inputs": {name: digest_of_path(path) for name, path in sorted(inputs.files.items())},

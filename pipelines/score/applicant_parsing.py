@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow as pa
 
 from data_contracts.errors import InputRefused
-from pipelines.runs.sandbox import Call, ChildEnded, confined
+from pipelines.runs.sandbox import Call, ChildEnded, run_in_sandbox
 from pipelines.score.applicants import Applicants, read_applicants
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def parse_applicants(path: Path, feature_names: Sequence[str], as_of: date | Non
     with tempfile.TemporaryDirectory(prefix="applicants-") as folder:
         parsed = Path(folder) / "rows.arrow"
         try:
-            facts = confined(Call(_write_parsed, (path, tuple(feature_names), as_of, parsed), limits))
+            facts = run_in_sandbox(Call(_write_parsed, (path, tuple(feature_names), as_of, parsed), limits))
         except ChildEnded as ended:
             raise InputRefused(
                 file=str(path), rule=ended.reason, remedy="look for abnormal size or form, or give it in parts"

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import ConfigurationRefused
-from pipelines.runs.publish import locked, telling_disk_faults
+from pipelines.runs.publish import locked
+from pipelines.runs.storage_faults import report_disk_faults
 from pipelines.score.applicants import require_applicant_file
 from pipelines.score.inputs import Request, open_input
 from pipelines.score.model import ModelChoice, keys_of, load_model
@@ -114,7 +115,7 @@ def score_command(applicants: Path, options: ScoreOptions) -> ScoreOutcome:
         terms=passport_terms(profile, options.keys(), options.issued_on) if options.passport_count != 0 else None,
         passport_count=options.passport_count,
     )
-    with telling_disk_faults(options.out), locked(options.out):
+    with report_disk_faults(options.out), locked(options.out):
         written = _publish(job, options.out)
     return ScoreOutcome(options.out, written.counts, written.passports, rows.notes)
 

@@ -18,7 +18,7 @@ from features.reconciliation.reconcile import ReconciliationSettings, reconcile
 from pipelines.features.stage import read_tables
 from pipelines.ingest.stage import ingest_folder
 from pipelines.profiles.ingest_settings import limits_of
-from pipelines.runs.file_accounts import is_withheld
+from pipelines.runs.file_counts import is_withheld
 from pipelines.runs.publish import json_bytes
 from pipelines.runs.stages import CURRENT, Place, current_output, read_manifest
 from pipelines.score.applicant_features import OWN_TABLES, SellerTables, describe_applicants, pillar_tables
@@ -159,10 +159,10 @@ def _from_folder(folder: Path, request: Request, ingest: IngestSettings, hmac_ke
     if request.as_of is None:
         raise ConfigurationRefused(f"{folder} holds raw exports and no date", "give --as-of DATE")
     result = ingest_folder(folder, ingest, hmac_key)
-    digest = sha256_bytes(json_bytes(sorted([account.file, account.sha256] for account in result.accounting)))
+    digest = sha256_bytes(json_bytes(sorted([account.file, account.sha256] for account in result.file_counts)))
     tables, set_aside = _validated(result.tables)
     set_aside += result.quarantine.num_rows + result.duplicates.num_rows
-    sellers = _delivering_sellers(tables, folder, withheld=sum(is_withheld(one) for one in result.accounting))
+    sellers = _delivering_sellers(tables, folder, withheld=sum(is_withheld(one) for one in result.file_counts))
     notes = (f"{set_aside} rows of the raw exports were set aside",) if set_aside else ()
     surroundings, more = _surroundings(request.place)
     merged = merged_tables(surroundings.tables, tables, {str(seller) for seller in sellers.to_pylist()})

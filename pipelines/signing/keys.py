@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused
-from pipelines.runs.publish import telling_disk_faults
+from pipelines.runs.storage_faults import report_disk_faults
 from pipelines.signing.did_key import did_key, public_key_of
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def load_keys(profile_name: str, *, is_demonstration: bool, environment: Mapping
     signing_path = Path(environment.get(SIGNING_KEY_VARIABLE, folder / "signing_key.pem"))
     hmac_path = Path(environment.get(HMAC_KEY_VARIABLE, folder / "hmac_key.hex"))
     if is_demonstration:
-        with telling_disk_faults(folder):
+        with report_disk_faults(folder):
             _create_if_absent(signing_path, _new_signing_key)
             _create_if_absent(hmac_path, _new_hmac_key)
     signing_data = _read_secret(signing_path, SIGNING_KEY_VARIABLE)
@@ -232,7 +232,7 @@ def _require_remembered(path: Path, data: bytes, *, remember: bool) -> None:
     digest = path.with_name(f"{path.name}.sha256")
     line = f"{sha256_bytes(data)}  {path.name}\n".encode()
     if remember:
-        with telling_disk_faults(path.parent):
+        with report_disk_faults(path.parent):
             _create_if_absent(digest, lambda: line)
     if digest.is_file() and digest.read_bytes() != line:
         raise ConfigurationRefused(

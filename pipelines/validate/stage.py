@@ -12,7 +12,7 @@ from data_contracts.definition.compiler import source_contract, table_contract
 from data_contracts.errors import QuarantineLimitExceeded
 from pipelines.reports.rendering import LANGUAGES
 from pipelines.reports.validation_page import render_validation_page
-from pipelines.runs.file_accounts import accounts_of_document, totals_by_source
+from pipelines.runs.file_counts import counts_of_document, totals_by_source
 from pipelines.runs.publish import atomic_write_bytes, read_json, read_parquet, write_json, write_parquet
 from pipelines.runs.stages import GROUND, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 from pipelines.validate.document_chains import BREAKS_FILE, breaks_document, broken_documents
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from data_contracts.arrow import Values
     from pipelines.profiles import Profile
-    from pipelines.runs.file_accounts import SourceTotal
+    from pipelines.runs.file_counts import SourceTotal
     from pipelines.runs.stages import Place
 
 STAGE = "validate"
@@ -95,12 +95,12 @@ def validation_document(result: ValidationResult, ingested: Path, examples_per_r
         ingested: the run folder of the ingest that made the tables.
         examples_per_rule: quarantined rows shown for each rule.
     """
-    accounting = read_json(ingested / "accounting.json")
-    totals = totals_by_source(accounts_of_document(accounting))
+    row_counts = read_json(ingested / "row_counts.json")
+    totals = totals_by_source(counts_of_document(row_counts))
     return {
         "sources": [_source_document(total, ingested, examples_per_rule) for total in totals],
-        "unlisted_files": accounting["unlisted_files"],
-        "withheld_files": [account["file"] for account in accounting["withheld_files"]],
+        "unlisted_files": row_counts["unlisted_files"],
+        "withheld_files": [account["file"] for account in row_counts["withheld_files"]],
         "tables": [
             {
                 **asdict(verdict),

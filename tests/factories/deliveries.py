@@ -61,7 +61,7 @@ def received(folder: Path) -> Received:
     raw_dir = write_raw_folder(folder / "raw", delivered_files())
     result = ingest_folder(raw_dir, settings, HMAC_KEY)
     write_result(folder / "run", result)
-    accounts = {account.file: account for account in result.accounting}
+    accounts = {account.file: account for account in result.file_counts}
     files = find_deliveries(raw_dir, settings).files
     quarantined = validate_tables({"trade_invoice": result.tables["trade_invoice"]}).quarantine["trade_invoice"]
     write_parquet(folder / "validated" / "quarantine" / "trade_invoice.parquet", quarantined)

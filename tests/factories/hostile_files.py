@@ -17,12 +17,12 @@ from data_contracts.definition.compiler import source_contract
 from data_contracts.digest import sha256_bytes
 from data_contracts.errors import InputRefused
 from data_contracts.lineage import empty_quarantine
-from data_contracts.sources.registry import DESCRIBING_SOURCES, source_mapping
+from data_contracts.sources.registry import REFERENCE_LISTS, source_mapping
 from pipelines.ingest.batches import row_checks as row_sorting
 from pipelines.ingest.batches.batch import BatchRequest, ingest_batch
 from pipelines.ingest.deliveries.manifest import DeliveredFile, Origin
 from pipelines.ingest.deliveries.reference_lists import RATES_SOURCE, rate_overrides, rows_of_list
-from pipelines.runs.file_accounts import FileAccount
+from pipelines.runs.file_counts import FileCounts
 from tests.factories.raw_files import HMAC_KEY
 from tests.factories.templates import SELLER
 
@@ -76,7 +76,7 @@ class Reading:
     """What one file gave: a refusal, or its account, its accepted rows as typed, and its quarantine records."""
 
     refusal: InputRefused | None = None
-    account: FileAccount | None = None
+    account: FileCounts | None = None
     accepted: tuple[dict[str, Any], ...] = ()
     quarantine: pa.Table | None = None
     duplicates: pa.Table | None = None
@@ -102,7 +102,7 @@ def delivered_file(name: str, source: str, size_bytes: int) -> DeliveredFile:
 
 def read_spoilt(folder: Path, name: str, source: str) -> Reading:
     """What ingest makes of a file below ``folder``; any other fault than a refusal comes through."""
-    if source in DESCRIBING_SOURCES:
+    if source in REFERENCE_LISTS:
         return _read_list(folder / name, source)
     kept: list[row_sorting.SortedRows] = []
 
@@ -139,6 +139,6 @@ def _read_list(path: Path, source: str) -> Reading:
         return Reading(refusal=refusal)
     contract = source_contract(source)
     accepted = tuple({name: value for name, value in row.items() if name != "source_row"} for row in rows)
-    account = FileAccount(contract.identity, path.name, sha256_bytes(data), rows_in=len(rows), accepted=len(rows))
+    account = FileCounts(contract.identity, path.name, sha256_bytes(data), rows_in=len(rows), accepted=len(rows))
     nothing = empty_quarantine()
     return Reading(None, account, accepted, nothing, nothing)

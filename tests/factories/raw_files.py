@@ -18,7 +18,7 @@ from pipelines.profiles.ingest_settings import IngestSettings
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipelines.runs.file_accounts import FileAccount
+    from pipelines.runs.file_counts import FileCounts
 
 HMAC_KEY = bytes(range(32))
 CANARY_EMAIL = "canary.bird@example.com"
@@ -255,9 +255,9 @@ def ingest_settings(**settings: object) -> IngestSettings:
     return IngestSettings(recorded_at=datetime(2026, 1, 1, tzinfo=UTC), **settings)
 
 
-def only_account(result: IngestResult) -> FileAccount:
+def only_account(result: IngestResult) -> FileCounts:
     """The account of the one file of a folder."""
-    (account,) = result.accounting
+    (account,) = result.file_counts
     return account
 
 

@@ -197,7 +197,7 @@ def parted_in_process(parted_scene: Scene) -> Scene:
             yield from (call.function(*call.arguments) for call in calls)
 
         found = find_deliveries(copy / "raw", parted_scene.profile(copy).ingest)
-        here = mock.patch.object(batch_reading, "confined_each", called)
+        here = mock.patch.object(batch_reading, "run_each_in_sandbox", called)
         with parted_scene.around(copy), here, mock.patch.object(ingest, "deliveries_in", return_value=found):
             yield
 

@@ -65,7 +65,7 @@ def published(ingest_scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> 
     return ingest_scene.place(ingest_scene.copy(tmp_path_factory.mktemp("published") / "copy"))
 
 
-@pytest.mark.parametrize("name", ["tables/trade_invoice.parquet", "accounting.json"])
+@pytest.mark.parametrize("name", ["tables/trade_invoice.parquet", "row_counts.json"])
 def test_a_flipped_bit_in_a_published_file_is_noticed_by_whoever_asks_for_it(published: Place, name: str) -> None:
     path = current_run(published, "ingest") / name
     assert unnoticed(path, refused(lambda: current_output(published, "ingest", name))) == []

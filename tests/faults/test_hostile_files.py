@@ -27,7 +27,7 @@ from data_contracts.definition.compiler import source_contract
 from data_contracts.definition.contract import Column
 from data_contracts.definition.templates import PREFIX
 from data_contracts.reading.headers import match_headers
-from data_contracts.sources.registry import DESCRIBING_SOURCES
+from data_contracts.sources.registry import REFERENCE_LISTS
 from tests.factories.delimited_samples import DelimitedSample, delimited_samples
 from tests.factories.hostile_files import Reading, one_database, read_spoilt
 
@@ -141,7 +141,7 @@ def violations(case: Case) -> Iterator[str]:
     if found.refusal is not None:
         yield from unclear(str(found.refusal), variant.file)
         # One bad row spoils a list that describes other files.
-        spoils = variant.expect == "quarantine" and case.sample.source in DESCRIBING_SOURCES
+        spoils = variant.expect == "quarantine" and case.sample.source in REFERENCE_LISTS
         if variant.expect not in {"reject", "safe"} and not spoils:
             yield f"refused: {found.refusal}"
         return

@@ -60,10 +60,10 @@ def test_a_really_full_disk_stops_ingest_in_one_line_and_with_room_it_goes_throu
     code, *said = found["second"]
     assert (code, len(said)) == ("3", 1), found
     assert "No space left on device" in said[0]
-    assert "what was published before stands; remedy: make room there" in said[0]
+    assert "what was published before is unchanged; remedy: make room there" in said[0]
     assert (found["is_kept"], found["left_over"]) == (True, [])
     assert found["again"][0] == "0", found
-    assert {"tables/trade_invoice.parquet", "accounting.json"} <= set(found["outputs"])
+    assert {"tables/trade_invoice.parquet", "row_counts.json"} <= set(found["outputs"])
 
 
 def ingest(folder: Path, files: list[RawFile], **settings: object) -> tuple[int, list[str]]:

@@ -93,7 +93,7 @@ def world(small_way: Way) -> World:
     with (small_way.at("world") / "raw" / "deliveries.csv").open(encoding="utf-8", newline="") as file:
         deliveries = tuple(csv.DictReader(file))
     rows = by_seller(small_way.at("score"))
-    withheld = {entry["file"] for entry in read_json(small_way.at("ingest") / "accounting.json")["withheld_files"]}
+    withheld = {entry["file"] for entry in read_json(small_way.at("ingest") / "row_counts.json")["withheld_files"]}
     reticent = {line["Seller ref"] for line in deliveries if line["File"] in withheld}
     assert reticent
     given: dict[str, set[str]] = {seller: set() for seller in rows if seller not in reticent}

@@ -29,9 +29,9 @@ def test_every_stage_loses_no_row(small_way: Way) -> None:
 
 def test_every_raw_line_of_delimited_files_is_accounted_for(small_way: Way) -> None:
     raw = small_way.at("world") / "raw"
-    accounting = json.loads((small_way.at("ingest") / "accounting.json").read_text())
-    counted = {entry["file"]: entry["rows_in"] for entry in accounting["files"]}
-    withheld = {entry["file"] for entry in accounting["withheld_files"]}
+    row_counts = json.loads((small_way.at("ingest") / "row_counts.json").read_text())
+    counted = {entry["file"]: entry["rows_in"] for entry in row_counts["files"]}
+    withheld = {entry["file"] for entry in row_counts["withheld_files"]}
     checked = 0
     for path in raw.rglob("*"):
         name = path.relative_to(raw).as_posix()

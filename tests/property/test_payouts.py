@@ -52,7 +52,7 @@ def test_reports_that_add_up_are_kept_whole_and_close_to_zero_once_paid(drawn: l
     data = json.dumps([report(number, *parts) for number, parts in enumerate(drawn)]).encode()
     with TemporaryDirectory() as folder:
         result = ingested(Path(folder), [RawFile("a.json", "shein_report", data, "S000001", "SH1")])
-    (account,) = result.accounting
+    (account,) = result.file_counts
     rows = [1 + len(sales) + len(changes) for sales, changes, _, _ in drawn]
     whole = [parts[3] for parts in drawn]
     assert account.rows_in == sum(rows)

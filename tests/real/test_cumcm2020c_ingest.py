@@ -12,7 +12,7 @@ import pytest
 from pipelines.ingest.deliveries.manifest import CUMCM_INVOICE_ZIPS
 from pipelines.ingest.stage import ingest_folder
 from pipelines.profiles.ingest_settings import CoveragePeriod, IngestSettings
-from pipelines.runs.file_accounts import totals_by_source
+from pipelines.runs.file_counts import totals_by_source
 from tests.factories.raw_files import HMAC_KEY, cells
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def lines_by_file(sample: Path) -> dict[str, int]:
 
 def test_every_invoice_line_is_accounted_for_in_its_file(sample: Path, result: IngestResult) -> None:
     counted = lines_by_file(sample)
-    accounts = {account.file: account for account in result.accounting if account.source.startswith("vat_invoices@")}
+    accounts = {account.file: account for account in result.file_counts if account.source.startswith("vat_invoices@")}
     assert sum(counted.values()) == 1_099_441
     assert {file: account.rows_in for file, account in accounts.items()} == counted
     assert all(account.rows_in == account.accepted + account.set_aside for account in accounts.values())
@@ -86,7 +86,7 @@ def test_exact_repeats_are_set_aside_with_their_reason(result: IngestResult) -> 
 
 
 def test_void_invoices_written_with_a_blank_are_void_and_remarked_on(result: IngestResult) -> None:
-    total = next(total for total in totals_by_source(result.accounting) if total.source.startswith("vat_invoices@"))
+    total = next(total for total in totals_by_source(result.file_counts) if total.source.startswith("vat_invoices@"))
     assert total.warnings["state_without_blanks"] == 95
     assert set(cells(result.tables["trade_invoice"], "status")) == {"valid", "void"}
 
@@ -123,5 +123,5 @@ def test_every_firm_is_covered_for_the_period_of_the_sample(result: IngestResult
 
 
 def test_what_the_contest_adds_besides_is_named_but_not_read(result: IngestResult) -> None:
-    unlisted = [account.file for account in result.accounting if account.status == "unlisted"]
+    unlisted = [account.file for account in result.file_counts if account.status == "unlisted"]
     assert unlisted == ["loan_rates_and_customer_churn.xlsx"]

@@ -44,5 +44,5 @@ MAPPING = Ledger(
     silent_reason=_SILENT,
     screen=screen,
     happened="transacted_at",
-    parted_by="order_name",
+    partition_by="order_name",
 ).mapping()

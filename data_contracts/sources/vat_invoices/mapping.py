@@ -91,5 +91,5 @@ MAPPING = SourceMapping(
     screen=screen,
     needs_seller=False,
     named_sellers=NamedSellers(seller="firm_code"),
-    parted_by="number",
+    partition_by="number",
 )

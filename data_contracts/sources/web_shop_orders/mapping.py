@@ -113,5 +113,5 @@ MAPPING = SourceMapping(
     screen=screen,
     silent=silent,
     group_column="order_number",
-    parted_by="order_number",
+    partition_by="order_number",
 )

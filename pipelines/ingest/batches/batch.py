@@ -39,7 +39,7 @@ from pipelines.ingest.batches.row_origins import Gathered
 from pipelines.ingest.batches.row_versions import with_versions
 from pipelines.ingest.consents import ALL_MAY_BE_READ, SetAsideConsent, SourceConsents
 from pipelines.ingest.deliveries.manifest import CONSENT_SOURCE, DeliveredFile, read_deliveries
-from pipelines.runs.file_accounts import FileAccount, require_balance
+from pipelines.runs.file_counts import FileCounts, require_balance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +80,7 @@ class BatchResult:
     tables: Tables
     quarantine: pa.Table
     duplicates: pa.Table
-    accounts: tuple[FileAccount, ...]
+    accounts: tuple[FileCounts, ...]
     sellers_named: dict[str, tuple[str, ...]]
     party_sellers: dict[str, str] = field(default_factory=dict)
     set_aside_consents: tuple[SetAsideConsent, ...] = ()
@@ -254,7 +254,7 @@ def _without_personal_values(quarantine: pa.Table, contract: CompiledContract, h
 
 def _accounts(
     gathered: Gathered, found: SortedRows, quarantine: pa.Table, duplicates: pa.Table, contract: CompiledContract
-) -> tuple[FileAccount, ...]:
+) -> tuple[FileCounts, ...]:
     accepted = np.bincount(found.accepted["file_order"].to_numpy(), minlength=len(gathered.facts))
     quarantined = _counts(quarantine, "rule_id")
     repeated = _counts(duplicates, "reason")
@@ -265,7 +265,7 @@ def _accounts(
                 remarks.setdefault(file, Counter())[remark] += int(rows)
     accounts = []
     for one in gathered.facts:
-        account = FileAccount(
+        account = FileCounts(
             source=contract.identity,
             file=one.name,
             sha256=one.sha256,

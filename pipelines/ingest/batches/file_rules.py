@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from data_contracts.arrow import Values
     from data_contracts.definition.contract import CompiledContract, Rule
-    from pipelines.runs.file_accounts import FileAccount
+    from pipelines.runs.file_counts import FileCounts
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _set_aside(rows: pa.Table, broken: BrokenFileRule) -> SetAside:
     return SetAside(broken.rule.rule_id, ordinals, [broken.value] * len(ordinals), severity=Severity.CRITICAL)
 
 
-def with_file_verdicts(accounts: Sequence[FileAccount], broken: Sequence[BrokenFileRule]) -> tuple[FileAccount, ...]:
+def with_file_verdicts(accounts: Sequence[FileCounts], broken: Sequence[BrokenFileRule]) -> tuple[FileCounts, ...]:
     """Give the accounts of a batch's files, in order, with the rules that each file breaks."""
     by_file: Mapping[int, list[BrokenFileRule]] = defaultdict(list)
     for one in broken:

@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
 from data_contracts.checks.row_stream import RowStream
 from data_contracts.checks.rule_sql import POSITION, RuleDatabase, columns_asked, plain_rows
 from data_contracts.definition.contract import Severity
-from pipelines.ingest.spill.store import RowStore
+from pipelines.ingest.spill.spill_file import SpillFile
+from pipelines.runs.storage_faults import report_duckdb_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from data_contracts.definition.contract import CompiledContract, Rule
-
-
-# DuckDB stops at what the disk had free when it began, and calls that a lack of memory.
-_OF_THE_DISK: Final = {
-    "max_temp_directory_size": errno.ENOSPC,
-    os.strerror(errno.ENOSPC): errno.ENOSPC,
-    os.strerror(errno.EIO): errno.EIO,
-}
-
-
-@contextmanager
-def disk_faults_of_duckdb(folder: Path) -> Iterator[None]:
-    """Let a disk that is full or fails where DuckDB puts aside what memory does not hold come as the system's own.
-
-    Raises:
-        OSError: names the folder.
-    """
-    try:
-        yield
-    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-        number = next((number for words, number in _OF_THE_DISK.items() if words in str(error)), None)
-        if number is None:
-            raise
-        raise OSError(number, os.strerror(number), str(folder)) from error
 
 
 def without_group_warnings(contract: CompiledContract) -> CompiledContract:
@@ -67,7 +39,7 @@ class GroupRemarks:
         self._columns = columns_asked(self._rules, [column.name for column in contract.columns])
         plain = plain_rows(contract.arrow_schema.empty_table().select(self._columns))
         schema = pa.schema([*plain.schema, pa.field(POSITION, pa.int64())])
-        self._store = RowStore(folder / "accepted.arrow", schema) if self._rules else None
+        self._store = SpillFile(folder / "accepted.arrow", schema) if self._rules else None
         self._counts: dict[int, Counter[str]] | None = None
 
     def add(self, accepted: pa.Table) -> None:
@@ -89,7 +61,7 @@ class GroupRemarks:
         if self._store is None:
             return counts
         self._store.__exit__(None, None, None)
-        with disk_faults_of_duckdb(self._folder), RuleDatabase(self._folder) as database:
+        with report_duckdb_faults(self._folder), RuleDatabase(self._folder) as database:
             database.load_stored(RowStream([self._store.path]), self._store.rows)
             for rule in self._rules:
                 # Perhaps every row is spoken of: they are counted where they lie.

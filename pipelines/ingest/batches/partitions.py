@@ -1,6 +1,6 @@
 """A batch larger than memory should hold, taken in parts that do not concern each other.
 
-A mapping says by which column its rows part (``SourceMapping.parted_by``): rows that differ in it have nothing to do
+A mapping says by which column its rows part (``SourceMapping.partition_by``): rows that differ in it have nothing to do
 with each other, so that a part judged and mapped by itself gives what it gives among all. Files are read piece by piece
 and their rows put aside by part; each part then goes the way of any batch. What comes of it is stored by the piece it
 came from, so that it is read back in the order of the files, as if they had been taken at once.
@@ -33,8 +33,8 @@ from pipelines.ingest.batches.group_warnings import GroupRemarks, without_group_
 from pipelines.ingest.batches.row_consents import rows_by_consent, without_contents
 from pipelines.ingest.batches.row_origins import DUPLICATE_SCHEMA
 from pipelines.ingest.deliveries.manifest import open_delivery
-from pipelines.ingest.spill.store import RowStore, StoredRows, StoredSlices
-from pipelines.runs.file_accounts import FileAccount, require_balance
+from pipelines.ingest.spill.spill_file import SpilledRows, SpillFile, SpillReader
+from pipelines.runs.file_counts import FileCounts, require_balance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -58,7 +58,7 @@ MOST_PARTS = 4096
 
 
 @dataclass(frozen=True)
-class PartedRequest:
+class PartitionedRequest:
     """A batch to take in parts.
 
     Attributes:
@@ -75,17 +75,17 @@ class PartedRequest:
 
 
 @dataclass(frozen=True)
-class PartedResult:
+class PartitionedResult:
     """What a batch taken in parts gave: as a ``BatchResult``, but stored; rows set aside by file."""
 
-    tables: dict[str, StoredRows]
-    quarantine: dict[str, StoredRows]
-    duplicates: dict[str, StoredRows]
-    accounts: tuple[FileAccount, ...]
+    tables: dict[str, SpilledRows]
+    quarantine: dict[str, SpilledRows]
+    duplicates: dict[str, SpilledRows]
+    accounts: tuple[FileCounts, ...]
     sellers_named: dict[str, tuple[str, ...]]
 
 
-def ingest_in_parts(request: PartedRequest) -> PartedResult:
+def ingest_in_partitions(request: PartitionedRequest) -> PartitionedResult:
     """Read, type, screen, check and map the files of a batch part by part.
 
     The result is that of ``ingest_batch``, row for row; it does not depend on the sizes of parts and pieces.
@@ -109,7 +109,7 @@ def ingest_in_parts(request: PartedRequest) -> PartedResult:
 class _Text:
     """The text rows of all files, put aside by part, and what is known of the files."""
 
-    def __init__(self, request: PartedRequest, contract: CompiledContract, stack: contextlib.ExitStack) -> None:
+    def __init__(self, request: PartitionedRequest, contract: CompiledContract, stack: contextlib.ExitStack) -> None:
         self._files, self._contract = request.batch.files, contract
         self._named, self._consents = source_mapping(request.batch.source).named_sellers, request.batch.consents
         self._key = _parting_column(request.batch.source, contract)
@@ -122,8 +122,8 @@ class _Text:
         text_fields: list[pa.Field[Any]] = [pa.field(column.name, pa.string()) for column in contract.columns]
         place_fields: list[pa.Field[Any]] = [pa.field("source_row", pa.int64()), pa.field("file_of", pa.int32())]
         with (
-            RowStore(request.folder / "text.arrow", pa.schema([*text_fields, *place_fields])) as rows,
-            RowStore(request.folder / "lines.arrow", QUARANTINE_SCHEMA) as lines,
+            SpillFile(request.folder / "text.arrow", pa.schema([*text_fields, *place_fields])) as rows,
+            SpillFile(request.folder / "lines.arrow", QUARANTINE_SCHEMA) as lines,
         ):
             for number, delivered in enumerate(self._files):
                 file = stack.enter_context(open_delivery(request.batch.raw_dir, delivered))
@@ -131,8 +131,8 @@ class _Text:
                 for piece in reader:
                     self._put_aside(piece, number, rows, lines)
                 self.readers.append(reader)
-        self._rows = stack.enter_context(StoredSlices(rows.path, rows.schema))
-        self._lines = stack.enter_context(StoredSlices(lines.path, lines.schema))
+        self._rows = stack.enter_context(SpillReader(rows.path, rows.schema))
+        self._lines = stack.enter_context(SpillReader(lines.path, lines.schema))
 
     @property
     def starts(self) -> NDArray[np.int64]:
@@ -174,7 +174,7 @@ class _Text:
     def _names(self) -> list[str]:
         return [file.name for file in self._files]
 
-    def _put_aside(self, piece: ReadResult, number: int, rows: RowStore, lines: RowStore) -> None:
+    def _put_aside(self, piece: ReadResult, number: int, rows: SpillFile, lines: SpillFile) -> None:
         first_rows = [table["source_row"][0].as_py() for table in (piece.rows, piece.quarantined) if table.num_rows]
         if not first_rows:
             return
@@ -208,7 +208,7 @@ def _without_words_of(rows: pa.Table, consented: ConsentedRows, naming: Sequence
 
 
 def _parting_column(source: str, contract: CompiledContract) -> str:
-    key = source_mapping(source).parted_by
+    key = source_mapping(source).partition_by
     if key is None:
         raise ConfigurationRefused(f"rows of {contract.identity} do not part", "read its files at once")
     return key
@@ -258,7 +258,7 @@ class _ByPiece:
     """Stores rows of parts by the piece they came from; ``rows`` gives them back in order of place."""
 
     def __init__(self, path: Path, schema: pa.Schema, starts: NDArray[np.int64], file_names: Sequence[str]) -> None:
-        self._store, self._starts = RowStore(path, schema), starts
+        self._store, self._starts = SpillFile(path, schema), starts
         self._file_names = list(file_names)
         self._slices: list[list[int]] = [[] for _ in starts]
         self._rows_of_piece = np.zeros(len(starts), dtype=np.int64)
@@ -275,14 +275,14 @@ class _ByPiece:
             self._slices[piece] += self._store.add(rows)
             self._rows_of_piece[piece] += rows.num_rows
 
-    def done(self) -> StoredRows:
+    def done(self) -> SpilledRows:
         """Gives all rows; nothing can be added any more."""
         self._store.__exit__(None, None, None)
-        return StoredRows(
+        return SpilledRows(
             self._store.path, self._store.schema, tuple(map(tuple, self._slices)), self._store.rows, "source_row"
         )
 
-    def by_file(self, rows: StoredRows) -> dict[str, StoredRows]:
+    def by_file(self, rows: SpilledRows) -> dict[str, SpilledRows]:
         """Gives the rows of ``done`` file by file."""
         found = {}
         for number, name in enumerate(self._file_names):
@@ -296,7 +296,7 @@ class _ByPiece:
 class _Found:
     """What becomes of the rows, gathered part by part."""
 
-    def __init__(self, request: PartedRequest, contract: CompiledContract, text: _Text) -> None:
+    def __init__(self, request: PartitionedRequest, contract: CompiledContract, text: _Text) -> None:
         self._request, self._text, self._contract = request, text, contract
         folder, names = request.folder, [file.name for file in request.batch.files]
         covered = source_mapping(request.batch.source).covered_tables
@@ -309,7 +309,7 @@ class _Found:
         self._quarantine = _ByPiece(folder / "records.arrow", QUARANTINE_SCHEMA, text.starts, names)
         self._duplicates = _ByPiece(folder / "duplicates.arrow", DUPLICATE_SCHEMA, text.starts, names)
         self._remarks = GroupRemarks(contract, folder, FILE_STEP)
-        self._accounts: list[tuple[FileAccount, ...]] = []
+        self._accounts: list[tuple[FileCounts, ...]] = []
         self._named: dict[str, set[str]] = {}
 
     def take(self, group: ReadGroup) -> None:
@@ -329,10 +329,10 @@ class _Found:
         for file, sellers in result.sellers_named.items():
             self._named.setdefault(file, set()).update(sellers)
 
-    def result(self) -> PartedResult:
+    def result(self) -> PartitionedResult:
         """Gives everything in order of the files."""
         duplicates = self._duplicates.done()
-        return PartedResult(
+        return PartitionedResult(
             tables={name: table.done() for name, table in self._tables.items()},
             quarantine=self._quarantine.by_file(self._with_originals(self._quarantine.done())),
             duplicates=self._duplicates.by_file(duplicates),
@@ -340,10 +340,10 @@ class _Found:
             sellers_named={file: tuple(sorted(sellers)) for file, sellers in sorted(self._named.items())},
         )
 
-    def _account(self, facts: FileFacts) -> FileAccount:
+    def _account(self, facts: FileFacts) -> FileCounts:
         of_parts = [accounts[facts.number] for accounts in self._accounts]
         remarked = self._remarks.counts_of(facts.number)
-        account = FileAccount(
+        account = FileCounts(
             source=self._contract.identity,
             file=facts.name,
             sha256=facts.sha256,
@@ -357,16 +357,16 @@ class _Found:
         require_balance(account)
         return account
 
-    def _with_originals(self, records: StoredRows) -> StoredRows:
+    def _with_originals(self, records: SpilledRows) -> SpilledRows:
         """Gives the records with the bytes that were left open, sealed where the source holds personal columns."""
         is_personal = any(column.classification == "personal" for column in self._contract.columns)
         seal = original_sealer(self._request.batch.hmac_key) if is_personal else bytes
         stretches = []
-        with RowStore(self._request.folder / "quarantine.arrow", QUARANTINE_SCHEMA) as filled:
+        with SpillFile(self._request.folder / "quarantine.arrow", QUARANTINE_SCHEMA) as filled:
             for start, chunk in zip(self._text.starts, records.chunks(), strict=True):
                 reader = self._text.readers[int(start) // FILE_STEP]
                 stretches.append(filled.add(_filled(chunk, reader, seal)))
-        return StoredRows(filled.path, filled.schema, tuple(stretches), filled.rows)
+        return SpilledRows(filled.path, filled.schema, tuple(stretches), filled.rows)
 
 
 def _filled(records: pa.Table, reader: DelimitedPieces, seal: Callable[[bytes], bytes]) -> pa.Table:

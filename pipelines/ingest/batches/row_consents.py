@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from data_contracts.definition.contract import ReadSpec
 from data_contracts.lineage import Origin, SetAside, concat_quarantine, emptied, empty_quarantine, quarantine_table
 from data_contracts.values.casting import cast_text
-from pipelines.runs.file_accounts import CONSENT_NOT_READABLE, CONSENT_WITHDRAWN, NO_CONSENT
+from pipelines.runs.file_counts import CONSENT_NOT_READABLE, CONSENT_WITHDRAWN, NO_CONSENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from data_contracts.mapping.source_mapping import NamedSellers
     from pipelines.ingest.batches.row_checks import SortedRows
     from pipelines.ingest.consents import SourceConsents
-    from pipelines.runs.file_accounts import Withheld
+    from pipelines.runs.file_counts import Withheld
 
 WITHHELD_RULES: Final[Mapping[Withheld, str]] = {
     CONSENT_WITHDRAWN: "consent:withdrawn",

@@ -11,10 +11,10 @@ from data_contracts.reading.delimited.pieces import PIECE_BYTES
 from data_contracts.reading.template_files import is_delimited
 from data_contracts.sources.registry import source_mapping
 from pipelines.ingest.batches.batch import BatchRequest, BatchResult, ingest_batch
-from pipelines.ingest.batches.partitions import PartedRequest, PartedResult, ingest_in_parts
+from pipelines.ingest.batches.partitions import PartitionedRequest, PartitionedResult, ingest_in_partitions
 from pipelines.ingest.deliveries.archives import LARGEST_FILE_BYTES
 from pipelines.profiles.ingest_settings import limits_of
-from pipelines.runs.sandbox import MEBIBYTE, Call, ChildEnded, confined, confined_each
+from pipelines.runs.sandbox import MEBIBYTE, Call, ChildEnded, run_each_in_sandbox, run_in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ _START_BYTES = 8
 
 def read_batches(
     requests: Sequence[BatchRequest], settings: IngestSettings, spill: Path | None = None
-) -> Iterator[BatchResult | PartedResult]:
+) -> Iterator[BatchResult | PartitionedResult]:
     """Give the result of each batch in order, read by as many child processes as pay.
 
     A batch of more than ``WHOLE_BATCHES`` times the settings' ``batch_bytes`` is taken in parts where its source allows
@@ -47,7 +47,7 @@ def read_batches(
     ]
     is_small = sum(_size_bytes(request) for request in requests) < SMALL_DELIVERY_BYTES
     try:
-        yield from confined_each(calls, process_count=1 if is_small else settings.worker_count)
+        yield from run_each_in_sandbox(calls, process_count=1 if is_small else settings.worker_count)
     except ChildEnded as ended:
         raise _refusal(ended, settings, spill) from ended
 
@@ -56,20 +56,22 @@ def _size_bytes(request: BatchRequest) -> int:
     return sum(file.size_bytes for file in request.files)
 
 
-def _call(request: BatchRequest, settings: IngestSettings, folder: Path | None) -> Call[BatchResult | PartedResult]:
+def _call(
+    request: BatchRequest, settings: IngestSettings, folder: Path | None
+) -> Call[BatchResult | PartitionedResult]:
     limits = limits_of(settings, _size_bytes(request))
     if folder is None or not _goes_in_parts(request, settings):
         _require_size(request)
         return Call(ingest_batch, (request,), limits)
     folder.mkdir(exist_ok=True)
-    parted = PartedRequest(request, folder, settings.batch_bytes, min(PIECE_BYTES, settings.batch_bytes))
-    return Call(ingest_in_parts, (parted,), limits)
+    parted = PartitionedRequest(request, folder, settings.batch_bytes, min(PIECE_BYTES, settings.batch_bytes))
+    return Call(ingest_in_partitions, (parted,), limits)
 
 
 def _goes_in_parts(request: BatchRequest, settings: IngestSettings) -> bool:
     if _size_bytes(request) <= WHOLE_BATCHES * settings.batch_bytes:
         return False
-    if source_mapping(request.source).parted_by is None:
+    if source_mapping(request.source).partition_by is None:
         return False
     contract = source_contract(request.source)
     return all(
@@ -90,7 +92,7 @@ def _start_of(path: Path) -> bytes:
 def _require_size(request: BatchRequest) -> None:
     for file in request.files:
         if file.size_bytes > LARGEST_FILE_BYTES:
-            in_archive = file.container is not None and source_mapping(request.source).parted_by is not None
+            in_archive = file.container is not None and source_mapping(request.source).partition_by is not None
             raise InputRefused(
                 file=file.name,
                 rule=f"the file has {file.size_bytes} bytes, and of {request.source} no more than {LARGEST_FILE_BYTES} "
@@ -99,9 +101,9 @@ def _require_size(request: BatchRequest) -> None:
             )
 
 
-def _batch_of(call: Call[BatchResult | PartedResult]) -> BatchRequest:
+def _batch_of(call: Call[BatchResult | PartitionedResult]) -> BatchRequest:
     (request,) = call.arguments
-    return request.batch if isinstance(request, PartedRequest) else request
+    return request.batch if isinstance(request, PartitionedRequest) else request
 
 
 def _refusal(ended: ChildEnded, settings: IngestSettings, spill: Path | None) -> InputRefused:
@@ -125,7 +127,7 @@ def _culprits(
         middle = len(files) // 2
         for half in (files[:middle], files[middle:]):
             try:
-                confined(_call(replace(request, files=half), settings, folder))
+                run_in_sandbox(_call(replace(request, files=half), settings, folder))
             except ChildEnded as again:
                 files, ended = half, again
                 break

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.ingest.deliveries.manifest import DeliveredFile, Deliveries
-    from pipelines.runs.file_accounts import FileAccount
+    from pipelines.runs.file_counts import FileCounts
     from pipelines.runs.stages import Place
     from pipelines.signing.keys import KeyRing
 
@@ -148,7 +148,7 @@ class DeliveryLog:
             )
 
 
-def with_changes_noted(accounts: Sequence[FileAccount], evidence: Evidence) -> tuple[FileAccount, ...]:
+def with_changes_noted(accounts: Sequence[FileCounts], evidence: Evidence) -> tuple[FileCounts, ...]:
     """Give the accounts with a note on each file that is another than when it was logged."""
     changed = set(evidence.changed_paths)
     archives = tuple(f"{path}/" for path in changed)

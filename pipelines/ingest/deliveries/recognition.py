@@ -20,7 +20,7 @@ from data_contracts.errors import InputRefused, one_line
 from data_contracts.reading.contract_match import PARQUET_START, WORKBOOK_STARTS, FileStart, Fit, contract_fits
 from data_contracts.reading.headers import closest_header, normalised
 from data_contracts.values.lookalikes import differing_characters, skeleton
-from pipelines.runs.sandbox import Call, ChildEnded, confined
+from pipelines.runs.sandbox import Call, ChildEnded, run_in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,13 +71,13 @@ def recognise(paths: Sequence[Path]) -> Iterator[Recognition]:
             yield from _recognise_path(file)
 
 
-def recognise_in_children(paths: Sequence[Path]) -> Iterator[Recognition]:
+def recognise_in_sandbox(paths: Sequence[Path]) -> Iterator[Recognition]:
     """Give the same, each file looked into by a child process within limits; what ends it is said as its reason."""
     _require_paths(paths)
     for path in paths:
         for file in files_below(path):
             try:
-                yield from confined(Call(_recognised, (file,)))
+                yield from run_in_sandbox(Call(_recognised, (file,)))
             except ChildEnded as ended:
                 yield Recognition(str(file), reason=ended.reason)
 

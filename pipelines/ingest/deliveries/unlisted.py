@@ -15,7 +15,7 @@ from pipelines.ingest.deliveries.archives import GZIP_SUFFIX, Entry, entries_of
 from pipelines.ingest.deliveries.manifest import MANIFEST_FILE, DeliveredFile, Deliveries, Origin, find_deliveries
 from pipelines.ingest.deliveries.recognition import described, files_below, recognise
 from pipelines.profiles.ingest_settings import limits_of
-from pipelines.runs.sandbox import Call, ChildEnded, confined
+from pipelines.runs.sandbox import Call, ChildEnded, run_in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,7 +135,7 @@ def _look_into(path: Path) -> list[_Seen]:
 
 def _in_a_child(path: Path, call: Call[Result]) -> Result:
     try:
-        return confined(call)
+        return run_in_sandbox(call)
     except ChildEnded as ended:
         raise InputRefused(
             file=str(path), rule=ended.reason, remedy="look for abnormal size or form, or take the file out"

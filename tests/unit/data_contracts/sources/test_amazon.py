@@ -65,7 +65,7 @@ def test_a_repeated_settlement_is_a_duplicate(tmp_path: Path, split: bool) -> No
     result = ingested(tmp_path, files)
     assert result.tables["money_event"].num_rows == 3
     assert cells(result.duplicates, "reason") == ["repeated settlement"] * 3
-    assert sum(account.rows_in for account in result.accounting) == 6
+    assert sum(account.rows_in for account in result.file_counts) == 6
 
 
 def test_the_copy_of_a_settlement_that_adds_up_is_kept(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from data_contracts.definition.compiler import (
 )
 from data_contracts.definition.templates import PREFIX
 from data_contracts.errors import ConfigurationRefused
-from data_contracts.sources.registry import DESCRIBING_SOURCES, mapped_sources, source_mapping
+from data_contracts.sources.registry import REFERENCE_LISTS, mapped_sources, source_mapping
 
 if TYPE_CHECKING:
     from data_contracts.definition.contract import CompiledContract
@@ -48,7 +48,7 @@ def test_every_source_has_a_mapping_to_canonical_tables(source: str) -> None:
 
 def test_every_contract_is_mapped_or_describes_others() -> None:
     templates = {f"{PREFIX}{table}" for table in template_names()}
-    assert set(mapped_sources()) | set(DESCRIBING_SOURCES) == set(source_names()) | templates
+    assert set(mapped_sources()) | set(REFERENCE_LISTS) == set(source_names()) | templates
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_no_text_of_a_personal_column_reaches_a_canonical_table(source: str, tmp
     assert spiked_columns, "the canary must have been put in"
     delivered = DeliveredRawFile("f", source, data, "S000001", "shop")
     result = ingested(tmp_path, [delivered])
-    assert sum(account.accepted for account in result.accounting) > 0
+    assert sum(account.accepted for account in result.file_counts) > 0
     for table in result.tables.values():
         assert canary.lower() not in str(table.to_pydict()).lower()
     assert HMAC_KEY.hex() not in str({name: table.to_pydict() for name, table in result.tables.items()})

@@ -172,7 +172,7 @@ def test_too_much_quarantine_ends_with_exit_1_after_everything_is_written(tmp_pa
     with pytest.raises(QuarantineLimitExceeded, match=r"50.00% of the rows"):
         ingested(tmp_path / "out", bad)
     (run_dir,) = (path for path in (tmp_path / "out" / "adhoc" / "ingest").iterdir() if path.is_dir())
-    assert read_json(run_dir / "accounting.json")["files"][0]["quarantined"] == {"type:net": 1}
+    assert read_json(run_dir / "row_counts.json")["files"][0]["quarantined"] == {"type:net": 1}
 
 
 def test_the_command_prints_one_line_a_file(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipelines.ingest.stage import write_result
-from pipelines.runs.file_accounts import accounting_document, accounts_of_document
+from pipelines.runs.file_counts import counts_of_document, row_counts_document
 from pipelines.runs.publish import read_json
 from tests.factories.raw_files import LOANS_HEADER, RawFile, cells, csv_file, ingested, vat_file, vat_row
 from tests.factories.templates import template_csv, template_row
@@ -45,7 +45,7 @@ def consents(*rows: dict[str, str]) -> RawFile:
 
 
 def status_of(result: IngestResult, name: str = "v/1.csv") -> str:
-    (status,) = [account.status for account in result.accounting if account.file == name]
+    (status,) = [account.status for account in result.file_counts if account.file == name]
     return status
 
 
@@ -126,9 +126,9 @@ def test_consents_count_even_if_only_another_source_is_asked_for(tmp_path: Path)
 def test_withheld_files_stand_in_the_accounts_with_the_digest_that_is_listed(tmp_path: Path) -> None:
     result = ingested(tmp_path / "raw", [SALE], consent="required")
     write_result(tmp_path / "out", result)
-    document = read_json(tmp_path / "out" / "accounting.json")
+    document = read_json(tmp_path / "out" / "row_counts.json")
     (withheld,) = document["withheld_files"]
     assert (withheld["file"], withheld["status"]) == ("v/1.csv", "no consent")
     assert len(withheld["sha256"]) == 64
-    assert accounts_of_document(document) == list(result.accounting)
-    assert accounting_document(result.accounting) == document
+    assert counts_of_document(document) == list(result.file_counts)
+    assert row_counts_document(result.file_counts) == document

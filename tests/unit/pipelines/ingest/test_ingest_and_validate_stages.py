@@ -58,7 +58,7 @@ def test_ingest_writes_tables_records_and_accounts(tmp_path: Path) -> None:
     assert outcome.record.set_aside == {"repeated invoice": 1}
     assert read_parquet(outcome.run_dir / "tables" / "trade_invoice.parquet").num_rows == 2
     assert read_parquet(outcome.run_dir / "duplicates" / "vat_invoices.parquet").num_rows == 1
-    assert read_json(outcome.run_dir / "accounting.json")["sources"][0]["rows_in"] == 3
+    assert read_json(outcome.run_dir / "row_counts.json")["sources"][0]["rows_in"] == 3
 
 
 def test_a_second_run_does_nothing_and_a_touched_file_is_no_change(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_another_key_is_a_new_run_because_pseudonyms_change(tmp_path: Path, monk
 
 def test_too_much_quarantine_ends_with_exit_1_after_everything_is_written(tmp_path: Path) -> None:
     spoilt = dataclasses.replace(SALE, data=vat_file("sale", [vat_row("1"), vat_row("2", amounts="x,0,0")]))
-    with pytest.raises(QuarantineLimitExceeded, match=r"50\.00%.*accounting\.json") as stop:
+    with pytest.raises(QuarantineLimitExceeded, match=r"50\.00%.*row_counts\.json") as stop:
         ingested(tmp_path, [spoilt])
     assert stop.value.exit_code == 1
     run_dir = current_run(place(tmp_path), "ingest")

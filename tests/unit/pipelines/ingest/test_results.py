@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 
 from data_contracts.errors import InputRefused
-from pipelines.ingest.batches.partitions import PartedRequest
-from pipelines.ingest.results import write_parts
+from pipelines.ingest.batches.partitions import PartitionedRequest
+from pipelines.ingest.results import write_ingested
 from pipelines.ingest.spill import parquet as grouped_parquet
-from pipelines.ingest.spill.parts import PartKeeper, RowParts
-from pipelines.ingest.spill.store import RowStore, StoredRows
+from pipelines.ingest.spill.chunked_rows import ChunkedRows, ChunkKeeper
+from pipelines.ingest.spill.spill_file import SpilledRows, SpillFile
 from pipelines.ingest.stage import deliveries_in, ingest_files
 from pipelines.runs.publish import read_parquet
 from tests.factories.raw_files import (
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.ingest.batches.batch import BatchRequest, BatchResult
-    from pipelines.ingest.batches.partitions import PartedResult
+    from pipelines.ingest.batches.partitions import PartitionedResult
     from pipelines.profiles.ingest_settings import IngestSettings
     from pipelines.runs.sandbox import Call
 
@@ -63,7 +63,7 @@ def raw_folder(folder: Path) -> Path:
 
 def published(raw: Path, out: Path, spill: Path | None, **settings: object) -> dict[str, bytes]:
     chosen = ingest_settings(worker_count=1, **settings)
-    write_parts(out, ingest_files(raw, deliveries_in(raw, chosen), chosen, HMAC_KEY, spill))
+    write_ingested(out, ingest_files(raw, deliveries_in(raw, chosen), chosen, HMAC_KEY, spill))
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
 
 
@@ -75,9 +75,11 @@ def parted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     sources: list[str] = []
     call = batch_reading._call
 
-    def noted(request: BatchRequest, settings: IngestSettings, folder: Path | None) -> Call[BatchResult | PartedResult]:
+    def noted(
+        request: BatchRequest, settings: IngestSettings, folder: Path | None
+    ) -> Call[BatchResult | PartitionedResult]:
         made = call(request, settings, folder)
-        if isinstance(made.arguments[0], PartedRequest):
+        if isinstance(made.arguments[0], PartitionedRequest):
             sources.append(request.source)
         return made
 
@@ -93,11 +95,11 @@ def test_a_delivery_taken_in_parts_is_published_with_the_same_bytes(
     raw = raw_folder(tmp_path / "raw")
     at_once = published(raw, tmp_path / "once", None)
     (tmp_path / "spill").mkdir()
-    monkeypatch.setattr("pipelines.ingest.spill.parts.MOST_HELD_BYTES", 0)
+    monkeypatch.setattr("pipelines.ingest.spill.chunked_rows.MOST_HELD_BYTES", 0)
     in_parts = published(raw, tmp_path / "parts", tmp_path / "spill", batch_bytes=1500)
     assert parted == ["template_money_event", "vat_invoices"]
     assert in_parts == at_once
-    assert {name.partition("/")[0] for name in at_once} == {"tables", "quarantine", "duplicates", "accounting.json"}
+    assert {name.partition("/")[0] for name in at_once} == {"tables", "quarantine", "duplicates", "row_counts.json"}
 
 
 def test_without_a_folder_to_spill_into_nothing_is_taken_in_parts(tmp_path: Path, parted: list[str]) -> None:
@@ -125,11 +127,11 @@ def test_rows_beyond_what_memory_holds_are_read_back_from_disk_in_their_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables = [pa.table({"word": pa.array([f"w{n}", "x"]).dictionary_encode(), "n": [n, n]}) for n in range(4)]
-    monkeypatch.setattr("pipelines.ingest.spill.parts.MOST_HELD_BYTES", 2 * tables[0].nbytes)
-    keeper = PartKeeper(tmp_path)
+    monkeypatch.setattr("pipelines.ingest.spill.chunked_rows.MOST_HELD_BYTES", 2 * tables[0].nbytes)
+    keeper = ChunkKeeper(tmp_path)
     parts = tuple(keeper.kept(table) for table in tables)
-    assert [isinstance(part, StoredRows) for part in parts] == [False, False, True, True]
-    rows = RowParts(tables[0].schema, parts)
+    assert [isinstance(part, SpilledRows) for part in parts] == [False, False, True, True]
+    rows = ChunkedRows(tables[0].schema, parts)
     assert rows.whole().equals(pa.concat_tables(tables).unify_dictionaries().combine_chunks())
     rows.write(tmp_path / "rows.parquet")
     assert read_parquet(tmp_path / "rows.parquet").to_pylist() == rows.whole().to_pylist()
@@ -138,10 +140,10 @@ def test_rows_beyond_what_memory_holds_are_read_back_from_disk_in_their_order(
 
 def test_slices_are_read_in_the_order_asked_for(tmp_path: Path) -> None:
     schema = pa.schema([pa.field("n", pa.int64())])
-    with RowStore(tmp_path / "rows.arrow", schema) as store:
+    with SpillFile(tmp_path / "rows.arrow", schema) as store:
         numbers = [store.add(pa.table({"n": pa.array(values, pa.int64())})) for values in ([3, 5], [], [1, 4], [2])]
     assert numbers == [(0,), (), (1,), (2,)]
-    rows = StoredRows(store.path, schema, ((0, 1), (), (2,)), 5)
+    rows = SpilledRows(store.path, schema, ((0, 1), (), (2,)), 5)
     assert [chunk["n"].to_pylist() for chunk in rows.chunks()] == [[3, 5, 1, 4], [], [2]]
-    in_order = StoredRows(store.path, schema, ((0, 1), (), (2,)), 5, sorted_by="n")
+    in_order = SpilledRows(store.path, schema, ((0, 1), (), (2,)), 5, sorted_by="n")
     assert [chunk["n"].to_pylist() for chunk in in_order.chunks()] == [[1, 3, 4, 5], [], [2]]

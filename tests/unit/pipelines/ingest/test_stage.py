@@ -15,11 +15,11 @@ from data_contracts.errors import ConfigurationRefused, InputRefused, InternalFa
 from data_contracts.privacy import open_sealed_original
 from pipelines.ingest.stage import ingest_folder, write_result
 from pipelines.profiles.ingest_settings import CoveragePeriod, IngestSettings
-from pipelines.runs.file_accounts import (
-    FileAccount,
-    accounting_document,
-    accounts_of_document,
+from pipelines.runs.file_counts import (
+    FileCounts,
+    counts_of_document,
     require_balance,
+    row_counts_document,
     totals_by_source,
 )
 from tests.factories.raw_files import (
@@ -83,15 +83,15 @@ def everything(result: IngestResult) -> dict[str, object]:
     """A result as plain values, for comparison."""
     tables = {name: table.to_pydict() for name, table in result.tables.items()}
     others = {"quarantine": result.quarantine.to_pydict(), "duplicates": result.duplicates.to_pydict()}
-    return {**tables, **others, "accounting": accounting_document(result.accounting)}
+    return {**tables, **others, "row_counts": row_counts_document(result.file_counts)}
 
 
 def test_rows_in_are_accepted_quarantined_or_duplicates_in_every_file(tmp_path: Path) -> None:
     result = ingested(tmp_path, small_world())
-    for account in result.accounting:
+    for account in result.file_counts:
         assert account.rows_in == account.accepted + account.set_aside
-    assert sum(sum(account.quarantined.values()) for account in result.accounting) == result.quarantine.num_rows > 0
-    assert sum(sum(account.duplicates.values()) for account in result.accounting) == result.duplicates.num_rows > 0
+    assert sum(sum(account.quarantined.values()) for account in result.file_counts) == result.quarantine.num_rows > 0
+    assert sum(sum(account.duplicates.values()) for account in result.file_counts) == result.duplicates.num_rows > 0
 
 
 def one_line(kind: str, number: str) -> str:
@@ -215,7 +215,7 @@ def test_an_empty_year_is_covered_and_a_spoilt_year_is_not(tmp_path: Path) -> No
 def test_a_file_nobody_listed_is_set_aside_and_counted(tmp_path: Path) -> None:
     folder = write_raw_folder(tmp_path, [SALE], unlisted={"vat_invoices/S000001/sale (2).csv": SALE.data})
     result = ingest_folder(folder, ingest_settings(), HMAC_KEY)
-    assert [account.file for account in result.accounting if account.status == "unlisted"] == [
+    assert [account.file for account in result.file_counts if account.status == "unlisted"] == [
         "vat_invoices/S000001/sale (2).csv"
     ]
     assert result.tables["trade_invoice"].num_rows == 1
@@ -339,13 +339,13 @@ def test_a_bad_override_rate_is_refused(tmp_path: Path, row: str) -> None:
 
 def test_an_account_that_does_not_balance_is_a_fault_of_ours() -> None:
     with pytest.raises(InternalFault, match="do not add up"):
-        require_balance(FileAccount("s@1.0.0", "f", "0", rows_in=3, accepted=1, quarantined={"r": 1}))
+        require_balance(FileCounts("s@1.0.0", "f", "0", rows_in=3, accepted=1, quarantined={"r": 1}))
 
 
 def test_accounts_survive_being_published(tmp_path: Path) -> None:
-    accounts = ingested(tmp_path, small_world()).accounting
-    document = json.loads(json.dumps(accounting_document(accounts)))
-    assert accounts_of_document(document) == list(accounts)
+    accounts = ingested(tmp_path, small_world()).file_counts
+    document = json.loads(json.dumps(row_counts_document(accounts)))
+    assert counts_of_document(document) == list(accounts)
     assert sum(total.rows_in for total in totals_by_source(accounts)) == sum(account.rows_in for account in accounts)
 
 

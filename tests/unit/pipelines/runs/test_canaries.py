@@ -138,7 +138,7 @@ def test_tables_quarantine_accounts_log_and_reports_were_all_looked_through(left
     for part in (
         "/tables/",
         "/quarantine/",
-        "accounting.json",
+        "row_counts.json",
         "ledger/deliveries.jsonl",
         "report.en.html",
         "manifest",

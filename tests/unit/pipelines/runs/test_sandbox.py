@@ -11,22 +11,22 @@ import pytest
 
 from data_contracts.errors import InputRefused, InternalFault
 from pipelines.ingest.deliveries.manifest import find_deliveries
-from pipelines.runs.sandbox import Call, ChildEnded, Limits, confined, confined_each
+from pipelines.runs.sandbox import Call, ChildEnded, Limits, run_each_in_sandbox, run_in_sandbox
 from tests.factories.raw_files import ingest_settings
 
 LITTLE = Limits(memory_mib=1024, cpu_seconds=1)
 
 
 def test_a_call_gives_its_result_from_another_process() -> None:
-    assert confined(Call(os.getpid, ())) != os.getpid()
+    assert run_in_sandbox(Call(os.getpid, ())) != os.getpid()
 
 
 def test_calls_one_after_the_other_share_a_child() -> None:
-    assert confined(Call(os.getpid, ())) == confined(Call(os.getpid, ()))
+    assert run_in_sandbox(Call(os.getpid, ())) == run_in_sandbox(Call(os.getpid, ()))
 
 
 def test_results_come_in_the_order_of_the_calls() -> None:
-    assert list(confined_each([Call(math.sqrt, (n * n,)) for n in range(20)], process_count=2)) == list(range(20))
+    assert list(run_each_in_sandbox([Call(math.sqrt, (n * n,)) for n in range(20)], process_count=2)) == list(range(20))
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ def test_results_come_in_the_order_of_the_calls() -> None:
 )
 def test_a_call_that_ends_its_child_is_told_how_and_the_next_one_works(call: Call[object], says: str) -> None:
     with pytest.raises(ChildEnded, match=says):
-        confined(call)
-    assert confined(Call(math.sqrt, (4,))) == 2
+        run_in_sandbox(call)
+    assert run_in_sandbox(Call(math.sqrt, (4,))) == 2
 
 
 _HELD: list[bytearray] = []
@@ -57,19 +57,19 @@ def held(mebibytes: int) -> int:
 
 def test_what_an_earlier_call_left_in_memory_is_not_held_against_the_next() -> None:
     half = Call(held, (900,), Limits(memory_mib=2048, cpu_seconds=60))
-    confined(Call(math.sqrt, (4,)))
-    assert [confined(half), confined(half)] == [1, 1]  # the second time in a child of its own
+    run_in_sandbox(Call(math.sqrt, (4,)))
+    assert [run_in_sandbox(half), run_in_sandbox(half)] == [1, 1]  # the second time in a child of its own
 
 
 def test_of_several_calls_that_fail_the_first_in_order_is_raised() -> None:
     slow_then_bad = [Call(find_deliveries, (Path("nowhere"), ingest_settings())), Call(os.abort, ())]
     with pytest.raises(InputRefused, match="nowhere"):
-        list(confined_each(slow_then_bad, process_count=2))
+        list(run_each_in_sandbox(slow_then_bad, process_count=2))
 
 
 def test_a_refusal_crosses_with_all_it_says() -> None:
     with pytest.raises(InputRefused) as refusal:
-        confined(Call(find_deliveries, (Path("nowhere"), ingest_settings())))
+        run_in_sandbox(Call(find_deliveries, (Path("nowhere"), ingest_settings())))
     assert (refusal.value.file, refusal.value.rule) == ("nowhere", "no such folder")
     assert "find_deliveries" in refusal.value.__notes__[0]
 
@@ -77,28 +77,28 @@ def test_a_refusal_crosses_with_all_it_says() -> None:
 def test_an_error_that_cannot_cross_is_an_internal_fault_with_its_words() -> None:
     raising = "class Strange(Exception): ...\nraise Strange('as it was said')"
     with pytest.raises(InternalFault, match="Strange: as it was said"):
-        confined(Call(exec, (raising, {})))
+        run_in_sandbox(Call(exec, (raising, {})))
 
 
 def test_paths_are_those_of_the_caller_even_after_he_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    confined(Call(os.getcwd, ()))
+    run_in_sandbox(Call(os.getcwd, ()))
     monkeypatch.chdir(tmp_path)
-    assert Path(confined(Call(os.getcwd, ()))) == Path.cwd()
+    assert Path(run_in_sandbox(Call(os.getcwd, ()))) == Path.cwd()
 
 
 def test_what_a_child_writes_does_not_reach_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
-    confined(Call(os.write, (2, b"said by the child\n")))
+    run_in_sandbox(Call(os.write, (2, b"said by the child\n")))
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_forked_process_leaves_the_child_to_its_parent() -> None:
-    kept = confined(Call(os.getpid, ()))
+    kept = run_in_sandbox(Call(os.getpid, ()))
     forked = os.fork()
     if forked == 0:
-        os._exit(0 if confined(Call(os.getpid, ())) != kept else 1)
+        os._exit(0 if run_in_sandbox(Call(os.getpid, ())) != kept else 1)
     _, status = os.waitpid(forked, 0)
     assert os.waitstatus_to_exitcode(status) == 0
-    assert confined(Call(os.getpid, ())) == kept
+    assert run_in_sandbox(Call(os.getpid, ())) == kept
 
 
 def slept(told: Path) -> None:
@@ -110,7 +110,7 @@ def slept(told: Path) -> None:
 def test_a_child_in_the_middle_of_a_call_ends_with_the_process_that_called_it(tmp_path: Path) -> None:
     caller = os.fork()
     if caller == 0:
-        confined(Call(slept, (tmp_path / "told",)))
+        run_in_sandbox(Call(slept, (tmp_path / "told",)))
     while not (tmp_path / "told.pid").exists():
         assert os.waitpid(caller, os.WNOHANG) == (0, 0)
         time.sleep(0.05)

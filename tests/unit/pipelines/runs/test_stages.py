@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
-from pipelines.runs.publish import StorageFailed, locked
+from pipelines.runs.publish import locked
 from pipelines.runs.stages import Place, StageInputs, StageOutcome, StageRecord, current_output, current_run, run_stage
+from pipelines.runs.storage_faults import StorageFailed
 
 
 class Kitchen:

@@ -8,7 +8,7 @@ import pytest
 
 from data_contracts.checks.expectations import GxFinding, GxOutcome
 from data_contracts.errors import ConfigurationRefused, InternalFault
-from pipelines.runs.file_accounts import accounting_document
+from pipelines.runs.file_counts import row_counts_document
 from pipelines.runs.publish import write_json, write_parquet
 from pipelines.validate.gx_suites import write_suites
 from pipelines.validate.reconciliation import reconciled, reconciliation_document
@@ -150,7 +150,7 @@ def document(folder: Path, files: list[RawFile]) -> dict[str, Any]:
     run = folder / "ingest"
     for source in {str(source) for source in cells(result.quarantine, "source")}:
         write_parquet(run / "quarantine" / f"{source.partition('@')[0]}.parquet", result.quarantine)
-    write_json(run / "accounting.json", accounting_document(result.accounting))
+    write_json(run / "row_counts.json", row_counts_document(result.file_counts))
     validated = validate_tables(result.tables)
     reconciliation = reconciliation_document(reconciled(validated.accepted, AS_OF), AS_OF, 5)
     return {"about": ABOUT, **validation_document(validated, run, 2), "reconciliation": reconciliation}

@@ -230,7 +230,7 @@ def test_ingest_sets_aside_what_was_planted_and_drops_what_repeats_and_nothing_e
     seen = see(**shares)
     settings = IngestSettings(layout="deliveries", recorded_at=datetime(2025, 1, 15, tzinfo=UTC), worker_count=1)
     result = ingest_folder(seen.raw, settings, b"key of a test, 32 bytes or more..")
-    accounts = [(account.file.split("/")[0], account) for account in result.accounting]
+    accounts = [(account.file.split("/")[0], account) for account in result.file_counts]
     aside, dropped, rows = Counter[str](), Counter[str](), Counter[str]()
     for source, account in accounts:
         aside[source] += sum(account.quarantined.values())

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from data_contracts.definition.contract import CompiledContract
-    from pipelines.runs.file_accounts import FileAccount
+    from pipelines.runs.file_counts import FileCounts
 
 DUE = "R1,L1,S000001,Due,2023-02-01,600.00,CNY,2023-01-02 09:00:00"
 PAID = "R2,L1,S000001,Paid,2023-02-05,600.00,CNY,2023-02-06 09:00:00"
@@ -61,7 +61,7 @@ def batch_of(folder: Path, *files: RawFile) -> BatchResult:
     return ingest_batch(BatchRequest(folder, found[0].source, found, settings.recorded_at, {}, HMAC_KEY))
 
 
-def by_name(result: BatchResult) -> dict[str, FileAccount]:
+def by_name(result: BatchResult) -> dict[str, FileCounts]:
     return {account.file.rpartition("/")[2]: account for account in result.accounts}
 
 
@@ -119,7 +119,7 @@ def test_a_lenders_book_without_rows_is_rejected_and_covers_nothing(tmp_path: Pa
         )
     ]
     result = ingested(tmp_path, books)
-    rejected = {account.file: account.rejected_by for account in result.accounting}
+    rejected = {account.file: account.rejected_by for account in result.file_counts}
     assert rejected == {"loans/empty.csv": ("not_empty",), "loans/full.csv": ()}
     assert result.tables["source_coverage"].num_rows == 1
 

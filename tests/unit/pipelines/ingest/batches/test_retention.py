@@ -16,7 +16,7 @@ from pipelines.ingest.batches import batch as ingest_batch
 from pipelines.ingest.batches.batch import BatchRequest, BatchResult
 from pipelines.ingest.batches.retention import PAST_RETENTION, rows_past_retention
 from pipelines.ingest.deliveries.manifest import find_deliveries
-from pipelines.runs.file_accounts import rows_kept_out
+from pipelines.runs.file_counts import rows_kept_out
 from tests.factories.contracts import column, contract_document, delimited
 from tests.factories.raw_files import (
     HMAC_KEY,

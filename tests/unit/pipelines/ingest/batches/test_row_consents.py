@@ -20,7 +20,7 @@ from pipelines.ingest.stage import Delivery, deliveries_in, ingest_files, ingest
 from pipelines.reports.delivery_page import PAGE, REASONS, remedy
 from pipelines.reports.rendering import LANGUAGES, Language, page_texts
 from pipelines.reports.validation_page import reading_reason
-from pipelines.runs.file_accounts import CONSENT_WITHDRAWN, NO_CONSENT, accounting_document, rows_kept_out
+from pipelines.runs.file_counts import CONSENT_WITHDRAWN, NO_CONSENT, row_counts_document, rows_kept_out
 from pipelines.runs.stages import Place
 from pipelines.signing.keys import load_keys
 from tests.factories.raw_files import (
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.ingest.stage import IngestResult
-    from pipelines.runs.file_accounts import Withheld
+    from pipelines.runs.file_counts import Withheld
 
 CANARY = "9183.77"
 FIRST, SECOND = "S000001", "S000002"
@@ -66,14 +66,14 @@ def debt(identifier: str, seller: str, **cells: str) -> dict[str, str]:
 def published(result: IngestResult) -> str:
     """Every cell the stage would publish of a result."""
     tables = (*result.tables.values(), result.quarantine, result.duplicates)
-    return "\n".join([str(accounting_document(result.accounting)), *(str(table.to_pylist()) for table in tables)])
+    return "\n".join([str(row_counts_document(result.file_counts)), *(str(table.to_pylist()) for table in tables)])
 
 
 def test_rows_of_a_seller_without_consent_are_counted_and_those_of_others_read(tmp_path: Path) -> None:
     file = pool("debt", debt("B1", FIRST), debt("B2", SECOND), debt("B3", FIRST))
     result = ingested(tmp_path, [consents(*withdrawn_for("template_debt")), file])
     assert cells(result.tables["debt"], "seller_id") == [SECOND]
-    (account,) = [one for one in result.accounting if one.file == file.name]
+    (account,) = [one for one in result.file_counts if one.file == file.name]
     assert (account.rows_in, account.accepted, dict(account.quarantined)) == (3, 1, {"consent:withdrawn": 2})
     assert rows_kept_out(account.quarantined) == 2
     records = result.quarantine.to_pylist()
@@ -91,7 +91,7 @@ def test_the_setting_that_holds_for_files_holds_for_rows(need: str, read: list[s
     result = ingested(tmp_path, [consents(*withdrawn_for("all")), file], consent=need)
     assert cells(result.tables["debt"], "seller_id") == read
     reasons = {"required": {"consent:none": 1, "consent:withdrawn": 1}, "where_listed": {"consent:withdrawn": 1}}
-    (account,) = [one for one in result.accounting if one.file == file.name]
+    (account,) = [one for one in result.file_counts if one.file == file.name]
     assert dict(account.quarantined) == reasons.get(need, {})
 
 
@@ -139,7 +139,7 @@ def test_a_company_of_the_network_goes_with_every_link_that_names_it(tmp_path: P
     result = ingested(tmp_path, files)
     assert cells(result.tables["party"], "party_id") == ["C2", "P1", "A1"]
     assert cells(result.tables["party_link"], "party_link_id") == ["O2"]
-    (account,) = [one for one in result.accounting if one.file == "l.jsonl"]
+    (account,) = [one for one in result.file_counts if one.file == "l.jsonl"]
     assert dict(account.quarantined) == {"consent:withdrawn": 4}
 
 
@@ -249,7 +249,7 @@ def test_a_file_taken_in_parts_withholds_the_same_rows_as_one_taken_at_once(tmp_
     (tmp_path / "spill").mkdir()
     parted = ingest_files(raw, deliveries_in(raw, settings), settings, HMAC_KEY, tmp_path / "spill")
     whole = ingest_folder(raw, settings, HMAC_KEY)
-    assert parted.accounting == whole.accounting
+    assert parted.file_counts == whole.file_counts
     assert parted.tables["debt"].whole().to_pylist() == whole.tables["debt"].to_pylist()
     (identity,) = parted.quarantine
     stored = [row for chunk in parted.quarantine[identity].chunks() for row in chunk.to_pylist()]

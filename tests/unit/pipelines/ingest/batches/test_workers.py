@@ -36,7 +36,7 @@ def test_a_small_file_that_takes_all_memory_is_named_among_many(tmp_path: Path) 
     assert "the process that read it" in refusal.value.rule
     assert "1024 MiB" in refusal.value.rule
     assert "\n" not in str(refusal.value)
-    assert ingested(tmp_path / "good", [files[0]]).accounting[0].accepted == 1
+    assert ingested(tmp_path / "good", [files[0]]).file_counts[0].accepted == 1
 
 
 def test_a_file_that_takes_too_long_to_read_is_stopped_and_named(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_every_file_of_a_listed_zip_is_read_as_if_it_stood_in_the_folder(tmp_pat
     packed = ingested(tmp_path / "packed", [delivered("v.zip", zipped({"2.csv": SECOND, "1.csv": FIRST}))])
     invoices = [result.tables["trade_invoice"].drop_columns("source_file") for result in (loose, packed)]
     assert invoices[0].to_pylist() == invoices[1].to_pylist()
-    assert [(account.file, account.rows_in, account.accepted) for account in packed.accounting] == [
+    assert [(account.file, account.rows_in, account.accepted) for account in packed.file_counts] == [
         ("v.zip/1.csv", 2, 2),
         ("v.zip/2.csv", 2, 1),
     ]
@@ -54,13 +54,13 @@ def test_every_file_of_a_listed_zip_is_read_as_if_it_stood_in_the_folder(tmp_pat
 
 def test_a_listed_gz_is_read_unpacked(tmp_path: Path) -> None:
     result = ingested(tmp_path, [delivered("v/1.csv.gz", gzip.compress(FIRST))])
-    assert [(account.file, account.accepted) for account in result.accounting] == [("v/1.csv.gz/1.csv", 2)]
+    assert [(account.file, account.accepted) for account in result.file_counts] == [("v/1.csv.gz/1.csv", 2)]
 
 
 def test_what_an_operating_system_adds_to_a_zip_is_set_aside_and_counted(tmp_path: Path) -> None:
     data = zipped({"1.csv": FIRST, "__MACOSX/._1.csv": b"\0\5\x16\7", ".DS_Store": b"\0"})
     result = ingested(tmp_path, [delivered("v.zip", data)])
-    assert [(account.file, account.status) for account in result.accounting] == [
+    assert [(account.file, account.status) for account in result.file_counts] == [
         ("v.zip/1.csv", "read"),
         ("v.zip/.DS_Store", "unlisted"),
         ("v.zip/__MACOSX/._1.csv", "unlisted"),

@@ -50,7 +50,7 @@ def entries(tmp_path: Path) -> list[dict[str, object]]:
 
 
 def notes(outcome: StageOutcome) -> dict[str, list[str]]:
-    return {file["file"]: file["notes"] for file in read_json(outcome.run_dir / "accounting.json")["files"]}
+    return {file["file"]: file["notes"] for file in read_json(outcome.run_dir / "row_counts.json")["files"]}
 
 
 def test_each_run_logs_the_list_and_what_is_new_of_the_files(tmp_path: Path) -> None:

@@ -269,6 +269,6 @@ def test_a_workbook_that_takes_all_memory_is_told_and_the_other_files_are_recogn
     far_cell = b'<row r="3000"><c r="XFD3000"><v>1</v></c></row>'
     (tmp_path / "a.xlsx").write_bytes(workbook_with({"Sheet1": [["x"]]}, far_cell))
     (tmp_path / "b.csv").write_bytes(LOANS)
-    first, second = recognition.recognise_in_children([tmp_path])
+    first, second = recognition.recognise_in_sandbox([tmp_path])
     assert "the process that read it" in (first.reason or "")
     assert [fit.contract.contract_id for fit in second.met] == ["lender_loans"]

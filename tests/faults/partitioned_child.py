@@ -1,4 +1,4 @@
-"""What a reading process does in place of ``ingest_in_parts`` when it is to get into trouble on the way.
+"""What a reading process does in place of ``ingest_in_partitions`` when it is to get into trouble on the way.
 
 The environment says how, since the process is a fresh interpreter: ``SPILL_TROUBLE`` is a kind of trouble and the
 number of the call to the disk at which it comes; ``SPILL_NOTES`` names a file that takes a line for each time it came.
@@ -10,14 +10,14 @@ import os
 import signal
 from pathlib import Path
 
-from pipelines.ingest.batches.partitions import PartedRequest, PartedResult, ingest_in_parts
+from pipelines.ingest.batches.partitions import PartitionedRequest, PartitionedResult, ingest_in_partitions
 from tests.factories.disk_faults import DiskCall, failing_at, full_from, watched_disk
 
 # More than the limit that a reading process has in these tests.
 _TOO_MUCH_MEMORY = 2**33
 
 
-def ingest_in_trouble(request: PartedRequest) -> PartedResult:
+def ingest_in_trouble(request: PartitionedRequest) -> PartitionedResult:
     """Ingest in parts, and let the trouble come."""
     kind, _, number = os.environ["SPILL_TROUBLE"].partition(" ")
     notes = Path(os.environ["SPILL_NOTES"])
@@ -36,7 +36,7 @@ def ingest_in_trouble(request: PartedRequest) -> PartedResult:
 
     troubles = {"full": full_from(int(number)), "failing": failing_at(int(number))}
     with watched_disk(troubles.get(kind, before)) as kinds:
-        result = ingest_in_parts(request)
+        result = ingest_in_partitions(request)
     if kind == "none":
         _note(notes, str(len(kinds)))
     return result

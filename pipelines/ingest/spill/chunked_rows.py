@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pipelines.ingest.spill.parquet import GroupedParquet
-from pipelines.ingest.spill.store import RowStore, StoredRows
+from pipelines.ingest.spill.spill_file import SpilledRows, SpillFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,11 +19,11 @@ MOST_HELD_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
-class RowParts:
+class ChunkedRows:
     """The rows of a table as parts in order."""
 
     schema: pa.Schema
-    parts: tuple[pa.Table | StoredRows, ...] = ()
+    parts: tuple[pa.Table | SpilledRows, ...] = ()
 
     @property
     def num_rows(self) -> int:
@@ -33,7 +33,7 @@ class RowParts:
     def chunks(self) -> Iterator[pa.Table]:
         """Give the rows in order, some at a time."""
         for part in self.parts:
-            if isinstance(part, StoredRows):
+            if isinstance(part, SpilledRows):
                 yield from part.chunks()
             else:
                 yield part
@@ -53,20 +53,20 @@ class RowParts:
                 file.write(chunk)
 
 
-class PartKeeper:
+class ChunkKeeper:
     """Holds parts in memory as long as they are few, and puts the others on disk."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._held_bytes = self._stored_count = 0
 
-    def kept(self, table: pa.Table) -> pa.Table | StoredRows:
+    def kept(self, table: pa.Table) -> pa.Table | SpilledRows:
         """Give rows as they are kept: without a folder, always in memory."""
         if self._folder is None or self._held_bytes + table.nbytes <= MOST_HELD_BYTES:
             self._held_bytes += table.nbytes
             return table
         path = self._folder / f"kept-{self._stored_count:06}.arrow"
         self._stored_count += 1
-        with RowStore(path, table.schema) as store:
+        with SpillFile(path, table.schema) as store:
             slices = store.add(table)
-        return StoredRows(path, table.schema, tuple((number,) for number in slices), store.rows)
+        return SpilledRows(path, table.schema, tuple((number,) for number in slices), store.rows)

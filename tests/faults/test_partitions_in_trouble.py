@@ -16,7 +16,7 @@ import pytest
 from pipelines.ingest.batches import workers as batch_reading
 from tests.factories.crashes import KILLED, Scene, every
 from tests.factories.disk_faults import Ended, untroubled
-from tests.faults.parted_child import ingest_in_trouble
+from tests.faults.partitioned_child import ingest_in_trouble
 
 REFUSED, STOPPED = 2, 3
 # Each takes a fresh interpreter or two.
@@ -56,7 +56,7 @@ def reading_in_trouble(notes: Path, kind: str, number: int) -> Iterator[None]:
     """Let reading processes started meanwhile get into trouble, and note it."""
     notes.unlink(missing_ok=True)
     environment = {"SPILL_TROUBLE": f"{kind} {number}", "SPILL_NOTES": str(notes)}
-    reader = mock.patch.object(batch_reading, "ingest_in_parts", ingest_in_trouble)
+    reader = mock.patch.object(batch_reading, "ingest_in_partitions", ingest_in_trouble)
     with mock.patch.dict("os.environ", environment), reader:
         yield
 

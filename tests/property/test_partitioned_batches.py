@@ -19,10 +19,10 @@ from data_contracts.definition.templates import PREFIX
 from data_contracts.errors import InputRefused
 from data_contracts.sources.registry import mapped_sources, source_mapping
 from pipelines.ingest.batches.batch import BatchRequest, ingest_batch
-from pipelines.ingest.batches.partitions import PartedRequest, PartedResult, ingest_in_parts, parts_of
+from pipelines.ingest.batches.partitions import PartitionedRequest, PartitionedResult, ingest_in_partitions, parts_of
 from pipelines.ingest.consents import SourceConsents
 from pipelines.ingest.deliveries.manifest import find_deliveries
-from pipelines.runs.file_accounts import CONSENT_WITHDRAWN
+from pipelines.runs.file_counts import CONSENT_WITHDRAWN
 from tests.factories.delimited_samples import DelimitedSample, delimited_samples
 from tests.factories.raw_files import HMAC_KEY, RawFile, ingest_settings, write_raw_folder
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.ingest.batches.batch import BatchResult
-    from pipelines.ingest.spill.store import StoredRows
+    from pipelines.ingest.spill.spill_file import SpilledRows
 
 SAMPLES = {sample.source: sample for sample in delimited_samples()}
-PARTED = [source for source in mapped_sources() if source_mapping(source).parted_by is not None]
+PARTED = [source for source in mapped_sources() if source_mapping(source).partition_by is not None]
 OF_GROUPS = ["template_money_event", "template_inventory_snapshot"]
 # Cells put in place of a sample's own: missing, blanks around, of no type, and of another row.
 STRANGE = ("", " ", "?", "1O", "-1", "2019-02-30", '"', "a,b")
@@ -79,13 +79,13 @@ def _request(folder: Path, source: str, contents: list[bytes]) -> BatchRequest:
     return BatchRequest(folder, source, found, ingest_settings().recorded_at, {}, HMAC_KEY)
 
 
-def _rows(stored: StoredRows) -> list[dict[str, Any]]:
+def _rows(stored: SpilledRows) -> list[dict[str, Any]]:
     rows = [row for chunk in stored.chunks() for row in chunk.to_pylist()]
     assert len(rows) == stored.num_rows
     return rows
 
 
-def _of_parts(result: PartedResult) -> dict[str, object]:
+def _of_parts(result: PartitionedResult) -> dict[str, object]:
     return {
         "tables": {name: _rows(table) for name, table in result.tables.items()},
         "quarantine": [row for file in sorted(result.quarantine) for row in _rows(result.quarantine[file])],
@@ -130,14 +130,14 @@ def test_rows_taken_in_parts_become_what_they_become_at_once(
     request = _request(folder / "raw", source, [_file(SAMPLES[source], one) for one in chosen])
     (folder / "spill").mkdir()
     part_bytes = sum(file.size_bytes for file in request.files) // part_count
-    parted = ingest_in_parts(PartedRequest(request, folder / "spill", part_bytes, piece_bytes))
+    parted = ingest_in_partitions(PartitionedRequest(request, folder / "spill", part_bytes, piece_bytes))
     assert _of_parts(parted) == _at_once(request)
 
 
 @pytest.mark.parametrize("source", PARTED)
 def test_a_column_that_parts_rows_is_text_and_in_every_rule_on_more_than_one_row(source: str) -> None:
     contract, mapping = source_contract(source), source_mapping(source)
-    (column,) = [column for column in contract.columns if column.name == mapping.parted_by]
+    (column,) = [column for column in contract.columns if column.name == mapping.partition_by]
     assert pa.types.is_string(column.arrow_type)
     assert contract.file_rules() == ()
     assert mapping.named_sellers is None or (mapping.named_sellers.party, mapping.named_sellers.linked) == (None, ())
@@ -175,7 +175,7 @@ def test_rows_of_sellers_without_consent_are_withheld_in_parts_too_and_say_nothi
         tmp_path / "raw", sample.source, files, ingest_settings().recorded_at, {}, HMAC_KEY, consents=said
     )
     (tmp_path / "spill").mkdir()
-    parted = ingest_in_parts(PartedRequest(request, tmp_path / "spill", 400, 300))
+    parted = ingest_in_partitions(PartitionedRequest(request, tmp_path / "spill", 400, 300))
     assert _of_parts(parted) == _at_once(request)
     assert parted.accounts[0].quarantined["consent:withdrawn"] > 0
     with pa.OSFile(str(tmp_path / "spill" / "text.arrow"), "rb") as file:
@@ -193,7 +193,7 @@ def test_a_file_that_is_not_the_listed_one_is_refused_in_parts_too(tmp_path: Pat
     with (tmp_path / "raw" / request.files[0].name).open("ab") as file:
         file.write(b"\n")
     with pytest.raises(InputRefused, match="SHA-256 is not the one listed"):
-        ingest_in_parts(PartedRequest(request, tmp_path / "spill", 100, 100))
+        ingest_in_partitions(PartitionedRequest(request, tmp_path / "spill", 100, 100))
     absent = replace(request, files=(replace(request.files[0], name="f/absent.csv"),))
     with pytest.raises(InputRefused, match="is not in the folder"):
-        ingest_in_parts(PartedRequest(absent, tmp_path / "spill", 100, 100))
+        ingest_in_partitions(PartitionedRequest(absent, tmp_path / "spill", 100, 100))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-class RowStore:
+class SpillFile:
     """Takes slices of one schema (``add``) and gives each a number; leave it as a context before reading."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -30,7 +30,7 @@ class RowStore:
         self._slice_count = 0
         self.rows = 0
 
-    def __enter__(self) -> RowStore:
+    def __enter__(self) -> SpillFile:
         """Give itself."""
         return self
 
@@ -54,7 +54,7 @@ class RowStore:
         return tuple(range(first, self._slice_count))
 
 
-class StoredSlices:
+class SpillReader:
     """A finished store, to read slices from by their numbers."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -62,7 +62,7 @@ class StoredSlices:
         self._file = pa.OSFile(str(path), "rb")
         self._reader = ipc.open_file(self._file)
 
-    def __enter__(self) -> StoredSlices:
+    def __enter__(self) -> SpillReader:
         """Give itself."""
         return self
 
@@ -79,7 +79,7 @@ class StoredSlices:
 
 
 @dataclass(frozen=True)
-class StoredRows:
+class SpilledRows:
     """Rows of a store in an order of their own; crosses between processes.
 
     Attributes:
@@ -99,7 +99,7 @@ class StoredRows:
 
     def chunks(self) -> Iterator[pa.Table]:
         """Give the rows stretch by stretch, one table each, possibly without rows."""
-        with StoredSlices(self.path, self.schema) as slices:
+        with SpillReader(self.path, self.schema) as slices:
             for numbers in self.stretches:
                 rows = slices.read(numbers)
                 yield rows if self.sorted_by is None or len(numbers) < 2 else rows.sort_by(self.sorted_by)

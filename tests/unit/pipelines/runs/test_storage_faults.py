@@ -1,4 +1,4 @@
-"""Questions about all rows of a large delivery, asked where the disk has no room for what memory does not hold."""
+"""DuckDB reports a full disk as a lack of memory; it is reported as the disk fault it is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.ingest.batches.group_warnings import disk_faults_of_duckdb
+from pipelines.runs.storage_faults import report_duckdb_faults
 
 NO_ROOM = (
     "Out of Memory Error: failed to offload data block of size 256.0 KiB (3.3 MiB/3.5 MiB used).\n"
@@ -28,11 +28,11 @@ NO_MEMORY = "Out of Memory Error: failed to allocate data of size 16.0 MiB (33.6
 def test_a_disk_without_room_or_failing_comes_as_the_fault_it_is(
     tmp_path: Path, fault: duckdb.Error, number: int
 ) -> None:
-    with pytest.raises(OSError, match=str(tmp_path)) as stopped, disk_faults_of_duckdb(tmp_path):
+    with pytest.raises(OSError, match=str(tmp_path)) as stopped, report_duckdb_faults(tmp_path):
         raise fault
     assert stopped.value.errno == number
 
 
 def test_memory_that_runs_out_beside_a_disk_with_room_stays_a_lack_of_memory(tmp_path: Path) -> None:
-    with pytest.raises(duckdb.OutOfMemoryException), disk_faults_of_duckdb(tmp_path):
+    with pytest.raises(duckdb.OutOfMemoryException), report_duckdb_faults(tmp_path):
         raise duckdb.OutOfMemoryException(NO_MEMORY)

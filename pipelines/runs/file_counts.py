@@ -20,7 +20,7 @@ _KEPT_OUT = ("retention:", "consent:")
 
 
 @dataclass(frozen=True)
-class FileAccount:
+class FileCounts:
     """Where the rows of one file went.
 
     Attributes:
@@ -57,7 +57,7 @@ class FileAccount:
         return sum(self.quarantined.values()) + sum(self.duplicates.values())
 
 
-def is_withheld(account: FileAccount) -> bool:
+def is_withheld(account: FileCounts) -> bool:
     """Whether a file was not opened for want of consent."""
     return account.status not in {"read", "unlisted"}
 
@@ -67,7 +67,7 @@ def rows_kept_out(quarantined: Mapping[str, int]) -> int:
     return sum(rows for rule_id, rows in quarantined.items() if rule_id.startswith(_KEPT_OUT))
 
 
-def require_balance(account: FileAccount) -> None:
+def require_balance(account: FileCounts) -> None:
     """Check that no row of a file vanished or appeared.
 
     Raises:
@@ -94,16 +94,16 @@ class SourceTotal:
     notes: Mapping[str, int]
 
 
-def totals_by_source(accounts: Iterable[FileAccount]) -> list[SourceTotal]:
+def totals_by_source(accounts: Iterable[FileCounts]) -> list[SourceTotal]:
     """Give one total a source, in alphabetical order; files that were not opened are left out."""
-    by_source: dict[str, list[FileAccount]] = {}
+    by_source: dict[str, list[FileCounts]] = {}
     for account in accounts:
         if account.status == "read":
             by_source.setdefault(account.source, []).append(account)
     return [_total(source, by_source[source]) for source in sorted(by_source)]
 
 
-def _total(source: str, accounts: list[FileAccount]) -> SourceTotal:
+def _total(source: str, accounts: list[FileCounts]) -> SourceTotal:
     return SourceTotal(
         source=source,
         files=len(accounts),
@@ -123,7 +123,7 @@ def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return dict(sorted(total.items()))
 
 
-def accounting_document(accounts: Iterable[FileAccount]) -> dict[str, Any]:
+def row_counts_document(accounts: Iterable[FileCounts]) -> dict[str, Any]:
     """Give the accounts as they are published: totals by source, the files not opened, and every file that was."""
     accounts = list(accounts)
     return {
@@ -138,12 +138,12 @@ def accounting_document(accounts: Iterable[FileAccount]) -> dict[str, Any]:
     }
 
 
-def accounts_of_document(document: Mapping[str, Any]) -> list[FileAccount]:
-    """Give back the accounts that ``accounting_document`` published."""
-    unlisted = [FileAccount("", file, "", status="unlisted") for file in document["unlisted_files"]]
-    withheld = [FileAccount(**entry) for entry in document["withheld_files"]]
+def counts_of_document(document: Mapping[str, Any]) -> list[FileCounts]:
+    """Give back the accounts that ``row_counts_document`` published."""
+    unlisted = [FileCounts("", file, "", status="unlisted") for file in document["unlisted_files"]]
+    withheld = [FileCounts(**entry) for entry in document["withheld_files"]]
     read = [
-        FileAccount(**{**entry, **{name: tuple(entry[name]) for name in ("notes", "rejected_by")}})
+        FileCounts(**{**entry, **{name: tuple(entry[name]) for name in ("notes", "rejected_by")}})
         for entry in document["files"]
     ]
     return [*read, *withheld, *unlisted]

@@ -1,0 +1,112 @@
+"""Report a full or failing disk in one line, whichever library met it: Python, DuckDB or SQLite."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar, Final
+
+import duckdb
+
+from data_contracts.errors import PassportError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_REMEDIES: Final = {
+    errno.ENOSPC: "make room there and run it again",
+    errno.EDQUOT: "make room there and run it again",
+    errno.EFBIG: "raise the limit of file sizes and run it again",
+    errno.EROFS: "give --out a folder that can be written",
+    errno.EIO: "check the disk and run it again",
+}
+# DuckDB stops at the free space the disk had when it began, and calls that a lack of memory.
+_OF_DUCKDB: Final = {
+    "max_temp_directory_size": errno.ENOSPC,
+    os.strerror(errno.ENOSPC): errno.ENOSPC,
+    os.strerror(errno.EIO): errno.EIO,
+}
+_OF_SQLITE: Final = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+}
+# SQLite's extended codes carry details in their higher bits.
+_PRIMARY_CODE: Final = 0xFF
+
+
+class StorageFailed(PassportError):
+    """The disk is full or failing; the data and the settings are not the cause."""
+
+    exit_code: ClassVar[int] = 3
+
+
+@contextmanager
+def report_disk_faults(folder: Path) -> Iterator[None]:
+    """Turn a full or failing disk into a one-line error instead of a traceback.
+
+    Raises:
+        StorageFailed: names the folder, the error of the operating system, and the remedy.
+    """
+    try:
+        yield
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0)
+        if remedy is None:
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        raise StorageFailed(
+            f"work on {folder} stopped: {error.strerror}{place}; what was published before is unchanged; "
+            f"remedy: {remedy}"
+        ) from error
+
+
+@contextmanager
+def report_duckdb_faults(folder: Path) -> Iterator[None]:
+    """Raise a disk fault that DuckDB meets while it spills to ``folder`` as the operating system's own error.
+
+    Raises:
+        OSError: names the folder.
+    """
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+        number = next((number for words, number in _OF_DUCKDB.items() if words in str(error)), None)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(folder)) from error
+
+
+@contextmanager
+def report_sqlite_faults(database: Path) -> Iterator[None]:
+    """Raise a disk fault that SQLite meets, below whichever library uses it, as the operating system's own error.
+
+    Raises:
+        OSError: the disk is full, fails or cannot be written.
+    """
+    log = logging.getLogger("mlflow")
+    level = log.level
+    # MLflow would write the traceback of such a fault to the terminal; one line is enough.
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    except Exception as error:
+        number = _error_number(error)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(database)) from error
+    finally:
+        log.setLevel(level)
+
+
+def _error_number(error: BaseException | None) -> int | None:
+    """Return the system error number of the disk fault that SQLite raised below an error, or None."""
+    while error is not None:
+        if isinstance(error, sqlite3.Error):
+            return _OF_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE)
+        error = error.__cause__ or error.__context__
+    return None
