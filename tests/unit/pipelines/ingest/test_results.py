@@ -110,7 +110,7 @@ def test_without_a_folder_to_spill_into_nothing_is_taken_in_parts(tmp_path: Path
 def test_a_large_file_of_a_source_that_is_read_at_once_is_refused_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.ingest.stage.batches.workers.LARGEST_FILE_BYTES", 1000)
+    monkeypatch.setattr("pipelines.ingest.batches.workers.LARGEST_FILE_BYTES", 1000)
     raw = raw_folder(tmp_path / "raw")
     with pytest.raises(InputRefused, match="of amazon_settlement_v2 no more than 1000 are read at once") as refusal:
         published(raw, tmp_path / "out", tmp_path, batch_bytes=1500)

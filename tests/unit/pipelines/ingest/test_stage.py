@@ -128,7 +128,7 @@ def test_no_mixture_of_good_and_bad_lines_loses_a_row(
 def test_processes_and_batches_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_raw_folder(tmp_path / "raw", small_world())
     alone = ingest_folder(folder, ingest_settings(worker_count=1), HMAC_KEY)
-    monkeypatch.setattr("pipelines.ingest.stage.batches.workers.SMALL_DELIVERY_BYTES", 0)
+    monkeypatch.setattr("pipelines.ingest.batches.workers.SMALL_DELIVERY_BYTES", 0)
     together = ingest_folder(folder, ingest_settings(worker_count=2, batch_bytes=600), HMAC_KEY)
     assert everything(together) == everything(alone)
     assert written(tmp_path / "together", together) == written(tmp_path / "alone", alone)
