@@ -53,8 +53,8 @@ def require_key(key: bytes) -> None:
     """
     if len(key) < MINIMUM_KEY_BYTES:
         raise ConfigurationRefused(
-            f"the HMAC key has {len(key)} bytes, fewer than {MINIMUM_KEY_BYTES}",
-            remedy="give a key of 32 or more random bytes",
+            f"the HMAC key has {len(key)} bytes; the minimum is {MINIMUM_KEY_BYTES}",
+            remedy="provide a key of 32 or more random bytes",
         )
 
 

@@ -271,7 +271,7 @@ def _by_rule(results: Sequence[Any], rules: Sequence[Rule]) -> dict[str, Any]:
     found = {result.expectation_config.meta["rule_id"]: result for result in results}
     lost = sorted({rule.rule_id for rule in rules} - set(found))
     if lost or len(results) != len(rules):
-        raise InternalFault(f"{len(rules)} rules gave {len(results)} expectation results; without one: {lost}")
+        raise InternalFault(f"{len(rules)} rules produced {len(results)} expectation results; missing: {lost}")
     return found
 
 

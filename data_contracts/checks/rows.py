@@ -312,4 +312,4 @@ def accepted_rows(table: pa.Table, contract: CompiledContract, kept: NDArray[np.
 def require_balance(result: CheckResult) -> None:
     sorted_rows = result.accepted.num_rows + result.quarantined.num_rows + result.duplicates.num_rows
     if sorted_rows != result.rows_in:
-        raise InternalFault(f"{result.rows_in} rows came in and {sorted_rows} were sorted")
+        raise InternalFault(f"{result.rows_in} rows came in but {sorted_rows} were sorted")

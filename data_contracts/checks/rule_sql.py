@@ -159,7 +159,7 @@ class RuleDatabase:
         The rows must be loaded. Only rows whose key hash occurs twice are compared by value.
         """
         if self._rows is None:
-            raise InternalFault("keys are compared of loaded rows alone")
+            raise InternalFault("keys can only be compared for loaded rows")
         hashes, given = self.key_hashes(columns)
         candidates = np.flatnonzero(given & is_among(hashes, repeated_hashes([hashes[given]])))
         if not len(candidates):

@@ -58,7 +58,7 @@ def column_changes(old: Column, new: Column, specs: tuple[ReadSpec | None, ReadS
         personal = "personal" in {old.classification, new.classification}
         yield Change(ChangeKind.CLASSIFICATION_CHANGED, place, words, breaking=personal)
     if (old.description, old.description_zh) != (new.description, new.description_zh):
-        yield Change(ChangeKind.WORDS_CHANGED, place, "described in other words", breaking=False)
+        yield Change(ChangeKind.WORDS_CHANGED, place, "new description", breaking=False)
 
 
 def _unit_words(old: str | None, new: str | None) -> str:
@@ -66,7 +66,7 @@ def _unit_words(old: str | None, new: str | None) -> str:
     before, after = _dimension(old), _dimension(new)
     if before is None or after is None or before[0] != after[0] or before[1] == after[1]:
         return words
-    return f"{words}: the same value is a number {(before[1] / after[1]).normalize():f} times as large"
+    return f"{words}: the same amount is now a number {(before[1] / after[1]).normalize():f} times as large"
 
 
 def _dimension(unit: str | None) -> tuple[str, Decimal] | None:
@@ -92,13 +92,13 @@ def _header_changes(old: Column, new: Column, spec: ReadSpec | None) -> Iterator
         words = f"{', '.join(map(repr, lost))} → {', '.join(map(repr, gained)) or 'nothing'}"
         yield Change(ChangeKind.HEADER_CHANGED, new.name, words, breaking=True)
     elif gained:
-        words = f"also read as {', '.join(map(repr, gained))}"
+        words = f"also accepted as {', '.join(map(repr, gained))}"
         yield Change(ChangeKind.HEADER_CHANGED, new.name, words, breaking=False)
     elif old.header != new.header and (old.header, new.header) not in twins:
-        words = f"{old.header!r} → {new.header!r}, both read before and after"
+        words = f"{old.header!r} → {new.header!r}, both accepted before and after"
         yield Change(ChangeKind.HEADER_CHANGED, new.name, words, breaking=False)
     elif set(old.locales) != set(new.locales):
-        yield Change(ChangeKind.HEADER_CHANGED, new.name, "other languages of the same headers", breaking=False)
+        yield Change(ChangeKind.HEADER_CHANGED, new.name, "new languages of the same headers", breaking=False)
 
 
 def _spellings(column: Column) -> tuple[str, ...]:
@@ -119,7 +119,7 @@ def _lookalikes(old: Column, new: Column) -> list[tuple[str, str]]:
 
 def _cell_changes(old: CellSpec, new: CellSpec, place: str) -> Iterator[Change]:
     if old.header_optional != new.header_optional:
-        words = "a file without it is refused now" if old.header_optional else "a file may be without it now"
+        words = "a file without it is now refused" if old.header_optional else "a file without it is now accepted"
         yield Change(ChangeKind.HEADER_NEEDED, place, words, breaking=old.header_optional)
     for field in fields(old):
         before, after = getattr(old, field.name), getattr(new, field.name)

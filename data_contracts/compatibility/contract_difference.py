@@ -39,14 +39,14 @@ def named_contract(name: str) -> CompiledContract:
     path = Path(name)
     if path.is_file():
         if path.stat().st_size > _MOST_CONTRACT_BYTES:
-            raise ConfigurationRefused(f"{name} has more than {_MOST_CONTRACT_BYTES} bytes", "name a contract")
+            raise ConfigurationRefused(f"{name} has more than {_MOST_CONTRACT_BYTES} bytes", "name a contract file")
         return load_contract(path)
     if name in source_names() or name.startswith(PREFIX):
         return source_contract(name)
     if name in table_names():
         return table_contract(name)
     raise ConfigurationRefused(
-        f"{name} is neither a file nor a source or table", f"use a path, or one of {', '.join(known_names())}"
+        f"{name} is not a file, source or table", f"use a path, or one of {', '.join(known_names())}"
     )
 
 
@@ -85,7 +85,7 @@ def described(old: CompiledContract, new: CompiledContract, changes: Sequence[Ch
     for title, chosen in (("breaking", breaking), ("compatible", compatible)):
         lines += [f"{title}: {change.kind}: {change.place}: {change.words}" for change in chosen]
     if changes and old.identity == new.identity:
-        lines.append(f"note: both are version {new.version}, by which rows name their contract; raise it")
+        lines.append(f"note: both have version {new.version}, which is recorded with every row; raise the version")
     return [one_line(line) for line in lines]
 
 
@@ -162,12 +162,12 @@ def _contract_changes(old: CompiledContract, new: CompiledContract) -> Iterator[
         words = f"{old.known_lag_days} → {new.known_lag_days} days from the event until a row is known"
         yield Change(ChangeKind.LAG_CHANGED, "known lag", words, breaking=True)
     if old.retention_days != new.retention_days:
-        kept = [f"kept {one.retention_days} days" if one.retention_days else "kept for good" for one in (old, new)]
+        kept = [f"kept {one.retention_days} days" if one.retention_days else "kept forever" for one in (old, new)]
         shorter = new.retention_days is not None and (old.retention_days or math.inf) > new.retention_days
         yield Change(ChangeKind.RETENTION_CHANGED, "retention", f"{kept[0]} → {kept[1]}", breaking=shorter)
     for place in ("title", "purpose", "verification"):
         if getattr(old, place) != getattr(new, place):
-            yield Change(ChangeKind.WORDS_CHANGED, place, "other words", breaking=False)
+            yield Change(ChangeKind.WORDS_CHANGED, place, "new wording", breaking=False)
 
 
 def _column_set_changes(old: CompiledContract, new: CompiledContract, pairs: Mapping[str, str]) -> Iterator[Change]:
@@ -178,10 +178,10 @@ def _column_set_changes(old: CompiledContract, new: CompiledContract, pairs: Map
     for name, column in _columns(new).items():
         if name not in kept:
             needed = column.required or (new.read_spec is not None and not column.cell.header_optional)
-            need = "required" if column.required else "its header is needed" if needed else "may be absent"
+            need = "required" if column.required else "its header is required" if needed else "may be absent"
             yield Change(ChangeKind.COLUMN_ADDED, name, f"{column.description} ({need})", breaking=needed)
     if list(pairs.values()) != [name for name in _columns(new) if name in kept]:
-        words = "columns are matched by name, so the order is only for people"
+        words = "columns are matched by name, so their order does not matter"
         yield Change(ChangeKind.COLUMNS_REORDERED, "columns", words, breaking=False)
 
 
@@ -189,7 +189,7 @@ def _reading_changes(old: ReadSpec | None, new: ReadSpec | None) -> Iterator[Cha
     """Yield the changes to the read settings of the file."""
     if old is None or new is None:
         if old is not new:
-            words = "raw files have no contract now" if new is None else "raw files have a contract now"
+            words = "no raw file is described any more" if new is None else "a raw file is now described"
             yield Change(ChangeKind.READING_CHANGED, "file", words, breaking=new is None)
         return
     for field in fields(old):

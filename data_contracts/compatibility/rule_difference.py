@@ -132,4 +132,4 @@ def _unit_hint(old: Rule, new: Rule) -> str:
     factors = {b / a if a else None for a, b in ends}
     if len(factors) != 1 or (factor := factors.pop()) not in _UNIT_FACTORS:
         return ""
-    return f"; the bounds are {factor:f} times what they were: is the unit another?"
+    return f"; all bounds changed by the factor {factor:f}: did the unit change?"

@@ -102,33 +102,27 @@ from __future__ import annotations
 import functools
 import re
 from importlib import resources
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import yaml
 from open_data_contract_standard.model import (
-    CustomProperty,
     OpenDataContractStandard,
     SchemaObject,
     SchemaProperty,
-    Server,
 )
 from pydantic import ValidationError
 
 from data_contracts.definition.contract import (
-    Arguments,
-    Bounds,
-    CellSpec,
-    Classification,
     Column,
     CompiledContract,
-    Kind,
-    ReadSpec,
     Rule,
-    Severity,
-    SheetSpec,
-    Tags,
     Verification,
+)
+from data_contracts.definition.properties import (
+    COLUMN_PROPERTIES,
+    compiled_column,
+    compiled_read_spec,
+    custom_properties,
 )
 from data_contracts.definition.rules import primary_key_rule, property_rules, table_rules
 from data_contracts.definition.templates import PREFIX, Template, template_of
@@ -140,78 +134,10 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
-__all__ = [
-    "IDENTIFIER",
-    "Arguments",
-    "Bounds",
-    "CellSpec",
-    "Column",
-    "CompiledContract",
-    "Kind",
-    "ReadSpec",
-    "Rule",
-    "Severity",
-    "compile_contract",
-    "load_contract",
-    "source_contract",
-    "source_names",
-    "table_contract",
-    "table_names",
-    "table_template",
-    "template_names",
-]
-
 _SUFFIX = ".odcs.yaml"
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 _CONTRACT_PROPERTIES = {"knownLagDays", "retentionDays", "verification", "includes", "template"}
-_SERVER_PROPERTIES = {
-    "quote": "quote",
-    "quotedNewlines": "quoted_newlines",
-    "decimalMark": "decimal_mark",
-    "thousandsMark": "thousands_mark",
-    "preamble": "preamble",
-    "localeColumn": "locale_column",
-    "extraColumns": "extra_columns",
-    "exactlyOneOf": "exactly_one_of",
-    "missingTokens": "missing_tokens",
-    "recordPath": "record_path",
-    "itemPath": "item_path",
-    "itemLists": "item_lists",
-    "wholeRecords": "whole_records",
-    "sheet": "sheet",
-    "sheets": "sheets",
-    "sheetColumn": "sheet_column",
-    "tags": "tags",
-    "ignoreNamespaces": "ignore_namespaces",
-    "declaredEncodings": "declared_encodings",
-}
-_CELL_PROPERTIES = {
-    "trim": "trim",
-    "roundTo": "round_to",
-    "trueValues": "true_values",
-    "falseValues": "false_values",
-    "optionalHeader": "header_optional",
-    "listSeparator": "list_separator",
-    "recordOnly": "record_only",
-    "jsonText": "json_text",
-}
 _VERIFICATION = {"verified": "verified", "thirdParty": "third_party", "notVerified": "not_verified"}
-_COLUMN_PROPERTIES = {*_CELL_PROPERTIES, "unit", "severity", "pseudonymOf"}
-_FORMATS = ("delimited", "json", "jsonl", "xlsx", "tabular", "tagged", "xml")
-_DEFAULT_TYPES: dict[str, pa.DataType] = {
-    "string": pa.string(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us", "UTC"),
-    "number": pa.decimal128(18, 4),
-    "integer": pa.int64(),
-    "boolean": pa.bool_(),
-}
-_PHYSICAL_TYPES: dict[tuple[str, str], pa.DataType] = {
-    ("string", "dictionary"): pa.dictionary(pa.int32(), pa.string()),
-    ("integer", "int32"): pa.int32(),
-    ("number", "double"): pa.float64(),
-}
-_DECIMAL_TYPE = re.compile(r"decimal\((\d+), ?(\d+)\)", re.IGNORECASE)
 
 
 def table_names() -> tuple[str, ...]:
@@ -249,7 +175,7 @@ def template_names() -> tuple[str, ...]:
 def table_template(name: str) -> Template:
     """Return the template of a canonical table; raise ConfigurationRefused if it has none."""
     if name not in table_names() or (template := _template(name)) is None:
-        raise ConfigurationRefused(f"there is no template of {name!r}", f"use one of {', '.join(template_names())}")
+        raise ConfigurationRefused(f"there is no template for {name!r}", f"use one of {', '.join(template_names())}")
     return template
 
 
@@ -282,12 +208,12 @@ def compile_contract(data: bytes, label: str) -> CompiledContract:
     document = _document(data, label)
     schemas = document.schema_ or []
     if len(schemas) != 1 or not schemas[0].properties:
-        raise ConfigurationRefused(f"contract {label} describes {len(schemas)} tables", "describe one table a contract")
-    custom = _custom(document.customProperties, _CONTRACT_PROPERTIES, label)
+        raise ConfigurationRefused(f"contract {label} describes {len(schemas)} tables", "describe exactly one table")
+    custom = custom_properties(document.customProperties, _CONTRACT_PROPERTIES, label)
     shared = _shared_parts(custom.get("includes"))
     schema, properties = schemas[0], [*schemas[0].properties, *shared.properties]
     _check_names(properties, label)
-    columns = tuple(_column(prop) for prop in properties)
+    columns = tuple(compiled_column(prop) for prop in properties)
     key = tuple(prop.name or "" for prop in properties if prop.primaryKey)
     return CompiledContract(
         contract_id=document.id or "",
@@ -298,7 +224,7 @@ def compile_contract(data: bytes, label: str) -> CompiledContract:
         columns=columns,
         rules=_rules(properties, columns, [schema, *shared.schemas]),
         primary_key=key,
-        read_spec=_read_spec(document.servers[0], label) if document.servers else None,
+        read_spec=compiled_read_spec(document.servers[0], label) if document.servers else None,
         known_lag_days=int(custom.get("knownLagDays", 0)),
         retention_days=_retention_days(custom.get("retentionDays"), label),
         verification=_verification(custom.get("verification", {}), label),
@@ -319,7 +245,9 @@ def _retention_days(given: object, label: str) -> int | None:
 def _verification(given: Mapping[str, str], label: str) -> Verification:
     unknown = sorted(set(given) - set(_VERIFICATION))
     if unknown:
-        raise ConfigurationRefused(f"contract {label}: unknown verification {unknown[0]!r}", f"use {[*_VERIFICATION]}")
+        raise ConfigurationRefused(
+            f"contract {label}: unknown verification key {unknown[0]!r}", f"use {[*_VERIFICATION]}"
+        )
     return Verification(**{_VERIFICATION[key]: text.strip() for key, text in given.items()})
 
 
@@ -329,7 +257,7 @@ def _document(data: bytes, label: str) -> OpenDataContractStandard:
     except (yaml.YAMLError, ValidationError, TypeError) as error:
         raise ConfigurationRefused(f"contract {label} cannot be read: {error}", "make it valid ODCS v3.2.0") from error
     if document.apiVersion != "v3.2.0" or not document.id or not document.version:
-        raise ConfigurationRefused(f"contract {label} lacks apiVersion v3.2.0, id or version", "state all three")
+        raise ConfigurationRefused(f"contract {label} is missing apiVersion v3.2.0, id or version", "state all three")
     return document
 
 
@@ -353,7 +281,7 @@ def _rules(
 ) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     for prop, column in zip(properties, columns, strict=True):
-        severities = _custom(prop.customProperties, _COLUMN_PROPERTIES, column.name).get("severity", {})
+        severities = custom_properties(prop.customProperties, COLUMN_PROPERTIES, column.name).get("severity", {})
         rules.extend(property_rules(prop, column, severities))
     key = tuple(prop.name or "" for prop in properties if prop.primaryKey)
     if key:
@@ -363,7 +291,7 @@ def _rules(
     ids = [rule.rule_id for rule in rules]
     if len(ids) != len(set(ids)):
         twice = sorted({rule_id for rule_id in ids if ids.count(rule_id) > 1})
-        raise ConfigurationRefused(f"rules stated twice: {', '.join(twice)}", "give each rule a name of its own")
+        raise ConfigurationRefused(f"duplicate rules: {', '.join(twice)}", "give each rule its own name")
     return tuple(rules)
 
 
@@ -372,88 +300,6 @@ def _check_names(properties: Sequence[SchemaProperty], label: str) -> None:
     wrong = [name for name in names if not IDENTIFIER.fullmatch(name) or names.count(name) > 1]
     if wrong:
         # Names become SQL identifiers, so this check keeps every query safe.
-        raise ConfigurationRefused(f"contract {label} has columns {wrong}", "use unique names of a-z, 0-9 and _")
-
-
-def _column(prop: SchemaProperty) -> Column:
-    name = prop.name or ""
-    custom = _custom(prop.customProperties, _COLUMN_PROPERTIES, name)
-    values = prop.enum or []
-    if any(not isinstance(entry.value, str) for entry in values):
-        # YAML parses an unquoted NO as false and an unquoted 0110 as a number.
-        raise ConfigurationRefused(f"enum of {name} has values that are not text", "put them in quotes")
-    return Column(
-        name=name,
-        header=name if prop.physicalName is None else prop.physicalName,
-        arrow_type=_arrow_type(prop),
-        description=prop.description or "",
-        description_zh=prop.businessName or "",
-        classification=cast("Classification", prop.classification or "internal"),
-        required=bool(prop.required),
-        unit=custom.get("unit"),
-        synonyms=tuple(dict.fromkeys(entry.synonym for entry in prop.synonyms or [] if entry.synonym)),
-        locales=tuple((entry.synonym, entry.locale) for entry in prop.synonyms or [] if entry.synonym and entry.locale),
-        enum=tuple(str(entry.value) for entry in values),
-        labels=tuple((str(entry.value), entry.label) for entry in values if entry.label),
-        cell=_cell_spec(prop, custom),
-    )
-
-
-def _arrow_type(prop: SchemaProperty) -> pa.DataType:
-    logical, physical = prop.logicalType or "", (prop.physicalType or "").lower()
-    decimal = _DECIMAL_TYPE.fullmatch(physical)
-    if logical == "number" and decimal:
-        return pa.decimal128(int(decimal.group(1)), int(decimal.group(2)))
-    found = _PHYSICAL_TYPES.get((logical, physical)) if physical else _DEFAULT_TYPES.get(logical)
-    if found is None:
         raise ConfigurationRefused(
-            f"column {prop.name} has type {logical!r} {physical!r}", "use a type of the compiler"
+            f"contract {label} has invalid or duplicate column names {wrong}", "use unique names of a-z, 0-9 and _"
         )
-    return found
-
-
-def _cell_spec(prop: SchemaProperty, custom: Mapping[str, Any]) -> CellSpec:
-    given = {ours: _frozen(custom[theirs]) for theirs, ours in _CELL_PROPERTIES.items() if theirs in custom}
-    options = prop.logicalTypeOptions or {}
-    if prop.logicalType in {"date", "timestamp"} and "format" in options:
-        given["formats"] = tuple(part.strip() for part in str(options["format"]).split(" | "))
-    if "defaultTimezone" in options:
-        given["timezone"] = options["defaultTimezone"]
-    return CellSpec(**given)
-
-
-def _read_spec(server: Server, label: str) -> ReadSpec:
-    custom = _custom(server.customProperties, _SERVER_PROPERTIES, label)
-    given = {ours: _frozen(custom[theirs]) for theirs, ours in _SERVER_PROPERTIES.items() if theirs in custom}
-    if "record_path" in given:
-        given["record_path"] = tuple(str(given["record_path"]).split("."))
-    if "tags" in given:
-        tags = given["tags"]
-        given["tags"] = Tags(tags["header"], tags["row"], tags["count"], tuple(tags["frame"]))
-    if "sheets" in given:
-        given["sheets"] = tuple(
-            SheetSpec(one["name"], tuple(one["needs"]), bool(one.get("optional")), int(one.get("headerRows", 1)))
-            for one in given["sheets"]
-        )
-    if server.format not in _FORMATS:
-        raise ConfigurationRefused(f"contract {label} has format {server.format!r}", f"use one of {_FORMATS}")
-    return ReadSpec(
-        format=server.format,  # type: ignore[arg-type]
-        delimiter=server.delimiter or ",",
-        encoding=(server.encoding or "utf-8").lower(),
-        **given,
-    )
-
-
-def _frozen(value: Any) -> Any:  # noqa: ANN401 - contract values are free-form until checked
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
-
-
-def _custom(given: Sequence[CustomProperty] | None, known: set[str] | Mapping[str, str], label: str) -> dict[str, Any]:
-    properties = {entry.property or "": entry.value for entry in given or []}
-    unknown = sorted(set(properties) - set(known))
-    if unknown:
-        raise ConfigurationRefused(
-            f"{label}: unknown custom properties {', '.join(unknown)}", f"known: {sorted(known)}"
-        )
-    return properties

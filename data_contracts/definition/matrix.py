@@ -38,10 +38,10 @@ def matrix_contract(feature_columns: Sequence[tuple[str, str, str] | FeatureColu
     names = [column.name for column in base.columns] + [feature.name for feature in features]
     odd = [name for name in names if not IDENTIFIER.fullmatch(name)]
     if odd:
-        raise ConfigurationRefused(f"feature columns named {odd}", "use names of a-z, 0-9 and _")
+        raise ConfigurationRefused(f"invalid feature names {odd}", "use names of a-z, 0-9 and _")
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise ConfigurationRefused(f"feature columns occur twice: {', '.join(repeated)}", "give each its own name")
+        raise ConfigurationRefused(f"duplicate feature names: {', '.join(repeated)}", "give each its own name")
     described = "\n".join("\t".join(feature) for feature in features)
     return replace(
         base,

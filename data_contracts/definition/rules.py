@@ -81,15 +81,15 @@ def quality_rule(entry: DataQuality, column: Column | None) -> Rule:
     """
     name = entry.name or ""
     if not _RULE_NAME.fullmatch(name):
-        raise ConfigurationRefused(f"quality rule named {name!r}", "give it a name of lower-case words joined by _")
+        raise ConfigurationRefused(f"invalid quality rule name {name!r}", "use lower-case words joined by _")
     compiled = _sql_rule(entry, column) if entry.type == "sql" else _library_rule(entry, column)
     scope: Scope = "file" if compiled.kind in {Kind.ROW_COUNT, Kind.FILE_VALUE} else "row"
     default = Severity.CRITICAL if scope == "file" else Severity.ERROR
     severity = Severity(entry.severity) if entry.severity else default
     if scope == "file" and severity is Severity.ERROR:
         raise ConfigurationRefused(
-            f"file rule {name!r} has severity error, and names no row to quarantine",
-            "say critical (reject the file) or warning (note it)",
+            f"file rule {name!r} has severity error, but it identifies no rows to quarantine",
+            "use critical (reject the file) or warning (only count)",
         )
     rule_id = f"{column.name}:{name}" if column else name
     column_name = column.name if column else None
@@ -108,7 +108,7 @@ def per_file_query(rule: Rule) -> str:
     parts = _ONE_VALUE.fullmatch(rule.arguments.sql or "")
     if parts is None:
         raise ConfigurationRefused(
-            f"file rule {rule.rule_id!r} cannot be asked file by file",
+            f"file rule {rule.rule_id!r} cannot be evaluated for each file",
             "write it as SELECT <aggregate> FROM ${table} [WHERE <condition>]",
         )
     value = parts.group(1).replace(COVERED_TO, "max(covered_to)")
@@ -135,12 +135,13 @@ def _sql_rule(entry: DataQuality, column: Column | None) -> _Compiled:
 def _library_rule(entry: DataQuality, column: Column | None) -> _Compiled:
     if entry.type not in {None, "library"} or entry.metric is None:
         raise ConfigurationRefused(
-            f"quality rule {entry.name!r} of type {entry.type!r}", "use type library with a metric, or type sql"
+            f"quality rule {entry.name!r} has the unknown type {entry.type!r}",
+            "use type library with a metric, or type sql",
         )
     if entry.metric == "rowCount":
         return _Compiled(Kind.ROW_COUNT, _compared(entry))
     if entry.mustBe != 0:
-        raise ConfigurationRefused(f"quality rule {entry.name!r} tolerates bad rows", "say mustBe: 0 and a severity")
+        raise ConfigurationRefused(f"quality rule {entry.name!r} tolerates bad rows", "use mustBe: 0 and a severity")
     return _metric_of_rows(entry, column)
 
 
@@ -159,7 +160,10 @@ def _metric_of_rows(entry: DataQuality, column: Column | None) -> _Compiled:
         return _Compiled(Kind.PATTERN, Arguments(pattern=whole_pattern(str(given["pattern"]), column.name)))
     if entry.metric == "invalidValues" and "validValues" in given:
         return _Compiled(Kind.ENUM, Arguments(values=tuple(map(str, given["validValues"]))))
-    raise ConfigurationRefused(f"quality rule {entry.name!r} cannot be read", "see the compiler's documentation")
+    raise ConfigurationRefused(
+        f"quality rule {entry.name!r} has an unknown metric",
+        "use nullValues, missingValues, invalidValues, duplicateValues or rowCount",
+    )
 
 
 def _compared(entry: DataQuality, sql: str | None = None) -> Arguments:
@@ -183,7 +187,7 @@ def _compared(entry: DataQuality, sql: str | None = None) -> Arguments:
                 _decimal(low_end), _decimal(high_end), strict and low_end is not None, strict and high_end is not None
             )
             return Arguments(sql=sql, bounds=bounds)
-    raise ConfigurationRefused(f"quality rule {entry.name!r} compares with nothing", "add mustBe or another operator")
+    raise ConfigurationRefused(f"quality rule {entry.name!r} has no comparison", "add mustBe or another operator")
 
 
 def whole_pattern(pattern: str, column: str) -> str:
@@ -193,10 +197,10 @@ def whole_pattern(pattern: str, column: str) -> str:
         ConfigurationRefused: the pattern is not anchored at both ends, or regex engines interpret it differently.
     """
     if not (pattern.startswith("^") and pattern.endswith("$")):
-        raise ConfigurationRefused(f"pattern of {column} is not anchored", "write it as ^...$")
+        raise ConfigurationRefused(f"the pattern of {column} is not anchored", "write it as ^...$")
     if _SHORTHAND.search(pattern):
         # Regex engines differ in whether these classes include non-Latin characters.
-        raise ConfigurationRefused(f"pattern of {column} has a shorthand class", "write it out, such as [0-9]")
+        raise ConfigurationRefused(f"the pattern of {column} has a shorthand class", "write it out, such as [0-9]")
     return pattern
 
 

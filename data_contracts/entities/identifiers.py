@@ -32,9 +32,9 @@ IDENTIFIER_KINDS: tuple[str, ...] = tuple(_MODULES)
 IDENTIFIES_ONE_COMPANY: frozenset[str] = frozenset({"uscc", "lei", "us_ein"})
 _REASONS: tuple[tuple[type[ValidationError], str], ...] = (
     (InvalidLength, "wrong length"),
-    (InvalidFormat, "wrong form"),
+    (InvalidFormat, "wrong format"),
     (InvalidChecksum, "wrong check digit"),
-    (InvalidComponent, "a part of it does not exist"),
+    (InvalidComponent, "invalid component"),
 )
 
 
@@ -84,9 +84,7 @@ def check_identifier(kind: str, text: str) -> IdentifierCheck:
 
 def _validator(kind: str) -> Callable[[str], str]:
     if kind not in _MODULES:
-        raise ConfigurationRefused(
-            f"there is no kind of identifier {kind!r}", f"use one of {', '.join(IDENTIFIER_KINDS)}"
-        )
+        raise ConfigurationRefused(f"unknown kind of identifier {kind!r}", f"use one of {', '.join(IDENTIFIER_KINDS)}")
     # The name is in our own list, so no other code can be imported here.
     validate: Callable[[str], str] = importlib.import_module(_MODULES[kind]).validate
     return validate

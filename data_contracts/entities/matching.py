@@ -143,7 +143,7 @@ def _by_ident(parties: Iterable[Party]) -> dict[str, Party]:
     by_ident = {party.ident: party for party in ordered}
     if len(by_ident) < len(ordered):
         twice = next(a.ident for a, b in pairwise(ordered) if a.ident == b.ident)
-        raise ConfigurationRefused(f"party {twice!r} occurs twice in one matching", "give every party an ident")
+        raise ConfigurationRefused(f"party {twice!r} occurs twice in one matching", "give each party its own ident")
     return by_ident
 
 

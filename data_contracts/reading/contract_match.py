@@ -99,8 +99,8 @@ def contract_fits(start: FileStart, contracts: Iterable[CompiledContract], file_
     if start.is_whole and text.split() in ([b"[]"], [b"[", b"]"]):
         raise InputRefused(
             file=file_name,
-            rule="it holds no record, so any source of JSON could have sent it",
-            remedy="name its source",
+            rule="the file has no records, so its JSON source cannot be recognised",
+            remedy="name the source of the file",
         )
     if text.startswith((b"[", b"{")):
         return _of_json([*by_format.get("json", []), *by_format.get("jsonl", [])], start, file_name)
@@ -130,7 +130,7 @@ def _parquet_names(data: bytes, file_name: str) -> list[str]:
             return names
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InputRefused(
-            file=file_name, rule=f"no readable Parquet file: {error}", remedy="write the file again"
+            file=file_name, rule=f"not a readable Parquet file: {error}", remedy="export the file again"
         ) from error
 
 
@@ -181,7 +181,7 @@ def _of_delimited(
     spec = contract.read_spec or ReadSpec(format="delimited")
     head, problem = lines[spec.encoding]
     if delimiter is not None and delimiter != spec.delimiter:
-        problem = f"its fields are divided by {delimiter!r}, the contract says {spec.delimiter!r}"
+        problem = f"its fields are separated by {delimiter!r}, but the contract says {spec.delimiter!r}"
         spec = replace(spec, delimiter=delimiter)
     found = header_line(head, contract, spec)
     return _nothing(contract, "it has no header line") if found is None else _of_match(contract, found[2], problem)
@@ -190,7 +190,7 @@ def _of_delimited(
 def _of_tagged(contract: CompiledContract, lines: Mapping[str, tuple[PhysicalLines, str | None]]) -> Fit:
     spec = contract.read_spec
     if spec is None or spec.tags is None:
-        return _nothing(contract, "the contract states no tags")
+        return _nothing(contract, "the contract defines no tags")
     head, problem = lines[spec.encoding]
     text = (head.content(line).decode("utf-8") for line in range(len(head)))
     try:
@@ -199,7 +199,7 @@ def _of_tagged(contract: CompiledContract, lines: Mapping[str, tuple[PhysicalLin
                 return _of_match(contract, match_headers(cells[1:], contract), problem)
     except csv.Error as error:
         return _nothing(contract, str(error))
-    return _nothing(contract, f"it has no line with the tag {spec.tags.header!r}, which names the columns")
+    return _nothing(contract, f"it has no header line with the tag {spec.tags.header!r}")
 
 
 def _of_json(contracts: Sequence[CompiledContract], start: FileStart, file_name: str) -> tuple[Fit, ...]:
@@ -213,7 +213,7 @@ def _of_json(contracts: Sequence[CompiledContract], start: FileStart, file_name:
         json_text, problem = texts[spec.encoding]
         paths = json_text.paths(spec)
         if paths is None:
-            place = "one JSON object a line" if spec.format == "jsonl" else "an array of JSON records"
+            place = "one JSON object per line" if spec.format == "jsonl" else "an array of JSON records"
             where = f" at {'.'.join(spec.record_path)}" if spec.record_path else ""
             problem = f"its records are not {place}{where}"
         fits.append(_of_paths(contract, spec, json_text.any_paths() if paths is None else paths, problem))
@@ -231,7 +231,7 @@ def _of_xml(contract: CompiledContract, start: FileStart, file_name: str) -> Fit
     parsed = XmlRecords(spec, file_name, lambda record: paths.update(record_paths(record.value, spec)))
     parsed.read(text, is_whole=start.is_whole)
     if not paths:
-        problem = f"it has no record at {'.'.join(spec.record_path)}; its outermost element is {parsed.root!r}"
+        problem = f"it has no record at {'.'.join(spec.record_path)}; its root element is {parsed.root!r}"
     return _of_paths(contract, spec, frozenset(paths), problem)
 
 
@@ -245,7 +245,7 @@ def _of_paths(contract: CompiledContract, spec: ReadSpec, paths: frozenset[str],
     # Fields below an unknown field are not listed.
     foreign = tuple(sorted(path for path in paths - known if path.rpartition(".")[0] in known))
     if foreign and spec.extra_columns == "refuse" and problem is None:
-        problem = "the contract refuses fields it does not know"
+        problem = "the contract refuses unknown fields"
     return Fit(contract, found, missing, foreign, problem)
 
 
@@ -269,7 +269,7 @@ def _of_workbook(contract: CompiledContract, sheets: Mapping[str, Sequence[Seque
     if not by_sheet:
         return _nothing(contract, "its sheets are empty")
     best = max(by_sheet, key=lambda name: by_sheet[name].nearness)
-    problem = f"the contract reads sheet {wanted!r}, the columns found stand in {best!r}"
+    problem = f"the contract reads sheet {wanted!r}, but the columns are in sheet {best!r}"
     return replace(by_sheet[best], problem=problem)
 
 

@@ -50,7 +50,7 @@ def read_file(data: bytes, contract: CompiledContract, file_name: str) -> ReadRe
     ``file_name`` is only used in lineage and messages; nothing is opened. Raises the errors of the single readers.
     """
     if contract.read_spec is None:
-        raise ConfigurationRefused(f"{contract.identity} describes no raw file", "read files by a source contract")
+        raise ConfigurationRefused(f"{contract.identity} does not describe a raw file", "use a source contract")
     if contract.read_spec.sheets:
         return read_sheets(data, contract, file_name)
     return _READERS[contract.read_spec.format](data, contract, file_name)

@@ -75,7 +75,7 @@ def require_headers(match: HeaderMatch, contract: CompiledContract, file_name: s
             row=row,
             column=match.missing[0].header,
             rule=f"missing columns: {named}",
-            remedy=f"export the file with every column of {contract.identity}",
+            remedy=f"export the file with all columns of {contract.identity}",
         )
     if match.ambiguous:
         raise InputRefused(
@@ -112,7 +112,7 @@ def _require_exactly_one(
                 file=where[0],
                 row=where[1],
                 column=contract.column(group[0]).header,
-                rule=f"exactly one of the columns {headers} is needed, {len(present)} are present",
+                rule=f"exactly one of the columns {headers} is required, but {len(present)} are present",
                 remedy="export the file with one of them",
             )
 
@@ -128,7 +128,7 @@ def _extra_notes(
             file=where[0],
             row=where[1],
             column=match.extra[0],
-            rule=f"columns not in the contract: {named}",
+            rule=f"columns that are not in the contract: {named}",
             remedy=f"remove them, or extend {contract.identity}",
         )
-    return (f"{len(match.extra)} columns not in the contract were left out: {named}",)
+    return (f"{len(match.extra)} columns that are not in the contract were ignored: {named}",)

@@ -38,7 +38,7 @@ def read_tabular(data: bytes, contract: CompiledContract, file_name: str) -> Rea
     or has lists or structs in a contract column.
     """
     if contract.read_spec is None or contract.read_spec.format != "tabular":
-        raise ConfigurationRefused(f"{contract.identity} is no tabular source", "use the reader of its format")
+        raise ConfigurationRefused(f"{contract.identity} is not a tabular source", "use the reader for its format")
     if data.startswith(PARQUET_START):
         return _read_parquet(data, contract, file_name)
     if data.startswith(_WORKBOOK_START):
@@ -78,7 +78,7 @@ def _read_parquet(data: bytes, contract: CompiledContract, file_name: str) -> Re
             table = file.read(columns=[headers[place] for place in match.positions.values()]).combine_chunks()
     except (pa.ArrowException, OSError) as error:
         raise InputRefused(
-            file=file_name, rule=f"no readable Parquet file: {error}", remedy="write the file again"
+            file=file_name, rule=f"not a readable Parquet file: {error}", remedy="export the file again"
         ) from error
     rows = _text_rows(table, headers, match, contract, file_name)
     origin = Origin(contract.identity, file_name, sha256_bytes(data), lambda numbers: _originals(rows, numbers))
@@ -92,9 +92,9 @@ def require_modest_size(metadata: pq.FileMetaData, file_name: str) -> None:
     if unpacked_bytes > _MOST_UNPACKED_BYTES or cell_count > _MOST_CELLS:
         raise InputRefused(
             file=file_name,
-            rule=f"{unpacked_bytes} bytes unpacked in {cell_count} cells, more than {_MOST_UNPACKED_BYTES} "
-            f"or {_MOST_CELLS}",
-            remedy="deliver it in parts",
+            rule=f"it unpacks to {unpacked_bytes} bytes in {cell_count} cells; the limits are {_MOST_UNPACKED_BYTES} "
+            f"bytes and {_MOST_CELLS} cells",
+            remedy="split the file and deliver the parts",
         )
 
 
@@ -125,8 +125,8 @@ def _as_text(values: Values, header: str, file_name: str) -> Values:
         raise InputRefused(
             file=file_name,
             column=header,
-            rule=f"the column cannot be read as text: {error}",
-            remedy="write it as text, numbers, dates, or moments of whole milliseconds",
+            rule=f"the column cannot be converted to text: {error}",
+            remedy="write it as text, numbers, dates, or timestamps in whole milliseconds",
         ) from error
     return pc.fill_null(text, "").combine_chunks()
 

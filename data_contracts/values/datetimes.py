@@ -58,7 +58,8 @@ def format_pattern(form: str) -> str:
         token = _TOKEN.match(form, position)
         if token is None:
             raise ConfigurationRefused(
-                f"date format {form!r} is not understood at {form[position:]!r}", "use the letters of the compiler"
+                f"date format {form!r} has unknown letters at {form[position:]!r}",
+                f"use {' '.join(_PARTS)}, and quotes around other text",
             )
         position = token.end()
         literal = token["literal"] if token["literal"] is not None else token["mark"]

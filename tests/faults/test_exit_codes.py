@@ -20,7 +20,7 @@ SPOILT = {
     "NUL in a row": (GOOD.replace(b"2023", b"20\x0023", 1), 0, "quarantined by line:nul: 1"),
     "empty": (b"", 2, "the file is empty"),
     "binary": (bytes(range(256)) * 20, 2, "remedy"),
-    "another encoding": (GOOD.decode("utf-8-sig").encode("gb18030"), 2, "is not utf-8"),
+    "another encoding": (GOOD.decode("utf-8-sig").encode("gb18030"), 2, "is not valid utf-8"),
     "no header": (GOOD.partition(b"\n")[2], 2, "missing columns"),
     "a page": (b"<html><table><tr><td>1</td></tr></table></html>", 2, "missing columns"),
 }

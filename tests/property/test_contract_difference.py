@@ -75,7 +75,7 @@ def retyped(_: Document, prop: Document) -> Expected | None:
     if narrower is None or prop.get("physicalType") == narrower:
         return None
     prop["physicalType"] = narrower
-    return "column retyped", prop["name"], True
+    return "column type changed", prop["name"], True
 
 
 def dropped(document: Document, prop: Document) -> Expected | None:
@@ -104,7 +104,7 @@ def required(_: Document, prop: Document) -> Expected | None:
     if prop.get("required"):
         return None
     prop["required"] = True
-    return "required added", f"{prop['name']}:required", True
+    return "column made required", f"{prop['name']}:required", True
 
 
 def in_hundredths(_: Document, prop: Document) -> Expected | None:
@@ -140,12 +140,12 @@ def header_renamed(_: Document, prop: Document) -> Expected | None:
 def header_disguised(_: Document, prop: Document) -> Expected | None:
     header = str(prop.get("physicalName", prop["name"]))
     prop["physicalName"] = re.sub("[aeiop]", lambda letter: "аеіор"["aeiop".index(letter.group())], header, count=1)
-    return ("header looks equal but is not", prop["name"], True) if prop["physicalName"] != header else None
+    return ("header looks the same but differs", prop["name"], True) if prop["physicalName"] != header else None
 
 
 def header_blank(_: Document, prop: Document) -> Expected | None:
     prop["physicalName"] = f"{prop.get('physicalName', prop['name'])} "
-    return "header looks equal but is not", prop["name"], True
+    return "header looks the same but differs", prop["name"], True
 
 
 def synonym_added(_: Document, prop: Document) -> Expected | None:
@@ -198,7 +198,7 @@ def later_known(document: Document, _: Document) -> Expected | None:
 
 def described_otherwise(_: Document, prop: Document) -> Expected | None:
     prop["businessName"] = "另一种说法"
-    return "words changed", prop["name"], False
+    return "wording changed", prop["name"], False
 
 
 MUTATIONS: list[Mutation] = [
@@ -209,7 +209,7 @@ MUTATIONS: list[Mutation] = [
 REVERSE = {
     "column dropped": ("column added", None),
     "column added": ("column dropped", True),
-    "required added": ("rule dropped", False),
+    "column made required": ("rule dropped", False),
     "enum narrowed": ("enum widened", False),
     "enum widened": ("enum narrowed", None),
     "rule tightened": ("rule loosened", False),

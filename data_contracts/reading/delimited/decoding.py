@@ -42,7 +42,7 @@ def utf8_bytes(data: bytes, encoding: str, file_name: str, *, nul_spoils: Litera
     if encoding not in _LINE_SAFE:
         raise ConfigurationRefused(f"encoding {encoding!r} is not supported", f"declare one of {sorted(_LINE_SAFE)}")
     if _INK.search(data.removeprefix(_UTF8_MARK) if data.startswith(_UTF8_MARK) else data) is None:
-        raise InputRefused(file=file_name, rule="the file is empty", remedy="deliver the file again, with its header")
+        raise InputRefused(file=file_name, rule="the file is empty", remedy="deliver the file again with its header")
     _refuse_other_marks(data, encoding, file_name)
     _refuse_nul(data if nul_spoils == "file" else data[: data.find(b"\n") + 1] or data, file_name)
     if encoding == "utf-8":
@@ -66,7 +66,7 @@ def _refuse_other_marks(data: bytes, encoding: str, file_name: str) -> None:
         raise InputRefused(
             file=file_name,
             row=1,
-            rule=f"the file is {found} by its byte-order mark, the contract declares {encoding}",
+            rule=f"the byte-order mark of the file says {found}, but the contract declares {encoding}",
             remedy=f"export the file as {encoding}",
         )
 
@@ -74,14 +74,15 @@ def _refuse_other_marks(data: bytes, encoding: str, file_name: str) -> None:
 def _refuse_nul(data: bytes, file_name: str) -> None:
     nul = data.find(b"\0")
     if nul >= 0:
-        raise _refusal(data, nul, _Fault(file_name, "a NUL byte", "export the file as plain text", START_OF_FILE))
+        rule, remedy = "NUL byte at offset {offset}", "export the file as plain text"
+        raise _refusal(data, nul, _Fault(file_name, rule, remedy, START_OF_FILE))
 
 
 def _decoded(data: bytes, encoding: str, file_name: str, before: Before) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        rule = f"byte 0x{data[error.start]:02x} is not {encoding}"
+        rule = f"byte 0x{data[error.start]:02x} at offset {{offset}} is not valid {encoding}"
         raise _refusal(data, error.start, _Fault(file_name, rule, f"export the file as {encoding}", before)) from error
 
 
@@ -95,7 +96,7 @@ def _refuse_utf8_lookalike(data: bytes, encoding: str, file_name: str) -> None:
     if sum(not character.isascii() for character in text[:100_000]) >= _CHANCE_LENGTH:
         raise InputRefused(
             file=file_name,
-            rule=f"the file reads as UTF-8, the contract declares {encoding}",
+            rule=f"the file is valid UTF-8, but the contract declares {encoding}",
             remedy=f"export the file as {encoding}, or declare UTF-8 in the contract",
         )
 
@@ -110,5 +111,5 @@ class _Fault:
 
 def _refusal(data: bytes, position: int, fault: _Fault) -> InputRefused:
     row = fault.before.lines + data.count(b"\n", 0, position) + 1
-    rule = f"{fault.rule} at byte {fault.before.byte_count + position}"
+    rule = fault.rule.format(offset=fault.before.byte_count + position)
     return InputRefused(file=fault.file_name, row=row, rule=rule, remedy=fault.remedy)

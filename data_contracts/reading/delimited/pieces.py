@@ -70,7 +70,9 @@ class DelimitedPieces:
         spec = delimited_spec(contract)
         if spec.encoding != "utf-8":
             # Only the whole file shows whether it is in another encoding than declared.
-            raise ConfigurationRefused(f"{contract.identity} is in {spec.encoding}", "read its files at once")
+            raise ConfigurationRefused(
+                f"{contract.identity} is in {spec.encoding}, which is not read in pieces", "read the whole file"
+            )
         self._file, self._contract, self._file_name = file, contract, file_name
         self._spec, self._piece_bytes = spec, piece_bytes
         self._header: Header | None = None
@@ -116,7 +118,7 @@ class DelimitedPieces:
                     file=self._file_name,
                     row=self._read_lines + 1,
                     rule=f"a line or record is longer than {LONGEST_PIECE_BYTES} bytes",
-                    remedy="deliver the file again, one record a line",
+                    remedy="deliver the file again with one record per line",
                 )
 
     def original_of(self, source_rows: Sequence[int]) -> list[bytes | None]:

@@ -99,7 +99,7 @@ def delimited_spec(contract: CompiledContract) -> ReadSpec:
     """Return the read settings of a delimited source; raise ConfigurationRefused if the format is another."""
     spec = contract.read_spec
     if spec is None or spec.format != "delimited":
-        raise ConfigurationRefused(f"{contract.identity} is no delimited source", "use the reader of its format")
+        raise ConfigurationRefused(f"{contract.identity} is not a delimited source", "use the reader for its format")
     return spec
 
 
@@ -275,9 +275,9 @@ def _parse(lines: PhysicalLines, found: Sorted, header: Header, spec: ReadSpec) 
             ),
         )
     except pa.ArrowInvalid as error:
-        raise InternalFault(f"lines found sound could not be parsed: {error}") from error
+        raise InternalFault(f"valid lines could not be parsed: {error}") from error
     if table.num_rows != len(found.first):
-        raise InternalFault(f"{len(found.first)} records were found and {table.num_rows} parsed")
+        raise InternalFault(f"{len(found.first)} records were found but {table.num_rows} were parsed")
     return table.rename_columns([names[name] for name in table.column_names])
 
 
@@ -305,7 +305,7 @@ def unusable_lines(lines: PhysicalLines, facts: LineFacts, found: Sorted, header
 
 def line_notes(blank_count: int, *, ends_well: bool) -> tuple[str, ...]:
     """Return the warnings about the lines of a whole file."""
-    notes = [f"{blank_count} blank lines were passed over"] if blank_count else []
+    notes = [f"{blank_count} blank lines were skipped"] if blank_count else []
     if not ends_well:
-        notes.append("the last line has no line end: the file may have been cut off")
+        notes.append("the last line has no line ending; the file may be truncated")
     return tuple(notes)

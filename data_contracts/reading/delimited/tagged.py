@@ -50,7 +50,7 @@ def read_tagged(data: bytes, contract: CompiledContract, file_name: str) -> Read
     """
     spec = contract.read_spec
     if spec is None or spec.tags is None:
-        raise ConfigurationRefused(f"{contract.identity} is no tagged source", "use the reader of its format")
+        raise ConfigurationRefused(f"{contract.identity} is not a tagged source", "use the reader for its format")
     lines = find_lines(utf8_bytes(data, spec.encoding, file_name, nul_spoils="line"))
     gathered = _Gathered()
     for number in range(1, len(lines) + 1):
@@ -58,8 +58,8 @@ def read_tagged(data: bytes, contract: CompiledContract, file_name: str) -> Read
     if gathered.match is None:
         raise InputRefused(
             file=file_name,
-            rule=f"no line with the tag {spec.tags.header!r}, which names the columns",
-            remedy="deliver the whole report",
+            rule=f"no header line with the tag {spec.tags.header!r}",
+            remedy="deliver the complete report",
         )
     origin = Origin(
         contract.identity, file_name, sha256_bytes(data), lambda rows: [lines.content(row - 1) for row in rows]
@@ -95,7 +95,7 @@ def _take(
     if cells is None:
         is_row = content.lstrip('"').startswith(tags.row)
         if has_nul and not is_row:
-            rule = "a NUL byte in a line that is no row"
+            rule = "NUL byte in a line that is not a row"
             raise InputRefused(file=file_name, row=number, rule=rule, remedy="export the file as plain text")
         gathered.set_aside("line:nul" if has_nul else "line:quote", number, None)
         gathered.since_header += is_row
@@ -124,7 +124,7 @@ def _take_row(cells: list[str], number: int, gathered: _Gathered, file_name: str
     gathered.since_header += 1
     if gathered.match is None:
         raise InputRefused(
-            file=file_name, row=number, rule="a row before the line that names its columns", remedy="deliver it whole"
+            file=file_name, row=number, rule="a row precedes the header line", remedy="deliver the complete report"
         )
     if len(cells) != gathered.width:
         gathered.set_aside("line:width", number, f"{len(cells)} fields instead of {gathered.width}")
@@ -139,6 +139,6 @@ def _require_count(cells: list[str], number: int, gathered: _Gathered, file_name
         raise InputRefused(
             file=file_name,
             row=number,
-            rule=f"the section states {stated or 'no'} rows and holds {gathered.since_header}",
-            remedy="deliver the report again, whole",
+            rule=f"the section states {stated or 'no'} rows but contains {gathered.since_header}",
+            remedy="deliver the complete report again",
         )

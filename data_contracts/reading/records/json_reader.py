@@ -168,7 +168,7 @@ def _shown_record(record: object) -> bytes:
 def _spec(contract: CompiledContract, wanted: str) -> ReadSpec:
     spec = contract.read_spec
     if spec is None or spec.format != wanted:
-        raise ConfigurationRefused(f"{contract.identity} is no {wanted} source", "use the reader of its format")
+        raise ConfigurationRefused(f"{contract.identity} is not a {wanted} source", "use the reader for its format")
     return spec
 
 
@@ -179,12 +179,12 @@ def _loaded(text: str, decoder: _Decoder, file_name: str) -> object:
         raise InputRefused(
             file=file_name,
             row=error.lineno,
-            rule=f"no JSON: {error.msg} at character {error.pos}",
-            remedy="export the file again, whole",
+            rule=f"not valid JSON: {error.msg} at character {error.pos}",
+            remedy="export the complete file again",
         ) from error
     except RecursionError as error:
         raise InputRefused(
-            file=file_name, rule="JSON nested too deeply", remedy="export the records as a flat array"
+            file=file_name, rule="the JSON is nested too deeply", remedy="export the records as a flat array"
         ) from error
 
 
@@ -194,7 +194,9 @@ def _record_array(document: object, spec: ReadSpec, file_name: str) -> list[obje
     if not isinstance(document, list):
         place = ".".join(spec.record_path) or "the top level"
         raise InputRefused(
-            file=file_name, rule=f"no array of records at {place}", remedy="export the records as one JSON array there"
+            file=file_name,
+            rule=f"no array of records at {place}",
+            remedy="export the records as a JSON array in this place",
         )
     return document
 
@@ -406,8 +408,8 @@ def _present(gathered: _Gathered, shape: _Shape, file_name: str) -> tuple[str, .
         raise InputRefused(
             file=file_name,
             column=missing[0].header,
-            rule=f"fields in no record: {', '.join(repr(column.header) for column in missing)}",
-            remedy=f"export the file with every field of {shape.contract.identity}",
+            rule=f"fields missing in every record: {', '.join(repr(column.header) for column in missing)}",
+            remedy=f"export the file with all fields of {shape.contract.identity}",
         )
     return names
 
@@ -422,7 +424,7 @@ def _unknown_notes(gathered: _Gathered, shape: _Shape, file_name: str) -> tuple[
         raise InputRefused(
             file=file_name,
             column=unknown[0],
-            rule=f"fields not in the contract: {named}",
+            rule=f"fields that are not in the contract: {named}",
             remedy=f"remove them, or extend {shape.contract.identity}",
         )
-    return (f"{len(unknown)} fields not in the contract were left out: {named}",)
+    return (f"{len(unknown)} fields that are not in the contract were ignored: {named}",)

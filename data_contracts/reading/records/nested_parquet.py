@@ -29,7 +29,7 @@ def nested_parquet_records(data: bytes, wanted: Collection[str], file_name: str)
             rows = file.read(columns=present).to_pylist()
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InputRefused(
-            file=file_name, rule=f"no readable Parquet file: {error}", remedy="write the file again"
+            file=file_name, rule=f"not a readable Parquet file: {error}", remedy="export the file again"
         ) from error
     return [{name: _as_json(value, name, file_name) for name, value in row.items()} for row in rows]
 
@@ -49,5 +49,8 @@ def _as_json(value: object, column: str, file_name: str) -> object:
     if isinstance(value, dict):
         return {key: _as_json(part, column, file_name) for key, part in value.items()}
     raise InputRefused(
-        file=file_name, column=column, rule=f"{type(value).__name__} is no text, number or moment", remedy="export text"
+        file=file_name,
+        column=column,
+        rule=f"a {type(value).__name__} is not text, number or time",
+        remedy="export text",
     )

@@ -33,7 +33,9 @@ def read_xml(data: bytes, contract: CompiledContract, file_name: str) -> ReadRes
     """
     spec = contract.read_spec
     if spec is None or spec.format != "xml" or not spec.record_path:
-        raise ConfigurationRefused(f"{contract.identity} is no xml source with records", "use the reader of its format")
+        raise ConfigurationRefused(
+            f"{contract.identity} is not an xml source with records", "use the reader for its format"
+        )
     text = xml_as_utf8(data, spec, file_name)
     wrapped = tuple(spec.item_path.split(".")) if spec.item_path else ()
     rows = RecordRows(contract, replace(spec, item_path=wrapped[-1] if wrapped else None))
@@ -81,8 +83,8 @@ def _originals(text: bytes, places: Sequence[tuple[int, int]], numbers: Sequence
 def _no_record(spec: ReadSpec, root: str | None, file_name: str) -> InputRefused:
     return InputRefused(
         file=file_name,
-        rule=f"no record at {'.'.join(spec.record_path)}; the outermost element is {root!r}",
-        remedy="deliver the message this contract describes, or name another source",
+        rule=f"no record at {'.'.join(spec.record_path)}; the root element is {root!r}",
+        remedy="deliver a message of this contract, or name another source",
     )
 
 
@@ -90,4 +92,4 @@ def _beside_notes(parsed: XmlRecords, spec: ReadSpec) -> tuple[str, ...]:
     if not parsed.beside or spec.extra_columns == "allow":
         return ()
     named = ", ".join(f"{name!r}" for name in sorted(parsed.beside))
-    return (f"elements beside the records were left out: {named}",)
+    return (f"elements beside the records were ignored: {named}",)

@@ -70,7 +70,9 @@ def xml_as_utf8(data: bytes, spec: ReadSpec, file_name: str) -> bytes:
     """
     if len(data) > MOST_BYTES:
         raise InputRefused(
-            file=file_name, rule=f"{len(data)} bytes of XML, more than {MOST_BYTES}", remedy="deliver it in parts"
+            file=file_name,
+            rule=f"{len(data)} bytes of XML; the limit is {MOST_BYTES}",
+            remedy="split the file and deliver the parts",
         )
     return utf8_bytes(data, xml_encoding(data, spec, file_name), file_name)
 
@@ -87,8 +89,8 @@ def xml_encoding(data: bytes, spec: ReadSpec, file_name: str) -> str:
         raise InputRefused(
             file=file_name,
             row=1,
-            rule=f"the file declares the encoding {declared[1].decode('ascii')!r}, the contract allows {named}",
-            remedy="export the file in one of these",
+            rule=f"the file declares the encoding {declared[1].decode('ascii')!r}, but the contract allows {named}",
+            remedy="export the file in one of them",
         )
     return encoding
 
@@ -139,8 +141,8 @@ class XmlRecords:
                 raise InputRefused(
                     file=self._file_name,
                     row=error.lineno,
-                    rule=f"no well-formed XML: {expat.ErrorString(error.code)} at character {error.offset}",
-                    remedy="export the file again, whole",
+                    rule=f"not well-formed XML: {expat.ErrorString(error.code)} at character {error.offset}",
+                    remedy="export the complete file again",
                 ) from error
 
     def _require_short_stretches(self, text: bytes) -> None:
@@ -150,16 +152,16 @@ class XmlRecords:
         if longest > LONGEST_STRETCH_BYTES:
             raise InputRefused(
                 file=self._file_name,
-                rule=f"a tag or text of {longest} bytes, more than {LONGEST_STRETCH_BYTES}",
-                remedy="deliver the records as the contract describes them",
+                rule=f"a tag or text has {longest} bytes; the limit is {LONGEST_STRETCH_BYTES}",
+                remedy="deliver the records in the form of the contract",
             )
 
     def _refuse_document_type(self, line: int) -> int:
         raise InputRefused(
             file=self._file_name,
             row=line,
-            rule="a document type or entity is declared, which no export needs and attacks use",
-            remedy="deliver the file without it",
+            rule="it declares a document type or entity, which exports never need but attacks use",
+            remedy="deliver the file without the declaration",
         )
 
     def _start(self, name: str, attributes: list[str], start_byte: int) -> None:
@@ -167,8 +169,8 @@ class XmlRecords:
         if self._parts > MOST_PARTS or len(self._above) + len(self._open) >= DEEPEST:
             raise InputRefused(
                 file=self._file_name,
-                rule=f"more than {MOST_PARTS} elements and attributes, or {DEEPEST} elements within each other",
-                remedy="deliver the records as the contract describes them, in parts",
+                rule=f"more than {MOST_PARTS} elements and attributes, or elements nested more than {DEEPEST} deep",
+                remedy="split the file, and deliver the records in the form of the contract",
             )
         element = _Element(self._name(name), start_byte)
         path = self._spec.record_path

@@ -40,7 +40,7 @@ def read_workbook(data: bytes, contract: CompiledContract, file_name: str) -> Re
     """
     spec = contract.read_spec
     if spec is None or spec.format != "xlsx":
-        raise ConfigurationRefused(f"{contract.identity} is no xlsx source", "use the reader of its format")
+        raise ConfigurationRefused(f"{contract.identity} is not an xlsx source", "use the reader for its format")
     rows = _sheet_rows(data, spec, file_name)
     header, match, notes = _header(rows, contract, spec, file_name)
     # A sheet is as wide as its widest row, so there may be cells after the last header.
@@ -82,7 +82,7 @@ def open_workbook(data: bytes, file_name: str) -> python_calamine.CalamineWorkbo
     except (python_calamine.CalamineError, zipfile.BadZipFile) as error:
         raise _unreadable(error, file_name) from error
     if not workbook.sheet_names:
-        raise _unreadable("it has no sheet", file_name)
+        raise _unreadable("it has no sheets", file_name)
     return workbook
 
 
@@ -97,8 +97,8 @@ def sheet_rows(
         if cell_count > _MOST_CELLS:
             raise InputRefused(
                 file=file_name,
-                rule=f"sheet {name!r} has {cell_count} cells, more than {_MOST_CELLS}",
-                remedy="remove what stands far from the table, or deliver it in parts",
+                rule=f"sheet {name!r} has {cell_count} cells; the limit is {_MOST_CELLS}",
+                remedy="remove cells far from the table, or split the file",
             )
         return [[_text(cell) for cell in row] for row in sheet.to_python(skip_empty_area=False, nrows=most_rows)]
     except python_calamine.WorksheetNotFound as error:
@@ -113,13 +113,13 @@ def _require_at_most(unpacked_bytes: int, most: int, file_name: str) -> None:
     if unpacked_bytes > most:
         raise InputRefused(
             file=file_name,
-            rule=f"the workbook unpacks to {unpacked_bytes} bytes, more than {most}",
-            remedy="deliver it in parts",
+            rule=f"the workbook unpacks to {unpacked_bytes} bytes; the limit is {most}",
+            remedy="split the file and deliver the parts",
         )
 
 
 def _unreadable(why: object, file_name: str) -> InputRefused:
-    return InputRefused(file=file_name, rule=f"no readable workbook: {why}", remedy="save the file again as XLSX")
+    return InputRefused(file=file_name, rule=f"not a readable workbook: {why}", remedy="save the file again as XLSX")
 
 
 def _text(cell: object) -> str:
@@ -153,7 +153,7 @@ def _header(
 ) -> tuple[int, HeaderMatch, tuple[str, ...]]:
     found = heading_row(rows, contract, spec)
     if found is None:
-        raise InputRefused(file=file_name, rule="the sheet is empty", remedy="export it again, with its header")
+        raise InputRefused(file=file_name, rule="the sheet is empty", remedy="export it again with its header")
     return *found, require_headers(found[1], contract, file_name, found[0] + 1)
 
 

@@ -46,7 +46,7 @@ def read_sheets(data: bytes, contract: CompiledContract, file_name: str) -> Read
     """
     spec = contract.read_spec
     if spec is None or not spec.sheets:
-        raise ConfigurationRefused(f"{contract.identity} names no sheets", "use the reader of a single sheet")
+        raise ConfigurationRefused(f"{contract.identity} does not name sheets", "use the reader of a single sheet")
     workbook = open_workbook(data, file_name)
     named = {sheet.name: sheet for sheet in spec.sheets}
     present = [(place, named[name]) for place, name in enumerate(workbook.sheet_names) if name in named]
@@ -66,7 +66,7 @@ def read_sheets(data: bytes, contract: CompiledContract, file_name: str) -> Read
         notes.extend(f"sheet {one.name}: {note}" for note in more)
     others = [name for name in workbook.sheet_names if name not in named]
     if others:
-        notes.append(f"{len(others)} sheets not in the contract were left out: {', '.join(map(repr, others))}")
+        notes.append(f"{len(others)} sheets that are not in the contract were ignored: {', '.join(map(repr, others))}")
     return _result(sheets, contract, spec, Origin(contract.identity, file_name, sha256_bytes(data)), tuple(notes))
 
 

@@ -280,7 +280,7 @@ def test_a_workbook_and_a_parquet_file_give_the_rows_of_the_delimited_file(table
 
 
 def test_a_broken_parquet_file_is_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputRefused, match="no readable Parquet file"):
+    with pytest.raises(InputRefused, match="not a readable Parquet file"):
         delivered(tmp_path, "pledge", b"PAR1 and then nothing of use", name="a.parquet")
 
 
@@ -320,7 +320,7 @@ def test_a_parquet_file_that_would_unpack_to_too_much_is_refused_before_it_is_re
     repeated = pa.table(columns).take(pa.array([0] * 4_000_000))
     data = parquet_of(repeated)
     assert len(data) < 10_000_000
-    with pytest.raises(InputRefused, match="deliver it in parts"):
+    with pytest.raises(InputRefused, match="split the file and deliver the parts"):
         delivered(tmp_path, "pledge", data, name="a.parquet")
 
 

@@ -39,11 +39,11 @@ def test_full_width_signs_are_forgiven() -> None:
     [
         ("uscc", "91110000600037342L", "wrong check digit"),
         ("uscc", "9111000060003734", "wrong length"),
-        ("uscc", "9111000060003734IL", "wrong form"),
+        ("uscc", "9111000060003734IL", "wrong format"),
         ("lei", "213800KUD8LAJWSQ9D14", "wrong check digit"),
         ("iban", "GR1601101050000010547023796", "wrong check digit"),
-        ("eu_vat", "XX123456789", "a part of it does not exist"),
-        ("us_ein", "07-1144442", "a part of it does not exist"),
+        ("eu_vat", "XX123456789", "invalid component"),
+        ("us_ein", "07-1144442", "invalid component"),
         ("bic", "AGRIFRPP88", "wrong length"),
         ("gb_vat", "", "empty"),
         ("iban", " \u3000 ", "empty"),
@@ -66,5 +66,5 @@ def test_the_synthetic_worlds_credit_codes_are_valid() -> None:
 
 
 def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ConfigurationRefused, match=r"no kind of identifier 'passport'.*uscc"):
+    with pytest.raises(ConfigurationRefused, match=r"unknown kind of identifier 'passport'.*uscc"):
         check_identifier("passport", "1")

@@ -85,4 +85,4 @@ def test_a_child_order_without_an_amount_is_set_aside(tmp_path: Path) -> None:
 def test_records_without_orders_are_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputRefused) as refusal:
         ingested(tmp_path, [loans([{"sonOrderList": [child(11)]}])])
-    assert "column 'orderId': fields in no record: 'orderId'; remedy: export" in str(refusal.value)
+    assert "column 'orderId': fields missing in every record: 'orderId'; remedy: export" in str(refusal.value)

@@ -234,12 +234,12 @@ def test_a_report_without_its_total_is_refused_in_one_line(tmp_path: Path) -> No
         ingested(tmp_path, [report([SALE], "de-DE", leave_out=("row_total",))])
     text = str(refusal.value)
     assert "file amazon_date_range/S000001/2023.csv, row 4, column 'total': missing columns" in text
-    assert "; remedy: export the file with every column of amazon_date_range@2.0.0" in text
+    assert "; remedy: export the file with all columns of amazon_date_range@2.0.0" in text
     assert "\n" not in text
 
 
 def test_a_report_in_shift_jis_is_refused_with_the_remedy(tmp_path: Path) -> None:
     data = "指定のない場合、単位は円\r\n".encode("shift_jis")
     file = RawFile(f"{SOURCE}/S000001/2023.csv", SOURCE, data, "S000001", "A1")
-    with pytest.raises(InputRefused, match="is not utf-8 at byte 0; remedy: export the file as utf-8"):
+    with pytest.raises(InputRefused, match="at offset 0 is not valid utf-8; remedy: export the file as utf-8"):
         ingested(tmp_path, [file])

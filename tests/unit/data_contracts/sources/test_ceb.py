@@ -178,7 +178,7 @@ def test_numbers_of_currencies_are_a_bijection() -> None:
 
 def test_each_message_is_refused_by_the_sources_of_the_others(tmp_path: Path) -> None:
     file = RawFile("a.xml", "ceb_order", ceb_message("403", receipt_record()), "S000001")
-    with pytest.raises(InputRefused, match=r"no record at CEB303Message\.Order; the outermost element is 'CEB403Mess"):
+    with pytest.raises(InputRefused, match=r"no record at CEB303Message\.Order; the root element is 'CEB403Mess"):
         ingested(tmp_path, [file])
 
 

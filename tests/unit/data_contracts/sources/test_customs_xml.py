@@ -86,5 +86,5 @@ def test_a_declaration_delivered_twice_is_counted_once(tmp_path: Path) -> None:
 
 
 def test_a_message_of_another_kind_is_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputRefused, match=r"file a\.xml: no record at DecMessage; the outermost element is 'Other'"):
+    with pytest.raises(InputRefused, match=r"file a\.xml: no record at DecMessage; the root element is 'Other'"):
         ingested(tmp_path, [customs(b"<Other/>")])

@@ -351,5 +351,5 @@ def test_an_export_without_a_needed_column_is_refused_in_one_line(tmp_path: Path
         ingested(tmp_path, [file])
     text = str(refusal.value)
     assert f"file {source}/S000001/2023.csv, row 1, column '{needed}': missing columns: '{needed}'" in text
-    assert f"; remedy: export the file with every column of {source_contract(source).identity}" in text
+    assert f"; remedy: export the file with all columns of {source_contract(source).identity}" in text
     assert "\n" not in text

@@ -74,13 +74,13 @@ def test_a_section_that_lost_rows_is_refused_in_one_line(tmp_path: Path) -> None
     with pytest.raises(InputRefused) as refusal:
         ingested(tmp_path, [report(SALE, count=2)])
     assert str(refusal.value) == (
-        "input refused: file paypal_settlement/S000001/STL.csv, row 7: the section states 2 rows and holds 1; "
-        "remedy: deliver the report again, whole"
+        "input refused: file paypal_settlement/S000001/STL.csv, row 7: the section states 2 rows but contains 1; "
+        "remedy: deliver the complete report again"
     )
 
 
 def test_a_report_without_its_column_line_is_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputRefused, match="row 5: a row before the line that names its columns; remedy") as refusal:
+    with pytest.raises(InputRefused, match="row 5: a row precedes the header line; remedy") as refusal:
         ingested(tmp_path, [report(SALE, columns='"SH","again"')])
     assert "\n" not in str(refusal.value)
 
@@ -102,7 +102,7 @@ def test_a_nul_byte_costs_its_row_and_no_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ['"SC",1', '"CH","Transaction ID"'])
 def test_a_nul_byte_in_a_line_that_frames_the_rows_refuses_the_report(tmp_path: Path, line: str) -> None:
     spoilt = report(SALE)
-    with pytest.raises(InputRefused, match="a NUL byte in a line that is no row; remedy: "):
+    with pytest.raises(InputRefused, match="NUL byte in a line that is not a row; remedy: "):
         ingested(tmp_path, [replace(spoilt, data=spoilt.data.replace(line.encode(), line.encode() + b"\0", 1))])
 
 

@@ -149,7 +149,7 @@ def test_unknown_kinds_are_kept_as_written_and_counted(tmp_path: Path) -> None:
 
 def test_sheets_nobody_knows_are_named(tmp_path: Path) -> None:
     result = ingested(tmp_path, [finance(SALE, 说明=[["text"]])])
-    assert "1 sheets not in the contract were left out: '说明'" in only_account(result).notes
+    assert "1 sheets that are not in the contract were ignored: '说明'" in only_account(result).notes
 
 
 def test_equal_rows_of_one_workbook_count_twice_and_those_of_the_next_are_repeated(tmp_path: Path) -> None:

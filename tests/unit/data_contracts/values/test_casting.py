@@ -143,7 +143,7 @@ def test_days_exist_or_are_set_aside() -> None:
 def test_days_come_in_the_form_the_contract_declares(form: str, text: str, expected: date | None) -> None:
     prop = column("a", "date", logicalTypeOptions={"format": form})
     if expected is None:
-        with pytest.raises(ConfigurationRefused, match="not understood at 'yy'"):
+        with pytest.raises(ConfigurationRefused, match="unknown letters at 'yy'"):
             cast([text], prop)
     else:
         assert cast([text, "2024-03-31"], prop) == [expected, "bad"]

@@ -235,7 +235,7 @@ def without(data: bytes, header: str) -> bytes:
     [
         (lambda _: b"", "the file is empty"),
         (lambda data: without(data, "金额"), "missing columns: '金额'"),
-        (lambda data: data.decode("utf-8-sig").encode("gb18030"), "is not utf-8"),
+        (lambda data: data.decode("utf-8-sig").encode("gb18030"), "is not valid utf-8"),
         (lambda data: data.decode("utf-8-sig").encode("utf-16"), "byte-order mark"),
         (lambda data: b"\x00" + data, "NUL"),
     ],

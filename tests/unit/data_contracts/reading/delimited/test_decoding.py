@@ -22,7 +22,7 @@ def test_an_empty_file_is_refused(data: bytes) -> None:
 
 
 def test_undecodable_bytes_are_refused_with_their_row() -> None:
-    with pytest.raises(InputRefused, match=r"row 3.*0xe9 is not utf-8 at byte 8"):
+    with pytest.raises(InputRefused, match=r"row 3.*0xe9 at offset 8 is not valid utf-8"):
         utf8_bytes(b"a,b\n1,2\n\xe9,4\n", "utf-8", "f.csv")
 
 
@@ -45,7 +45,7 @@ def test_utf16_is_refused_by_name(mark: bytes) -> None:
 
 @pytest.mark.parametrize("encoding", ["cp1252", "gb18030"])
 def test_utf8_text_is_never_read_as_another_encoding(encoding: str) -> None:
-    with pytest.raises(InputRefused, match=f"reads as UTF-8, the contract declares {encoding}"):
+    with pytest.raises(InputRefused, match=f"valid UTF-8, but the contract declares {encoding}"):
         utf8_bytes("深圳市跨境电子商务有限公司,金额\n".encode(), encoding, "f")
 
 

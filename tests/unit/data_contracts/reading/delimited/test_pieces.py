@@ -44,5 +44,5 @@ def test_a_contract_in_another_encoding_is_not_read_in_pieces(tmp_path: Path) ->
     contract = contract_of(COLUMNS, server={**delimited(","), "encoding": "GB18030"})
     path = tmp_path / "f.csv"
     path.write_bytes(ROWS)
-    with path.open("rb") as file, pytest.raises(ConfigurationRefused, match="read its files at once"):
+    with path.open("rb") as file, pytest.raises(ConfigurationRefused, match="read the whole file"):
         DelimitedPieces(file, contract, "f.csv")

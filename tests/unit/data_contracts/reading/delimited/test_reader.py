@@ -35,7 +35,7 @@ def test_columns_come_in_contract_order_whatever_their_order_in_the_file() -> No
 def test_line_ends_may_be_mixed_and_the_last_may_be_missing() -> None:
     result = read_delimited(b"A,B\r\n1,2\n3,4\r\n5,6", PLAIN, "f")
     assert cells(result) == [("1", "2", 2), ("3", "4", 3), ("5", "6", 4)]
-    assert any("cut off" in note for note in result.notes)
+    assert any("truncated" in note for note in result.notes)
 
 
 def test_only_line_feeds_end_lines() -> None:
@@ -200,12 +200,12 @@ def test_the_origin_says_which_bytes_were_read() -> None:
 
 
 def test_a_source_of_another_format_is_not_read_as_delimited_text() -> None:
-    with pytest.raises(ConfigurationRefused, match="no delimited source"):
+    with pytest.raises(ConfigurationRefused, match="not a delimited source"):
         read_delimited(b"[]", contract_of([column("a")], server={"format": "json"}), "f")
 
 
 def test_a_table_contract_reads_no_file() -> None:
-    with pytest.raises(ConfigurationRefused, match="describes no raw file"):
+    with pytest.raises(ConfigurationRefused, match="does not describe a raw file"):
         read_file(b"x", contract_of([column("a")]), "f")
 
 

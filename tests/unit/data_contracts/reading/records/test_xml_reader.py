@@ -114,7 +114,7 @@ def test_what_the_contract_does_not_know_is_noted_or_refused() -> None:
     assert rows(result) == [("1", "2", 1)]
     fields, beside = result.notes
     assert all(f"'{name}'" in fields for name in ("@day", "Head.#text", "Head.total@unit", "Head.new"))
-    assert beside == "elements beside the records were left out: 'Envelope'"
+    assert beside == "elements beside the records were ignored: 'Envelope'"
     known = (("number", "Head.no"), ("amount", "Head.total"))
     assert read(text, xml_contract(*known, extraColumns="allow")).notes == ()
     assert "not in the contract" in refusal(text, xml_contract(*known, extraColumns="refuse"))
@@ -122,7 +122,7 @@ def test_what_the_contract_does_not_know_is_noted_or_refused() -> None:
 
 
 def test_a_field_no_record_has_refuses_the_file() -> None:
-    assert "fields in no record: 'Head.total'" in refusal(message("<Order><Head><no>1</no></Head></Order>"))
+    assert "fields missing in every record: 'Head.total'" in refusal(message("<Order><Head><no>1</no></Head></Order>"))
 
 
 @pytest.mark.parametrize("text", ["<Other/>", message(), "<Message><Orders/></Message>", order("1")])
@@ -139,7 +139,7 @@ def test_the_encoding_is_the_declared_one_if_the_contract_allows_it() -> None:
         assert rows(read(declared(name, codec), several)) == [("报关单", "1.50", 1)]
     assert "declares the encoding 'GBK'" in refusal(declared("GBK", "gbk"))
     assert "declares the encoding 'martian'" in refusal(declared("martian", "utf-8"))
-    assert "is not utf-8" in refusal(declared("UTF-8", "gbk"))
+    assert "is not valid utf-8" in refusal(declared("UTF-8", "gbk"))
     assert "UTF-16" in refusal(message(order("1")).encode("utf-16"))
 
 
@@ -160,7 +160,7 @@ LAUGHS = '<!DOCTYPE lolz [<!ENTITY lol "lol">' + "".join(
     ids=["billion laughs", "external entity", "parameter entity", "outside document type", "plain document type"],
 )
 def test_document_types_and_entities_are_refused_before_they_do_anything(text: str) -> None:
-    assert "document type or entity is declared" in refusal(text)
+    assert "declares a document type or entity" in refusal(text)
 
 
 def test_an_entity_nobody_declared_is_refused() -> None:
@@ -169,7 +169,7 @@ def test_an_entity_nobody_declared_is_refused() -> None:
 
 @pytest.mark.parametrize("open_record", ["", "<Order>"])
 def test_bottomless_nesting_is_refused(open_record: str) -> None:
-    assert "within each other" in refusal(f"<Message>{open_record}" + "<a>" * 200_000)
+    assert "nested more than 32 deep" in refusal(f"<Message>{open_record}" + "<a>" * 200_000)
 
 
 def test_more_elements_attributes_or_bytes_than_the_limits_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,16 +177,16 @@ def test_more_elements_attributes_or_bytes_than_the_limits_are_refused(monkeypat
     assert "more than 10 elements" in refusal(message(*[order("1")] * 3))
     attributes = " ".join(f"a{number}='1'" for number in range(11))
     assert "more than 10 elements" in refusal(f"<Message><Order {attributes}/></Message>")
-    assert "a tag or text of" in refusal(message(order("1", "9" * 300_000)))
+    assert "a tag or text has" in refusal(message(order("1", "9" * 300_000)))
     monkeypatch.setattr(xml_text, "MOST_BYTES", 100)
-    assert "bytes of XML, more than 100" in refusal(message(*[order("1")] * 3))
+    assert "bytes of XML; the limit is 100" in refusal(message(*[order("1")] * 3))
 
 
 def test_a_file_torn_anywhere_is_refused_or_empty_of_records() -> None:
     text = message(order("1"), order("2"))
     for length in range(len(text)):
         assert "input refused" in refusal(text[:length])
-    assert "row 1: no well-formed XML: mismatched tag" in refusal(text.replace("</Order>", "</order>"))
+    assert "row 1: not well-formed XML: mismatched tag" in refusal(text.replace("</Order>", "</order>"))
 
 
 def test_recognition_reads_the_beginning_of_a_file_and_refuses_what_the_reader_would() -> None:
@@ -194,12 +194,12 @@ def test_recognition_reads_the_beginning_of_a_file_and_refuses_what_the_reader_w
     (torn,) = contract_fits(FileStart(whole[:150], is_whole=False), [FLAT], "f.xml")
     assert (torn.meets, torn.foreign) == (True, ())
     (other,) = contract_fits(FileStart(b"<Else><no>1</no></Else>", is_whole=True), [FLAT], "f.xml")
-    assert other.problem == "it has no record at Message.Order; its outermost element is 'Else'"
+    assert other.problem == "it has no record at Message.Order; its root element is 'Else'"
     with pytest.raises(InputRefused, match="document type"):
         contract_fits(FileStart(b"<!DOCTYPE a>" + whole, is_whole=True), [FLAT], "f.xml")
 
 
 def test_the_format_of_the_contract_chooses_the_reader() -> None:
     assert read_file(message(order("1")).encode(), FLAT, "f.xml").rows_in == 1
-    with pytest.raises(ConfigurationRefused, match="no xml source"):
+    with pytest.raises(ConfigurationRefused, match="not an xml source"):
         read_xml(b"<a/>", xml_contract(("number", "no"), recordPath=None), "f.xml")

@@ -144,5 +144,5 @@ def test_every_file_rule_of_a_source_can_be_asked_file_by_file(name: str) -> Non
 def test_a_query_that_cannot_be_asked_file_by_file_is_refused() -> None:
     rule = next(rule for rule in source_contract("lender_repayments").file_rules() if rule.kind is Kind.FILE_VALUE)
     odd = replace(rule, arguments=replace(rule.arguments, sql="WITH a AS (FROM ${table}) SELECT count(*) FROM a"))
-    with pytest.raises(ConfigurationRefused, match="cannot be asked file by file"):
+    with pytest.raises(ConfigurationRefused, match="cannot be evaluated for each file"):
         per_file_query(odd)

@@ -162,7 +162,7 @@ def test_a_file_divided_by_semicolons_is_near_its_source_and_told_so(tmp_path: P
     found = found_in(tmp_path, LOANS.replace(b",", b";"))
     assert found.nearest is not None
     assert found.nearest.contract.contract_id == "lender_loans"
-    assert found.nearest.problem == "its fields are divided by ';', the contract says ','"
+    assert found.nearest.problem == "its fields are separated by ';', but the contract says ','"
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "utf-16"])
@@ -180,7 +180,7 @@ def test_a_table_on_another_sheet_than_the_contract_reads_is_named(tmp_path: Pat
     found = found_in(tmp_path, workbook({"Reports": [["x"]], "Details": [heading]}))
     assert found.nearest is not None
     assert found.nearest.contract.contract_id == "tiktok_settlement"
-    assert found.nearest.problem == "the contract reads sheet 'Order details', the columns found stand in 'Details'"
+    assert found.nearest.problem == "the contract reads sheet 'Order details', but the columns are in sheet 'Details'"
 
 
 def test_records_cut_off_in_the_middle_are_recognised_by_those_before(
