@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.reports.charts import ChartWords, DependencePoint, Frame, dependence_chart
 from pipelines.reports.feature_values import plain_value, unit_words, value_with_unit
-from pipelines.reports.rendering import LANGUAGES, Language, Texts, banners, page_texts, render_page
+from pipelines.reports.lights import Finding
+from pipelines.reports.rendering import (
+    LANGUAGES,
+    Language,
+    Texts,
+    banners,
+    page_texts,
+    percent,
+    power_of_ten,
+    render_page,
+    whole,
+)
+from pipelines.reports.steps import staircase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +29,6 @@ if TYPE_CHECKING:
 TEMPLATE = "explanation_page.html.j2"
 MOST_CURVES = 30
 MULTIPLE = Frame(width=300, height=190, left=44, right=12, top=8, bottom=40)
-STEP_MARGIN = 0.08
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,8 @@ def _page_context(explanation: Mapping[str, Any], subject: ExplanationSubject, t
         **banners(subject.evidence, texts, is_synthetic=subject.is_synthetic),
         "subject": subject,
         "explanation": explanation,
+        "verdict": explanation_verdict(explanation, texts),
+        "additivity_words": _additivity_words(explanation["additivity"], texts),
         "pillars": _weighted(explanation["pillars"]),
         "features": [
             {**feature, "title": _title(feature, texts), "verdict": dependence[feature["name"]]["verdict"]}
@@ -134,7 +147,7 @@ def _curve(
 
 
 def _local(local: Mapping[str, Any], features: Mapping[str, Mapping[str, Any]], texts: Texts) -> dict[str, object]:
-    """One seller's points as steps from the base to the score."""
+    """Return one seller's points as steps from the base to the score."""
     lines = [
         (
             _title(features[line["feature"]], texts),
@@ -144,25 +157,29 @@ def _local(local: Mapping[str, Any], features: Mapping[str, Mapping[str, Any]], 
         for line in local["lines"]
     ]
     lines.append((texts("all_others"), "", local["all_others"]))
-    running = [local["base_points"]]
-    for _, _, points in lines:
-        running.append(running[-1] + points)
-    low, high = min(running), max(running)
-    margin = STEP_MARGIN * (high - low) or 1.0
-    scale = (low - margin, high + margin)
-    return {
-        **local,
-        "base_step": _step(scale, scale[0], local["base_points"]),
-        "steps": [
-            {"words": words, "value": value, "points": points, "running": after, "step": _step(scale, before, after)}
-            for (words, value, points), before, after in zip(lines, running, running[1:], strict=False)
-        ],
-        "score_step": _step(scale, scale[0], local["score"]),
-    }
+    stairs = staircase(local["base_points"], [points for _, _, points in lines])
+    steps = [
+        {"words": words, "value": value, "step": step}
+        for (words, value, _), step in zip(lines, stairs.steps, strict=True)
+    ]
+    return {**local, "stairs": stairs, "steps": steps}
 
 
-def _step(scale: tuple[float, float], before: float, after: float) -> dict[str, float]:
-    """Place and width, in percent, of a bar that runs from one sum of points to the next."""
-    low, high = scale
-    left, right = sorted(100 * (value - low) / (high - low) for value in (before, after))
-    return {"left": left, "width": right - left}
+def explanation_verdict(explanation: Mapping[str, Any], texts: Texts) -> Finding:
+    """Return the page's verdict: whether points add up, whether a feature works the wrong way, and what weighs most."""
+    unequal = explanation["additivity"]["unequal_scores"]
+    if unequal:
+        return Finding("stop", "verdict_not_additive", {"rows": whole(unequal)})
+    against = sum(one["verdict"] == "against" for one in explanation["dependence"])
+    if against:
+        return Finding("watch", "verdict_some_against", {"count": whole(against)})
+    heaviest = max(explanation["pillars"], key=lambda pillar: float(pillar["share"]))
+    pillar = texts.of_code("pillar", heaviest["name"])
+    return Finding("ok", "verdict_in_order", {"pillar": pillar, "share": percent(heaviest["share"], 0)})
+
+
+def _additivity_words(additivity: Mapping[str, Any], texts: Texts) -> str:
+    rows = whole(additivity["rows"])
+    if additivity["unequal_scores"]:
+        return texts("additivity_broken", unequal=whole(additivity["unequal_scores"]), rows=rows)
+    return texts("additivity_kept", rows=rows, gap=power_of_ten(additivity["largest_gap"]))

@@ -18,7 +18,8 @@ from pipelines.reports.charts import (
     series_chart,
 )
 from pipelines.reports.feature_values import ratio_of_medians, value_with_unit
-from pipelines.reports.forest import forest_scale
+from pipelines.reports.forest import ForestCell, forest_scale
+from pipelines.reports.lights import model_light
 from pipelines.reports.rendering import LANGUAGES, Language, Texts, banners, page_texts, render_page
 from pipelines.reports.tuning_words import candidate_words
 
@@ -46,8 +47,7 @@ ABLATION_PREFIX = "without_"
 SCORECARD = "scorecard"
 PLAIN_MODELS = (SCORECARD, "best_single_variable")
 KEY_MEASURES = ("auc", "ks", "brier", "log_loss", "calibration_slope")
-CHART = Frame(width=470, height=300)
-WIDE_CHART = Frame(width=940, height=250, bottom=44)
+CHART = Frame(width=400, height=260)
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,8 @@ def _page_context(document: Mapping[str, Any], identity: ModelIdentity, texts: T
     evaluation = document["evaluation"]
     found: dict[str, object] = {
         "file_names": {other: f"model.{other}.html" for other in LANGUAGES},
+        "light": model_light(evaluation),
+        "tiles": _tiles(evaluation["models"][0]["measures"]),
         "explanation_file": f"explanation.{texts.language}.html",
         **banners(identity.evidence, texts, is_synthetic=identity.is_synthetic),
         "is_demonstration": identity.evidence == DEMONSTRATION_EVIDENCE,
@@ -128,6 +130,21 @@ def _page_context(document: Mapping[str, Any], identity: ModelIdentity, texts: T
     found |= {"comparisons": comparisons, "not_above": _not_above(comparisons)}
     found |= {"powered": _powered(comparisons)}
     return {**found, "sections": _sections(found)}
+
+
+def _tiles(measures: Mapping[str, Any]) -> dict[str, ForestCell | None]:
+    """Return the interval marks of the page's first figures, each on a scale of its own."""
+    ideal = {"calibration_slope": 1.0}
+    return {
+        name: forest_scale([measures[name]], others=list(_present(ideal.get(name)))).cell(
+            measures[name], ideal.get(name)
+        )
+        for name in ("auc", "ks", "calibration_slope")
+    }
+
+
+def _present(value: float | None) -> tuple[float, ...]:
+    return () if value is None else (value,)
 
 
 def _sections(context: Mapping[str, object]) -> tuple[str, ...]:
@@ -174,7 +191,7 @@ def _split_chart(by_date: Sequence[Mapping[str, Any]], texts: Texts) -> TrustedM
         in_test = sum(row["rows"] for row in rows if row["part"] == "test")
         stacks.append((in_train, sum(row["rows"] for row in rows) - in_train - in_test, in_test))
     words = ChartWords(texts("split_chart_title"), texts("as_of_axis"), texts("rows_axis"))
-    return column_chart(dates, stacks, ("a", "c", "b"), words, WIDE_CHART)
+    return column_chart(dates, stacks, ("a", "c", "b"), words, CHART)
 
 
 def _models(evaluation: Mapping[str, Any], texts: Texts) -> list[dict[str, object]]:
@@ -254,7 +271,7 @@ def _grades(grades: Mapping[str, Any] | None, texts: Texts) -> dict[str, object]
     rows = [{**row, "share": row["rows"] / total, "verdict": rate_verdict(row)} for row in grades["rows"]]
     words = ChartWords(texts("grades_chart_title"), texts("grade_axis"), texts("share_axis"))
     stacks = [((row["rows"] - row["bad"]) / total, row["bad"] / total) for row in grades["rows"]]
-    chart = column_chart([row["name"] for row in rows], stacks, ("a", "bad"), words, CHART)
+    chart = column_chart([row["name"] for row in rows], stacks, ("a", "against"), words, CHART)
     return {**grades, "rows": rows, "verdict": rate_verdict(grades["total"]), "chart": chart}
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from models.explanation.reasons import format_value
 from pipelines.reports.feature_values import value_with_unit
+from pipelines.reports.grade_colours import STANDARD_GRADES, coloured
 from pipelines.reports.rendering import LANGUAGES, SYNTHETIC_EVIDENCE, Language, Texts, banners, page_texts, render_page
+from pipelines.reports.steps import staircase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +49,7 @@ def _page_context(passport: Mapping[str, Any], language: Language) -> dict[str, 
         "proof": passport.get("proof"),
         "passport_id": passport["id"],
         "assessment": _assessment(subject["assessment"], texts),
-        "pillars": _pillars(subject["points"]["pillars"]),
+        "pillars": _pillars(subject["points"]),
         "reasons": _reasons(subject["points"], texts),
         "warnings": [warning[language] for warning in subject["warnings"]],
         "claims": _claims(subject.get("claims", []), texts),
@@ -68,6 +70,7 @@ def _assessment(assessment: Mapping[str, Any], texts: Texts) -> dict[str, object
         "interval": (lower, upper, float(interval["level"])) if interval else None,
         "definition": definition[texts.language] if definition else None,
         "scale": {name: float(value) for name, value in assessment["scale"].items()},
+        "scale_steps": coloured(STANDARD_GRADES) if assessment["grade"] in STANDARD_GRADES else (),
         "ruler": {
             "mark": ruler_place(probability),
             "from": ruler_place(lower),
@@ -84,17 +87,19 @@ def ruler_place(probability: float) -> float:
     return min(1.0, place)
 
 
-def _pillars(pillars: list[Mapping[str, Any]]) -> list[dict[str, object]]:
-    longest = max((abs(int(pillar["points"])) for pillar in pillars), default=0) or 1
-    return [
+def _pillars(points: Mapping[str, Any]) -> dict[str, object]:
+    """Return the pillars as steps from the base to the score."""
+    pillars = points["pillars"]
+    stairs = staircase(int(points["base"]), [int(pillar["points"]) for pillar in pillars])
+    rows = [
         {
             "words": {language: pillar[language] for language in LANGUAGES},
-            "points": int(pillar["points"]),
-            "share": int(pillar["points"]) / longest,
+            "step": step,
             "evidence": pillar.get("evidence"),
         }
-        for pillar in pillars
+        for pillar, step in zip(pillars, stairs.steps, strict=True)
     ]
+    return {"stairs": stairs, "rows": rows}
 
 
 def _claims(claims: list[Mapping[str, Any]], texts: Texts) -> list[dict[str, object]]:

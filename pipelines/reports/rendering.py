@@ -7,6 +7,7 @@ both), so that it opens anywhere, offline, and may be filed. Whatever comes from
 from __future__ import annotations
 
 import functools
+import html
 import math
 import re
 import tomllib
@@ -15,6 +16,8 @@ from importlib import resources
 from typing import TYPE_CHECKING, Literal
 
 import jinja2
+
+from pipelines.reports.cell_labels import with_cell_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +35,12 @@ SYNTHETIC_EVIDENCE = "synthetic world"
 
 NO_LETTER = re.compile(r"[^0-9A-Za-z]+")
 """What a code holds that a key of the texts does not."""
+
+SHARED_TEXTS = ("common", "verdicts")
+"""Files of words that every page may use."""
+
+WAY_BACK = "<!--way-back-->"
+"""Where ``with_way_back`` puts the link to the index page."""
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 """Digits and minus as they stand in an exponent."""
@@ -95,7 +104,7 @@ def render_page(template: str, language: Language, context: Mapping[str, object]
 
     Args:
         template: file name in ``templates/``, ending in ``.html.j2``; its texts are ``texts/<name>.toml`` over
-            ``texts/common.toml``.
+            ``SHARED_TEXTS``.
         language: "en" or "zh".
         context: values for the template.
 
@@ -104,18 +113,19 @@ def render_page(template: str, language: Language, context: Mapping[str, object]
         TextMissingError: the template asks for words that its texts lack.
     """
     texts = page_texts(template.removesuffix(".html.j2"), language)
-    return _environment(language).get_template(template).render({**context, "t": texts, "language": language})
+    page = _environment(language).get_template(template).render({**context, "t": texts, "language": language})
+    return with_cell_labels(page)
 
 
 @functools.cache
 def page_texts(page: str, language: Language) -> Texts:
-    """Words of a page: the shared ones, overlaid with its own.
+    """Return the words of a page: the shared ones, overlaid with its own.
 
     Raises:
         TextMissingError: a text lacks this language.
     """
     words: dict[str, str] = {}
-    for name in ("common", page):
+    for name in (*SHARED_TEXTS, page):
         source = resources.files("pipelines.reports.texts").joinpath(f"{name}.toml")
         if not source.is_file():
             continue
@@ -138,13 +148,37 @@ def _environment(language: Language) -> jinja2.Environment:
     )
     environment.filters.update(FORMATS)
     environment.filters["in_language"] = functools.partial(in_language, language=language)
-    environment.globals["style_sheet"] = TrustedMarkup(_package_text("style.css"))
+    environment.filters["css_text"] = css_text
+    environment.globals["style_sheet"] = TrustedMarkup(compact_style(_package_text("style.css")))
     environment.globals["content_policy"] = CONTENT_POLICY
     return environment
 
 
 def _package_text(name: str) -> str:
     return resources.files("pipelines.reports.templates").joinpath(name).read_text(encoding="utf-8")
+
+
+def compact_style(style: str) -> str:
+    """Return a style sheet without comments, indentation and blank lines: every page carries a copy of it."""
+    lines = (line.strip() for line in re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL).splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+def css_text(words: object) -> TrustedMarkup:
+    """Return words as the inside of a CSS string, everything but letters, digits and spaces escaped."""
+    text = html.unescape(str(words))
+    return TrustedMarkup("".join(c if c.isalnum() or c == " " else f"\\{ord(c):06x}" for c in text))
+
+
+def with_way_back(page: str, address: str, words: str) -> str:
+    """Return a page whose head links to ``address``; stages write pages that do not know where they will be kept.
+
+    Raises:
+        ValueError: the page has no place for the link.
+    """
+    if page.count(WAY_BACK) != 1:
+        raise ValueError("a page has exactly one place for the way back")
+    return page.replace(WAY_BACK, f' / <a href="{html.escape(address)}">{html.escape(words)}</a>')
 
 
 def banners(evidence: str | None, texts: Texts, *, is_synthetic: bool) -> dict[str, object]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from data_contracts.definition.compiler import source_contract, table_contract
 from data_contracts.definition.templates import PREFIX
 from features.reconciliation.reconcile import GRADES
+from pipelines.reports.lights import broken_share, data_light
 from pipelines.reports.rendering import LANGUAGES, Language, Texts, banners, page_texts, render_page
-from pipelines.runs.file_counts import rows_kept_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ UNKNOWN_KINDS = {
 REPEATED_KEY = re.compile(r"repeated key \((?P<key>.+)\)")
 COLUMN_RULE = re.compile(r"(?P<column>[a-z0-9_]+):(?P<what>required|unique|enum|pattern|range|length|known)")
 TYPE_RULE = re.compile(r"type:(?P<column>[a-z0-9_]+)")
-TONES = {"passed": "good", "failed": "bad", "not_validated": "warn"}
+STATES = {"passed": "ok", "failed": "stop", "not_validated": "none"}
 NOT_A_LETTER = re.compile(r"[^a-z0-9]+")
 
 
@@ -59,7 +59,7 @@ def render_validation_page(document: Mapping[str, Any], language: Language) -> s
     documents = document.get("export_documents")
     context = {
         **banners(about["evidence"], texts, is_synthetic=about["is_synthetic"]),
-        "file_names": {one: f"report.{one}.html" for one in LANGUAGES},
+        "file_names": {one: f"data.{one}.html" for one in LANGUAGES},
         "about": about,
         "sections": [name for name in SECTIONS if name != "documents" or documents],
         "sources": sources,
@@ -69,6 +69,7 @@ def render_validation_page(document: Mapping[str, Any], language: Language) -> s
         "table_totals": _table_totals(tables),
         "rule_totals": _rule_totals(tables),
         "broken": [(table, rule) for table in tables for rule in table["rules"] if rule["status"] == "failed"],
+        "light": data_light(document),
         "alarms": _alarms(about, totals, tables, texts),
         "contracts": _contracts(document),
         "grades": GRADES,
@@ -112,16 +113,16 @@ def titled(kind: str, name: str, otherwise: str, texts: Texts) -> str:
 
 
 _BECAME = {
-    "quarantined": ("quarantined", "bad"),
+    "quarantined": ("quarantined", "watch"),
     "duplicates": ("duplicate", ""),
-    "warnings": ("accepted", "warn"),
+    "warnings": ("accepted", ""),
 }
 
 
 def _reasons(
     source: Mapping[str, Any], kind: str, contract: CompiledContract, texts: Texts
 ) -> Iterable[dict[str, Any]]:
-    became, tone = _BECAME[kind]
+    became, state = _BECAME[kind]
     for code, rows in source[kind].items():
         reason = duplicate_reason(code, texts) if kind == "duplicates" else reading_reason(code, contract, texts)
         yield {
@@ -129,7 +130,7 @@ def _reasons(
             "code": reason.code,
             "foreign": reason.foreign,
             "became": became,
-            "tone": tone,
+            "state": state,
             "rows": rows,
             "examples": source["examples"].get(code, []) if kind == "quarantined" else [],
         }
@@ -202,7 +203,7 @@ def _table(table: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
         {
             **rule,
             "reason": rule_reason(rule, contract, texts),
-            "tone": TONES[rule["status"]],
+            "state": STATES[rule["status"]],
             "examples": table["examples"].get(rule["rule_id"], []),
         }
         for rule in table["rules"]
@@ -213,7 +214,7 @@ def _table(table: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
         "rules": rules,
         "quarantined_rows": sum(table["quarantined"].values()),
         "duplicate_rows": sum(table["duplicates"].values()),
-        **{status: sum(rule["status"] == status for rule in rules) for status in TONES},
+        **{status: sum(rule["status"] == status for rule in rules) for status in STATES},
     }
 
 
@@ -227,8 +228,7 @@ def _totals(sources: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     shares = {f"{name}_share": count / rows if rows else 0.0 for name, count in found.items()}
     files = sum(source["files"] for source in sources)
     remarked = sum(source["remarked_rows"] for source in sources)
-    broken = found["quarantined"] - sum(rows_kept_out(source["quarantined"]) for source in sources)
-    shares["broken_share"] = broken / rows if rows else 0.0
+    shares["broken_share"] = broken_share(sources)
     return {"files": files, "rows": rows, "remarked": remarked, **found, **shares}
 
 
@@ -243,7 +243,7 @@ def _table_totals(tables: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _rule_totals(tables: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    found = {status: sum(table[status] for table in tables) for status in TONES}
+    found = {status: sum(table[status] for table in tables) for status in STATES}
     return {**found, "judged": found["passed"] + found["failed"]}
 
 

@@ -39,7 +39,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
     """Run the stage.
 
     It leaves ``tables/``, ``quarantine/``, ``duplicates/``, ``reconciliation.parquet``, ``validation.json``,
-    ``suites/`` and ``report.{en,zh}.html``; ``document_breaks.parquet`` where documents of exports were delivered.
+    ``suites/`` and ``data.{en,zh}.html``; ``document_breaks.parquet`` where documents of exports were delivered.
 
     Raises:
         QuarantineLimitExceeded: a table loses more rows than the profile allows; everything is written first.
@@ -82,7 +82,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
         raise QuarantineLimitExceeded(
             f"{share:.2%} of the rows of table {outcome.record.notes['largest_quarantined_table']} break its contract, "
             f"more than the {settings.quarantine_limit_share:.2%} of profile {profile.name}; "
-            f"see {outcome.run_dir / 'report.en.html'}"
+            f"see {outcome.run_dir / 'data.en.html'}"
         )
     return outcome
 
@@ -166,7 +166,7 @@ def _write(folder: Path, result: ValidationResult, document: Mapping[str, Any]) 
     write_suites(folder, result.verdicts)
     for language in LANGUAGES:
         page = render_validation_page(document, language)
-        atomic_write_bytes(folder / f"report.{language}.html", page.encode())
+        atomic_write_bytes(folder / f"data.{language}.html", page.encode())
 
 
 def _record(result: ValidationResult) -> StageRecord:

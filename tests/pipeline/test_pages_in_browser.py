@@ -203,9 +203,8 @@ def test_the_report_of_the_small_sample_opens(language: Language, chromium: str,
 def width_on_paper(chromium: str, page: str, folder: Path) -> int:
     """Width in CSS pixels that a page takes on A4 with its own margins, whose room is about 695 of them."""
     probe = "<script>document.title = document.documentElement.scrollWidth</script></body>"
-    printed = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page).replace(
-        "@media print", "@media all"
-    )
+    printed = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
+    printed = printed.replace("@media screen", "@media not all").replace("@media print", "@media all")
     (folder / "page.html").write_text(printed.replace("</body>", probe), encoding="utf-8")
     return int(title_of(dump(chromium, (folder / "page.html").as_uri(), folder, "--window-size=695,900")))
 

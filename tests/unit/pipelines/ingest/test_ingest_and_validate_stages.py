@@ -104,7 +104,7 @@ def test_validate_writes_accepted_tables_and_both_reports(tmp_path: Path) -> Non
         "grade",
     ]
     for language, heading in (("en", "Data validation report"), ("zh", "数据校验报告")):
-        page = (outcome.run_dir / f"report.{language}.html").read_text(encoding="utf-8")
+        page = (outcome.run_dir / f"data.{language}.html").read_text(encoding="utf-8")
         assert f"<h1>{heading}</h1>" in page
     assert validate.run(profile(tmp_path / "raw"), place(tmp_path)).was_current
 
@@ -120,15 +120,15 @@ def test_validate_holds_documents_of_exports_together_where_there_are_any(tmp_pa
     (found,) = read_parquet(run_dir / "document_breaks.parquet").to_pylist()
     assert (found["break_kind"], found["document_number"]) == ("list_value_differs", "O2")
     assert read_json(run_dir / "validation.json")["export_documents"]["documents"] == {"list": 2, "order": 2}
-    assert "Documents of exports held together" in (run_dir / "report.en.html").read_text(encoding="utf-8")
+    assert "Documents of exports held together" in (run_dir / "data.en.html").read_text(encoding="utf-8")
 
 
 def test_a_table_that_loses_too_many_rows_ends_with_exit_1_and_its_report(tmp_path: Path) -> None:
     wrong_sum = dataclasses.replace(SALE, data=vat_file("sale", [vat_row("1", amounts="100.0,13.0,999.0")]))
     ingested(tmp_path, [wrong_sum])
-    with pytest.raises(QuarantineLimitExceeded, match=r"trade_invoice.*report\.en\.html"):
+    with pytest.raises(QuarantineLimitExceeded, match=r"trade_invoice.*data\.en\.html"):
         validate.run(profile(tmp_path / "raw"), place(tmp_path))
-    page = (current_run(place(tmp_path), "validate") / "report.en.html").read_text(encoding="utf-8")
+    page = (current_run(place(tmp_path), "validate") / "data.en.html").read_text(encoding="utf-8")
     assert "Over the limit: 100.00% of the rows of trade_invoice" in page
 
 

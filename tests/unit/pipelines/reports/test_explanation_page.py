@@ -49,15 +49,15 @@ def test_every_used_feature_has_a_curve_and_an_unused_one_has_none() -> None:
     page = render_explanation_page(explanation(), SUBJECT, "en")
     unused = [one["feature"] for one in explanation()["dependence"] if one["verdict"] == "unused"]
     assert unused == ["site_session_trend"]
-    assert page.count("<svg") == len(explanation()["features"]) - len(unused)
+    assert page.count('<svg class="chart"') == len(explanation()["features"]) - len(unused)
 
 
 def test_the_steps_of_every_seller_lead_from_the_base_to_the_score() -> None:
     page = render_explanation_page(explanation(), SUBJECT, "en")
-    tables = re.findall(r'<table class="steps">.*?</table>', page, re.DOTALL)
+    tables = re.findall(r'<table class="stack steps">.*?</table>', page, re.DOTALL)
     assert len(tables) == len(explanation()["local"]) == 3
     for table, local in zip(tables, explanation()["local"], strict=True):
-        cells = re.findall(r'<td class="figure">([−+\d]*)</td>', table)
+        cells = re.findall(r'<td class="n[^"]*"[^>]*>([−+\d]*)</td>', table)
         points, sums = cells[0::2], [int(cell) for cell in cells[1::2]]
         assert (sums[0], sums[-1]) == (local["base_points"], local["score"])
         steps = [int(point.replace("−", "-")) for point in points if point]

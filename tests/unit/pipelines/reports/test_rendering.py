@@ -120,3 +120,15 @@ def test_every_pillar_of_a_feature_has_words() -> None:
     texts = page_texts("common", "zh")
     assert pillars
     assert not {pillar for pillar in pillars if texts.of_code("pillar", pillar) == pillar}
+
+
+def test_words_inside_a_css_string_cannot_end_it() -> None:
+    assert str(rendering.css_text('a 1"}</style>\\数')) == "a 1\\000022\\00007d\\00003c\\00002fstyle\\00003e\\00005c数"
+
+
+def test_the_way_back_is_put_into_the_one_place_for_it() -> None:
+    page = f"<p>Product{rendering.WAY_BACK}</p>"
+    linked = rendering.with_way_back(page, "../index.html", "Run & all")
+    assert linked == '<p>Product / <a href="../index.html">Run &amp; all</a></p>'
+    with pytest.raises(ValueError, match="one place"):
+        rendering.with_way_back(linked, "../index.html", "Run")

@@ -140,7 +140,7 @@ def test_tables_quarantine_accounts_log_and_reports_were_all_looked_through(left
         "/quarantine/",
         "row_counts.json",
         "ledger/deliveries.jsonl",
-        "report.en.html",
+        "data.en.html",
         "manifest",
     ):
         assert any(part in name for name in left.files), part
