@@ -1,1 +1,1 @@
-"""A synthetic seller world whose truth is known, written as raw files in real source formats."""
+"""A synthetic world of sellers with known truth, written as raw files in real source formats."""

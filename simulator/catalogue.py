@@ -1,4 +1,4 @@
-"""Fixed vocabulary of the world: product categories, marketplaces, customs offices. Sizes are invented."""
+"""Fixed vocabulary of the world: product categories, marketplaces and customs offices. All sizes are invented."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ class Category:
 
     Attributes:
         name: English name.
-        name_zh: Chinese name, as customs and invoices write it.
-        commodity_codes: Three 10-digit HS codes traded under it.
-        unit_price: Mean price of a unit, account currency.
+        name_zh: Chinese name, as used in customs declarations and invoices.
+        commodity_codes: Three 10-digit HS codes of the category.
+        unit_price: Mean unit price, account currency.
         goods_cost_share: Landed goods cost over sales.
         refund_share: Refunds over sales.
         peak: Strength of the year-end peak.
-        summer: Strength of the summer swell.
-        kg_per_unit: Net weight of a unit.
+        summer: Strength of the summer peak.
+        kg_per_unit: Net weight of a unit, kg.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Category:
 
     @property
     def hs_chapters(self) -> frozenset[str]:
-        """HS chapters (first two digits) of its codes."""
+        """HS chapters (first two digits) of the commodity codes."""
         return frozenset(code[:2] for code in self.commodity_codes)
 
 
@@ -75,7 +75,7 @@ CATEGORIES: tuple[Category, ...] = (
 
 @dataclass(frozen=True)
 class Market:
-    """A marketplace: its report name, account currency, country codes and shop clock."""
+    """A marketplace: name in reports, account currency, country codes and the shop's time zone."""
 
     name: str
     currency: str
@@ -99,12 +99,12 @@ CUSTOMS_OFFICES: tuple[str, ...] = ("5301", "5316", "2248", "3104", "5130", "370
 SUPERVISION_MODES: tuple[str, ...] = ("0110", "9710", "9810", "1039", "9610", "1210")
 SUPERVISION_WEIGHTS: tuple[float, ...] = (0.40, 0.15, 0.30, 0.06, 0.06, 0.03)
 
-# What a firm is: it makes the goods, trades in others' goods, or sells products of its own design under its own name.
+# Kinds of firms: makes goods, trades in others' goods, or sells goods of its own design under its own name.
 FIRM_KINDS: tuple[str, ...] = ("factory", "trader", "product seller")
 FIRM_KIND_WEIGHTS: tuple[float, ...] = (0.30, 0.32, 0.38)
 
-# How a hosting platform takes part: not at all; the seller keeps stock abroad, the platform sells (semi hosted); the
-# platform sets the supply price, stocks, sells and delivers (full hosted). Shares by kind of firm.
+# Role of a hosting platform: none; the platform sells and the seller keeps stock abroad (semi hosted); the platform
+# sets the supply price, stocks, sells and delivers (full hosted). Shares by kind of firm.
 HOSTED_MODES: tuple[str, ...] = ("none", "semi hosted", "full hosted")
 HOSTED_MODE_WEIGHTS: tuple[tuple[float, ...], ...] = ((0.52, 0.12, 0.36), (0.62, 0.16, 0.22), (0.80, 0.13, 0.07))
 

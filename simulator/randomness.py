@@ -1,4 +1,4 @@
-"""Named random streams: adding a draw to one part of the world never shifts the draws of another."""
+"""Named random streams: a new draw in one part of the world does not change the draws of another."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
-    """Gives the generator of one named part of the world.
+    """Return the random generator of a named part of the world.
 
     Args:
-        seed: The world's (or the observation's) seed.
-        name: Name of the part, for example ``"firms"``; equal names give equal draws.
+        seed: Seed of the world or of the observation.
+        name: Name of the part, for example ``"firms"``; the same name always draws the same numbers.
 
     Returns:
         A PCG64 generator seeded by both.
@@ -25,18 +25,18 @@ def stream(seed: int, name: str) -> np.random.Generator:
 
 
 def scatter(seed: int, name: str, *keys: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Gives a random-looking number for each combination of keys, whatever else is asked and in whatever order.
+    """Return 64 pseudo-random bits for each combination of keys, independent of all other calls and of their order.
 
-    Details that are only needed when files are written (an order's hour, a buyer's number) come from here, so that
-    writing part of a world, or in another order, writes the same bytes.
+    Details that are only needed when files are written (the hour of an order, the number of a buyer) come from here.
+    Part of a world, or the same world in another order, is therefore written with the same bytes.
 
     Args:
-        seed: The world's (or the observation's) seed.
+        seed: Seed of the world or of the observation.
         name: Name of the detail.
         keys: Integer arrays of one shape.
 
     Returns:
-        64 random-looking bits a key, by the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
+        64 bits per key, by the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
     """
     state = np.full(keys[0].shape, np.uint64((seed << 32) ^ zlib.crc32(name.encode())), dtype=np.uint64)
     for key in keys:
@@ -52,5 +52,5 @@ def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def unit_interval(bits: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """Turns scattered bits into numbers in [0, 1)."""
+    """Convert scattered bits to numbers in [0, 1)."""
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53

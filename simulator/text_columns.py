@@ -1,6 +1,6 @@
-"""Whole columns of numbers and dates as text, and whole tables of text as the bytes of many files.
+"""Columns of numbers and dates as text, and tables of text as the bytes of many files.
 
-Millions of rows are written without a Python loop over rows: columns become Arrow strings, rows are joined by Arrow,
+Millions of rows are written without a Python loop over rows: columns become Arrow strings, Arrow joins them into rows,
 and a file is a slice of the joined buffer.
 """
 
@@ -22,33 +22,33 @@ Text = pa.StringArray
 
 
 def text(values: Sequence[str]) -> Text:
-    """An Arrow string column."""
+    """Return an Arrow string column."""
     return pa.array(list(values), type=pa.string())
 
 
 def taken(column: Text, index: NDArray[np.integer[Any]] | NDArray[np.bool_]) -> Text:
-    """The rows of a column at each index; a truth value counts as index 0 or 1."""
+    """Return the rows of a column at each index; a boolean counts as index 0 or 1."""
     return column.take(pa.array(np.asarray(index, dtype=np.int64), type=pa.int64()))
 
 
 def chosen(choices: Sequence[str], index: NDArray[np.integer[Any]] | NDArray[np.bool_]) -> Text:
-    """The choice at each index, as a string column."""
+    """Return the choice at each index as a string column."""
     return taken(text(choices), index)
 
 
 def either(is_first: NDArray[np.bool_], first: Text | str, second: Text | str = "") -> Text:
-    """One of two columns (or constants) row by row."""
+    """Choose between two columns (or constants) row by row."""
     return cast("Text", pc.if_else(pa.array(is_first, type=pa.bool_()), first, second))
 
 
 def joined(*parts: Text | str) -> Text:
-    """Glues string columns and constants row by row."""
-    columns: list[Any] = [*parts, ""]  # Arrow takes constants here, its type hints do not
+    """Concatenate string columns and constants row by row."""
+    columns: list[Any] = [*parts, ""]  # Arrow accepts constants here, its type hints do not
     return cast("Text", pc.binary_join_element_wise(*columns))
 
 
 def whole_text(numbers: NDArray[np.integer[Any]], width: int = 0) -> Text:
-    """Whole numbers as text, padded with zeros to ``width``."""
+    """Format whole numbers, padded with zeros to ``width``."""
     plain = pc.cast(pa.array(np.asarray(numbers, dtype=np.int64), type=pa.int64()), pa.string())
     return cast("Text", pc.utf8_lpad(plain, width, "0") if width else plain)
 
@@ -59,13 +59,13 @@ def _two_digits(mark: str) -> Text:
 
 
 def cents_text(cents: NDArray[np.int64], mark: str = ".") -> Text:
-    """Money held in cents as text with two decimals after ``mark``: ``-1234.50``."""
+    """Format money held in cents with two decimals after ``mark``: ``-1234.50``."""
     size = np.abs(cents)
     return joined(chosen(["", "-"], cents < 0), whole_text(size // 100), taken(_two_digits(mark), size % 100))
 
 
 def to_cents(amount: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Money in units, booked to the cent, as whole cents."""
+    """Convert amounts to whole cents."""
     return np.rint(np.asarray(amount) * 100).astype(np.int64)
 
 
@@ -76,7 +76,7 @@ def _days(first_day: np.datetime64, count: int, style: str) -> Text:
 
 
 def day_text(first_day: np.datetime64, day: NDArray[np.int64], style: str = "%Y-%m-%d") -> Text:
-    """Day numbers counted from ``first_day`` as dates in a ``strftime`` style; days before it count from its past."""
+    """Format day numbers counted from ``first_day`` as dates in a ``strftime`` style; negative days are before it."""
     low = min(int(day.min(initial=0)), 0)
     count = int(day.max(initial=0)) - low + 1
     start = first_day + low
@@ -84,7 +84,7 @@ def day_text(first_day: np.datetime64, day: NDArray[np.int64], style: str = "%Y-
 
 
 def unpadded_day_text(first_day: np.datetime64, day: NDArray[np.int64]) -> Text:
-    """Dates as tax software writes them: ``2021/3/5``."""
+    """Format dates as tax software writes them: ``2021/3/5``."""
     days = (first_day + np.arange(int(day.max(initial=0)) + 1)).astype(object)
     return chosen([f"{d.year}/{d.month}/{d.day}" for d in days], day)
 
@@ -95,12 +95,12 @@ def _clock() -> Text:
 
 
 def clock_text(second: NDArray[np.int64]) -> Text:
-    """Seconds of the day as ``HH:MM:SS``."""
+    """Format seconds of the day as ``HH:MM:SS``."""
     return taken(_clock(), second)
 
 
 def line_offsets(lines: Text) -> tuple[NDArray[np.int64], memoryview]:
-    """Byte offset of each line in the joined buffer (one more than lines), and the buffer."""
+    """Return the byte offset of each line in the joined buffer (one more offset than lines), and the buffer."""
     _, offsets, data = lines.buffers()
     if offsets is None or data is None:
         return np.zeros(len(lines) + 1, dtype=np.int64), memoryview(b"")

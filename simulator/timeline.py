@@ -1,4 +1,4 @@
-"""The world's clock: weeks, their dates, season factors and real exchange rates."""
+"""The world's calendar: weeks, their dates, season factors and real exchange rates."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Timeline:
     Attributes:
         first_day: Day 0, as ``datetime64[D]``.
         week_start: First day of each week, shape (weeks,).
-        cny_per_usd: ECB rate on each week's first day, shape (weeks,).
+        cny_per_usd: ECB rate on the first day of each week, shape (weeks,).
         cny_per_eur: Same for the euro.
         season: Demand factor by category and week, mean about 1, shape (categories, weeks).
     """
@@ -44,12 +44,12 @@ class Timeline:
         return len(self.week_start)
 
     def week_of(self, day: date) -> int:
-        """Week holding a day; may lie before 0 or after the end."""
+        """Return the week of a day; it may be before 0 or after the end."""
         return int((np.datetime64(day, "D") - self.first_day).astype(int)) // 7
 
 
 def years_of(first_day: np.datetime64, day: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Calendar year of each day number counted from ``first_day``."""
+    """Return the calendar year of each day number counted from ``first_day``."""
     years: NDArray[np.int64] = (first_day + day).astype("datetime64[Y]").astype(np.int64) + 1970
     return years
 
@@ -66,7 +66,7 @@ def _cny_rates(days: list[date], currency: str) -> NDArray[np.float64]:
 
 
 def _season(days: list[date]) -> NDArray[np.float64]:
-    """Year-end peak, Prime-day week and summer swell, by category; each category's year averages to 1."""
+    """Return season factors by category: year-end peak, Prime Day week and summer peak; a year averages to 1."""
     week_of_year = np.array([min(day.timetuple().tm_yday // 7, 51) for day in days])
     week = np.arange(52)
     peak = np.exp(-(((week - 47.5) / 2.6) ** 2))
@@ -79,7 +79,7 @@ def _season(days: list[date]) -> NDArray[np.float64]:
 
 
 def build_timeline(settings: WorldSettings) -> Timeline:
-    """Lays out whole weeks from ``first_day`` to ``last_day`` with real ECB rates (``last_known`` on gaps)."""
+    """Build the whole weeks from ``first_day`` to ``last_day`` with real ECB rates (``last_known`` on gaps)."""
     weeks = ((settings.last_day - settings.first_day).days + 1) // 7
     days = [settings.first_day + timedelta(days=7 * week) for week in range(weeks)]
     return Timeline(

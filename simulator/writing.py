@@ -1,7 +1,7 @@
-"""Writes a world's raw files: everything a pipeline may read of it, in real source formats, with a delivery list.
+"""Write a world's raw files: everything a pipeline may read, in real source formats, with a list of deliveries.
 
-What is written here passes through ``simulator.observation``: late, refused, dirty. The truth is written elsewhere
-(``simulator.truth``) and no pipeline reads it.
+Raw files show the world through ``simulator.observation``: late, incomplete and with defects. The truth is written to
+its own folder (``simulator.truth``), which no pipeline stage reads.
 """
 
 from __future__ import annotations
@@ -56,15 +56,15 @@ _PER_SELLER: tuple[Callable[[View], Iterator[RawFile]], ...] = (
 
 @dataclass(frozen=True)
 class WorldRecord:
-    """What was written.
+    """Counts of what was written.
 
     Attributes:
         sellers: Number of sellers.
-        defaults: Number of sellers that defaulted in the world's time.
+        defaults: Number of sellers that default within the world's time.
         files: Number of files by source.
         rows: Data rows by source, planted and repeated ones included.
-        planted: Defective rows planted, by source.
-        repeated: Rows that repeat rows of another file or of the same one, by source.
+        planted: Planted defective rows by source.
+        repeated: Rows that repeat rows of the same or another file, by source.
         bytes_written: Bytes by source.
     """
 
@@ -79,7 +79,7 @@ class WorldRecord:
 
 @dataclass(frozen=True)
 class _DistrictRecord:
-    """What was written of a district, and what is still to be written of it."""
+    """Counts of what was written of a district, and the tables that are still to be written."""
 
     sellers: int
     defaults: int
@@ -101,7 +101,7 @@ def _raw_files(world: World, observation: Observation) -> Iterator[RawFile]:
 
 
 def _write(raw_dir: Path, file: RawFile) -> tuple[str, int]:
-    """Writes one file and gives its SHA-256 and size."""
+    """Write one file and return its SHA-256 and size."""
     path = raw_dir / file.path
     digest, size = hashlib.sha256(), 0
     with _opened(path) as target:
@@ -113,7 +113,7 @@ def _write(raw_dir: Path, file: RawFile) -> tuple[str, int]:
 
 
 def _opened(path: Path) -> BinaryIO:
-    """Opens a file for writing; its folder is made when it turns out to be absent, once for its many files."""
+    """Open a file for writing; create its folder only if it is missing, once for its many files."""
     try:
         return path.open("wb")
     except FileNotFoundError:
@@ -129,7 +129,7 @@ def _delivery_line(world: World, file: RawFile, digest: str) -> str:
 
 
 def _write_district(raw_dir: Path, district: District) -> _DistrictRecord:
-    """Simulates a district and writes its raw files; other processes may write other districts meanwhile."""
+    """Simulate a district and write its raw files; other processes may write other districts at the same time."""
     world = simulate(district.settings, district.first_seller)
     counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
     lines: list[str] = []
@@ -158,17 +158,17 @@ def _written_districts(settings: WorldSettings, raw_dir: Path, processes: int) -
 
 
 def write_world(settings: WorldSettings, folder: Path, processes: int = 1) -> WorldRecord:
-    """Simulates a world and writes ``raw/`` (all raw files, ``deliveries.csv``) and ``truth/`` with ``observation/``.
+    """Simulate a world and write ``raw/`` (raw files and ``deliveries.csv``) and ``truth/`` with ``observation/``.
 
-    The memory needed is that of a district for each process, whatever the size of the world.
+    The memory needed is that of one district per process, whatever the size of the world.
 
     Args:
         settings: The world's settings.
-        folder: Folder to write into; made when absent. Files of the same name are overwritten.
-        processes: Processes at work; the bytes written do not depend on them.
+        folder: Folder to write into; created if missing. Files of the same name are overwritten.
+        processes: Number of processes; the bytes written do not depend on it.
 
     Returns:
-        Counts of what was written, planted defects among it.
+        Counts of what was written, planted defects included.
     """
     raw_dir = folder / "raw"
     raw_dir.mkdir(parents=True, exist_ok=True)

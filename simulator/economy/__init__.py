@@ -1,1 +1,1 @@
-"""What happens: trade, cash, credit, setbacks and defaults."""
+"""The weekly simulation: trade, cash, credit, incidents, fraud and defaults."""

@@ -1,4 +1,4 @@
-"""Payroll, rent, tax, and what the owner takes out."""
+"""Running costs, the owner's withdrawals, the owner's other business, and rescues."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _DRAW_WEEKS = 4
 
 
 def pay_running_costs(week: Week) -> None:
-    """Pays payroll, rent and tax; fixed costs rise faster than they fall, and unpaid staff leave."""
+    """Pay payroll, rent and tax.
+
+    Fixed costs rise faster than they fall. A seller that cannot pay them loses staff and some sales.
+    """
     state, setting, firms, number = week.state, week.setting, week.setting.firms, week.number
     target = firms.fixed_cost_share * state.long_expected * setting.reference_rate(week.number)
     step = np.clip(target / np.maximum(state.fixed_cost, 1.0) - 1, -0.010, 0.03)
@@ -31,7 +34,7 @@ def pay_running_costs(week: Week) -> None:
 
 
 def draw(week: Week) -> None:
-    """Every fourth week the owner takes part of the cash above the buffer; from a failing firm, what is left."""
+    """Let owners withdraw cash every fourth week: part of the surplus, or most of what is left after a default."""
     state, setting, firms = week.state, week.setting, week.setting.firms
     may = ((np.arange(firms.count) + week.number) % _DRAW_WEEKS == 1) & state.is_active
     spare = np.maximum(state.cash - firms.discipline * state.weekly_outflow(setting, week.number), 0.0)
@@ -40,7 +43,7 @@ def draw(week: Week) -> None:
 
 
 def run_other_business(week: Week) -> None:
-    """Net money from what the owner does outside the marketplace: it carries debt too, and no seller data shows it."""
+    """Book the net income of the owner's other business, which carries debt too and appears in no seller data."""
     state, setting, firms, economy = week.state, week.setting, week.setting.firms, week.setting.settings.economy
     rng = week.rng("other")
     step = economy.other_business_sd / np.sqrt(52) * rng.standard_normal(firms.count)
@@ -52,13 +55,14 @@ def run_other_business(week: Week) -> None:
 
 
 def rescue(week: Week) -> None:
-    """Backed owners put money into a seller in arrears: what is overdue and some weeks of outflow.
+    """Book capital that owners put into sellers in arrears: the overdue amount plus some weeks of outflow.
 
-    Nobody does while most of the goods are being taken back; fewer do after a default of the owner's other sellers.
+    Sellers whose goods are mostly being recalled get no help. Help is rarer when another seller of the same owner is in
+    default.
     """
     state, setting, firms = week.state, week.setting, week.setting.firms
     late = state.arrears.sum(axis=1)
-    # Even an owner without means may find a relative, or a lender that stretches the debt.
+    # An owner without means may still get help from a relative or a lender.
     economy = setting.settings.economy
     chance = economy.stranger_rescue_rate + economy.rescue_rate * firms.backing
     chance = np.where(week.number >= state.shunned_until, chance, 0.0)
@@ -69,7 +73,7 @@ def rescue(week: Week) -> None:
 
 
 def _has_defaulted_sister(week: Week) -> NDArray[np.bool_]:
-    """Whether another seller of the same owner is in default, shape (sellers,)."""
+    """Return whether another seller of the same owner is in default, shape (sellers,)."""
     network = week.setting.network
     found = np.zeros(week.setting.firms.count, dtype=bool)
     found[network.liable[week.state.default_day[network.liable_for] >= 0]] = True

@@ -1,4 +1,4 @@
-"""How trouble spreads: owners move cash within their group, guarantors are called."""
+"""How trouble spreads: owners move cash within their group, and guarantors are called."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _TRANSFER_WEEKS = 4
 
 
 def move_group_cash(week: Week) -> None:
-    """Every fourth week an owner of several sellers pools part of their cash and shares it out by what each pays.
+    """Pool part of the cash of each owner's sellers every fourth week and share it out in proportion to their outflow.
 
-    So a seller's cash, which no seller data shows, moves with how its sisters fare.
+    A seller's cash therefore depends on how its sister sellers do, although no seller data shows it.
     """
     state, setting, network = week.state, week.setting, week.setting.network
     if week.number % _TRANSFER_WEEKS or not len(network.group_ties):
@@ -39,7 +39,7 @@ def move_group_cash(week: Week) -> None:
 def _balanced(
     sent: NDArray[np.float64], received: NDArray[np.float64], group: NDArray[np.int64], is_member: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Takes the rounding difference of each group from its largest sender, so that what is sent is received."""
+    """Correct the largest sender of each group for rounding, so that the amounts sent and received are equal."""
     at = np.flatnonzero(is_member)
     gap = np.bincount(group[at], received[at] - sent[at], minlength=group.max() + 1)
     order = at[np.lexsort((-sent[at], group[at]))]
@@ -50,7 +50,7 @@ def _balanced(
 
 
 def call_guarantees(week: Week, newly_defaulted: NDArray[np.bool_]) -> None:
-    """Calls those who answer for sellers that just defaulted: guarantors, and the other sellers of the same owner."""
+    """Call the guarantors and the other sellers of the same owner when a seller defaults."""
     state, network, shares = week.state, week.setting.network, week.setting.settings.network
     left = ((state.term - state.dues_passed) * state.instalment * (state.loan >= 0)).sum(axis=1)
     debt = left + state.arrears.sum(axis=1)
@@ -71,7 +71,7 @@ def call_guarantees(week: Week, newly_defaulted: NDArray[np.bool_]) -> None:
 
 
 def pay_guarantees(week: Week) -> None:
-    """Guarantors pay what was called, at most half of what they can spend in a week."""
+    """Pay called guarantees, using at most half of what a guarantor can spend in a week."""
     state = week.state
     wanted = np.minimum(state.guarantee_due, 0.5 * state.spendable(week.setting, week.number))
     paid = week.pay("guarantee_paid", wanted)

@@ -1,8 +1,8 @@
-"""Borrowing: who applies, whom lenders accept, how instalments are paid, when a seller is in default.
+"""Borrowing: applications, lenders' decisions, repayment and default.
 
-A seller is in default on the first day an instalment is 90 days past due (payments serve the oldest instalment first).
-Nothing else makes a default: instalments stay unpaid because cash and overdraft are gone, or because the owner
-forgets, which cures long before day 90 when there is cash.
+A seller defaults on the first day on which an instalment is 90 days past due; payments settle the oldest instalment
+first. Nothing else causes a default. Instalments stay unpaid because cash and overdraft are used up, or because the
+owner forgets. Forgotten instalments are paid long before day 90 if there is cash.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ TERMS_MONTHS = (6, 9, 12, 18)
 _TERM_WEIGHTS = (0.18, 0.20, 0.44, 0.18)
 _PURPOSES = ("stock", "freight", "advertising", "expansion", "refinancing")
 _MAX_DEBT_MONTHS = 1.5
-_DUNNING_DAYS = 40  # days past due after which the lender telephones
+_DUNNING_DAYS = 40  # days past due after which the lender calls the seller
 
 
 def month_starts(first_day: np.datetime64, months: int = 240) -> NDArray[np.int64]:
-    """Day number of the first of each month, month 0 being the month of ``first_day``."""
+    """Return the day number of the first of each month, starting with the month of ``first_day``."""
     first = first_day.astype("datetime64[M]")
     starts = (first + np.arange(months)).astype("datetime64[D]")
     numbers: NDArray[np.int64] = (starts - first_day).astype(np.int64)
@@ -34,21 +34,21 @@ def month_starts(first_day: np.datetime64, months: int = 240) -> NDArray[np.int6
 
 
 def due_days(starts: NDArray[np.int64], state: State, instalment_number: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Day number on which an instalment (1 = first) of the loan in each slot falls due, shape (sellers, slots)."""
+    """Return the day on which an instalment (1 = first) of the loan in each slot falls due, shape (sellers, slots)."""
     month = np.clip(state.first_month + instalment_number, 0, len(starts) - 1)
     days: NDArray[np.int64] = starts[month] + state.day_of_month - 1
     return days
 
 
 def oldest_unpaid_days(starts: NDArray[np.int64], state: State) -> NDArray[np.int64]:
-    """Due day of the oldest instalment not fully paid in each slot; a far future day where nothing is in arrears."""
+    """Return the due day of the oldest unpaid instalment in each slot, or a day in the far future without arrears."""
     behind = np.ceil(np.round(state.arrears / np.maximum(state.instalment, 0.01), 6)).astype(np.int64)
     days = due_days(starts, state, state.dues_passed - behind + 1)
     return np.where(state.arrears > 0.004, days, np.int64(10**9))
 
 
 def find_defaults(week: Week, starts: NDArray[np.int64]) -> None:
-    """Marks sellers whose oldest unpaid instalment is 90 days past due, calls their guarantors, starts the sell-off."""
+    """Mark sellers whose oldest unpaid instalment is 90 days past due, call their guarantors and wind them down."""
     state, limit = week.state, week.setting.settings.credit.default_days_past_due
     reached = oldest_unpaid_days(starts, state).min(axis=1) + limit
     is_new = (reached <= 7 * week.number) & (state.default_day < 0)
@@ -58,13 +58,13 @@ def find_defaults(week: Week, starts: NDArray[np.int64]) -> None:
 
 
 def note_last_defaults(state: State, starts: NDArray[np.int64], end_day: int, days_past_due: int) -> None:
-    """Marks defaults reached after the last week began and before ``end_day``, when the records end."""
+    """Mark defaults reached after the start of the last week and before ``end_day``, the end of the simulation."""
     reached = oldest_unpaid_days(starts, state).min(axis=1) + days_past_due
     state.default_day = np.where((reached < end_day) & (state.default_day < 0), reached, state.default_day)
 
 
 def serve_debt(week: Week, starts: NDArray[np.int64]) -> None:
-    """Pays arrears first (on the week's first day), then what falls due in the week, as far as cash reaches."""
+    """Pay arrears first (on the first day of the week), then the instalments due in the week, as far as cash allows."""
     state, rng = week.state, week.rng("habits")
     first_day = 7 * week.number
     forgetful = week.setting.firms.is_forgetful
@@ -94,7 +94,7 @@ def serve_debt(week: Week, starts: NDArray[np.int64]) -> None:
 
 
 def _pay_slot(week: Week, slot: int, wanted: NDArray[np.float64], day: NDArray[np.int64]) -> None:
-    """Pays into one loan slot; below a tenth of what is wanted nothing is paid at all."""
+    """Pay into one loan slot; a seller that can pay less than a tenth of the amount pays nothing."""
     state = week.state
     enough = state.spendable(week.setting, week.number) >= 0.1 * wanted
     paid = week.pay("instalment_paid", wanted * enough)
@@ -104,7 +104,7 @@ def _pay_slot(week: Week, slot: int, wanted: NDArray[np.float64], day: NDArray[n
 
 
 def _lender_view(week: Week, debt_months: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A lender's noisy score: trend, leverage, age, arrears and a glimpse of quality."""
+    """Return the lender's noisy score of each seller: trend, leverage, age, arrears and a weak signal of quality."""
     state, firms, credit = week.state, week.setting.firms, week.setting.settings.credit
     trend = np.log(np.maximum(state.expected, 1.0) / np.maximum(state.long_expected, 1.0))
     age_years = np.maximum(week.number - firms.entry_week, 0) / 52 + np.maximum(-firms.founded_day, 0) / 365 * 0.3
@@ -115,7 +115,10 @@ def _lender_view(week: Week, debt_months: NDArray[np.float64]) -> NDArray[np.flo
 
 
 def borrow(week: Week, starts: NDArray[np.int64]) -> None:
-    """Once a month sellers short of cash, or eager, apply; lenders accept or reject; accepted loans are paid out."""
+    """Let sellers apply for loans once a month, decide on each application and pay out the accepted loans.
+
+    Sellers short of cash, and those with an appetite for debt, apply more often.
+    """
     state, setting, firms, credit = week.state, week.setting, week.setting.firms, week.setting.settings.credit
     rng, count = week.rng("borrowing"), firms.count
     total_sales = state.expected * firms.revenue_share + firms.other_share * np.exp(firms.log_level + state.other_trend)
@@ -158,7 +161,7 @@ def _disburse(
     score: NDArray[np.float64],
     starts: NDArray[np.int64],
 ) -> None:
-    """Pays out loans into the first free slot: monthly annuity, first instalment a month later."""
+    """Pay out loans into the first free slot: monthly annuities with the first instalment one month later."""
     state, rng, credit = week.state, week.rng("borrowing"), week.setting.settings.credit
     slot = (state.loan[at] < 0).argmax(axis=1)
     day = 7 * week.number + rng.integers(0, 5, len(at))
@@ -187,7 +190,7 @@ def _disburse(
 
 
 def close_firms(week: Week) -> None:
-    """Closes sellers some months after default, and quietly a few without debt whose sales have faded."""
+    """Close sellers some months after default, and some debt-free sellers, mostly those whose sales have collapsed."""
     state, firms, rng = week.state, week.setting.firms, week.rng("closing")
     draw = rng.random(firms.count)
     is_over = state.is_winding_down & (state.default_day >= 0) & (7 * week.number - state.default_day > 150)

@@ -1,7 +1,7 @@
-"""Who deceives, how, from when to when: drawn while the weeks pass, more often by the dishonest and the strained.
+"""Fraud scenarios: who commits fraud, of which kind and for how long, drawn week by week.
 
-A case is a row of the event table ``lies``. The writers of raw files read it and leave the traces; the truth lists it;
-no pipeline sees it.
+Dishonest sellers and sellers short of cash commit fraud more often. Each case is a row of the event table
+``fraud_cases``. The writers of raw files leave its traces, the truth tables list it, and no pipeline stage reads it.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ LOAN_DIVERTED = "loan_diverted"
 BORROWED_IDENTITY = "borrowed_identity"
 DOUBLE_PLEDGE = "double_pledge"
 FORGED_TRADE = "forged_trade"
-# Drawn while the weeks pass; who withholds a source does so from the first day to the last.
+# Kinds drawn week by week; a withheld source is withheld from the first day to the last.
 KINDS: tuple[str, ...] = (
     BRUSHING, INFLATED_TRAFFIC, OVER_DECLARATION, ROUND_TRIP, LOAN_DIVERTED, BORROWED_IDENTITY, DOUBLE_PLEDGE,
     FORGED_TRADE,
 )  # fmt: skip
 TABLE = "fraud_cases"  # the event table
-_STREAM = "lies"  # a stream draws by its name: another name would make another world
-_REVIEW_WEEKS = 4  # how often a seller thinks about starting a lie
+_STREAM = "lies"  # the name decides the draws: another name would make another world
+_REVIEW_WEEKS = 4  # weeks between two reviews of whether to start a fraud
 _SHORTEST_WEEKS = 13
 _LARGEST_RING = 4
 _NOBODY = -1
-_NEGLECT = 0.65  # what a neglected trade's owner expects to sell, over the week before
+_NEGLECT = 0.65  # weekly factor on the expected sales of a neglected trade
 
 
 def start_cases(week: Week) -> None:
-    """Lies begin: new loans leave the trade or are pledged twice at once; the rest is considered every four weeks."""
+    """Start fraud cases: about new loans in every week, all other kinds every four weeks."""
     tempted = _temptation(week)
     _about_loans(week, tempted)
     _neglect_trade(week)
@@ -64,12 +64,12 @@ def start_cases(week: Week) -> None:
 
 
 def _chances(week: Week) -> NDArray[np.float64]:
-    """A number in [0, 1) a seller."""
+    """Draw a number in [0, 1) for each seller."""
     return week.rng(_STREAM).random(week.setting.firms.count)
 
 
 def _temptation(week: Week) -> NDArray[np.float64]:
-    """Factor on the rates of all lies, about 1 on average: grows with hidden dishonesty and with shortage of cash."""
+    """Return a factor on all fraud rates, about 1 on average; it rises with dishonesty and with shortage of cash."""
     state, firms = week.state, week.setting.firms
     outflow = np.maximum(state.weekly_outflow(week.setting, week.number), 1.0)
     strain = np.clip(1.2 - state.cash / (4.0 * outflow), 0.0, 1.5)
@@ -78,7 +78,7 @@ def _temptation(week: Week) -> NDArray[np.float64]:
 
 
 def _is_open(week: Week, kind: str) -> NDArray[np.bool_]:
-    """Sellers with a case of a kind in force."""
+    """Return which sellers have an open case of a kind, shape (sellers,)."""
     is_open = np.zeros(week.setting.firms.count, dtype=bool)
     for part in week.books.rows.get(TABLE, []):
         in_force = (part["kind"] == kind) & (part["end_week"].astype(np.int64) > week.number)
@@ -87,7 +87,7 @@ def _is_open(week: Week, kind: str) -> NDArray[np.bool_]:
 
 
 def _lengths(week: Week) -> NDArray[np.int64]:
-    """Weeks that a lie of each seller lasts if it begins now: thirteen at least."""
+    """Draw the length in weeks of a case that starts now, at least thirteen, shape (sellers,)."""
     longer = week.rng(_STREAM).exponential(week.setting.settings.fraud.mean_weeks, week.setting.firms.count)
     return _SHORTEST_WEEKS + np.floor(longer).astype(np.int64)
 
@@ -95,7 +95,7 @@ def _lengths(week: Week) -> NDArray[np.int64]:
 def _record(
     week: Week, kind: str, seller: NDArray[np.int64], weeks: NDArray[np.int64], **more: NDArray[np.generic]
 ) -> None:
-    """Writes down cases of some length: their ``size``, and where they concern one the ``other`` seller or ``loan``."""
+    """Record cases with their ``size`` and, where the kind has one, the ``other`` seller or the ``loan``."""
     nobody = np.full(len(seller), _NOBODY)
     columns = {"other": nobody, "loan": nobody, **more}
     week.books.add_rows(
@@ -106,7 +106,7 @@ def _record(
 
 
 def _about_loans(week: Week, tempted: NDArray[np.float64]) -> None:
-    """Some borrowers move new money out of the trade at once; some pledge receivables that are pledged already."""
+    """Start cases about new loans: money diverted from the business, and receivables pledged a second time."""
     state, settings = week.state, week.setting.settings.fraud
     seller, slot = np.nonzero(_is_new_loan(week))
     chance, share, second = (_chances(week)[seller] for _ in range(3))
@@ -122,7 +122,7 @@ def _about_loans(week: Week, tempted: NDArray[np.float64]) -> None:
 
 
 def _is_new_loan(week: Week) -> NDArray[np.bool_]:
-    """Loans paid out this week, shape (sellers, slots); those of the 29th to 31st count as of the 28th."""
+    """Return the loans paid out this week, shape (sellers, slots); days 29 to 31 of a month count as day 28."""
     state = week.state
     starts = month_starts(week.setting.timeline.first_day)
     day = starts[state.first_month] + state.day_of_month - 1
@@ -131,7 +131,7 @@ def _is_new_loan(week: Week) -> NDArray[np.bool_]:
 
 
 def _divert(week: Week, seller: NDArray[np.int64], amount: NDArray[np.float64]) -> None:
-    """The money goes to the owner's other affairs, and part of the owner's time with it."""
+    """Move money to the owner's other business and lower the seller's demand, since the owner's time goes with it."""
     taken = np.zeros(week.setting.firms.count)
     taken[seller] = amount
     week.book("owner_drawn", -taken)
@@ -139,7 +139,7 @@ def _divert(week: Week, seller: NDArray[np.int64], amount: NDArray[np.float64]) 
 
 
 def _neglect_trade(week: Week) -> None:
-    """Owners who moved a loan away reckon with a smaller trade for a quarter, so hardly anything is ordered."""
+    """Lower the expected sales of sellers with a diverted loan for a quarter, so that they order hardly any goods."""
     for part in reversed(week.books.rows.get(TABLE, [])):
         if int(part["week"][0]) <= week.number - _SHORTEST_WEEKS:
             break
@@ -147,7 +147,7 @@ def _neglect_trade(week: Week) -> None:
 
 
 def _borrow_identities(week: Week) -> None:
-    """New sellers who sign up from the device of an unrelated seller, and are run from it as long as they trade."""
+    """Let some new sellers sign up on the device of an unrelated seller and use it as long as they trade."""
     setting, firms, state = week.setting, week.setting.firms, week.state
     age = week.number - firms.entry_week
     is_new = state.is_active & (age >= 0) & (age < _REVIEW_WEEKS)
@@ -164,7 +164,7 @@ def _borrow_identities(week: Week) -> None:
 
 
 def rings(network: Network) -> NDArray[np.int64]:
-    """Who could invoice whom in a ring: number of the control group or guarantee circle, -1 for none, (sellers,)."""
+    """Return who could invoice whom in a ring: number of the group or guarantee circle, or -1, shape (sellers,)."""
     ring = network.group.copy()
     in_circle = network.circle >= 0
     ring[network.guarantor[in_circle]] = len(network.group_ties) + network.circle[in_circle]
@@ -172,7 +172,7 @@ def rings(network: Network) -> NDArray[np.int64]:
 
 
 def _round_trip(week: Week, tempted: NDArray[np.float64]) -> None:
-    """Related firms start to invoice one another in a ring; the most tempted member decides."""
+    """Start rings of related sellers that invoice one another; the most tempted member sets the rate."""
     ring, rng, settings = rings(week.setting.network), week.rng(_STREAM), week.setting.settings.fraud
     members = np.flatnonzero((ring >= 0) & week.state.is_active & ~_is_open(week, ROUND_TRIP))
     rate = np.zeros(int(ring.max(initial=0)) + 1)
@@ -182,5 +182,5 @@ def _round_trip(week: Week, tempted: NDArray[np.float64]) -> None:
     for number in np.flatnonzero(starts):
         firms = members[ring[members] == number][:_LARGEST_RING]
         if len(firms) > 1:
-            first = np.full(len(firms), firms[0])  # they begin, trade and end together
+            first = np.full(len(firms), firms[0])  # members start, trade and end together
             _record(week, ROUND_TRIP, firms, weeks[first], size=size[first], other=np.roll(firms, -1))

@@ -1,7 +1,7 @@
-"""Hosted platforms: supply price under bidding, returns and fines, a report every fourteen days, payout weeks later.
+"""Hosted platforms: supply price under bidding, returns and fines, a report every 14 days, and a later payout.
 
-Full hosted: the platform sets the supply price, keeps the goods in its warehouse, sells, delivers and serves; semi
-hosted: the seller keeps stock abroad. Either way the seller waits for its money and cannot see the buyer (Zhang 2025,
+Full hosted: the platform sets the supply price, stocks, sells, delivers and handles service. Semi hosted: the seller
+keeps stock abroad. In both cases the seller waits for its money and does not see the buyer (Zhang 2025,
 doi 10.12677/ecl.2025.14123892, sections 3-5).
 """
 
@@ -13,12 +13,12 @@ from simulator.catalogue import HOSTED_MODES
 from simulator.economy.incidents import note
 from simulator.economy.state import REPORT_ITEMS, RING, Week
 
-_STORED_ABROAD_SHARE = 0.15  # what a semi hosted seller pays to store and deliver, over its sales
+_STORED_ABROAD_SHARE = 0.15  # a semi hosted seller's cost of storage and delivery over its sales
 _LOWEST_PRICE = 0.75
 
 
 def bid(week: Week) -> None:
-    """Rounds of bidding press the supply price of weak sellers down; new products win part of it back."""
+    """Update supply prices: bidding rounds cut those of weak sellers more often, and prices recover part of the cut."""
     state, setting, firms = week.state, week.setting, week.setting.firms
     rng, count, economy = week.rng("hosted"), firms.count, setting.settings.economy
     pressed = rng.random(count) < economy.bidding_rate / 52 * np.exp(-0.5 * state.quality)
@@ -30,7 +30,7 @@ def bid(week: Week) -> None:
 
 
 def delist(week: Week) -> None:
-    """Takes sellers off the platform for weeks, a few for good; stock made for it is stuck meanwhile."""
+    """Remove sellers from the platform for some weeks, a few for good; stock made for it stays unsold meanwhile."""
     state, setting, firms, number = week.state, week.setting, week.setting.firms, week.number
     rng, count = week.rng("hosted"), firms.count
     rate = setting.settings.economy.delisting_rate / 52 * np.exp(-0.55 * state.quality - 0.2 * firms.honesty)
@@ -41,7 +41,7 @@ def delist(week: Week) -> None:
 
 
 def deduct(week: Week) -> None:
-    """Books returns the platform puts down to the seller, fines, top-ups; semi hosted sellers pay for their store."""
+    """Book returns, fines and top-ups in the platform's report; semi hosted sellers also pay storage and delivery."""
     state, setting, firms = week.state, week.setting, week.setting.firms
     rng, count = week.rng("hosted"), firms.count
     sales = week.books.weekly["hosted_sales"][week.number]
@@ -56,7 +56,7 @@ def deduct(week: Week) -> None:
 
 
 def report(week: Week) -> None:
-    """Closes a report for half of the sellers: what it comes to is paid out after the term, later under a hold."""
+    """Close the fortnightly report of half of the sellers; its total is paid after the settlement term and any hold."""
     state, setting, firms, number = week.state, week.setting, week.setting.firms, week.number
     is_open = ((np.arange(firms.count) + number) % 2 == 1) & (firms.hosted_mode > 0) & state.is_active
     at = np.flatnonzero(is_open & (state.report[REPORT_ITEMS.index("sales")] > 0))
@@ -73,7 +73,7 @@ def report(week: Week) -> None:
 
 
 def collect(week: Week) -> None:
-    """Brings the payouts due this week to the bank."""
+    """Book the payouts that arrive this week."""
     slot = week.number % RING
     due = week.state.hosted_due[slot].copy()
     week.state.hosted_due[slot] = 0.0

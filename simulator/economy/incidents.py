@@ -1,4 +1,4 @@
-"""Blows that strike single sellers: suspension, recall or IP claim, a supplier's failure, a faulty batch."""
+"""Incidents of single sellers: suspension, recall or IP claim, outside loss, failed supplier, faulty batch."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from simulator.economy.state import ACCOUNT_ITEMS, REPORT_ITEMS, Week
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_USUAL_RETURNS = 0.05  # refunds over sales of a seller that meets faulty batches at the rate of the settings
-_MOST_RETURNS = 0.15  # beyond it more refunds mean no more faulty batches
-_RETURNS_POWER = 3.0  # of how often faulty batches come in refunds over the usual ones
-_BATCH_COST_WEEKS = 25.0  # mean cost of taking all goods back, in weeks of outflow
-_MOST_OF_THE_GOODS = 0.65  # share taken back beyond which nobody helps
+_USUAL_RETURNS = 0.05  # refunds over sales at which faulty batches come at the rate of the settings
+_MOST_RETURNS = 0.15  # refunds over sales above which the rate stays the same
+_RETURNS_POWER = 3.0  # exponent of refunds over the usual ones in the rate of faulty batches
+_BATCH_COST_WEEKS = 25.0  # mean cost of recalling all goods, in weeks of outflow
+_MOST_OF_THE_GOODS = 0.65  # recalled share above which the seller gets no help
 _SHUNNED_WEEKS = 20
 
 
 def suspend(week: Week) -> None:
-    """Suspends marketplace accounts for some weeks; a few never come back. The dishonest are hit more in crackdowns."""
+    """Suspend marketplace accounts for some weeks, a few for good; crackdowns hit the dishonest more often."""
     state, setting, firms, number = week.state, week.setting, week.setting.firms, week.number
     rng, count = week.rng("incidents"), firms.count
     rate = setting.settings.economy.suspension_rate / 52 * np.exp(-0.60 * state.quality - 0.25 * firms.honesty)
@@ -34,7 +34,7 @@ def suspend(week: Week) -> None:
 
 
 def claim(week: Week) -> None:
-    """Recalls and IP claims: part of the stock is lost, the account is charged, lawyers are paid."""
+    """Book recalls and IP claims: part of the stock is lost, the account is charged and legal costs are paid."""
     state, setting, firms = week.state, week.setting, week.setting.firms
     rng, count = week.rng("incidents"), firms.count
     rate = setting.settings.economy.claim_rate / 52 * np.exp(-0.55 * state.quality)
@@ -50,10 +50,10 @@ def claim(week: Week) -> None:
 
 
 def lose_outside(week: Week) -> None:
-    """Debts come due for reasons no seller data shows: another business of the owner, private loans, a fraud.
+    """Book debts that arise outside the trade (another business, private loans, a fraud) and appear in no seller data.
 
     Creditors collect them week by week, ahead of the lenders. An owner of several sellers who is in trouble strips them
-    one by one, some never, so trouble at one tells of trouble that may come to its sisters.
+    of cash one after another and spares some. Trouble at one seller therefore predicts trouble at its sister sellers.
     """
     state, setting, firms = week.state, week.setting, week.setting.firms
     rng, count = week.rng("outside"), firms.count
@@ -66,7 +66,7 @@ def lose_outside(week: Week) -> None:
 
 
 def _lost_outside(week: Week, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Whose owner takes the money: of a single seller at once, of several from one after the other."""
+    """Return which sellers lose money now: single sellers at once, sellers of one owner one after another."""
     state, setting, firms, network = week.state, week.setting, week.setting.firms, week.setting.network
     options = setting.settings.network
     rate = setting.settings.economy.outside_loss_rate / 52 * np.exp(-0.3 * firms.honesty)
@@ -83,7 +83,7 @@ def _lost_outside(week: Week, rng: np.random.Generator) -> NDArray[np.bool_]:
 
 
 def fail_suppliers(week: Week) -> None:
-    """Suppliers go under: their customers lose the goods on order, deposit included."""
+    """Let suppliers fail; their customers lose the goods on order, deposit included."""
     state, setting, network = week.state, week.setting, week.setting.network
     rng = week.rng("suppliers")
     failed = rng.random(network.supplier_count) < setting.settings.economy.supplier_failure_rate / 52
@@ -95,11 +95,11 @@ def fail_suppliers(week: Week) -> None:
 
 
 def spoil_batches(week: Week) -> None:
-    """Faulty batches: what one supplier made is taken back, from stock, from the way and from the buyers.
+    """Recall faulty batches: the goods of one supplier are taken back from stock, from transit and from buyers.
 
-    Sellers whose goods come back often meet them far more often, and all do in the dated months in which makers save
-    on materials. One that buys from several suppliers sells on what the others made; one that leans on a single
-    supplier has nothing to sell, still owes for the goods, and is not helped for weeks.
+    Faulty batches hit sellers with high returns far more often, and all sellers in the dated months in which makers
+    save on materials. A seller with several suppliers goes on selling the goods of the others. A seller that depends on
+    one supplier has nothing to sell, still owes for the goods, and gets no help for some weeks.
     """
     state, setting, firms, network = week.state, week.setting, week.setting.firms, week.setting.network
     rng, count = week.rng("batches"), firms.count
@@ -123,7 +123,7 @@ def spoil_batches(week: Week) -> None:
 
 
 def note(week: Week, is_hit: NDArray[np.bool_], kind: str, size: NDArray[np.float64]) -> None:
-    """Writes down who was hit this week, by what and how hard; arrays of shape (sellers,)."""
+    """Record which sellers an incident hit this week, its kind and its size; arrays of shape (sellers,)."""
     at = np.flatnonzero(is_hit)
     week.books.add_rows(
         "incidents", seller=at, week=np.full(len(at), week.number), kind=np.full(len(at), kind), size=size[at]

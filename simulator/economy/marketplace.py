@@ -1,4 +1,4 @@
-"""The marketplace account: fees, refunds, reserve, a statement every fourteen days."""
+"""The marketplace account: fees, refunds, reserve and a statement every 14 days."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from simulator.economy.state import ACCOUNT_ITEMS, Week
 
 SUBSCRIPTION = 39.99
 _SIGNS = {"principal": 1, "shipping": 1, "compensation": 1}
-_COMMISSION_KEPT = 0.2  # of the commission on refunded sales
+_COMMISSION_KEPT = 0.2  # share of the commission on refunded sales
 
 
 def charge(week: Week) -> None:
-    """Books the week's refunds, fees, advertising and small penalties into the account."""
+    """Book the week's refunds, fees, advertising and small penalties in the marketplace account."""
     state, setting, firms = week.state, week.setting, week.setting.firms
     economy, rng, count = setting.settings.economy, week.rng("marketplace"), firms.count
     sales = week.books.weekly["sales"][week.number]
@@ -45,7 +45,7 @@ def charge(week: Week) -> None:
 
 
 def settle(week: Week) -> None:
-    """Closes a statement for half of the sellers: reserve held back, the rest on its way to the bank."""
+    """Close the fortnightly statement of half of the sellers: hold the reserve back and send the rest to the bank."""
     state, setting, firms, number = week.state, week.setting, week.setting.firms, week.number
     closing = ((np.arange(firms.count) + number) % 2 == 0) & state.is_active & (firms.entry_week < number)
     closing &= firms.has_marketplace
@@ -70,7 +70,7 @@ def settle(week: Week) -> None:
 
 
 def collect(week: Week) -> None:
-    """Brings last week's statement to the bank (a negative total is charged), and own-site money after costs."""
+    """Book last week's statement at the bank (a negative total is charged), and own-site money after costs."""
     state, setting, firms, number = week.state, week.setting, week.setting.firms, week.number
     rate = setting.cny_rate(number)
     week.book("marketplace_deposit", state.carried * rate)

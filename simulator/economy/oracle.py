@@ -1,7 +1,7 @@
-"""True default risk: the share of futures, run forward from the saved hidden state, in which a seller defaults.
+"""True default risk: the share of simulated futures in which a seller defaults, run from its hidden state on a date.
 
-No scorer can know more than this: it sees every hidden attribute and balance, and only the shocks to come are drawn
-afresh. The dated shocks of the world's calendar stay as they are, so the risk is that of the very months to come.
+No scorer can know more: it sees every hidden attribute and balance, and only future random draws are new. The dated
+shocks of the world stay as they are, so this is the risk of those calendar months.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from simulator.settings import WorldSettings
 
 HORIZON_DAYS = 365
-_WEEKS = 53  # the first whose defaults are all found by then
+_WEEKS = 53  # weeks after which all defaults within the horizon are marked
 
 
 @dataclass(frozen=True)
 class TrueRisk:
-    """Risk of the sellers of a world, or of a district, as of one day; arrays of shape (sellers,).
+    """Default risk of the sellers of a world, or of a district, on one date; arrays of shape (sellers,).
 
     Attributes:
-        as_of_day: Day number; the risk is that of the ``HORIZON_DAYS`` after it.
+        as_of_day: Day number; the risk covers the ``HORIZON_DAYS`` after it.
         is_exposed: In business, with an open loan, not in default.
-        defaults_in: Whether the seller defaults within the horizon, of shape (futures, sellers).
-        defaulted: Whether it did so in the world itself.
+        defaults_in: Whether the seller defaults within the horizon, shape (futures, sellers).
+        defaulted: Whether it defaulted in the world itself.
     """
 
     as_of_day: int
@@ -49,23 +49,23 @@ class TrueRisk:
 
 
 def true_risk(settings: WorldSettings, as_of_week: int, futures: int = 200, seed: int = 0) -> TrueRisk:
-    """Measures the true risk of all sellers.
+    """Estimate the true risk of all sellers on a date.
 
     Args:
-        settings: Settings of a world of one district, or of a district (``simulator.districts``).
-        as_of_week: The week whose first day is the date; the world must go on for 53 weeks after it.
-        futures: Number of futures tried.
-        seed: Seed of the futures' shocks; the world's own seed makes the past and the hidden attributes.
+        settings: Settings of a world of one district, or of a district (``simulator.population.districts``).
+        as_of_week: Week whose first day is the date; the world must go on for 53 weeks after it.
+        futures: Number of futures to simulate.
+        seed: Seed of the futures. The world's own seed determines the past and the hidden attributes.
 
     Returns:
-        Each seller's risk, and what really happened.
+        The risk of each seller, and whether it really defaulted.
 
     Raises:
-        ValueError: The world ends too soon after the date, or the date lies before its second week.
+        ValueError: The date is before the second week, or the world ends too soon after it.
     """
     setting = world_setting(settings)
     if not 1 <= as_of_week <= setting.timeline.weeks - _WEEKS:
-        message = f"as_of_week must be from 1 to {setting.timeline.weeks - _WEEKS}"
+        message = f"as_of_week must be between 1 and {setting.timeline.weeks - _WEEKS}"
         raise ValueError(message)
     now, books = new_state(setting), new_books(setting)
     pass_weeks(setting, now, books, range(as_of_week))
@@ -82,7 +82,7 @@ def true_risk(settings: WorldSettings, as_of_week: int, futures: int = 200, seed
 
 
 def _defaults(setting: Setting, now: State, books: Books, as_of_week: int) -> NDArray[np.bool_]:
-    """Who defaults within the horizon when the weeks pass from a state, which stays as it is."""
+    """Return who defaults within the horizon when the simulation continues from a state; the state is not changed."""
     state, end_day = copy.deepcopy(now), 7 * as_of_week + HORIZON_DAYS
     books = replace(books, rows={table: list(parts) for table, parts in books.rows.items()})
     pass_weeks(setting, state, books, range(as_of_week, as_of_week + _WEEKS))
@@ -91,7 +91,7 @@ def _defaults(setting: Setting, now: State, books: Books, as_of_week: int) -> ND
 
 
 def _defaulted_by(setting: Setting, state: State, day: int) -> NDArray[np.bool_]:
-    """Who is in default by the end of a day; the weeks that pass mark a default only when the next one begins."""
+    """Return who is in default at the end of a day; the simulation marks a default only when the next week begins."""
     state = copy.copy(state)
     starts = month_starts(setting.timeline.first_day)
     note_last_defaults(state, starts, day + 1, setting.settings.credit.default_days_past_due)

@@ -1,7 +1,7 @@
 """Dated shocks that hit many sellers at once: tariffs by destination and HS chapter, freight, demand, platform policy.
 
-Dates echo events sellers remember; sizes are the simulator's own. Each shock is a row of a table, so that the truth
-folder can list them and a later form can add more.
+The dates follow events that sellers remember; the sizes are invented. Each shock is a row of a table, so the truth
+folder can list them and new ones are easy to add.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ class Shock:
     Attributes:
         name: What happened.
         effect: ``demand`` (factor), ``freight`` (factor), ``tariff`` (points added), ``reserve`` (share added),
-            ``suspension`` (factor on the rate, for the dishonest), ``outside`` (factor on the rate of losses no seller
-            data shows), ``faulty_batches`` (factor on their rate), ``lead_time`` (weeks added), ``hosted_price``
-            (factor on the supply price) or ``hold_weeks`` (weeks a hosted platform pays later).
+            ``suspension`` (factor on the rate, for the dishonest), ``outside`` (factor on the rate of losses outside
+            the trade), ``faulty_batches`` (factor on their rate), ``lead_time`` (weeks added), ``hosted_price`` (factor
+            on the supply price) or ``hold_weeks`` (weeks by which a hosted platform pays later).
         first_day: First day of the ramp.
-        last_day: Last day of the effect.
+        last_day: Last day of the full effect.
         ramp_weeks: Weeks until the full effect, and again to fade.
         size: Full effect, in the unit of ``effect``.
-        markets: Countries hit, empty = all.
-        hs_chapters: HS chapters hit, empty = all.
+        markets: Countries hit; empty means all.
+        hs_chapters: HS chapters hit; empty means all.
     """
 
     name: str
@@ -77,19 +77,19 @@ SHOCKS: tuple[Shock, ...] = (
 
 @dataclass(frozen=True)
 class ShockPaths:
-    """Weekly effect of all shocks together, by market and category where it differs.
+    """Combined weekly effect of all shocks, by market and category where they differ.
 
     Attributes:
         demand: Factor, shape (markets, categories, weeks).
         tariff: Duty over declared value, shape (markets, categories, weeks).
         freight: Index, 1 in quiet times, shape (weeks,).
-        reserve: Share added to the reserve held by the marketplace, shape (weeks,).
+        reserve: Share added to the marketplace's reserve, shape (weeks,).
         suspension: Factor on the suspension rate of the dishonest, shape (weeks,).
-        outside: Factor on the rate of losses no seller data shows, shape (weeks,).
+        outside: Factor on the rate of losses outside the trade, shape (weeks,).
         faulty_batches: Factor on the rate of faulty batches, shape (weeks,).
-        hosted_price: Factor on the supply price hosted platforms pay, shape (weeks,).
+        hosted_price: Factor on the supply price that hosted platforms pay, shape (weeks,).
         lead_time: Weeks added to delivery, shape (weeks,).
-        hold_weeks: Weeks hosted platforms pay later, shape (weeks,).
+        hold_weeks: Weeks by which hosted platforms pay later, shape (weeks,).
     """
 
     demand: NDArray[np.float64]
@@ -105,7 +105,7 @@ class ShockPaths:
 
 
 def _ramp(shock: Shock, timeline: Timeline) -> NDArray[np.float64]:
-    """Share of the full effect by week: up over ``ramp_weeks``, flat, down over ``ramp_weeks``."""
+    """Return the share of the full effect by week: up over ``ramp_weeks``, flat, down over ``ramp_weeks``."""
     first, last = timeline.week_of(shock.first_day), timeline.week_of(shock.last_day)
     week = np.arange(timeline.weeks, dtype=np.float64)
     width = max(shock.ramp_weeks, 1)
@@ -115,7 +115,7 @@ def _ramp(shock: Shock, timeline: Timeline) -> NDArray[np.float64]:
 
 
 def _hit(shock: Shock) -> NDArray[np.bool_]:
-    """Which (market, category) pairs a shock hits."""
+    """Return which pairs of market and category a shock hits, shape (markets, categories)."""
     market = np.array([not shock.markets or m.country in shock.markets for m in MARKETS])
     category = np.array([not shock.hs_chapters or bool(c.hs_chapters & set(shock.hs_chapters)) for c in CATEGORIES])
     pairs: NDArray[np.bool_] = market[:, None] & category[None, :]
@@ -123,7 +123,7 @@ def _hit(shock: Shock) -> NDArray[np.bool_]:
 
 
 def shock_paths(timeline: Timeline, shocks: tuple[Shock, ...] = SHOCKS) -> ShockPaths:
-    """Adds up (tariff, reserve, lead time, hold) or multiplies (the others) the shocks week by week."""
+    """Combine all shocks week by week: tariff, reserve, lead time and hold add up, the others multiply."""
     shape = (len(MARKETS), len(CATEGORIES), timeline.weeks)
     demand, tariff = np.ones(shape), np.full(shape, 0.02)
     factors = ("freight", "suspension", "outside", "faulty_batches", "hosted_price")

@@ -1,4 +1,4 @@
-"""Simulates a world: causes and events of every seller, week by week, with known truth."""
+"""The outcome of a simulation: everything that happened to the sellers of a world, with its known truth."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class World:
-    """A simulated world.
+    """A simulated world, or one district of it.
 
     Attributes:
-        settings: What it was made from; of a district, with the district's seeds and number of sellers.
-        first_seller: Sellers of the whole world in the districts before this one.
-        timeline: Weeks, season, exchange rates.
-        firms: Fixed attributes, hidden ones included.
-        network: Relations.
-        flows: Cash movements in CNY by cause (``simulator.state.FLOWS``), shape (causes, weeks, sellers).
-        cash: Closing cash, CNY, shape (weeks, sellers); the opening cash of week 0 is nil.
+        settings: Settings it was simulated from; for a district, with its own seeds and number of sellers.
+        first_seller: Number of sellers in the districts before this one.
+        timeline: Weeks, season and exchange rates.
+        firms: Fixed attributes of the sellers, hidden ones included.
+        network: Relations of the sellers.
+        flows: Cash movements in CNY by cause (``simulator.economy.state.FLOWS``), shape (causes, weeks, sellers).
+        cash: Closing cash, CNY, shape (weeks, sellers); the opening cash of week 0 is zero.
         weekly: Weekly amounts by name, each of shape (weeks, sellers).
         events: Event tables: name to columns of equal length.
         default_day: Day number of the first default, -1 for none, shape (sellers,).
@@ -49,11 +49,11 @@ class World:
     closed_week: NDArray[np.int64]
 
     def number(self, local: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Number in the whole world, from 1, of sellers (or groups, suppliers, addresses) of this district."""
+        """Return world-wide numbers, from 1, of this district's sellers (or groups, suppliers, addresses)."""
         return local + self.first_seller + 1
 
     def incidents(self, kind: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """Seller, week and size of the incidents of a kind (``simulator.incidents.note``)."""
+        """Return seller, week and size of all incidents of a kind (``simulator.economy.incidents.note``)."""
         rows = self.events.get("incidents")
         if rows is None:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
@@ -61,9 +61,9 @@ class World:
         return rows["seller"][at].astype(np.int64), rows["week"][at].astype(np.int64), rows["size"][at].astype(float)
 
     def seller_id(self, seller: int) -> str:
-        """Reference of a seller as lenders write it: ``S000001`` for the first."""
+        """Return the reference of a seller as lenders write it: ``S000001`` for the first."""
         return f"S{seller + self.first_seller + 1:06d}"
 
     def seller_ids(self) -> NDArray[np.str_]:
-        """References of all sellers of this district."""
+        """Return the references of all sellers of this district."""
         return np.array([self.seller_id(seller) for seller in range(self.firms.count)])

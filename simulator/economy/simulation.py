@@ -1,4 +1,4 @@
-"""Run a world week by week."""
+"""The simulation loop: draw a world, then pass its weeks one by one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STREAMS = (
 
 
 def _turn(week: Week, starts: NDArray[np.int64]) -> None:
-    """One week in the life of all sellers, causes before effects."""
+    """Simulate one week of all sellers, causes before effects."""
     trade.enter(week)
     trade.drift(week)
     incidents.suspend(week)
@@ -81,38 +81,38 @@ def _finish(setting: Setting, state: State, books: Books, first_seller: int) -> 
 
 
 def world_setting(settings: WorldSettings) -> Setting:
-    """Draws everything of a world that stays fixed while the weeks pass, and opens its random streams."""
+    """Draw everything that stays fixed during the simulation, and open its random streams."""
     timeline = build_timeline(settings)
     firms, network = draw_firms(settings, timeline)
     return Setting(settings, timeline, shock_paths(timeline), firms, network, world_streams(settings.seed))
 
 
 def world_streams(seed: int) -> dict[str, np.random.Generator]:
-    """Opens the random streams of the weekly simulation."""
+    """Open the random streams of the weekly simulation."""
     return {name: stream(seed, name) for name in _STREAMS}
 
 
 def pass_weeks(setting: Setting, state: State, books: Books, weeks: range) -> None:
-    """Lets weeks pass: changes ``state``, fills ``books``."""
+    """Simulate a range of weeks; changes ``state`` and fills ``books``."""
     starts = credit.month_starts(setting.timeline.first_day)
     for number in weeks:
         _turn(Week(number, setting, state, books), starts)
 
 
 def simulate(settings: WorldSettings, first_seller: int = 0) -> World:
-    """Simulates a world, or one district of it, from its settings; equal settings give equal worlds.
+    """Simulate a world, or one district of it; equal settings produce equal worlds.
 
     What is simulated: demand with season, dated shocks and noise; stock and supplier payments with lead times; fees,
-    refunds, reserve and statements of one marketplace account a seller; full and semi hosted platforms with supply
-    prices under bidding, fines and payouts after weeks; an own site for some; fixed costs, tax, owner's draws; loans of
-    6-18 months under a lender's noisy acceptance; group cash, guarantees, suppliers in common; accounts suspended,
-    goods delisted, claims, suppliers failing, faulty batches; help that stays away after a faulty batch or a default in
-    the group; deceit (``simulator.economy.fraud``). What is not: several marketplace accounts a seller, single
-    shoppers' orders on the marketplace, employees, courts.
+    refunds, reserve and statements of one marketplace account per seller; full and semi hosted platforms with bidding
+    on supply prices, fines and late payouts; own web shops of some sellers; fixed costs, tax and owners' withdrawals;
+    loans of 6 to 18 months granted on a lender's noisy score; cash moved within groups, guarantees and shared
+    suppliers; account suspensions, delistings, claims, failed suppliers and faulty batches; rescues, which are rarer
+    after a faulty batch or a default in the group; fraud (``simulator.economy.fraud``). What is not: several
+    marketplace accounts per seller, single shoppers' orders on the marketplace, employees, courts.
 
     Args:
-        settings: Size, dates, seeds, parameters. ``observation_seed`` changes nothing here.
-        first_seller: Sellers of the whole world in the districts before; only numbers identifiers.
+        settings: Size, dates, seeds and parameters. ``observation_seed`` has no effect here.
+        first_seller: Number of sellers in the districts before this one; it only sets the identifiers.
 
     Returns:
         The world with its hidden truth.

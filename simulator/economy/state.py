@@ -1,6 +1,6 @@
-"""What the weekly simulation carries from week to week, and the books it keeps.
+"""The state that the simulation carries from week to week, and the books it keeps.
 
-Cash is in CNY, the marketplace account in its own currency (USD or EUR); every amount is rounded to cents when it is
+Cash is in CNY, the marketplace account in its own currency (USD or EUR). Every amount is rounded to cents when it is
 booked, so that raw files, books and truth agree to the cent.
 """
 
@@ -27,7 +27,7 @@ FLOWS: tuple[str, ...] = (
     "own_shipping_paid", "instalment_paid", "guarantee_paid", "group_sent", "owner_drawn", "claim_paid", "outside_loss",
     "other_business",
 )  # fmt: skip
-RING = 20  # weeks a payment or a shipment may lie ahead
+RING = 20  # most weeks that a payment or a shipment can be ahead
 
 
 def _by_currency(firms: Firms, euro: float, dollar: float) -> NDArray[np.float64]:
@@ -37,7 +37,7 @@ def _by_currency(firms: Firms, euro: float, dollar: float) -> NDArray[np.float64
 
 @dataclass(frozen=True)
 class Setting:
-    """Everything that stays fixed while the weeks pass."""
+    """Everything that stays fixed during the simulation."""
 
     settings: WorldSettings
     timeline: Timeline
@@ -47,17 +47,17 @@ class Setting:
     streams: dict[str, np.random.Generator]
 
     def cny_rate(self, week: int) -> NDArray[np.float64]:
-        """CNY per unit of each seller's account currency in a week, shape (sellers,)."""
+        """Return CNY per unit of each seller's account currency in a week, shape (sellers,)."""
         return _by_currency(self.firms, self.timeline.cny_per_eur[week], self.timeline.cny_per_usd[week])
 
     def reference_rate(self, week: int) -> NDArray[np.float64]:
-        """CNY per account unit by which prices were last set: a year's trailing mean, shape (sellers,)."""
+        """Return CNY per account unit on which current prices are based: mean of the past year, shape (sellers,)."""
         first = max(week - 51, 0)
         dollar, euro = self.timeline.cny_per_usd[first : week + 1], self.timeline.cny_per_eur[first : week + 1]
         return _by_currency(self.firms, euro.mean(), dollar.mean())
 
     def season(self, week: int) -> NDArray[np.float64]:
-        """Season factor of each seller's category, shape (sellers,); past the end the year before repeats."""
+        """Return the season factor of each seller's category, shape (sellers,); past the end the last year repeats."""
         weeks = self.timeline.weeks
         chosen: NDArray[np.float64] = self.timeline.season[self.firms.category, week if week < weeks else week - 52]
         return chosen
@@ -65,13 +65,13 @@ class Setting:
 
 @dataclass
 class Books:
-    """Weekly records, filled as the weeks pass.
+    """Weekly records, filled during the simulation.
 
     Attributes:
         flows: Cash movements in CNY by cause, shape (causes, weeks, sellers).
         cash: Closing cash in CNY, shape (weeks, sellers).
         weekly: Other weekly amounts by name, each of shape (weeks, sellers).
-        rows: Event rows by table; each entry is a dict of equally long arrays.
+        rows: Event rows by table; each entry is a dict of arrays of equal length.
     """
 
     flows: NDArray[np.float64]
@@ -80,7 +80,7 @@ class Books:
     rows: dict[str, list[dict[str, NDArray[np.generic]]]] = field(default_factory=dict)
 
     def add_rows(self, table: str, **columns: NDArray[np.generic]) -> None:
-        """Appends events to a table; nothing is kept when there are none."""
+        """Append events to a table; does nothing if there are none."""
         if len(next(iter(columns.values()))):
             self.rows.setdefault(table, []).append(columns)
 
@@ -98,43 +98,43 @@ REPORT_ITEMS: tuple[str, ...] = ("sales", "returns", "fines", "top_ups")
 
 @dataclass
 class State:
-    """State of all sellers at one moment; arrays of shape (sellers,) unless said.
+    """State of all sellers at one moment; arrays of shape (sellers,) unless noted.
 
     Attributes:
         is_active: In business (entered, not closed).
-        is_winding_down: Selling off after default or on the way to closing.
+        is_winding_down: Selling off after a default.
         level: Log weekly marketplace demand before season and shocks.
         noise: Mean-reverting part of log demand.
         quality: Hidden quality now.
-        other_trend: Log level of the owner's other business against its start.
+        other_trend: Log size of the owner's other business relative to its start.
         expected: Seller's own estimate of deseasonalised weekly sales, own site included.
-        long_expected: Same, slower: what fixed costs were built for.
-        cash: CNY.
+        long_expected: Same, but slower: the sales for which fixed costs were built up.
+        cash: Cash, CNY.
         stock: Goods at cost, CNY.
         arriving: Goods at cost by arrival week modulo ``RING``, shape (RING, sellers).
         balance_due: Supplier balances by week modulo ``RING``, shape (RING, sellers).
         fixed_cost: Weekly payroll and rent, CNY.
         account: Marketplace items since the last statement, account currency, shape (items, sellers).
         last_week_sales: Marketplace sales of the last week, account currency.
-        reserve: Held by the marketplace, account currency.
-        carried: Deposit on its way to the bank, account currency.
-        suspended_until: First week the account works again.
+        reserve: Reserve held by the marketplace, account currency.
+        carried: Deposit in transit to the bank, account currency.
+        suspended_until: First week in which the account works again.
         report: Hosted items since the last report, account currency, shape (items, sellers).
         hosted_due: Hosted payouts by week modulo ``RING``, account currency, shape (RING, sellers).
-        hosted_price: Supply price the hosted platform pays now over that at entry.
-        delisted_until: First week the hosted platform sells the goods again.
+        hosted_price: Current supply price of the hosted platform over that at entry.
+        delisted_until: First week in which the hosted platform sells the goods again.
         guarantee_due: Called guarantees not yet paid, CNY.
-        outside_due: Debts of the owner outside the business that creditors collect from it, CNY.
-        is_to_be_stripped: Whether an owner in trouble may take the seller's money in some coming week.
-        disputed_until: Week until which instalments are held back over a quarrel or a bank's paperwork.
-        shunned_until: First week in which helpers come again after a faulty batch.
+        outside_due: Owner's debts outside the trade that creditors collect from the seller, CNY.
+        is_to_be_stripped: Whether an owner in trouble may take the seller's cash in a later week.
+        disputed_until: Week until which instalments are held back because of a dispute or the bank's paperwork.
+        shunned_until: First week in which the seller can be rescued again after a faulty batch.
         default_day: Day number of the first default, -1 for none.
         closed_week: Week of closing, past the end for none.
         loan: Loan number in each slot, -1 when free, shape (sellers, slots).
         instalment: Monthly instalment, CNY, shape (sellers, slots).
         arrears: Due and unpaid, CNY, shape (sellers, slots).
-        dues_passed: Instalments fallen due so far, shape (sellers, slots).
-        term: Instalments in all, shape (sellers, slots).
+        dues_passed: Instalments that have fallen due so far, shape (sellers, slots).
+        term: Total number of instalments, shape (sellers, slots).
         first_month: Month number of disbursement, shape (sellers, slots).
         day_of_month: Day of the month on which instalments fall due, shape (sellers, slots).
     """
@@ -178,23 +178,23 @@ class State:
     loan_count: int = 0
 
     def refund_share(self, firms: Firms) -> NDArray[np.float64]:
-        """Refunds over sales to expect at the quality of the moment, shape (sellers,)."""
+        """Return the expected refunds over sales at current quality, shape (sellers,)."""
         return firms.refund_share * np.exp(-0.40 * (self.quality - firms.quality))
 
     def weekly_outflow(self, setting: Setting, week: int) -> NDArray[np.float64]:
-        """What a seller reckons to pay from cash a week: goods, freight, duty and fixed costs, CNY."""
+        """Return the expected weekly cash outflow: goods, freight, duty and fixed costs, CNY, shape (sellers,)."""
         goods = setting.firms.goods_cost_share * setting.reference_rate(week) * self.expected * 1.15
         outflow: NDArray[np.float64] = goods + self.fixed_cost
         return outflow
 
     def spendable(self, setting: Setting, week: int) -> NDArray[np.float64]:
-        """Cash plus informal overdraft, CNY, never below zero."""
+        """Return cash plus informal overdraft, CNY, never below zero, shape (sellers,)."""
         overdraft = setting.settings.credit.overdraft_weeks * self.weekly_outflow(setting, week)
         return np.maximum(self.cash + overdraft, 0.0)
 
 
 def new_state(setting: Setting) -> State:
-    """State before the first week: nobody has entered yet."""
+    """Return the state before the first week, when no seller has entered yet."""
     count, slots, weeks = setting.firms.count, setting.settings.credit.slots, setting.timeline.weeks
 
     def zeros(*more: int) -> NDArray[np.float64]:
@@ -219,14 +219,14 @@ def new_state(setting: Setting) -> State:
 
 
 def new_books(setting: Setting) -> Books:
-    """Empty books."""
+    """Return empty books."""
     shape = (setting.timeline.weeks, setting.firms.count)
     return Books(np.zeros((len(FLOWS), *shape)), np.zeros(shape), {name: np.zeros(shape) for name in WEEKLY})
 
 
 @dataclass(frozen=True)
 class Week:
-    """One turn of the simulation: what is fixed, what changes, what is written down."""
+    """One week of the simulation: its number, the fixed setting, the changing state and the books."""
 
     number: int
     setting: Setting
@@ -234,17 +234,17 @@ class Week:
     books: Books
 
     def rng(self, name: str) -> np.random.Generator:
-        """The random stream of one part of the world."""
+        """Return the random stream of one part of the world."""
         return self.setting.streams[name]
 
     def book(self, cause: str, amount: NDArray[np.float64]) -> None:
-        """Moves cash: rounds to cents, adds to cash and to the books. Positive = money in, CNY."""
+        """Add an amount, rounded to cents, to cash and to the books. Positive = money in, CNY."""
         cents = np.round(amount, 2)
         self.state.cash += cents
         self.books.flows[FLOWS.index(cause), self.number] += cents
 
     def pay(self, cause: str, wanted: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Pays what is wanted as far as cash and overdraft reach, and gives what was paid, CNY."""
+        """Pay an amount as far as cash and overdraft allow, and return what was paid, CNY."""
         paid = (
             np.floor(np.minimum(np.round(wanted, 2), self.state.spendable(self.setting, self.number)) * 100 + 1e-6)
             / 100

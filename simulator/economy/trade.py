@@ -1,4 +1,4 @@
-"""Demand, stock and purchasing: what firms sell, what they order from suppliers, when goods come."""
+"""Demand, stock and purchasing: what sellers sell, what they order from suppliers, and when goods arrive."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COVER_WEEKS = 14
 
 
 def enter(week: Week) -> None:
-    """Lets sellers whose time has come start: capital, first stock, fixed costs for the sales they expect."""
+    """Let sellers of this entry week start with capital, stock, and fixed costs for the sales they expect."""
     state, firms, economy = week.state, week.setting.firms, week.setting.settings.economy
     new = firms.entry_week == week.number
     sales = np.exp(firms.log_level)
@@ -30,7 +30,7 @@ def enter(week: Week) -> None:
 
 
 def drift(week: Week) -> None:
-    """Moves hidden quality, the sales level and the demand noise by a week; lost and hit listings jump."""
+    """Advance hidden quality, the sales level and demand noise by a week; lost and hit listings make the level jump."""
     state, firms, economy = week.state, week.setting.firms, week.setting.settings.economy
     rng, count = week.rng("demand"), firms.count
     persistence = economy.quality_persistence
@@ -47,19 +47,19 @@ def drift(week: Week) -> None:
 
 
 def receive_goods(week: Week) -> None:
-    """Takes goods that arrive into stock and pays import duty (part of the value is what customs values)."""
+    """Add arriving goods to stock and pay import duty on the part of their value that customs assesses."""
     state, slot = week.state, week.number % RING
     goods = state.arriving[slot].copy()
     state.arriving[slot] = 0.0
     firms = week.setting.firms
     tariff = week.setting.shocks.tariff[firms.market, firms.category, week.number]
-    is_importer = 1 - firms.full_hosted_share  # what a full hosted platform sells, it imports itself
+    is_importer = 1 - firms.full_hosted_share  # a full hosted platform imports what it sells
     week.pay("duty_paid", goods * tariff * 0.8 * is_importer)
     state.stock += goods
 
 
 def sell(week: Week) -> None:
-    """Sells what demand asks and stock allows, on the marketplace, through the hosted platform and on the own site."""
+    """Sell as much as demand asks and stock allows on the marketplace, the hosted platform and the own site."""
     state, setting, books = week.state, week.setting, week.books
     firms, number = setting.firms, week.number
     demand = np.exp(state.level + state.noise) * setting.season(number)
@@ -90,7 +90,7 @@ def sell(week: Week) -> None:
 
 
 def order_goods(week: Week) -> None:
-    """Every fourth week: orders up to the expected sales of the next fourteen weeks, as far as money allows."""
+    """Order goods every fourth week for the expected sales of the next 14 weeks, as far as money allows."""
     state, setting, firms, number = week.state, week.setting, week.setting.firms, week.number
     is_review = (np.arange(firms.count) + number) % _REVIEW_WEEKS == 0
     ahead = sum(setting.season(number + later) for later in range(_COVER_WEEKS))
@@ -117,7 +117,7 @@ def order_goods(week: Week) -> None:
 
 
 def pay_suppliers(week: Week) -> None:
-    """Pays balances and freight that fall due; what cannot be paid is shipped in smaller part."""
+    """Pay supplier balances and freight that fall due; unpaid balances reduce the goods that arrive."""
     state, setting, slot = week.state, week.setting, week.number % RING
     due = state.balance_due[slot].copy()
     state.balance_due[slot] = 0.0
@@ -126,7 +126,7 @@ def pay_suppliers(week: Week) -> None:
     short = np.flatnonzero(unpaid > 1.0)
     cut = np.minimum(unpaid[short] / np.maximum(state.arriving[:, short].sum(axis=0), 1.0), 1.0)
     state.arriving[:, short] *= 1 - cut
-    # A full hosted platform takes the goods over at home: the seller pays a lorry, not a container.
+    # A full hosted platform takes the goods over in China: the seller pays for a lorry, not for a container.
     abroad = 1 - 0.85 * setting.firms.full_hosted_share
     freight = setting.settings.economy.freight_share * setting.shocks.freight[week.number] / 0.7
     week.pay("freight_paid", freight * due * abroad)

@@ -1,7 +1,7 @@
 """Marketplace statements as Amazon settlement reports, flat file V2.
 
-A statement's amounts stand for groups of orders (``quantity-purchased`` units in a row), not for single orders: six to
-ten rows a statement instead of hundreds. The commission given back on refunds is netted in the commission row.
+A row of a statement stands for a group of orders (``quantity-purchased`` units), not for a single order, so a
+statement has six to ten rows instead of hundreds. Commission refunded on returns is netted in the commission row.
 """
 
 from __future__ import annotations
@@ -59,21 +59,21 @@ _KINDS: tuple[tuple[str, int, str, str, str], ...] = (
     ("released", 1, "other-transaction", "other-transaction", "Previous Reserve Amount Balance"),
     ("held", -1, "other-transaction", "other-transaction", "Current Reserve Amount"),
 )
-_ORDER_KINDS = 6  # the first kinds name an order, a sku and who ships
-_COUNTED_KINDS = (0, 4)  # principal and refund rows carry a quantity
+_ORDER_KINDS = 6  # the first kinds have an order, a SKU and a shipper
+_COUNTED_KINDS = (0, 4)  # principal and refund rows have a quantity
 _BAD_AMOUNTS = (b"n/a", b"12.3.4", b"#REF!")
 _STATEMENT_DAYS = 14
 
 
 def merchant_token(world_seed: int, seller: int) -> str:
-    """Account of a seller on the marketplace."""
+    """Return a seller's account on the marketplace."""
     bits = int(scatter(world_seed, "merchant", np.array([seller]))[0])
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
     return "A" + "".join(letters[(bits >> (5 * place)) % 36] for place in range(12))
 
 
 class _Statements:
-    """Statements of the sellers in view with what their rows share."""
+    """Statements of the sellers in view with the values that their rows share."""
 
     def __init__(self, view: View) -> None:
         columns = view.rows("statements", SOURCE)
@@ -92,7 +92,7 @@ class _Statements:
         self.deposit_day = self.end_day + 1 + (self.bits % np.uint64(3)).astype(np.int64)
 
     def locale_date(self, first_day: np.datetime64, day: NDArray[np.int64], second: NDArray[np.int64]) -> Text:
-        """Time stamps of the totals row as the marketplace's country writes dates."""
+        """Return time stamps of the totals row in the date format of the marketplace's country."""
         plain, dotted = day_text(first_day, day), day_text(first_day, day, "%d.%m.%Y")
         return joined(either(self.is_euro, dotted, plain), " ", clock_text(second), " UTC")
 
@@ -102,7 +102,7 @@ def _money(cents: NDArray[np.int64], is_euro: NDArray[np.bool_]) -> Text:
 
 
 def _totals(view: View, statements: _Statements) -> Text:
-    """The totals row of each statement."""
+    """Return the totals row of each statement."""
     first = view.first_day
     opened = np.maximum(statements.end_day - _STATEMENT_DAYS, 7 * view.world.firms.entry_week[statements.seller])
     total = to_cents(statements.columns["total"].astype(np.float64))
@@ -117,7 +117,7 @@ def _totals(view: View, statements: _Statements) -> Text:
 def _order_fields(
     view: View, statements: _Statements, at: NDArray[np.int64], kind: NDArray[np.int64]
 ) -> dict[str, Text]:
-    """Cells only order and refund rows fill: order, shipper, sku, quantity."""
+    """Return the cells that only order and refund rows fill: order, shipper, SKU, quantity."""
     firms, bits = view.world.firms, statements.bits[at]
     is_order, is_counted = kind < _ORDER_KINDS, np.isin(kind, _COUNTED_KINDS)
     prefix = np.array([m.order_prefix for m in MARKETS])[statements.market[at]] + (bits % np.uint64(3)).astype(np.int64)
@@ -144,7 +144,7 @@ def _order_fields(
 def _items(
     view: View, statements: _Statements, at: NDArray[np.int64], kind: NDArray[np.int64], cents: NDArray[np.int64]
 ) -> Text:
-    """One row an amount."""
+    """Return one row per amount."""
     heads = [f"\t\t\t\t\t\t{transaction}\t" for _, _, transaction, _, _ in _KINDS]
     tails = [f"\t{amount_type}\t{description}\t" for _, _, _, amount_type, description in _KINDS]
     bits = scatter(view.world.settings.seed, "posting", statements.seller[at], statements.week[at], kind)
@@ -169,7 +169,7 @@ def _items(
 
 
 def _settlement_lines(view: View) -> Lines:
-    """All rows of the sellers in view: each statement's totals row, then one row for each amount that is not nil."""
+    """Return all rows of the sellers in view: per statement a totals row, then a row for each non-zero amount."""
     statements = _Statements(view)
     amounts = np.stack(
         [sign * to_cents(statements.columns[name].astype(np.float64)) for name, sign, *_ in _KINDS], axis=1
@@ -193,7 +193,7 @@ def _settlement_lines(view: View) -> Lines:
 
 
 def amazon_files(view: View) -> Iterator[RawFile]:
-    """Settlement report files of the sellers in view, one a seller and delivery; a settlement belongs where it ends."""
+    """Yield settlement reports of the sellers in view, one per seller and delivery, by the day a settlement ends."""
     if not view.rows("statements", SOURCE).get("seller", np.array([])).size:
         return
 

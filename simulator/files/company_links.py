@@ -1,7 +1,8 @@
 """Companies, owners, directors, shared attributes and guarantees as FollowTheMoney JSON lines.
 
-Hidden behind nominees: a control group shows only the ties the network drew for it. Honest sellers at a service address
-share that address and nothing else; a few unrelated sellers share an agent's phone, an agency's or another's device.
+Control groups may hide behind nominees: a group shows only the ties that the network drew for it. Honest sellers at a
+service address share that address and nothing else. A few unrelated sellers share an agent's phone, an agency's device
+or another seller's device.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _LONGEST_LAG_DAYS = {
     "owner": 60, "director": 60, "address": 60, "phone": 30, "bank_account": 20, "device": 7, "guarantor": 45,
 }  # fmt: skip
 _PREFIX = {"owner": "pe", "director": "pe", "address": "ad", "phone": "ph", "bank_account": "ba", "device": "dv"}
-_REGISTERED = frozenset({"owner", "director", "address"})  # the other ties are found in logs
+_REGISTERED = frozenset({"owner", "director", "address"})  # the other ties come from logs
 _AGENT_PHONE_SHARE = 0.02
 _REGISTRY_SECOND = 21_600  # six in the morning
 _OPEN = -1  # no end
@@ -43,7 +44,7 @@ _OPEN = -1  # no end
 
 @dataclass(frozen=True)
 class _Tie:
-    """One seller's tie to a node."""
+    """A tie of one seller to a node."""
 
     kind: str
     seller: int
@@ -55,7 +56,7 @@ class _Tie:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A tie as the register shows it: its number, and when it was entered and ended there."""
+    """A tie as the register shows it: its number, the day it is first seen and the day it ends there."""
 
     tie: _Tie
     number: int
@@ -64,7 +65,7 @@ class _Entry:
 
 
 def _node(world: World, kind: str, seller: int, chance: float) -> tuple[str, bool]:
-    """The node a seller is tied to, and whether its control group shares it."""
+    """Return the node that a seller is tied to, and whether its control group shares it."""
     network, prefix = world.network, _PREFIX[kind]
     group, hub = int(network.group[seller]), int(network.hub[seller])
     if group >= 0 and network.group_ties[group, SHARED_TIES.index(kind)]:
@@ -74,12 +75,12 @@ def _node(world: World, kind: str, seller: int, chance: float) -> tuple[str, boo
     if kind == "phone" and chance < _AGENT_PHONE_SHARE:
         agent = world.first_seller + int(chance / _AGENT_PHONE_SHARE * max(world.firms.count // 100, 1))
         return f"{prefix}-agent{agent + 1:03d}", False
-    own = "o" if kind == "director" else kind[0]  # owners run their own firm unless the group has a director in common
+    own = "o" if kind == "director" else kind[0]  # owners run their own firm unless the group shares a director
     return f"{prefix}-{own}{seller + world.first_seller + 1:06d}", False
 
 
 def _ties(world: World) -> list[_Tie]:
-    """All ties of all sellers to persons and attributes."""
+    """Return the ties of all sellers to people and attributes."""
     firms, seed, sellers = world.firms, world.settings.seed, np.arange(world.firms.count)
     found: list[_Tie] = []
     for number, kind in enumerate(SHARED_TIES):
@@ -90,14 +91,14 @@ def _ties(world: World) -> list[_Tie]:
             begins = int(firms.founded_day[seller]) + (0 if number < 3 else int(20 * chance[seller]))
             if kind == "device":
                 begins = 7 * int(firms.entry_week[seller])
-            if is_shared and late[seller] < 0.2:  # bought into the group, or careless, only later
+            if is_shared and late[seller] < 0.2:  # joins the group, or becomes careless, only later
                 begins = 7 * int(firms.entry_week[seller]) + int(late[seller] * 5 * 500)
             found.append(_Tie(kind, seller, node, begins, 51.0 + np.floor(49.0 * chance[seller])))
     return _with_sales(world, found) + [_foreign_tie(world, shared) for shared in shared_devices(world)]
 
 
 def _with_sales(world: World, ties: list[_Tie]) -> list[_Tie]:
-    """Ends the ownerships whose shares are sold, and adds the new owners: people nobody else is tied to."""
+    """End the ownerships whose shares are sold and add the new owners, who have no other tie."""
     sold = sale_days(world).tolist()
     found, added = [], []
     for tie in ties:
@@ -112,12 +113,12 @@ def _with_sales(world: World, ties: list[_Tie]) -> list[_Tie]:
 
 
 def _extra_days(world: World, ties: list[_Tie]) -> NDArray[np.int64]:
-    """Further days until a register shows each tie; logs of devices, phones and accounts are never that late."""
+    """Return the extra days until a register shows each tie; device, phone and account logs are never that late."""
     return np.where([tie.kind in _REGISTERED for tie in ties], extra_lag_days(world, np.arange(len(ties))), 0)
 
 
 def _entries(world: World, ties: list[_Tie]) -> list[_Entry]:
-    """The ties as the register shows them, without those it never does."""
+    """Return the ties as the register shows them, without those it never shows."""
     numbers = np.arange(len(ties))
     by_kind = {kind: registry_lag_days(world, numbers, longest) for kind, longest in _LONGEST_LAG_DAYS.items()}
     extra = _extra_days(world, ties).tolist()
@@ -135,7 +136,7 @@ def _entries(world: World, ties: list[_Tie]) -> list[_Entry]:
 
 
 def _foreign_tie(world: World, shared: SharedDevice) -> _Tie:
-    """A tie to a device or phone of an unrelated seller or of an agency."""
+    """Return a tie to the device or phone of an unrelated seller or of an agency."""
     agency = f"{_PREFIX[shared.kind]}-agency{world.first_seller + shared.agency + 1:05d}"
     node = _node(world, shared.kind, shared.owner, 1.0)[0] if shared.owner >= 0 else agency
     return _Tie(shared.kind, shared.seller, node, shared.from_day, 0.0)
@@ -165,7 +166,7 @@ def _company(world: World, names: ObservedNames, seller: int, lag: int) -> str:
 
 
 def _node_line(node: str, number: int, first_seen: str) -> str:
-    """A person, address, bank account, phone or device."""
+    """Return the line of a person, address, bank account, phone or device."""
     prefix = node[:2]
     city = CITIES[number % len(CITIES)]
     schema, properties = {
@@ -198,7 +199,7 @@ def _edge_line(world: World, entry: _Entry) -> str:
 
 
 def guarantee_start_days(world: World) -> NDArray[np.int64]:
-    """Day each guarantee was signed: some time after both sellers have entered."""
+    """Return the day each guarantee was signed, up to 90 days after both sellers have entered."""
     network, firms = world.network, world.firms
     both = 7 * np.maximum(firms.entry_week[network.guarantor], firms.entry_week[network.guaranteed])
     wait = scatter(world.settings.seed, "guarantee", network.guarantor, network.guaranteed) % np.uint64(90)
@@ -231,7 +232,7 @@ def _guarantee_lines(world: World, first_number: int) -> list[str]:
 
 
 def company_link_files(world: World, observation: Observation) -> Iterator[RawFile]:
-    """The network of all sellers of a district as one file."""
+    """Yield one file with the network of all sellers of a district."""
     ties = _ties(world)
     entries = _entries(world, ties)
     seen: dict[str, int] = {}
@@ -250,7 +251,7 @@ def company_link_files(world: World, observation: Observation) -> Iterator[RawFi
 
 
 def link_findings(world: World) -> list[Finding]:
-    """Every link of a district that registers show late, never, or beyond its end."""
+    """Return every link of a district that registers show late, never, or past its end."""
     ties = _ties(world)
     extra = _extra_days(world, ties).tolist()
     shown = {entry.number: entry for entry in _entries(world, ties)}

@@ -1,7 +1,7 @@
-"""Export declarations (报关单) as JSON arrays: each supplier order that ships is declared, with one to three items.
+"""Export declarations (报关单) as JSON arrays: one for each shipped supplier order, with one to three items.
 
-Declared value is the goods' cost with a mark-up and noise; how much the noise is depends on the firm. Pieces and weight
-follow the goods themselves, so who declares too much shows dear pieces. Honest firms differ in what a piece costs, too.
+The declared value is the cost of the goods with a mark-up and noise. Quantity and weight follow the goods themselves,
+so over-declared goods show high unit prices. Unit costs differ between honest firms, too.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SOURCE = "customs_declaration"
 _KILOGRAM = "035"
 _SEPARATOR = b",\n"
-# Warehouses that receive goods for many sellers; most sellers name a consignee of their own or of their group.
+# Warehouses that receive goods for many sellers; most sellers name their own or their group's entity.
 _WAREHOUSES = ("OCEANIC FULFILMENT LLC", "NORTH STAR LOGISTICS INC", "BLUE HARBOR LAGER GMBH")
 _AGENTS = ("深圳市恒通报关有限公司", "宁波联运国际货代有限公司", "义乌众达供应链有限公司", "广州启航报关行")
 
@@ -43,13 +43,13 @@ _UNIT_KILOGRAMS = np.array([c.kg_per_unit for c in CATEGORIES])
 
 
 def _kilograms(worth: NDArray[np.float64], category: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Net weight of goods of some worth, USD; at least a kilogram."""
+    """Return the net weight of goods by their value in USD, at least one kilogram."""
     weight: NDArray[np.int64] = np.rint(worth / _UNIT_COST[category] * _UNIT_KILOGRAMS[category]).astype(np.int64)
     return np.maximum(weight, 1)
 
 
 class _Declarations:
-    """Declarations of the sellers in view; arrays of one entry a declaration."""
+    """Declarations of the sellers in view; each array has one entry per declaration."""
 
     def __init__(self, view: View) -> None:
         rows = view.rows("orders", SOURCE)
@@ -80,7 +80,7 @@ def _pick(choices: tuple[str, ...], bits: NDArray[np.uint64], shift: int) -> Tex
 
 
 def _consignees(view: View, found: _Declarations) -> Text:
-    """Who receives the goods abroad: often an entity of the control group, sometimes a warehouse, or ``TO ORDER``."""
+    """Return the consignee abroad: the seller's or its group's own entity, a warehouse, or ``TO ORDER``."""
     bits = scatter(view.world.settings.seed, "consignee", found.seller)
     entity, at = np.unique(sold_to(view.world, found.seller), return_inverse=True)
     chance = unit_interval(scatter(view.world.settings.observation_seed, "entity spelling", found.seller, found.week))
@@ -92,7 +92,7 @@ def _consignees(view: View, found: _Declarations) -> Text:
 
 
 def _company(view: View, found: _Declarations) -> tuple[Text, Text]:
-    """Name of the exporter as the declarant wrote it, and its social credit code."""
+    """Return the exporter's name as the declarant wrote it, and its social credit code."""
     share = view.world.settings.observation.other_spelling_share
     chance = unit_interval(scatter(view.world.settings.observation_seed, "spelling", found.seller, found.week))
     other = 1 + np.floor(chance / max(share, 1e-9) * (CUSTOMS_SPELLINGS - 1)).astype(np.int64)
@@ -104,7 +104,7 @@ def _company(view: View, found: _Declarations) -> tuple[Text, Text]:
 
 
 def _heads(view: View, found: _Declarations) -> Text:
-    """Everything of a declaration before its item list."""
+    """Return the part of each declaration before its item list."""
     bits, seller = found.bits, found.seller
     office = scatter(view.world.settings.seed, "customs office", seller)
     at_office = _pick(CUSTOMS_OFFICES, office, 3)
@@ -139,7 +139,7 @@ def _heads(view: View, found: _Declarations) -> Text:
 
 
 def _items(view: View, found: _Declarations, owner: NDArray[np.int64], place: NDArray[np.int64]) -> Text:
-    """One JSON object an item: the declared value is split over the items, the rest goes to the first."""
+    """Return one JSON object per item; the declared value is split over the items, the first takes the remainder."""
     value = np.rint(found.value * 100).astype(np.int64)
     share = (value * 3 // 10)[owner]
     cents = np.where(place == 0, value[owner] - share * (found.items[owner] - 1), share)
@@ -162,7 +162,7 @@ def _items(view: View, found: _Declarations, owner: NDArray[np.int64], place: ND
 
 
 def _item_lines(view: View) -> Lines:
-    """Items in order; the first of a declaration carries its head, the last closes it."""
+    """Return items in order; the first of a declaration includes its head, the last closes it."""
     found = _Declarations(view)
     owner = np.repeat(np.arange(len(found.seller)), found.items)
     place = np.arange(len(owner)) - np.repeat(np.cumsum(found.items) - found.items, found.items)
@@ -182,7 +182,7 @@ def _item_lines(view: View) -> Lines:
 
 
 def customs_files(view: View) -> Iterator[RawFile]:
-    """Declaration files of the sellers in view, one a seller and delivery."""
+    """Yield the declaration files of the sellers in view, one per seller and delivery."""
     if not view.rows("orders", SOURCE).get("seller", np.array([])).size:
         return
     file_format = FileFormat(SOURCE, ".json", header=b"[\n", separator=_SEPARATOR, footer=b"\n]\n")

@@ -1,4 +1,4 @@
-"""Raw files before they are written: which file holds which rows, when it was delivered, where dirt goes."""
+"""Split the rows of a source into deliveries: which file holds which rows, when it arrives, and its defects."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
     from simulator.economy.simulated_world import World
 
-_MOST_DELIVERIES = 1_000  # of a seller and source
+_MOST_DELIVERIES = 1_000  # per seller and source
 _PARTS_OF_A_CUT = 2
 
 
 @dataclass(frozen=True)
 class _Content:
-    """Rows of a file as bytes, how many, and what is wrong with them."""
+    """Rows of a file as bytes, their number and their defects."""
 
     parts: tuple[bytes | memoryview, ...] = ()
     rows: int = 0
@@ -45,12 +45,12 @@ class _Content:
 
     @property
     def sound_rows(self) -> int:
-        """Rows that a contract may accept."""
+        """Number of rows that a contract may accept."""
         return self.rows - sum(defect.rows for defect in self.defects if defect.kind in PLANTED)
 
 
 def seller_files(view: View, file_format: FileFormat, rows: Lines) -> Iterator[RawFile]:
-    """The files of a source: one for each seller in view and delivery, two where it was delivered again."""
+    """Yield the files of a source: one per seller in view and delivery, two where it was delivered again."""
     mistyped = slips(view, file_format, rows)
     deliveries = list(_deliveries(view, file_format.source, rows))
     for delivery, drawn in zip(deliveries, luck(view, file_format, deliveries), strict=True):
@@ -68,7 +68,7 @@ def seller_files(view: View, file_format: FileFormat, rows: Lines) -> Iterator[R
 
 
 def _second(rows: Lines, span: tuple[int, int], edits: list[Edit], what: Fate, came: _Content) -> _Content:
-    """Content of a second delivery, given the content that came first."""
+    """Return the content of a second delivery, given the content of the first."""
     if what.kind == LATE_ROWS:
         late = _joined([_content(rows, (edit.first, edit.end), []) for edit in what.removed])
         return replace(late, defects=merged([Defect(LATE_ROWS, late.rows), *late.defects]))
@@ -78,12 +78,12 @@ def _second(rows: Lines, span: tuple[int, int], edits: list[Edit], what: Fate, c
         return replace(came, defects=merged(known))
     (cut,) = what.removed
     rest = _content(rows, (cut.first, span[1]), [edit for edit in edits if edit.first >= cut.first])
-    before = came.parts[:-_PARTS_OF_A_CUT]  # all but the beginning of the cut row and the nothing behind it
+    before = came.parts[:-_PARTS_OF_A_CUT]  # without the start of the cut row and the empty part after it
     return _Content((*before, *rest.parts), came.rows - 1 + rest.rows, merged([*known, *rest.defects]))
 
 
 def _content(rows: Lines, span: tuple[int, int], edits: list[Edit]) -> _Content:
-    """Rows from the first up to the end of a span, edited; the edits are in order and do not overlap."""
+    """Return the rows of a span with edits applied; the edits are in order and do not overlap."""
     offsets, data = line_offsets(rows.text)
     first, end = span
     parts: list[bytes | memoryview] = []
@@ -120,9 +120,10 @@ def _file(view: View, file_format: FileFormat, delivery: Delivery, content: _Con
 
 
 def _deliveries(view: View, source: str, rows: Lines) -> Iterator[Delivery]:
-    """Deliveries of a source by the sellers in view, empty ones included while the account is open.
+    """Yield the deliveries of a source by the sellers in view; while the account is open, empty ones too.
 
-    A delivery holds whole calendar years, counted from the world's first; a seller's first one begins with its history.
+    A delivery covers whole calendar years, counted from the world's first; a seller's first one starts with its
+    history.
     """
     world, observation = view.world, view.observation
     length, weeks = world.settings.observation.delivery_years, world.timeline.weeks
@@ -160,7 +161,7 @@ def _day_number(view: View, day: str) -> int:
 
 
 def _path(view: View, file_format: FileFormat, delivery: Delivery, suffix: str) -> str:
-    """Path of a file: ``<source>/<seller>/<years><suffix><ending>``."""
+    """Return the path of a file: ``<source>/<seller>/<years><suffix><ending>``."""
     years = f"{delivery.first_year}"
     if delivery.last_year > delivery.first_year:
         years += f"-{delivery.last_year}"
@@ -168,7 +169,7 @@ def _path(view: View, file_format: FileFormat, delivery: Delivery, suffix: str) 
 
 
 def _repeated_record(file_format: FileFormat, rows: Lines, delivery: Delivery) -> _Content:
-    """The last record of the delivery before, byte for byte, with which some files open."""
+    """Return the last record of the previous delivery, byte for byte; some files open with it."""
     end = delivery.first_row
     if not file_format.repeats_last_record or end == 0 or rows.seller[end - 1] != delivery.seller:
         return _Content()
@@ -178,7 +179,7 @@ def _repeated_record(file_format: FileFormat, rows: Lines, delivery: Delivery) -
 
 
 def district_file(world: World, source: str, name: str, second: int, content: DistrictContent) -> RawFile:
-    """A file about all sellers of a district, delivered on the world's first day.
+    """Return a file about all sellers of a district, delivered on the world's first day.
 
     Args:
         world: The district.

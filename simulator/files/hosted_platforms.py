@@ -1,6 +1,6 @@
-"""Hosted platforms' accounts as SHEIN's open platform answers: reports if full hosted, statements if semi hosted.
+"""Accounts on hosted platforms as answers of SHEIN's open platform: reports (full hosted), statements (semi hosted).
 
-A report (or statement) covers two weeks; its sales stand for groups of orders of two stock-keeping units.
+A report or statement covers two weeks; its sales stand for groups of orders of two stock-keeping units.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _FINES = ("Quality violation fine", "Late delivery fine", "Out of stock fine")
 
 @dataclass(frozen=True)
 class _Reports:
-    """Reports delivered of the sellers in view, in order of seller and time; amounts in cents."""
+    """Delivered reports of the sellers in view, in order of seller and time; amounts in cents."""
 
     seller: NDArray[np.int64]
     week: NDArray[np.int64]
@@ -69,7 +69,7 @@ def _reports(view: View, source: str, mode: str) -> _Reports | None:
 
 
 def _moment(view: View, day: NDArray[np.int64], bits: NDArray[np.uint64]) -> Text:
-    """A moment of the day, Beijing time."""
+    """Return a time stamp on each day, Beijing time."""
     second = (bits >> np.uint64(13)) % np.uint64(36_000) + np.uint64(32_400)
     return joined(day_text(view.first_day, day), " ", clock_text(second.astype(np.int64)))
 
@@ -79,7 +79,7 @@ def _number(view: View, found: _Reports, letter: str) -> Text:
 
 
 def _state(view: View, found: _Reports) -> Text:
-    """The cells that say how far the settlement has come."""
+    """Return the cells with the state of the settlement."""
     paid = either(found.is_paid, _moment(view, found.pay_day, found.bits), "")
     expected = _moment(view, found.pay_day - (found.bits % np.uint64(2)).astype(np.int64), found.bits)
     return joined('","estimatePayTime":"', expected, '","completedPayTime":"', paid, '",')
@@ -92,14 +92,14 @@ def _money(found: _Reports) -> Text:
 
 @dataclass(frozen=True)
 class _Details:
-    """Details of reports: of which report, of which kind, and their place in it."""
+    """Details of reports: their report, kind and amount."""
 
     owner: NDArray[np.int64]
     kind: NDArray[np.int64]
     cents: NDArray[np.int64]
 
 
-# Kinds of details in the order in which a report lists them; the first two are sales.
+# Kinds of details in the order of the report; the first two are sales.
 _KINDS = ("sales", "sales", "returns", "fines", "top_ups")
 
 
@@ -131,7 +131,7 @@ def _report_heads(view: View, found: _Reports, details: _Details) -> Text:
 
 
 def _report_details(view: View, found: _Reports, details: _Details) -> Text:
-    """One JSON object a detail: a sale, or a deduction or top-up."""
+    """Return one JSON object per detail: a sale, a deduction or a top-up."""
     at, kind = details.owner, details.kind
     bits = scatter(view.world.settings.seed, "hosted detail", found.seller[at], found.week[at], kind)
     back = np.where(kind < 2, 1 + (bits % np.uint64(_REPORT_DAYS - 1)).astype(np.int64), 0)
@@ -154,7 +154,7 @@ def _report_details(view: View, found: _Reports, details: _Details) -> Text:
 
 
 def _report_lines(view: View, found: _Reports) -> Lines:
-    """A row for the report itself, then one for each detail; the last closes it."""
+    """Return a row for each report, followed by a row for each of its details; the last one closes the report."""
     details, count = _details(found), len(found.seller)
     place = np.arange(len(details.owner)) - np.searchsorted(details.owner, details.owner)
     is_change = details.kind >= 2
@@ -169,7 +169,7 @@ def _report_lines(view: View, found: _Reports) -> Lines:
 
 
 def _in_order(text: Text, found: _Reports, owner: NDArray[np.int64]) -> Lines:
-    """Rows in order of their reports, the report itself first. Nothing is planted: a torn report is lost whole."""
+    """Return rows in order of their reports. Nothing is planted: a torn report would be lost whole."""
     order = np.argsort(owner, kind="stable")
     owner = owner[order]
     none = np.zeros(len(owner), dtype=bool)
@@ -177,7 +177,7 @@ def _in_order(text: Text, found: _Reports, owner: NDArray[np.int64]) -> Lines:
 
 
 def _statement_lines(view: View, found: _Reports) -> Lines:
-    """A statement for what is sold, fines and top-ups with it, and one for what was returned; one item each."""
+    """Return one statement for sales (with fines and top-ups) and one for returns, with one item each."""
     count = len(found.seller)
     back = np.flatnonzero(found.cents["returns"])
     owner = np.concatenate([np.arange(count), back])
@@ -209,7 +209,7 @@ def _statement_lines(view: View, found: _Reports) -> Lines:
 
 
 def hosted_files(view: View) -> Iterator[RawFile]:
-    """Report and statement files of the sellers in view, one a seller and delivery."""
+    """Yield the report and statement files of the sellers in view, one per seller and delivery."""
     for source, mode, lines in (
         (FULL, "full hosted", _report_lines), (SEMI, "semi hosted", _statement_lines),
     ):  # fmt: skip

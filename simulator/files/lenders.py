@@ -1,4 +1,4 @@
-"""Loans, instalments, payments and applications as the lenders' own sheets, one file each a district."""
+"""Loans, instalments, payments and applications as sheets of the lenders, one file each per district."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _whole(columns: dict[str, NDArray[np.generic]], name: str) -> NDArray[np.int
 
 
 def due_rows(world: World) -> dict[str, NDArray[np.int64]]:
-    """Every instalment of every loan: loan, seller, number (1 = first), day due, cents, day of disbursement."""
+    """Return every instalment of every loan: loan, seller, number (1 = first), due day, cents, day of disbursement."""
     loans = dict(world.events.get("loans", {}))
     if not loans:
         return {
@@ -60,7 +60,7 @@ def due_rows(world: World) -> dict[str, NDArray[np.int64]]:
 
 
 def loan_text(world: World, loan: NDArray[np.int64]) -> Text:
-    """Reference of each loan as lenders write it: ``L0000001`` for the first of the world; no seller has a hundred."""
+    """Return the lenders' reference of each loan: ``L0000001`` for the world's first; no seller has a hundred."""
     return joined("L", whole_text(100 * world.first_seller + loan + 1, 7))
 
 
@@ -83,7 +83,7 @@ def _loans(world: World) -> Text:
 
 
 def _repayments(world: World) -> Text:
-    """Instalments due (known from disbursement on) and payments (booked some days later), in order of booking."""
+    """Return instalments due (known at disbursement) and payments (booked within five days), in order of booking."""
     dues, paid = due_rows(world), dict(world.events.get("payments", {}))
     if not paid:
         paid = {name: np.array([], dtype=np.int64) for name in ("loan", "seller", "day", "amount")}
@@ -131,8 +131,8 @@ def _applications(world: World) -> Text:
 
 
 def lender_files(world: World, observation: Observation) -> Iterator[RawFile]:
-    """The lenders' three sheets, one file each a district."""
-    del observation  # lenders know their own books; only booking lags are observed, and those have their own draws
+    """Yield the lenders' three sheets, one file each per district."""
+    del observation  # lenders know their own books; booking lags have their own draws
     sheets = (
         ("lender_loans", "loans", LOAN_HEADER, _loans(world), ""),
         (

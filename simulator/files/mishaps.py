@@ -1,4 +1,4 @@
-"""Draws, from the observation's seed, which rows are mistyped and which deliveries come cut off, twice, or in parts."""
+"""Mistyped rows, and deliveries that arrive cut off, twice or in parts, drawn from the observation's seed."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from simulator.files.raw_file import Delivery, FileFormat, Lines, View
 
 SUFFIXES = {DUPLICATE_DELIVERY: "-again", CORRECTED_DELIVERY: "-corrected", LATE_ROWS: "-late"}
-_LATE_RECORD_SHARE = 0.15  # of a delivery part of which comes late
-_FEWEST_ROWS = 4  # a smaller file comes whole and once
-_SHORTEST_WAIT, _WAITS = 3, 88  # days until something is delivered again
+_LATE_RECORD_SHARE = 0.15  # share of records that come late in a delivery with late rows
+_FEWEST_ROWS = 4  # smaller files come whole and once
+_SHORTEST_WAIT, _WAITS = 3, 88  # shortest wait for a second delivery, and number of possible waits, days
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Fate:
 
     Attributes:
         kind: Kind of the second delivery, empty for none.
-        removed: Rows that the first one lacks.
-        later_days: Days until the second one.
+        removed: Rows missing from the first delivery.
+        later_days: Days until the second delivery.
     """
 
     kind: str = ""
@@ -49,12 +49,12 @@ class Fate:
 
 @dataclass(frozen=True)
 class Luck:
-    """What is drawn for a delivery: two numbers in [0, 1) and 64 bits.
+    """Random numbers of a delivery: two numbers in [0, 1) and 64 bits.
 
     Attributes:
-        junk: A row that is none is planted where this is small.
-        opening: The file opens with the last record of the delivery before where this is small.
-        fate: Bits that decide on the rest.
+        junk: A malformed row is planted where this is small.
+        opening: The file opens with the last record of the previous delivery where this is small.
+        fate: Bits that decide everything else.
     """
 
     junk: float
@@ -63,7 +63,7 @@ class Luck:
 
 
 def luck(view: View, file_format: FileFormat, deliveries: Sequence[Delivery]) -> list[Luck]:
-    """Draws for every delivery of a source."""
+    """Draw the random numbers of every delivery of a source."""
     key = np.array([delivery.seller * 1_000 + delivery.number for delivery in deliveries], dtype=np.int64)
     seed, name = view.world.settings.observation_seed, f"{file_format.source}{file_format.ending}"
     junk, opening, what = (scatter(seed, f"{draw} {name}", key) for draw in ("junk", "opening", "fate"))
@@ -72,7 +72,7 @@ def luck(view: View, file_format: FileFormat, deliveries: Sequence[Delivery]) ->
 
 
 def junk_rows(view: View, rows: Lines, delivery: Delivery, drawn: Luck) -> list[Edit]:
-    """A row that is none, planted in a delivery now and then."""
+    """Plant a malformed row in a delivery now and then."""
     first, end = delivery.first_row, delivery.end_row
     if drawn.junk >= view.world.settings.observation.malformed_row_share * (end - first):
         return []
@@ -84,7 +84,7 @@ def junk_rows(view: View, rows: Lines, delivery: Delivery, drawn: Luck) -> list[
 
 
 def slips(view: View, file_format: FileFormat, rows: Lines) -> list[Edit]:
-    """Rows of a source that somebody mistyped: one unit for another, day and month swapped."""
+    """Return mistyped rows of a source: a wrong unit, or day and month swapped."""
     options, offsets, data = view.world.settings.observation, *line_offsets(rows.text)
     place = np.arange(len(rows.seller)) - np.searchsorted(rows.seller, rows.seller)
     name = f"slip {file_format.source}{file_format.ending}"
@@ -103,7 +103,7 @@ def slips(view: View, file_format: FileFormat, rows: Lines) -> list[Edit]:
 
 
 def fate(view: View, file_format: FileFormat, rows: Lines, delivery: Delivery, drawn: Luck) -> Fate:
-    """Whether a delivery comes whole and once, twice, cut off (and whole later, as often as not), or partly late."""
+    """Decide whether a delivery comes whole and once, twice, cut off (half of them whole later), or partly late."""
     options, bits = view.world.settings.observation, drawn.fate
     chance, later = (bits >> 11) * 2.0**-53, _SHORTEST_WAIT + bits % _WAITS
     if delivery.end_row - delivery.first_row < _FEWEST_ROWS:
@@ -122,7 +122,7 @@ def fate(view: View, file_format: FileFormat, rows: Lines, delivery: Delivery, d
 
 
 def _cut(file_format: FileFormat, rows: Lines, delivery: Delivery, bits: int) -> tuple[Edit, ...]:
-    """The end of a file gone, from the middle of a row in its second half; JSON cut off is no file at all, so whole."""
+    """Cut a file off within a row of its second half; JSON files stay whole because a cut one cannot be read at all."""
     if file_format.ending.endswith(".json"):
         return ()
     offsets, data = line_offsets(rows.text)
@@ -133,7 +133,7 @@ def _cut(file_format: FileFormat, rows: Lines, delivery: Delivery, bits: int) ->
 
 
 def _late_records(seed: int, file_format: FileFormat, rows: Lines, delivery: Delivery) -> tuple[Edit, ...]:
-    """Some records of a delivery, never all of them."""
+    """Select some records of a delivery to arrive late, never all of them."""
     first, end = delivery.first_row, delivery.end_row
     starts = first + np.flatnonzero(np.diff(rows.record[first:end], prepend=rows.record[first] - 1))
     ends = np.append(starts[1:], end)

@@ -31,14 +31,14 @@ class RawFile:
 
     Attributes:
         path: Path below the raw folder, with slashes.
-        seller_ref: Seller the file belongs to, empty for files about many sellers.
+        seller_ref: Seller that the file belongs to; empty for files about many sellers.
         source: Name of the source contract.
-        account: Shop or marketplace account, empty where there is none.
-        period: First and last day the file is meant to cover, as day numbers.
+        account: Shop or marketplace account; empty where there is none.
+        period: First and last day that the file covers, as day numbers.
         delivered: Day number and second of the day of the delivery.
-        parts: The content, to be written one after the other.
+        parts: The content, written one part after another.
         rows: Data rows, defective ones included.
-        defects: What is wrong with it.
+        defects: Planted defects of the file.
     """
 
     path: str
@@ -53,18 +53,18 @@ class RawFile:
 
     @property
     def planted(self) -> int:
-        """Rows that no contract can accept."""
+        """Number of rows that no contract can accept."""
         return sum(defect.rows for defect in self.defects if defect.kind in PLANTED)
 
     @property
     def repeated(self) -> int:
-        """Rows that repeat others of this file or of another."""
+        """Number of rows that repeat others of this file or of another."""
         return sum(defect.rows for defect in self.defects if defect.kind in REPEATED)
 
 
 @dataclass(frozen=True)
 class DistrictContent:
-    """Content of a file about many sellers: bytes, data rows, defective ones among them."""
+    """Content of a file about many sellers: bytes, number of data rows, number of defective rows among them."""
 
     parts: tuple[bytes | memoryview, ...]
     rows: int
@@ -73,21 +73,21 @@ class DistrictContent:
 
 @dataclass(frozen=True)
 class View:
-    """A world, how it is seen, and the sellers whose files are being made."""
+    """A world, its observation, and the sellers whose files are being written."""
 
     world: World
     observation: Observation
     sellers: NDArray[np.int64]
 
     def delivers(self, source: str, seller: NDArray[np.int64], week: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether an event of a seller in a week is delivered by a source, for the sellers in view."""
+        """Return whether a source delivers an event of a seller in a week; False for sellers not in view."""
         low, high = self.sellers[0], self.sellers[-1]
         is_mine = (seller >= low) & (seller <= high)
         mine: NDArray[np.bool_] = is_mine & (week >= self.observation.first_week[source][seller])
         return mine
 
     def rows(self, table: str, source: str) -> dict[str, NDArray[np.generic]]:
-        """Rows of an event table that a source delivers for the sellers in view, by seller and then time."""
+        """Return the rows of an event table that a source delivers for the sellers in view, by seller, then by time."""
         columns = self.world.events.get(table, {})
         if not columns:
             return {}
@@ -96,7 +96,7 @@ class View:
         return {name: values[at] for name, values in columns.items()}
 
     def shop(self, seller: int) -> str:
-        """Account of a seller's own web shop."""
+        """Return the account of a seller's own web shop."""
         return f"shop-{self.world.seller_id(seller).lower()}"
 
     @property
@@ -112,11 +112,11 @@ class Lines:
     Attributes:
         text: Rows with their line ends.
         seller: Seller of each row.
-        day: Day number that decides in which delivery a row comes.
-        record: Number of the record (settlement, declaration, order) a row belongs to; a record's rows stand together.
-        may_follow: Whether a planted row may be put just before the row.
-        junk: Gives the planted row to put before a row.
-        marks: Rows with a defect of their own by kind (``simulator.defects``), each of shape (rows,).
+        day: Day number that decides which delivery contains a row.
+        record: Number of the record (settlement, declaration, order) of a row; the rows of a record are adjacent.
+        may_follow: Whether a planted row may be inserted just before the row.
+        junk: Function that returns the planted row to insert before a row.
+        marks: Rows with a defect of their own, by kind (``simulator.observation.defects``), each of shape (rows,).
     """
 
     text: Text
@@ -136,10 +136,10 @@ class FileFormat:
         source: Name of the source contract.
         ending: End of the path, after the years: ``.csv``, ``/purchase.csv``.
         header: Bytes before the first row.
-        account: Gives the shop or marketplace account of a seller, empty for none.
-        separator: Bytes with which every record begins; left out before the first of a file.
+        account: Function that returns the shop or marketplace account of a seller, empty for none.
+        separator: Bytes that start every record; left out before the first record of a file.
         footer: Bytes after the last row.
-        repeats_last_record: Whether files may open with the last record of the delivery before.
+        repeats_last_record: Whether files may open with the last record of the previous delivery.
     """
 
     source: str
@@ -153,7 +153,7 @@ class FileFormat:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What a seller hands over of a source at once: some calendar years, and which rows fall into them."""
+    """What a seller delivers of a source at once: some calendar years, and the rows that fall into them."""
 
     seller: int
     number: int

@@ -1,4 +1,4 @@
-"""Own-site orders as Shopify's order export: one line a line item, order cells on the first line only."""
+"""Own-site orders as Shopify's order export: one line per line item, order cells on the first line only."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _quoted(choices: tuple[str, ...]) -> list[str]:
 
 
 class _Orders:
-    """Text of the cells an order's first line carries."""
+    """Text of the cells on an order's first line."""
 
     def __init__(self, view: View, orders: SiteOrders) -> None:
         self.view, self.orders = view, orders
@@ -81,7 +81,7 @@ class _Orders:
         )
 
     def statuses(self) -> tuple[Text, Text]:
-        """Financial and fulfilment status."""
+        """Return the financial and the fulfilment status."""
         orders = self.orders
         is_all, is_refunded = orders.refunded_cents >= orders.cents, orders.refunded_cents > 0
         money = np.select(
@@ -94,7 +94,7 @@ class _Orders:
         )
 
     def later(self, days: NDArray[np.int64], is_there: NDArray[np.bool_]) -> Text:
-        """A time stamp some days after the order, empty where it never came."""
+        """Return a time stamp some days after the order, empty where the event did not happen."""
         orders = self.orders
         shown = joined(
             day_text(self.view.first_day, orders.day + days), " ", clock_text(orders.second // 2 + 30_000), self.zone
@@ -103,7 +103,7 @@ class _Orders:
 
 
 def _address(orders: SiteOrders, market: NDArray[np.int64]) -> Text:
-    """Name to phone of a billing or shipping block; buyers keep their address."""
+    """Return the cells from name to phone of a billing or shipping block; buyers keep their address."""
     street = chosen(_quoted(_STREETS), orders.buyer % len(_STREETS))
     abroad = orders.bits % np.uint64(11) == 0
     country = chosen([m.country for m in MARKETS], np.where(abroad, orders.buyer % len(MARKETS), market))
@@ -115,7 +115,7 @@ def _address(orders: SiteOrders, market: NDArray[np.int64]) -> Text:
 
 
 def _head(cells: _Orders) -> tuple[Text, Text, Text]:
-    """An order's cells before, between and after its first line item."""
+    """Return an order's cells before, between and after its first line item."""
     orders = cells.orders
     zero = np.zeros(len(orders.day), dtype=np.int64)
     money, goods = cells.statuses()
@@ -153,7 +153,7 @@ def _head(cells: _Orders) -> tuple[Text, Text, Text]:
 
 
 def _lines(view: View, orders: SiteOrders) -> Lines:
-    """Export lines: an order's first line in full, further line items with their own cells only."""
+    """Return export lines: an order's first line in full, further line items with only their own cells."""
     cells = _Orders(view, orders)
     owner = np.repeat(np.arange(len(orders.day)), orders.lines)
     place = np.arange(len(owner)) - np.repeat(np.cumsum(orders.lines) - orders.lines, orders.lines)
@@ -191,7 +191,7 @@ def _lines(view: View, orders: SiteOrders) -> Lines:
 
 
 def shopify_files(view: View) -> Iterator[RawFile]:
-    """Order exports of the sellers in view, one a seller and delivery (shop time)."""
+    """Yield the order exports of the sellers in view, one per seller and delivery (shop time)."""
     orders = site_orders(view)
     if orders is None:
         return

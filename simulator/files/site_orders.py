@@ -1,9 +1,8 @@
-"""Single orders of the own web shops, drawn from their weekly sales; and the orders brushers fake among them.
+"""Single orders of the own web shops, drawn from their weekly sales, with the orders that brushers fake.
 
-Sales of four weeks are split over a drawn number of orders, so that orders add up to the shop's true sales. Buyers come
-back with the shop's repurchase rate, which moves with hidden quality; a few buy in several shops. Refunded and
-cancelled orders are drawn at the rates of the period, so raw refunds match the shop's true refunds in expectation, not
-order by order.
+The sales of four weeks are split over a random number of orders, so orders add up to the shop's true sales. Buyers
+return at the shop's repurchase rate, which moves with hidden quality; a few buy in several shops. Refunds and
+cancellations are drawn at the rates of the period, so raw refunds match true refunds in expectation, not per order.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
     from simulator.files.raw_file import View
 
 PERIOD_WEEKS = 4
-_HELPERS = 7  # who fake a careless brusher's orders
-_ROAMING_SHARE = 0.04  # of buyers also buy in other shops of the category
-_ROAMERS = 400  # such buyers by category
+_HELPERS = 7  # buyers behind a careless brusher's fake orders
+_ROAMING_SHARE = 0.04  # share of buyers that buy in several shops of the category
+_ROAMERS = 400  # such buyers per category
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,13 @@ class SiteOrders:
         day: Day number of the order, shop time.
         second: Second of the day.
         number: Order number within the shop, from 0.
-        listed_at: Shop whose list of buyers the number belongs to; another one's where a buyer is known there too.
-        buyer: Buyer's number in that list.
+        listed_at: Shop whose buyer list contains the buyer; another shop's where the buyer is known there, too.
+        buyer: Number of the buyer in that list.
         cents: Total paid, in the shop's currency.
-        refunded_cents: Part paid back.
-        lines: Line items, 1-3.
+        refunded_cents: Refunded part.
+        lines: Line items, 1 to 3.
         is_fulfilled: Whether goods were sent.
-        fulfilment_days: Days until they were.
+        fulfilment_days: Days until they were sent.
         is_cancelled: Whether the order was cancelled.
         is_high_risk: Whether the shop's fraud check flags it.
         is_fake: Whether a brusher made it (never written to raw files).
@@ -69,14 +68,14 @@ class SiteOrders:
 
 @dataclass(frozen=True)
 class _Periods:
-    """Four-week periods with site sales: one row each."""
+    """Four-week periods with site sales, one row each."""
 
     seller: NDArray[np.int64]
     first_week: NDArray[np.int64]
     sales_cents: NDArray[np.int64]
     refund_share: NDArray[np.float64]
     quality: NDArray[np.float64]
-    strain: NDArray[np.float64]  # share of demand the stock could not serve
+    strain: NDArray[np.float64]  # share of demand that stock could not serve
 
 
 def _periods(view: View) -> _Periods:
@@ -105,7 +104,7 @@ def _periods(view: View) -> _Periods:
 
 
 def _poisson(mean: NDArray[np.float64], chance: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Poisson counts from uniform numbers, by a rounded normal where the mean is large, by inversion where small."""
+    """Return Poisson counts by inversion of uniform numbers; for a mean above 30, return the rounded mean."""
     count, term = np.zeros(len(mean), dtype=np.int64), np.exp(-np.minimum(mean, 30.0))
     total = term.copy()
     for step in range(1, 60):
@@ -125,7 +124,7 @@ def _true_counts(view: View, periods: _Periods) -> NDArray[np.int64]:
 
 
 def _fake_counts(view: View, periods: _Periods) -> NDArray[np.int64]:
-    """Brushers fake more when sales are weak: as many orders as are true up to three times that, if they are bold."""
+    """Return the number of fake orders per period: proportional to true orders, and higher when quality is low."""
     share = fake_share(view.world, periods.seller, periods.first_week)
     chance = unit_interval(scatter(view.world.settings.seed, "fake count", periods.seller, periods.first_week))
     mean = np.asarray((2.0 + share * _true_counts(view, periods)) * np.exp(-0.3 * periods.quality), dtype=np.float64)
@@ -133,7 +132,7 @@ def _fake_counts(view: View, periods: _Periods) -> NDArray[np.int64]:
 
 
 def _split(cents: NDArray[np.int64], count: NDArray[np.int64], weight: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Splits the cents of each period over its orders by weight, to the cent: the last order takes the rest."""
+    """Split each period's cents over its orders by weight; the last order takes the remainder."""
     owner = np.repeat(np.arange(len(cents)), count)
     ends = np.cumsum(count)
     total = np.add.reduceat(weight, ends - count)
@@ -147,7 +146,7 @@ def _split(cents: NDArray[np.int64], count: NDArray[np.int64], weight: NDArray[n
 
 
 def _numbered(seller: NDArray[np.int64], returns: NDArray[np.bool_], pick: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Numbers buyers in order of appearance; a returning one is drawn from those seen before in the shop."""
+    """Assign numbers to buyers in order of appearance; a returning buyer is drawn from the shop's earlier ones."""
     starts = np.flatnonzero(np.concatenate([[True], seller[1:] != seller[:-1]]))
     is_new = ~returns
     is_new[starts] = True
@@ -161,21 +160,21 @@ def _lengths(starts: NDArray[np.int64], end: int) -> NDArray[np.int64]:
 
 
 class _Draws:
-    """Uniform numbers of each order, by name: the same whatever part of the world is written."""
+    """Random numbers of orders, by name, independent of which part of the world is written."""
 
     def __init__(self, view: View, *keys: NDArray[np.int64]) -> None:
         self._seed, self._keys = view.world.settings.seed, keys
 
     def bits(self, name: str) -> NDArray[np.uint64]:
-        """64 random bits an order."""
+        """Return 64 random bits per order."""
         return scatter(self._seed, f"site order {name}", *self._keys)
 
     def chance(self, name: str) -> NDArray[np.float64]:
-        """A number in [0, 1) an order."""
+        """Return a number in [0, 1) per order."""
         return unit_interval(self.bits(name))
 
     def waiting(self, name: str) -> NDArray[np.float64]:
-        """An exponential number an order, cut off near seven."""
+        """Return an exponential number per order, capped near seven."""
         return -np.log1p(-0.999 * self.chance(name))
 
 
@@ -200,7 +199,7 @@ def _fakes(view: View, seller: NDArray[np.int64], week: NDArray[np.int64], is_fa
 def _amounts(
     periods: _Periods, true: NDArray[np.int64], fakes: _Fakes, basket: NDArray[np.float64], draws: _Draws
 ) -> NDArray[np.int64]:
-    """Order totals in cents: true ones add up to the period's sales, faked ones are small or like the shop's own."""
+    """Return order totals in cents: true ones add up to the period's sales, fake ones are small or look true."""
     size = 0.3 + draws.waiting("size")
     cents = np.rint(80 / 1.3 * basket * size).astype(np.int64)
     cents[~fakes.is_fake] = _split(periods.sales_cents, true, size[~fakes.is_fake])
@@ -211,10 +210,10 @@ def _amounts(
 def _buyers(
     view: View, seller: NDArray[np.int64], quality: NDArray[np.float64], fakes: _Fakes, draws: _Draws
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Buyer of each order, as the shop with the list and the number in it.
+    """Return the buyer of each order, as the shop with the buyer list and the number in it.
 
-    A careless brusher's few helpers buy again and again; others exchange buyers within a ring. Some true buyers are
-    known in several shops of a category too, so buyers in common are no proof.
+    The few helpers of a careless brusher buy again and again; other brushers exchange buyers within a ring. Some true
+    buyers are known in several shops of a category, so common buyers alone prove nothing.
     """
     world, is_fake = view.world, fakes.is_fake
     rate = np.clip(world.firms.site_repurchase[seller] * np.exp(0.35 * quality), 0, 0.92)
@@ -235,7 +234,7 @@ def _buyers(
 def _handled(
     periods: _Periods, period: NDArray[np.int64], cents: NDArray[np.int64], fakes: _Fakes, draws: _Draws
 ) -> dict[str, NDArray[np.generic]]:
-    """What became of each order: cancelled, refunded, sent when, flagged. Brushers who send at all send at once."""
+    """Return what happened to each order: cancelled, refunded, sent, flagged. Fake orders, if sent, go out at once."""
     quality, strain, is_fake = periods.quality[period], periods.strain[period], fakes.is_fake
     is_cancelled = (draws.chance("cancelled") < 0.015 + 0.10 * strain) & ~is_fake
     is_refunded = (draws.chance("refunded") < periods.refund_share[period]) & ~is_fake & ~is_cancelled
@@ -252,9 +251,9 @@ def _handled(
 
 
 def site_orders(view: View) -> SiteOrders | None:
-    """Draws all own-site orders of the sellers in view; None when none of them has a shop with sales.
+    """Draw all own-site orders of the sellers in view, or return None if none of them has a shop with sales.
 
-    The draws depend on the world's seed and the seller alone, so any part of the world gives the same orders.
+    The draws depend only on the world's seed and the seller, so any part of the world has the same orders.
     """
     periods = _periods(view)
     if not len(periods.seller):
@@ -286,7 +285,7 @@ def site_orders(view: View) -> SiteOrders | None:
 
 
 def _in_order(columns: dict[str, NDArray[np.generic]]) -> SiteOrders:
-    """Orders sorted by seller and time, numbered within each shop."""
+    """Return orders sorted by seller and time, numbered within each shop."""
     order = np.lexsort((columns["second"], columns["day"], columns["seller"]))
     kept: dict[str, Any] = {name: values[order] for name, values in columns.items()}
     seller = kept["seller"]

@@ -1,8 +1,8 @@
-"""Daily visits and advertising of the own web shops, as the traffic sheet sellers fill in.
+"""Daily visits and advertising of the own web shops, as the traffic sheet that sellers fill in.
 
-Visits follow the shop's orders at a conversion rate of its own, with bursts when a post goes round. Brushers show some
-of the visits their faked orders would need. Inflated sheets show visits that never ended in an order: some sellers buy
-them from robots, who leave at once and never come twice; others write them into the sheet.
+Visits follow the shop's orders at its own conversion rate, with occasional bursts. Brushers show some of the visits
+that their fake orders would need. Inflated sheets show visits that never led to an order: some sellers buy robot
+visits, which leave at once and never return; others invent visits in the sheet.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 SOURCE = "shop_traffic"
 HEADER = b"Day,Online store visitors,Sessions,Bounced sessions,Paid sessions,Ad spend (USD)\n"
-_BURST_SHARE = 0.03  # of weeks
-_ROBOT_SHARE = 0.6  # of those who inflate
+_BURST_SHARE = 0.03  # share of weeks
+_ROBOT_SHARE = 0.6  # share of inflated sheets with robot visits
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class _Visits:
 
 
 def _visits(world: World, seller: NDArray[np.int64], day: NDArray[np.int64]) -> _Visits:
-    """True visits, and the visits bought or invented by those who inflate them."""
+    """Return the true visits, plus those that sellers with inflated traffic bought or invented."""
     seed, week = world.settings.seed, day // 7
 
     def chance(name: str, *keys: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -89,7 +89,7 @@ def _days(view: View) -> Lines:
 
 
 def traffic_files(view: View) -> Iterator[RawFile]:
-    """Traffic sheets of the sellers in view, one a seller and delivery."""
+    """Yield the traffic sheets of the sellers in view, one per seller and delivery."""
     rows = _days(view)
     if len(rows.seller):
         yield from seller_files(view, FileFormat(SOURCE, ".csv", HEADER, view.shop), rows)

@@ -1,6 +1,6 @@
-"""Value-added-tax invoices as the tax bureau lists them: purchases from suppliers, sales to trading buyers.
+"""VAT invoices as listed by the tax bureau: purchases from suppliers, sales to trading buyers.
 
-Related firms invoice one another too, for goods or in a ring (``simulator.related_invoices``).
+Related firms invoice one another too, for goods or in a ring (``simulator.observation.related_invoices``).
 """
 
 from __future__ import annotations
@@ -40,15 +40,17 @@ _HEADER = "\ufeff,企业代号,发票号码,开票日期,{party}单位代号,金
 _PARTY = {"purchase": "销方", "sale": "购方"}
 _TAX_RATE = 0.13
 _PERIOD_WEEKS = 4
-_MAX_INVOICES = 3  # of one order
-_RELATED_PARTIES = 30_000_000  # numbers of firms that are sellers themselves; only these sales are domestic and taxed
+_MAX_INVOICES = 3  # per order
+_RELATED_PARTIES = (
+    30_000_000  # from here on: firms that are sellers themselves; only sales to them are domestic and taxed
+)
 
 
 @dataclass(frozen=True)
 class _Invoices:
     """Invoices of one direction in order of seller and time; gross amounts in CNY cents.
 
-    One that is settled is neither void nor credited afterwards: it belongs to a red-letter correction.
+    A settled invoice is neither voided nor credited later: it belongs to a red-letter correction.
     """
 
     seller: NDArray[np.int64]
@@ -68,7 +70,7 @@ def _sorted(
 
 
 def _with_related(view: View, invoices: _Invoices, direction: str) -> _Invoices:
-    """Adds invoices with related firms, as far as the firm delivers them."""
+    """Add the invoices with related firms that the firm delivers."""
     trades = related_invoices(view.world)
     firm, other = (trades.buyer, trades.seller) if direction == "purchase" else (trades.seller, trades.buyer)
     at = np.flatnonzero(view.delivers(SOURCE, firm, trades.day // 7))
@@ -80,15 +82,15 @@ def _with_related(view: View, invoices: _Invoices, direction: str) -> _Invoices:
 
 
 def _places(seller: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Place of each invoice among its seller's, from 0."""
+    """Return the position of each invoice among its seller's, from 0."""
     starts, counts = np.unique(seller, return_index=True, return_counts=True)[1:]
     return np.arange(len(seller)) - np.repeat(starts, counts)
 
 
 def _with_corrections(view: View, invoices: _Invoices, direction: str) -> _Invoices:
-    """Some invoices go out wrong; weeks later a red-letter invoice (红字) cancels each and the right one follows.
+    """Add corrections: weeks after a wrong invoice, a red-letter invoice (红字) cancels it and a correct one follows.
 
-    The money is the same in the end; what was known in between is not.
+    The final amounts are the same; what was known in between differs.
     """
     settings, seller = view.world.settings, invoices.seller
     bits = scatter(settings.observation_seed, f"restated {direction}", seller, _places(seller))
@@ -96,7 +98,7 @@ def _with_corrections(view: View, invoices: _Invoices, direction: str) -> _Invoi
     is_wrong = unit_interval(bits) < settings.observation.restated_invoice_share
     at = np.flatnonzero(is_wrong & (day < 7 * view.world.timeline.weeks) & (invoices.gross > 0))
     right = invoices.gross[at]
-    wrong = np.where(bits[at] % np.uint64(2) == 0, right * 10, right + right // 5)  # a nought too many, an old price
+    wrong = np.where(bits[at] % np.uint64(2) == 0, right * 10, right + right // 5)  # a zero too many, an old price
     gross = invoices.gross.copy()
     gross[at] = wrong
     is_settled = np.zeros(len(seller), dtype=bool)
@@ -113,7 +115,7 @@ def _with_corrections(view: View, invoices: _Invoices, direction: str) -> _Invoi
 
 
 def _by_supplier(view: View, seller: NDArray[np.int64], week: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Share of each order by supplier: the seller's habits, tilted by chance, the smallest dropped."""
+    """Return each order's shares by supplier: the seller's usual shares with noise, without the smallest."""
     network = view.world.network
     place = np.arange(network.suppliers.shape[1])
     keys = (np.repeat(seller[:, None], len(place), axis=1), week[:, None] * 8 + place[None, :])
@@ -125,7 +127,7 @@ def _by_supplier(view: View, seller: NDArray[np.int64], week: NDArray[np.int64])
 
 
 def _purchases(view: View) -> _Invoices:
-    """Each supplier order is invoiced when goods are ready, split over the seller's suppliers by their shares."""
+    """Return supplier invoices: each order is invoiced when the goods are ready, split over the seller's suppliers."""
     rows, world = view.rows("orders", SOURCE), view.world
     seller, week = rows["seller"].astype(np.int64), rows["week"].astype(np.int64) + PRODUCTION_WEEKS
     cents = to_cents(rows["cost"].astype(np.float64))
@@ -141,7 +143,7 @@ def _purchases(view: View) -> _Invoices:
 
 
 def _sales(view: View) -> _Invoices:
-    """Every four weeks the firm bills its overseas entities for what was sold, at a transfer price of its own."""
+    """Return four-weekly invoices to the firm's overseas entities for goods sold, at its own transfer price."""
     world, low, high = view.world, view.sellers[0], view.sellers[-1] + 1
     starts = np.arange(0, world.timeline.weeks - _PERIOD_WEEKS + 1, _PERIOD_WEEKS)
     sold = np.add.reduceat(world.weekly["sales"][:, low:high] + world.weekly["site_sales"][:, low:high], starts, axis=0)
@@ -159,7 +161,7 @@ def _sales(view: View) -> _Invoices:
 
 
 def _lines(view: View, invoices: _Invoices, direction: str) -> Lines:
-    """Writes the rows of one direction: some void, some credit notes, a few doubled."""
+    """Return the rows of one direction: some void, some credit notes, a few duplicated."""
     world, seller = view.world, invoices.seller
     options, seed = world.settings.observation, world.settings.seed
     place = _places(seller)
@@ -194,7 +196,7 @@ def _lines(view: View, invoices: _Invoices, direction: str) -> Lines:
 
 
 def vat_files(view: View) -> Iterator[RawFile]:
-    """Invoice lists of the sellers in view, one a seller, direction and delivery."""
+    """Yield the invoice lists of the sellers in view, one per seller, direction and delivery."""
     if not view.rows("orders", SOURCE).get("seller", np.array([])).size:
         return
     for direction, trade in (("purchase", _purchases(view)), ("sale", _sales(view))):

@@ -1,1 +1,1 @@
-"""What the world shows of itself: spellings, defects, related invoices, lies."""
+"""What can be observed of the world: available sources, spellings, defects, related invoices, traces of fraud."""

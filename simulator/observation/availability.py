@@ -1,8 +1,8 @@
-"""How a world is seen: which sources a seller delivers from when, what is late, what is refused.
+"""Which sources each seller delivers, from which week, how late, and which it refuses.
 
-Has its own seed: another observation of the same world shows other gaps and lags of the same truth. What is missing is
-not missing at random: sellers who have something to hide refuse more often, and young ones come with thin files: their
-platform's statements alone, from some months after entry on.
+The observation has its own seed: another observation of the same world shows other gaps and lags of the same truth.
+Data is not missing at random. Sellers with something to hide refuse more often, and young sellers come with thin files:
+only their platform's statements, from some weeks after entry.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ SELLER_SOURCES: tuple[str, ...] = (
 _YOUNG_DAYS = 180
 _RELUCTANCE = 0.55  # how strongly refusals follow weakness
 _PLATFORM_STATEMENTS = frozenset({"amazon_settlement_v2", "shein_report", "shein_statement"})
-# Sellers that have the source at all, and how much more often than on average it is refused; platforms' own statements
-# are refused least.
+# Share of sellers that have the source at all, and the factor on its refusals; platform statements are refused least.
 _HAVE = {
     "amazon_settlement_v2": 0.985,
     "shein_report": 0.985,
@@ -60,10 +59,10 @@ class Observation:
     """What is delivered of a world.
 
     Attributes:
-        first_week: First week delivered, by source; past the world's end for sources never delivered, shape (sellers,).
+        first_week: First delivered week by source; past the world's end for sources never delivered, shape (sellers,).
         delivery_lag_days: Days from the start of a delivery period to the delivery, shape (sellers,).
         delivery_second: Second of the day of deliveries, shape (sellers,).
-        names: How the companies' names are written.
+        names: Spellings of the companies' names.
     """
 
     first_week: Mapping[str, NDArray[np.int64]]
@@ -73,7 +72,7 @@ class Observation:
 
 
 def observe(world: World) -> Observation:
-    """Draws what each seller delivers, from the observation's seed."""
+    """Draw what each seller delivers, from the observation's seed."""
     settings, firms = world.settings, world.firms
     rng = stream(settings.observation_seed, "deliveries")
     never = world.timeline.weeks + 1
@@ -102,9 +101,10 @@ def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _reluctance(firms: Firms) -> NDArray[np.float64]:
-    """Factor on refusals, 1 on average: high for those who have something to hide, shape (sellers,).
+    """Return a factor on refusals, 1 on average and higher for sellers with something to hide, shape (sellers,).
 
-    Thin margins, no backing, appetite for debt, low quality, little honesty: owners know their firms before lenders do.
+    It rises with thin margins, no backing, appetite for debt, low quality and low honesty: owners know their firms
+    before lenders do.
     """
     costs = firms.goods_cost_share + firms.fixed_cost_share + firms.advertising_share + firms.refund_share
     weakness = _standardised(costs) - _standardised(firms.backing) + _standardised(np.log(firms.appetite))
@@ -115,13 +115,13 @@ def _reluctance(firms: Firms) -> NDArray[np.float64]:
 
 
 def _thin_chance(world: World, reluctance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Chance that a seller hands over next to nothing: three times as high within half a year of foundation."""
+    """Return the chance of a thin file, three times as high within half a year of foundation, shape (sellers,)."""
     is_young = 7 * world.firms.entry_week - world.firms.founded_day < _YOUNG_DAYS
     return world.settings.observation.thin_file_share * np.where(is_young, 1.5, 0.5) * reluctance
 
 
 def _trades_there(firms: Firms, source: str) -> NDArray[np.bool_]:
-    """Which sellers have an account the source is about; web shops are told apart by their opening week."""
+    """Return which sellers have an account at the source; web shops are left to their opening week."""
     if source == "amazon_settlement_v2":
         return firms.has_marketplace
     modes = {"shein_report": "full hosted", "shein_statement": "semi hosted"}
@@ -132,11 +132,11 @@ def _trades_there(firms: Firms, source: str) -> NDArray[np.bool_]:
 
 
 def booking_lag_days(world: World, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Days until a lender books a payment: 0-5, mostly 0-1."""
+    """Return the days until a lender books a payment: 0 to 5, mostly 0 or 1."""
     chance = unit_interval(scatter(world.settings.observation_seed, "booking", numbers))
     return np.searchsorted(np.array([0.45, 0.75, 0.88, 0.94, 0.98]), chance, side="right").astype(np.int64)
 
 
 def is_dirty(world: World, name: str, keys: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
-    """Which rows (or files) of a source get a planted defect."""
+    """Return which rows (or files) of a source get a planted defect."""
     return unit_interval(scatter(world.settings.observation_seed, name, keys)) < share

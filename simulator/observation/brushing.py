@@ -1,9 +1,9 @@
-"""How own-site orders are faked, and how brushers adapt: each dated check kills one tell-tale trace, at a lag.
+"""How own-site orders are faked, and how brushers adapt: each dated check removes one tell-tale trace, with a lag.
 
-Brushers begin with what costs least: a few helpers who order again and again, at night, for the same small sums, and no
-parcel is ever sent. When marketplaces and lenders start to look at one of these, each brusher moves after some months
-to the next cheaper way: buyers are exchanged with other brushers (brush for brush), empty parcels go out, orders are
-spread over the day and take sums from the shop's real range. What stays is that brushing shops have buyers in common.
+Brushers start with the cheapest way: a few helpers who order again and again, at night, for the same small sums, and
+no parcel is sent. When marketplaces and lenders begin to check one of these traces, each brusher changes its way some
+months later: brushers exchange buyers, send empty parcels, spread orders over the day and use amounts from the shop's
+real range. One trace remains: brushing shops have buyers in common.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ NOT_SENT = "orders stay unsent"
 NIGHT = "orders come at night"
 SAME_SUMS = "baskets are alike"
 _RING_SHOPS = 5  # shops that exchange buyers
-_RING_BUYERS = 60  # first number of the buyers' list that a ring's shops pass around
-_LONER_SHARE = 0.25  # brushers without a ring
-_SLOPPY_SHARE = 0.8  # of brushers show a trace before its check
+_RING_BUYERS = 60  # buyers that the shops of a ring exchange
+_LONER_SHARE = 0.25  # share of brushers without a ring
+_SLOPPY_SHARE = 0.8  # share of brushers that show a trace before its check
 
 
 @dataclass(frozen=True)
 class Check:
-    """A check that became common: from then on brushers learn to avoid the trace it looks at."""
+    """A check in common use from a date on; brushers learn to avoid the trace it looks for."""
 
     trace: str
     first_day: date
@@ -50,7 +50,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def shows_trace(world: World, trace: str, seller: NDArray[np.int64], week: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether a brusher's fake orders of a week still show a trace: until three to fifteen months after its check."""
+    """Return whether a brusher's fake orders of a week still show a trace; this ends 3 to 15 months after its check."""
     (check,) = (each for each in CHECKS if each.trace == trace)
     lag = 13 + np.floor(52 * unit_interval(scatter(world.settings.seed, f"lag {trace}", seller)))
     is_sloppy = unit_interval(scatter(world.settings.seed, f"sloppy {trace}", seller)) < _SLOPPY_SHARE
@@ -58,7 +58,7 @@ def shows_trace(world: World, trace: str, seller: NDArray[np.int64], week: NDArr
 
 
 def fake_share(world: World, seller: NDArray[np.int64], week: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Fake orders over true ones of a shop in a week, 0 for who does not brush then."""
+    """Return a shop's fake orders over true orders in a week; 0 without a brushing case."""
     shares: NDArray[np.float64] = size_in_force(world, BRUSHING)[week, seller]
     return shares
 
@@ -66,12 +66,12 @@ def fake_share(world: World, seller: NDArray[np.int64], week: NDArray[np.int64])
 def ring_buyers(
     world: World, seller: NDArray[np.int64], pick: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Buyers exchanged between brushers: the shop each is a real customer of, and the number in its list.
+    """Return buyers exchanged between brushers: the shop where each is a real customer, and the number there.
 
     Args:
         world: The world.
         seller: Brushing shop of each fake order.
-        pick: A number in [0, 1) an order.
+        pick: A number in [0, 1) per order.
     """
     brushers = np.flatnonzero(world.firms.is_brusher)
     place = np.searchsorted(brushers, seller)

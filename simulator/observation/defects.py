@@ -1,6 +1,6 @@
-"""What goes wrong on the way from a seller's books to the files that arrive: every case has a kind and is counted.
+"""Defects that arise between a seller's books and the delivered files; each case has a kind and is counted.
 
-Plain functions on bytes and row numbers; which rows and files are struck is drawn in ``simulator.raw_files``.
+Pure functions on bytes and row numbers; ``simulator.files.mishaps`` draws which rows and files they hit.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ REPEATED_ROW = "repeated row"
 RED_LETTER = "red-letter invoice"
 DUPLICATE_DELIVERY = "duplicate delivery"
 CORRECTED_DELIVERY = "corrected delivery"
-# What no contract can accept, and what stands in another file (or twice in this one) already.
+# Defects that no contract accepts, and rows that are already in another file or twice in this one.
 PLANTED = frozenset({MALFORMED_ROW, IMPOSSIBLE_DATE, CUT_ROW})
 REPEATED = frozenset({REPEATED_RECORD, REPEATED_ROW, DUPLICATE_DELIVERY, CORRECTED_DELIVERY})
 
 
 @dataclass(frozen=True)
 class Defect:
-    """Rows of one file with one kind of defect."""
+    """Number of rows of one file with one kind of defect."""
 
     kind: str
     rows: int
@@ -39,7 +39,7 @@ class Defect:
 
 @dataclass(frozen=True)
 class Edit:
-    """Rows from ``first`` up to ``end`` that are replaced by one row, or by nothing where the content is empty."""
+    """Rows from ``first`` to ``end`` (exclusive) replaced by one row, or removed where the content is empty."""
 
     first: int
     end: int
@@ -48,11 +48,11 @@ class Edit:
 
     @property
     def added(self) -> int:
-        """Rows that stand for those replaced."""
+        """Number of rows that replace them."""
         return 1 if self.content else 0
 
     def defects(self) -> tuple[Defect, ...]:
-        """What the edit means for the file it is made in; rows that come late are no defect of the file they miss."""
+        """Return the edit's defects of the file it is made in; late rows are no defect of the file they miss."""
         if self.kind == LATE_ROWS:
             return ()
         lost = self.end - self.first - 1
@@ -60,7 +60,7 @@ class Edit:
 
 
 def merged(defects: list[Defect]) -> tuple[Defect, ...]:
-    """One entry a kind, in the order met; kinds without rows are left out."""
+    """Return one entry per kind, in order of first occurrence, without kinds that have no rows."""
     rows: dict[str, int] = {}
     for defect in defects:
         rows[defect.kind] = rows.get(defect.kind, 0) + defect.rows
@@ -68,19 +68,19 @@ def merged(defects: list[Defect]) -> tuple[Defect, ...]:
 
 
 def clear_of(edits: list[Edit], removals: list[Edit]) -> list[Edit]:
-    """The edits that do not fall into rows removed anyhow, and the removals, in order."""
+    """Return the removals and the edits outside removed rows, in order."""
     kept = [edit for edit in edits if not any(gone.first <= edit.first < gone.end for gone in removals)]
     return sorted([*kept, *removals], key=lambda edit: (edit.first, edit.end))
 
 
 def cut_off(line: bytes) -> bytes:
-    """The beginning of a delimited row, cut behind a delimiter near its middle and outside quotes; never the whole."""
+    """Return the start of a delimited row, cut after an unquoted delimiter near its middle, or nothing without one."""
     ends = [place + 1 for place, sign in enumerate(line) if sign in b",\t" and line[:place].count(b'"') % 2 == 0]
     return line[: ends[len(ends) // 2]] if ends else b""
 
 
 def _times(cells: list[str], places: tuple[int, ...], factor: int) -> bool:
-    """Multiplies amounts with two decimals by a factor; tells whether any changed."""
+    """Multiply amounts with two decimals by a factor; return whether any changed."""
     before = [cells[place] for place in places]
     for place in places:
         sign, digits = ("-", cells[place][1:]) if cells[place].startswith("-") else ("", cells[place])
@@ -90,7 +90,7 @@ def _times(cells: list[str], places: tuple[int, ...], factor: int) -> bool:
 
 
 def _units_in_thousands(line: str) -> str | None:
-    """Pieces where the form asks for thousands of pieces, or the other way round."""
+    """Write a quantity a thousand times too large, as if the unit were thousands of pieces."""
     cells = line.split("\t")
     if not cells[22]:
         return None
@@ -109,7 +109,7 @@ def _invoice_in_cents(line: str) -> str | None:
 
 
 def _grams(line: str) -> str | None:
-    """Net weight of an item in grams where kilograms are asked for."""
+    """Write the net weight of an item in grams instead of kilograms."""
     slipped, count = re.subn(r'("qty1":"\d+)"', r'\g<1>000"', line, count=1)
     return slipped if count else None
 
@@ -120,7 +120,7 @@ _UNIT_SLIPS: Mapping[str, Callable[[str], str | None]] = {
     "customs_declaration": _grams,
     "vat_invoices": _invoice_in_cents,
 }
-# A calendar day between commas as the source writes it; machine-made exports are not retyped.
+# A date as the source writes it; only sheets typed by hand have slips.
 _DAYS = {
     "shop_traffic": re.compile(r"^(\d{4})-(\d{2})-(\d{2})(?=,)"),
     "vat_invoices": re.compile(r"(?<=,)(20\d{2})/(\d{1,2})/(\d{1,2})(?=,)"),
@@ -128,9 +128,9 @@ _DAYS = {
 
 
 def unit_slip(source: str, line: bytes) -> tuple[bytes, str] | None:
-    """The row as somebody writes it who takes one unit for another, and the kind; None where there is nothing to slip.
+    """Return the row with a wrong unit, and the kind of defect; None where no unit can be mistaken.
 
-    The slipped row still looks like a row: what finds it is a look at the seller's other figures.
+    The row still looks valid: only a comparison with the seller's other figures reveals it.
     """
     slip = _UNIT_SLIPS.get(source)
     found = slip(line.decode()) if slip else None
@@ -138,7 +138,7 @@ def unit_slip(source: str, line: bytes) -> tuple[bytes, str] | None:
 
 
 def date_slip(source: str, line: bytes) -> tuple[bytes, str] | None:
-    """The row with day and month swapped, and the kind: impossible, or (some invoices) plausible; None for no slip."""
+    """Return the row with day and month swapped and the kind of defect (impossible or plausible date), or None."""
     text, pattern = line.decode(), _DAYS.get(source)
     found = pattern.search(text) if pattern else None
     if found is None:
@@ -146,7 +146,7 @@ def date_slip(source: str, line: bytes) -> tuple[bytes, str] | None:
     year, month, day = found.groups()
     is_possible = int(day) <= 12
     if is_possible and (source != "vat_invoices" or int(day) == int(month)):
-        return None  # a swapped day of a daily sheet would be another of its rows
+        return None  # a plausible day in a daily sheet would duplicate another row's
     mark = text[found.start() + 4]
     swapped = text[: found.start()] + mark.join((year, day, month)) + text[found.end() :]
     return swapped.encode(), SWAPPED_DATE if is_possible else IMPOSSIBLE_DATE

@@ -1,4 +1,4 @@
-"""Fraud scenarios as they show in files."""
+"""Fraud cases of a world, in the form the writers of raw files need."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class FraudCases:
     """Cases of one kind; arrays of shape (cases,).
 
     Attributes:
-        seller: Who deceives.
-        first_week: First week of the deceit.
-        end_week: First week after it; may lie past the world's end.
-        other: The other seller of the deceit (next in a ring, owner of a borrowed device), -1 for none.
-        loan: Loan number it is about, -1 for none.
-        size: How strong it is, in the unit of its kind (see the truth folder's note).
+        seller: Seller that commits the fraud.
+        first_week: First week of the case.
+        end_week: First week after it; may be past the world's end.
+        other: The other seller involved (next in a ring, owner of a borrowed device), -1 for none.
+        loan: Number of the loan concerned, -1 for none.
+        size: Size of the fraud, in the unit of its kind (see the note in the truth folder).
     """
 
     seller: NDArray[np.int64]
@@ -37,7 +37,7 @@ class FraudCases:
 
 
 def fraud_cases(world: World, kind: str) -> FraudCases:
-    """The cases of a kind that the world drew."""
+    """Return all cases of a kind in a world."""
     rows = world.events.get(TABLE, {})
     if not rows:
         nothing = np.array([], dtype=np.int64)
@@ -50,7 +50,7 @@ def fraud_cases(world: World, kind: str) -> FraudCases:
 
 
 def size_in_force(world: World, kind: str) -> NDArray[np.float64]:
-    """Size of the case in force by week and seller, 0 where there is none, shape (weeks, sellers)."""
+    """Return the size of the open case by week and seller, 0 where there is none, shape (weeks, sellers)."""
     found = fraud_cases(world, kind)
     sizes = np.zeros((world.timeline.weeks, world.firms.count))
     for seller, first, end, size in zip(found.seller, found.first_week, found.end_week, found.size, strict=True):
@@ -59,10 +59,10 @@ def size_in_force(world: World, kind: str) -> NDArray[np.float64]:
 
 
 def withheld_sources(world: World) -> NDArray[np.str_]:
-    """Name of the source each withholding seller hides, empty for the honest, shape (sellers,).
+    """Return the source that each withholding seller hides, empty for the others, shape (sellers,).
 
-    A seller with a web shop hides it where it earned less than the shop promised (site sales over the world below the
-    share planned); the others hide their tax invoices, where thin purchases show.
+    A seller hides its web shop if the shop sold less than its planned share; all others hide their tax invoices, which
+    would show small purchases.
     """
     firms = world.firms
     sales, site = world.weekly["sales"].sum(axis=0), world.weekly["site_sales"].sum(axis=0)

@@ -1,7 +1,7 @@
-"""What registers show of the ties between companies and people: some late, some never, shares sold long after the sale.
+"""What registers show of links between companies and people: some late, some never, sold shares long after the sale.
 
-An owner who sells his shares stays in control; only the register says otherwise. A register enters the end of a link on
-the day it learns of the sale, so that no record speaks of what is still to come.
+An owner who sells the shares stays in control; only the register says otherwise. A register enters the end of a link
+on the day it learns of the sale, so no record reveals the future.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _NEVER = -1
 
 @dataclass(frozen=True)
 class Finding:
-    """A link that a register shows wrongly, for the truth of the observation.
+    """A link that a register shows wrongly, for the truth tables of the observation.
 
     Attributes:
         link: Identifier of the link.
         seller: The company.
         link_type: Kind of the link.
-        kind: ``sold`` (day of the sale), ``late`` (day it is seen first) or ``unregistered`` (day it began).
+        kind: ``sold`` (day of the sale), ``late`` (day it is first seen) or ``unregistered`` (day it began).
         day: The day, as a day number.
     """
 
@@ -43,13 +43,13 @@ class Finding:
 
 
 def registry_lag_days(world: World, numbers: NDArray[np.int64], longest: int) -> NDArray[np.int64]:
-    """Days until a registry or a device log shows a link: skewed towards the shorter end, at most ``longest``."""
+    """Return the days until a registry or a device log shows a link, at most ``longest``; most are short."""
     chance = unit_interval(scatter(world.settings.observation_seed, "registry", numbers))
     return np.floor(chance**2 * (longest + 1)).astype(np.int64)
 
 
 def extra_lag_days(world: World, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Further days for the links that a register shows half a year to two years late, else 0."""
+    """Return extra days for links that a register shows half a year to two years late, 0 for the others."""
     share = world.settings.observation.late_link_share
     bits = scatter(world.settings.observation_seed, "late link", numbers)
     spread = np.uint64(_LATEST_EXTRA_DAYS - _EARLIEST_EXTRA_DAYS)
@@ -58,7 +58,7 @@ def extra_lag_days(world: World, numbers: NDArray[np.int64]) -> NDArray[np.int64
 
 
 def is_unregistered(world: World, numbers: NDArray[np.int64], seller: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Links no register ever shows, more often those of the dishonest."""
+    """Return which links no register ever shows; dishonest sellers have more of them."""
     chance = unit_interval(scatter(world.settings.observation_seed, "unregistered link", numbers))
     share = world.settings.observation.unregistered_link_share * np.exp(-0.6 * world.firms.honesty[seller])
     hidden: NDArray[np.bool_] = chance < share
@@ -66,9 +66,9 @@ def is_unregistered(world: World, numbers: NDArray[np.int64], seller: NDArray[np
 
 
 def sale_days(world: World) -> NDArray[np.int64]:
-    """Day on which each seller's owner sells out, -1 for never, shape (sellers,).
+    """Return the day on which each seller's owner sells the shares, -1 for never, shape (sellers,).
 
-    At a steady rate while the firm trades; besides, some get rid of their shares in the months before a default.
+    Owners sell at a steady rate while the firm trades; some also sell in the months before a default.
     """
     settings, sellers = world.settings, np.arange(world.firms.count)
     wait = -np.log1p(-unit_interval(scatter(settings.seed, "share sale", sellers))) * 365

@@ -1,6 +1,6 @@
-"""How a company's name is written by people who do not look it up: in other scripts, shortened, mistyped.
+"""How people write a company's name from memory: in other scripts, shortened or mistyped.
 
-Every spelling names its kind, so that a matching of names can be measured kind by kind.
+Every spelling has a kind, so name matching can be measured kind by kind.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _ENGLISH_FORMS = ("Co., Ltd.", "Co. Ltd", "CO.,LTD", "Company Limited", "Limited
 
 @dataclass(frozen=True)
 class Spelling:
-    """One way in which a company's name is written, and what is wrong or foreign about it."""
+    """One spelling of a company's name, and the kind of its deviation."""
 
     text: str
     kind: str
 
 
 def company_names(world: World) -> list[CompanyName]:
-    """Names of all sellers of a district; in half of the control groups all go by the first member's brand."""
+    """Return the names of all sellers of a district; half of the control groups use one brand for all members."""
     names = [company_name(seller + world.first_seller + 1) for seller in range(world.firms.count)]
     members: dict[int, list[int]] = {}
     for seller, group in enumerate(world.network.group.tolist()):
@@ -86,14 +86,14 @@ def _spaced(name: CompanyName, rng: np.random.Generator) -> str:
 
 
 def _mistyped(name: CompanyName, rng: np.random.Generator) -> str:
-    """One character mistaken for one that sounds or looks alike, left out, doubled, or swapped with the next."""
+    """Replace a character by one that sounds or looks alike, or leave out, double or swap a character."""
     text = name.chinese()
     alike = [place for place, sign in enumerate(text) if sign in CONFUSED]
     how = int(rng.integers(8))
     if alike and how < 5:
         place = alike[int(rng.integers(len(alike)))]
         return text[:place] + CONFUSED[text[place]] + text[place + 1 :]
-    place = 3 + int(rng.integers(len(name.brand)))  # within the trade name, after the city and its mark
+    place = 3 + int(rng.integers(len(name.brand)))  # within the trade name, after the city and 市
     if how == 5:
         return text[:place] + text[place + 1 :]
     if how == 6:
@@ -127,7 +127,7 @@ def _english_mistyped(name: CompanyName, rng: np.random.Generator) -> str:
 
 
 def _full_width(name: CompanyName, rng: np.random.Generator) -> str:
-    """The English name as an input method in full-width mode writes it."""
+    """Return the English name in full-width characters, as some input methods write it."""
     text = _english(name, rng)
     return "".join("\u3000" if sign == " " else chr(ord(sign) + _FULL_WIDTH_OFFSET) for sign in text)
 
@@ -151,7 +151,7 @@ LATIN_NOISE: tuple[_Noise, ...] = (
 
 
 def noisy_spelling(name: CompanyName, noises: tuple[_Noise, ...], rng: np.random.Generator) -> Spelling:
-    """One spelling of a name other than the registered one."""
+    """Draw a spelling of a name that differs from the registered one."""
     chosen = rng.choice(len(noises), p=[share for _, share, _ in noises])
     kind, _, write = noises[int(chosen)]
     return Spelling(write(name, rng), kind)
@@ -159,12 +159,12 @@ def noisy_spelling(name: CompanyName, noises: tuple[_Noise, ...], rng: np.random
 
 @dataclass(frozen=True)
 class ObservedNames:
-    """How the companies of a district are written, by seller.
+    """Spellings of the companies of a district, by seller.
 
     Attributes:
         registered: Name in the company register.
-        in_customs: Spellings in export declarations, the registered name first, then ``CUSTOMS_SPELLINGS - 1`` others.
-        alias: English or pinyin name beside the registered one, None where the register holds none.
+        in_customs: Spellings in export declarations: the registered name, then ``CUSTOMS_SPELLINGS - 1`` others.
+        alias: English or pinyin name in the register, None where it has none.
     """
 
     registered: tuple[str, ...]
@@ -173,7 +173,7 @@ class ObservedNames:
 
 
 def observe_names(world: World) -> ObservedNames:
-    """Draws the spellings of all sellers of a district from the observation's seed."""
+    """Draw the spellings of all sellers of a district from the observation's seed."""
     settings = world.settings
     rng = stream(settings.observation_seed, "names")
     names = company_names(world)
@@ -192,7 +192,7 @@ def observe_names(world: World) -> ObservedNames:
 
 
 def entity_spellings(number: int) -> tuple[Spelling, ...]:
-    """Spellings of an overseas entity, as many as ``ENTITY_SHARES``; only a matching of names unites the last two."""
+    """Return a spelling of an overseas entity for each of ``ENTITY_SHARES``; only name matching unites the last two."""
     name = entity_name(number)
     brand, form = name.rsplit(" ", 1)
     return (
@@ -205,7 +205,7 @@ def entity_spellings(number: int) -> tuple[Spelling, ...]:
 
 
 def names_table(world: World, names: ObservedNames) -> dict[str, pa.Array[Any]]:
-    """Every spelling of every seller: ``seller_id``, ``spelling``, ``source``, ``kind``."""
+    """Return every spelling of every seller: ``seller_id``, ``spelling``, ``source``, ``kind``."""
     rows = [
         (seller, spelling.text, source, spelling.kind)
         for seller, (registered, written, alias) in enumerate(

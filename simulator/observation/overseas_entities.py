@@ -1,4 +1,4 @@
-"""Trading partners as they appear in documents."""
+"""Overseas entities of the sellers, as named in documents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def sold_to(world: World, seller: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number of the overseas entity through which sellers trade: half of the control groups use one for all."""
+    """Return the number of each seller's overseas entity; half of the control groups share one."""
     group = world.network.group[seller]
     is_shared = (group >= 0) & (scatter(world.settings.seed, "group entity", group) % np.uint64(2) == 0)
     return np.where(is_shared, 10_000_000 + world.number(group), world.number(seller))

@@ -1,7 +1,7 @@
-"""Invoices between sellers of one world: sister firms that trade in earnest, and rings that only pass amounts around.
+"""Invoices between sellers of one world: real trade between sister firms, and rings that only pass amounts around.
 
 In a ring every member invoices the next within days for nearly the same amount, so that each shows sales and purchases
-and nothing moves. Sister firms that buy for one another invoice now and then, for amounts that follow what is sold.
+although no goods move. Sister firms that buy for one another invoice now and then, for amounts that follow sales.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     Columns = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
-_ROUND_WEEKS = 4  # a ring goes round every fourth week on average
-_TRADING_GROUPS = 0.30  # share of control groups with honest trade among their members
-_TRADE_WEEKS = 7  # which trade every seventh week on average
-_BOTH_WAYS = 0.5  # share of these that trade in both directions
+_ROUND_WEEKS = 4  # a ring is active every fourth week on average
+_TRADING_GROUPS = 0.30  # share of control groups whose members trade honestly
+_TRADE_WEEKS = 7  # sister firms trade every seventh week on average
+_BOTH_WAYS = 0.5  # share of trading pairs that trade in both directions
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class RelatedInvoices:
     """Invoices between sellers; arrays of shape (invoices,).
 
     Attributes:
-        seller: Who issued it.
-        buyer: Who received it.
-        day: Day number on it.
+        seller: Issuer.
+        buyer: Recipient.
+        day: Day number of the invoice.
         gross_cents: Gross amount in CNY cents.
         is_round_trip: Whether it belongs to a ring (never written to raw files).
     """
@@ -49,7 +49,7 @@ class RelatedInvoices:
 
 
 def related_invoices(world: World) -> RelatedInvoices:
-    """All invoices between the sellers of a world, honest and not."""
+    """Return all invoices between the sellers of a world, honest and fraudulent."""
     found = [_round_trips(world), _sister_trade(world)]
     seller, buyer, day, cents = (np.concatenate(parts) for parts in zip(*found, strict=True))
     is_round_trip = np.arange(len(seller)) < len(found[0][0])
@@ -58,7 +58,7 @@ def related_invoices(world: World) -> RelatedInvoices:
 
 
 def _four_week_sales(world: World, seller: NDArray[np.int64], week: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Marketplace sales of the four weeks up to each week, CNY."""
+    """Return marketplace sales of the four weeks up to each week, CNY."""
     total = np.cumsum(np.vstack([np.zeros(world.firms.count), world.weekly["sales"]]), axis=0)
     sums = total[week + 1, seller] - total[np.maximum(week - 3, 0), seller]
     timeline = world.timeline
@@ -68,7 +68,7 @@ def _four_week_sales(world: World, seller: NDArray[np.int64], week: NDArray[np.i
 
 
 def _trading_weeks(world: World, pair: NDArray[np.int64], name: str, every: int) -> NDArray[np.bool_]:
-    """Weeks in which each pair (or ring) trades, shape (pairs, weeks)."""
+    """Return the weeks in which each pair (or ring) trades, shape (pairs, weeks)."""
     week = np.arange(world.timeline.weeks)
     keys = np.repeat(pair[:, None], len(week), axis=1)
     bits = scatter(world.settings.seed, name, keys, np.repeat(week[None, :], len(pair), axis=0))
@@ -76,14 +76,14 @@ def _trading_weeks(world: World, pair: NDArray[np.int64], name: str, every: int)
 
 
 def _is_trading(world: World, seller: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each seller has entered and not closed, shape (sellers given, weeks)."""
+    """Return whether each seller has entered and not closed, shape (sellers given, weeks)."""
     week = np.arange(world.timeline.weeks)[None, :]
     entered, closed = world.firms.entry_week[seller][:, None], world.closed_week[seller][:, None]
     return np.asarray((week >= entered) & (week < closed), dtype=np.bool_)
 
 
 def _round_trips(world: World) -> Columns:
-    """A leg of each case and week in which its ring goes round; members follow one another within days."""
+    """Return one invoice per case and week in which its ring is active; members follow one another within days."""
     found, seed = fraud_cases(world, ROUND_TRIP), world.settings.seed
     ring = rings(world.network)[found.seller]
     _, first, which = np.unique(ring * 10_000 + found.first_week, return_index=True, return_inverse=True)
@@ -101,7 +101,7 @@ def _round_trips(world: World) -> Columns:
 
 
 def _sister_pairs(world: World) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs of sister firms of which the first sells goods to the second."""
+    """Return pairs of sister firms in which the first sells goods to the second."""
     group, seed = world.network.group, world.settings.seed
     order = np.argsort(group, kind="stable")
     _, first, which = np.unique(group[order], return_index=True, return_inverse=True)
@@ -114,7 +114,7 @@ def _sister_pairs(world: World) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _sister_trade(world: World) -> Columns:
-    """Goods one member of a group buys for another: amounts follow the buyer's sales, on days of their own."""
+    """Return invoices for goods that one group member buys for another; amounts follow the buyer's sales."""
     seller, buyer = _sister_pairs(world)
     pair, seed = seller * world.firms.count + buyer, world.settings.seed
     trades = _trading_weeks(world, pair, "sister trade", _TRADE_WEEKS)

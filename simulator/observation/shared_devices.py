@@ -1,7 +1,7 @@
-"""Devices and phones that sellers share without being related: borrowed identities, and honest agencies.
+"""Devices and phones that unrelated sellers share: borrowed identities, and honest agencies.
 
-A seller under a borrowed identity is run from the device of another one from its first day, often by that one's phone
-too. Agencies run the shops of a few honest firms each from a device of their own, which looks much the same.
+A seller with a borrowed identity is run from another seller's device from its first weeks, often with that seller's
+phone. Honest agencies run the shops of a few firms from a device of their own, which looks much the same.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
     from simulator.economy.simulated_world import World
 
-_CLIENTS = 3  # of an agency in a district
-_PHONE_SHARE = 0.4  # of borrowed identities and of agencies' clients are reached by the same phone, too
+_CLIENTS = 3  # clients per agency of a district
+_PHONE_SHARE = 0.4  # share of borrowed identities and of agency clients that share the phone, too
 
 
 @dataclass(frozen=True)
 class SharedDevice:
-    """A tie of a seller to a device or phone that is not its own.
+    """A seller's use of a device or phone that is not its own.
 
     Attributes:
-        seller: Who uses it.
+        seller: Seller that uses it.
         kind: ``device`` or ``phone``.
-        owner: Seller whose own it is, -1 for an agency's.
+        owner: Seller that owns it, -1 for an agency's.
         agency: Number of the agency in the district, -1 for a seller's.
         from_day: Day number of the first use.
     """
@@ -44,7 +44,7 @@ class SharedDevice:
 
 
 def shared_devices(world: World) -> Iterator[SharedDevice]:
-    """All such ties of a district."""
+    """Yield all uses of shared devices and phones in a district."""
     borrowed = fraud_cases(world, BORROWED_IDENTITY)
     has_phone = unit_interval(scatter(world.settings.seed, "borrowed phone", borrowed.seller)) < _PHONE_SHARE
     users = zip(borrowed.seller.tolist(), borrowed.other.tolist(), borrowed.first_week.tolist(), has_phone, strict=True)

@@ -1,1 +1,1 @@
-"""Who lives in the world: firms, names, relations, districts."""
+"""The population of the world: firms, names, relations and districts."""

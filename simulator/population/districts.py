@@ -1,7 +1,7 @@
-"""A world in districts: sellers trade, share owners and guarantee one another within their own district only.
+"""Districts of a world: sellers trade, share owners and guarantee one another only within their own district.
 
-A district is simulated and written on its own, so a world of any size needs the memory of one district for each
-process, and the same bytes come out whatever the number of processes.
+A district is simulated and written on its own. A world of any size needs the memory of one district per process, and
+the bytes written do not depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class District:
 
     Attributes:
         number: Its number, from 0.
-        first_seller: Sellers in the districts before it.
+        first_seller: Number of sellers in the districts before it.
         settings: The world's settings with this district's own seeds and number of sellers.
     """
 
@@ -33,7 +33,7 @@ class District:
 
 
 def districts(settings: WorldSettings) -> tuple[District, ...]:
-    """Cuts a world into districts of ``district_sellers``; a rest too small for a district joins the last one."""
+    """Split a world into districts of ``district_sellers``; a remainder too small for a district joins the last one."""
     size, total = settings.district_sellers, settings.seller_count
     count = max(1, total // size + (total % size >= _SMALLEST))
     starts = [number * size for number in range(count)]

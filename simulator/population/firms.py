@@ -1,4 +1,4 @@
-"""The population of sellers: what they are, when they enter, and what nobody observes of them."""
+"""The sellers: fixed attributes, entry dates, and hidden attributes that no source shows."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from simulator.settings import WorldSettings
     from simulator.timeline import Timeline
 
-# Factories buy cheaper than traders, brands sell dearer: goods cost over that of the category, by kind of firm.
+# Factor on the category's goods cost by kind of firm: factories buy cheaply, brands sell at higher prices.
 _GOODS_COST_BY_KIND = (0.96, 1.03, 0.98)
-_ONLY_HOSTED = 0.4  # of full hosted sellers: no account of their own anywhere
-_HOSTED_FIXED_COST_SAVED = 0.52  # no listing, service or advertising staff for what the platform sells
+_ONLY_HOSTED = 0.4  # share of full hosted sellers without a marketplace account
+_HOSTED_FIXED_COST_SAVED = 0.52  # share of fixed costs saved: no staff for listing, service or advertising
 
 
 @dataclass(frozen=True)
 class Firms:
-    """Fixed attributes of the sellers; every array has shape (sellers,). Money in account currency unless said.
+    """Fixed attributes of the sellers; every array has shape (sellers,). Money in account currency unless noted.
 
     Attributes:
         entry_week: First week of sales; sellers older than the world enter in week 0.
@@ -44,35 +44,35 @@ class Firms:
         region: Index into ``CITIES``.
         category: Index into ``CATEGORIES``.
         market: Index into ``MARKETS``.
-        quality: Hidden quality at entry, standard normal, alike within control groups.
+        quality: Hidden quality at entry, standard normal, correlated within control groups.
         honesty: Hidden honesty, standard normal.
-        discipline: Hidden cash discipline: weeks of outflow kept before the owner draws.
+        discipline: Hidden cash discipline: weeks of outflow kept before the owner withdraws cash.
         optimism: Hidden factor on stock orders.
         appetite: Hidden factor on borrowing.
-        backing: Hidden outside wealth of the owner, 0-1: how likely a rescue is.
+        backing: Hidden outside wealth of the owner, 0 to 1; it makes a rescue likelier.
         other_share: Hidden size of the owner's other business over marketplace sales at entry.
-        is_forgetful: Whether instalments are often paid late although cash is there.
+        is_forgetful: Whether instalments are often paid late although there is cash.
         log_level: Log weekly demand at entry.
         goods_cost_share: Hidden goods cost over sales.
-        refund_share: Refunds over sales at quality 0.
-        advertising_share: Advertising over sales at quality 0.
+        refund_share: Refunds over sales at the seller's quality at entry.
+        advertising_share: Advertising over sales.
         fixed_cost_share: Payroll and rent over expected sales at entry.
         hosted_mode: Index into ``HOSTED_MODES``.
         hosted_share: Share of demand served through the hosted platform; 1 = no marketplace account of its own.
-        hosted_price_share: Supply price the hosted platform pays at entry, over the retail price.
+        hosted_price_share: Supply price of the hosted platform at entry over the retail price.
         settlement_weeks: Weeks from a hosted report to its payout, in quiet times.
-        noise_sd: Weekly demand noise.
-        unit_price: Mean price of a unit.
+        noise_sd: Standard deviation of weekly demand noise.
+        unit_price: Mean unit price.
         is_fulfilled_by_market: Whether the marketplace stores and ships (AFN) or the seller (MFN).
-        site_week: Week the own site opens; past the world's end for none.
+        site_week: Week in which the own site opens; past the world's end for none.
         site_share: Own-site sales over marketplace sales once the site has grown.
         site_basket: Mean own-site order value.
         site_repurchase: Probability that an own-site order comes from an earlier buyer, at quality 0.
         supervision: Index into ``SUPERVISION_MODES``.
         entry_cash_weeks: Cash at entry, in weeks of outflow.
-        supplier_credit_weeks: Weeks between goods ready and the balance payment.
-        is_brusher: Whether the seller fakes own-site orders.
-        is_withholder: Whether the seller hides its worse source.
+        supplier_credit_weeks: Weeks from finished goods to the balance payment.
+        is_brusher: Whether the seller is ready to fake own-site orders.
+        is_withholder: Whether the seller withholds its worse source.
     """
 
     entry_week: NDArray[np.int64]
@@ -128,18 +128,18 @@ class Firms:
 
     @property
     def full_hosted_share(self) -> NDArray[np.float64]:
-        """Share of demand that goes through a full hosted platform, shape (sellers,)."""
+        """Share of demand served through a full hosted platform, shape (sellers,)."""
         return np.where(self.hosted_mode == HOSTED_MODES.index("full hosted"), self.hosted_share, 0.0)
 
     @property
     def revenue_share(self) -> NDArray[np.float64]:
-        """What the seller is paid over the retail price of all it sells, at entry prices, shape (sellers,)."""
+        """Revenue over the retail price of all sales, at entry prices, shape (sellers,)."""
         paid: NDArray[np.float64] = 1 - self.hosted_share * (1 - self.hosted_price_share)
         return paid
 
 
 def _correlated(network: Network, correlation: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Standard normal draws, equally correlated within control groups."""
+    """Draw standard normal numbers that are equally correlated within control groups."""
     own = rng.standard_normal(len(network.group))
     shared = rng.standard_normal(len(network.group_ties) + 1)[network.group]
     mixed = np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * own
@@ -149,7 +149,7 @@ def _correlated(network: Network, correlation: float, rng: np.random.Generator) 
 def _entries(
     settings: WorldSettings, weeks: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Entry week and registration day: over a third of the sellers is older than the world, others come over time."""
+    """Draw entry weeks and registration days; over a third of the sellers are older than the world."""
     count = settings.seller_count
     entry = np.floor(rng.random(count) ** 1.15 * weeks * 0.74).astype(np.int64)
     is_old = rng.random(count) < 0.38
@@ -165,7 +165,7 @@ def _costs(
     characters: dict[str, NDArray[np.float64]],
     rng: np.random.Generator,
 ) -> dict[str, NDArray[np.float64]]:
-    """Cost shares: category means, hidden firm effects, quality showing through noisily."""
+    """Draw cost shares: category means, hidden firm effects, and a noisy effect of quality."""
     economy, count, quality = settings.economy, len(category), characters["quality"]
     goods = np.array([c.goods_cost_share for c in CATEGORIES])[category]
     refunds = np.array([c.refund_share for c in CATEGORIES])[category]
@@ -180,7 +180,7 @@ def _costs(
 
 
 def _hosting(kind: NDArray[np.int64], rng: np.random.Generator) -> dict[str, Any]:
-    """How much each firm sells through a hosted platform, at what supply price, paid when."""
+    """Draw how much each firm sells through a hosted platform, the supply price and the settlement term."""
     count, draw = len(kind), rng.random(len(kind))
     limits = np.cumsum(np.array(HOSTED_MODE_WEIGHTS), axis=1)[kind]
     mode = (draw[:, None] >= limits[:, :-1]).sum(axis=1)
@@ -198,7 +198,7 @@ def _hosting(kind: NDArray[np.int64], rng: np.random.Generator) -> dict[str, Any
 
 
 def _characters(network: Network, settings: WorldSettings, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
-    """What nobody observes: quality, honesty, discipline, optimism, appetite."""
+    """Draw the hidden attributes: quality, honesty, discipline, optimism, appetite and others."""
     correlation, count = settings.network.quality_correlation, settings.seller_count
     return {
         "quality": _correlated(network, correlation, rng),
@@ -218,9 +218,9 @@ def _characters(network: Network, settings: WorldSettings, rng: np.random.Genera
 def _site(
     entry: NDArray[np.int64], log_level: NDArray[np.float64], weeks: int, rng: np.random.Generator
 ) -> dict[str, NDArray[np.float64]]:
-    """Own web shops: about 45 % of sellers, some opened long after entry.
+    """Draw the own web shops of nearly half of the sellers, some opened long after entry.
 
-    Shops differ in how often they sell: many small baskets to buyers who return, or few trade-size baskets.
+    Shops differ in how often they sell: many small baskets to returning buyers, or few large ones.
     """
     count = len(entry)
     pace = rng.standard_normal(count)
@@ -237,7 +237,7 @@ def _site(
 
 
 def draw_firms(settings: WorldSettings, timeline: Timeline) -> tuple[Firms, Network]:
-    """Draws sellers and their relations from the world's seed."""
+    """Draw the sellers and their relations from the world's seed."""
     rng = stream(settings.seed, "firms")
     count = settings.seller_count
     category = rng.integers(0, len(CATEGORIES), count)

@@ -1,8 +1,8 @@
-"""Company names as they stand in registers: region, trade name, trade, legal form; made from syllable lists of our own.
+"""Registered company names (region, trade name, trade, legal form), made from syllable lists of our own.
 
-A company's name follows from its number in the world alone, so that districts need not know of one another and no two
-companies of one number of districts bear one name, while many come close: one trade name in two trades, one syllable
-apart, one brand over the companies of a control group.
+A company's name depends only on its number in the world, so districts need no knowledge of one another. No two
+companies up to a million have the same name, but many are close: the same trade name in two trades, one different
+syllable, or one brand for all companies of a control group.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Word(NamedTuple):
-    """A word in the four ways in which it is written."""
+    """A word in its four spellings."""
 
     simplified: str
     traditional: str
@@ -20,7 +20,7 @@ class Word(NamedTuple):
     english: str = ""
 
 
-# Pinyin differ, so that a name spelt in Latin letters, syllable by syllable, is still one name.
+# Pinyin are all different, so a name in Latin letters, syllable by syllable, stays unique.
 SYLLABLES: tuple[Word, ...] = tuple(
     Word(*characters.split())
     for characters in (
@@ -34,7 +34,7 @@ SYLLABLES: tuple[Word, ...] = tuple(
         "林 林 lin", "迈 邁 mai", "诺 諾 nuo", "普 普 pu", "奇 奇 qi", "森 森 sen", "尚 尚 shang", "拓 拓 tuo",
     )
 )  # fmt: skip
-# Characters that sound or look alike, by which a clerk mistakes one for the other.
+# Characters that sound or look alike and are mistaken for each other.
 CONFUSED: dict[str, str] = {
     "恒": "衡", "瑞": "锐", "通": "同", "达": "大", "鑫": "新", "盛": "胜", "嘉": "佳", "远": "源", "华": "花",
     "宏": "鸿", "博": "搏", "诚": "城", "丰": "峰", "联": "连", "隆": "龙", "康": "慷", "兴": "星", "利": "力",
@@ -56,7 +56,7 @@ TRADES: tuple[Word, ...] = (
     Word("电子", "電子", "dianzi", "Electronics"),
     Word("户外用品", "戶外用品", "huwai yongpin", "Outdoor Products"),
 )
-# Trades of the further companies of a control group that goes by one brand.
+# Trades of the further companies of a control group with one brand.
 SIBLING_TRADES: tuple[Word, ...] = (
     Word("网络科技", "網絡科技", "wangluo keji", "Network Technology"),
     Word("品牌管理", "品牌管理", "pinpai guanli", "Brand Management"),
@@ -73,7 +73,7 @@ _FORM_OF_TEN = (0, 0, 0, 0, 0, 0, 1, 1, 1, 2)
 
 
 class Region(NamedTuple):
-    """A city, and the number of its registration authority by GB/T 2260."""
+    """A city and the code of its registration authority (GB/T 2260)."""
 
     word: Word
     code: str
@@ -89,17 +89,17 @@ REGIONS: tuple[Region, ...] = (
 _ENTITY_FORMS = (
     "TRADING LLC", "INC", "DISTRIBUTION GMBH", "HOME GMBH", "COMMERCE SARL", "IMPORT SRL", "RETAIL SL", "SUPPLY LTD",
 )  # fmt: skip
-_SHORT_OF_TEN = 3  # companies of ten with a trade name of two syllables; the others have three
-# Primes, so that multiplying permutes the numbers below any smaller space of names.
+_SHORT_OF_TEN = 3  # of ten companies, those with a trade name of two syllables; the others have three
+# Primes: multiplication permutes the numbers below any smaller number of names.
 _MULTIPLIERS = {2: 2_654_435_761, 3: 3_266_489_917}
 _OFFSET = 374_761_393
-_GROUP_ENTITIES = 10_000_000  # numbers of overseas entities above it belong to control groups
+_GROUP_ENTITIES = 10_000_000  # overseas entities above this number belong to control groups
 _MOST_SELLERS = 1_000_000
 
 
 @dataclass(frozen=True)
 class CompanyName:
-    """A Chinese company's name in its parts."""
+    """The parts of a Chinese company's name."""
 
     region: Region
     brand: tuple[Word, ...]
@@ -107,13 +107,13 @@ class CompanyName:
     form: Word
 
     def chinese(self) -> str:
-        """The name as registered: ``深圳市恒瑞通贸易有限公司``."""
+        """Return the registered name: ``深圳市恒瑞通贸易有限公司``."""
         brand = "".join(word.simplified for word in self.brand)
         return f"{self.region.word.simplified}市{brand}{self.trade.simplified}{self.form.simplified}"
 
 
 def company_name(number: int) -> CompanyName:
-    """The registered name of the company of a number, from 1; no two numbers up to a million have one name."""
+    """Return the registered name of a company by its number, from 1; names are distinct up to a million."""
     tens, place = divmod(number, 10)
     if place < _SHORT_OF_TEN:
         syllables, index = 2, tens * _SHORT_OF_TEN + place
@@ -127,7 +127,7 @@ def company_name(number: int) -> CompanyName:
 
 
 def sibling_name(name: CompanyName, place: int) -> CompanyName:
-    """The name of the further company of a control group, ``place`` from 1, that bears the first one's brand."""
+    """Return the name of a control group's further company (``place`` from 1), which has the first company's brand."""
     return CompanyName(name.region, name.brand, SIBLING_TRADES[(place - 1) % len(SIBLING_TRADES)], LEGAL_FORMS[0])
 
 
@@ -140,7 +140,10 @@ def _brand(number: int, syllables: int) -> tuple[Word, ...]:
 
 
 def entity_name(number: int) -> str:
-    """The name of the overseas entity of a number (``simulator.network.sold_to``): ``HENG RUI TONG TRADING LLC``."""
+    """Return the name of an overseas entity by its number (``simulator.observation.overseas_entities.sold_to``).
+
+    Example: ``HENG RUI TONG TRADING LLC``.
+    """
     index = number if number < _GROUP_ENTITIES else _MOST_SELLERS + number - _GROUP_ENTITIES
     space = len(SYLLABLES) ** 3 * len(_ENTITY_FORMS)
     rest, form = divmod((index * _MULTIPLIERS[2] + _OFFSET) % space, len(_ENTITY_FORMS))
@@ -155,20 +158,20 @@ _CREDIT_DIGITS = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # without I, O, S, V, Z
 
 
 def organisation_check(body: str) -> str:
-    """Check digit of the 8 characters of an organisation code (GB 11714-1997)."""
+    """Return the check digit of the 8 characters of an organisation code (GB 11714-1997)."""
     weighed = zip(body, _ORGANISATION_WEIGHTS, strict=True)
     total = sum(_ORGANISATION_DIGITS.index(sign) * weight for sign, weight in weighed)
     return _ORGANISATION_CHECKS[-total % len(_ORGANISATION_CHECKS)]
 
 
 def credit_check(body: str) -> str:
-    """Check character of the first 17 of a unified social credit code (GB 32100-2015): powers of 3 modulo 31."""
+    """Return the check character of a unified social credit code's first 17 (GB 32100-2015): powers of 3 modulo 31."""
     total = sum(_CREDIT_DIGITS.index(sign) * pow(3, place, 31) for place, sign in enumerate(body))
     return _CREDIT_DIGITS[-total % 31]
 
 
 def credit_code(number: int) -> str:
-    """Unified social credit code of the company of a number: market supervision, enterprise, region, organisation."""
+    """Return a company's unified social credit code: market supervision, enterprise, region, organisation, check."""
     organisation = f"M{number:07d}"
     body = f"91{company_name(number).region.code}{organisation}{organisation_check(organisation)}"
     return body + credit_check(body)

@@ -1,4 +1,4 @@
-"""Who is related to whom: control groups, guarantee circles, honest service addresses, suppliers in common."""
+"""Relations of the sellers: control groups, guarantee circles, honest service addresses and shared suppliers."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Network:
         group: Control group of each seller, -1 for none, shape (sellers,).
         group_ties: Which of ``SHARED_TIES`` the members of a group share, shape (groups, ties).
         hub: Service address (forwarder, co-working space) used, -1 for none, shape (sellers,).
-        guarantor: Guaranteeing seller of each guarantee, shape (guarantees,).
-        guaranteed: Guaranteed seller, shape (guarantees,).
-        circle: Guarantee circle a guarantee belongs to, -1 for one-way ones, shape (guarantees,).
-        liable: Sellers whose owner answers for another seller of the group, shape (pairs,).
+        guarantor: Seller that guarantees, shape (guarantees,).
+        guaranteed: Seller that is guaranteed, shape (guarantees,).
+        circle: Guarantee circle of each guarantee, -1 for one-way guarantees, shape (guarantees,).
+        liable: Sellers whose owner is liable for another seller of the group, shape (pairs,).
         liable_for: That other seller, shape (pairs,).
         suppliers: Suppliers of each seller, -1 for none, shape (sellers, 5).
         supplier_weights: Share of purchases by supplier, rows sum to 1, shape (sellers, 5).
@@ -52,7 +52,7 @@ class Network:
 
 
 def _bundles(members: NDArray[np.int64], sizes: tuple[int, ...], rng: np.random.Generator) -> list[NDArray[np.int64]]:
-    """Cuts a shuffled list of sellers into bundles of random sizes; a rest too small for the smallest size is left."""
+    """Split a shuffled list of sellers into bundles of random sizes; a remainder below the smallest size is dropped."""
     bundles, start = [], 0
     while len(members) - start >= min(sizes):
         size = min(int(rng.choice(sizes)), len(members) - start)
@@ -64,7 +64,7 @@ def _bundles(members: NDArray[np.int64], sizes: tuple[int, ...], rng: np.random.
 def _guarantees(
     groups: list[NDArray[np.int64]], circles: list[NDArray[np.int64]], rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Rings over each circle (each member guarantees the next), and one-way guarantees inside some groups."""
+    """Return a ring over each circle (each member guarantees the next), and one-way guarantees within some groups."""
     rows: list[tuple[int, int, int]] = []
     for number, circle in enumerate(circles):
         rows += [(int(a), int(b), number) for a, b in zip(circle, np.roll(circle, -1), strict=True)]
@@ -76,7 +76,7 @@ def _guarantees(
 
 
 def _owner_pairs(groups: list[NDArray[np.int64]], ties: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Ordered pairs of sellers with one owner, shape (pairs, 2): the owner answers for each with the others."""
+    """Return ordered pairs of sellers with the same owner, shape (pairs, 2): the first is liable for the second."""
     pairs = [
         (int(a), int(b))
         for members, tie in zip(groups, ties, strict=True)
@@ -89,7 +89,7 @@ def _owner_pairs(groups: list[NDArray[np.int64]], ties: NDArray[np.bool_]) -> ND
 
 
 def _hubs(settings: WorldSettings, free: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Service addresses: false rings, each shared by more than 20 sellers who have nothing else in common."""
+    """Draw service addresses: false rings of more than 20 sellers that share nothing else."""
     count = settings.seller_count
     hub = np.full(count, -1, dtype=np.int64)
     hubs = max(1, round(settings.network.hub_count * count / 4_000)) if settings.network.hub_count else 0
@@ -104,7 +104,7 @@ def _hubs(settings: WorldSettings, free: NDArray[np.int64], rng: np.random.Gener
 def _suppliers(
     categories: NDArray[np.int64], rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
-    """Suppliers by category with unequal popularity; two to five a seller, unequal shares."""
+    """Draw one to five suppliers per seller with unequal shares; suppliers of a category differ in popularity."""
     sellers = len(categories)
     per_category = max(6, sellers // 40)
     popularity = 1 / np.arange(1, per_category + 1) ** 0.7
@@ -118,14 +118,14 @@ def _suppliers(
 
 
 def draw_network(settings: WorldSettings, categories: NDArray[np.int64]) -> Network:
-    """Draws all relations of a world.
+    """Draw all relations of a world.
 
     Args:
         settings: World settings.
-        categories: Category of each seller, shape (sellers,); suppliers serve one category.
+        categories: Category of each seller, shape (sellers,); each supplier serves one category.
 
     Returns:
-        The network; control groups and guarantee circles do not overlap, service addresses go to ungrouped sellers.
+        The network. Control groups and guarantee circles do not overlap; service addresses go to the other sellers.
     """
     rng = stream(settings.seed, "network")
     count = settings.seller_count
@@ -138,7 +138,7 @@ def draw_network(settings: WorldSettings, categories: NDArray[np.int64]) -> Netw
     for number, members in enumerate(groups):
         group[members] = number
     ties = rng.random((len(groups), len(SHARED_TIES))) < np.array(_TIE_RATES)
-    ties[~ties[:, :2].any(axis=1), 0] = True  # a control group shares an owner or a director at least
+    ties[~ties[:, :2].any(axis=1), 0] = True  # a control group shares at least an owner or a director
     guarantor, guaranteed, circle = _guarantees(groups, circles, rng)
     suppliers, weights, supplier_count = _suppliers(categories, rng)
     pairs = _owner_pairs(groups, ties)

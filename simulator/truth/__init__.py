@@ -1,1 +1,1 @@
-"""Known truth: what the pipeline never reads."""
+"""Known truth, written for evaluation; no pipeline stage reads it."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TruthFolder:
-    """Writes truth tables as CSV, district after district, with a note that explains them."""
+    """A folder of CSV tables, filled district by district, with a note that explains them."""
 
     def __init__(self, folder: Path, note: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -23,16 +23,16 @@ class TruthFolder:
         (folder / "README.txt").write_text(note, encoding="utf-8")
 
     def __enter__(self) -> Self:
-        """Opens nothing yet: a file is made when its first rows come."""
+        """Return the folder; files are created when their first rows come."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Closes all files."""
+        """Close all files."""
         for writer in self._writers.values():
             writer.close()
 
     def add(self, tables: Mapping[str, pa.Table]) -> None:
-        """Appends the rows of a district."""
+        """Append the rows of a district."""
         for name, table in tables.items():
             if name not in self._writers:
                 self._writers[name] = pacsv.CSVWriter(self._folder / f"{name}.csv", table.schema)

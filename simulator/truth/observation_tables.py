@@ -1,6 +1,7 @@
-"""What the observation did to the world, for judging the pipeline: every planted defect, every spelling of a name.
+"""Truth tables of an observation: every planted defect and every spelling of a name, for judging the pipeline.
 
-Belongs to the observation, not to the world: another observation seed gives other tables. No pipeline may read them.
+They belong to the observation, not to the world: another observation seed produces other tables. No pipeline stage may
+read them.
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ _DEFECT_COLUMNS: Mapping[str, pa.DataType] = {"file": pa.string(), "kind": pa.st
 def observation_tables(
     world: World, observation: Observation, defects: Sequence[tuple[str, Defect]]
 ) -> dict[str, pa.Table]:
-    """Gives the tables of one district.
+    """Return the tables of one district.
 
     Args:
         world: The district.
-        observation: How it was seen.
-        defects: Path of a raw file and a defect of it, in order of writing.
+        observation: How it was observed.
+        defects: Path of a raw file and one of its defects, in order of writing.
     """
     rows = [(path, defect.kind, defect.rows) for path, defect in defects]
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(_DEFECT_COLUMNS)

@@ -1,4 +1,4 @@
-"""Writes the truth of a world: what nobody observes. For judging the pipeline only; no pipeline may read it."""
+"""Truth tables of a world: what no source shows. They serve to judge the pipeline, which may not read them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _sellers(world: World) -> dict[str, object]:
 
 
 def _cash_by_year(world: World) -> dict[str, object]:
-    """Cash movements of each seller and year by cause, with opening and closing balance, CNY."""
+    """Return each seller's cash movements by year and cause, with opening and closing balance, CNY."""
     year = world.timeline.week_start.astype("datetime64[Y]").astype(np.int64) + 1970
     years, starts = np.unique(year, return_index=True)
     count = world.firms.count
@@ -84,7 +84,7 @@ def _cash_by_year(world: World) -> dict[str, object]:
 
 
 def _events(world: World, table: str, sellers: tuple[str, ...]) -> dict[str, object]:
-    """An event table with seller references and dates instead of numbers."""
+    """Return an event table with seller references and dates instead of numbers."""
     rows = world.events.get(table, {})
     ids = world.seller_ids()
     shown: dict[str, object] = {name: ids[rows[name].astype(np.int64)] for name in sellers if name in rows}
@@ -96,7 +96,7 @@ def _events(world: World, table: str, sellers: tuple[str, ...]) -> dict[str, obj
 
 
 def _fraud_cases(world: World) -> dict[str, object]:
-    """One row a case, kind by kind."""
+    """Return one row per fraud case, kind by kind."""
     hidden = withheld_sources(world)
     hiders, ids = np.flatnonzero(hidden != ""), world.seller_ids()
     found = [(kind, fraud_cases(world, kind)) for kind in KINDS]
@@ -112,14 +112,14 @@ def _fraud_cases(world: World) -> dict[str, object]:
     return {
         "seller_id": ids[seller], "kind": np.repeat([kind for kind, _ in found], [len(c.seller) for _, c in found]),
         "from": _dates(world, 7 * first, first < 0),
-        "to": _dates(world, np.maximum(last, 7 * first), never),  # a lie of the week of closing lasts a day
+        "to": _dates(world, np.maximum(last, 7 * first), never),  # a case of the week of closing lasts a day
         "other_seller_id": np.where(other >= 0, ids[other], ""), "reference": reference,
         "size": np.concatenate([each.size for _, each in found]),
     }  # fmt: skip
 
 
 def _since_entry(world: World, seller: NDArray[np.int64]) -> FraudCases:
-    """Cases that last as long as the sellers trade."""
+    """Return cases that last as long as the sellers trade."""
     nobody = np.full(len(seller), -1)
     end = np.full(len(seller), world.timeline.weeks)
     return FraudCases(seller, world.firms.entry_week[seller], end, nobody, nobody, np.ones(len(seller)))
@@ -135,7 +135,7 @@ def _guarantees(world: World) -> dict[str, object]:
 
 
 def truth_tables(world: World) -> dict[str, pa.Table]:
-    """Gives the truth of a world, or of one district of it: table names to tables."""
+    """Return the truth of a world, or of one district, as tables by name."""
     found = {
         "sellers": _sellers(world), "cash_by_year": _cash_by_year(world),
         "incidents": _events(world, "incidents", ("seller",)), "guarantees": _guarantees(world),
@@ -148,7 +148,7 @@ def truth_tables(world: World) -> dict[str, pa.Table]:
 
 
 def shock_table() -> pa.Table:
-    """Gives what has dates in every world: shocks, and the checks on brushing that became common."""
+    """Return everything with fixed dates in all worlds: shocks, and the checks on brushing."""
     checks = [
         Shock(check.trace, "check", check.first_day, date(2099, 1, 1), ramp_weeks=0, size=1.0) for check in CHECKS
     ]

@@ -1,1 +1,1 @@
-"""Raw files of the data pool: stock, receivables, records, accounts."""
+"""Raw files of the credit data pool: stock, receivables, public records and accounts."""

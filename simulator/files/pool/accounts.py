@@ -24,7 +24,7 @@ _LOGIN_WEEKS = 3
 
 
 def cash_balances(world: World) -> PoolRows:
-    """Balance at every month's end with what went in and out since the last one; it shows loans that leave at once."""
+    """Return month-end balances with the inflow and outflow since the last one; they show diverted loans."""
     ends = month_ends(world)
     at = moments(world, members(world, "cash_balance", 0.6), ends)
     gross_in = np.cumsum(np.maximum(world.flows, 0.0).sum(axis=0), axis=0)
@@ -54,7 +54,7 @@ def cash_balances(world: World) -> PoolRows:
 
 
 def _is_suspended(world: World) -> NDArray[np.bool_]:
-    """Whether the marketplace account is suspended, shape (weeks, sellers)."""
+    """Return whether the marketplace account is suspended, shape (weeks, sellers)."""
     found = np.zeros((world.timeline.weeks, world.firms.count), dtype=bool)
     for seller, week, weeks in zip(*(part.tolist() for part in world.incidents("suspension")), strict=True):
         found[week : week + int(weeks), seller] = True
@@ -62,7 +62,7 @@ def _is_suspended(world: World) -> NDArray[np.bool_]:
 
 
 def account_health(world: World) -> PoolRows:
-    """What the marketplace measures of each member every month, beside its own limits, and the account's standing."""
+    """Return the marketplace's monthly metrics of each member with their limits, and the standing of the account."""
     at = moments(world, members(world, "account_health", 0.8), month_ends(world))
     chances = Chances(world, "account_health", at.seller, at.week)
     defects = np.clip(0.40 * np.exp(-0.55 * at.quality + 0.5 * chances.bell("defects")), 0.0, 30.0)
@@ -89,9 +89,10 @@ def account_health(world: World) -> PoolRows:
 
 
 def login_events(world: World) -> PoolRows:
-    """Logins of members every third week: device, address and user; strangers on one device are borrowed or agencies.
+    """Return members' logins in every third week: device, address and user.
 
-    Members of a control group that shares a device use it too; sellers at one service address share an internet line.
+    Unrelated sellers on one device are borrowed identities or clients of an agency. Members of a control group that
+    shares a device use it, too. Sellers at one service address share an internet line.
     """
     weeks = np.arange(2, world.timeline.weeks, _LOGIN_WEEKS)
     at = moments(world, members(world, "login_event", 0.7), 7 * weeks + 1)
@@ -119,7 +120,7 @@ def login_events(world: World) -> PoolRows:
 def _devices(
     world: World, seller: NDArray[np.int64], day: NDArray[np.int64], which: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Device and internet line of each login, as numbers that stand for them all over the world."""
+    """Return the device and the internet line of each login as numbers that are unique in the world."""
     network, own = world.network, world.number(np.arange(world.firms.count))
     shares = np.append(network.group_ties[:, SHARED_TIES.index("device")], False)[network.group]
     usual = np.where(shares, 200_000_000 + world.number(network.group), own)

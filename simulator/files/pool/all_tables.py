@@ -1,4 +1,4 @@
-"""Files of the credit data pool, in our own templates: one a table and district, pledges and receipts one a seller."""
+"""All tables of the credit data pool, as files in our own templates."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ _OF_FINANCED: tuple[Callable[[World], PoolRows], ...] = (pledges, warehouse_rece
 
 
 def pool_files(world: World, observation: Observation) -> Iterator[RawFile]:
-    """All pool files of a district.
+    """Yield all pool files of a district.
 
-    Tables with rows from a seller's first weeks on come from the pool's operator, in one file. What may stay empty for
-    years comes seller by seller: in a common file, being named at all would tell that something is to come.
+    Tables with rows from a seller's first weeks come from the pool's operator, in one file per district. Tables that
+    may stay empty for years come seller by seller: in a common file, a seller's name alone would reveal that rows will
+    follow.
     """
     for table in _OF_ALL_MEMBERS:
         yield pool_file(world, table(world))

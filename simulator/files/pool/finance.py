@@ -1,8 +1,8 @@
 """Receivables, pledges and warehouse receipts of sellers who borrow against them; some are pledged twice or forged.
 
-The same statement pledged to two lenders shows as one asset under two of them, unless the second pledge writes its
-number another way. Honest sellers pledge one statement to two lenders as well, one after the other when they refinance,
-and in parts, which the register shows in the same columns.
+A statement pledged to two lenders appears as one asset under both, unless the second pledge writes its number
+differently. Honest sellers also pledge one statement to two lenders: one after the other when they refinance, or in
+parts. The register shows these cases in the same columns.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
     from simulator.economy.simulated_world import World
     from simulator.text_columns import Text
 
-_FINANCED_SHARE = 0.30  # of sellers whose register entries are delivered
-_PLEDGED_SHARE = 0.5  # of the loans of these
-_REFINANCED_SHARE = 0.10  # of pledges use a statement that was pledged before and set free
-_SPLIT_SHARE = 0.02  # of pledges give one statement in parts to two lenders
-_RESPELT_SHARE = 0.25  # of double pledges write the number differently
+_FINANCED_SHARE = 0.30  # share of sellers whose register entries are delivered
+_PLEDGED_SHARE = 0.5  # share of their loans
+_REFINANCED_SHARE = 0.10  # share of pledges of a statement that was pledged before and released
+_SPLIT_SHARE = 0.02  # share of pledges that split a statement between two lenders
+_RESPELT_SHARE = 0.25  # share of double pledges that write the number differently
 _PAID_AFTER_DAYS = 7
-_MOST_OPEN = 4  # loans looked back at for one that still runs
+_MOST_OPEN = 4  # earlier loans searched for one that still runs
 _STATEMENTS_HALF_A_YEAR = 12
 
 
 def financed(world: World) -> NDArray[np.bool_]:
-    """Sellers of whom receivables, pledges and receipts are delivered, shape (sellers,); not at random."""
+    """Return the sellers whose receivables, pledges and receipts are delivered, shape (sellers,); not at random."""
     seed, firms, sellers = world.settings.observation_seed, world.firms, np.arange(world.firms.count)
     chance = unit_interval(scatter(seed, "financed", sellers))
     return np.asarray(chance < _FINANCED_SHARE * np.exp(0.15 * firms.honesty), dtype=np.bool_)
 
 
 def _statements(world: World) -> dict[str, NDArray[np.int64]]:
-    """Marketplace statements with money to pay out: seller, week, cents in account currency; by seller and week."""
+    """Return the marketplace statements with a payout, by seller and week: seller, week, cents in account currency."""
     rows = world.events.get("statements", {})
     seller, week = (rows[name].astype(np.int64) for name in ("seller", "week"))
     cents = to_cents(rows["total"].astype(np.float64))
@@ -58,7 +58,7 @@ def _asset(world: World, seller: NDArray[np.int64], week: NDArray[np.int64]) -> 
 
 
 def receivables(world: World) -> PoolRows:
-    """Every second statement of financed sellers as a claim on the marketplace, and its collection a week later."""
+    """Return every second statement of financed sellers as a claim on the marketplace, and its later collection."""
     found = _statements(world)
     kept = financed(world)[found["seller"]] & (found["week"] // 2 % 2 == 0)
     seller, week, cents = (found[name][kept] for name in ("seller", "week", "cents"))
@@ -85,12 +85,12 @@ class Pledges:
     """Statements pledged for loans; arrays of shape (pledges,).
 
     Attributes:
-        seller: Who pledged.
+        seller: Seller that pledged.
         statement: Row of the statement, in order of seller and week.
         lender: Number of the lender.
         loan: Loan number.
         day: Day of the pledge.
-        end_day: Day it is set free or enforced; may lie past the world's end.
+        end_day: Day of release or enforcement; may be past the world's end.
         is_respelt: Whether the statement's number is written differently.
         part: Share of the statement that is pledged.
     """
@@ -118,7 +118,7 @@ class _Loans:
 
 
 def _loans(world: World, statements: dict[str, NDArray[np.int64]]) -> _Loans:
-    """All loans with the last statement before each; a loan runs to its last instalment or to the default."""
+    """Return all loans with the last statement before each; a loan runs until its last instalment or its default."""
     rows, dues = world.events.get("loans", {}), due_rows(world)
     seller, loan, lender, day = (rows[name].astype(np.int64) for name in ("seller", "loan", "lender", "day"))
     end = np.zeros(len(loan), dtype=np.int64)
@@ -131,7 +131,7 @@ def _loans(world: World, statements: dict[str, NDArray[np.int64]]) -> _Loans:
 
 
 def drawn_pledges(world: World) -> Pledges:
-    """Draws who pledges which statement: the last one before the loan, a used one again, in parts, or twice."""
+    """Draw which statement secures which loan: the last before the loan, a used one, a part of one, or one twice."""
     statements = _statements(world)
     loans, chances = _loans(world, statements), Chances(world, "pledge", world.events["loans"]["loan"].astype(np.int64))
     is_double, before = np.isin(loans.loan, fraud_cases(world, DOUBLE_PLEDGE).loan), _open_loan_before(loans)
@@ -145,7 +145,7 @@ def drawn_pledges(world: World) -> Pledges:
     reuses = ~is_settled & (chances.even("used") < _REFINANCED_SHARE) & (loans.statement >= _STATEMENTS_HALF_A_YEAR)
     older = np.maximum(loans.statement - _STATEMENTS_HALF_A_YEAR, 0)
     statement = np.where(reuses & (statements["seller"][older] == loans.seller), older, loans.statement)
-    for _ in range(_MOST_OPEN):  # the loan before may itself be one that takes the statement of the loan before it
+    for _ in range(_MOST_OPEN):  # the earlier loan may itself use the statement of a loan before it
         statement[again] = statement[before[again]]
     secured &= statement >= 0
     secured &= is_settled | ~_is_taken(loans, statement, secured)
@@ -157,7 +157,7 @@ def drawn_pledges(world: World) -> Pledges:
 
 
 def _open_loan_before(loans: _Loans) -> NDArray[np.int64]:
-    """Row of the loan the same seller took last before each and that still runs; -1 for none."""
+    """Return the row of the same seller's latest earlier loan that still runs, -1 for none."""
     order = np.lexsort((loans.day, loans.seller))
     before = np.full(len(order), -1)
     for steps in range(_MOST_OPEN, 0, -1):
@@ -168,7 +168,7 @@ def _open_loan_before(loans: _Loans) -> NDArray[np.int64]:
 
 
 def _is_taken(loans: _Loans, statement: NDArray[np.int64], secured: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether another pledge of the same statement, made earlier, still stands: the honest then pledge nothing."""
+    """Return whether an earlier pledge of the same statement is still in force; honest sellers then pledge nothing."""
     order = np.flatnonzero(secured)
     order = order[np.lexsort((loans.day[order], statement[order]))]
     later, earlier = order[1:], order[:-1]
@@ -178,7 +178,7 @@ def _is_taken(loans: _Loans, statement: NDArray[np.int64], secured: NDArray[np.b
 
 
 def pledges(world: World) -> PoolRows:
-    """Entries of the register of pledges: pledged, and set free or, after a default, enforced."""
+    """Return the entries of the pledge register: pledged, then released or, after a default, enforced."""
     found, statements = drawn_pledges(world), _statements(world)
     ended = np.flatnonzero(found.end_day < 7 * world.timeline.weeks)
     both = np.concatenate([np.arange(len(found.loan)), ended])
@@ -204,9 +204,9 @@ def pledges(world: World) -> PoolRows:
 
 
 def warehouse_receipts(world: World) -> PoolRows:
-    """Receipts of financed sellers for goods in store, one for every fourth shipment, most of them inspected later.
+    """Return financed sellers' warehouse receipts, one for about every fourth shipment; most are inspected later.
 
-    Forgers have receipts for goods that were never shipped, worth more than the stock, and seldom inspected.
+    Forgers hold receipts for goods that were never shipped. These are worth more and are seldom inspected.
     """
     orders = supplier_orders(world)
     bits = scatter(world.settings.seed, "receipt", orders.seller, orders.week)

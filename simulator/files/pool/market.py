@@ -1,4 +1,4 @@
-"""What buyers say in public: ratings by month and social networks by week, of pool members."""
+"""Public opinion about pool members: monthly ratings and social network figures of every second week."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NETWORKS = ("instagram", "tiktok", "facebook")
 
 
 def rating_reviews(world: World) -> PoolRows:
-    """Stars a month: good sellers get more fives, bad ones more ones; brushers' fives are seldom verified purchases."""
+    """Return stars per month: quality moves them up, and brushers' extra five stars are not verified purchases."""
     ends = month_ends(world)
     at = moments(world, members(world, "rating_review", 0.85), ends)
     chances = Chances(world, "rating_review", at.seller, at.week)
@@ -46,7 +46,7 @@ def rating_reviews(world: World) -> PoolRows:
 
 
 def social_days(world: World) -> PoolRows:
-    """Followers and interactions on the first day of every second week: growth follows quality and sales."""
+    """Return followers and interactions of every second week; they grow with quality and sales."""
     days = 7 * np.arange(1, world.timeline.weeks, 2)
     at = moments(world, members(world, "social_day", 0.45), days)
     firms, chances = world.firms, Chances(world, "social_day", at.seller, at.week)

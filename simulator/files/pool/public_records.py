@@ -1,4 +1,4 @@
-"""What is on record about sellers: certificates, entries in public registers, consents."""
+"""Certificates, entries in public registers, and consents."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _YEAR = 365
 
 
 def certificates(world: World) -> PoolRows:
-    """Certificates by market, renewed every second year; low quality covers fewer products and renews late."""
+    """Return certificates by market, renewed every second year; low quality covers fewer products and renews late."""
     sellers = np.flatnonzero(members(world, "certificate", 0.7))
     seller, kind, turn = (part.ravel() for part in np.meshgrid(sellers, np.arange(3), np.arange(_LONGEST_RENEWALS)))
     chances = Chances(world, "certificate", seller, kind, turn)
@@ -57,7 +57,7 @@ def certificates(world: World) -> PoolRows:
 
 
 def public_records(world: World) -> PoolRows:
-    """Registration of all sellers, tax by year, penalties after claims, lawsuits that follow strain and default."""
+    """Return registrations, tax by year, penalties after claims, and lawsuits that follow cash shortage and default."""
     parts = [_registrations(world), _tax(world), _penalties(world), _lawsuits(world)]
     seller, day, kind, cents, defendant = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     kept = np.flatnonzero((day < 7 * world.timeline.weeks) & (day >= 0) | (kind == 0))
@@ -81,7 +81,7 @@ _RECORD_KINDS = ("registration", "tax_due", "tax_paid", "penalty", "lawsuit", "j
 def _rows(
     seller: NDArray[np.int64], day: NDArray[np.int64], kind: int, cents: NDArray[np.int64] | None = None
 ) -> tuple[NDArray[np.int64], ...]:
-    """Seller, day, kind, amount in CNY cents (-1 for none), whether the seller is sued."""
+    """Return seller, day, kind, amount in CNY cents (-1 for none), and whether the seller is the defendant."""
     nothing = np.full(len(seller), -1)
     is_sued = np.full(len(seller), int(kind in {4, 5}))
     return seller, day, np.full(len(seller), kind), nothing if cents is None else cents, is_sued
@@ -97,7 +97,7 @@ def _registrations(world: World) -> tuple[NDArray[np.int64], ...]:
 
 
 def _tax(world: World) -> tuple[NDArray[np.int64], ...]:
-    """Tax due and paid by calendar year, told the May after; those short of cash paid less than was due."""
+    """Return tax due and paid by calendar year, reported the next May; sellers short of cash paid less than was due."""
     year = world.timeline.week_start.astype("datetime64[Y]")
     years, starts = np.unique(year, return_index=True)
     paid = -np.add.reduceat(world.flows[FLOWS.index("tax_paid")], starts, axis=0)
@@ -123,7 +123,7 @@ def _penalties(world: World) -> tuple[NDArray[np.int64], ...]:
 
 
 def _lawsuits(world: World) -> tuple[NDArray[np.int64], ...]:
-    """Suppliers and lenders sue who cannot pay: some before a default, most after it; a few cases mean nothing."""
+    """Return lawsuits of suppliers and lenders: some before a default, most after it, and a few unrelated ones."""
     weeks = np.arange(2, world.timeline.weeks, 13)
     week, seller = (part.ravel() for part in np.meshgrid(weeks, np.arange(world.firms.count), indexing="ij"))
     chances = Chances(world, "lawsuit", seller, week)
@@ -148,7 +148,7 @@ def _lawsuits(world: World) -> tuple[NDArray[np.int64], ...]:
 
 
 def consents(world: World, observation: Observation) -> PoolRows:
-    """Consent to read each source a seller delivers, given when its history begins; a few are withdrawn in the end."""
+    """Return consents to read each delivered source, granted when its history begins; a few are withdrawn later."""
     given = [
         (number, np.flatnonzero(first < world.timeline.weeks), first)
         for number, (_, first) in enumerate(observation.first_week.items())

@@ -1,7 +1,7 @@
-"""Rows of the credit data pool: who takes part, on which days, and how rows become files of our own templates.
+"""Rows of the credit data pool: members, days, and how rows become files of our own templates.
 
-Sellers who join the pool have their stock, ratings, balances and the like collected by its operator, who hands over one
-file a table and district. Joining is not at random: sellers of low quality or honesty join less often.
+The pool's operator collects stock, ratings, balances and similar data of its members and delivers one file per table
+and district. Membership is not random: sellers of low quality or honesty join less often.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class PoolRows:
         seller: Seller of each row.
         day: Day number of the event.
         key: Identifier of the row within its seller.
-        columns: The other columns by canonical name (or the template's name of what becomes a pseudonym).
+        columns: The other columns by canonical name (or by the template's name of a column that becomes a pseudonym).
     """
 
     table: str
@@ -51,14 +51,14 @@ class PoolRows:
 
 @dataclass(frozen=True)
 class Moments:
-    """A seller's states at some moments; arrays of shape (rows,). Money in account currency unless said.
+    """State of sellers at given moments; arrays of shape (rows,). Money in account currency unless noted.
 
     Attributes:
         seller: Seller.
         week: Week of the moment.
         day: Day number of the moment.
         quality: Hidden quality.
-        tightness: Shortage of cash: 0 with a month's sales at hand, above 1 in debt.
+        tightness: Shortage of cash: 0 with a month's sales in cash, above 1 in debt.
         sales: All sales of the four weeks up to it.
         rate: CNY per account unit.
     """
@@ -73,7 +73,7 @@ class Moments:
 
 
 def members(world: World, table: str, share: float = 1.0) -> NDArray[np.bool_]:
-    """Which sellers take part in the pool with a table, ``share`` of the pool's members, shape (sellers,)."""
+    """Return which sellers join the pool with a table, ``share`` of the pool's members, shape (sellers,)."""
     seed, firms, sellers = world.settings.observation_seed, world.firms, np.arange(world.firms.count)
     joins = _MEMBER_SHARE * np.exp(0.2 * firms.quality + 0.15 * firms.honesty)
     in_pool = unit_interval(scatter(seed, "pool member", sellers)) < joins
@@ -82,7 +82,7 @@ def members(world: World, table: str, share: float = 1.0) -> NDArray[np.bool_]:
 
 
 def month_ends(world: World) -> NDArray[np.int64]:
-    """Day number of the last day of each month that lies within the world."""
+    """Return the day number of each month end within the world."""
     first, last = world.timeline.first_day, 7 * world.timeline.weeks
     months = first.astype("datetime64[M]") + np.arange(1, last // 28 + 2)
     days = (months.astype("datetime64[D]") - first).astype(np.int64) - 1
@@ -91,7 +91,7 @@ def month_ends(world: World) -> NDArray[np.int64]:
 
 
 def moments(world: World, is_member: NDArray[np.bool_], days: NDArray[np.int64]) -> Moments:
-    """States of the members on given days while they trade, in order of seller and day."""
+    """Return the members' states on given days while they trade, in order of seller and day."""
     week = days // 7
     trades = (week[None, :] >= world.firms.entry_week[:, None]) & (week[None, :] < world.closed_week[:, None])
     seller, at = np.nonzero(trades & is_member[:, None])
@@ -99,7 +99,7 @@ def moments(world: World, is_member: NDArray[np.bool_], days: NDArray[np.int64])
 
 
 def states(world: World, seller: NDArray[np.int64], day: NDArray[np.int64]) -> Moments:
-    """States of sellers on days of their own."""
+    """Return the state of each seller on its own day."""
     week, timeline = np.minimum(day // 7, world.timeline.weeks - 1), world.timeline
     rate = np.where(world.firms.is_euro[seller], timeline.cny_per_eur[week], timeline.cny_per_usd[week])
     sales = four_week_sales(world)[week, seller]
@@ -111,7 +111,7 @@ def states(world: World, seller: NDArray[np.int64], day: NDArray[np.int64]) -> M
 
 
 def four_week_sales(world: World) -> NDArray[np.float64]:
-    """Sales over all channels of the four weeks up to and with each week, account currency, shape (weeks, sellers)."""
+    """Return sales of all channels in the four weeks up to each week, account currency, shape (weeks, sellers)."""
     weekly = world.weekly["sales"] + world.weekly["hosted_sales"] + world.weekly["site_sales"]
     total = np.cumsum(np.vstack([np.zeros((4, world.firms.count)), weekly]), axis=0)
     sums: NDArray[np.float64] = np.maximum(total[4:] - total[:-4], 0.0)
@@ -119,34 +119,34 @@ def four_week_sales(world: World) -> NDArray[np.float64]:
 
 
 class Chances:
-    """Numbers in [0, 1) a row, by name: the same whatever else is written."""
+    """Random numbers of rows, by name, independent of what else is written."""
 
     def __init__(self, world: World, table: str, *keys: NDArray[np.int64]) -> None:
         self._seed, self._table, self._keys = world.settings.seed, table, keys
 
     def even(self, name: str) -> NDArray[np.float64]:
-        """Spread evenly over [0, 1)."""
+        """Return numbers evenly spread over [0, 1)."""
         return unit_interval(scatter(self._seed, f"{self._table} {name}", *self._keys))
 
     def bell(self, name: str) -> NDArray[np.float64]:
-        """About standard normal: the sum of three even numbers, rescaled."""
+        """Return about standard normal numbers: the rescaled sum of three even numbers."""
         parts = [self.even(f"{name} {part}") for part in range(3)]
         return np.asarray(2.0 * (parts[0] + parts[1] + parts[2] - 1.5), dtype=np.float64)
 
     def count(self, name: str, mean: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
-        """Whole numbers around a mean, spread about as counts are."""
+        """Return whole numbers around a mean, spread about like Poisson counts."""
         spread = mean + np.sqrt(np.maximum(mean, 0.0)) * self.bell(name) + self.even(f"{name} rest") - 0.5
         whole: NDArray[np.int64] = np.maximum(np.rint(spread), 0).astype(np.int64)
         return whole
 
 
 def currencies(world: World, seller: NDArray[np.int64]) -> Text:
-    """Account currency of each seller."""
+    """Return the account currency of each seller."""
     return chosen(["USD", "EUR"], world.firms.is_euro[seller])
 
 
 def _lines(world: World, rows: PoolRows) -> Lines:
-    """The rows as lines, by seller and day."""
+    """Return the rows as lines, by seller and day."""
     order = np.lexsort((rows.day, rows.seller))
     parts: list[Text | str] = ["S", whole_text(world.number(rows.seller), 6), ",", rows.key]
     for values in rows.columns.values():
@@ -165,7 +165,7 @@ def _header(rows: PoolRows) -> bytes:
 
 
 def pool_file(world: World, rows: PoolRows) -> RawFile:
-    """One file of a table about all members of a district."""
+    """Return one file of a table about all members of a district."""
     lines = _lines(world, rows)
     _, data = line_offsets(lines.text)
     share = world.settings.observation.malformed_row_share
@@ -176,7 +176,7 @@ def pool_file(world: World, rows: PoolRows) -> RawFile:
 
 
 def own_files(view: View, rows: PoolRows, is_member: NDArray[np.bool_]) -> Iterator[RawFile]:
-    """Files of a table that members deliver themselves, empty ones included: nothing pledged is news as well."""
+    """Yield the files of a table that members deliver themselves; empty files count, as "nothing pledged" is a fact."""
     source, firms = f"{TEMPLATE}{rows.table}", view.world.firms
     first = np.where(is_member, firms.entry_week, view.world.timeline.weeks + 1)
     observation = replace(view.observation, first_week={**view.observation.first_week, source: first})

@@ -1,8 +1,8 @@
-"""Stock counts, orders to suppliers and shipments of pool members, forged ones among them.
+"""Stock counts, supplier orders and shipments of pool members, forged ones included.
 
-Who forges trade adds orders that no supplier invoices, with waybills that are invented or belong to somebody else's
-shipment; no money is paid for them, no customs declaration follows. Some honest sellers look alike in one thing: they
-order through an agent who invoices under another name, in round sums, or ship on a forwarder's common waybill.
+Trade forgers add orders that no supplier invoices. The waybills are invented or belong to other shipments; no money is
+paid and no customs declaration follows. Some honest sellers share one of these signs: they order through an agent that
+invoices under another name, order in round sums, or ship on a forwarder's common waybill.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from simulator.text_columns import Text
 
 _FORGED_EVERY_WEEKS = 4
-_COMMON_BILL_SHARE = 0.08  # of true shipments travel on a forwarder's common waybill
+_COMMON_BILL_SHARE = 0.08  # share of true shipments on a forwarder's common waybill
 _FORWARDERS = 3
-_AGENT_SHARE = 0.12  # of sellers order through an agent
-_ROUND_SHARE = 0.15  # of sellers write orders in round sums
+_AGENT_SHARE = 0.12  # share of sellers that order through an agent
+_ROUND_SHARE = 0.15  # share of sellers that order in round sums
 _USUAL_LEAD_WEEKS = PRODUCTION_WEEKS + TRANSIT_WEEKS
 
 
@@ -39,13 +39,13 @@ def _goods(seller_category: NDArray[np.int64]) -> Text:
 
 
 def _piece_cost(world: World, seller: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Cost of a piece, account currency."""
+    """Return the cost of a piece, account currency."""
     cost: NDArray[np.float64] = np.maximum(world.firms.unit_price[seller] * world.firms.goods_cost_share[seller], 0.5)
     return cost
 
 
 def inventory_snapshots(world: World) -> PoolRows:
-    """Stock of each member at every month's end: old stock grows with cover, gaps with strain and low quality."""
+    """Return each member's month-end stock; old stock grows with cover, gaps with low cover and low quality."""
     at = moments(world, members(world, "inventory_snapshot", 0.9), month_ends(world))
     firms, chances = world.firms, Chances(world, "inventory_snapshot", at.seller, at.week)
     value = world.weekly["stock"][at.week, at.seller]
@@ -83,14 +83,14 @@ def inventory_snapshots(world: World) -> PoolRows:
 
 @dataclass(frozen=True)
 class Orders:
-    """Orders to suppliers, true and forged; arrays of shape (orders,).
+    """Supplier orders, true and forged; arrays of shape (orders,).
 
     Attributes:
-        seller: Who ordered.
+        seller: Seller that ordered.
         week: Week of the order.
-        arrival_week: Week the goods arrive; may lie past the world's end.
+        arrival_week: Week in which the goods arrive; may be past the world's end.
         cost: Goods at cost, CNY.
-        number: Number within the seller, from 1; nothing in it tells a forged order.
+        number: Number within the seller, from 1; it does not reveal forged orders.
         is_forged: Whether nothing was ever ordered (never written to raw files).
     """
 
@@ -103,7 +103,7 @@ class Orders:
 
 
 def supplier_orders(world: World) -> Orders:
-    """All orders of a district: what was ordered, and what forgers say they ordered every four weeks or so."""
+    """Return all orders of a district: the true ones, and a forged one about every four weeks of a forger's case."""
     rows = world.events.get("orders", {})
     seller, week, arrival = (rows[name].astype(np.int64) for name in ("seller", "week", "arrival_week"))
     found = fraud_cases(world, FORGED_TRADE)
@@ -126,12 +126,12 @@ def supplier_orders(world: World) -> Orders:
 
 
 def order_numbers(orders: Orders) -> Text:
-    """Reference of each order within its seller."""
+    """Return the reference of each order within its seller."""
     return joined("PO-", whole_text(orders.number, 4))
 
 
 def waybills(world: World, orders: Orders) -> Text:
-    """Waybill of each order's shipment: the bill customs see; of a forged one an invented bill or somebody else's."""
+    """Return each order's waybill as customs sees it; a forged order has an invented one or another shipment's."""
     bits = scatter(world.settings.seed, "forged waybill", orders.seller, orders.week)
     forwarder = 900_000 + (bits % np.uint64(_FORWARDERS)).astype(np.int64)
     is_common = ~orders.is_forged & (unit_interval(bits) < _COMMON_BILL_SHARE)
@@ -146,7 +146,7 @@ def waybills(world: World, orders: Orders) -> Text:
 
 
 def _suppliers(world: World, orders: Orders) -> Text:
-    """Main supplier as invoices name it; most forgers, and honest sellers with an agent, name another one."""
+    """Return the main supplier as in invoices; most forgers, and honest sellers with an agent, name another one."""
     network = world.network
     main = network.suppliers[orders.seller, network.supplier_weights[orders.seller].argmax(axis=1)]
     bits = scatter(world.settings.seed, "another supplier", orders.seller)
@@ -160,7 +160,7 @@ def _chosen(orders: Orders, kept: NDArray[np.bool_] | NDArray[np.int64]) -> Orde
 
 
 def purchase_orders(world: World) -> PoolRows:
-    """Orders placed by members, and the goods received later; tight and careless sellers receive late."""
+    """Return members' orders and the later receipt of the goods, which is later for sellers of low quality."""
     found = supplier_orders(world)
     orders = _chosen(found, members(world, "purchase_order", 0.75)[found.seller])
     chances = Chances(world, "purchase_order", orders.seller, orders.week)
@@ -196,7 +196,7 @@ def purchase_orders(world: World) -> PoolRows:
 
 
 def logistics_events(world: World) -> PoolRows:
-    """Milestones of members' shipments: picked up when goods are ready, departed, warehoused abroad.
+    """Return the milestones of members' shipments: picked up, departed, warehoused abroad.
 
     Half of the forged shipments end at the pick-up: nothing ever leaves the country.
     """

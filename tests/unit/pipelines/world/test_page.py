@@ -38,7 +38,7 @@ RESULT = {
 }
 
 
-def test_the_committed_page_is_the_one_that_the_simulator_gives() -> None:
+def test_the_committed_page_is_the_one_that_the_simulator_writes() -> None:
     assert (CHECKOUT / "docs/world.md").read_text(encoding="utf-8") == world_page()
 
 
@@ -57,13 +57,13 @@ def test_every_figure_with_a_published_range_is_measured_and_every_measured_one_
     assert all(np.isfinite(value) for value in shown_marginals().values())
 
 
-def test_a_published_range_names_its_source_or_says_that_it_is_an_aim_of_the_project() -> None:
+def test_a_published_range_names_its_source_or_is_called_a_target_of_this_project() -> None:
     for figure in published_figures()[0]:
-        assert figure.source or "project's own aim" in figure.published or not figure.published
+        assert figure.source or "target of this project" in figure.published or not figure.published
         assert (figure.lower is None) == (figure.upper is None)
 
 
-def test_equal_settings_give_equal_figures_and_another_seed_gives_others() -> None:
+def test_equal_settings_have_equal_figures_and_another_seed_has_others() -> None:
     small = WorldSettings(seller_count=300, district_sellers=300)
     assert marginals(simulate(small)) == marginals(simulate(small))
     assert marginals(simulate(small)) != marginals(simulate(small.model_copy(update={"seed": 8})))
