@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # A run is the first line of an order and the following lines with the same number.
 _KEYS = """
-SELECT concat(account, order_name, '@', max(CASE WHEN opens THEN row_order END) OVER (
+SELECT concat(coalesce(account, delivered_for), order_name, '@', max(CASE WHEN opens THEN row_order END) OVER (
     PARTITION BY file_order ORDER BY row_order)) AS order_key
 FROM (
     SELECT *,

@@ -55,6 +55,15 @@ def test_an_order_number_is_unique_only_within_its_shop(tmp_path: Path) -> None:
     assert cells(orders, "site_order_id") == ["shop-s000001#1", "shop-s000002#1"]
 
 
+def test_without_a_shop_an_order_number_is_unique_within_its_seller(tmp_path: Path) -> None:
+    files = [
+        RawFile(f"{seller}.csv", "shopify_orders", shopify_file([shopify_order("#1", "1000")]), seller)
+        for seller in ("S000001", "S000002")
+    ]
+    orders = ingested(tmp_path, files).tables["site_order"]
+    assert cells(orders, "site_order_id") == ["S000001#1", "S000002#1"]
+
+
 def test_an_order_exported_again_next_year_is_a_duplicate(tmp_path: Path) -> None:
     result = ingested(tmp_path, [shop([shopify_order("#1", "1000")]), shop([shopify_order("#1", "1000")], "2024")])
     assert result.tables["site_order"].num_rows == 1
