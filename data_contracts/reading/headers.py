@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,9 +34,15 @@ def normalised(header: str) -> str:
     return " ".join(header.replace("\ufeff", "").split()).casefold()
 
 
+# The spellings of all contracts are few and asked for with every file; the cells of a file are never kept.
+_normalised_spelling = functools.lru_cache(maxsize=16_384)(normalised)
+
+
 def match_headers(cells: Sequence[str], contract: CompiledContract) -> HeaderMatch:
     """Match a row of header cells with the headers of a contract and their synonyms."""
-    wanted = {normalised(name): column for column in contract.columns for name in (column.header, *column.synonyms)}
+    wanted = {
+        _normalised_spelling(name): column for column in contract.columns for name in (column.header, *column.synonyms)
+    }
     positions: dict[str, int] = {}
     extra: list[str] = []
     ambiguous: list[str] = []
