@@ -131,8 +131,8 @@ class Profile(_Settings):
     def _one_way_to_judge(self) -> Self:
         if (self.split is None) == (self.cross_validation is None):
             raise ValueError("a profile has either [split] or [cross_validation]")
-        if self.is_synthetic != (self.world is not None):
-            raise ValueError("a profile is synthetic exactly when it has a [world]")
+        if self.world is not None and not self.is_synthetic:
+            raise ValueError("a profile with a [world] is synthetic")
         if any(not edges or list(edges) != sorted(set(edges)) for edges in self.segments.values()):
             raise ValueError("edges of a segment must rise")
         return self
