@@ -29,6 +29,8 @@ app = typer.Typer(
 
 contract_app = typer.Typer(help="Data contracts.")
 app.add_typer(contract_app, name="contract")
+keys_app = typer.Typer(help="Keys that sign passports and make pseudonyms.")
+app.add_typer(keys_app, name="keys")
 
 ProfileOption = Annotated[str, typer.Option("--profile", help="Name of a shipped profile, or a TOML file.")]
 Language = Literal["en", "zh"]
@@ -296,6 +298,46 @@ def recognise(paths: Annotated[list[Path], typer.Argument(help="Files, folders, 
     unmet = sum(not one.met for one in found)
     typer.echo(f"recognise: {len(found):,} files, {len(found) - unmet:,} meet a contract, {unmet:,} meet none")
     raise typer.Exit(exit_code_of(found))
+
+
+@app.command()
+def manifest(
+    folder: Annotated[Path, typer.Argument(help="Raw folder: one folder per seller, with the seller's exports in it.")],
+    *,
+    seller: Annotated[str | None, typer.Option("--seller", help="Seller ID that all files belong to.")] = None,
+    account: Annotated[str | None, typer.Option("--account", help="Store or site they were exported from.")] = None,
+    period_from: Annotated[datetime | None, typer.Option("--from", formats=[DAY], help="First day covered.")] = None,
+    period_to: Annotated[datetime | None, typer.Option("--to", formats=[DAY], help="Last day covered.")] = None,
+    delivered_at: Annotated[
+        datetime | None, typer.Option("--delivered-at", formats=[DAY, MOMENT], help="Time of delivery, in UTC.")
+    ] = None,
+) -> None:
+    """Write deliveries.csv into a raw folder: each file with its source and digest; what no file tells stays empty."""
+    from pipelines.commands.list_of_deliveries import write_manifest
+    from pipelines.ingest.deliveries.unlisted import Terms
+
+    terms = Terms(
+        seller=seller,
+        account=account,
+        period_from=period_from.date() if period_from else None,
+        period_to=period_to.date() if period_to else None,
+        delivered_at=delivered_at.replace(tzinfo=UTC) if delivered_at else None,
+    )
+    draft = write_manifest(folder, terms)
+    for problem in draft.unknown:
+        typer.echo(problem)
+    todo = f"; fill in: {', '.join(draft.to_fill_in)}" if draft.to_fill_in else ""
+    typer.echo(f"manifest: {draft.files:,} files -> {draft.path}{todo}")
+
+
+@keys_app.command("new")
+def keys_new(profile: ProfileOption) -> None:
+    """Create the keys of a profile, and the trust file for those who verify its passports; never replace a key."""
+    from pipelines.commands.new_keys import make_keys
+    from pipelines.profiles import load_profile
+
+    written = make_keys(load_profile(profile), os.environ)
+    typer.echo("\n".join(f"keys: {path}" for path in written))
 
 
 @contract_app.command("diff")

@@ -22,7 +22,7 @@ from pipelines.score.inputs import COVERAGE, Request, described_input, identifie
 from pipelines.score.model import champion_model
 from pipelines.score.results import CODE, ScoreJob, write_results
 from pipelines.score_rows import REFUSED
-from pipelines.signing.keys import KeyRing, keys_folder, load_keys, trust_file_for
+from pipelines.signing.keys import TRUST_FILE, KeyRing, keys_folder, load_keys, trust_file_for
 from pipelines.validate.reconciliation import RECONCILIATION_FILE
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from pipelines.score.model import ScoringModel
     from pipelines.score.results import Written
 
-TRUST_FILE = "trust.json"
 _LEDGER_COLUMNS = ["seller_id", "event_type", "event_date", "known_at"]
 
 

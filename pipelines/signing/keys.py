@@ -37,6 +37,7 @@ SIGNING_KEY_VARIABLE: Final = "PASSPORT_SIGNING_KEY_FILE"
 HMAC_KEY_VARIABLE: Final = "PASSPORT_HMAC_KEY_FILE"
 KEYS_FOLDER_VARIABLE: Final = "KEYS_DIR"
 DEFAULT_KEYS_FOLDER: Final = ".keys"
+TRUST_FILE: Final = "trust.json"
 HMAC_KEY_BYTES: Final = 32
 PSEUDONYM_HEX_DIGITS: Final = 32
 # Group may read (container platforms mount secrets so); everyone else may not, and nobody else may write.
@@ -111,11 +112,9 @@ def load_keys(profile_name: str, *, is_demonstration: bool, environment: Mapping
     Raises:
         ConfigurationRefused: a key is missing, unreadable, malformed, changed or open to others.
     """
-    folder = keys_folder(profile_name, environment)
-    signing_path = Path(environment.get(SIGNING_KEY_VARIABLE, folder / "signing_key.pem"))
-    hmac_path = Path(environment.get(HMAC_KEY_VARIABLE, folder / "hmac_key.hex"))
+    signing_path, hmac_path = _key_paths(profile_name, environment)
     if is_demonstration:
-        with report_disk_faults(folder):
+        with report_disk_faults(keys_folder(profile_name, environment)):
             _create_if_absent(signing_path, _new_signing_key)
             _create_if_absent(hmac_path, _new_hmac_key)
     signing_data = _read_secret(signing_path, SIGNING_KEY_VARIABLE)
@@ -126,6 +125,38 @@ def load_keys(profile_name: str, *, is_demonstration: bool, environment: Mapping
     for path, data in ((signing_path, signing_data), (hmac_path, hmac_data)):
         _require_remembered(path, data, remember=is_demonstration)
     return ring
+
+
+def create_keys(profile_name: str, environment: Mapping[str, str]) -> tuple[Path, Path]:
+    """Write a new signing key and a new HMAC key where ``load_keys`` looks for them, each with its digest beside it.
+
+    Returns:
+        The paths of the signing key and of the HMAC key.
+
+    Raises:
+        ConfigurationRefused: one of the files exists; a key is never replaced.
+    """
+    paths = _key_paths(profile_name, environment)
+    for path in paths:
+        if path.exists():
+            raise ConfigurationRefused(
+                f"key file {path} exists already",
+                "keep it; to change keys, move it away first, and keep it as long as its passports are in force",
+            )
+    for path, make in zip(paths, (_new_signing_key, _new_hmac_key), strict=True):
+        with report_disk_faults(path.parent):
+            _create_if_absent(path, make)
+            _require_remembered(path, path.read_bytes(), remember=True)
+    return paths
+
+
+def _key_paths(profile_name: str, environment: Mapping[str, str]) -> tuple[Path, Path]:
+    """Return the files of the signing key and of the HMAC key: those the environment names, else in the keys folder."""
+    folder = keys_folder(profile_name, environment)
+    return (
+        Path(environment.get(SIGNING_KEY_VARIABLE, folder / "signing_key.pem")),
+        Path(environment.get(HMAC_KEY_VARIABLE, folder / "hmac_key.hex")),
+    )
 
 
 def keys_folder(profile_name: str, environment: Mapping[str, str]) -> Path:
@@ -206,9 +237,9 @@ def _create_if_absent(path: Path, make: Callable[[], bytes]) -> None:
             file.flush()
             os.fsync(file.fileno())
         path.hardlink_to(draft)
-        log.info("created demonstration key %s", path)
+        log.info("created key %s", path)
     except FileExistsError:
-        log.info("demonstration key %s was created by another process", path)
+        log.info("key %s was created by another process", path)
     finally:
         Path(draft).unlink()
 
@@ -220,7 +251,7 @@ def _read_secret(path: Path, variable: str) -> bytes:
     except OSError as error:
         raise ConfigurationRefused(
             f"key file {path} cannot be read: {error.strerror}",
-            f"set {variable} to the file of a key (a demonstration profile makes its own)",
+            f"make keys with passport keys new --profile PROFILE, or set {variable} to the file of a key",
         ) from error
     if mode & FORBIDDEN_MODE_BITS:
         raise ConfigurationRefused(f"key file {path} is open to others", f"chmod 600 {path}")

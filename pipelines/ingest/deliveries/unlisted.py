@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Terms:
     def __post_init__(self) -> None:
         """Refuse a reference of strange form, and a period that runs backwards."""
         for option, reference in (("--seller", self.seller), ("--account", self.account)):
-            if reference is not None and not _REFERENCE.fullmatch(reference):
+            if reference is not None and not REFERENCE.fullmatch(reference):
                 raise ConfigurationRefused(
                     f"{option} {reference!r} is no reference", "use letters, digits, dots and dashes, at most 64"
                 )
@@ -158,7 +158,7 @@ def _require_all_met(recognitions: Sequence[Recognition]) -> None:
 
 def _delivered(seen: _Seen, base: Path, terms: Terms) -> DeliveredFile:
     name = seen.path.relative_to(base).as_posix()
-    source = _source_of(seen.recognition)
+    source = source_of(seen.recognition)
     missing = [
         option
         for option, value, needed in (
@@ -196,7 +196,7 @@ def _what(option: str) -> str:
     return said[option]
 
 
-def _source_of(found: Recognition) -> str:
+def source_of(found: Recognition) -> str:
     """Give the source whose contract the file meets best."""
     met = [fit for fit in found.met if fit.contract.contract_id in mapped_sources()]
     best = [fit for fit in met if fit.nearness == max(one.nearness for one in met)]
