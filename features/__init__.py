@@ -1,1 +1,1 @@
-"""What is computed of a seller as of a date."""
+"""Features of a seller as of a date."""

@@ -1,4 +1,4 @@
-"""From tables, observations and a feature set to the matrix a model reads."""
+"""Build the feature matrix from canonical tables, observations and a feature set."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# The lender's own books: no seller has to deliver them, so an absent row means that nothing happened. Where a book is
-# not there at all, nothing is known of anyone in it.
+# The lender's own tables: no seller has to deliver them, so an absent row means that nothing happened. If a whole table
+# is absent, nothing in it is known about anyone.
 ALWAYS_COVERED = frozenset({"loan", "repayment", "application"})
 
-# How many days before the date the newest delivery may end: settlements close twice a month and are published later;
+# How many days before the as-of date the newest delivery may end: settlements close twice a month and appear later;
 # declarations, orders and invoices are exported once a month; registry extracts come once a quarter.
 COVERAGE_LAG_DAYS: Mapping[str, int] = MappingProxyType(
     {
@@ -55,12 +55,12 @@ COVERAGE_LAG_DAYS: Mapping[str, int] = MappingProxyType(
 
 @dataclass(frozen=True)
 class BuildSettings:
-    """How features are built.
+    """Settings of the feature build.
 
     Attributes:
-        coverage_lag_days: by table, how many days before the date the newest delivery may end.
+        coverage_lag_days: for each table, how many days before the as-of date its newest delivery may end.
         graph: what counts as a relation.
-        threads: of the embedded engine; None for all processors. No bit of a result depends on it.
+        threads: threads of the embedded engine; None for all processors. They change no bit of the result.
     """
 
     coverage_lag_days: Mapping[str, int] = field(default_factory=lambda: COVERAGE_LAG_DAYS)
@@ -73,22 +73,22 @@ class FeatureMatrix:
     """Features by seller and date.
 
     Attributes:
-        table: ``seller_id``, ``as_of`` and the features of the set in order as float64, null where missing; sorted by
+        table: ``seller_id``, ``as_of``, then the features of the set in order as float64, null where missing; sorted by
             date, then seller.
-        feature_set: the set it was built for.
+        feature_set: the set that the matrix was built for.
     """
 
     table: pa.Table
     feature_set: FeatureSet
 
     def to_numpy(self) -> NDArray[np.float64]:
-        """The features alone, shape (rows, features), NaN where missing."""
+        """Return the features alone, shape (rows, features), NaN where missing."""
         columns = [self.table[name].to_numpy() for name in self.feature_set.names]
         return np.column_stack(columns) if columns else np.empty((self.table.num_rows, 0))
 
 
 def matrix_schema(feature_set: FeatureSet) -> pa.Schema:
-    """The schema of the matrix of a feature set."""
+    """Return the Arrow schema of a feature set's matrix."""
     fields: list[pa.Field[Any]] = [pa.field("seller_id", pa.string(), nullable=False)]
     fields.append(pa.field("as_of", pa.date32(), nullable=False))
     return pa.schema([*fields, *(pa.field(name, pa.float64()) for name in feature_set.names)])
@@ -101,19 +101,19 @@ def build_features(
     recorded_until: dt.datetime | None = None,
     settings: BuildSettings | None = None,
 ) -> FeatureMatrix:
-    """The matrix of a feature set for sellers as of dates, each by what could be known by the end of its day.
+    """Build the matrix of a feature set from what was known of each seller by the end of its as-of date.
 
     Args:
-        tables: canonical tables by name, and ``party_match`` where names were matched; of a canonical one that is
-            absent nothing was delivered, and nothing is known.
+        tables: canonical tables by name, and ``party_match`` if names were matched. An absent table counts as not
+            delivered.
         observations: ``seller_id`` and ``as_of``, each pair once, in any order.
-        feature_set: which features.
-        recorded_until: only rows recorded up to this instant, to replay what was said at the time.
+        feature_set: the features to compute.
+        recorded_until: use only rows recorded up to this instant, to replay an old score.
         settings: how features are built.
 
     Raises:
-        InputRefused: when an observation stands twice or is incomplete, or an amount is too large to sum exactly.
-        ConfigurationRefused: when a table needs a coverage lag that the settings do not give.
+        InputRefused: an observation is repeated or incomplete, or an amount is too large to sum exactly.
+        ConfigurationRefused: a table needs a coverage lag that the settings lack.
     """
     settings = settings or BuildSettings()
     graph = graph_settings(feature_set, settings.graph)
@@ -141,18 +141,18 @@ def build_features(
             built.append(_rows_as_of(snapshot, sellers, found, feature_set))
             log.info("features as of %s: %d sellers", day, len(sellers))
     matrix = pa.concat_tables(built).combine_chunks()
-    return FeatureMatrix(_without_absent_books(matrix, feature_set, ALWAYS_COVERED - set(tables)), feature_set)
+    return FeatureMatrix(_without_absent_tables(matrix, feature_set, ALWAYS_COVERED - set(tables)), feature_set)
 
 
 def graph_settings(feature_set: FeatureSet, settings: GraphSettings) -> GraphSettings:
-    """What counts as a relation in the features of a set, which says itself from when matched names do."""
+    """Return the graph settings with the matching threshold of the feature set, if it has one."""
     if feature_set.same_from_score is None:
         return settings
     return replace(settings, same_from_score=feature_set.same_from_score)
 
 
 def tables_read(feature_set: FeatureSet) -> dict[str, frozenset[str]]:
-    """The canonical tables each feature of a set is computed from, through its inputs and as-of views."""
+    """Return, for each feature of a set, the canonical tables it reads through its inputs and as-of views."""
     records = {record.name: record for record in (*feature_set.inputs, *feature_set.records)}
 
     def read(record: FeatureRecord) -> frozenset[str]:
@@ -166,10 +166,10 @@ def tables_read(feature_set: FeatureSet) -> dict[str, frozenset[str]]:
 
 
 def make_plan(feature_set: FeatureSet, settings: BuildSettings) -> Plan:
-    """The plan by which the SQL text of a feature set is rendered.
+    """Build the plan from which the SQL text of a feature set is rendered.
 
     Raises:
-        ConfigurationRefused: when the settings lack a coverage lag.
+        ConfigurationRefused: the settings lack a coverage lag.
     """
     records = (*feature_set.inputs, *feature_set.records)
     needs = {
@@ -188,12 +188,12 @@ def make_plan(feature_set: FeatureSet, settings: BuildSettings) -> Plan:
     )
     without = sorted({need.table for need in plan.coverage_needs()} - set(settings.coverage_lag_days))
     if without:
-        raise ConfigurationRefused(f"no coverage lag for {', '.join(without)}", "give it in coverage_lag_days")
+        raise ConfigurationRefused(f"no coverage lag for {', '.join(without)}", "add it to coverage_lag_days")
     return plan
 
 
 def _in_order(derived: Sequence[DerivedFeature]) -> tuple[DerivedFeature, ...]:
-    """Derived features so that each comes after those it is made of."""
+    """Sort derived features so that each comes after its inputs."""
     waiting = {record.name: record for record in derived}
     ordered: list[DerivedFeature] = []
     while waiting:
@@ -212,13 +212,15 @@ def _checked(observations: pa.Table) -> pa.Table:
     repeated = repeated.filter(pc.field("count_all") > 1)
     if repeated.num_rows:
         first = repeated.slice(0, 1).to_pylist()[0]
-        rule = f"seller {first['seller_id']} stands more than once as of {first['as_of']}"
-        raise InputRefused(file="observations", column="seller_id", rule=rule, remedy="name each pair once")
+        rule = f"seller {first['seller_id']} is listed more than once as of {first['as_of']}"
+        raise InputRefused(
+            file="observations", column="seller_id", rule=rule, remedy="list each pair of seller and date once"
+        )
     return observations
 
 
 def _needed_columns(feature_set: FeatureSet, plan: Plan, recorded_until: dt.datetime | None) -> dict[str, list[str]]:
-    """The columns to keep of every canonical table that is read."""
+    """Return the columns to keep of every canonical table that is read."""
     needed: dict[str, list[str]] = {}
     for feature in plan.base:
         table = AS_OF_VIEWS.get(feature.table, feature.table)
@@ -254,10 +256,10 @@ def _columns_of(name: str, columns: Sequence[str], tables: Mapping[str, pa.Table
 
 @dataclass(frozen=True)
 class _SellerNumbers:
-    """Numbers in place of seller ids inside the engine: half the time of grouping by text.
+    """Integers that stand for seller ids inside the engine: grouping takes half the time it takes by text.
 
     Attributes:
-        ids: every seller that can be asked about, sorted; a seller's number is the place of the id.
+        ids: every seller that may be queried, sorted; a seller's number is its position.
     """
 
     ids: pa.Array[Any]
@@ -271,14 +273,14 @@ class _SellerNumbers:
         return cls(pa.array(sorted(names), pa.string()))
 
     def numbered(self, table: pa.Table) -> pa.Table:
-        """The rows of known sellers, with numbers for ids."""
+        """Keep the rows of known sellers and replace ids with numbers."""
         numbers = pc.index_in(table["seller_id"].cast(pa.string()), value_set=self.ids)
         place = table.column_names.index("seller_id")
         table = table.set_column(place, "seller_id", numbers)
         return table.filter(pc.is_valid(numbers)) if numbers.null_count else table
 
     def named(self, table: pa.Table) -> pa.Table:
-        """The rows in the order of their sellers, with ids for numbers."""
+        """Sort the rows by seller and replace numbers with ids."""
         table = table.sort_by("seller_id")
         return table.set_column(0, "seller_id", self.ids.take(table["seller_id"].combine_chunks()))
 
@@ -288,17 +290,17 @@ def _needs_neighbours(feature_set: FeatureSet) -> bool:
 
 
 def _queried(snapshot: Snapshot, sellers: list[str], feature_set: FeatureSet) -> list[str]:
-    """Those asked about, and their relatives where a feature is the mean over these."""
+    """Return the sellers to query: the requested ones, and their relatives if a feature averages over them."""
     return snapshot.relatives(sellers) if _needs_neighbours(feature_set) else sellers
 
 
 def _rows_as_of(snapshot: Snapshot, sellers: list[str], found: pa.Table, feature_set: FeatureSet) -> pa.Table:
-    """The rows of one date, sorted by seller: the engine's columns and the graph's, in the order of the set."""
+    """Assemble the rows of one date, sorted by seller, from engine and graph columns in the order of the set."""
     graph = [record for record in feature_set.records if isinstance(record, GraphFeature)]
     signals = graph_values(graph, snapshot, sellers, found)
     own = found.filter(pc.is_in(found["seller_id"], value_set=pa.array(sellers, pa.string())))
     if own["seller_id"].to_pylist() != sellers:
-        raise InternalFault(f"features as of {snapshot.as_of.day}: rows went missing or came twice")
+        raise InternalFault(f"features as of {snapshot.as_of.day}: rows are missing or repeated")
     arrays: list[pa.Array[Any]] = [pa.array(sellers, pa.string())]
     arrays.append(pa.array([snapshot.as_of.day] * len(sellers), pa.date32()))
     for record in feature_set.records:
@@ -311,7 +313,7 @@ def _rows_as_of(snapshot: Snapshot, sellers: list[str], found: pa.Table, feature
 
 
 def _covered_only(values: NDArray[np.float64], record: GraphFeature, own: pa.Table) -> NDArray[np.float64]:
-    """Blanks the value of sellers whose own rows of a table were not delivered."""
+    """Blank the values of sellers whose own rows of a needed table were not delivered."""
     for table in record.tables:
         if table not in ALWAYS_COVERED:
             covered = own[CoverageNeed(table, record.window_days).column].to_numpy() == 1
@@ -319,8 +321,8 @@ def _covered_only(values: NDArray[np.float64], record: GraphFeature, own: pa.Tab
     return values
 
 
-def _without_absent_books(matrix: pa.Table, feature_set: FeatureSet, absent: frozenset[str]) -> pa.Table:
-    """Blanks the features that are computed from a book which is not there."""
+def _without_absent_tables(matrix: pa.Table, feature_set: FeatureSet, absent: frozenset[str]) -> pa.Table:
+    """Blank the features computed from a lender table that is absent."""
     for name, tables in tables_read(feature_set).items():
         if tables & absent:
             place = matrix.column_names.index(name)
@@ -330,5 +332,5 @@ def _without_absent_books(matrix: pa.Table, feature_set: FeatureSet, absent: fro
 
 def _finite(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
     if np.isinf(values).any():
-        raise InternalFault(f"feature {name} became infinite; its formula must say what a zero denominator means")
+        raise InternalFault(f"feature {name} is infinite; its formula must handle a zero denominator")
     return values

@@ -1,4 +1,4 @@
-"""The catalogue of features and the named, ordered, hashed sets a model is trained on."""
+"""The catalogue of features, and the named, ordered, hashed feature sets that models are trained on."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data_contracts.definition.compiler import table_contract
 from data_contracts.errors import ConfigurationRefused
+from features import quantities
 from features.engine.rendering import AS_OF_VIEWS, VIEW_COLUMNS
 from features.graph.signals import NEIGHBOUR_MEAN, SIGNALS
-from features.pillars import compliance, invoices, parts, supply_chain
-from features.pillars import data_integrity as integrity
-from features.pillars import liquidity as cash
-from features.pillars import platform_dependence as platform
-from features.pillars import related_parties as graph_records
-from features.pillars import sales_health as sales
-from features.pillars import user_quality as customers
+from features.pillars import (
+    compliance,
+    data_integrity,
+    liquidity,
+    platform_dependence,
+    related_parties,
+    sales_health,
+    supply_chain,
+    user_quality,
+)
 from features.record import DerivedFeature, Feature, FeatureRecord, GraphFeature, Name
 
 if TYPE_CHECKING:
@@ -42,25 +46,35 @@ __all__ = [
     "select_features",
 ]
 
-# A table that states the outcome, and columns that do wherever they stand: no feature may read them.
+# A table that states the outcome, and columns that state it in any table: no feature may read them.
 LABEL_TABLES: frozenset[str] = frozenset({"credit_record"})
 LABEL_COLUMNS: frozenset[str] = frozenset({"credit_rating", "is_default", "default_date"})
 
 _SUFFIX = ".yaml"
+_PILLARS = (
+    sales_health,
+    user_quality,
+    supply_chain,
+    liquidity,
+    platform_dependence,
+    compliance,
+    related_parties,
+    data_integrity,
+)
 
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """An ordered choice of features, with all that they are computed from.
+    """An ordered choice of features, with everything they are computed from.
 
     Attributes:
-        name: of the set.
-        version: of the set; changes with its members.
-        description: what it is for.
+        name: name of the set.
+        version: version of the set; changes with its members.
+        description: what the set is for.
         records: the features, in the order of the model's columns.
-        inputs: records the derived and graph features need besides, each after what it needs itself.
-        same_from_score: matches of names (``party_match``) that score this or more make one node of two parties in the
-            graph of related parties; None: each party is its own.
+        inputs: further records that derived and graph features need, each after its own inputs.
+        same_from_score: name matches (``party_match``) with this score or more merge two parties into one node of the
+            graph of related parties. None keeps every party separate.
     """
 
     name: str
@@ -72,12 +86,12 @@ class FeatureSet:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the features, in order."""
+        """Names of the features, in order."""
         return tuple(record.name for record in self.records)
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over every record, formula and words alike, the records they are computed from, and matching."""
+        """SHA-256 of all records and inputs, words included, and of the matching threshold."""
         content: dict[str, Any] = {
             "name": self.name,
             "version": self.version,
@@ -90,7 +104,11 @@ class FeatureSet:
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
     def record(self, name: str) -> FeatureRecord:
-        """The feature of that name; KeyError when the set has none."""
+        """Return the feature of that name.
+
+        Raises:
+            KeyError: the set has no such feature.
+        """
         for record in self.records:
             if record.name == name:
                 return record
@@ -108,23 +126,22 @@ class _SetFile(BaseModel):
 
 
 def feature_records() -> tuple[FeatureRecord, ...]:
-    """Every record of the catalogue, parts included, pillar by pillar."""
-    modules = (sales, customers, supply_chain, cash, platform, compliance, integrity, invoices, graph_records)
-    return tuple(parts.RECORDS) + tuple(record for module in modules for record in module.RECORDS)
+    """Return every record of the catalogue: the intermediate quantities, then the features pillar by pillar."""
+    return (*quantities.RECORDS, *(record for pillar in _PILLARS for record in pillar.RECORDS))
 
 
 def feature_set_names() -> tuple[str, ...]:
-    """The sets that come with the package, in alphabetical order."""
+    """Return the names of the packaged sets, in alphabetical order."""
     files = resources.files("features.sets").iterdir()
     return tuple(sorted(file.name.removesuffix(_SUFFIX) for file in files if file.name.endswith(_SUFFIX)))
 
 
 def load_feature_set(name: str) -> FeatureSet:
-    """A set by the name of a packaged one, or by the path of a YAML file.
+    """Load a packaged set by name, or a YAML file by path.
 
     Raises:
-        ConfigurationRefused: when there is no such set, or it names unknown features, parts, one feature twice, or a
-            feature that reads the outcome.
+        ConfigurationRefused: the set does not exist; or it names unknown features, intermediate quantities, one feature
+            twice, or a feature that reads the outcome.
     """
     text = _set_text(name)
     try:
@@ -144,16 +161,20 @@ def select_features(
     description: str = "",
     catalogue: Iterable[FeatureRecord] | None = None,
 ) -> FeatureSet:
-    """The set of the named features in the order given, checked as ``load_feature_set`` checks it.
+    """Build a set of the named features in the given order, checked as ``load_feature_set`` checks it.
 
     Raises:
-        ConfigurationRefused: as ``load_feature_set``.
+        ConfigurationRefused: as in ``load_feature_set``.
     """
     chosen = tuple(names)
     known = _by_name(feature_records() if catalogue is None else catalogue)
     _refuse(name, "names a feature twice", sorted({each for each in chosen if chosen.count(each) > 1}))
     _refuse(name, "names features that do not exist", [each for each in chosen if each not in known])
-    _refuse(name, "names parts, which only feed other features", [each for each in chosen if known[each].is_part])
+    _refuse(
+        name,
+        "names intermediate quantities, which only feed other features",
+        [each for each in chosen if known[each].is_intermediate],
+    )
     records = tuple(known[each] for each in chosen)
     inputs = _inputs(name, records, known)
     _refuse_labels(name, (*records, *inputs))
@@ -177,9 +198,7 @@ def _by_name(records: Iterable[FeatureRecord]) -> dict[str, FeatureRecord]:
     known: dict[str, FeatureRecord] = {}
     for record in records:
         if record.name in known:
-            raise ConfigurationRefused(
-                f"two features are called {record.name!r}", "give each feature a name of its own"
-            )
+            raise ConfigurationRefused(f"two features are named {record.name!r}", "give each feature its own name")
         known[record.name] = record
     return known
 
@@ -187,14 +206,14 @@ def _by_name(records: Iterable[FeatureRecord]) -> dict[str, FeatureRecord]:
 def _inputs(
     name: str, records: tuple[FeatureRecord, ...], known: Mapping[str, FeatureRecord]
 ) -> tuple[FeatureRecord, ...]:
-    """All that the records are computed from and that is not among them, inputs before what they feed."""
+    """Return everything the records are computed from and that is not among them, inputs first."""
     found: dict[str, FeatureRecord] = {}
     open_names: list[str] = []
 
     def visit(record: FeatureRecord) -> None:
         if record.name in found:
             return
-        _refuse(name, "needs features in a circle", [record.name] if record.name in open_names else [])
+        _refuse(name, "needs features in a cycle", [record.name] if record.name in open_names else [])
         open_names.append(record.name)
         needed = _needed(record)
         _refuse(
@@ -229,7 +248,7 @@ def _refuse_labels(name: str, records: Iterable[FeatureRecord]) -> None:
         _refuse(name, f"has {record.name}, which reads the outcome", outcome)
         if isinstance(record, Feature):
             available = _columns_of(record.table)
-            _refuse(name, f"has {record.name}, which reads no column of {record.table}", set(columns) - available)
+            _refuse(name, f"has {record.name}, which reads columns that {record.table} lacks", set(columns) - available)
 
 
 def _columns_of(table: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""When a borrower went into default: the first day an instalment is 90 days past due."""
+"""Dates of default: the first day on which an instalment is 90 days past due."""
 
 from __future__ import annotations
 
@@ -32,22 +32,21 @@ def default_dates(
     recorded_until: dt.datetime | None = None,
     as_of: dt.date | None = None,
 ) -> pa.Table:
-    """The first default of every borrower that has one.
+    """Return the first default of every borrower that has one.
 
     Payments settle the oldest instalment of their loan first. An instalment is in default on the day it is
-    ``days_past_due`` days old and, by the end of that day, less than 99 % of it is covered.
+    ``days_past_due`` days old if, by the end of that day, less than 99 % of it is covered.
 
     Args:
         repayment: canonical table ``repayment``.
-        days_past_due: age of an unpaid instalment that makes a default.
-        recorded_until: only rows recorded up to this instant.
-        as_of: the day from which one looks back: rows that were not known by then do not count, and no default later
-            than that day is stated. None looks back from the last day on which anything became known, which says what
-            turned out to be true rather than what was believed at the time.
+        days_past_due: age at which an unpaid instalment is in default.
+        recorded_until: use only rows recorded up to this instant.
+        as_of: use only what was known by this day, and report no later default. None looks back from the last day on
+            which any row became known: what turned out to be true, not what was believed at the time.
 
     Returns:
-        ``seller_id`` (sorted, one row each), ``default_date`` (date32) and ``known_at``: the end of that day, or when
-        the instalment became known if that was later.
+        ``seller_id`` (sorted, one row each), ``default_date`` (date32) and ``known_at``: the end of that day, or the
+        time the instalment became known if that was later.
     """
     day = as_of if as_of is not None else last_known_day(repayment)
     if day is None:
@@ -68,7 +67,7 @@ def default_dates(
 
 
 def last_known_day(table: pa.Table) -> dt.date | None:
-    """The last day (UTC) on which a row became known; None without rows."""
+    """Return the last day (UTC) on which a row became known; None without rows."""
     last: dt.datetime | None = pc.max(table["known_at"]).as_py()
     return None if last is None else last.date()
 

@@ -1,4 +1,4 @@
-"""Whom to observe and when: sellers with an open loan who are not in default."""
+"""Observations: which sellers to observe and when, namely those with an open loan and no default."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OBSERVATION_SCHEMA = pa.schema(_TYPES)
 
 
 def quarter_ends(first: dt.date, last: dt.date) -> tuple[dt.date, ...]:
-    """The last days of calendar quarters from ``first`` to ``last``, both included."""
+    """Return the last days of calendar quarters from ``first`` to ``last``, both included."""
     starts = (dt.date(year, month, 1) for year in range(first.year, last.year + 2) for month in (1, 4, 7, 10))
     ends = (start - dt.timedelta(days=1) for start in starts)
     return tuple(end for end in ends if first <= end <= last)
@@ -34,17 +34,17 @@ def open_loan_observations(
     as_of_dates: Iterable[dt.date],
     recorded_until: dt.datetime | None = None,
 ) -> pa.Table:
-    """Sellers with an open loan as of each date who had not defaulted by then, judged by what was known then.
+    """Return the sellers with an open loan and no default as of each date, by what was known then.
 
-    A loan is open once it is paid out and until 99 % of its whole schedule is paid; the schedule is known from the
-    day of the loan. A loan without a known schedule is open until it matures. A seller who was ever in default by the
-    date is left out, cured or not.
+    A loan is open from disbursement until 99 % of its whole schedule is paid; the schedule is known from the day of the
+    loan. A loan without a known schedule is open until it matures. A seller with any default by the date is left out,
+    cured or not.
 
     Args:
         loan: canonical table ``loan``.
         repayment: canonical table ``repayment``.
-        as_of_dates: the dates of observation.
-        recorded_until: only rows recorded up to this instant.
+        as_of_dates: dates of observation.
+        recorded_until: use only rows recorded up to this instant.
 
     Returns:
         ``seller_id`` and ``as_of`` (date32), sorted by date and seller, each pair once.
@@ -66,7 +66,7 @@ def open_loan_observations(
 
 def _open_loans(as_of: AsOf) -> str:
     known_repayments = select(["*"], "repayment", where=as_of.known_condition())
-    # The schedule counts to its end, payments only up to the day.
+    # The schedule counts to its end; payments count only up to the day.
     is_paid = f"entry_type = 'paid' AND event_date <= {date_literal(as_of.day)}"
     totals = {
         "seller_id": "seller_id",

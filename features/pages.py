@@ -1,4 +1,4 @@
-"""The feature page of the documentation, written from the records themselves."""
+"""The feature page of the documentation, generated from the feature records."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ PILLAR_TITLES: dict[str, tuple[str, str]] = {
     "data_integrity": ("Data integrity", "数据真实性"),
 }
 
-_HIGHER = {1: "higher means more risk", -1: "higher means less risk", 0: "no direction is imposed"}
+_HIGHER = {1: "higher means more risk", -1: "higher means less risk", 0: "no direction imposed"}
 
 _INTRODUCTION = """\
 # Features
 
-Every feature is computed of a seller as of a date, from rows that had happened and were known by the end of that day.
-A window of *n* days holds the date and the *n* - 1 days before it. Where the table behind a feature was not delivered
-for the whole window, the feature is missing, never zero. This page is written from the feature records by `make docs`;
-change `features/`, not this file.
+A feature describes a seller as of a date. It uses only rows that had happened and were known by the end of that day.
+A window of *n* days is the date itself and the *n* - 1 days before it. If the table behind a feature was not delivered
+for the whole window, the feature is missing, never zero. `make docs` generates this page from the feature records: edit
+`features/`, not this file.
 """
 
 _SOURCES = """\
@@ -39,33 +39,33 @@ _SOURCES = """\
 - Zhang 2025: Zhang Yaowen, supply-chain finance risk and capital strategy under the fully hosted model, *E-Commerce
   Letters* 14(12), doi 10.12677/ecl.2025.14123892
 - Wang and Fang 2025: Wang Chen and Fang Xuanyang, collaborative governance of cross-border supply-chain finance risk
-- "own" and "common practice": no single source; the direction is a hypothesis until the model report confirms it
+- "own" and "common practice": no single source. The direction is a hypothesis until the model report confirms it
 """
 
 
 def feature_page(records: Sequence[FeatureRecord]) -> str:
-    """The page in Markdown: features by pillar, then the quantities they are made of.
+    """Return the page in Markdown: features by pillar, then the quantities they are computed from.
 
     Args:
         records: the catalogue, or the records of a set with its inputs.
     """
-    features = [record for record in records if not record.is_part]
-    parts = [record for record in records if record.is_part]
+    features = [record for record in records if not record.is_intermediate]
+    quantities = [record for record in records if record.is_intermediate]
     sections = [_INTRODUCTION, _overview(features)]
     for pillar in get_args(Pillar):
         members = [record for record in features if record.pillar == pillar]
         if members:
             sections.append("\n".join([f"## {_pillar_title(pillar)}\n", *(_entry(record) for record in members)]))
-    if parts:
-        rows = [f"| `{part.name}` | {part.description} | `{_cell(formula(part))}` |" for part in parts]
-        head = ["## Quantities that feed features\n", "| name | what | formula |", "|---|---|---|"]
+    if quantities:
+        rows = [f"| `{each.name}` | {each.description} | `{_cell(formula(each))}` |" for each in quantities]
+        head = ["## Intermediate quantities\n", "| name | what it measures | formula |", "|---|---|---|"]
         sections.append("\n".join([*head, *rows]) + "\n")
     sections.append(_SOURCES)
     return "\n".join(sections)
 
 
 def formula(record: FeatureRecord) -> str:
-    """The formula of a record on one line."""
+    """Return the formula of a record on one line."""
     if isinstance(record, DerivedFeature):
         return record.expression
     if isinstance(record, Feature):
@@ -93,7 +93,7 @@ def _pillar_title(pillar: str) -> str:
 
 
 def _entry(record: FeatureRecord) -> str:
-    stops = "It changes by itself once a seller stops trading." if record.stops_with_trading else ""
+    stops = "Changes by itself once a seller stops trading." if record.stops_with_trading else ""
     lines = [
         f"### `{record.name}`\n",
         f"**{record.title_en}** · {record.title_zh}\n",

@@ -1,4 +1,4 @@
-"""The record of a feature: formula and facts in one frozen object, from which code, pages and constraints are made."""
+"""Feature records: formula and facts in one frozen object, the source of SQL, documentation and constraints."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ VALUED: frozenset[str] = frozenset({"sum", "mean", "stddev", "min", "max", "medi
 KEYED: frozenset[str] = frozenset({"count_distinct", "hhi", "top_share", "repeat_share", "max_per_key"})
 ZERO_WHEN_EMPTY: frozenset[str] = frozenset({"count", "sum", "count_distinct"})
 
-# Functions a formula may call, and the other words of SQL it may use; every further word must be a column or a feature.
+# Functions that a formula may call and other SQL words it may use; any other word must be a column or a feature.
 _FUNCTIONS = "abs cast coalesce concat decimal extract greatest in least ln mod nullif sqrt unix_date"
 _WORDS = "and as between case date double else end false from is like month not null or then true when year"
 _BEFORE_BRACKETS = "and or not when then else case between"
@@ -56,14 +56,14 @@ Text = Annotated[str, Field(min_length=3)]
 
 
 def identifiers(formula: str) -> tuple[str, ...]:
-    """The columns or features a formula names, each once, in order of first use.
+    """Return the columns or features that a formula names, each once, in order of first use.
 
     Raises:
-        ValueError: when the formula holds anything but plain arithmetic, comparisons and the allowed functions.
+        ValueError: the formula contains anything but plain arithmetic, comparisons and the allowed functions.
     """
     bare = _TEXT.sub(" ", formula)
     if not _ALLOWED.fullmatch(bare) or "--" in bare or "/*" in bare:
-        raise ValueError(f"formula holds a character that is not allowed: {formula!r}")
+        raise ValueError(f"formula contains a character that is not allowed: {formula!r}")
     calls = {word.lower() for word in _CALL.findall(bare)}
     foreign = calls - SQL_FUNCTIONS - set(_BEFORE_BRACKETS.split())
     if foreign:
@@ -73,23 +73,25 @@ def identifiers(formula: str) -> tuple[str, ...]:
 
 
 class Described(BaseModel):
-    """What every feature says of itself.
+    """Facts that every feature declares.
 
     Attributes:
         name: family, measure, window; never reused with a new meaning.
-        pillar: the pillar of the passport it belongs to.
-        family: near relations, whose reasons are shown together.
-        unit: of the value.
-        direction: +1 when higher means a higher probability of default, -1 when lower does, 0 when undecided.
+        pillar: pillar of the passport that it belongs to.
+        family: group of close relatives whose reasons are shown together.
+        unit: unit of the value.
+        direction: +1 when a higher value means a higher probability of default, -1 when it means a lower one, 0 when
+            undecided.
         title_en: short title for people.
         title_zh: the same in Chinese.
-        description: what is counted, in words.
+        description: what is measured, in words.
         missing: what a missing value means.
         reference: where the idea comes from, or "own".
-        since: version of this package that first had it.
-        stops_with_trading: True when the value changes by itself once a seller stops trading (recency, trend, recent
-            windows), so that it may speak of the default itself where the date of default is unknown.
-        is_part: True for a quantity that only feeds derived features, may not stand in a set and needs no titles.
+        since: first version of this package that had the feature.
+        stops_with_trading: True when the value changes by itself once a seller stops trading (recency, trends, recent
+            windows). Where the date of default is unknown, such a feature may reveal the default itself.
+        is_intermediate: True for a quantity that only feeds other features. A set cannot name it, and it needs no
+            titles.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -106,23 +108,23 @@ class Described(BaseModel):
     reference: Text = "own"
     since: str = "0.1.0"
     stops_with_trading: bool = False
-    is_part: bool = False
+    is_intermediate: bool = False
 
     @model_validator(mode="after")
     def _has_titles(self) -> Self:
-        if not self.is_part and not (self.title_en and self.title_zh):
-            raise ValueError(f"{self.name}: a feature needs its title in English and in Chinese")
+        if not self.is_intermediate and not (self.title_en and self.title_zh):
+            raise ValueError(f"{self.name}: a feature needs a title in English and in Chinese")
         return self
 
 
 class Feature(Described):
-    """A base feature: one aggregate over the rows of one table that a seller has in a window ending at the date.
+    """A base feature: one aggregate over a seller's rows of one table, in a window that ends at the as-of date.
 
     Attributes:
         table: canonical table, or the as-of view ``instalment``.
-        aggregate: how rows become one number. ``hhi`` and ``top_share`` share ``value`` (one a row when absent) out
-            over ``key``; ``repeat_share`` is the share of keys with two rows or more; ``max_per_key`` counts the rows
-            of the key that has most.
+        aggregate: how rows become one number. ``hhi`` and ``top_share`` measure how ``value`` (1 per row if absent) is
+            spread over ``key``. ``repeat_share`` is the share of keys with two or more rows. ``max_per_key`` is the row
+            count of the most frequent key.
         value: SQL expression over the table's columns; summed as DECIMAL(18,4).
         where: SQL condition on rows.
         key: SQL expression that names the group, for the aggregates by key.
@@ -142,23 +144,23 @@ class Feature(Described):
         if self.aggregate in VALUED and self.value is None:
             raise ValueError(f"{self.name}: {self.aggregate} needs a value")
         if (self.aggregate in KEYED) != (self.key is not None):
-            raise ValueError(f"{self.name}: a key belongs to {sorted(KEYED)} and to nothing else")
+            raise ValueError(f"{self.name}: only {sorted(KEYED)} take a key, and they need one")
         self.columns()
         return self
 
     def columns(self) -> tuple[str, ...]:
-        """The columns of the table that the formula reads."""
+        """Return the columns of the table that the formula reads."""
         parts = [part for part in (self.value, self.where, self.key) if part is not None]
         return tuple(dict.fromkeys(word for part in parts for word in identifiers(part)))
 
 
 class DerivedFeature(Described):
-    """A feature computed from other features of the same seller and date; missing inputs make it missing.
+    """A feature computed from other features of the same seller and date.
 
     Attributes:
         expression: SQL expression over names of base or derived features, all of them DOUBLE.
         handles_missing: True when the expression itself says what a missing input means. Otherwise one missing input
-            makes the feature missing, even where SQL would not (``GREATEST`` passes over what is missing).
+            makes the feature missing, even where SQL would not (``GREATEST`` ignores missing values).
     """
 
     kind: Literal["derived"] = "derived"
@@ -172,12 +174,12 @@ class DerivedFeature(Described):
         return self
 
     def inputs(self) -> tuple[str, ...]:
-        """The features the expression names."""
+        """Return the features that the expression names."""
         return identifiers(self.expression)
 
     @property
     def guarded(self) -> str:
-        """The expression as it is computed."""
+        """The expression as it is computed, with the rule for missing inputs."""
         if self.handles_missing:
             return self.expression
         present = " AND ".join(f"{name} IS NOT NULL" for name in self.inputs())
@@ -185,13 +187,14 @@ class DerivedFeature(Described):
 
 
 class GraphFeature(Described):
-    """A feature read off the graph of related parties or shared counterparties as of the date.
+    """A feature read from the graph of related parties or of shared trading partners as of the date.
 
     Attributes:
-        signal: which signal of ``features.graph.signals``.
-        tables: tables whose rows of the seller itself it needs; where one is not covered the value is missing.
-        window_days: only edges no older than this, for counterparty signals; None for all history.
-        side: which invoices tell the partners, for counterparty signals over ``trade_invoice``.
+        signal: name of the signal in ``features.graph.signals``.
+        tables: tables whose coverage the seller needs; the value is missing where one is not covered.
+        window_days: for trading partners, only rows no older than this; for ``new_link_count``, only links that began
+            within this many days. None for all history.
+        side: which invoices name the partners, for signals over ``trade_invoice``.
         neighbour_feature: base or derived feature averaged over related sellers, for the signal ``related_mean``.
     """
 
@@ -205,7 +208,7 @@ class GraphFeature(Described):
     @model_validator(mode="after")
     def _names_a_side_of_invoices(self) -> Self:
         if (self.side is not None) != ("trade_invoice" in self.tables):
-            raise ValueError(f"{self.name}: a side belongs to signals over trade_invoice and to nothing else")
+            raise ValueError(f"{self.name}: only signals over trade_invoice take a side, and they need one")
         return self
 
 

@@ -1,1 +1,1 @@
-"""Render feature records to SQL and run them on DuckDB as of a date."""
+"""Feature records rendered to SQL and run on DuckDB as of a date."""

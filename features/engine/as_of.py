@@ -1,4 +1,4 @@
-"""What could be known as of a date: one rule for rows in SQL and for rows in Arrow."""
+"""The as-of filter: one rule, for SQL and for Arrow, for which rows were known on a date."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ import pyarrow.compute as pc
 from features.engine.sql_text import date_literal, days_before, time_literal
 
 AS_OF_COLUMNS = ("event_date", "known_at", "superseded_at")
-# Besides these, to replay what was recorded by some moment.
+# Needed in addition to replay what was recorded by some moment.
 REPLAY_COLUMNS = ("recorded_at", "superseded_recorded_at")
 
 
 @dataclass(frozen=True)
 class AsOf:
-    """Rows visible as of a day: they happened by then, were known by the end of it and not yet corrected by then.
+    """The rows visible as of a day: they had happened, were known by its end and were not yet corrected.
 
-    Of the versions of a row exactly one is in force at any moment: a later one counts from its ``known_at``, which is
-    the ``superseded_at`` of the one before it.
+    Exactly one version of a row is in force at any moment: a later version counts from its ``known_at``, which is the
+    ``superseded_at`` of the version before it.
 
     Attributes:
-        day: the day D. A row is visible when ``event_date <= D``, ``known_at`` lies before the next midnight UTC and
-            ``superseded_at`` does not.
-        recorded_until: when given, only rows and corrections recorded up to this instant, to replay what was said at
-            the time.
+        day: the day D. A row is visible when ``event_date <= D``, ``known_at`` is before the next midnight UTC and
+            ``superseded_at`` is not.
+        recorded_until: if given, use only rows and corrections recorded up to this instant, to replay an old score.
     """
 
     day: dt.date
@@ -39,9 +38,9 @@ class AsOf:
         return dt.datetime.combine(self.day + dt.timedelta(days=1), dt.time(0), tzinfo=dt.UTC)
 
     def condition(self, oldest_age_days: int | None = None) -> str:
-        """The SQL condition on a canonical table; ``oldest_age_days`` also leaves out older rows.
+        """Return the SQL condition on a canonical table; ``oldest_age_days`` also leaves out older rows.
 
-        Needs a session in UTC, since the literals carry no zone.
+        The literals carry no time zone, so the session must be in UTC.
         """
         parts = [f"event_date <= {date_literal(self.day)}", self.known_condition()]
         if oldest_age_days is not None:
@@ -49,18 +48,18 @@ class AsOf:
         return " AND ".join(parts)
 
     def known_condition(self) -> str:
-        """The part of the SQL condition about knowing, without the day of the event."""
+        """Return the part of the SQL condition that concerns knowledge, without the event date."""
         midnight = time_literal(self.known_before)
         in_force = f"superseded_at IS NULL OR superseded_at >= {midnight}"
         if self.recorded_until is None:
             return f"known_at < {midnight} AND ({in_force})"
         until = time_literal(self.recorded_until)
-        # A correction nobody had taken in yet changed nothing.
+        # A correction that was not yet recorded changed nothing.
         in_force = f"{in_force} OR superseded_recorded_at > {until}"
         return f"known_at < {midnight} AND recorded_at <= {until} AND ({in_force})"
 
     def visible(self, table: pa.Table) -> pa.Table:
-        """The visible rows of a canonical Arrow table, in their order."""
+        """Return the visible rows of a canonical Arrow table, in their order."""
         midnight = _instant(self.known_before)
         mask = pc.and_(
             pc.less_equal(table["event_date"], pa.scalar(self.day, pa.date32())),

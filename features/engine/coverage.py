@@ -1,7 +1,7 @@
-"""What was delivered: the rule by which no data is told from nothing happened.
+"""Coverage rules: distinguish "not delivered" from "delivered and empty".
 
-A window is covered when one unbroken stretch of deliveries holds its first day and runs on to within a few days of the
-date. The few days are the table's own: a settlement closes after its sales.
+A window is covered when one unbroken run of deliveries contains its first day and ends no more than a few days before
+the as-of date. How many days depends on the table: a settlement closes after its sales.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CoverageNeed:
-    """The question whether a table was delivered for a window (None: any beginning) as of the date."""
+    """A coverage question: was a table delivered for a window (None: any start) up to the as-of date?"""
 
     table: str
     window_days: int | None
 
     @property
     def column(self) -> str:
-        """The column that holds the answer, 1 or 0."""
+        """Name of the column with the answer, 1 or 0."""
         return f"covered_{self.table}_{'all' if self.window_days is None else self.window_days}"
 
 
 def coverage_sql(needs: Sequence[CoverageNeed], as_of: AsOf, lag_days: Mapping[str, int]) -> str:
-    """SQL that gives ``seller_id`` and one column a need, 1 when covered, from ``source_coverage`` and ``observed``."""
+    """Return SQL for ``seller_id`` and one 0/1 column per need, from ``source_coverage`` and ``observed``."""
     answers = {
         need.column: f"MAX(CASE WHEN {_covers(need, as_of, lag_days[need.table])} THEN 1 ELSE 0 END)" for need in needs
     }
@@ -47,16 +47,16 @@ def _covers(need: CoverageNeed, as_of: AsOf, lag_days: int) -> str:
 
 
 def _stretches(as_of: AsOf) -> str:
-    """SQL that merges the periods of a seller's table into unbroken stretches."""
+    """Return SQL that merges the delivered periods of each seller and table into unbroken runs."""
     mine = f"{as_of.condition()} AND {OBSERVED}"
     periods = ["seller_id", "covered_table", "period_from", "period_to"]
     return stretches_sql(nested(select(periods, "source_coverage", where=mine), "known"), "seller_id, covered_table")
 
 
 def stretches_sql(periods: str, keys: str) -> str:
-    """SQL that merges touching and overlapping periods into unbroken stretches, those of equal ``keys`` each.
+    """Return SQL that merges touching and overlapping periods with equal ``keys`` into unbroken runs.
 
-    ``periods`` is what to read from: the keys, ``period_from`` and ``period_to``.
+    ``periods`` is the source to read: the keys, ``period_from`` and ``period_to``.
     """
     same = f"PARTITION BY {keys} ORDER BY period_from, period_to"
     before = f"MAX(unix_date(period_to)) OVER ({same} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"

@@ -1,4 +1,4 @@
-"""Where the rendered SQL runs: DuckDB, embedded. Another engine needs only ``load``, ``query`` and ``close``."""
+"""The embedded engine, DuckDB. Another engine needs only ``load``, ``query`` and ``close``."""
 
 from __future__ import annotations
 
@@ -37,38 +37,38 @@ class DuckDbEngine:
         self.close()
 
     def load(self, name: str, table: pa.Table) -> None:
-        """Copies ``table`` into the engine as the table ``name``."""
+        """Copy ``table`` into the engine under ``name``."""
         self._connection.register("arriving", table)
         self._connection.execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS FROM arriving")
         self._connection.unregister("arriving")
 
     def query(self, sql: str) -> pa.Table:
-        """The result of ``sql`` as an Arrow table.
+        """Run ``sql`` and return the result as an Arrow table.
 
         Raises:
-            InputRefused: when an amount is too large to be summed exactly.
+            InputRefused: an amount is too large to sum exactly.
         """
         try:
             result: pa.Table = self._connection.sql(sql).to_arrow_table()
         except (duckdb.OutOfRangeException, duckdb.ConversionException) as error:
             raise InputRefused(
                 file="canonical tables",
-                rule=f"an amount is too large to be summed exactly ({str(error).splitlines()[0]})",
+                rule=f"an amount is too large to sum exactly ({str(error).splitlines()[0]})",
                 remedy="check the amounts of the raw files for misplaced decimal marks",
             ) from error
 
         return result
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Close the connection."""
         self._connection.close()
 
 
 def quoted(name: str) -> str:
-    """A name as SQL identifier.
+    """Quote a name as a SQL identifier.
 
     Raises:
-        ValueError: when it is not a plain name.
+        ValueError: the name is not a plain identifier.
     """
     if not name.isidentifier():
         raise ValueError(f"not a plain name: {name!r}")

@@ -1,7 +1,7 @@
-"""Instalments due and how late each was paid, as of a date: the one rule by which payments are allocated to dues.
+"""Instalments due and how late each was paid, as of a date.
 
-Payments settle the oldest instalment of their loan first (FIFO), whatever instalment they were meant for. The sums of
-what was due and what was paid so far are all that is needed, so no payment has to be split.
+Payments settle the oldest instalment of their loan first (FIFO), whichever instalment they were meant for. Running sums
+of what was due and what was paid are enough, so no payment has to be split.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 INSTALMENT_COLUMNS: tuple[str, ...] = ("seller_id", "loan_id", "event_date", "due_amount_usd", "days_late", "is_unpaid")
 REPAYMENT_COLUMNS: tuple[str, ...] = ("repayment_id", "loan_id", "entry_type", "amount", "amount_usd")
 
-# An instalment of which less than this part is missing counts as paid: rounding and bank charges are no arrears.
+# An instalment short by less than this share counts as paid: rounding and bank charges are not arrears.
 IMMATERIAL_SHARE = "0.01"
 
 SAME_LOAN = "paid.seller_id = due.seller_id AND paid.loan_id = due.loan_id"
 
 
 def due_rows(source: str) -> str:
-    """SQL for the instalments in ``source`` (rows of ``repayment``), each with all that must be paid to settle it."""
+    """Return SQL for the instalments in ``source`` (rows of ``repayment``) and the total paid that settles each."""
     so_far = (
         "SUM(amount) OVER (PARTITION BY seller_id, loan_id ORDER BY event_date, repayment_id ROWS UNBOUNDED PRECEDING)"
     )
@@ -39,18 +39,18 @@ def due_rows(source: str) -> str:
 
 
 def paid_rows(source: str) -> str:
-    """SQL for the payments in ``source``, each with all that was paid on its loan by its day."""
-    # RANGE, not ROWS: payments of one day count together, in whatever order they are booked.
+    """Return SQL for the payments in ``source``, each with the total paid on its loan by its day."""
+    # RANGE, not ROWS: payments of one day count together, whatever order they are booked in.
     so_far = "SUM(amount) OVER (PARTITION BY seller_id, loan_id ORDER BY event_date RANGE UNBOUNDED PRECEDING)"
     columns = {"seller_id": "seller_id", "loan_id": "loan_id", "paid_on": "event_date", "paid_so_far": so_far}
     return select(columns, source, where="entry_type = 'paid'")
 
 
 def instalment_view(as_of: AsOf) -> str:
-    """SQL for the instalments due as of the date: the view ``instalment`` that features may read like a table.
+    """Return SQL for the view ``instalment``, which features may read like a table.
 
-    One row an instalment with ``event_date`` (its due date), ``due_amount_usd``, ``days_late`` (days from due date to
-    the payment that settled it, to that date while unpaid) and ``is_unpaid``.
+    One row per instalment due as of the date: ``event_date`` (its due date), ``due_amount_usd``, ``days_late`` (from
+    the due date to the payment that settled it, or to the as-of date while unpaid) and ``is_unpaid``.
     """
     known = nested(select(["*"], "repayment", where=as_of.condition()), "known_repayment")
     settled_on = "MIN(unix_date(paid.paid_on))"

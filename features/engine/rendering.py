@@ -1,8 +1,8 @@
-"""From feature records to one SQL text a date.
+"""Render feature records to one SQL text per date.
 
-The text holds no window function over events and nothing that only one engine has: an event is added once to the age
-band it falls in, windows are running sums of bands. It needs ``unix_date`` (days since 1970-01-01), which Spark SQL has
-and which the embedded engine is given as a macro, and a session in UTC.
+The text has no window functions over events and no dialect of one engine: each event is added once to its age band, and
+a window is a running sum of bands. It needs a session in UTC and ``unix_date`` (days since 1970-01-01), which Spark SQL
+has and the embedded engine receives as a macro.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from features.engine.as_of import AsOf
     from features.record import DerivedFeature, Feature
 
-# Views computed as of the date, and the canonical table each is made of.
+# Views computed as of the date, and the canonical table behind each.
 AS_OF_VIEWS: Mapping[str, str] = {"instalment": "repayment"}
 VIEW_COLUMNS: Mapping[str, tuple[str, ...]] = {"instalment": INSTALMENT_COLUMNS}
-# The columns of the canonical table that the views made of it read.
+# The columns that these views read of their canonical table.
 VIEW_TABLES: Mapping[str, tuple[str, ...]] = {"repayment": REPAYMENT_COLUMNS}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything one SQL text is made from.
+    """Everything that one SQL text is rendered from.
 
     Attributes:
         base: base features to compute, of any table.
-        derived: derived features in an order in which each comes after its inputs.
-        always_covered: tables that need no coverage (the lender's and the registry's own).
-        coverage_lag_days: by table, how many days before the date the newest delivery may end.
-        extra_coverage: further questions of coverage to answer, for graph features.
+        derived: derived features, each after its inputs.
+        always_covered: tables that need no coverage (the lender's own).
+        coverage_lag_days: for each table, how many days before the as-of date its newest delivery may end.
+        extra_coverage: further coverage questions to answer, for graph features.
     """
 
     base: tuple[Feature, ...]
@@ -47,18 +47,18 @@ class Plan:
     extra_coverage: tuple[CoverageNeed, ...] = ()
 
     def coverage_needs(self) -> tuple[CoverageNeed, ...]:
-        """The questions of coverage, each once, in alphabetical order."""
+        """Return the coverage questions, each once, in alphabetical order."""
         needs = {need for feature in self.base if (need := self.need_of(feature)) is not None}
         return tuple(sorted(needs | set(self.extra_coverage), key=lambda need: need.column))
 
     def need_of(self, feature: Feature) -> CoverageNeed | None:
-        """The coverage a base feature needs; None when its table is always covered."""
+        """Return the coverage a base feature needs; None when its table is always covered."""
         table = AS_OF_VIEWS.get(feature.table, feature.table)
         return None if table in self.always_covered else CoverageNeed(table, feature.window_days)
 
 
 def render(plan: Plan, as_of: AsOf) -> str:
-    """The SQL text that gives ``seller_id``, every feature of the plan and every coverage answer as of the date.
+    """Return the SQL text that yields ``seller_id``, every feature of the plan and every coverage answer.
 
     It reads the table ``observed`` (column ``seller_id``), the canonical tables and ``source_coverage``.
     """
@@ -79,7 +79,7 @@ def render(plan: Plan, as_of: AsOf) -> str:
 
 
 def derived_layers(derived: Sequence[DerivedFeature]) -> list[list[DerivedFeature]]:
-    """Groups derived features so that each needs only base features and those of earlier groups."""
+    """Group derived features into layers that need only base features and earlier layers."""
     depth: dict[str, int] = {}
     layers: list[list[DerivedFeature]] = []
     for record in derived:
@@ -93,9 +93,9 @@ def derived_layers(derived: Sequence[DerivedFeature]) -> list[list[DerivedFeatur
 
 @dataclass(frozen=True)
 class _Pass:
-    """The features that are computed in one pass over one table: those with windows, or those over all history.
+    """The features computed in one pass over one table: either those with windows, or those over all history.
 
-    Apart from each other, so that a single feature over all history does not make every other one read all rows.
+    They are kept apart so that one feature over all history does not make every other read all rows.
     """
 
     name: str
@@ -124,7 +124,7 @@ def _passes(base: Sequence[Feature]) -> list[_Pass]:
 
 
 def _pass_parts(one: _Pass, as_of: AsOf, found: dict[str, str]) -> dict[str, str]:
-    """The parts of one pass; notes in ``found`` which part holds which feature."""
+    """Return the SQL parts of one pass, and note in ``found`` which part holds which feature."""
     parts = {one.rows: _visible_rows(one, as_of)}
     banded = [feature for feature in one.features if feature.aggregate not in KEYED | {"median"}]
     if banded:
@@ -152,7 +152,7 @@ def _visible_rows(one: _Pass, as_of: AsOf) -> str:
     return select(columns, nested(instalment_view(as_of), one.table), where=OBSERVED + recent)
 
 
-# --- mergeable aggregates: bands of age, then running sums of bands -------------------------------------------------
+# --- mergeable aggregates: age bands, then running sums of bands ----------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -167,10 +167,10 @@ class _Measure:
         return result if self.where is None else f"CASE WHEN {self.where} THEN {result} END"
 
     def band_sums(self) -> dict[str, str]:
-        """What can be kept of a band, by the suffix of its column."""
+        """Return what can be kept of a band, by the suffix of its column."""
         value = "1" if self.value is None else self.value
         decimal = self.case(f"CAST({value} AS DECIMAL(18,4))")
-        # Cents in 18 and in 19 digits: their product has 37, which DuckDB and Spark both keep exactly.
+        # Cents with 18 and with 19 digits: the product has 37, which DuckDB and Spark both keep exactly.
         cents = self.case(f"CAST({value} AS DECIMAL(18,2))")
         square = self.case(f"CAST({value} AS DECIMAL(18,2)) * CAST({value} AS DECIMAL(19,2))")
         return {
@@ -217,7 +217,7 @@ def _banded_parts(one: _Pass, features: Sequence[Feature], as_of: AsOf) -> dict[
 
 
 def _band(edges: Sequence[int], as_of: AsOf) -> str:
-    """The band of an event: k when it lies in window k but in no shorter one."""
+    """Return SQL for the band of an event: k when it is in window k but in no shorter one."""
     if not edges:
         return "0"
     cases = (f"WHEN event_date > {days_before(as_of.day, edge)} THEN {k}" for k, edge in enumerate(edges))
@@ -225,7 +225,7 @@ def _band(edges: Sequence[int], as_of: AsOf) -> str:
 
 
 def _over_bands(column: str, aggregate: str, band: int | None, as_of: AsOf) -> str:
-    """The aggregate over all bands of a window, as DOUBLE."""
+    """Return SQL for the aggregate over all bands of a window, as DOUBLE."""
     within = "" if band is None else f" FILTER (WHERE band <= {band})"
 
     def total(function: str, part: str) -> str:
@@ -236,7 +236,7 @@ def _over_bands(column: str, aggregate: str, band: int | None, as_of: AsOf) -> s
 
     today = f"unix_date({date_literal(as_of.day)})"
     count, summed = total("SUM", "n"), total("SUM", "sum")
-    # n * sum of squares - square of sum, in whole decimals: amounts that are all equal have no spread at all.
+    # n * sum of squares - square of sum, in exact decimals: equal amounts have a spread of exactly zero.
     spread = f"{exact('n', '8,0')} * {exact('square', '30,4')} - {exact('cents', '18,2')} * {exact('cents', '19,2')}"
     return {
         "count": count,
@@ -250,7 +250,7 @@ def _over_bands(column: str, aggregate: str, band: int | None, as_of: AsOf) -> s
     }[aggregate]
 
 
-# --- aggregates that do not merge over bands ------------------------------------------------------------------------
+# --- aggregates that cannot be merged over bands ----------------------------------------------------------------------
 
 
 def _median(feature: Feature, as_of: AsOf) -> str:
@@ -265,7 +265,7 @@ def _in_window(feature: Feature, as_of: AsOf) -> str:
 
 
 def _keyed_parts(name: str, rows: str, features: Sequence[Feature], as_of: AsOf) -> dict[str, str]:
-    """Two steps: what each key of a seller has, then how that is spread over the seller's keys."""
+    """Return two SQL parts: totals per key of a seller, then the spread over the seller's keys."""
     key = features[0].key
     sums = {"seller_id": "seller_id", "key_value": f"{key}"}
     spread = {"seller_id": "seller_id"}
@@ -284,7 +284,7 @@ def _keyed_parts(name: str, rows: str, features: Sequence[Feature], as_of: AsOf)
 
 
 def _over_keys(aggregate: str, column: str) -> str:
-    """The spread over keys; keys whose total is not above zero (all refunded, say) do not count."""
+    """Return SQL for the spread over keys; keys whose total is zero or less (all refunded, say) do not count."""
     within = f"FILTER (WHERE {column} > 0)"
     whole = f"CAST(SUM({column}) {within} AS DOUBLE)"
     square = f"CAST(SUM({column} * CAST({column} AS DECIMAL(19,2))) {within} AS DOUBLE)"
@@ -299,7 +299,7 @@ def _over_keys(aggregate: str, column: str) -> str:
     }[aggregate]
 
 
-# --- everything of a seller in one row ------------------------------------------------------------------------------
+# --- everything about a seller in one row ----------------------------------------------------------------------------
 
 
 def _assembled(plan: Plan, found: Mapping[str, str], needs: Sequence[CoverageNeed]) -> str:

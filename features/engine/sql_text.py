@@ -1,7 +1,7 @@
-"""The few pieces SQL text is put together from.
+"""Small building blocks of SQL text.
 
-Names come from contracts and feature records, whose form is checked when they are loaded; values come in only through
-the literals here. Nothing a raw file says ever becomes part of a text.
+Names come from contracts and feature records, which are checked when they are loaded. Values enter only through the
+literals here. Nothing from a raw file ever becomes part of a text.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
-# Leaves out rows of sellers nobody asked about.
+# Leaves out rows of sellers that are not queried.
 OBSERVED = "seller_id IN (SELECT seller_id FROM observed)"
 
 
 def select(
     columns: Sequence[str] | Mapping[str, str], source: str, where: str | None = None, group_by: str | None = None
 ) -> str:
-    """A SELECT statement; a mapping of columns gives each its name: ``{"n": "COUNT(*)"}``."""
+    """Return a SELECT statement; a mapping of columns names each of them: ``{"n": "COUNT(*)"}``."""
     if isinstance(columns, Mapping):
         columns = [
             expression if expression == name else f"{expression} AS {name}" for name, expression in columns.items()
@@ -30,25 +30,25 @@ def select(
 
 
 def nested(statement: str, name: str) -> str:
-    """A statement in brackets that another can read from under ``name``."""
+    """Return a statement in brackets that another can read from as ``name``."""
     return f"(\n{statement}\n) AS {name}"
 
 
 def with_parts(parts: Mapping[str, str], last: str) -> str:
-    """One text of named parts, each of which may read those before it, ending in the statement ``last``."""
+    """Return one text of named parts, each able to read those before it, ending in the statement ``last``."""
     return "WITH " + ",\n".join(f"{name} AS (\n{body}\n)" for name, body in parts.items()) + f"\n{last}"
 
 
 def date_literal(day: dt.date) -> str:
-    """A day as SQL text."""
+    """Return a day as SQL text."""
     return f"DATE '{day.isoformat()}'"
 
 
 def time_literal(instant: dt.datetime) -> str:
-    """An instant as SQL text in UTC.
+    """Return an instant as SQL text in UTC.
 
     Raises:
-        ValueError: when the instant has no time zone.
+        ValueError: the instant has no time zone.
     """
     if instant.tzinfo is None:
         raise ValueError(f"instant without a time zone: {instant}")
@@ -56,5 +56,5 @@ def time_literal(instant: dt.datetime) -> str:
 
 
 def days_before(day: dt.date, days: int) -> str:
-    """The day ``days`` before ``day`` as SQL text."""
+    """Return the day ``days`` before ``day`` as SQL text."""
     return date_literal(day - dt.timedelta(days=days))

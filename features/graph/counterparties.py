@@ -1,4 +1,4 @@
-"""Suppliers, buyers and consignees that sellers have in common, as of a date."""
+"""Suppliers, buyers and consignees that sellers share, as of a date."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ SHARED_AT_LEAST = 2
 
 @dataclass(frozen=True)
 class Overlap:
-    """How far sellers' trading partners coincide; arrays in the order of ``sellers``.
+    """How far the trading partners of sellers coincide; arrays in the order of ``sellers``.
 
     Attributes:
         sellers: ids of the sellers with at least one partner, sorted.
-        similar_sellers: how many other sellers share two partners or more that are no hubs.
-        closest: largest Jaccard index with another seller over partners that are no hubs; 0 without any in common.
-        shared_share: partners that another seller has too and that are no hubs, of all partners.
+        similar_sellers: number of other sellers that share two or more partners, hubs excluded.
+        closest: highest Jaccard index with another seller, hubs excluded; 0 when nothing is shared.
+        shared_share: partners that another seller has too, hubs excluded, as a share of all partners.
     """
 
     sellers: NDArray[np.str_]
@@ -40,7 +40,7 @@ class Overlap:
 
 
 def counterparty_overlap(table: pa.Table, record: GraphFeature, as_of: AsOf, hub_sellers: int) -> Overlap:
-    """The overlap of partners by the rows of ``table`` visible as of the date.
+    """Compute the overlap of partners from the rows of ``table`` visible as of the date.
 
     Args:
         table: ``trade_invoice`` or ``export_declaration``, as the record says.

@@ -1,4 +1,4 @@
-"""Snapshot of company links as of a date: who shares what with whom, without what nearly everybody shares."""
+"""The snapshot of company links as of a date: who shares what with whom, hubs left out."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class GraphSettings:
     """What counts as a relation.
 
     Attributes:
-        hub_sellers: an address, person or other party tied to more sellers than this makes no edge: it is a service
+        hub_sellers: an address, person or other party linked to more sellers than this makes no edge: it is a service
             (a forwarder, an agent, a nominee), not a relation.
-        counterparty_hub_sellers: the same for suppliers, buyers and consignees.
-        prior_strength: how many related sellers the base rate counts for when a share of defaults is smoothed.
-        same_from_score: matches of names that score this or more make one node of two parties; None for no matching.
+        counterparty_hub_sellers: the same limit for suppliers, buyers and consignees.
+        prior_strength: how many related sellers the base rate counts for when a default rate is smoothed.
+        same_from_score: name matches with this score or more merge two parties into one node; None for no matching.
     """
 
     hub_sellers: int = 12
@@ -46,18 +46,18 @@ class GraphSettings:
 
 @dataclass(frozen=True)
 class PartyGraph:
-    """The snapshot. Nodes are numbered, sellers first; several parties of one seller, or of one firm, are one node.
+    """The snapshot. Nodes are numbered, sellers first; several parties of one seller or one firm are one node.
 
     Attributes:
-        sellers: ids of the sellers the registry knows, sorted; node i < len(sellers) is seller i.
-        node_count: of all nodes.
-        holders: sellers x nodes, true where a person or company that is no seller owns or directs the seller.
-        attributes: sellers x nodes, true where the seller uses the address, phone, account or device.
-        direct: sellers x sellers, true where one owns or directs the other or both are one firm; symmetric.
-        links: node pairs of every link but guarantees, hubs left out; shape (n, 2).
+        sellers: ids of the sellers in the registry, sorted; node i < len(sellers) is seller i.
+        node_count: number of all nodes.
+        holders: sellers x nodes, 1 where a person or company that is not a seller owns or directs the seller.
+        attributes: sellers x nodes, 1 where the seller uses the address, phone, account or device.
+        direct: sellers x sellers, 1 where one owns or directs the other or both are one firm; symmetric.
+        links: node pairs of every link except guarantees, hubs left out; shape (n, 2).
         guarantees: node pairs guarantor -> guaranteed; shape (n, 2).
         guaranteed_usd: amount of each guarantee.
-        link_starts: for every link of a seller but guarantees, hubs included: the seller and the day it began.
+        link_starts: for every link of a seller except guarantees, hubs included: the seller and the day it began.
     """
 
     sellers: NDArray[np.str_]
@@ -72,7 +72,7 @@ class PartyGraph:
 
     @property
     def related(self) -> Matrix:
-        """Sellers x sellers, 1 where two different sellers share a holder or attribute or hold one another."""
+        """Sellers x sellers, 1 where two sellers share a holder or attribute, or one holds the other."""
         shared = self.holders @ self.holders.T + self.attributes @ self.attributes.T + self.direct
         return without_diagonal(shared)
 
@@ -80,14 +80,14 @@ class PartyGraph:
 def party_graph(
     party: pa.Table, party_link: pa.Table, as_of: AsOf | None, settings: GraphSettings, matches: pa.Table | None = None
 ) -> PartyGraph:
-    """The graph of what was in force and known as of the date; None takes every row, in force or not.
+    """Build the graph of links known and in force as of the date; None takes every row, in force or not.
 
     Args:
         party: canonical table ``party``.
         party_link: canonical table ``party_link``.
         as_of: the date and, when replaying, the instant of recording.
         settings: what counts as a relation.
-        matches: of parties that may be one firm (``features.graph.matches``); used where the settings say so.
+        matches: pairs of parties that may be one firm (``features.graph.matches``); used if the settings say so.
     """
     same = None
     if matches is not None and settings.same_from_score is not None:
@@ -98,7 +98,7 @@ def party_graph(
     kinds = np.asarray(party_link["link_type"].cast(pa.string()).to_pylist(), dtype=np.str_)
     is_guarantee = kinds == GUARANTEE_LINK
     is_holder = np.isin(kinds, HOLDER_LINKS)
-    # A holder link points to the company, an attribute link away from it: bring both to (company, other).
+    # A holder link points to the company, an attribute link points away from it: turn both into (company, other).
     company = np.where(is_holder, numbers.to_nodes, numbers.from_nodes)
     other = np.where(is_holder, numbers.from_nodes, numbers.to_nodes)
     is_tie = ~is_guarantee & (company != other)
@@ -129,13 +129,13 @@ def party_graph(
 
 
 def in_force(party_link: pa.Table, as_of: dt.date) -> pa.Table:
-    """The links that had not ended by the day."""
+    """Return the links that had not ended by the day."""
     ends = party_link["valid_to"]
     return party_link.filter(pc.or_kleene(pc.is_null(ends), pc.greater(ends, pa.scalar(as_of, pa.date32()))))
 
 
 def incidence(rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[int, int]) -> Matrix:
-    """A matrix of 1 at the given places, each counted once."""
+    """Return a matrix with 1 at the given positions, repeated ones counted once."""
     ones = np.ones(len(rows), dtype=np.int64)
     matrix = sparse.csr_array((ones, (rows, columns)), shape=shape)
     matrix.data[:] = 1
@@ -143,7 +143,7 @@ def incidence(rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[
 
 
 def without_diagonal(matrix: Matrix) -> Matrix:
-    """1 wherever a square matrix is not zero off its diagonal."""
+    """Return 1 wherever a square matrix is non-zero off its diagonal."""
     found = matrix.tocoo()
     apart = (found.row != found.col) & (found.data != 0)
     return incidence(found.row[apart].astype(np.int64), found.col[apart].astype(np.int64), matrix.shape)
@@ -153,7 +153,7 @@ def without_diagonal(matrix: Matrix) -> Matrix:
 class _Numbers:
     """Numbers of nodes: sellers in the order of their ids, then every other party.
 
-    ``one_firm`` pairs sellers that are one firm; they stay two nodes, since each has a score of its own.
+    ``one_firm`` pairs sellers that are one firm; they stay two nodes, since each has its own score.
     """
 
     sellers: NDArray[np.str_]
@@ -181,10 +181,10 @@ class _Numbers:
 
 
 def _united(nodes: NDArray[np.int64], pairs: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Nodes of parties after matched ones became one, and the pairs of sellers that turn out to be one firm.
+    """Merge matched parties into one node, and return the pairs of sellers that turn out to be one firm.
 
-    ``nodes`` holds a seller's node, or -1 for a party that is no seller. Such a party takes the node of the first
-    seller of its firm; without one, every party of the firm takes the same number below zero.
+    ``nodes`` holds a seller's node, or -1 for a party that is not a seller. Such a party takes the node of the first
+    seller of its firm; if there is none, every party of the firm takes the same negative number.
     """
     ones = np.ones(pairs.shape[1], dtype=np.int8)
     tied = sparse.csr_array((ones, (pairs[0], pairs[1])), shape=(len(nodes), len(nodes)))
@@ -199,7 +199,7 @@ def _united(nodes: NDArray[np.int64], pairs: NDArray[np.int64]) -> tuple[NDArray
 
 
 def coded(values: pa.ChunkedArray[Any]) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
-    """The distinct texts of a column in alphabetical order, and for each row the place of its own among them."""
+    """Return the distinct texts of a column in alphabetical order, and the position of each row's text among them."""
     encoded = values.cast(pa.string()).combine_chunks().dictionary_encode()
     distinct = np.asarray(encoded.dictionary.to_pylist(), dtype=np.str_)
     order = np.argsort(distinct)
@@ -211,7 +211,7 @@ def coded(values: pa.ChunkedArray[Any]) -> tuple[NDArray[np.str_], NDArray[np.in
 def _hubs(
     company: NDArray[np.int64], other: NDArray[np.int64], numbers: _Numbers, most_sellers: int
 ) -> NDArray[np.bool_]:
-    """Nodes, never sellers themselves, that are tied to too many sellers."""
+    """Mark the nodes, sellers excepted, that are linked to too many sellers."""
     sellers = len(numbers.sellers)
     tied = incidence(np.concatenate([company, other]), np.concatenate([other, company]), (numbers.count, numbers.count))
     of_sellers = np.asarray(tied[:sellers].sum(axis=0)).ravel() if sellers else np.zeros(numbers.count)

@@ -1,4 +1,4 @@
-"""Groups of related parties: what hangs together by links of any kind, over any number of steps."""
+"""Groups of related parties: everything connected by links of any kind, over any number of steps."""
 
 from __future__ import annotations
 
@@ -28,17 +28,19 @@ def related_components(
     as_of: dt.date | None = None,
     settings: GraphSettings | None = None,
 ) -> pa.Table:
-    """The group of each seller, for splits that leave no group on both sides. Guarantees tie sellers too.
+    """Return the group of each seller, so that a split can keep every group on one side.
+
+    Guarantees connect sellers too.
 
     Args:
-        tables: canonical tables ``party`` and ``party_link``, and ``party_match`` where names were matched.
-        sellers: the sellers asked about; one the registry does not know is a group of its own.
-        as_of: only links in force and known on that day; None takes all that were ever recorded.
+        tables: canonical tables ``party`` and ``party_link``, and ``party_match`` if names were matched.
+        sellers: sellers to look up; one that the registry does not contain is a group of its own.
+        as_of: use only links known and in force on that day; None takes all that were ever recorded.
         settings: what counts as a relation.
 
     Returns:
-        ``seller_id`` (sorted, each once) and ``component_id``: the first seller id of the group in alphabetical order
-        of all sellers the registry knows, so that the name of a group does not depend on who is asked about.
+        ``seller_id`` (sorted, each once) and ``component_id``: the alphabetically first seller of the group among all
+        sellers in the registry, so that a group's name does not depend on the sellers looked up.
     """
     listed = sellers.to_pylist() if isinstance(sellers, pa.ChunkedArray | pa.Array) else list(sellers)
     asked = sorted({str(seller) for seller in listed})
@@ -59,7 +61,7 @@ def related_components(
 
 
 def seller_groups(graph: PartyGraph, *, with_guarantees: bool) -> NDArray[np.int64]:
-    """The number of the group of every seller of the graph, in the order of ``graph.sellers``."""
+    """Return the group number of every seller of the graph, in the order of ``graph.sellers``."""
     pairs = np.concatenate([graph.links, graph.guarantees]) if with_guarantees else graph.links
     ones = np.ones(len(pairs), dtype=np.int8)
     adjacency = sparse.csr_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(graph.node_count, graph.node_count))

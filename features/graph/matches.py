@@ -1,4 +1,4 @@
-"""Which matches of parties (canonical table ``party_match``) the graph believes as of a date."""
+"""The matches of parties (canonical table ``party_match``) that the graph accepts as of a date."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What the graph says of each seller as of a date, one function a signal.
+"""Graph signals of each seller as of a date, one function per signal.
 
-Every signal is a few operations on sparse matrices over all sellers of the tables, whoever is asked about, so that an
-answer never depends on the other questions.
+Every signal is a few sparse-matrix operations over all sellers in the tables, whoever is queried, so one seller's value
+never depends on which others are queried.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     from features.graph.edges import Matrix, PartyGraph
     from features.record import GraphFeature
 
-# The signal that is the mean of a feature over related sellers; every other is a function of the snapshot alone.
+# The mean of a feature over related sellers; every other signal is a function of the snapshot alone.
 NEIGHBOUR_MEAN = "related_mean"
 
 
 @dataclass(frozen=True)
 class SellerValues:
-    """A number for each of some sellers, and the one for all others.
+    """A number for each of some sellers, and one for all others.
 
     Attributes:
         sellers: ids, sorted.
-        values: one a seller.
-        otherwise: the value of a seller who is not listed; NaN for missing.
+        values: one per seller.
+        otherwise: value of a seller that is not listed; NaN for missing.
     """
 
     sellers: NDArray[np.str_]
@@ -50,7 +50,7 @@ class SellerValues:
     otherwise: float
 
     def of(self, asked: Sequence[str]) -> NDArray[np.float64]:
-        """The values of the sellers asked about, in their order."""
+        """Return the values of the given sellers, in their order."""
         found = np.full(len(asked), self.otherwise)
         if len(self.sellers) == 0 or len(asked) == 0:
             return found
@@ -63,10 +63,10 @@ class SellerValues:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All the signals need, as of one date.
+    """Everything the signals need, as of one date.
 
     Attributes:
-        tables: canonical tables by name, and ``party_match`` where names were matched.
+        tables: canonical tables by name, and ``party_match`` if names were matched.
         as_of: the date and, when replaying, the instant of recording.
         settings: what counts as a relation.
     """
@@ -87,7 +87,7 @@ class Snapshot:
         return self.graph.related
 
     def relatives(self, sellers: Sequence[str]) -> list[str]:
-        """The sellers asked about and all directly related to them, sorted."""
+        """Return the given sellers and all directly related to them, sorted."""
         asked = np.isin(self.graph.sellers, np.asarray(sellers, dtype=np.str_))
         near = (self.related @ asked.astype(np.int64)) > 0
         return sorted({*sellers, *self.graph.sellers[near].tolist()})
@@ -96,12 +96,12 @@ class Snapshot:
 def graph_values(
     records: Sequence[GraphFeature], snapshot: Snapshot, sellers: Sequence[str], neighbours: pa.Table
 ) -> dict[str, NDArray[np.float64]]:
-    """The value of every graph feature for the sellers asked about, NaN where missing.
+    """Compute every graph feature for the given sellers, NaN where missing.
 
     Args:
         records: the features.
         snapshot: the tables and the date.
-        sellers: the sellers asked about.
+        sellers: the sellers to compute them for.
         neighbours: ``seller_id`` and every neighbour feature the records name, for the sellers and their relatives.
     """
     values = {}
@@ -135,13 +135,13 @@ def _shared_holder_count(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
 
 
 def _shared_columns(has: Matrix) -> NDArray[np.int64]:
-    """For each row, in how many of its columns another row stands too."""
+    """Count, for each row, the columns it shares with at least one other row."""
     is_shared = np.asarray(has.sum(axis=0)).ravel() > 1
     return np.asarray(has @ is_shared.astype(np.int64)).ravel()
 
 
 def _known_default_excess(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
-    """Smoothed share of related sellers with a known default, less the share among all others but oneself."""
+    """Compute the smoothed known default rate of related sellers, less that of all other sellers."""
     graph, as_of = snapshot.graph, snapshot.as_of
     known = default_dates(snapshot.tables["repayment"], recorded_until=as_of.recorded_until, as_of=as_of.day)
     defaulted = np.isin(graph.sellers, np.asarray(known["seller_id"].to_pylist(), dtype=np.str_)).astype(np.int64)
@@ -153,9 +153,10 @@ def _known_default_excess(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
 
 
 def _related_mean(snapshot: Snapshot, sellers: NDArray[np.str_], values: NDArray[np.float64]) -> SellerValues:
-    """Mean over directly related sellers, itself left out, of a feature they have.
+    """Average a feature over directly related sellers, the seller itself excluded.
 
-    0 without related sellers; missing where there are some and none has it, or a group could gain by hiding together.
+    0 without related sellers. Missing when there are some and none has a value: otherwise a group could gain by hiding
+    together.
     """
     order = np.argsort(sellers)
     own = SellerValues(sellers[order], values[order], float("nan")).of(snapshot.graph.sellers.tolist())
@@ -167,7 +168,7 @@ def _related_mean(snapshot: Snapshot, sellers: NDArray[np.str_], values: NDArray
 
 
 def _group_lender_count(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
-    """Distinct lenders of the seller and the directly related ones."""
+    """Count distinct lenders of the seller and the sellers directly related to it."""
     graph = snapshot.graph
     loans = snapshot.as_of.visible(snapshot.tables["loan"])
     borrowers, borrower = coded(loans["seller_id"])
@@ -184,17 +185,17 @@ def _group_lender_count(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
 def _guarantee_given_usd(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
     graph = snapshot.graph
     given = np.zeros(graph.node_count)
-    # In order of amount, so that the order of rows cannot change the last bit of a sum.
+    # Summed in order of amount, so that the order of rows cannot change the last bit.
     order = np.argsort(graph.guaranteed_usd, kind="stable")
     np.add.at(given, graph.guarantees[order, 0], graph.guaranteed_usd[order])
     return _of_registry(snapshot, given[: len(graph.sellers)])
 
 
 def _guarantee_cycle_flag(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
-    """1 on a directed circle of two to four guarantees.
+    """Return 1 for a seller on a directed cycle of two to four guarantees.
 
-    A closed walk of at most four steps without a step onto the spot passes its start on a circle, so that products of
-    the matrix find every circle without listing any.
+    A closed walk of at most four steps without self-loops contains a cycle through its start, so products of the matrix
+    find every cycle without listing any.
     """
     graph = snapshot.graph
     apart = graph.guarantees[:, 0] != graph.guarantees[:, 1]
@@ -218,7 +219,7 @@ def _overlap(snapshot: Snapshot, record: GraphFeature) -> Overlap:
     return counterparty_overlap(table, record, snapshot.as_of, snapshot.settings.counterparty_hub_sellers)
 
 
-# A seller without partners is missing, not zero: to deliver no names must not look like having none in common.
+# A seller without partners is missing, not zero: withholding names must not look like sharing none.
 def _counterparty_overlap_count(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
     overlap = _overlap(snapshot, record)
     return SellerValues(overlap.sellers, overlap.similar_sellers, float("nan"))
@@ -248,13 +249,13 @@ SIGNALS: Mapping[str, Callable[[Snapshot, GraphFeature], SellerValues]] = {
     "counterparty_shared_share": _counterparty_shared_share,
 }
 
-# Tables a signal reads besides those the record names.
+# Tables that a signal reads in addition to those the record names.
 SIGNAL_TABLES: Mapping[str, tuple[str, ...]] = {
     "related_known_default_excess": ("repayment",),
     "group_lender_count": ("loan",),
 }
 
-# Columns the signals read of each table, besides the seller and what the as-of filter needs.
+# Columns of each table that the signals read, in addition to the seller and those of the as-of filter.
 SIGNAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "party": ("party_id",),
     "party_link": ("from_party_id", "to_party_id", "link_type", "amount_usd", "valid_from", "valid_to"),
@@ -266,6 +267,6 @@ SIGNAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 
 def signal_tables(record: GraphFeature) -> tuple[str, ...]:
-    """Every table a graph feature reads."""
+    """Return every table that a graph feature reads."""
     registry = ("party",) if "party_link" in record.tables else ()
     return (*registry, *record.tables, *SIGNAL_TABLES.get(record.signal, ()))

@@ -1,1 +1,1 @@
-"""Feature records, one module per pillar."""
+"""Feature records, one module per pillar of the passport."""

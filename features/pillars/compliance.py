@@ -1,18 +1,18 @@
-"""Compliance: fines, customs regimes and the discipline of invoices."""
+"""Compliance: platform penalties, customs supervision modes, invoice discipline."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from features.pillars.quantities import share
+from features.formulas import share
 from features.record import DerivedFeature, Feature
 
 if TYPE_CHECKING:
     from features.record import FeatureRecord
 
-_NO_SALES = "The settlements were not delivered for the window, or hold no sales in it."
-_NO_ITEMS = "The customs declarations were not delivered for the window, or there were none."
-
+_NO_SALES = "Settlement reports were not delivered for the window, or contain no sale."
+_NO_DECLARED_ITEMS = "Customs declarations were not delivered for the window, or there were none."
+_NO_INVOICED_SALES = "Invoices were not delivered up to the date, or contain no valid sale."
 RECORDS: tuple[FeatureRecord, ...] = (
     DerivedFeature(
         name="penalty_share_365d",
@@ -21,11 +21,11 @@ RECORDS: tuple[FeatureRecord, ...] = (
         expression=share("penalties_365d", "platform_sales_365d"),
         unit="share",
         direction=1,
-        title_en="Fines by platforms, share of sales",
-        title_zh="平台罚款占销售比例",
-        description="Fines over gross sales of the last 365 days.",
+        title_en="Platform penalties as a share of sales",
+        title_zh="平台罚款占销售额比例",
+        description="Penalties divided by gross sales of the last 365 days.",
         missing=_NO_SALES,
-        reference="Zhang 2025 §4, compliance turning into credit risk",
+        reference="Zhang 2025 §4, compliance risk becomes credit risk",
         stops_with_trading=True,
     ),
     Feature(
@@ -38,11 +38,11 @@ RECORDS: tuple[FeatureRecord, ...] = (
         window_days=365,
         unit="count",
         direction=1,
-        title_en="Fines by platforms",
+        title_en="Number of platform penalties",
         title_zh="平台罚款次数",
-        description="Fines booked in the last 365 days.",
-        missing="The settlements were not delivered for the window.",
-        reference="Zhang 2025 §4, compliance turning into credit risk",
+        description="Penalties booked in the last 365 days.",
+        missing="Settlement reports were not delivered for the window.",
+        reference="Zhang 2025 §4, compliance risk becomes credit risk",
         stops_with_trading=True,
     ),
     Feature(
@@ -55,10 +55,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         window_days=365,
         unit="count",
         direction=1,
-        title_en="Customs regimes used",
-        title_zh="使用的海关监管方式数",
-        description="Distinct supervision modes declared in the last 365 days: changing regimes is harder to follow.",
-        missing="The customs declarations were not delivered for the window.",
+        title_en="Number of customs supervision modes",
+        title_zh="海关监管方式数",
+        description="Distinct supervision modes declared in the last 365 days; frequent changes are hard to trace.",
+        missing="Customs declarations were not delivered for the window.",
         stops_with_trading=True,
     ),
     DerivedFeature(
@@ -68,11 +68,11 @@ RECORDS: tuple[FeatureRecord, ...] = (
         expression=share("declared_ecommerce_365d", "declared_365d"),
         unit="share",
         direction=-1,
-        title_en="Exports under e-commerce regimes",
+        title_en="Share of exports under e-commerce modes",
         title_zh="跨境电商监管方式出口占比",
-        description="Amount declared under 1210, 9610, 9710 and 9810 of all declared in the last 365 days: traceable "
-        "to single orders or stores.",
-        missing=_NO_ITEMS,
+        description="Share of the amount declared in the last 365 days under modes 1210, 9610, 9710 and 9810, which "
+        "can be traced to orders or stores.",
+        missing=_NO_DECLARED_ITEMS,
         stops_with_trading=True,
     ),
     DerivedFeature(
@@ -82,10 +82,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         expression=share("declared_unnamed_365d", "declared_365d"),
         unit="share",
         direction=1,
-        title_en="Exports to no named consignee",
-        title_zh="未列名收货人出口占比",
-        description="Amount declared to order or without a named consignee, of all declared in the last 365 days.",
-        missing=_NO_ITEMS,
+        title_en="Share of exports without a named consignee",
+        title_zh="未列明收货人的出口占比",
+        description="Share of the amount declared in the last 365 days to order or without a named consignee.",
+        missing=_NO_DECLARED_ITEMS,
         stops_with_trading=True,
     ),
     Feature(
@@ -98,10 +98,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         window_days=365,
         unit="count",
         direction=1,
-        title_en="Customs offices used",
-        title_zh="使用的申报海关数",
-        description="Distinct customs offices declared at in the last 365 days.",
-        missing="The customs declarations were not delivered for the window.",
+        title_en="Number of customs offices",
+        title_zh="申报海关数",
+        description="Distinct customs offices that received declarations in the last 365 days.",
+        missing="Customs declarations were not delivered for the window.",
         stops_with_trading=True,
     ),
     DerivedFeature(
@@ -111,10 +111,70 @@ RECORDS: tuple[FeatureRecord, ...] = (
         expression=share("purchase_void_invoices_365d", "purchase_invoices_365d"),
         unit="share",
         direction=1,
-        title_en="Void invoices among purchases",
-        title_zh="采购作废发票占比",
-        description="Void invoices of all invoices received in the last 365 days.",
-        missing="The invoices were not delivered for the window, or hold no purchase.",
+        title_en="Void invoices among purchase invoices, last 12 months",
+        title_zh="近12个月进项作废发票占比",
+        description="Share of purchase invoices in the last 365 days that are void.",
+        missing="Invoices were not delivered for the window, or contain no purchase.",
         stops_with_trading=True,
+    ),
+    DerivedFeature(
+        name="invoice_sale_void_share",
+        pillar="compliance",
+        family="invoice_corrections",
+        expression=share("sale_void_invoices_all", "sale_invoices_all"),
+        unit="share",
+        direction=1,
+        title_en="Void invoices among sales invoices",
+        title_zh="销项作废发票占比",
+        description="Share of issued invoices that are void.",
+        missing="Invoices were not delivered up to the date, or contain no sale.",
+    ),
+    DerivedFeature(
+        name="invoice_sale_credit_note_share",
+        pillar="compliance",
+        family="invoice_corrections",
+        expression=share("sale_credit_notes_all", "sale_invoices_all"),
+        unit="share",
+        direction=1,
+        title_en="Credit notes among sales invoices",
+        title_zh="销项红字发票占比",
+        description="Share of issued invoices that are credit notes.",
+        missing="Invoices were not delivered up to the date, or contain no sale.",
+    ),
+    DerivedFeature(
+        name="invoice_purchase_void_share",
+        pillar="compliance",
+        family="invoice_corrections",
+        expression=share("purchase_void_invoices_all", "purchase_invoices_all"),
+        unit="share",
+        direction=1,
+        title_en="Void invoices among purchase invoices, full history",
+        title_zh="历史进项作废发票占比",
+        description="Share of received invoices that are void.",
+        missing="Invoices were not delivered up to the date, or contain no purchase.",
+    ),
+    DerivedFeature(
+        name="invoice_purchase_credit_note_share",
+        pillar="compliance",
+        family="invoice_corrections",
+        expression=share("purchase_credit_notes_all", "purchase_invoices_all"),
+        unit="share",
+        direction=1,
+        title_en="Credit notes among purchase invoices, full history",
+        title_zh="历史进项红字发票占比",
+        description="Share of received invoices that are credit notes.",
+        missing="Invoices were not delivered up to the date, or contain no purchase.",
+    ),
+    DerivedFeature(
+        name="invoice_sales_tax_share",
+        pillar="compliance",
+        family="invoice_tax",
+        expression=share("invoice_sales_tax_all", "invoice_sales_local_all"),
+        unit="share",
+        direction=-1,
+        title_en="Average tax rate on sales invoices",
+        title_zh="销项发票平均税率",
+        description="Tax divided by net amount of valid sales invoices; small-scale taxpayers charge the low rate.",
+        missing=_NO_INVOICED_SALES,
     ),
 )

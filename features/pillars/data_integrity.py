@@ -1,16 +1,16 @@
-"""Data integrity: do the records agree with each other, and do they look like trade that happened?"""
+"""Data integrity: whether the records agree with each other and look like real trade."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from features.pillars.quantities import share
+from features.formulas import share
 from features.record import DerivedFeature, Feature
 
 if TYPE_CHECKING:
     from features.record import FeatureRecord
 
-
+_NO_ORDERS = "Own-shop orders were not delivered for the window, or there were none."
 RECORDS: tuple[FeatureRecord, ...] = (
     DerivedFeature(
         name="declared_over_sales_365d",
@@ -22,12 +22,12 @@ RECORDS: tuple[FeatureRecord, ...] = (
         handles_missing=True,
         unit="ratio",
         direction=1,
-        title_en="Exports declared beyond what was sold",
-        title_zh="报关额超出销售额的部分",
-        description="Declared amount over all sales of the last 365 days, as far as it exceeds 1: more declared than "
-        "was ever sold.",
-        missing="Declarations or settlements were not delivered for the window, or nothing was sold.",
-        reference="common practice: customs, platform and invoice records held against each other",
+        title_en="Declared exports in excess of sales",
+        title_zh="报关额超出销售额的比例",
+        description="Declared amount divided by all sales of the last 365 days, minus 1; 0 when no more was declared "
+        "than sold.",
+        missing="Customs declarations or settlement reports were not delivered for the window, or nothing was sold.",
+        reference="common practice: cross-checks of customs, platform and invoice records",
         stops_with_trading=True,
     ),
     DerivedFeature(
@@ -40,12 +40,13 @@ RECORDS: tuple[FeatureRecord, ...] = (
         "/ ((declared_360d - declared_180d) / (platform_sales_360d - platform_sales_180d)))) END",
         unit="ln ratio",
         direction=1,
-        title_en="Change of customs against sales, either way",
-        title_zh="报关与销售比例的异动",
-        description="Distance, in either direction, of the ratio of declared amount to platform sales in the last 180"
-        " days from that of the 180 days before.",
-        missing="Declarations or settlements were not delivered for 360 days, or a half-year has none.",
-        reference="common practice: customs, platform and invoice records held against each other",
+        title_en="Shift in the ratio of declared exports to sales",
+        title_zh="报关额与销售额之比的异动",
+        description="Absolute log change in the ratio of declared amount to platform sales, from the previous 180 days "
+        "to the last 180 days.",
+        missing="Customs declarations or settlement reports were not delivered for 360 days, or one half-year has "
+        "none.",
+        reference="common practice: cross-checks of customs, platform and invoice records",
         stops_with_trading=True,
     ),
     DerivedFeature(
@@ -56,11 +57,11 @@ RECORDS: tuple[FeatureRecord, ...] = (
         "THEN ABS(LN(purchases_365d / declared_365d)) END",
         unit="ln ratio",
         direction=1,
-        title_en="Distance between purchases and declared exports",
-        title_zh="采购额与报关额的偏离",
-        description="Distance, in either direction, between net purchases and declared amount of the last 365 days.",
-        missing="Invoices or declarations were not delivered for the window, or there were none.",
-        reference="common practice: customs, platform and invoice records held against each other",
+        title_en="Gap between purchases and declared exports",
+        title_zh="采购额与报关额的偏离度",
+        description="Absolute log ratio of net purchases to declared amount in the last 365 days.",
+        missing="Invoices or customs declarations were not delivered for the window, or there were none.",
+        reference="common practice: cross-checks of customs, platform and invoice records",
         stops_with_trading=True,
     ),
     DerivedFeature(
@@ -75,10 +76,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         handles_missing=True,
         unit="count",
         direction=1,
-        title_en="Kinds of records not delivered",
-        title_zh="缺失的数据来源数",
-        description="How many of settlements, own-site orders, own-site traffic, invoices and declarations were not "
-        "delivered for the last 365 days.",
+        title_en="Number of data sources not delivered",
+        title_zh="缺失数据来源数",
+        description="How many of five sources were not delivered for the last 365 days: settlement reports, own-shop "
+        "orders, own-shop traffic, invoices, customs declarations.",
         missing="Never missing.",
         stops_with_trading=True,
     ),
@@ -93,11 +94,11 @@ RECORDS: tuple[FeatureRecord, ...] = (
         window_days=365,
         unit="count",
         direction=1,
-        title_en="Most orders of one customer on one day",
-        title_zh="单一客户单日最多订单数",
-        description="Largest number of orders of one customer on one day in the last 365 days.",
-        missing="The own site's orders were not delivered for the window, or there were none.",
-        reference="Shopee 2020 rule against brushing, by buyer and hour; here by buyer and day",
+        title_en="Most orders by one customer in a day",
+        title_zh="单一客户单日最多下单数",
+        description="Largest number of orders by one customer on one day in the last 365 days.",
+        missing=_NO_ORDERS,
+        reference="Shopee 2020, rule against brushing by buyer and hour; here by buyer and day",
         stops_with_trading=True,
     ),
     Feature(
@@ -110,10 +111,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         window_days=365,
         unit="share",
         direction=1,
-        title_en="Share of the largest customer in orders",
-        title_zh="最大客户订单占比",
-        description="Orders of the customer who ordered most, of all orders in the last 365 days.",
-        missing="The own site's orders were not delivered for the window, or there were none.",
+        title_en="Largest customer's share of own-shop orders",
+        title_zh="独立站最大客户订单占比",
+        description="Orders of the largest customer as a share of all orders in the last 365 days.",
+        missing=_NO_ORDERS,
         stops_with_trading=True,
     ),
     DerivedFeature(
@@ -123,10 +124,11 @@ RECORDS: tuple[FeatureRecord, ...] = (
         expression=share("ledger_late_rows_365d", "ledger_rows_365d"),
         unit="share",
         direction=1,
-        title_en="Ledger entries that came to be known late",
-        title_zh="迟报流水占比",
-        description="Ledger entries known more than 60 days after they happened, of all of the last 365 days.",
-        missing="The settlements were not delivered for the window, or hold nothing in it.",
+        title_en="Share of settlement rows reported late",
+        title_zh="结算流水迟报占比",
+        description="Share of the settlement rows of the last 365 days that became known more than 60 days after the "
+        "event.",
+        missing="Settlement reports were not delivered for the window, or are empty.",
         reference="common lending practice",
         stops_with_trading=True,
     ),
@@ -137,11 +139,23 @@ RECORDS: tuple[FeatureRecord, ...] = (
         expression=share("purchase_round_invoices_365d", "purchase_regular_invoices_365d"),
         unit="share",
         direction=1,
-        title_en="Purchase invoices of round amounts",
-        title_zh="整数金额采购发票占比",
-        description="Invoices over whole multiples of 1,000 before tax, of valid invoices received in the last 365 "
-        "days.",
-        missing="The invoices were not delivered for the window, or hold no valid purchase.",
+        title_en="Share of purchase invoices with round amounts",
+        title_zh="整数金额进项发票占比",
+        description="Share of valid purchase invoices in the last 365 days whose amount before tax is a whole multiple "
+        "of 1,000.",
+        missing="Invoices were not delivered for the window, or contain no valid purchase.",
         stops_with_trading=True,
+    ),
+    DerivedFeature(
+        name="invoice_round_share",
+        pillar="data_integrity",
+        family="invoice_fabrication",
+        expression=share("sale_round_invoices_all", "sale_valid_invoices_all"),
+        unit="share",
+        direction=1,
+        title_en="Share of sales invoices with round amounts",
+        title_zh="整数金额销项发票占比",
+        description="Share of valid sales invoices whose amount before tax is a whole multiple of 1,000.",
+        missing="Invoices were not delivered up to the date, or contain no valid sale.",
     ),
 )

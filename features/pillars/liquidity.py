@@ -1,18 +1,17 @@
-"""Liquidity: how money comes in, what is taken or held back on the way, and how debts are served."""
+"""Liquidity: how money arrives, what is deducted or withheld on the way, and how debts are served."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from features.pillars.quantities import share
+from features.formulas import share
 from features.record import DerivedFeature, Feature
 
 if TYPE_CHECKING:
     from features.record import FeatureRecord
 
-_NO_SALES = "The settlements were not delivered for the window, or hold no sales in it."
-_LENDER = "Lenders keep these records themselves: missing only where no such book is there at all."
-
+_NO_SALES = "Settlement reports were not delivered for the window, or contain no sale."
+_NO_LOAN_RECORDS = "Lenders keep these records themselves; missing only when there are no loan records at all."
 RECORDS: tuple[FeatureRecord, ...] = (
     DerivedFeature(
         name="reserve_share_90d",
@@ -21,9 +20,9 @@ RECORDS: tuple[FeatureRecord, ...] = (
         expression=share("reserve_holds_90d", "platform_sales_90d"),
         unit="share",
         direction=1,
-        title_en="Money held back by platforms, share of sales",
-        title_zh="平台预留金占销售比例",
-        description="Sums held in reserve over gross sales of the last 90 days.",
+        title_en="Platform reserves as a share of sales",
+        title_zh="平台预留金占销售额比例",
+        description="Reserves withheld by platforms divided by gross sales of the last 90 days.",
         missing=_NO_SALES,
         reference="Zhang 2025 §4, frozen funds",
         stops_with_trading=True,
@@ -35,10 +34,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         expression="180 / NULLIF(payout_rows_180d, 0)",
         unit="days",
         direction=1,
-        title_en="Days between payouts",
+        title_en="Average days between payouts",
         title_zh="平均回款间隔天数",
-        description="180 days over the number of payouts in them.",
-        missing="The settlements were not delivered for the window, or there was no payout.",
+        description="180 days divided by the number of payouts in them.",
+        missing="Settlement reports were not delivered for the window, or there was no payout.",
         reference="Zhang 2025 §4, long settlement terms",
         stops_with_trading=True,
     ),
@@ -51,10 +50,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         where="event_type = 'payout'",
         unit="days",
         direction=1,
-        title_en="Days since the last payout",
-        title_zh="距最近一次回款的天数",
-        description="Days between the last payout known and the date.",
-        missing="The settlements were not delivered up to the date, or hold no payout.",
+        title_en="Days since last payout",
+        title_zh="最近一次回款距今天数",
+        description="Days from the last known payout to the date.",
+        missing="Settlement reports were not delivered up to the date, or contain no payout.",
         stops_with_trading=True,
     ),
     DerivedFeature(
@@ -64,10 +63,11 @@ RECORDS: tuple[FeatureRecord, ...] = (
         expression=share("payout_net_365d", "platform_sales_365d"),
         unit="share",
         direction=-1,
-        title_en="Part of sales that is paid out",
-        title_zh="回款占销售比例",
-        description="Payouts over gross sales of the last 365 days: what is left after fees, refunds and holds.",
-        missing="The settlements were not delivered for the window, or hold no sales in it.",
+        title_en="Payouts as a share of sales",
+        title_zh="平台回款率",
+        description="Payouts divided by gross sales of the last 365 days: what is left after fees, refunds and "
+        "reserves.",
+        missing=_NO_SALES,
         stops_with_trading=True,
     ),
     DerivedFeature(
@@ -77,9 +77,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         expression=share("platform_fees_180d", "platform_sales_180d"),
         unit="share",
         direction=1,
-        title_en="Platform fees, share of sales",
-        title_zh="平台费用占销售比例",
-        description="Commission, fulfilment, storage and subscription over gross sales of the last 180 days.",
+        title_en="Platform fees as a share of sales",
+        title_zh="平台费率",
+        description="Commission, fulfilment, storage and subscription fees divided by gross sales of the last 180 "
+        "days.",
         missing=_NO_SALES,
         stops_with_trading=True,
     ),
@@ -90,9 +91,9 @@ RECORDS: tuple[FeatureRecord, ...] = (
         expression=share("platform_advertising_180d", "platform_sales_180d"),
         unit="share",
         direction=1,
-        title_en="Advertising on platforms, share of sales",
-        title_zh="平台广告费占销售比例",
-        description="Advertising taken from settlements over gross sales of the last 180 days.",
+        title_en="Platform advertising as a share of sales",
+        title_zh="平台广告费占销售额比例",
+        description="Advertising deducted in settlements divided by gross sales of the last 180 days.",
         missing=_NO_SALES,
         stops_with_trading=True,
     ),
@@ -103,9 +104,9 @@ RECORDS: tuple[FeatureRecord, ...] = (
         expression=share("chargebacks_365d", "platform_sales_365d"),
         unit="share",
         direction=1,
-        title_en="Chargebacks, share of sales",
-        title_zh="拒付占销售比例",
-        description="Payments taken back by buyers' banks over gross sales of the last 365 days.",
+        title_en="Chargebacks as a share of sales",
+        title_zh="拒付率",
+        description="Payments reversed by buyers' banks divided by gross sales of the last 365 days.",
         missing=_NO_SALES,
         reference="common lending practice",
         stops_with_trading=True,
@@ -117,10 +118,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         expression=share("instalments_due_90d", "payout_net_90d"),
         unit="ratio",
         direction=1,
-        title_en="Instalments due against payouts",
-        title_zh="到期还款与回款之比",
-        description="Loan instalments due over payouts, both of the last 90 days.",
-        missing="The settlements were not delivered for the window, or there was no payout.",
+        title_en="Debt service to payouts",
+        title_zh="到期还款额与回款额之比",
+        description="Loan instalments due divided by payouts, both over the last 90 days.",
+        missing="Settlement reports were not delivered for the window, or there was no payout.",
         reference="common lending practice",
         stops_with_trading=True,
     ),
@@ -132,9 +133,9 @@ RECORDS: tuple[FeatureRecord, ...] = (
         "GREATEST(loan_principal_all - instalments_paid_all, 0) / platform_sales_365d END",
         unit="ratio",
         direction=1,
-        title_en="Borrowed money not yet paid back, against sales",
-        title_zh="未还借款与销售之比",
-        description="Principal of all loans less all payments made on them, over gross sales of the last 365 days.",
+        title_en="Outstanding loans to sales",
+        title_zh="贷款余额与销售额之比",
+        description="Principal of all loans less all repayments, divided by gross sales of the last 365 days.",
         missing=_NO_SALES,
         stops_with_trading=True,
     ),
@@ -147,38 +148,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         handles_missing=True,
         unit="share",
         direction=1,
-        title_en="Instalments due and not paid",
+        title_en="Share of due instalments unpaid",
         title_zh="到期未还占比",
-        description="Part of everything fallen due so far that is not paid; 0 where nothing has fallen due.",
-        missing=_LENDER,
-    ),
-    Feature(
-        name="days_late_longest_365d",
-        pillar="liquidity",
-        family="part",
-        table="instalment",
-        aggregate="max",
-        value="days_late",
-        window_days=365,
-        unit="days",
-        direction=0,
-        description="Longest delay of an instalment due in the last 365 days, to the date while unpaid.",
-        missing=_LENDER,
-        is_part=True,
-    ),
-    Feature(
-        name="days_late_unpaid",
-        pillar="liquidity",
-        family="part",
-        table="instalment",
-        aggregate="max",
-        value="days_late",
-        where="is_unpaid",
-        unit="days",
-        direction=0,
-        description="Age of the oldest unpaid instalment.",
-        missing=_LENDER,
-        is_part=True,
+        description="Share of everything due so far that is unpaid; 0 when nothing was due.",
+        missing=_NO_LOAN_RECORDS,
     ),
     DerivedFeature(
         name="days_late_max_365d",
@@ -188,11 +161,11 @@ RECORDS: tuple[FeatureRecord, ...] = (
         handles_missing=True,
         unit="days",
         direction=1,
-        title_en="Longest delay of an instalment in 12 months",
+        title_en="Longest repayment delay, last 12 months",
         title_zh="近12个月最长逾期天数",
-        description="Days from due date to payment (to the date while unpaid) of the latest-paid instalment due in "
-        "the last 365 days; 0 where none fell due.",
-        missing=_LENDER,
+        description="Days from due date to payment of the latest-paid instalment due in the last 365 days. Unpaid "
+        "instalments count up to the date; 0 when none was due.",
+        missing=_NO_LOAN_RECORDS,
     ),
     DerivedFeature(
         name="days_late_now",
@@ -202,11 +175,11 @@ RECORDS: tuple[FeatureRecord, ...] = (
         handles_missing=True,
         unit="days",
         direction=1,
-        title_en="Days the oldest unpaid instalment is late",
+        title_en="Current days past due",
         title_zh="当前逾期天数",
-        description="Days since the oldest instalment still unpaid fell due; 0 where all is paid. Sellers observed "
-        "for training are below 90.",
-        missing=_LENDER,
+        description="Days since the oldest unpaid instalment was due; 0 when all is paid. Below 90 for every seller in "
+        "a training sample, since those in default are left out.",
+        missing=_NO_LOAN_RECORDS,
     ),
     DerivedFeature(
         name="late_instalment_share_365d",
@@ -216,11 +189,11 @@ RECORDS: tuple[FeatureRecord, ...] = (
         handles_missing=True,
         unit="share",
         direction=1,
-        title_en="Instalments paid a week late or more",
-        title_zh="逾期一周以上的还款占比",
-        description="Instalments paid seven days late or more, or unpaid for as long, of those due in the last 365 "
-        "days; 0 where none fell due.",
-        missing=_LENDER,
+        title_en="Share of instalments 7 or more days late",
+        title_zh="近12个月逾期7天及以上的还款占比",
+        description="Share of the instalments due in the last 365 days that were paid, or are still unpaid, seven or "
+        "more days late; 0 when none was due.",
+        missing=_NO_LOAN_RECORDS,
     ),
     Feature(
         name="loan_count",
@@ -230,10 +203,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         aggregate="count",
         unit="count",
         direction=0,
-        title_en="Loans so far",
-        title_zh="历史贷款笔数",
-        description="Loans paid out to the seller up to the date.",
-        missing=_LENDER,
+        title_en="Number of loans to date",
+        title_zh="累计贷款笔数",
+        description="Loans disbursed to the seller up to the date.",
+        missing=_NO_LOAN_RECORDS,
     ),
     Feature(
         name="lender_count",
@@ -244,10 +217,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         key="lender_id",
         unit="count",
         direction=1,
-        title_en="Lenders so far",
-        title_zh="历史贷款机构数",
+        title_en="Number of lenders to date",
+        title_zh="累计贷款机构数",
         description="Distinct lenders with a loan to the seller up to the date.",
-        missing=_LENDER,
+        missing=_NO_LOAN_RECORDS,
         reference="Wei 2024, several micro-lenders",
     ),
     Feature(
@@ -259,10 +232,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         window_days=365,
         unit="count",
         direction=1,
-        title_en="Applications for credit in 12 months",
+        title_en="Credit applications, last 12 months",
         title_zh="近12个月贷款申请次数",
-        description="Applications for credit in the last 365 days.",
-        missing=_LENDER,
+        description="Credit applications in the last 365 days.",
+        missing=_NO_LOAN_RECORDS,
     ),
     Feature(
         name="rejected_application_count_365d",
@@ -274,9 +247,9 @@ RECORDS: tuple[FeatureRecord, ...] = (
         window_days=365,
         unit="count",
         direction=1,
-        title_en="Applications refused in 12 months",
-        title_zh="近12个月被拒申请次数",
-        description="Applications for credit refused in the last 365 days.",
-        missing=_LENDER,
+        title_en="Rejected credit applications, last 12 months",
+        title_zh="近12个月贷款申请被拒次数",
+        description="Credit applications in the last 365 days that were rejected.",
+        missing=_NO_LOAN_RECORDS,
     ),
 )

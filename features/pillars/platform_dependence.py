@@ -1,18 +1,16 @@
-"""Platform dependence: how much hangs on one platform, one marketplace and their terms."""
+"""Platform dependence: reliance on one platform or marketplace and on its terms."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from features.pillars.parts import SALE
-from features.pillars.quantities import share
+from features.formulas import SALE, share
 from features.record import DerivedFeature, Feature
 
 if TYPE_CHECKING:
     from features.record import FeatureRecord
 
-_NO_SALES = "The settlements were not delivered for the window, or hold no sales in it."
-
+_NO_SALES = "Settlement reports were not delivered for the window, or contain no sale."
 RECORDS: tuple[FeatureRecord, ...] = (
     Feature(
         name="marketplace_top_share_365d",
@@ -26,9 +24,9 @@ RECORDS: tuple[FeatureRecord, ...] = (
         window_days=365,
         unit="share",
         direction=1,
-        title_en="Share of the largest marketplace",
+        title_en="Largest marketplace's share of platform sales",
         title_zh="最大站点销售占比",
-        description="Gross sales of the marketplace that sells most, of all on platforms in the last 365 days.",
+        description="Gross sales on the largest marketplace as a share of all platform sales in the last 365 days.",
         missing=_NO_SALES,
         reference="Zhang 2025 §5.4, hosted share at most 60 %",
         stops_with_trading=True,
@@ -45,9 +43,9 @@ RECORDS: tuple[FeatureRecord, ...] = (
         window_days=365,
         unit="share",
         direction=1,
-        title_en="Share of the largest platform",
+        title_en="Largest platform's share of platform sales",
         title_zh="最大平台销售占比",
-        description="Gross sales of the platform that sells most, of all platforms in the last 365 days.",
+        description="Gross sales on the largest platform as a share of all platform sales in the last 365 days.",
         missing=_NO_SALES,
         reference="Zhang 2025 §5.4, hosted share at most 60 %",
         stops_with_trading=True,
@@ -63,10 +61,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         window_days=365,
         unit="count",
         direction=-1,
-        title_en="Stores on platforms",
+        title_en="Number of platform stores",
         title_zh="平台店铺数",
         description="Distinct stores with a sale in the last 365 days.",
-        missing="The settlements were not delivered for the window.",
+        missing="Settlement reports were not delivered for the window.",
         stops_with_trading=True,
     ),
     DerivedFeature(
@@ -76,11 +74,11 @@ RECORDS: tuple[FeatureRecord, ...] = (
         expression="site_sales_365d / NULLIF(site_sales_365d + platform_sales_365d, 0)",
         unit="share",
         direction=-1,
-        title_en="Share of the own site in sales",
+        title_en="Own-shop share of sales",
         title_zh="独立站销售占比",
-        description="Own-site sales over own-site and platform sales of the last 365 days.",
-        missing="Settlements or own-site orders were not delivered for the window, or nothing was sold; a seller "
-        "without a site has none.",
+        description="Own-shop sales divided by own-shop and platform sales of the last 365 days.",
+        missing="Settlement reports or own-shop orders were not delivered for the window, or nothing was sold; a "
+        "seller without a web shop has no own-shop orders.",
         reference="Zhang 2025 §5.4, hosted share at most 60 %",
         stops_with_trading=True,
     ),
@@ -91,10 +89,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         expression=share("storage_fees_180d", "platform_sales_180d"),
         unit="share",
         direction=1,
-        title_en="Storage fees of platforms, share of sales",
-        title_zh="平台仓储费占销售比例",
-        description="Fees for stock in the platform's store over gross sales of the last 180 days: stock bound to one"
-        " platform.",
+        title_en="Storage fees as a share of platform sales",
+        title_zh="平台仓储费占销售额比例",
+        description="Fees for stock in platform warehouses divided by gross sales of the last 180 days: stock tied to "
+        "one platform.",
         missing=_NO_SALES,
         reference="Zhang 2025 §4, stock risk",
         stops_with_trading=True,
@@ -108,10 +106,11 @@ RECORDS: tuple[FeatureRecord, ...] = (
         "/ (platform_sales_360d - platform_sales_180d) END",
         unit="share",
         direction=1,
-        title_en="Rise of platform fees against the half-year before",
-        title_zh="平台费率较前半年的上升",
-        description="Fee share of the last 180 days less that of the 180 days before.",
-        missing="The settlements were not delivered for 360 days, or a half-year has no sales.",
+        title_en="Rise in platform fee rate, last 6 months vs previous 6",
+        title_zh="近6个月平台费率环比升幅",
+        description="Platform fees as a share of sales in the last 180 days, minus the same share in the 180 days "
+        "before.",
+        missing="Settlement reports were not delivered for 360 days, or one half-year has no sales.",
         reference="Zhang 2025 §4, one-sided changes of rules",
         stops_with_trading=True,
     ),

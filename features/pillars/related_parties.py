@@ -1,4 +1,4 @@
-"""Related parties: features read off the graph of links, guarantees and shared trading partners."""
+"""Related parties: signals from the graph of links, guarantees and shared trading partners."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from features.record import GraphFeature
 if TYPE_CHECKING:
     from features.record import FeatureRecord
 
-_UNKNOWN = "The registry of links does not know the seller."
-_NO_SUPPLIERS = "The invoices were not delivered up to the date, or name no supplier."
-_NO_BUYERS = "The invoices were not delivered up to the date, or name no buyer."
-_NO_SUPPLIERS_YEAR = "The invoices were not delivered for 365 days, or name no supplier."
-_NO_BUYERS_YEAR = "The invoices were not delivered for 365 days, or name no buyer."
-
+_NOT_REGISTERED = "The registry of links does not contain the seller."
+_NO_SUPPLIERS = "Invoices were not delivered up to the date, or name no supplier."
+_NO_BUYERS = "Invoices were not delivered up to the date, or name no buyer."
+_NO_SUPPLIERS_YEAR = "Invoices were not delivered for 365 days, or name no supplier."
+_NO_BUYERS_YEAR = "Invoices were not delivered for 365 days, or name no buyer."
 RECORDS: tuple[FeatureRecord, ...] = (
     GraphFeature(
         name="related_group_seller_count",
@@ -24,12 +23,12 @@ RECORDS: tuple[FeatureRecord, ...] = (
         tables=("party_link",),
         unit="count",
         direction=1,
-        title_en="Other sellers in the same group",
-        title_zh="同一关联群内其他卖家数",
-        description="Other sellers that owners, directors, addresses, phones, bank accounts or devices tie to this "
-        "one, over any number of steps; shared services left out.",
-        missing=_UNKNOWN,
-        reference="common practice: trouble spreads within a group",
+        title_en="Other sellers in the same related-party group",
+        title_zh="同一关联群组内其他卖家数",
+        description="Other sellers linked to this one by owners, directors, addresses, phones, bank accounts or "
+        "devices, over any number of steps. Shared services are left out.",
+        missing=_NOT_REGISTERED,
+        reference="common practice: distress spreads within a group",
     ),
     GraphFeature(
         name="shared_attribute_count",
@@ -41,9 +40,9 @@ RECORDS: tuple[FeatureRecord, ...] = (
         direction=1,
         title_en="Addresses, phones, accounts, devices shared with others",
         title_zh="与其他卖家共用的地址、电话、账户、设备数",
-        description="Addresses, phones, bank accounts and devices of this seller that another seller uses too; those "
-        "of many sellers left out.",
-        missing=_UNKNOWN,
+        description="Addresses, phones, bank accounts and devices of this seller that another seller uses too. Those "
+        "of many sellers are left out.",
+        missing=_NOT_REGISTERED,
         reference="common practice: shared attributes without hubs",
     ),
     GraphFeature(
@@ -56,10 +55,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         direction=1,
         title_en="Owners and directors shared with others",
         title_zh="与其他卖家共有的股东、董事数",
-        description="Owners and directors of this seller who own or direct another seller too; nominees of many "
-        "sellers left out.",
-        missing=_UNKNOWN,
-        reference="common practice: trouble spreads within a group",
+        description="Owners and directors of this seller who also own or direct another seller. Nominees of many "
+        "sellers are left out.",
+        missing=_NOT_REGISTERED,
+        reference="common practice: distress spreads within a group",
     ),
     GraphFeature(
         name="related_known_default_excess",
@@ -69,11 +68,11 @@ RECORDS: tuple[FeatureRecord, ...] = (
         tables=("party_link",),
         unit="share",
         direction=1,
-        title_en="Known defaults among related sellers, beyond the usual",
-        title_zh="关联卖家已知违约的超出部分",
-        description="Share of directly related sellers whose default was known by the date, drawn towards and less "
-        "the share among all other sellers; 0 without related sellers.",
-        missing=_UNKNOWN,
+        title_en="Excess default rate of related sellers",
+        title_zh="关联卖家超额违约率",
+        description="Share of directly related sellers whose default was known by the date, minus the share among all "
+        "other sellers, shrunk towards 0 for few related sellers; 0 without any.",
+        missing=_NOT_REGISTERED,
         reference="Tobback 2017, weighted vote of related firms",
     ),
     GraphFeature(
@@ -85,11 +84,11 @@ RECORDS: tuple[FeatureRecord, ...] = (
         neighbour_feature="payout_trend_90d",
         unit="ratio, -1 to 1",
         direction=-1,
-        title_en="Change of payouts of related sellers",
-        title_zh="关联卖家回款变化",
-        description="Mean change of payouts (last 90 days against the 90 before) of directly related sellers, never "
-        "of the seller itself; 0 without related sellers, missing where none of them is known.",
-        missing=_UNKNOWN,
+        title_en="Change in payouts of related sellers, last 3 months vs previous 3",
+        title_zh="关联卖家近3个月回款环比变化",
+        description="Mean of this change over directly related sellers, the seller itself excluded; 0 without related "
+        "sellers, missing when none of them has a value.",
+        missing=_NOT_REGISTERED,
         reference="Muñoz-Cancino 2023, signals of neighbours",
     ),
     GraphFeature(
@@ -101,11 +100,11 @@ RECORDS: tuple[FeatureRecord, ...] = (
         neighbour_feature="days_late_now",
         unit="days",
         direction=1,
-        title_en="Days related sellers are late with instalments",
-        title_zh="关联卖家当前逾期天数",
-        description="Mean over directly related sellers of the days their oldest unpaid instalment is late on the "
-        "date, never of the seller itself; 0 without related sellers, missing where none of them is known.",
-        missing=_UNKNOWN,
+        title_en="Average current days past due of related sellers",
+        title_zh="关联卖家当前平均逾期天数",
+        description="Mean over directly related sellers of the days since their oldest unpaid instalment was due, the "
+        "seller itself excluded; 0 without related sellers, missing when none of them has a value.",
+        missing=_NOT_REGISTERED,
         reference="Muñoz-Cancino 2023, signals of neighbours",
     ),
     GraphFeature(
@@ -116,10 +115,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         tables=("party_link",),
         unit="count",
         direction=1,
-        title_en="Lenders to the seller and its relations",
-        title_zh="卖家及关联方的贷款机构数",
-        description="Distinct lenders that lent to this seller or a directly related one by the date.",
-        missing=_UNKNOWN,
+        title_en="Lenders to the seller and its related sellers",
+        title_zh="卖家及关联卖家的贷款机构数",
+        description="Distinct lenders with a loan, up to the date, to this seller or a directly related one.",
+        missing=_NOT_REGISTERED,
         reference="Wei 2024, several micro-lenders",
     ),
     GraphFeature(
@@ -132,8 +131,8 @@ RECORDS: tuple[FeatureRecord, ...] = (
         direction=1,
         title_en="Guarantees given",
         title_zh="对外担保金额",
-        description="Sum of guarantees this seller has given that are in force on the date.",
-        missing=_UNKNOWN,
+        description="Sum of the guarantees this seller has given that are in force on the date.",
+        missing=_NOT_REGISTERED,
         reference="common practice: contingent liabilities",
     ),
     GraphFeature(
@@ -144,11 +143,11 @@ RECORDS: tuple[FeatureRecord, ...] = (
         tables=("party_link",),
         unit="0 or 1",
         direction=1,
-        title_en="Part of a circle of guarantees",
+        title_en="Member of a guarantee circle",
         title_zh="处于担保圈",
         description="1 when guarantees lead from this seller back to itself in two to four steps.",
-        missing=_UNKNOWN,
-        reference="common practice: circles of guarantees are fragile",
+        missing=_NOT_REGISTERED,
+        reference="common practice: guarantee circles are fragile",
     ),
     GraphFeature(
         name="new_link_count_90d",
@@ -159,12 +158,12 @@ RECORDS: tuple[FeatureRecord, ...] = (
         tables=("party_link",),
         unit="count",
         direction=1,
-        title_en="New ties in the last 3 months",
-        title_zh="近3个月新增关联数",
-        description="Ties to owners, directors, addresses, phones, accounts and devices that began in the last 90 "
+        title_en="New related-party links, last 3 months",
+        title_zh="近3个月新增关联关系数",
+        description="Links to owners, directors, addresses, phones, accounts and devices that began in the last 90 "
         "days.",
-        missing=_UNKNOWN,
-        reference="common practice: churn of ties before an application",
+        missing=_NOT_REGISTERED,
+        reference="common practice: link churn before an application",
     ),
     GraphFeature(
         name="supplier_overlap_count_365d",
@@ -176,10 +175,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         side="purchase",
         unit="count",
         direction=1,
-        title_en="Other sellers with the same suppliers",
-        title_zh="供应商重合的其他卖家数",
+        title_en="Other sellers sharing suppliers, last 12 months",
+        title_zh="近12个月供应商重合的其他卖家数",
         description="Other sellers that share two or more suppliers with this one, by valid invoices of the last 365 "
-        "days; suppliers of many sellers left out.",
+        "days. Suppliers of many sellers are left out.",
         missing=_NO_SUPPLIERS_YEAR,
         reference="common practice: overlap of trading partners",
         stops_with_trading=True,
@@ -194,10 +193,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         side="purchase",
         unit="share",
         direction=1,
-        title_en="Closest overlap of suppliers with another seller",
-        title_zh="与其他卖家供应商的最大重合度",
-        description="Largest Jaccard index of suppliers with another seller, by valid invoices of the last 365 days; "
-        "suppliers of many sellers left out.",
+        title_en="Highest supplier overlap with another seller, last 12 months",
+        title_zh="近12个月与其他卖家的最高供应商重合度",
+        description="Highest Jaccard index of suppliers with another seller, by valid invoices of the last 365 days. "
+        "Suppliers of many sellers are left out.",
         missing=_NO_SUPPLIERS_YEAR,
         reference="common practice: overlap of trading partners",
         stops_with_trading=True,
@@ -212,10 +211,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         side="sale",
         unit="count",
         direction=1,
-        title_en="Other sellers with the same buyers",
-        title_zh="客户重合的其他卖家数",
+        title_en="Other sellers sharing buyers, last 12 months",
+        title_zh="近12个月客户重合的其他卖家数",
         description="Other sellers that share two or more buyers with this one, by valid invoices of the last 365 "
-        "days; buyers of many sellers left out.",
+        "days. Buyers of many sellers are left out.",
         missing=_NO_BUYERS_YEAR,
         reference="common practice: overlap of trading partners",
         stops_with_trading=True,
@@ -230,10 +229,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         side="sale",
         unit="share",
         direction=1,
-        title_en="Closest overlap of buyers with another seller",
-        title_zh="与其他卖家客户的最大重合度",
-        description="Largest Jaccard index of buyers with another seller, by valid invoices of the last 365 days; "
-        "buyers of many sellers left out.",
+        title_en="Highest buyer overlap with another seller, last 12 months",
+        title_zh="近12个月与其他卖家的最高客户重合度",
+        description="Highest Jaccard index of buyers with another seller, by valid invoices of the last 365 days. "
+        "Buyers of many sellers are left out.",
         missing=_NO_BUYERS_YEAR,
         reference="common practice: overlap of trading partners",
         stops_with_trading=True,
@@ -247,11 +246,11 @@ RECORDS: tuple[FeatureRecord, ...] = (
         tables=("export_declaration",),
         unit="share",
         direction=1,
-        title_en="Closest overlap of consignees with another seller",
-        title_zh="与其他卖家收货人的最大重合度",
-        description="Largest Jaccard index of named consignees with another seller, by export declarations of the "
-        "last 365 days; consignees of many sellers left out.",
-        missing="The customs declarations were not delivered for 365 days, or name no consignee.",
+        title_en="Highest consignee overlap with another seller, last 12 months",
+        title_zh="近12个月与其他卖家的最高收货人重合度",
+        description="Highest Jaccard index of named consignees with another seller, by export declarations of the last "
+        "365 days. Consignees of many sellers are left out.",
+        missing="Customs declarations were not delivered for 365 days, or name no consignee.",
         reference="common practice: overlap of trading partners",
         stops_with_trading=True,
     ),
@@ -264,10 +263,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         side="purchase",
         unit="count",
         direction=1,
-        title_en="Other sellers with the same suppliers, whole record",
-        title_zh="供应商重合的其他卖家数（全部）",
-        description="Other sellers that share two or more suppliers with this one, by valid invoices of the whole "
-        "record; suppliers of many sellers left out.",
+        title_en="Other sellers sharing suppliers, full history",
+        title_zh="历史供应商重合的其他卖家数",
+        description="Other sellers that share two or more suppliers with this one, by valid invoices of the full "
+        "history. Suppliers of many sellers are left out.",
         missing=_NO_SUPPLIERS,
         reference="common practice: overlap of trading partners",
     ),
@@ -280,10 +279,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         side="purchase",
         unit="share",
         direction=1,
-        title_en="Closest overlap of suppliers with another seller, whole record",
-        title_zh="与其他卖家供应商的最大重合度（全部）",
-        description="Largest Jaccard index of suppliers with another seller, by valid invoices of the whole record; "
-        "suppliers of many sellers left out.",
+        title_en="Highest supplier overlap with another seller, full history",
+        title_zh="与其他卖家的历史最高供应商重合度",
+        description="Highest Jaccard index of suppliers with another seller, by valid invoices of the full history. "
+        "Suppliers of many sellers are left out.",
         missing=_NO_SUPPLIERS,
         reference="common practice: overlap of trading partners",
     ),
@@ -296,10 +295,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         side="purchase",
         unit="share",
         direction=1,
-        title_en="Part of the suppliers that others have too",
-        title_zh="与他人共有的供应商占比",
-        description="Suppliers that another seller has too and that are not those of many, of all suppliers by valid "
-        "invoices of the whole record.",
+        title_en="Share of suppliers also used by other sellers",
+        title_zh="与其他卖家共有的供应商占比",
+        description="Share of all suppliers, by valid invoices of the full history, that another seller has too and "
+        "that do not serve many.",
         missing=_NO_SUPPLIERS,
         reference="common practice: overlap of trading partners",
     ),
@@ -312,10 +311,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         side="sale",
         unit="count",
         direction=1,
-        title_en="Other sellers with the same buyers, whole record",
-        title_zh="客户重合的其他卖家数（全部）",
-        description="Other sellers that share two or more buyers with this one, by valid invoices of the whole "
-        "record; buyers of many sellers left out.",
+        title_en="Other sellers sharing buyers, full history",
+        title_zh="历史客户重合的其他卖家数",
+        description="Other sellers that share two or more buyers with this one, by valid invoices of the full history. "
+        "Buyers of many sellers are left out.",
         missing=_NO_BUYERS,
         reference="common practice: overlap of trading partners",
     ),
@@ -328,10 +327,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         side="sale",
         unit="share",
         direction=1,
-        title_en="Closest overlap of buyers with another seller, whole record",
-        title_zh="与其他卖家客户的最大重合度（全部）",
-        description="Largest Jaccard index of buyers with another seller, by valid invoices of the whole record; "
-        "buyers of many sellers left out.",
+        title_en="Highest buyer overlap with another seller, full history",
+        title_zh="与其他卖家的历史最高客户重合度",
+        description="Highest Jaccard index of buyers with another seller, by valid invoices of the full history. "
+        "Buyers of many sellers are left out.",
         missing=_NO_BUYERS,
         reference="common practice: overlap of trading partners",
     ),
@@ -344,10 +343,10 @@ RECORDS: tuple[FeatureRecord, ...] = (
         side="sale",
         unit="share",
         direction=1,
-        title_en="Part of the buyers that others have too",
-        title_zh="与他人共有的客户占比",
-        description="Buyers that another seller has too and that are not those of many, of all buyers by valid "
-        "invoices of the whole record.",
+        title_en="Share of buyers also served by other sellers",
+        title_zh="与其他卖家共有的客户占比",
+        description="Share of all buyers, by valid invoices of the full history, that another seller has too and that "
+        "do not buy from many.",
         missing=_NO_BUYERS,
         reference="common practice: overlap of trading partners",
     ),

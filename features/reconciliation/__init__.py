@@ -1,1 +1,1 @@
-"""Compare what several sources say about the same claim."""
+"""Cross-checks of sources: claims and their witnesses, and the chain of export documents."""

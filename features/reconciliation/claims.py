@@ -1,9 +1,9 @@
-"""Claims about a seller's trade, the sources that speak of each, and how far their amounts may lie apart.
+"""Claims about a seller's trade, the sources that can confirm each, and how far their amounts may differ.
 
 Sources of one claim state amounts of different things: a platform the retail or the supply price, customs the export
-price, the tax bureau what was invoiced. A `Gap` says how much of a claimed amount a witness may show; the carry says
-how many quarters' worth may lie on the other side of the period, because goods ship before they are sold. Where no
-source gives a number, the number is ours and says so.
+price, the tax bureau the invoiced amount. A `Gap` says how much of a claimed amount a witness may show. The carry says
+how many quarters' worth may fall outside the period, because goods ship before they are sold. Where no publication
+states a number, the number is ours and marked as such.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The other ends of platforms' payouts, not sales of their own.
+# Wallets receive platform payouts; they are not sales of their own.
 WALLETS: Final = ("Payoneer",)
-# Who pays an own shop's orders out: evidence of that shop, not another channel.
+# They pay out the orders of an own web shop: evidence of that shop, not another channel.
 PAYMENT_PROVIDERS: Final = ("PayPal", "Stripe", "Shopify Payments")
 PROVIDER_SOURCES: Final = (
     "paypal_activity", "paypal_settlement", "stripe_payout_reconciliation", "shopify_payouts",
     "shopify_payout_transactions",
 )  # fmt: skip
 WALLET_SOURCES: Final = ("payoneer",)
-# Ledgers of full hosted selling: the platform buys at a supply price, and may export and import itself.
+# Ledgers of fully hosted selling: the platform buys at a supply price and may export and import itself.
 FULL_HOSTED_SOURCES: Final = ("shein_report", "temu_settlement", "temu_ledger")
-# Semi hosted: the seller exports, the platform sells at a supply price.
+# Semi-hosted: the seller exports, the platform sells; the seller is paid a supply price.
 SEMI_HOSTED_SOURCES: Final = ("shein_statement",)
-# One marketplace's purchases are a part of a seller's, so their total says nothing of the whole.
+# Purchases on one marketplace are only part of a seller's purchases, so their total says nothing about the whole.
 PARTIAL_PROCUREMENT_SOURCES: Final = ("alibaba_1688_orders",)
 
 
 @dataclass(frozen=True)
 class Family:
-    """Sources that go back to one party, so that two of them are not two witnesses.
+    """Sources with one origin: two of them are not two witnesses.
 
     Attributes:
-        name: of the family.
+        name: name of the family.
         table: canonical table whose deliveries cover it.
-        only: the sources that count, all others where empty.
+        only: the sources that count; all others if empty.
         without: sources that do not count.
-        must_have_spoken: whether a delivery of the table may lack what the family speaks of (purchase and sales
-            invoices come in lists of their own, few traffic reports count purchases), so that a seller of whom it
-            never said anything counts as one it was not delivered of.
+        must_have_spoken: True when a delivery of the table may lack this kind of content (purchase and sales invoices
+            come in separate lists; few traffic reports count purchases). A seller for whom the family never had any
+            content then counts as not delivered.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Family:
     must_have_spoken: bool = False
 
     def holds(self, source: str, table: str) -> bool:
-        """Whether what a source delivered for a table is of this family."""
+        """Return whether a source's delivery for a table belongs to this family."""
         return table == self.table and source not in self.without and (not self.only or source in self.only)
 
 
@@ -71,7 +71,7 @@ FAMILIES: Final = (
 
 @dataclass(frozen=True)
 class Figure:
-    """An amount in USD of a seller and quarter: the sum of ``value`` over the rows of the family's table."""
+    """An amount in USD per seller and quarter: the sum of ``value`` over the rows of the family's table."""
 
     name: str
     family: str
@@ -115,7 +115,7 @@ FIGURES: Final = (
 
 @dataclass(frozen=True)
 class Gap:
-    """What a witness may show of an amount, as shares of it, before the carry; and why."""
+    """The lowest and highest share of an amount that a witness may show, before the carry, and the reason."""
 
     lowest: Decimal
     highest: Decimal
@@ -124,13 +124,13 @@ class Gap:
 
 @dataclass(frozen=True)
 class Witness:
-    """A source held against a claim.
+    """A source compared with a claim.
 
     Attributes:
         figure: its amount.
-        gaps: by figure of the claim, what the witness may show of it.
-        carry_quarters: how many quarters' worth may fall on the other side of the period.
-        is_less_hosted: whether it need not show the share that full hosted platforms have of the seller's sales.
+        gaps: for each figure of the claim, how much of it the witness may show.
+        carry_quarters: how many quarters' worth may fall outside the period.
+        is_less_hosted: True when it need not show the share of sales made through fully hosted platforms.
     """
 
     figure: str
@@ -144,12 +144,12 @@ class Claim:
     """A statement about a seller's trade.
 
     Attributes:
-        name: of the claim.
-        parts: figures that make it up, added.
-        beside: figures of the same sources, shown with it and no witness of it.
-        witnesses: sources held against it.
-        pillars: of the passport whose amounts it evidences.
-        is_expected: whether every seller makes it; of a seller without own shop nothing is missing.
+        name: name of the claim.
+        parts: figures that are added to make it up.
+        beside: figures from the same sources, shown with it but not as witnesses.
+        witnesses: sources compared with it.
+        pillars: pillars of the passport whose amounts it supports.
+        is_expected: True when every seller makes it; a seller without a web shop does not lack own-shop sales.
     """
 
     name: str
@@ -161,21 +161,21 @@ class Claim:
 
 
 # Goods are at sea or in stock for weeks before they are sold, longest under regime 9810, which ships to a warehouse
-# abroad: 0.25 year of stock abroad and on the way is ours; Zhang 2025 section 5 asks for 20 days of the fastest goods.
+# abroad. A quarter of a year is ours; Zhang 2025 section 5 asks for 20 days' stock of the fastest goods.
 GOODS_CARRY_QUARTERS: Final = Decimal(1)
-# Invoices and payments follow a sale within a month or so: platforms settle in 14-30 days, hosted ones in 60, suppliers
-# give 30-60 days (feasibility study on cross-border digital trade platforms 2025 section 3, Zhang 2025 section 5.1).
+# Invoices and payments follow a sale within about a month: platforms settle in 14-30 days, hosted ones in 60, suppliers
+# allow 30-60 days (feasibility study on cross-border digital trade platforms 2025 section 3, Zhang 2025 section 5.1).
 PAPER_CARRY_QUARTERS: Final = Decimal("0.33")
 
 RETAIL_TO_EXPORT: Final = Gap(
     Decimal("0.15"),
     Decimal("1.00"),
-    "ours: an export price covers goods and a margin; the retail price also fees, freight, duty and advertising",
+    "ours: the export price covers goods and margin; the retail price adds fees, freight, duty and advertising",
 )
 FULL_HOSTED_TO_EXPORT: Final = Gap(
     Decimal("0.00"),
     Decimal("1.00"),
-    "Zhang 2025 section 3: the platform takes the goods over, so the seller may export nothing; never above the supply "
+    "Zhang 2025 section 3: the platform takes over the goods, so the seller may export nothing; at most the supply "
     "price it is paid (ours)",
 )
 SEMI_HOSTED_TO_EXPORT: Final = Gap(
@@ -184,7 +184,7 @@ SEMI_HOSTED_TO_EXPORT: Final = Gap(
 RETAIL_TO_INVOICE: Final = Gap(
     Decimal("0.30"),
     Decimal("1.00"),
-    "ours: the firm at home invoices a price to its entity abroad, which keeps fees and freight, or the whole",
+    "ours: the domestic firm invoices its foreign entity, which may keep fees and freight, or invoices the full price",
 )
 HOSTED_TO_INVOICE: Final = Gap(
     Decimal("0.00"), Decimal("1.00"), "ours: hosted platforms settle by statement, with or without an invoice"
@@ -192,7 +192,7 @@ HOSTED_TO_INVOICE: Final = Gap(
 PURCHASE_TO_EXPORT: Final = Gap(
     Decimal("0.80"),
     Decimal("1.40"),
-    "ours: purchases before tax, then packing, inland freight and the exporter's margin",
+    "ours: purchases before tax, plus packing, inland freight and the exporter's margin",
 )
 PURCHASE_TO_ORDER: Final = Gap(
     Decimal("0.80"),
@@ -200,10 +200,12 @@ PURCHASE_TO_ORDER: Final = Gap(
     "ours: orders state prices with or without 13 % value-added tax; some are cancelled",
 )
 SHOP_TO_PAYMENT: Final = Gap(
-    Decimal("0.50"), Decimal("1.05"), "ours: one provider may handle only some of a shop's payments; tips and shipping"
+    Decimal("0.50"),
+    Decimal("1.05"),
+    "ours: one provider may handle only part of a shop's payments; tips and shipping add to them",
 )
 SHOP_TO_ANALYTICS: Final = Gap(
-    Decimal("0.40"), Decimal("1.10"), "ours: browsers that refuse to be counted buy unseen; some purchases count twice"
+    Decimal("0.40"), Decimal("1.10"), "ours: visitors who block tracking buy unseen; some purchases count twice"
 )
 
 CLAIMS: Final = (

@@ -1,12 +1,12 @@
-"""Documents of exports held together: order, receipt, waybill, list of goods, its summing, and the declaration.
+"""The chain of export documents: order, receipt, waybill, list of goods, summary list and declaration.
 
-Customs asks three parties for the documents of one parcel, and they are joined by their numbers: the receipt and the
-list name the order, the list names the waybill, the summing names list and declaration. Whoever invents exports has to
-invent all of them alike. What does not join, joins twice, or joins with another value, weight or order of days is a
-break; it is a question to ask, not a proof.
+Customs asks three parties for the documents of one parcel. Their numbers join them: receipt and list name the order,
+the list names the waybill, the summary names list and declaration. Whoever invents exports has to invent all of them
+consistently. A document that joins nothing, joins twice, or differs in value, weight or order of days is a break: a
+question to ask, not a proof.
 
-That a document is missing is said only where the source that would hold it was delivered for the days around: no
-delivery is unknown, never absent.
+A document is reported missing only where the source that would contain it was delivered for the days around it. No
+delivery means unknown, never absent.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ _FIELDS: list[pa.Field[Any]] = [
     pa.field("documents", pa.int32(), nullable=False),
 ]
 BREAK_SCHEMA: Final = pa.schema(_FIELDS)
-"""A row a break: the document it shows at, what it was held against, the value of both in US dollars, the days by which
-the one comes after the other, and how many documents are involved."""
+"""One row per break: the document that shows it and the one it was compared with, the value of both in US dollars, the
+days by which the first is later than the second, and how many documents are involved.
+"""
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,12 @@ class Relation:
     """A document that must have a partner.
 
     Attributes:
-        name: of the break when it has none.
-        kind: of the document.
+        name: name of the break if it has none.
+        kind: kind of the document.
         partner: kind of the partner.
         key: column in which both are equal.
-        days_before, days_after: days around the document within which the partner is to be looked for; it counts as
-            missing only where its source was delivered for all of them. Ours.
+        days_before, days_after: days around the document in which to look for the partner. The partner is missing only
+            if its source was delivered for all of them. Ours.
         only: SQL condition on the document ``d``.
     """
 
@@ -81,7 +82,7 @@ class Relation:
 
 @dataclass(frozen=True)
 class Repetition:
-    """What one document may use and no second: ``counted`` must be one for equal ``keys``, over all sellers."""
+    """A document that may be used once: ``counted`` must be one for equal ``keys``, over all sellers."""
 
     name: str
     kind: str
@@ -90,7 +91,7 @@ class Repetition:
     only: str = "true"
 
 
-# Goods go to an overseas warehouse (9810) before anybody buys them: there the order is no beginning.
+# Goods go to an overseas warehouse (9810) before anybody buys them, so their chain does not begin with an order.
 _SOLD_FIRST = "coalesce(d.supervision_mode, '') <> '9810'"
 RELATIONS: Final = (
     Relation("receipt_without_order", "receipt", "order", "order_number", 90, 0),
@@ -114,19 +115,19 @@ DIFFERENCES: Final = (
     *("shipped_before_sale", "paid_before_order", "waybill_after_export", "listed_after_declaration"),
 )
 BREAKS: Final = (*(one.name for one in (*RELATIONS, *REPETITIONS)), *DIFFERENCES)
-"""Every kind of break, in the order in which they are reported."""
+"""Every kind of break, in reporting order."""
 
 
 @dataclass(frozen=True)
 class ChainSettings:
-    """How far documents may differ before it is a break. Ours: no public figure was found.
+    """How far documents may differ before it is a break. Ours: no published figure was found.
 
     Attributes:
-        tolerance_share: of the larger of two values; twice as much where they are in different currencies.
-        tolerance_amount: in the currency of the values, besides.
-        weight_tolerance_share, weight_tolerance_kg: of the larger of two weights, and besides.
-        slack_days: by which documents may come in the wrong order.
-        threads: of the embedded engine; None for all processors. No bit of a result depends on it.
+        tolerance_share: share of the larger of two values; doubled when their currencies differ.
+        tolerance_amount: in the currency of the values, on top.
+        weight_tolerance_share, weight_tolerance_kg: share of the larger of two weights, and kilograms on top.
+        slack_days: days by which documents may come in the wrong order.
+        threads: threads of the embedded engine; None for all processors. They change no bit of the result.
     """
 
     tolerance_share: float = 0.02
@@ -138,10 +139,10 @@ class ChainSettings:
 
 
 def document_breaks(tables: Mapping[str, pa.Table], as_of: AsOf, settings: ChainSettings | None = None) -> pa.Table:
-    """The breaks in the documents of all sellers, by what could be known as of the date.
+    """Find the breaks in the documents of all sellers, from what was known as of the date.
 
     Args:
-        tables: canonical tables by name; without ``export_document`` there is nothing to say.
+        tables: canonical tables by name; without ``export_document`` there are no breaks.
         as_of: the date and, when replaying, the instant of recording.
         settings: how far documents may differ.
 
@@ -149,7 +150,7 @@ def document_breaks(tables: Mapping[str, pa.Table], as_of: AsOf, settings: Chain
         A table of ``BREAK_SCHEMA``, sorted by seller, kind of break and document.
 
     Raises:
-        InputRefused: an amount is too large to be summed exactly.
+        InputRefused: an amount is too large to sum exactly.
     """
     settings = settings or ChainSettings()
     documents, declarations, coverage = (tables.get(name) for name in (DOCUMENTS, DECLARATIONS, COVERAGE))
@@ -167,7 +168,7 @@ def document_breaks(tables: Mapping[str, pa.Table], as_of: AsOf, settings: Chain
 
 
 def breaks_sql(as_of: AsOf, settings: ChainSettings, *, has_declarations: bool, has_coverage: bool) -> str:
-    """The text of the query, over ``export_document`` and, where there, ``export_declaration`` and coverage."""
+    """Return the query over ``export_document`` and, if present, ``export_declaration`` and the coverage."""
     seen = as_of.condition()
     held = _HELD.format(seen=seen)
     if has_declarations:
@@ -205,7 +206,7 @@ SELECT declaration_id AS export_document_id, seller_id, 'declaration' AS documen
 FROM export_declaration WHERE {seen} GROUP BY seller_id, declaration_id
 """
 
-# A file in our own form is evidence of the kinds of documents that its seller gave in it, and of no others.
+# A file in our own template covers only the kinds of documents that its seller delivered in it.
 _PERIODS = """
 SELECT seller_id, kind AS document_kind, period_from, period_to
 FROM source_coverage JOIN (VALUES {sources}) AS sources(name, kind) ON CAST(delivered_source AS VARCHAR) = name
@@ -246,7 +247,7 @@ FROM (
 ) WHERE uses > 1
 """
 
-# The same pair of values in their own currency where it is one, else in US dollars with twice the tolerance.
+# Values are compared in their own currency if it is the same, else in US dollars with twice the tolerance.
 _LIST_VALUE = """
 SELECT d.seller_id, 'list_value_differs' AS break_kind, d.document_kind, d.document_number, d.event_date,
     'list' AS other_kind, lists.first_number AS other_number, d.amount_usd AS usd, lists.usd AS other_usd,
@@ -262,7 +263,7 @@ WHERE d.document_kind = 'order' AND CASE WHEN lists.currency = d.currency
     END
 """
 
-# A buyer pays the goods, or the goods and their freight.
+# A buyer pays for the goods, or for the goods and their freight.
 _RECEIPT = """
 SELECT d.seller_id, 'receipt_differs' AS break_kind, d.document_kind, d.document_number, d.event_date,
     'receipt' AS other_kind, paid.first_number AS other_number, d.amount_usd AS usd, paid.usd AS other_usd,
@@ -278,7 +279,7 @@ WHERE d.document_kind = 'order' AND paid.currency = d.currency AND (
 )
 """
 
-# Comparable only when every list that the answer of customs names was delivered.
+# Comparable only when every list named in the customs response was delivered.
 _DECLARATION = """
 SELECT d.seller_id, 'declaration_differs' AS break_kind, d.document_kind, d.document_number, d.event_date,
     'list' AS other_kind, summed.first_number AS other_number, d.amount_usd AS usd, summed.usd AS other_usd,
@@ -311,7 +312,7 @@ FROM document AS d JOIN (SELECT * FROM document WHERE document_kind = '{other}')
 WHERE d.document_kind = '{kind}' AND {late} > {{slack_days}} AND ({only})
 """
 _AFTER, _BEFORE = "DATE_DIFF('day', o.event_date, d.event_date)", "DATE_DIFF('day', d.event_date, o.event_date)"
-# The summing alone joins list and declaration.
+# Only the summary joins list and declaration.
 _LISTED = """
 SELECT d.seller_id, 'listed_after_declaration' AS break_kind, d.document_kind, d.document_number, d.event_date,
     'declaration' AS other_kind, o.document_number AS other_number, d.amount_usd AS usd, o.amount_usd AS other_usd,

@@ -1,8 +1,8 @@
-"""Sources held against one another: does what one says of a seller's trade agree with what another says?
+"""Reconciliation: does one source's account of a seller's trade agree with another's?
 
-For every seller, quarter and claim (`features.claims`) the table says what each source shows over the up to four
-quarters ending with it, how much it might show given what is claimed, and a grade. A source that was not delivered for
-a quarter is absent from it, never zero; two sources are compared over the quarters both were delivered for.
+For every seller, quarter and claim (`features.reconciliation.claims`) the table has the amount of each source over up
+to four quarters ending with it, the range it may lie in given the claim, and a grade. A source that was not delivered
+for a quarter is absent from it, never zero. Two sources are compared over the quarters for which both were delivered.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ SINGLE_SOURCE: Final = "single_source"
 CONTRADICTED: Final = "contradicted"
 NOT_EVIDENCED: Final = "not_evidenced"
 GRADES: Final = (CORROBORATED, SINGLE_SOURCE, CONTRADICTED, NOT_EVIDENCED)
-# What a row's amount is: part of the claim, beside it, a witness with nothing to be held against or too little, or one
-# that agrees with the claim or shows less or more than it could.
+# Role of a row's amount: part of the claim; shown beside it; a witness without a claim or with too small an amount to
+# judge; a witness that agrees with the claim, or shows less or more than it could.
 CLAIMED, BESIDE, ALONE, SMALL = "claimed", "beside", "alone", "small"
 AGREES, BELOW, ABOVE = "agrees", "below", "above"
 
 WINDOW_QUARTERS: Final = 4
-# A list made for a quarter may end with its last week of trade; ours.
+# A list for a quarter may end within its last week; ours.
 OPEN_END_DAYS: Final = 7
-# Too little in a year to tell habit from accident; ours.
+# Too small a yearly amount to tell a pattern from chance; ours.
 SMALLEST_USD: Final = 10_000
 COVERAGE: Final = "source_coverage"
 
@@ -60,10 +60,10 @@ _FIELDS: list[pa.Field[Any]] = [
     pa.field("highest_usd", _MONEY),
 ]
 RECONCILIATION_SCHEMA: Final = pa.schema(_FIELDS)
-"""A row a seller, quarter, claim and source: the source's amount over ``quarters`` quarters up to ``quarter_end``.
+"""One row per seller, quarter, claim and source: the source's amount over ``quarters`` quarters up to ``quarter_end``.
 
-A witness also has the amount claimed for the same quarters, its own over that, and the lowest and highest amount it
-might show. A claim nobody speaks of has one row without a source.
+A witness also has the amount claimed for the same quarters, the ratio of its own to that, and the lowest and highest
+amount it may show. A claim without any source has one row whose source is null.
 """
 
 
@@ -72,8 +72,8 @@ class ReconciliationSettings:
     """How sources are compared.
 
     Attributes:
-        last_quarters: only so many quarters up to the date are given; None for all.
-        threads: of the embedded engine; None for all processors. No bit of a result depends on it.
+        last_quarters: how many quarters up to the date to return; None for all.
+        threads: threads of the embedded engine; None for all processors. They change no bit of the result.
     """
 
     last_quarters: int | None = None
@@ -86,19 +86,19 @@ def reconcile(
     sellers: Iterable[str] | None = None,
     settings: ReconciliationSettings | None = None,
 ) -> pa.Table:
-    """What the sources say of each claim, quarter by quarter, by what could be known as of the date.
+    """Compare what the sources say about each claim, quarter by quarter, from what was known as of the date.
 
     Args:
         tables: canonical tables by name; without ``source_coverage`` nothing counts as delivered.
         as_of: the date and, when replaying, the instant of recording. The last quarter is the last that has ended.
-        sellers: whom to speak of; None for everybody with a delivery.
+        sellers: sellers to report; None for everyone with a delivery.
         settings: how sources are compared.
 
     Returns:
         A table of ``RECONCILIATION_SCHEMA``, sorted by seller, quarter, claim and source.
 
     Raises:
-        InputRefused: an amount is too large to be summed exactly, or a table lacks a column every one has.
+        InputRefused: an amount is too large to sum exactly, or a table lacks a column that every table has.
     """
     settings = settings or ReconciliationSettings()
     coverage = tables.get(COVERAGE)
@@ -119,14 +119,14 @@ def reconcile(
 
 
 def latest(reconciliation: pa.Table) -> pa.Table:
-    """The rows of the last quarter in a reconciliation: what holds as of its date."""
+    """Return the rows of the last quarter of a reconciliation."""
     if reconciliation.num_rows == 0:
         return reconciliation
     return reconciliation.filter(pc.equal(reconciliation["quarter_end"], pc.max(reconciliation["quarter_end"])))
 
 
 def reconciliation_sql(as_of: AsOf, present: set[str], first_shown: dt.date) -> str:
-    """The text of the query, over the tables ``present``, ``observed``, ``quarter`` and ``source_coverage``."""
+    """Return the query over the tables ``present``, ``observed``, ``quarter`` and ``source_coverage``."""
     figures = [figure for figure in FIGURES if _family(figure).table in present]
     parts = {
         "stretch": _stretches(as_of),
@@ -141,7 +141,7 @@ def reconciliation_sql(as_of: AsOf, present: set[str], first_shown: dt.date) -> 
 
 
 def _quarters(coverage: pa.Table, as_of: dt.date) -> list[dt.date]:
-    """First days of the quarters that ended by the day, from the first delivered one on."""
+    """Return the first days of the quarters that ended by the day, starting with the first delivered one."""
     first = pc.min(coverage["period_from"]).as_py()
     year, quarter = first.year, (first.month - 1) // 3
     found = []
@@ -152,13 +152,13 @@ def _quarters(coverage: pa.Table, as_of: dt.date) -> list[dt.date]:
 
 
 def quarter_end(start: dt.date) -> dt.date:
-    """The last day of the quarter that starts on a day."""
+    """Return the last day of the quarter that starts on a day."""
     after = dt.date(start.year + (start.month == 10), (start.month + 2) % 12 + 1, 1)
     return after - dt.timedelta(days=1)
 
 
 def _needed(name: str, table: pa.Table) -> pa.Table:
-    """A table without the columns no figure reads: texts take longer to copy than all sums take.
+    """Keep only the columns that a figure reads: copying texts takes longer than all sums.
 
     Raises:
         InputRefused: a column is missing that every canonical table has.
@@ -183,7 +183,7 @@ def _text(name: str) -> str:
 
 
 def _stretches(as_of: AsOf) -> str:
-    """Unbroken stretches of deliveries by seller and family."""
+    """Return SQL for the unbroken runs of deliveries by seller and family."""
     conditions = []
     for family in FAMILIES:
         condition = f"covered_table = {_text(family.table)}"
@@ -202,7 +202,7 @@ def _stretches(as_of: AsOf) -> str:
 
 
 def _delivered() -> str:
-    """Quarters each family was delivered for in full."""
+    """Return SQL for the quarters for which each family was delivered in full."""
     ends = f"CAST(quarter.quarter + INTERVAL 3 MONTH AS DATE) - {OPEN_END_DAYS + 1}"
     return select(
         ["DISTINCT stretch.seller_id", "family", "quarter.quarter"],
@@ -231,7 +231,7 @@ def _no_amounts() -> str:
 
 
 def _shown(figures: list[Figure]) -> str:
-    """The amount of every figure in every quarter its family was delivered for, 0 where nothing happened."""
+    """Return SQL for the amount of every figure in every delivered quarter, 0 where nothing happened."""
     listed = ", ".join(f"({_text(f.name)}, {_text(f.family)})" for f in figures) or "('', '')"
     families = f"(VALUES {listed}) AS listed(figure, family)"
     heard = ", ".join(_text(family.name) for family in FAMILIES if family.must_have_spoken)
@@ -246,7 +246,7 @@ def _shown(figures: list[Figure]) -> str:
 
 
 def _wide() -> str:
-    """A row a seller and quarter from the first of any delivery on, a column a figure, null where not delivered."""
+    """Return SQL for one row per seller and quarter and one column per figure, null where not delivered."""
     start = select({"seller_id": "seller_id", "first": "MIN(quarter)"}, "delivered", group_by="seller_id")
     columns = {f.name: f"MAX(usd) FILTER (figure = {_text(f.name)})" for f in FIGURES}
     return select(
@@ -271,7 +271,7 @@ def _any_of(figures: Iterable[str]) -> str:
 
 
 def _rows_of(claim: Claim) -> str:
-    """Rows of a claim before they are judged: its parts by family, what stands beside it, its witnesses, and nobody."""
+    """Return SQL for the rows of a claim before the verdict: parts, figures beside it, witnesses, or no source."""
     by_family: dict[str, list[str]] = {}
     for part in claim.parts:
         by_family.setdefault(next(f.family for f in FIGURES if f.name == part), []).append(part)
@@ -300,7 +300,7 @@ def _plain_row(claim: Claim, source: str, figures: list[str], verdict: str, wher
 
 
 def _witness_row(claim: Claim, witness: Witness) -> str:
-    """A witness over the quarters it and the claim were both delivered for, with the range it may lie in."""
+    """Return SQL for a witness over the quarters shared with the claim, with the range it may lie in."""
     quarters = f"COUNT(*) OVER {_WINDOW}"
     lowest = _weighted({part: witness.gaps[part].lowest for part in claim.parts})
     highest = _weighted({part: witness.gaps[part].highest for part in claim.parts})
@@ -325,12 +325,12 @@ def _weighted(shares: Mapping[str, Any]) -> str:
 
 
 def _cents(amount: str, factor: str) -> str:
-    """An exact amount times a factor, rounded to cents."""
+    """Return SQL for an exact amount times a factor, rounded to cents."""
     return f"CAST(ROUND(CAST({amount} AS DOUBLE) * {factor}, 2) AS DECIMAL(24, 4))"
 
 
 def _judged() -> str:
-    """Verdicts of the witnesses that have one yet to come: those with an amount claimed beside theirs."""
+    """Return SQL for the verdicts of the witnesses that have a claimed amount to be compared with."""
     verdict = (
         f"CASE WHEN verdict IS NOT NULL OR source IS NULL THEN verdict "
         f"WHEN GREATEST(usd, claimed_usd) < {SMALLEST_USD} THEN {_text(SMALL)} "

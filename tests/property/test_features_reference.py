@@ -26,9 +26,9 @@ TABLES = ("money_event", "trade_invoice", "export_declaration", "site_order", "s
 # Aggregates that only the view of instalments uses today, or none, tried on plain rows.
 EXTREMES = tuple(
     Feature(
-        name=f"ledger_{aggregate}", pillar="sales_health", family="part", table="money_event", aggregate=aggregate,
-        value="amount_usd", where="event_type <> 'payout'", window_days=90, unit="USD", direction=0, is_part=True,
-        description="An extreme.", missing="No rows.",
+        name=f"ledger_{aggregate}", pillar="sales_health", family="intermediate", table="money_event",
+        aggregate=aggregate, value="amount_usd", where="event_type <> 'payout'", window_days=90, unit="USD",
+        direction=0, description="An extreme.", missing="No rows.", is_intermediate=True,
     )
     for aggregate in ("min", "max")
 )  # fmt: skip
@@ -38,8 +38,9 @@ BASE = (*CATALOGUE, *EXTREMES)
 
 @pytest.fixture(scope="module")
 def every_base_feature() -> FeatureSet:
-    """Parts too, which no set may name."""
-    shown = [record.model_copy(update={"is_part": False, "title_en": "part", "title_zh": "部分"}) for record in BASE]
+    """Intermediate quantities too, which no set may name."""
+    titled = {"is_intermediate": False, "title_en": "quantity", "title_zh": "数量"}
+    shown = [record.model_copy(update=titled) for record in BASE]
     return select_features("base", "1.0.0", [record.name for record in shown], catalogue=shown)
 
 

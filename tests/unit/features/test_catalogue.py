@@ -99,7 +99,7 @@ def test_the_digest_follows_every_word_and_formula() -> None:
     [
         (["sales_trend_90d", "sales_trend_90d"], "twice: sales_trend_90d"),
         (["no_such_feature"], "do not exist: no_such_feature"),
-        (["platform_sales_90d"], "parts, which only feed other features: platform_sales_90d"),
+        (["platform_sales_90d"], "intermediate quantities, which only feed other features: platform_sales_90d"),
     ],
 )
 def test_a_set_that_makes_no_sense_is_refused_by_name(names: list[str], said: str) -> None:
@@ -113,7 +113,7 @@ def test_a_set_that_makes_no_sense_is_refused_by_name(names: list[str], said: st
         ({"table": "credit_record", "value": "1"}, "reads the outcome: credit_record"),
         ({"table": "credit_record", "value": "credit_rating"}, "reads the outcome"),
         ({"where": "is_default"}, "reads the outcome: is_default"),
-        ({"value": "amuont_usd"}, "no column of money_event: amuont_usd"),
+        ({"value": "amuont_usd"}, "columns that money_event lacks: amuont_usd"),
     ],
 )
 def test_a_feature_over_the_outcome_or_an_unknown_column_is_refused(changes: dict[str, str], said: str) -> None:
@@ -132,7 +132,7 @@ def test_a_leak_hidden_in_an_input_is_refused_too() -> None:
 def test_features_that_need_each_other_are_refused() -> None:
     one = CATALOGUE["reserve_share_90d"].model_copy(update={"name": "one_share", "expression": "other_share * 1"})
     other = one.model_copy(update={"name": "other_share", "expression": "one_share * 1"})
-    with pytest.raises(ConfigurationRefused, match="circle"):
+    with pytest.raises(ConfigurationRefused, match="cycle"):
         select_features("circle", "1.0.0", ["one_share"], catalogue=[one, other])
 
 

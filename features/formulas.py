@@ -1,0 +1,51 @@
+"""SQL text that feature formulas share: shares, changes, logarithms, monthly values, conditions on rows."""
+
+from __future__ import annotations
+
+SALE = "event_type = 'sale'"
+VALID_PURCHASE = "direction = 'purchase' AND status = 'valid'"
+VALID_SALE = "direction = 'sale' AND status = 'valid'"
+CALENDAR_MONTH = "EXTRACT(YEAR FROM event_date) * 12 + EXTRACT(MONTH FROM event_date)"
+
+MONTH_DAYS = 30
+MONTHS = 12
+# Nested windows whose differences are the last twelve months of thirty days.
+MONTHLY = tuple(MONTH_DAYS * month for month in range(1, MONTHS + 1))
+
+
+def month(name: str, number: int) -> str:
+    """Return SQL for the quantity in one 30-day month, 1 being the latest, from its nested windows."""
+    newest = f"{name}_{MONTH_DAYS * number}d"
+    return newest if number == 1 else f"({newest} - {name}_{MONTH_DAYS * (number - 1)}d)"
+
+
+def monthly_variation(name: str) -> str:
+    """Return SQL for the coefficient of variation of the twelve monthly values; missing when all are zero."""
+    whole = f"{name}_{MONTH_DAYS * MONTHS}d"
+    mean = f"({whole} / {MONTHS})"
+    squares = " + ".join(
+        f"({month(name, number)} - {mean}) * ({month(name, number)} - {mean})" for number in range(1, MONTHS + 1)
+    )
+    return f"CASE WHEN {whole} > 0 THEN SQRT(({squares}) / {MONTHS - 1}) / {mean} END"
+
+
+def active_months(name: str) -> str:
+    """Return SQL for the number of months, out of twelve, in which the quantity was not zero."""
+    return " + ".join(f"CASE WHEN {month(name, number)} <> 0 THEN 1 ELSE 0 END" for number in range(1, MONTHS + 1))
+
+
+def change(name: str, recent_days: int, whole_days: int) -> str:
+    """Return SQL for (recent - earlier) / (recent + earlier), between -1 and 1; missing when both are zero."""
+    recent = f"GREATEST({name}_{recent_days}d, 0)"
+    before = f"GREATEST({name}_{whole_days}d - {name}_{recent_days}d, 0)"
+    return f"({recent} - {before}) / NULLIF({recent} + {before}, 0)"
+
+
+def share(part: str, whole: str) -> str:
+    """Return SQL for a ratio that is missing unless its denominator is above zero."""
+    return f"CASE WHEN {whole} > 0 THEN {part} / {whole} END"
+
+
+def logarithm(amount: str) -> str:
+    """Return SQL for ln(1 + amount); negative amounts count as zero."""
+    return f"LN(1 + GREATEST({amount}, 0))"
