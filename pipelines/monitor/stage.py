@@ -11,6 +11,7 @@ import numpy as np
 from models.evaluation.drift import Drift, DriftSettings, judge, measure_drift
 from models.registry.bundle import load_bundle
 from models.training.dataset import split_out_of_time
+from pipelines.monitor.effect import points_shift
 from pipelines.runs.publish import read_parquet, write_json
 from pipelines.runs.stages import GROUND, Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 from pipelines.signing.keys import load_keys
@@ -46,6 +47,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
         current, absent = scored_rows(sample.matrix, read_parquet(scored_file), model.feature_names)
         drifts = compare(model, reference, current, settings)
         alerts = [drift.name for drift in drifts if drift.alert]
+        shift = points_shift(model, reference.X, current)
         write_json(
             folder / "monitor.json",
             {
@@ -56,7 +58,11 @@ def run(profile: Profile, place: Place) -> StageOutcome:
                 "scored_rows": len(current),
                 "alerts": alerts,
                 "settings": asdict(settings),
-                "variables": [asdict(drift) for drift in sorted(drifts, key=lambda drift: -drift.index)],
+                "score_shift_points": sum(shift.values()) if shift else None,
+                "variables": [
+                    {**asdict(drift), "points_shift": shift.get(drift.name)}
+                    for drift in sorted(drifts, key=lambda drift: -drift.index)
+                ],
             },
         )
         set_aside = {"not_in_matrix": absent} if absent else {}
