@@ -1,6 +1,6 @@
-"""How long binning takes beside the boosted fit of the same table, in one run.
+"""CPU seconds of scorecard binning beside a boosted fit of the same table, in the same run.
 
-Run ``python -m benchmarks.binning_speed [OUT.json]``; CPU seconds, one thread, the median of several rounds.
+Run ``python -m benchmarks.binning_speed [OUT.json]``. One thread; medians of several rounds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ROWS, COLUMNS, ROUNDS = 100_000, 30, 3
 
 
 def measure() -> dict[str, float]:
-    """CPU seconds of binning, of a whole scorecard, and of 100 boosting rounds, on one synthetic table."""
+    """Measure CPU seconds of binning, of a whole scorecard and of 100 boosting rounds on one synthetic table."""
     generator = np.random.default_rng(0)
     X = generator.normal(size=(ROWS, COLUMNS))
     y = (generator.random(ROWS) < 1.0 / (1.0 + np.exp(3.0 - X[:, :5].sum(axis=1)))).astype(np.int8)
@@ -47,7 +47,7 @@ def measure() -> dict[str, float]:
 
 
 def main() -> None:
-    """Writes the figures as JSON to the path given, or to standard output."""
+    """Write the figures as JSON to the given path or to standard output."""
     figures = {"rows": ROWS, "columns": COLUMNS, "rounds": ROUNDS, "cpu_seconds": measure()}
     text = json.dumps(figures, indent=2, sort_keys=True) + "\n"
     if len(sys.argv) > 1:

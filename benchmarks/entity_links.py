@@ -1,17 +1,19 @@
-"""What matched names add to the links between sellers that equal identifiers find, on synthetic worlds.
+"""Links between sellers that name matching adds to those by equal identifiers, on synthetic worlds.
 
-Two places where one company may stand under two names. **Registers**: every company of the link registers with its
-registered name and its Latin alias; each has a number of its own there, so that any accepted match is a mistake.
-**Consignees** of export declarations, who have no number: two sellers are linked when they name one consignee, by equal
-text but for case and punctuation (as ingest tells them apart) or by matched names; consignees of many sellers are hubs,
-as in the graph. All declarations are read, and again only the last of each seller, as of a thin file. True are pairs of
-sellers that trade through one entity. Precision and recall are over pairs of all worlds, with 95 % t-intervals over
-worlds.
+One company may appear under two names in three places:
 
-A third place is made here: a **second register**, of ownership, lists the companies of control groups under noisy
-spellings and without their numbers, each held by the person behind its group. Both registers go through ingest; counted
-are the pairs of sellers that the graph ties, with and without matched names, beside the pairs of one control group.
-Time is measured on made names. Writes JSON.
+- **Registers**: every company has its registered name and its Latin alias. Each has its own number, so any accepted
+  match is a mistake.
+- **Consignees** of export declarations have no number. Two sellers are linked if they name the same consignee, by equal
+  text (ignoring case and punctuation, as in ingest) or by a matched name. Consignees of many sellers are hubs, as in
+  the graph. Measured on all declarations, and on the last declaration of each seller, as in a thin file. The true pairs
+  are sellers that trade through one entity.
+- A **second register** of ownership, made here, lists companies of control groups under noisy spellings without their
+  numbers, each held by the person behind its group. Both registers go through ingest. The benchmark counts the pairs of
+  sellers that the graph links, with and without name matching, against the pairs of one control group.
+
+Precision and recall are over pairs of all worlds, with 95 % t-intervals over worlds. Time is measured on made-up
+names. Writes JSON.
 
     python benchmarks/entity_links.py --out artifacts/benchmarks
 """
@@ -64,7 +66,7 @@ Pairs = set[tuple[str, str]]
 
 
 def matched(names: Iterable[tuple[str, str]], least_score: float) -> Pairs:
-    """Pairs of parties believed to be one firm, from pairs of party and name."""
+    """Return pairs of parties that matching takes for one company, from pairs of party and name."""
     rows = list(names)
     columns = {"party_id": [row[0] for row in rows], "name": [row[1] for row in rows]}
     table = pa.table({**columns, "known_at": pa.array([_NOW] * len(rows), pa.timestamp("us", tz="UTC"))})
@@ -73,13 +75,13 @@ def matched(names: Iterable[tuple[str, str]], least_score: float) -> Pairs:
 
 
 def consignees(raw: Path) -> dict[str, list[str]]:
-    """Consignees named in the declarations of each seller, one after another, as ingest tells them apart."""
+    """Return the consignees in each seller's declarations, in order, told apart as in ingest."""
     found: dict[str, list[str]] = defaultdict(list)
     for path in sorted((raw / "customs_declaration").glob("*/*.json")):
         try:
             declarations = json.loads(path.read_text(encoding="utf-8"))
         except json.JSONDecodeError:
-            continue  # a planted defect: the file was cut off
+            continue  # a planted defect: the file is cut off
         for declaration in declarations:
             name = _NO_SIGN.sub(" ", str(declaration.get("consigneeEname") or "").upper()).strip()
             if name and name not in NOBODY:
@@ -88,7 +90,7 @@ def consignees(raw: Path) -> dict[str, list[str]]:
 
 
 def groups(names: Iterable[str], pairs: Pairs) -> dict[str, str]:
-    """For every name the first of those it hangs together with by pairs."""
+    """Return for every name the first name of its connected group."""
     first = {name: name for name in names}
 
     def root(name: str) -> str:
@@ -103,7 +105,7 @@ def groups(names: Iterable[str], pairs: Pairs) -> dict[str, str]:
 
 
 def linked(named: Mapping[str, Iterable[str]], entity_of: Mapping[str, str]) -> Pairs:
-    """Pairs of sellers with an entity in common that is no hub."""
+    """Return pairs of sellers that share an entity that is not a hub."""
     sellers_of: dict[str, set[str]] = defaultdict(set)
     for seller, names in named.items():
         for name in names:
@@ -115,7 +117,7 @@ def linked(named: Mapping[str, Iterable[str]], entity_of: Mapping[str, str]) -> 
 
 
 def true_pairs(world: World, sellers: Iterable[str]) -> Pairs:
-    """Pairs of these sellers that trade through one entity."""
+    """Return pairs of these sellers that trade through one entity."""
     entity = dict(zip(world.seller_ids().tolist(), sold_to(world, np.arange(world.firms.count)).tolist(), strict=True))
     by_entity: dict[int, list[str]] = defaultdict(list)
     for seller in sorted(sellers):
@@ -124,7 +126,7 @@ def true_pairs(world: World, sellers: Iterable[str]) -> Pairs:
 
 
 def judged(found: Pairs, true: Pairs) -> dict[str, float]:
-    """How many pairs, and precision and recall; 1 where there was nothing to find or to get wrong."""
+    """Return the number of pairs, precision and recall; 1 where there was nothing to find."""
     right = len(found & true)
     return {
         "pairs": len(found),
@@ -134,7 +136,7 @@ def judged(found: Pairs, true: Pairs) -> dict[str, float]:
 
 
 def one_world(seed: int, sellers: int) -> dict[str, Any]:
-    """The counts of one world."""
+    """Return the counts of one world."""
     settings = WorldSettings(seller_count=sellers, district_sellers=sellers, seed=seed)
     (district,) = districts(settings)
     world = simulate(district.settings)
@@ -160,7 +162,7 @@ def one_world(seed: int, sellers: int) -> dict[str, Any]:
 
 
 def second_register(world: World, names: ObservedNames) -> bytes:
-    """Ownership statements on the companies of control groups, spelt as somebody heard them."""
+    """Return ownership statements about companies of control groups, with noisy spellings."""
     statements: list[dict[str, Any]] = []
     for number, group in enumerate(world.network.group.tolist()):
         if group >= 0:
@@ -189,7 +191,7 @@ def _statement(record: str, kind: str, details: dict[str, Any]) -> dict[str, Any
 
 
 def two_registers(raw: Path, register: bytes, folder: Path) -> Mapping[str, pa.Table]:
-    """What ingest makes of the company links of a world and the second register."""
+    """Return what ingest makes of a world's company links and the second register."""
     with (raw / "deliveries.csv").open(encoding="utf-8", newline="") as file:
         lines = [row for row in csv.DictReader(file) if row["Source"] == "company_links"]
     first = lines[0]
@@ -207,7 +209,7 @@ def two_registers(raw: Path, register: bytes, folder: Path) -> Mapping[str, pa.T
 
 
 def seller_ties(tables: Mapping[str, pa.Table], least_score: float | None) -> Pairs:
-    """Pairs of sellers that share a holder or an attribute, or hold one another."""
+    """Return pairs of sellers that share a holder or an attribute, or hold each other."""
     settings = GraphSettings(same_from_score=least_score)
     graph = party_graph(tables["party"], tables["party_link"], AsOf(_NOW.date()), settings, tables[PARTY_MATCH])
     found = graph.related.tocoo()
@@ -216,7 +218,7 @@ def seller_ties(tables: Mapping[str, pa.Table], least_score: float | None) -> Pa
 
 
 def registers_judged(world: World, names: ObservedNames, raw: Path, folder: Path) -> dict[str, Any]:
-    """How many companies of the second register are matched, rightly or not, and what that does to ties of sellers."""
+    """Return how many companies of the second register are matched, how many rightly, and the effect on links."""
     tables = two_registers(raw, second_register(world, names), folder)
     ids, group = world.seller_ids().tolist(), world.network.group.tolist()
     parties = tables["party"].to_pylist()
@@ -240,7 +242,7 @@ def registers_judged(world: World, names: ObservedNames, raw: Path, folder: Path
 
 
 def made_companies(companies: int) -> dict[str, Any]:
-    """Matching of made names, each of a party of its own that becomes known at an hour of its own: pairs and time."""
+    """Match made-up names, each of its own party with its own time of knowledge; return pairs and time."""
     names = made_names(companies)
     first = dt.datetime(2015, 1, 1, tzinfo=dt.UTC)
     hours = [first + dt.timedelta(hours=place * 7919 % 80_000) for place in range(len(names))]
@@ -255,7 +257,7 @@ def made_companies(companies: int) -> dict[str, Any]:
 
 
 def ways(named: Mapping[str, Iterable[str]], true: Pairs) -> Iterator[tuple[str, dict[str, float]]]:
-    """How well each way of telling names apart finds the true pairs."""
+    """Return how well each way of comparing names finds the true pairs."""
     names = sorted({name for found in named.values() for name in found})
     yield "equal text", {**judged(linked(named, {name: name for name in names}), true), "matched_names": 0}
     for least in LEAST_SCORES:
@@ -265,7 +267,7 @@ def ways(named: Mapping[str, Iterable[str]], true: Pairs) -> Iterator[tuple[str,
 
 
 def summary(worlds: list[dict[str, Any]]) -> dict[str, Any]:
-    """Sums and means over worlds."""
+    """Return sums and means over worlds."""
     ways = {
         way: {
             **{
@@ -302,11 +304,11 @@ def _over_worlds(counts: list[dict[str, float]]) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Runs the worlds and writes the report."""
+    """Run the worlds and write the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="1,2,3,4,5")
     parser.add_argument("--sellers", type=int, default=400)
-    parser.add_argument("--made", type=int, default=20_000, help="made companies to measure the time by")
+    parser.add_argument("--made", type=int, default=20_000, help="number of made-up companies for the time measurement")
     parser.add_argument("--out", type=Path, default=Path("artifacts/benchmarks"))
     options = parser.parse_args()
     seeds = [int(text) for text in options.seeds.split(",")]

@@ -1,11 +1,11 @@
-"""Precision and recall of the matching of company names on synthetic worlds, beside two plain ways, and its speed.
+"""Precision, recall and speed of company name matching on synthetic worlds, beside two simple methods.
 
-Names are those of ``truth/observation/names.csv``: every spelling of every seller, with the kind of noise. The task is
-to link every spelling to the registered name it stands for, by the name alone, without identifiers. A link is a pair
-of a spelling and a registered name in one group; precision and recall count links, and intervals (95 %) redraw
-companies; where there is no mistake to redraw, the exact bound for so many companies is given.
-The plain ways are ``rapidfuzz`` ``token_set_ratio`` on raw names, with the cut-off of best F1 found on the answers
-themselves (in its favour), and equality after NFKC. Speed is measured on made names of 20,000 companies.
+Names are those of ``truth/observation/names.csv``: every spelling of every seller, with its kind of noise. The task is
+to link every spelling to its registered name by the name alone, without identifiers. A link is a pair of a spelling and
+a registered name in one group. Precision and recall count links; 95 % intervals resample companies. Without any mistake
+to resample, the exact bound for that number of companies is reported.
+The simple methods are ``token_set_ratio`` of ``rapidfuzz`` on raw names, with the cut-off of best F1 chosen on the
+answers themselves (in its favour), and equality after NFKC. Speed is measured on made-up names of 20,000 companies.
 
     python benchmarks/entity_matching.py --out artifacts/benchmarks
 """
@@ -62,7 +62,7 @@ class Spelt:
 
 @dataclass(frozen=True)
 class Links:
-    """Links found of one spelling: how many, whether its own company is among them, and what the truth says of it."""
+    """Links found for one spelling: their number, whether its own company is among them, and its true kind."""
 
     company: str
     kind: str
@@ -71,7 +71,7 @@ class Links:
 
 
 def world_names(seed: int, sellers: int) -> list[Spelt]:
-    """Every distinct spelling of the sellers of one world."""
+    """Return every distinct spelling of the sellers of one world."""
     settings = WorldSettings(seller_count=sellers, district_sellers=sellers, seed=seed, observation_seed=seed + 100)
     world = simulate(settings)
     table = names_table(world, observe_names(world))
@@ -82,7 +82,7 @@ def world_names(seed: int, sellers: int) -> list[Spelt]:
 
 
 def made_names(companies: int, seed: int = 0) -> list[Spelt]:
-    """The registered name, three other spellings in characters and one in letters of each of so many companies."""
+    """Return the registered name, three other Chinese spellings and one Latin spelling of each made-up company."""
     rng = np.random.default_rng(seed)
     found = []
     for number in range(1, companies + 1):
@@ -95,7 +95,7 @@ def made_names(companies: int, seed: int = 0) -> list[Spelt]:
 
 
 def links_of(names: Sequence[Spelt], linked: Sequence[set[str]]) -> list[Links]:
-    """The links of every spelling that is not the registered name, from the companies each was linked to."""
+    """Return the links of every spelling that is not a registered name, from the companies each was linked to."""
     return [
         Links(name.company, name.kind, len(companies), name.company in companies)
         for name, companies in zip(names, linked, strict=True)
@@ -104,17 +104,17 @@ def links_of(names: Sequence[Spelt], linked: Sequence[set[str]]) -> list[Links]:
 
 
 def by_entities(names: Sequence[Spelt]) -> list[set[str]]:
-    """Companies whose registered name is in the group of each spelling, by this project's matching."""
+    """Return the companies whose registered name is in each spelling's group, by this project's matching."""
     return linked_by(match_parties(parsed(names)).group_of, names)
 
 
 def parsed(names: Sequence[Spelt]) -> list[Party]:
-    """The names as parties, in the same order, with nothing but their names."""
+    """Return the names as parties, in the same order, with nothing but their names."""
     return [Party(f"{place:07d}", parse_company_name(name.text)) for place, name in enumerate(names)]
 
 
 def linked_by(group_of: Mapping[str, str], names: Sequence[Spelt]) -> list[set[str]]:
-    """Companies whose registered name is in the group of each spelling."""
+    """Return the companies whose registered name is in each spelling's group."""
     groups = [group_of[f"{place:07d}"] for place in range(len(names))]
     registered: dict[str, set[str]] = defaultdict(set)
     for group, name in zip(groups, names, strict=True):
@@ -124,7 +124,7 @@ def linked_by(group_of: Mapping[str, str], names: Sequence[Spelt]) -> list[set[s
 
 
 def by_equality(names: Sequence[Spelt]) -> list[set[str]]:
-    """Companies whose registered name equals each spelling after NFKC."""
+    """Return the companies whose registered name equals each spelling after NFKC."""
     registered: dict[str, set[str]] = defaultdict(set)
     for name in names:
         if name.kind == REGISTERED:
@@ -133,7 +133,7 @@ def by_equality(names: Sequence[Spelt]) -> list[set[str]]:
 
 
 def token_set_scores(names: Sequence[Spelt]) -> tuple[list[str], np.ndarray[Any, np.dtype[np.float32]]]:
-    """Companies with registered names, and the ``token_set_ratio`` of every spelling with each of these."""
+    """Return companies with registered names, and the ``token_set_ratio`` of every spelling with each of them."""
     registered = [name for name in names if name.kind == REGISTERED]
     scores = process.cdist(
         [name.text for name in names], [name.text for name in registered], scorer=fuzz.token_set_ratio
@@ -142,13 +142,13 @@ def token_set_scores(names: Sequence[Spelt]) -> tuple[list[str], np.ndarray[Any,
 
 
 def by_token_set(scored: tuple[list[str], np.ndarray[Any, np.dtype[np.float32]]], cut_off: float) -> list[set[str]]:
-    """Companies whose registered name scores the cut-off or more with each spelling."""
+    """Return the companies whose registered name scores at least the cut-off with each spelling."""
     companies, scores = scored
     return [{companies[place] for place in np.flatnonzero(row >= cut_off)} for row in scores]
 
 
 def figures(links: Sequence[Links]) -> dict[str, Any]:
-    """Precision, recall and F1 of links with intervals over companies; None where nothing was linked."""
+    """Return precision, recall and F1 of links with intervals over companies; None where nothing was linked."""
     companies = {company: place for place, company in enumerate(dict.fromkeys(link.company for link in links))}
     counts = np.zeros((len(companies), 3))
     for link in links:
@@ -180,7 +180,7 @@ def _interval(
     if not held.any():
         return None
     low, high = np.quantile(part[held] / whole[held], (0.025, 0.975))
-    bound = 0.025 ** (1 / companies)  # of an event that befell all of so many companies
+    bound = 0.025 ** (1 / companies)  # lower bound of a share observed as 1 among this many companies
     if low == 1.0:
         low = bound
     if high == 0.0:
@@ -189,7 +189,7 @@ def _interval(
 
 
 def by_kind(links: Sequence[Links]) -> dict[str, Any]:
-    """Figures of all spellings and of each kind of noise."""
+    """Return figures of all spellings and of each kind of noise."""
     kinds: dict[str, list[Links]] = defaultdict(list)
     for link in links:
         kinds[link.kind].append(link)
@@ -197,7 +197,7 @@ def by_kind(links: Sequence[Links]) -> dict[str, Any]:
 
 
 def compare_ways(worlds: Sequence[Sequence[Spelt]]) -> dict[str, Any]:
-    """The figures and CPU seconds of the three ways on the same names."""
+    """Return figures and CPU seconds of the three methods on the same names."""
     found: dict[str, list[Links]] = defaultdict(list)
     seconds: dict[str, float] = defaultdict(float)
     for names in worlds:
@@ -224,7 +224,7 @@ def compare_ways(worlds: Sequence[Sequence[Spelt]]) -> dict[str, Any]:
 
 
 def many_names(companies: int) -> dict[str, Any]:
-    """CPU seconds for so many companies' made names, by step, and the figures among so many similar names."""
+    """Return CPU seconds by step and figures for made-up names of many similar companies."""
     names = made_names(companies)
     start = time.process_time()
     parties = parsed(names)
@@ -244,12 +244,12 @@ def many_names(companies: int) -> dict[str, Any]:
 
 
 def reaches_bar(all_figures: Mapping[str, Any]) -> bool:
-    """Whether precision and recall of all spellings reach the bar."""
+    """Return whether precision and recall of all spellings reach the target."""
     return all((all_figures[name] or 0.0) >= least for name, least in BAR.items())
 
 
 def main() -> int:
-    """Print the figures, write them as JSON where told, and give 1 when the bar is missed."""
+    """Print the figures, write them as JSON if asked, and return 1 if the target is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="folder for entity_matching.json")
     parser.add_argument("--sellers", type=int, default=SELLERS)

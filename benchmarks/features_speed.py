@@ -1,10 +1,10 @@
-"""Speed of building features: our banded pass beside the naive join, on made-up events, in the same run.
+"""Speed of building features: the banded single pass beside a naive join, on made-up events, in the same run.
 
-The same numbers (count, sum, mean, standard deviation of four kinds of money over 30, 90, 180 and 365 days) of every
-seller at eight quarter ends are computed from the same table in two ways, in turns, so that a machine that slows down
-slows both: as the package renders them, one pass a date with age bands; and as one would write it down, a join of
-events to dates by inequality, once a window. Their values are compared. The whole set ``seller_core`` is
-timed on the same events too. Writes JSON; the time decides nothing, a difference of values fails.
+Count, sum, mean and standard deviation of four kinds of money over 30, 90, 180 and 365 days are computed for every
+seller at eight quarter ends, from the same table, in two ways: as the package renders them (one pass per date with age
+bands), and as one would write them down (an inequality join of events to dates per window). The two ways take turns, so
+a slower machine slows both. Their values are compared. The whole set ``seller_core`` is timed on the same events, too.
+Writes JSON. Times decide nothing; different values fail.
 
     python benchmarks/features_speed.py --out artifacts/benchmarks
 """
@@ -50,7 +50,7 @@ QUARTERS = quarter_ends(dt.date(2023, 3, 31), dt.date(2024, 12, 31))
 
 @dataclass(frozen=True)
 class Size:
-    """How much is made up and how it is timed."""
+    """Amount of made-up data, and number of rounds."""
 
     events: int
     sellers: int
@@ -59,7 +59,7 @@ class Size:
 
 
 def made_up_events(size: Size) -> pa.Table:
-    """Money events of sellers spread evenly over four years, known up to three weeks late. No seller is real."""
+    """Return money events of made-up sellers, spread evenly over four years and known up to three weeks late."""
     rng = np.random.default_rng(20240630)
     count = size.events
     day = FIRST_DAY + rng.integers(0, DAYS, count)
@@ -86,7 +86,7 @@ def made_up_events(size: Size) -> pa.Table:
 
 
 def coverage_of(sellers: int) -> pa.Table:
-    """Everything delivered of every seller."""
+    """Return full coverage of every seller."""
     start, end = dt.date(2020, 1, 1), dt.date(2026, 1, 1)
     instant = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     given = {"covered_table": "money_event", "period_from": start, "period_to": end, "event_date": start}
@@ -98,7 +98,7 @@ def coverage_of(sellers: int) -> pa.Table:
 
 
 def compared_set() -> FeatureSet:
-    """The features both ways compute."""
+    """Return the features that both ways compute."""
     records = [
         Feature(
             name=f"{kind}_{aggregate}_{window}d", pillar="sales_health", family="level", table="money_event",
@@ -113,7 +113,7 @@ def compared_set() -> FeatureSet:
 
 
 def naive_join(tables: dict[str, pa.Table], observations: pa.Table, threads: int) -> pa.Table:
-    """The same numbers by a join of events to observations on an inequality of dates, once a window."""
+    """Compute the same numbers by an inequality join of events to observations, once per window."""
     amount = "event.amount_usd"
     functions = {
         "count": f"COUNT({amount})",
@@ -151,30 +151,30 @@ def naive_join(tables: dict[str, pa.Table], observations: pa.Table, threads: int
 
 
 def largest_difference(ours: pa.Table, naive: pa.Table, names: tuple[str, ...]) -> float:
-    """Largest relative difference; raises AssertionError when rows or missing values differ."""
+    """Return the largest relative difference; raise AssertionError if rows or missing values differ."""
     worst = 0.0
     if ours.select(["seller_id", "as_of"]).to_pylist() != naive.select(["seller_id", "as_of"]).to_pylist():
-        raise AssertionError("the two ways give different rows")
+        raise AssertionError("the two ways return different rows")
     for name in names:
         one, other = ours[name].to_numpy(), naive[name].to_numpy()
         if "_sum_" in name:
-            other = np.nan_to_num(other)  # the join says null where nothing was sold, we say zero
+            other = np.nan_to_num(other)  # the join returns null where nothing was sold, the package zero
         if (np.isnan(one) != np.isnan(other)).any():
-            raise AssertionError(f"{name}: the two ways miss different values")
+            raise AssertionError(f"{name}: the two ways leave different values missing")
         gap = np.abs(one - other) / np.maximum(np.abs(other), 1e-9)
         worst = max(worst, float(np.nanmax(gap, initial=0.0)))
     return worst
 
 
 def timed(work: Callable[[], pa.Table]) -> tuple[float, float, pa.Table]:
-    """CPU seconds, wall seconds and result."""
+    """Return CPU seconds, wall seconds and result."""
     cpu, wall = time.process_time(), time.perf_counter()
     result = work()
     return time.process_time() - cpu, time.perf_counter() - wall, result
 
 
 def measure(size: Size) -> dict[str, object]:
-    """All figures of a run."""
+    """Return all figures of a run."""
     tables = {"money_event": made_up_events(size), "source_coverage": coverage_of(size.sellers)}
     sellers = tables["source_coverage"]["seller_id"].to_pylist()
     observations = pa.table(
@@ -218,7 +218,7 @@ def measure(size: Size) -> dict[str, object]:
 
 
 def main() -> None:
-    """Reads the size, measures, writes ``features_speed.json``."""
+    """Read the size, measure, and write ``features_speed.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("artifacts/benchmarks"))
     parser.add_argument("--events", type=int, default=3_000_000)

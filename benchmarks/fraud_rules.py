@@ -1,12 +1,12 @@
-"""How much planted deceit simple rules find: recall at 1 % alerts by kind of lie, over several synthetic worlds.
+"""Fraud found by simple rules: recall at 1 % alerts by kind of fraud, over several synthetic worlds.
 
-Each world is written, read through the pipeline's own ingest, and scored by one plain rule a kind: a sum of a few
-clipped robust z-scores of a seller's year. The 1 % of seller-years with the highest scores are alerts, kind by kind.
-A case is found when a year in which it ran for at least sixty days is an alert; cases whose seller did not deliver
-what the rule reads are out of view and counted apart. The bar is that rules find 40-70 % of the cases in view over all
-kinds: less would mean traces nobody could find, more that lies are drawn too plainly. Who withholds a source leaves no
-trace but the gap, which honest refusals leave as well, so no rule is tried on it. Writes JSON; exit code 1 when the
-bar is missed.
+Each world is written, read through the pipeline's own ingest, and scored by one simple rule per kind: a sum of a few
+clipped robust z-scores of a seller's year. For each kind, the 1 % of seller-years with the highest scores are alerts. A
+case is found if a year in which it ran for at least sixty days is an alert. Cases of sellers that did not deliver the
+rule's sources are out of view and counted separately. The target is that rules find 40 to 70 % of the cases in view
+over all kinds: below it, nobody could find the traces; above it, the fraud is too obvious. A withheld source leaves
+only a gap, which honest refusals leave as well, so no rule looks for it. Writes JSON; exit code 1 if the target is
+missed.
 
     python benchmarks/fraud_rules.py --out artifacts/benchmarks
 """
@@ -47,14 +47,14 @@ _RECORDED_AT = dt.datetime(2025, 1, 15, tzinfo=dt.UTC)
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule for one kind of lie.
+    """A rule for one kind of fraud.
 
     Attributes:
-        kind: The kind, as the truth names it.
+        kind: The kind, as in the truth tables.
         sources: Sources it reads.
         looks_at: What it looks at, in words.
         parts: Columns of ``sql`` whose clipped z-scores within a year add up to the score.
-        sql: Query that gives ``seller_id``, ``year`` and the parts.
+        sql: Query that returns ``seller_id``, ``year`` and the parts.
     """
 
     kind: str
@@ -313,7 +313,7 @@ RULES: tuple[Rule, ...] = (
 
 @dataclass(frozen=True)
 class Found:
-    """What a rule found in a world: cases in view, found ones among them, cases out of view, seller-years scored."""
+    """Results of a rule in a world: cases in view, cases found, cases out of view, and seller-years scored."""
 
     kind: str
     in_view: int
@@ -323,7 +323,7 @@ class Found:
 
 
 def canonical_tables(settings: WorldSettings, folder: Path) -> dict[str, pa.Table]:
-    """Writes a world and gives its canonical tables, as ingest makes them of the sources that rules read."""
+    """Write a world and return its canonical tables, as ingest makes them from the sources that rules read."""
     write_world(settings, folder)
     sources = tuple(sorted({source for rule in RULES for source in rule.sources}))
     wanted = IngestSettings(layout="deliveries", recorded_at=_RECORDED_AT, sources=sources)
@@ -331,14 +331,14 @@ def canonical_tables(settings: WorldSettings, folder: Path) -> dict[str, pa.Tabl
 
 
 def alerts(connection: duckdb.DuckDBPyConnection, rule: Rule) -> tuple[set[tuple[str, int]], set[tuple[str, int]]]:
-    """Seller-years a rule scores, and the 1 % of them it would have looked at first; ties fall by digest."""
+    """Return the seller-years a rule scores, and its alerts: the 1 % with the highest scores, ties broken by digest."""
     zs = [
         f"greatest(-1, least(6, ({part} - median({part}) OVER w) / "
         f"greatest(1.4826 * mad({part}) OVER w, 0.3 * stddev_pop({part}) OVER w, 1e-9)))"
         for part in rule.parts
     ]
     rows = connection.execute(
-        f"SELECT seller_id, year FROM (SELECT *, {' + '.join(zs)} AS score FROM ({rule.sql}) "  # noqa: S608 - our own text
+        f"SELECT seller_id, year FROM (SELECT *, {' + '.join(zs)} AS score FROM ({rule.sql}) "  # noqa: S608 - text of this module
         "WHERE year BETWEEN ? AND ? WINDOW w AS (PARTITION BY year)) ORDER BY score DESC, md5(seller_id || year)",
         list(YEARS),
     ).fetchall()
@@ -347,7 +347,7 @@ def alerts(connection: duckdb.DuckDBPyConnection, rule: Rule) -> tuple[set[tuple
 
 
 def judged(connection: duckdb.DuckDBPyConnection, rule: Rule, truth: Path) -> Found:
-    """Holds a rule's alerts against the truth."""
+    """Compare a rule's alerts with the truth."""
     scored, alerted = alerts(connection, rule)
     cases = connection.execute(
         "SELECT number, seller_id, year FROM (SELECT *, row_number() OVER () AS number "
@@ -365,7 +365,7 @@ def judged(connection: duckdb.DuckDBPyConnection, rule: Rule, truth: Path) -> Fo
 
 
 def one_world(seed: int, sellers: int) -> list[Found]:
-    """Writes, reads and judges one world."""
+    """Write, read and judge one world."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tables = canonical_tables(WorldSettings(seller_count=sellers, seed=seed), folder)
@@ -377,7 +377,7 @@ def one_world(seed: int, sellers: int) -> list[Found]:
 
 
 def interval(values: Sequence[float]) -> dict[str, float]:
-    """Mean with a 95 % t-interval."""
+    """Return the mean with a 95 % t-interval."""
     mean = float(np.mean(values))
     if len(values) < 2:
         return {"mean": mean}
@@ -386,7 +386,7 @@ def interval(values: Sequence[float]) -> dict[str, float]:
 
 
 def summary(worlds: Mapping[int, Sequence[Found]]) -> dict[str, object]:
-    """Recall by kind and overall, with intervals over worlds."""
+    """Return recall by kind and overall, with intervals over worlds."""
     kinds = {}
     for place, rule in enumerate(RULES):
         found = [results[place] for results in worlds.values()]
@@ -403,7 +403,7 @@ def summary(worlds: Mapping[int, Sequence[Found]]) -> dict[str, object]:
 
 
 def main() -> int:
-    """Runs the worlds and writes the report."""
+    """Run the worlds and write the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default=",".join(str(seed) for seed in range(1, 11)))
     parser.add_argument("--sellers", type=int, default=2_000)

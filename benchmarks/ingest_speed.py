@@ -1,10 +1,10 @@
 """Speed of ingest beside DuckDB's strict CSV reader, on the same files in the same run.
 
-Writes made-up invoice files (or takes a folder of real ones, ``--raw``), then times in turns, so that a machine that
-slows down slows all of them: our strict reading and typing alone; our whole ingest (reading, typing, duplicates,
-contract rules, canonical table, accounts); and DuckDB reading the same files strictly into the same types with its
-rejects stored. The rows each of them accepts and sets aside are written beside the times, for a reader that loses rows
-is not faster, only shorter. Writes JSON; asserts nothing.
+Writes made-up invoice files (or takes a folder of real ones, ``--raw``) and times three tasks in turns, so a slower
+machine slows all of them: our strict reading and typing alone; our whole ingest (reading, typing, duplicates, contract
+rules, canonical table, row counts); and DuckDB reading the same files strictly into the same types, with its rejects
+stored. The rows that each accepts and sets aside are written beside the times, because a reader that loses rows is not
+faster. Writes JSON; asserts nothing.
 
     python benchmarks/ingest_speed.py --out artifacts/benchmarks
 """
@@ -56,7 +56,7 @@ CREATE OR REPLACE TABLE invoices AS SELECT * FROM read_csv($files, header = true
 
 @dataclass(frozen=True)
 class Size:
-    """How much is made up and how it is timed."""
+    """Amount of made-up data, and number of rounds."""
 
     files: int
     rows_a_file: int
@@ -72,7 +72,7 @@ class Outcome:
 
 
 def write_made_up_files(folder: Path, size: Size) -> None:
-    """Write invoice files of invented sellers with three faulty lines each, and their list of deliveries."""
+    """Write invoice files of made-up sellers, with three faulty lines each, and their list of deliveries."""
     rng = random.Random(20240630)  # noqa: S311 - made-up amounts, no secrets
     lines = ["File,Seller ref,Source,Account,Period start,Period end,Delivered at (UTC),SHA-256"]
     for number in range(size.files):
@@ -98,7 +98,7 @@ def _made_up_row(rng: random.Random, seller: str, number: int) -> str:
 
 
 def read_and_type(folder: Path, settings: IngestSettings) -> Outcome:
-    """Our strict reader and exact typing, without rules, duplicates or mapping."""
+    """Read strictly and type exactly, without rules, duplicates or mapping."""
     contract = source_contract("vat_invoices")
     files = find_deliveries(folder, settings).files
     delivered = enumerate(read_deliveries(folder, files))
@@ -109,13 +109,13 @@ def read_and_type(folder: Path, settings: IngestSettings) -> Outcome:
 
 
 def whole_ingest(folder: Path, settings: IngestSettings) -> Outcome:
-    """Everything ingest does."""
+    """Run everything that ingest does."""
     accounts = ingest_folder(folder, settings, KEY).file_counts
     return Outcome(sum(one.accepted for one in accounts), sum(one.set_aside for one in accounts))
 
 
 def duckdb_strict(folder: Path) -> Outcome:
-    """DuckDB's reader, strict, with declared columns and types, on one thread like ours."""
+    """Read with DuckDB's strict reader, with declared columns and types, on one thread like ours."""
     files = sorted(path.as_posix() for path in folder.rglob("*.csv") if path.name != "deliveries.csv")
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET enable_progress_bar = false")
@@ -126,7 +126,7 @@ def duckdb_strict(folder: Path) -> Outcome:
 
 
 def measure(folder: Path, repeats: int) -> dict[str, object]:
-    """CPU and wall seconds of each reader (medians of interleaved rounds), and what it accepted and set aside."""
+    """Return CPU and wall seconds of each reader (medians of interleaved rounds), and its accepted and other rows."""
     settings = IngestSettings(recorded_at=datetime(2026, 1, 1, tzinfo=UTC), worker_count=1)
     tasks: dict[str, Callable[[], Outcome]] = {
         "ours_read_and_type": lambda: read_and_type(folder, settings),
@@ -158,7 +158,7 @@ def main() -> None:
     """Measure and write ``ingest_speed.json``."""
     parser = argparse.ArgumentParser(description="Speed of ingest beside DuckDB's strict CSV reader.")
     parser.add_argument("--out", type=Path, default=Path("artifacts/benchmarks"))
-    parser.add_argument("--raw", type=Path, default=None, help="folder of sales invoices with its deliveries.csv")
+    parser.add_argument("--raw", type=Path, default=None, help="folder of sales invoices with deliveries.csv")
     parser.add_argument("--files", type=int, default=200)
     parser.add_argument("--rows-a-file", type=int, default=1500)
     parser.add_argument("--repeats", type=int, default=3)

@@ -1,12 +1,12 @@
 """Speed and memory of reading, typing, checking and writing a payout file, beside DuckDB and Great Expectations.
 
-Makes up a CSV of 25 columns under a contract of 30 rules, some rows of which break one, and times in turns, each task
-in a process of its own: our whole way from the CSV to Parquet; DuckDB's strict reader on the same file, written
+Makes up a CSV of 25 columns under a contract of 30 rules, with some rows that break one, and times these tasks in
+turns, each in its own process: our whole way from CSV to Parquet; DuckDB's strict reader on the same file, written
 unchecked; our row checks with a record of each failing row, beside reading and summing the same columns; and Great
-Expectations in COMPLETE mode on the same rules. A second file, all of its cells quoted, is read by the first two.
-Larger files show that memory does not grow: as ``passport contract check`` takes them, and files in our own template as
-``passport ingest`` does, from the file to the published canonical tables. Writes JSON with what was measured beside the
-bound it should keep; asserts nothing.
+Expectations in COMPLETE mode on the same rules. The first two also read a second file in which all cells are quoted.
+Larger files show that memory does not grow: read as ``passport contract check`` does, and, in our own template,
+ingested as ``passport ingest`` does, from the file to the published canonical tables. Writes JSON with each measurement
+beside its bound; asserts nothing.
 
     python benchmarks/payout_speed.py --out artifacts/benchmarks
     python benchmarks/payout_speed.py --memory-rows 1000000,3000000,10000000 --only-memory
@@ -48,25 +48,25 @@ if TYPE_CHECKING:
 
 Outcome = TypeVar("Outcome")
 FAULTY_SHARE = 0.002
-# No more than these, or (Great Expectations) no less.
+# Upper bounds; for Great Expectations a lower bound.
 LARGEST_TIMES_DUCKDB, LARGEST_TIMES_READING, LEAST_TIMES_LESS_THAN_GX, LARGEST_MIB = 3.0, 3.0, 5.0, 1536.0
 
 
 def alone(task: Callable[..., Outcome], *arguments: object) -> Outcome:
-    """Give what a task gives in a new process."""
+    """Run a task in a new process and return its result."""
     with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:
         return pool.submit(task, *arguments).result()
 
 
 def made_up(folder: Path, name: str, size: Size) -> Path:
-    """Give a made-up payout file."""
+    """Return a made-up payout file."""
     path = folder / f"{name}.csv"
     alone(write_rows, path, contract(), size)
     return path
 
 
 def in_turns(tasks: Mapping[str, tuple[Any, ...]], repeats: int) -> dict[str, list[Measured]]:
-    """Give the measurements of each task, taken in turns so that a machine that slows down slows all of them."""
+    """Return the measurements of each task, taken in turns so that a slower machine slows all of them."""
     found: dict[str, list[Measured]] = {name: [] for name in tasks}
     for _ in range(repeats):
         for name, (task, *arguments) in tasks.items():
@@ -75,18 +75,18 @@ def in_turns(tasks: Mapping[str, tuple[Any, ...]], repeats: int) -> dict[str, li
 
 
 def median_ratio(one: list[Measured], other: list[Measured]) -> float:
-    """Give the median of the ratios of CPU time, round by round."""
+    """Return the median of the ratios of CPU time, round by round."""
     return statistics.median(a.cpu_seconds / b.cpu_seconds for a, b in zip(one, other, strict=True))
 
 
 def judged(value: float, bound: float, *, at_least: bool = False) -> dict[str, Any]:
-    """Give a measured value beside its bound."""
+    """Return a measured value beside its bound."""
     met = value >= bound if at_least else value <= bound
     return {"measured": round(value, 2), "bound": bound, "met": met}
 
 
 def measure(folder: Path, rows: int, repeats: int) -> dict[str, Any]:
-    """Give the ratios of CPU time at ``rows`` rows, and whether all rules are counted alike."""
+    """Return the ratios of CPU time at ``rows`` rows, and whether all methods count the same rule breaks."""
     plain = made_up(folder, "plain", Size(rows, FAULTY_SHARE))
     quoted = made_up(folder, "quoted", Size(rows, FAULTY_SHARE, quoted=True))
     alone(type_payouts, plain, folder)
@@ -123,7 +123,7 @@ def measure(folder: Path, rows: int, repeats: int) -> dict[str, Any]:
 
 
 def measure_memory(folder: Path, rows: int) -> dict[str, Any]:
-    """Give the peak memory of the process that reads, types, checks and writes ``rows`` rows."""
+    """Return the peak memory of the process that reads, types, checks and writes ``rows`` rows."""
     path = made_up(folder, "large", Size(rows, FAULTY_SHARE))
     outcome = alone(sort_payouts, path, folder)
     megabytes = round(path.stat().st_size / 1e6)
@@ -132,7 +132,7 @@ def measure_memory(folder: Path, rows: int) -> dict[str, Any]:
 
 
 def measure_ingest(folder: Path, rows: int) -> dict[str, Any]:
-    """Give what ingest of ``rows`` rows takes: CPU beside DuckDB's, memory of the process that reads and its parent."""
+    """Return the cost of ingesting ``rows`` rows: CPU beside DuckDB's, memory of the reading process and its parent."""
     path = folder / "template.csv"
     alone(write_template_rows, path, Size(rows, FAULTY_SHARE))
     theirs = alone(duckdb_unchecked_template, path, folder)
@@ -154,8 +154,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("artifacts/benchmarks"))
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--memory-rows", default="3000000", help="numbers of rows to measure memory at, with commas")
-    parser.add_argument("--only-memory", action="store_true", help="leave out what is measured at --rows")
+    parser.add_argument(
+        "--memory-rows", default="3000000", help="numbers of rows for the memory measurement, comma-separated"
+    )
+    parser.add_argument("--only-memory", action="store_true", help="measure memory only")
     given = parser.parse_args()
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     given.out.mkdir(parents=True, exist_ok=True)

@@ -1,14 +1,14 @@
-"""Do sources that are held against one another tell honest sellers from liars? Over several synthetic worlds.
+"""Whether comparing sources separates honest sellers from fraudulent ones, over several synthetic worlds.
 
-Each world is written, read through the pipeline's own ingest, and reconciled as of its end. Counted are seller-quarters
-whose claim could be compared, graded corroborated or contradicted, by claim and over all claims (contradicted in any):
-the share contradicted among honest ones (no lie of any kind ran in the year up to the quarter) and among those in whose
-year one kind of lie ran for at least sixty days, and the difference of the two within a world. Figures are means over
-worlds with 95 % t-intervals; a world in which a kind has no case in view says nothing of it. The bars: at least nine in
-ten honest seller-quarters are corroborated, and over-declaration and round trips stand out. Own-shop lies (brushing,
-inflated traffic) are listed too: a world writes neither payment providers nor purchases counted by analytics, so no
-independent source speaks of own-shop orders, and these lies are not what this finds. Writes JSON; exit code 1 when a
-bar is missed.
+Each world is written, read through the pipeline's own ingest, and reconciled as of its end. The benchmark counts
+seller-quarters whose claim could be compared, graded corroborated or contradicted, by claim and over all claims
+(contradicted in any). It reports the contradicted share of honest sellers (no fraud of any kind in the year up to the
+quarter) and of sellers with one kind of fraud for at least sixty days of that year, and the difference of the two
+within a world. Figures are means over worlds with 95 % t-intervals; a world without a case of a kind in view is left
+out. The targets: at least nine in ten honest seller-quarters are corroborated, and over-declaration and round trips
+stand out. Own-shop fraud (brushing, inflated traffic) is listed too, but cannot stand out: a world has neither payment
+providers nor purchases counted by analytics, so no independent source covers own-shop orders. Writes JSON; exit code 1
+if a target is missed.
 
     python benchmarks/reconciliation.py --out artifacts/benchmarks
 """
@@ -55,29 +55,29 @@ _KEY = b"benchmark key, not a secret: it only makes pseudonyms".ljust(32)
 
 @dataclass(frozen=True)
 class Count:
-    """Seller-quarters of a claim and kind that could be compared, and those contradicted among them."""
+    """Seller-quarters of a claim and kind that could be compared, and the contradicted ones among them."""
 
     compared: int
     contradicted: int
 
     @property
     def share(self) -> float:
-        """Share contradicted; only where anything was compared."""
+        """Contradicted share; defined only where something was compared."""
         return self.contradicted / self.compared
 
 
 Counts = dict[tuple[str, str], Count]
-"""By claim and kind of lie."""
+"""Counts by claim and kind of fraud."""
 
 
 def counted(reconciliation: pa.Table, truth: Path) -> Counts:
-    """Holds the grades of a reconciliation against the lies of a truth folder."""
+    """Compare the grades of a reconciliation with the fraud cases of a truth folder."""
     with duckdb.connect() as connection:
         connection.register("reconciliation", reconciliation)
         rows = connection.execute(
             "WITH by_claim AS (SELECT DISTINCT seller_id, quarter_end, claim, grade FROM reconciliation "
             "WHERE grade IN ('corroborated', 'contradicted')), "
-            # In alphabetical order a contradiction comes before an agreement.
+            # 'contradicted' sorts before 'corroborated', so min() finds a contradiction.
             "graded AS (FROM by_claim UNION ALL SELECT seller_id, quarter_end, ?, min(grade) FROM by_claim "
             "GROUP BY seller_id, quarter_end), "
             "lies AS (SELECT seller_id, kind, coalesce(try_cast(\"from\" AS DATE), DATE '1900-01-01') AS first, "
@@ -95,7 +95,7 @@ def counted(reconciliation: pa.Table, truth: Path) -> Counts:
 
 
 def one_world(seed: int, sellers: int) -> Counts:
-    """Writes, reads and reconciles one world."""
+    """Write, read and reconcile one world."""
     with tempfile.TemporaryDirectory() as name:
         folder, settings = Path(name), WorldSettings(seller_count=sellers, seed=seed)
         write_world(settings, folder)
@@ -105,7 +105,7 @@ def one_world(seed: int, sellers: int) -> Counts:
 
 
 def summary(worlds: Sequence[Counts]) -> dict[str, Any]:
-    """Shares contradicted by claim and kind, differences to the honest, and whether the bars are met."""
+    """Return contradicted shares by claim and kind, differences from honest sellers, and whether targets are met."""
     claims: dict[str, dict[str, Any]] = {}
     for claim, kind in sorted({key for counts in worlds for key in counts}):
         seen = [counts for counts in worlds if (claim, kind) in counts and (claim, HONEST) in counts]
@@ -131,7 +131,7 @@ def _bars(claims: Mapping[str, Mapping[str, Any]]) -> dict[str, bool]:
 
 
 def main() -> int:
-    """Runs the worlds and writes the report."""
+    """Run the worlds and write the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default=",".join(str(seed) for seed in range(1, 9)))
     parser.add_argument("--sellers", type=int, default=400)

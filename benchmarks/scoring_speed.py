@@ -1,8 +1,8 @@
 """Speed and memory of batch scoring on a ready matrix, beside plain ``Booster.predict`` in the same run.
 
-Makes a synthetic matrix and a synthetic model of the size named, then times in turns, so that a machine that slows
-down slows all of them: the booster alone on a matrix in memory (its scores, and its contributions), our scorer from
-Parquet to Parquet, JSON lines and CSV without reasons, and with reasons. Writes JSON; asserts nothing.
+Makes a synthetic matrix and a synthetic model of a given size and times these tasks in turns, so a slower machine slows
+all of them: the booster alone on a matrix in memory (scores, and contributions), and our scorer from Parquet to
+Parquet, JSON lines and CSV, without and with reasons. Writes JSON; asserts nothing.
 
     python benchmarks/scoring_speed.py --out artifacts/benchmarks
 """
@@ -48,7 +48,7 @@ KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 @dataclass(frozen=True)
 class Size:
-    """What is scored and with what."""
+    """Size of the rows and of the model."""
 
     rows: int
     features: int
@@ -61,7 +61,7 @@ class Size:
 
 
 def synthetic_rows(count: int, features: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """A matrix (count, features) with 15 % missing, and outcomes of which one in twenty is bad."""
+    """Return a matrix (count, features) with 15 % missing values, and outcomes of which one in twenty is bad."""
     generator = np.random.default_rng(seed)
     X = generator.normal(size=(count, features))
     logit = -3.2 + 0.5 * X[:, :8].sum(axis=1) / np.sqrt(8) + 0.3 * np.abs(X[:, 8])
@@ -70,7 +70,7 @@ def synthetic_rows(count: int, features: int, seed: int) -> tuple[np.ndarray, np
 
 
 def trained_model(size: Size) -> tuple[CreditModel, np.ndarray, np.ndarray]:
-    """A monotone booster of the size asked for, calibrated on its own training rows."""
+    """Return a monotone booster of the given size, calibrated on its own training rows."""
     X, y = synthetic_rows(size.train_rows, size.features, seed=1)
     facts = [
         FeatureFacts(
@@ -95,7 +95,7 @@ def trained_model(size: Size) -> tuple[CreditModel, np.ndarray, np.ndarray]:
 
 
 def write_world(folder: Path, size: Size) -> None:
-    """The applicant file and the bundle."""
+    """Write the applicant file and the bundle."""
     model, X, y = trained_model(size)
     meta = BundleMeta(
         model_name="benchmark",
@@ -120,7 +120,7 @@ def write_world(folder: Path, size: Size) -> None:
 
 
 def score_once(folder: Path, size: Size, *, with_reasons: bool, out: Path) -> None:
-    """From the applicant file to the score files, as ``passport score`` does."""
+    """Score from the applicant file to the score files, as ``passport score`` does."""
     bundle = load_bundle(folder / "bundle", [KEY.public_key()], size.threads)
     applicants = read_applicants(folder / "applicants.parquet", bundle.model.feature_names, None)
     context = ScoringContext(bundle, ScoringLimits(), ISSUED_ON, "1", with_reasons)
@@ -129,13 +129,13 @@ def score_once(folder: Path, size: Size, *, with_reasons: bool, out: Path) -> No
 
 
 def predict_once(folder: Path, size: Size, *, contributions: bool) -> float:
-    """Seconds of CPU of ``Booster.predict`` alone, on the encoded matrix in memory; scores, or their contributions."""
+    """Return CPU seconds of ``Booster.predict`` alone on the encoded matrix in memory, for scores or contributions."""
     model = load_bundle(folder / "bundle", [KEY.public_key()], size.threads).model
     table = pq.read_table(folder / "applicants.parquet")
     encoded = model.encode(np.column_stack([table[name].to_numpy() for name in model.feature_names]))
     component = model.components[0]
     if not isinstance(component, LightGbmComponent):
-        raise TypeError("the benchmark's model is a booster")
+        raise TypeError("the benchmark's model must be a booster")
     component.booster.predict(encoded[:10], num_threads=size.threads)
     started = time.process_time()
     wanted = {"pred_contrib": True} if contributions else {"raw_score": True}
@@ -144,7 +144,7 @@ def predict_once(folder: Path, size: Size, *, contributions: bool) -> float:
 
 
 def child(task: str, folder: Path, size: Size) -> dict[str, float]:
-    """CPU seconds, seconds on the clock and peak memory of one task in a process of its own."""
+    """Return CPU seconds, wall seconds and peak memory of one task in its own process."""
     command = [sys.executable, __file__, "--task", task, "--folder", str(folder), "--size", json.dumps(asdict(size))]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -152,7 +152,7 @@ def child(task: str, folder: Path, size: Size) -> dict[str, float]:
 
 
 def run_task(task: str, folder: Path, size: Size) -> dict[str, float]:
-    """What ``child`` asks for, in the child."""
+    """Run the task that ``child`` asks for."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     clock, cpu = time.perf_counter(), time.process_time()
     if task.startswith("predict"):
@@ -171,7 +171,7 @@ def run_task(task: str, folder: Path, size: Size) -> dict[str, float]:
 
 
 def measure(size: Size) -> dict[str, Any]:
-    """All tasks in turns, ``repeats`` times."""
+    """Run all tasks in turns, ``repeats`` times."""
     tasks = ("predict", "without_reasons", "predict_contributions", "with_reasons")
     found: dict[str, list[dict[str, float]]] = {task: [] for task in tasks}
     with tempfile.TemporaryDirectory() as name:

@@ -1,10 +1,10 @@
-"""Whether the synthetic world is hard in the ways a real portfolio is, over several seeds.
+"""Whether prediction in the synthetic world is as hard as in a real portfolio, over several seeds.
 
 For every seed a world is written, read back by the pipeline's own functions and measured: default rates, out-of-time
-ranking of the model families, random against temporal split, learning curve, shuffled labels, relations with a
-rewired graph and a leak on purpose, missingness, records of the future, and the ranking by true risk. Each finished
-seed is printed as one line and kept, so that a stopped run goes on where it ended; a change of settings or code
-measures anew. Exit code 1 when a band is missed.
+AUC of the model families, random and temporal split, learning curve, shuffled labels, relations with a rewired graph
+and a deliberate leak, missing data, records of the future, and ranking by true risk. Each finished seed is printed as
+one line and kept, so a stopped run continues where it ended; other settings or code measure it anew. Exit code 1 if a
+band is missed.
 
     python benchmarks/world_realism.py --out artifacts/benchmarks --seeds 1,2,3
     python benchmarks/world_realism.py --measures families,rates --perturb
@@ -64,7 +64,7 @@ MEASURES: dict[str, Callable[[WorldSample], dict[str, Any]]] = {
     "imputation": imputation,
     "as_of": dropping_the_future,
 }
-# These need the settings of a world alone.
+# Measures that need only the settings of a world.
 ORACLE, MARGINALS = "oracle", "marginals"
 ALL_MEASURES = (*MEASURES, ORACLE, MARGINALS)
 PERTURBED = (
@@ -80,16 +80,16 @@ FACTORS = (0.8, 1.2)
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured.
+    """What to measure.
 
     Attributes:
-        seeds: of the worlds.
-        sellers: in each.
-        measures: names of MEASURES, ``oracle`` and ``marginals``.
-        futures: forward simulations a seller for the true risk.
-        oracle_districts: districts of each world whose true risk is measured.
-        seeds_folder: where finished worlds are kept.
-        code_sha256: digest of the code that measures; a kept world of other code is measured anew.
+        seeds: Seeds of the worlds.
+        sellers: Number of sellers in each world.
+        measures: Names of MEASURES, ``oracle`` and ``marginals``.
+        futures: Simulated futures for the true risk.
+        oracle_districts: Districts of each world whose true risk is measured.
+        seeds_folder: Folder of finished worlds.
+        code_sha256: Digest of the measuring code; a kept world of other code is measured anew.
     """
 
     seeds: tuple[int, ...]
@@ -110,15 +110,15 @@ class Change:
 
     @property
     def label(self) -> str:
-        """For file names and lines."""
+        """Text for file names and printed lines."""
         return f"-{self.parameter}-x{self.factor:g}" if self.parameter else ""
 
 
 def world_profile(seed: int, sellers: int, change: Change) -> Profile:
-    """The demonstration profile with the world of a seed; the observation has a seed of its own."""
+    """Return the demonstration profile with the world of a seed; the observation has its own seed."""
     profile = load_profile("demo")
     if profile.world is None:
-        raise ValueError("the demonstration has a world")
+        raise ValueError("profile demo has no [world]")
     world = profile.world.model_copy(update={"seed": seed, "observation_seed": seed + 4, "seller_count": sellers})
     if change.parameter:
         section, name = change.parameter.split(".")
@@ -129,14 +129,14 @@ def world_profile(seed: int, sellers: int, change: Change) -> Profile:
 
 
 def oracle(profile: Profile, futures: int, count: int) -> dict[str, float]:
-    """Ranking of open borrowers by their true risk at the first test date, over some districts of the world.
+    """Rank open borrowers by their true risk at the first test date, over some districts of the world.
 
-    ``expected_auc`` judges every tried future by the risk found in all the others, and is the mean over the futures:
-    what the true risk ranks in a year to come. ``auc`` judges the one year that the world itself went through, whose
-    few defaults say little.
+    ``expected_auc`` tests every future against the risk from all other futures and is the mean over futures: how well
+    the true risk ranks in a year to come. ``auc`` tests the one year that the world itself went through, which has few
+    defaults.
     """
     if profile.world is None or profile.split is None:
-        raise ValueError("the true risk is measured on a synthetic world, out of time")
+        raise ValueError("the true risk needs a synthetic world and an out-of-time split")
     week = ((profile.split.test_from - profile.world.first_day).days + 6) // 7
     found = [true_risk(district.settings, week, futures) for district in districts(profile.world)[:count]]
     each = np.hstack([one.defaults_in[:, one.is_exposed] for one in found]).astype(np.int64)
@@ -153,22 +153,22 @@ def oracle(profile: Profile, futures: int, count: int) -> dict[str, float]:
 
 
 def expected_auc(outcomes: NDArray[np.int64]) -> float:
-    """Mean over futures, of shape (futures, sellers), of the AUC of the others' share of defaults in each."""
+    """Return the mean AUC of each future against the default shares of the others; input shape (futures, sellers)."""
     if len(outcomes) < 2:
-        raise ValueError("to judge one future by others takes two")
+        raise ValueError("at least two futures are needed")
     others = (outcomes.sum(axis=0) - outcomes) / (len(outcomes) - 1)
     return float(np.mean([auc(one, share) for one, share in zip(outcomes, others, strict=True) if 0 < one.mean() < 1]))
 
 
 def world_marginals(profile: Profile) -> dict[str, float]:
-    """Figures of the first district of a world, as the page about the world shows them."""
+    """Return the figures of the world page for the first district of a world."""
     if profile.world is None:
-        raise ValueError("marginals are those of a synthetic world")
+        raise ValueError("marginals need a synthetic world")
     return marginals(simulate(districts(profile.world)[0].settings))
 
 
 def measure_world(plan: Plan, seed: int, change: Change) -> dict[str, Any]:
-    """All figures of one world, from the kept file where nothing has changed since."""
+    """Return all figures of one world, from the kept file if nothing has changed since."""
     profile = world_profile(seed, plan.sellers, change)
     identity = {
         "profile": profile.model_dump(mode="json"),
@@ -191,7 +191,7 @@ def _measured(profile: Profile, plan: Plan, names: Sequence[str]) -> dict[str, A
     started, cpu = time.perf_counter(), os.times()
     found: dict[str, Any] = {}
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool, tempfile.TemporaryDirectory() as folder:
-        # The true risk needs the settings alone: it takes the second processor while the pipeline works.
+        # The true risk needs only the settings, so it uses the second processor while the pipeline works.
         waiting = pool.submit(oracle, profile, plan.futures, plan.oracle_districts) if ORACLE in names else None
         wanted = [name for name in names if name in MEASURES]
         cost: dict[str, Any] = {"seconds": {}}
@@ -212,7 +212,7 @@ def _measured(profile: Profile, plan: Plan, names: Sequence[str]) -> dict[str, A
 
 
 def run(plan: Plan, changes: Sequence[Change]) -> dict[str, Any]:
-    """Measure every world, print a line each, and sum up."""
+    """Measure every world, print a line for each, and summarise."""
     plain, changed = [], []
     for seed in plan.seeds:
         found = measure_world(plan, seed, Change())
@@ -248,7 +248,7 @@ def run(plan: Plan, changes: Sequence[Change]) -> dict[str, Any]:
 
 
 def line(seed: int, change: Change, found: dict[str, Any]) -> str:
-    """The few figures of a world that say most."""
+    """Return the key figures of a world as one line."""
     shown = {
         "rate": found.get("rates", {}).get("default_rate"),
         "lgbm": found.get("families", {}).get("lightgbm"),
@@ -270,7 +270,7 @@ def line(seed: int, change: Change, found: dict[str, Any]) -> str:
 
 
 def report(found: dict[str, Any]) -> bool:
-    """Print every band with value, interval and verdict; whether none is missed."""
+    """Print every band with value, interval and verdict; return whether none is missed."""
     for band in found["bands"]:
         limits = f"{'' if band['lower'] is None else band['lower']} .. {'' if band['upper'] is None else band['upper']}"
         if band["value"] is None:
@@ -279,7 +279,7 @@ def report(found: dict[str, Any]) -> bool:
         ends = "one world" if None in band["interval"] else "{:.4f} to {:.4f}".format(*band["interval"])
         print(f"{band['verdict']:>12}  {band['name']} ({limits}): {band['value']:.4f} ({ends})")
     if found["code_changed_meanwhile"]:
-        print("the code changed while worlds were measured: measure again before quoting any figure")
+        print("the code changed during the measurement: measure again before quoting any figure")
     return all(band["verdict"] != "missed" for band in found["bands"])
 
 
@@ -292,7 +292,9 @@ def main() -> None:
     parser.add_argument("--measures", default=",".join(ALL_MEASURES))
     parser.add_argument("--futures", type=int, default=200)
     parser.add_argument("--oracle-districts", type=int, default=2)
-    parser.add_argument("--perturb", action="store_true", help="also change parameters by a fifth, on the first seed")
+    parser.add_argument(
+        "--perturb", action="store_true", help="also change each parameter by a fifth, on the first seed"
+    )
     given = parser.parse_args()
     path = given.out if given.out.suffix == ".json" else given.out / "world_realism.json"
     measures = tuple(given.measures.split(","))

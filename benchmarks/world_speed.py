@@ -1,11 +1,10 @@
-"""Seconds, processor time and memory of writing synthetic worlds, by number of sellers; rows and bytes by source.
+"""Seconds, CPU time and memory of writing synthetic worlds, by number of sellers; rows and bytes by source.
 
-Each world is written in a process of its own into a folder below ``--folder`` and removed when measured. Memory is the
-peak of the resident memory of that process and all it started, added up, looked at ten times a second; pages that
-processes share are counted in each. Other work on the machine slows it for minutes at a time: a world of up to 4,000
-sellers is written three times, a larger one once in between, and of several runs that of median cost counts. Exit code
-1 when a limit is broken: cost of an event within 1.5 times between any two sizes of 1,000 sellers and more, 4,000
-sellers in 45 s, 100,000 in 25 minutes and 4 GiB.
+Each world is written by its own process into a folder below ``--folder`` and removed after measuring. Memory is the
+peak of the resident memory of that process and its descendants, sampled ten times a second; shared pages count in each.
+Other work can slow the machine for minutes, so a world of up to 4,000 sellers is written three times, with a larger one
+once in between, and the run of median cost counts. Exit code 1 if a limit is broken: cost per event within a factor of
+1.5 between any two sizes from 1,000 sellers on, 4,000 sellers in 45 s, 100,000 in 25 minutes and 4 GiB.
 
     python benchmarks/world_speed.py --out artifacts/benchmarks
     python benchmarks/world_speed.py --sellers 1000,4000,100000 --folder /somewhere/large
@@ -45,10 +44,10 @@ _LOOK_EVERY_SECONDS = 0.1
 
 
 def write_one(sellers: int, processes: int, folder: Path) -> dict[str, Any]:
-    """Write the demonstration's world with so many sellers; in the process that is watched."""
+    """Write the demonstration's world with a given number of sellers, in the watched process."""
     settings = load_profile("demo").world
     if settings is None:
-        raise ValueError("the demonstration has a world")
+        raise ValueError("profile demo has no [world]")
     clock, cpu = time.perf_counter(), _cpu_seconds()
     record = write_world(settings.model_copy(update={"seller_count": sellers}), folder, processes)
     return {
@@ -60,13 +59,13 @@ def write_one(sellers: int, processes: int, folder: Path) -> dict[str, Any]:
 
 
 def _cpu_seconds() -> float:
-    """Of this process and of children that have ended."""
+    """Return CPU seconds of this process and of its finished children."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 
 
 def watched(sellers: int, processes: int, folder: Path) -> dict[str, Any]:
-    """Write a world in a process of its own and give its figures with the peak memory of the process tree."""
+    """Write a world in its own process and return its figures with the peak memory of the process tree."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=f"world-{sellers}-") as name:
         command = [sys.executable, __file__, "--write", str(sellers), "--processes", str(processes), "--folder", name]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
@@ -76,7 +75,7 @@ def watched(sellers: int, processes: int, folder: Path) -> dict[str, Any]:
                 time.sleep(_LOOK_EVERY_SECONDS)
             said = child.stdout.read() if child.stdout else ""
         if child.returncode:
-            raise RuntimeError(f"writing {sellers} sellers ended with code {child.returncode}")
+            raise RuntimeError(f"writing {sellers} sellers exited with code {child.returncode}")
         found: dict[str, Any] = json.loads(said.splitlines()[-1])
         truth = sum(path.stat().st_size for path in (Path(name) / "truth").rglob("*") if path.is_file())
         shutil.rmtree(Path(name) / "raw")
@@ -84,7 +83,7 @@ def watched(sellers: int, processes: int, folder: Path) -> dict[str, Any]:
 
 
 def measured(sizes: Sequence[int], processes: int, folder: Path) -> list[dict[str, Any]]:
-    """Give the figures of each size, of its run of median cost, with the cost of all its runs; print each run."""
+    """Return the figures of each size from its run of median cost, with the cost of all its runs; print each run."""
     runs: dict[int, list[dict[str, Any]]] = {sellers: [] for sellers in sizes}
     for number in range(ROUNDS):
         for sellers in sizes:
@@ -103,7 +102,7 @@ def _median(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def resident_bytes(pid: int) -> int:
-    """Resident memory of a process and its descendants; 0 once they are gone. Reads ``/proc``."""
+    """Return the resident memory of a process and its descendants from ``/proc``; 0 once they have ended."""
     total, waiting = 0, [pid]
     while waiting:
         folder = Path("/proc") / str(waiting.pop())
@@ -111,7 +110,7 @@ def resident_bytes(pid: int) -> int:
             total += int((folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
             for task in (folder / "task").iterdir():
                 waiting += [int(child) for child in (task / "children").read_text().split()]
-        except (OSError, IndexError):  # it ended while we looked
+        except (OSError, IndexError):  # the process ended meanwhile
             continue
     return total
 
@@ -135,15 +134,15 @@ def _figures(found: dict[str, Any], peak: int, truth_bytes: int) -> dict[str, An
 
 
 def verdicts(worlds: list[dict[str, Any]]) -> list[str]:
-    """The limits that the worlds break, in words."""
+    """Return the limits that the worlds break, in words."""
     broken = []
     costs = [world["cpu_microseconds_a_row"] for world in worlds if world["sellers"] >= SMALLEST_COMPARED]
     if costs and max(costs) > FLATNESS * min(costs):
-        broken.append(f"cost of a row differs {max(costs) / min(costs):.2f} times, more than {FLATNESS}")
+        broken.append(f"cost per row differs by a factor of {max(costs) / min(costs):.2f}, limit {FLATNESS}")
     for world in worlds:
         for name, most in LIMITS.get(world["sellers"], {}).items():
             if world[name] > most:
-                broken.append(f"{world['sellers']} sellers: {name} {world[name]:g}, more than {most:g}")
+                broken.append(f"{world['sellers']} sellers: {name} {world[name]:g}, limit {most:g}")
     return broken
 
 
@@ -153,7 +152,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("artifacts/benchmarks"))
     parser.add_argument("--sellers", default="1000,4000")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where worlds are written")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="folder to write worlds into")
     parser.add_argument("--write", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.write:
@@ -176,7 +175,7 @@ def main() -> None:
     }
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "world_speed.json").write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    print("\n".join(broken) if broken else "every limit holds")
+    print("\n".join(broken) if broken else "all limits are kept")
     sys.exit(1 if broken else 0)
 
 

@@ -1,1 +1,1 @@
-"""The parts of the payout speed benchmark: made-up rows, the readers they are timed against, and their checks."""
+"""Parts of the payout speed benchmark: made-up rows, the timed tasks, and their checks."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Size:
-    """How many rows, the share of them that breaks a rule, and whether every cell stands in quotes."""
+    """Number of rows, share of rows that break a rule, and whether all cells are quoted."""
 
     rows: int
     faulty_share: float
@@ -53,7 +53,7 @@ def write_rows(path: Path, contract: CompiledContract, size: Size) -> None:
 
 
 def _quoted(text: Values, quoted: bool) -> Values:
-    """Give cells as they stand in a file: in quotes where a comma or a quote demands it, or all of them."""
+    """Return cells as a file holds them: quoted where a comma or a quote requires it, or all of them."""
     wrapped = pc.binary_join_element_wise('"', pc.replace_substring(text, '"', '""'), '"', "")
     needs: Values = pc.or_(pc.match_substring(text, ","), pc.match_substring(text, '"'))
     return wrapped if quoted else pc.if_else(needs, wrapped, text)
@@ -103,7 +103,7 @@ def _cents(rng: np.random.Generator, length: int) -> dict[str, NDArray[np.int64]
     }
 
 
-# Column, faulty text, rule it breaks; every fault can be typed, so that it is a rule that finds it.
+# Column, faulty text, broken rule; every fault can be typed, so only a rule finds it.
 FAULTS = (
     ("transaction_id", "TX12", "transaction_id:pattern"),
     ("account_number", "", "account_number:required"),
@@ -121,7 +121,7 @@ FAULTS = (
 
 
 def _with_faults(columns: dict[str, Values], rng: np.random.Generator, faulty_share: float) -> dict[str, Values]:
-    """Put one faulty cell into some rows, and repeat the transaction number of the row before in a few others."""
+    """Put one faulty cell into some rows, and repeat the previous row's transaction number in a few others."""
     length = len(columns["note"])
     kind = np.where(rng.random(length) < faulty_share, rng.integers(0, len(FAULTS) + 1, length), -1)
     for number, (column, text, _) in enumerate(FAULTS):
@@ -148,7 +148,7 @@ def _order_numbers(rng: np.random.Generator, length: int) -> Values:
 
 
 def _amounts(units: NDArray[np.int64], places: int = 2) -> Values:
-    """Give integers of the smallest unit as decimal text."""
+    """Format integers of the smallest unit as decimal text."""
     whole, rest = np.divmod(np.abs(units), 10**places)
     sign: Values = pa.array(np.where(units < 0, "-", ""))
     signed = pc.binary_join_element_wise(sign, pa.array(whole).cast(pa.string()), "")

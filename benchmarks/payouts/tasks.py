@@ -1,4 +1,4 @@
-"""What is timed, each task for a process of its own: our way with a payout file, and the others' ways."""
+"""The timed tasks, each for its own process: our handling of a payout file, and that of other tools."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ DUCKDB_TYPES = (
 
 @dataclass
 class Measured:
-    """CPU and wall seconds of a task, and the most memory its process ever held."""
+    """CPU and wall seconds of a task, and the peak memory of its process."""
 
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
@@ -64,7 +64,7 @@ class Measured:
 
 @contextmanager
 def measured() -> Iterator[Measured]:
-    """Measure what is done inside, on one thread of Arrow's."""
+    """Measure a block of code with one Arrow thread."""
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     outcome = Measured()
@@ -80,12 +80,12 @@ def _peak_mib(process: Path) -> float:
 
 
 def contract() -> CompiledContract:
-    """Give the benchmark's contract."""
+    """Return the benchmark's contract."""
     return load_contract(CONTRACT_PATH)
 
 
 def sort_payouts(path: Path, folder: Path) -> Measured:
-    """Read, type, check and write: rows accepted, set aside and repeated, and how often each rule is broken."""
+    """Read, type, check and write; return rows accepted, set aside and repeated, and the breaks of each rule."""
     with measured() as outcome:
         done = sort_file(path, contract(), folder / "ours")
     outcome.result = {
@@ -98,7 +98,7 @@ def sort_payouts(path: Path, folder: Path) -> Measured:
 
 
 def ingest_payouts(path: Path, folder: Path) -> Measured:
-    """Ingest a file in our own template as ``passport ingest`` does: time of all processes, memory of each."""
+    """Ingest a file in our own template as ``passport ingest`` does; return time and memory of its processes."""
     keys = KeyRing(Ed25519PrivateKey.generate(), bytes(range(32)), is_demonstration=True)
     settings = IngestSettings(recorded_at=datetime(2026, 1, 1, tzinfo=UTC))
     terms = Terms(None, None, date(2022, 1, 1), date(2025, 12, 31), datetime(2026, 1, 1, tzinfo=UTC))
@@ -114,10 +114,10 @@ def ingest_payouts(path: Path, folder: Path) -> Measured:
 
 
 def _children() -> list[tuple[float, float]]:
-    """Give the CPU seconds and the peak memory (MiB) of each process that this one has started and that still lives."""
+    """Return CPU seconds and peak memory (MiB) of each living child process."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has ended meanwhile
+        with contextlib.suppress(OSError):  # it has ended
             facts = stat.read_text(encoding="utf-8").rpartition(")")[2].split()
             if int(facts[1]) == os.getpid():
                 seconds = (int(facts[11]) + int(facts[12])) / os.sysconf("SC_CLK_TCK")
@@ -126,12 +126,12 @@ def _children() -> list[tuple[float, float]]:
 
 
 def duckdb_unchecked(path: Path, folder: Path) -> Measured:
-    """Read by DuckDB's strict reader with declared dialect and types, and write, unchecked."""
+    """Read with DuckDB's strict reader with declared dialect and types, and write without checks."""
     return _duckdb_copy(path, folder, contract(), "%Y-%m-%d %H:%M:%S")
 
 
 def duckdb_unchecked_template(path: Path, folder: Path) -> Measured:
-    """Do the same with a file in our own template."""
+    """Read and write a file in our own template in the same way."""
     return _duckdb_copy(path, folder, template_contract(), "%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -156,7 +156,7 @@ def _duckdb_type(kind: pa.DataType) -> str:
 
 
 def type_payouts(path: Path, folder: Path) -> Measured:
-    """Write the typed rows before any rule is applied: what checks, sums and Great Expectations start from."""
+    """Write the typed rows before any rule is applied; checks, sums and Great Expectations start from them."""
     schema = pa.schema([*contract().arrow_schema, pa.field("source_row", pa.int64())])
     with (
         measured() as outcome,
@@ -172,7 +172,7 @@ def type_payouts(path: Path, folder: Path) -> Measured:
 
 
 def read_and_sum(folder: Path) -> Measured:
-    """Read all columns of the typed rows and sum each: texts by their length, days and moments by their number."""
+    """Read all columns of the typed rows and sum each: texts by length, days and times by number."""
     sums = ", ".join(f"sum({_summed(column.name, column.arrow_type)})" for column in contract().columns)
     query = f"SELECT {sums} FROM read_parquet('{folder / 'typed.parquet'}')"  # noqa: S608 - as above
     with measured() as outcome, duckdb.connect(config={"threads": 1}) as connection:
@@ -191,7 +191,7 @@ def _summed(name: str, kind: pa.DataType) -> str:
 
 
 def check_rows_with_ids(folder: Path) -> Measured:
-    """Apply every rule to typed rows in memory: counts by rule, and a record of each row set aside."""
+    """Apply every rule to typed rows in memory; return counts by rule and a record of each row set aside."""
     table = _typed_rows(folder)
     with measured() as outcome, RowChecker(contract()) as checker:
         checked = checker.check(table)
@@ -205,7 +205,7 @@ def _typed_rows(folder: Path) -> pa.Table:
 
 
 def great_expectations_complete(folder: Path) -> Measured:
-    """Validate the same rules by Great Expectations on pandas in COMPLETE mode; the frame is made before the clock."""
+    """Validate the same rules with Great Expectations on pandas in COMPLETE mode; building the frame is not timed."""
     table, rules = _typed_rows(folder), contract()
     frame, suite = _frame(table, rules), expectation_suite(rules)
     import great_expectations as gx  # noqa: PLC0415 - only this task needs it
@@ -226,7 +226,7 @@ def great_expectations_complete(folder: Path) -> Measured:
 
 
 def _frame(table: pa.Table, rules: CompiledContract) -> pd.DataFrame:
-    """Give the rows as Great Expectations takes them fastest: text, float64, and a boolean for each expression."""
+    """Return the rows as Great Expectations reads them fastest: text, float64, and a boolean for each expression."""
     import pandas as pd  # noqa: PLC0415 - only this task needs it
 
     columns: dict[str, Any] = {"source_row": table["source_row"].to_numpy()}

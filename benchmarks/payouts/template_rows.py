@@ -21,9 +21,9 @@ SOURCE = "template_money_event"
 BLOCK_ROWS = 250_000
 SEED = 20240701
 SELLERS = 3000
-# Event type, and the sign its amount has.
+# Event type and the sign of its amount.
 EVENTS = (("sale", 1), ("sale", 1), ("commission", -1), ("refund", -1), ("fulfilment_fee", -1), ("payout", -1))
-# Column and a faulty text for it, which can be typed, so that it is a rule that finds it.
+# Column and a faulty text for it; every fault can be typed, so only a rule finds it.
 FAULTS = (
     ("event_id", ""),
     ("event_type", "Sale"),
@@ -35,7 +35,7 @@ FAULTS = (
 
 
 def template_contract() -> CompiledContract:
-    """Give the contract of the template."""
+    """Return the contract of the template."""
     return source_contract(SOURCE)
 
 
@@ -83,7 +83,7 @@ def _block(first: int, length: int, faulty_share: float) -> dict[str, Values]:
 
 
 def _with_faults(columns: dict[str, Values], rng: np.random.Generator, faulty_share: float) -> dict[str, Values]:
-    """Put one faulty cell into some rows, and repeat the row before in a few others."""
+    """Put one faulty cell into some rows, and repeat the previous row in a few others."""
     length = len(columns["event_id"])
     kind = np.where(rng.random(length) < faulty_share, rng.integers(0, len(FAULTS) + 1, length), -1)
     for number, (column, text) in enumerate(FAULTS):

@@ -1,1 +1,1 @@
-"""Measures of how real a synthetic world looks, used by ``benchmarks/world_realism.py``."""
+"""Measures of how realistic a synthetic world is, used by ``benchmarks/world_realism.py``."""

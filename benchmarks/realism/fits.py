@@ -1,4 +1,4 @@
-"""Quick fits with the project's own components: one tuned booster size, a binned scorecard and a linear model."""
+"""Quick fits with the project's own components: a booster of tuned size, a binned scorecard and a linear model."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ SEEDS_OF_A_WORLD = 6
 
 @dataclass(frozen=True)
 class Boosters:
-    """How boosters are fitted that are to be compared.
+    """Rounds and seeds of the boosters to compare.
 
-    What a seed draws, features of a tree above all, moves the AUC; with the same seeds in all worlds that luck would
-    stay in the mean over worlds.
+    The random draws of a seed, above all the features of each tree, move the AUC. With the same seeds in all worlds,
+    their luck would stay in the mean over worlds.
     """
 
     rounds: int
@@ -49,7 +49,7 @@ class Boosters:
 
 
 def tuned_boosters(train: Dataset, settings: TrainingSettings, world_seed: int) -> Boosters:
-    """Seeds of a world's own, and rounds that folds of components of the training rows choose once."""
+    """Return seeds that belong to a world, and the rounds chosen once by component folds of its training rows."""
     seeds = tuple(range(SEEDS_OF_A_WORLD * world_seed, SEEDS_OF_A_WORLD * (world_seed + 1)))
     sample = _sample(train, fit_encoding(train.X, train.facts, settings.encoding), settings)
     choice, _ = tune_gbm(sample, _grid(sample), _fit_settings(settings)._replace(seed=seeds[0]))
@@ -57,9 +57,9 @@ def tuned_boosters(train: Dataset, settings: TrainingSettings, world_seed: int) 
 
 
 def family_aucs(train: Dataset, test: Dataset, settings: TrainingSettings) -> dict[str, float]:
-    """AUC on the test side of the simpler families, and the booster's on its own training rows and out of fold.
+    """Return test AUCs of the simpler families, and the booster's AUC in training and out of fold.
 
-    The single variable is the one that ranks best in training; its value is its AUC on the test side.
+    The single variable is the one that ranks best in training; its AUC is that on the test side.
     """
     features = fit_encoding(train.X, train.facts, settings.encoding)
     sample = _sample(train, features, settings)
@@ -81,7 +81,7 @@ def family_aucs(train: Dataset, test: Dataset, settings: TrainingSettings) -> di
 
 
 def training_aucs(sample: Sample, settings: TrainingSettings) -> dict[str, float]:
-    """AUC of the booster on the rows it was trained on, and out of fold by component within them."""
+    """Return the booster's AUC on its training rows, and out of fold by component within them."""
     choice, _ = tune_gbm(sample, _grid(sample), _fit_settings(settings))
     fitted = fit_gbm(
         sample.encoded, sample.y, sample.directions, choice.parameters, _fit_settings(settings, choice.rounds)
@@ -93,7 +93,7 @@ def training_aucs(sample: Sample, settings: TrainingSettings) -> dict[str, float
 
 
 def booster_auc(train: Dataset, test: Dataset, settings: TrainingSettings, boosters: Boosters) -> float:
-    """Mean AUC on the test side over the boosters' seeds."""
+    """Return the mean test AUC over the boosters' seeds."""
     features = fit_encoding(train.X, train.facts, settings.encoding)
     judged = encode_matrix(features, test.X)
     fitted = _fitted_boosters(_sample(train, features, settings), settings, boosters)
@@ -103,16 +103,17 @@ def booster_auc(train: Dataset, test: Dataset, settings: TrainingSettings, boost
 def pillar_shares(
     train: Dataset, test: Dataset, settings: TrainingSettings, boosters: Boosters, pillars: Mapping[str, str]
 ) -> dict[str, float]:
-    """How much every pillar weighs on the test side, mean over the boosters' seeds; the shares add up to 1.
+    """Return the weight of every pillar on the test side, as a mean over the boosters' seeds; the shares add up to 1.
 
-    A pillar weighs the mean absolute value of its SHAP values summed within a row, as on the model's explanation page.
+    A pillar's weight is the mean absolute value of its SHAP values summed within a row, as on the model's explanation
+    page.
 
     Args:
-        train: training rows.
-        test: rows that are explained.
-        settings: of the profile.
-        boosters: rounds and seeds.
-        pillars: pillar of every feature, by the feature's name.
+        train: Training rows.
+        test: Rows to explain.
+        settings: Settings of the profile.
+        boosters: Rounds and seeds.
+        pillars: Pillar of every feature, by the feature's name.
     """
     features = fit_encoding(train.X, train.facts, settings.encoding)
     judged = encode_matrix(features, test.X)
@@ -126,7 +127,7 @@ def pillar_shares(
 
 
 def scorecard_auc(train: Dataset, test: Dataset, settings: TrainingSettings) -> float:
-    """AUC of the binned logistic scorecard on the test side."""
+    """Return the test AUC of the binned logistic scorecard."""
     features = fit_encoding(train.X, train.facts, settings.encoding)
     sample = _sample(train, features, settings)
     choice, _ = tune_scorecard(sample, settings.binning)
@@ -135,7 +136,7 @@ def scorecard_auc(train: Dataset, test: Dataset, settings: TrainingSettings) -> 
 
 
 def single_aucs(features: tuple[ModelFeature, ...], data: Dataset) -> dict[str, float]:
-    """AUC of every feature by itself in its declared direction, missing values at its worst end."""
+    """Return the AUC of every feature alone in its declared direction, missing values at its worst end."""
     found = {}
     for feature, values in zip(features, data.X.T, strict=True):
         columns = feature.encode(values)
@@ -146,12 +147,12 @@ def single_aucs(features: tuple[ModelFeature, ...], data: Dataset) -> dict[str, 
 
 
 def single_feature_aucs(train: Dataset, test: Dataset, settings: TrainingSettings) -> Mapping[str, float]:
-    """AUC on the test side of every feature by itself, encoded as training says."""
+    """Return the test AUC of every feature alone, encoded as in training."""
     return single_aucs(fit_encoding(train.X, train.facts, settings.encoding), test)
 
 
 def without_features(dataset: Dataset, names: set[str]) -> Dataset:
-    """The same observations without some features."""
+    """Return the same observations without some features."""
     kept = [place for place, name in enumerate(dataset.feature_names) if name not in names]
     return replace(
         dataset, X=np.ascontiguousarray(dataset.X[:, kept]), facts=tuple(dataset.facts[place] for place in kept)
@@ -159,7 +160,7 @@ def without_features(dataset: Dataset, names: set[str]) -> Dataset:
 
 
 def with_values(dataset: Dataset, values: Mapping[str, FloatArray]) -> Dataset:
-    """The same observations with other values of some features."""
+    """Return the same observations with other values of some features."""
     X = dataset.X.copy()
     for place, name in enumerate(dataset.feature_names):
         if name in values:
@@ -184,7 +185,7 @@ def _grid(sample: Sample) -> tuple[GbmParameters, ...]:
 
 
 def _fit_settings(settings: TrainingSettings, rounds: int = MOST_ROUNDS) -> FitSettings:
-    # One thread: on a few thousand rows a second one costs more than it gives.
+    # One thread: on a few thousand rows a second one costs more time than it saves.
     return FitSettings(settings.seed, 1, rounds, PATIENCE)
 
 

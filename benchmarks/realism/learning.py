@@ -1,4 +1,4 @@
-"""What models learn of a world: families, random against temporal split, learning curve, shuffled labels."""
+"""What models learn from a world: families, random and temporal split, learning curve, shuffled labels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHUFFLES = 6
 
 
 def families(sample: WorldSample) -> dict[str, Any]:
-    """AUC of the model families out of time, and the gaps the world is judged by."""
+    """Return out-of-time AUCs of the model families, and the gaps by which the world is judged."""
     split, training = sample.split, sample.profile.training
     found = {"lightgbm": sample.lightgbm_auc, **family_aucs(split.train, split.test, training)}
     return {
@@ -39,7 +39,7 @@ def families(sample: WorldSample) -> dict[str, Any]:
 
 
 def pillar_weights(sample: WorldSample) -> dict[str, Any]:
-    """What the booster decides by: the weight of every pillar, of sales and supply together, and of the heaviest."""
+    """Return the booster's weight of every pillar, of sales and supply together, and of the heaviest pillar."""
     split, training = sample.split, sample.profile.training
     pillars = {record.name: str(record.pillar) for record in sample.feature_set.records}
     shares = pillar_shares(split.train, split.test, training, sample.boosters.few, pillars)
@@ -51,17 +51,17 @@ def pillar_weights(sample: WorldSample) -> dict[str, Any]:
 
 
 def splits(sample: WorldSample) -> dict[str, float]:
-    """Random against out-of-time split, with equally many rows on either side.
+    """Compare random with out-of-time splits that have the same number of rows on either side.
 
-    ``random`` judges the very rows that the out-of-time split judges, after training on rows of any date and seller
-    but the judged ones, the test rows in two halves so that a seller's other dates may be in training;
-    ``random_other_test`` is the project's own contrast, whose test rows are random too;
-    ``any_date_other_components`` trains on rows of any date of components that are not in the test: what knowing the
-    future is worth without knowing the seller.
+    - ``random`` tests the rows of the out-of-time split after training on rows of any date and seller except the tested
+      ones. The test rows are taken in two halves, so that a seller's other dates may be in training.
+    - ``random_other_test`` is the project's own contrast, whose test rows are random too.
+    - ``any_date_other_components`` trains on rows of any date from components that are not in the test: the value of
+      knowing the future without knowing the seller.
     """
     settings, dataset = sample.profile.split, sample.dataset
     if settings is None:
-        raise ValueError("realism is measured out of time")
+        raise ValueError("realism needs an out-of-time split")
     training, temporal = sample.profile.training, sample.split
     rng = np.random.default_rng(0)
     base, few = sample.lightgbm_auc, sample.boosters.few
@@ -83,7 +83,7 @@ def splits(sample: WorldSample) -> dict[str, float]:
 
 
 def _half_by_half(sample: WorldSample, is_test: BoolArray, rng: np.random.Generator) -> float:
-    """Mean AUC of the two halves of the test rows, each judged after training on rows outside it."""
+    """Return the mean AUC of the two halves of the test rows, each tested after training on rows outside it."""
     dataset, rows = sample.dataset, sample.split.train.n
     half = rng.random(dataset.n) < 0.5
     found = []
@@ -102,9 +102,9 @@ def _contrast(sample: WorldSample, settings: SplitSettings, rng: np.random.Gener
 
 
 def learning_curve(sample: WorldSample) -> dict[str, Any]:
-    """AUC out of time by size of the training sample, subsamples taken by component, and the slope at 5,000.
+    """Return out-of-time AUC by training size, with subsamples by component, and the slope at 5,000 rows.
 
-    The slope is AUC per doubling, by least squares over all sizes from 2,500 rows on.
+    The slope is AUC per doubling, by least squares over all sizes from 2,500 rows.
     """
     split, training = sample.split, sample.profile.training
     rng = np.random.default_rng(1)
@@ -125,14 +125,14 @@ def learning_curve(sample: WorldSample) -> dict[str, Any]:
 
 
 def shuffled_labels(sample: WorldSample) -> dict[str, float]:
-    """AUC when outcomes are dealt out at random over the whole sample, training and test.
+    """Return the AUC with outcomes shuffled over the whole sample, training and test.
 
-    Those of the test are shuffled too: a model bound to declared directions ranks real outcomes better than chance
-    even when it has learnt nothing, because the directions are knowledge.
+    Test outcomes are shuffled too: a model with declared directions ranks real outcomes better than chance even if it
+    has learned nothing, because the directions are knowledge.
     """
     settings, rng = sample.profile.split, np.random.default_rng(2)
     if settings is None:
-        raise ValueError("realism is measured out of time")
+        raise ValueError("realism needs an out-of-time split")
     found = []
     for _ in range(SHUFFLES):
         shuffled = replace(sample.dataset, y=rng.permutation(sample.dataset.y))
@@ -148,7 +148,7 @@ def _some_rows(part: Dataset, rows: int, rng: np.random.Generator) -> Dataset:
 
 
 def _some_components(part: Dataset, rows: int, rng: np.random.Generator) -> Dataset:
-    """Whole components at random until there are enough rows, then exactly so many rows."""
+    """Return random whole components until there are enough rows, cut to exactly that many rows."""
     names = rng.permutation(np.unique(part.component_id))
     order = {name: place for place, name in enumerate(names.tolist())}
     place = np.array([order[name] for name in part.component_id.tolist()])

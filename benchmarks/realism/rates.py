@@ -1,4 +1,4 @@
-"""Default rates over time, and what is missing of whom."""
+"""Default rates over time, and which data is missing for whom."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def default_rates(sample: WorldSample) -> dict[str, Any]:
-    """Twelve-month default rates of sellers with an open loan, and how much they cluster in time.
+    """Return twelve-month default rates of sellers with an open loan, and how strongly defaults cluster in time.
 
-    The dispersion is Pearson's chi-square over its degrees of freedom of the defaults from one observation date to
-    the next, against one constant rate: 1 for independent defaults, more where shocks make them come together.
+    The dispersion is Pearson's chi-square over its degrees of freedom, for defaults from one observation date to the
+    next against one constant rate: 1 for independent defaults, more where shocks make them cluster.
     """
     frame = sample.labels.table.to_pandas()
     by_date = frame.groupby("as_of")["label"].agg(["size", "sum", "mean"])
@@ -46,7 +46,7 @@ def default_rates(sample: WorldSample) -> dict[str, Any]:
 
 
 def _periods(sample: WorldSample) -> tuple[FloatArray, FloatArray]:
-    """Sellers observed at each date, and those of them in default by the next one."""
+    """Return the sellers observed at each date, and those of them in default by the next date."""
     observed = sample.observations.to_pandas().merge(sample.defaults.to_pandas(), on="seller_id", how="left")
     dates = sorted(observed["as_of"].unique())
     exposed, defaulted = [], []
@@ -58,10 +58,10 @@ def _periods(sample: WorldSample) -> tuple[FloatArray, FloatArray]:
 
 
 def missing_sources(sample: WorldSample) -> dict[str, Any]:
-    """Share of bad and of good observations for which a source is missing, and the z of the difference.
+    """Return the shares of bad and good observations without a source, and the z-value of the difference.
 
-    A source is missing where every feature that reads its table alone is; ``count`` is the number of missing sources.
-    The standard error lets the observations of a related-party component move together.
+    A source is missing if every feature that reads only its table is missing; ``count`` is the number of missing
+    sources. The standard error allows for correlation within a related-party component.
     """
     dataset = sample.dataset
     found: dict[str, Any] = {}
@@ -93,7 +93,7 @@ def _difference(missing: FloatArray, dataset: Dataset) -> dict[str, float]:
 
 
 def imputation(sample: WorldSample) -> dict[str, float]:
-    """What medians of the training window in place of missing values change, in AUC."""
+    """Return the change of AUC when training medians replace missing values."""
     train, test = sample.split.train, sample.split.test
     with np.errstate(all="ignore"):
         medians = np.array([np.median(column[np.isfinite(column)]) if np.isfinite(column).any() else 0.0
@@ -114,17 +114,17 @@ def _filled(part: Dataset, medians: FloatArray) -> Dataset:
 
 
 def dropping_the_future(sample: WorldSample) -> dict[str, float]:
-    """Counts cells of the matrix as of one date that change when every later record is taken away."""
+    """Count the cells of the matrix on one date that change when all later records are removed."""
     split = sample.profile.split
     if split is None:
-        raise ValueError("realism is measured out of time")
+        raise ValueError("realism needs an out-of-time split")
     as_of = AsOf(split.test_from)
     at_date = np.asarray(sample.matrix["as_of"].to_numpy(), dtype="datetime64[D]") == np.datetime64(as_of.day)
     full = sample.matrix.filter(pa.array(at_date)).combine_chunks()
     past = {name: as_of.visible(table) for name, table in sample.tables.items()}
     rebuilt = build_features(past, full.select(["seller_id", "as_of"]), sample.feature_set).table
     if rebuilt.select(["seller_id", "as_of"]) != full.select(["seller_id", "as_of"]):
-        raise AssertionError("the observations themselves changed")
+        raise AssertionError("the observations changed")
     changed = 0
     for name in sample.feature_set.names:
         one, other = full[name].to_numpy(), rebuilt[name].to_numpy()

@@ -1,4 +1,4 @@
-"""What relations between sellers add: all graph features, none, those of a rewired graph, and a leak on purpose."""
+"""What relations between sellers add: all graph features, none, those of a rewired graph, and a deliberate leak."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ LEAK = "related_default_excess_at_any_time"
 
 
 def graph_ablation(sample: WorldSample) -> dict[str, float]:
-    """AUC out of time with all features, and what it gains over having no graph features.
+    """Return the out-of-time AUC with all features, and its gain over a model without graph features.
 
-    ``uplift_rewired`` is the same gain when links and trading partners are dealt out anew, every party keeping its
-    number of them. ``uplift_leak`` is what is gained on top of the honest features by counting defaults of related
-    sellers before they were known.
+    ``uplift_rewired`` is the same gain after links and trading partners are permuted, with every party keeping its
+    number of them. ``uplift_leak`` is the gain over the honest features from counting defaults of related sellers
+    before they were known.
     """
     split, training = sample.split, sample.profile.training
     names = [record.name for record in sample.feature_set.records if isinstance(record, GraphFeature)]
@@ -63,7 +63,7 @@ Values = dict[tuple[str, dt.date], dict[str, float]]
 
 
 def rewired_features(sample: WorldSample, names: list[str]) -> Values:
-    """Graph features of every observation, of tables whose links and trading partners were dealt out anew."""
+    """Return the graph features of every observation on tables with permuted links and trading partners."""
     rng = np.random.default_rng(3)
     tables = dict(sample.tables)
     tables["party_link"] = _permuted(tables["party_link"], "to_party_id", ("link_type",), rng)
@@ -93,7 +93,7 @@ def _days(part: Dataset) -> list[dt.date]:
 
 
 def _permuted(table: pa.Table, column: str, kinds: tuple[str, ...], rng: np.random.Generator) -> pa.Table:
-    """The table with one end of its links permuted within each kind: either end keeps its number of links."""
+    """Return the table with one end of its links permuted within each kind; each end keeps its number of links."""
     order = np.arange(table.num_rows)
     for rows in _groups(table, kinds):
         order[rows] = rng.permutation(rows)
@@ -102,10 +102,9 @@ def _permuted(table: pa.Table, column: str, kinds: tuple[str, ...], rng: np.rand
 
 
 def _dealt_out(table: pa.Table, column: str, kinds: tuple[str, ...], rng: np.random.Generator) -> pa.Table:
-    """The table with partners permuted over the distinct pairs of seller and partner within each kind.
+    """Return the table with partners permuted over the distinct pairs of seller and partner within each kind.
 
-    All rows of a pair move together, so that sellers keep their number of partners and partners their number of
-    sellers.
+    All rows of a pair move together, so sellers keep their number of partners and partners their number of sellers.
     """
     partners = table[column].cast(pa.string()).combine_chunks().dictionary_encode()
     is_named = np.asarray(partners.is_valid())
@@ -141,9 +140,10 @@ def _groups(table: pa.Table, kinds: tuple[str, ...]) -> list[NDArray[np.int64]]:
 
 
 def leaking_feature(sample: WorldSample) -> dict[tuple[str, dt.date], float]:
-    """Share of related sellers in default at any time, before the date or after it, beyond the usual share.
+    """Return the share of related sellers that default at any time, before or after the date, above the usual share.
 
-    What a join without dates gives: the formula of ``related_known_default_excess``, with knowledge of the future.
+    This is what a join without dates yields: the formula of ``related_known_default_excess`` with knowledge of the
+    future.
     """
     settings = GraphSettings()
     found: dict[tuple[str, dt.date], float] = {}

@@ -1,6 +1,6 @@
-"""From the settings of a world to the labelled sample the pipeline makes of it, through the pipeline's own functions.
+"""Turn the settings of a world into the labelled sample of the pipeline, with the pipeline's own functions.
 
-Left out are only what changes no figure: hashing and publishing of files, the report of Great Expectations (its counts
+It skips only what changes no figure: hashing and publishing of files, the report of Great Expectations (whose counts
 must equal those of the row checks, which do run), and features at dates that neither training nor test uses.
 """
 
@@ -36,25 +36,25 @@ if TYPE_CHECKING:
     from pipelines.profiles import Profile
     from realism.fits import Boosters
 
-HMAC_KEY = bytes(range(32))  # pseudonyms of one run only; no figure depends on them
+HMAC_KEY = bytes(range(32))  # for pseudonyms of one run; no figure depends on them
 
 
 @dataclass(frozen=True)
 class WorldSample:
-    """What the pipeline knows of one world.
+    """What the pipeline knows about one world.
 
     Attributes:
-        profile: settings of the world and of the way through the pipeline.
-        tables: canonical tables that passed their contracts.
-        observations: sellers with an open loan at every date of the profile.
-        labels: outcomes of the observations whose window is over.
-        defaults: first default of every seller that has one.
-        matrix: features of the observations at the dates of training and test.
-        feature_set: the profile's.
-        dataset: labelled observations at these dates.
-        split: out of time and by component, as the profile says.
-        seconds: what each stage took.
-        rows: raw rows read, and rows the contracts set aside.
+        profile: Settings of the world and of the pipeline.
+        tables: Canonical tables that passed their contracts.
+        observations: Sellers with an open loan at every date of the profile.
+        labels: Outcomes of the observations with a complete window.
+        defaults: First default of every seller that has one.
+        matrix: Features of the observations at the dates of training and test.
+        feature_set: The profile's feature set.
+        dataset: Labelled observations at these dates.
+        split: Out-of-time split by component, as in the profile.
+        seconds: Seconds of each stage.
+        rows: Raw rows read, and rows set aside by contracts.
     """
 
     profile: Profile
@@ -73,12 +73,12 @@ class WorldSample:
     def boosters(self) -> Boosters:
         """Rounds and seeds of the boosters that the measures compare."""
         if self.profile.world is None:
-            raise ValueError("realism is measured on a synthetic world")
+            raise ValueError("realism needs a synthetic world")
         return tuned_boosters(self.split.train, self.profile.training, self.profile.world.seed)
 
     @cached_property
     def lightgbm_auc(self) -> float:
-        """AUC out of time of the booster on all features and training rows, which several measures compare with."""
+        """Out-of-time AUC of the booster on all features and training rows, with which several measures compare."""
         return booster_auc(self.split.train, self.split.test, self.profile.training, self.boosters)
 
 
@@ -90,16 +90,16 @@ class _Clock:
         self._last = time.perf_counter()
 
     def lap(self, stage: str) -> None:
-        """Books the time since the last lap."""
+        """Book the time since the last lap."""
         now = time.perf_counter()
         self.seconds[stage] = round(now - self._last, 2)
         self._last = now
 
 
 def make_sample(profile: Profile, folder: Path) -> WorldSample:
-    """Write the world of a profile into a folder, read it back, check it, build features and label them."""
+    """Write the world of a profile into a folder, read and check it, build its features and label them."""
     if profile.world is None or profile.target.performance is None:
-        raise ValueError("realism is measured on a synthetic world with dated defaults")
+        raise ValueError("realism needs a synthetic world with dated defaults")
     clock = _Clock()
     write_world(profile.world, folder, processes=2)
     clock.lap("world")
@@ -118,7 +118,7 @@ def make_sample(profile: Profile, folder: Path) -> WorldSample:
     clock.lap("features")
     dataset = _dataset(profile, matrix, labels, components_of(tables, used))
     if profile.split is None:
-        raise ValueError("realism is measured out of time")
+        raise ValueError("realism needs an out-of-time split")
     return WorldSample(
         profile=profile,
         tables=tables,
@@ -139,14 +139,14 @@ def make_sample(profile: Profile, folder: Path) -> WorldSample:
 
 
 def used_observations(profile: Profile, observations: pa.Table) -> pa.Table:
-    """The observations at dates that training or test uses; the embargo and immature dates need no features."""
+    """Return the observations at dates of training or test; embargoed and immature dates need no features."""
     return observations.filter(pc.is_in(observations["as_of"], value_set=pa.array(_used_days(profile), pa.date32())))
 
 
 def _used_days(profile: Profile) -> list[object]:
     split, target = profile.split, profile.target.performance
     if split is None or target is None:
-        raise ValueError("realism is measured out of time on dated defaults")
+        raise ValueError("realism needs an out-of-time split and dated defaults")
     found: list[object] = []
     for day in profile.observations.as_of_dates():
         is_mature = (target.data_until - day).days >= target.performance_days + target.reporting_lag_days

@@ -1,4 +1,4 @@
-"""Figures of several worlds as means with intervals, and the verdict on every band the world has to lie in."""
+"""Figures of several worlds as means with intervals, and a verdict for every target band."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Figure:
 
 @dataclass(frozen=True)
 class Band:
-    """Where the mean of a figure has to lie; an absent end is open.
+    """Target band for the mean of a figure; a missing end is open.
 
-    ``bound`` says what is compared: the mean, or the end of the interval that has to clear the limit.
+    ``bound`` tells what is compared: the mean, or the end of the interval that must clear the limit.
     """
 
     name: str
@@ -44,26 +44,33 @@ class Band:
 BANDS: tuple[Band, ...] = (
     Band("AUC of the true risk", "oracle.expected_auc", 0.85, 0.90),
     Band("AUC of the full model, out of time", "families.lightgbm", 0.76, 0.83),
-    Band("AUC too good to be honest", "families.lightgbm", None, 0.88, stops_the_build=True),
-    Band("training beats out of time", "families.training_minus_out_of_time", 0.0, None, "upper", stops_the_build=True),
+    Band("AUC not implausibly high", "families.lightgbm", None, 0.88, stops_the_build=True),
+    Band(
+        "training AUC above out-of-time AUC",
+        "families.training_minus_out_of_time",
+        0.0,
+        None,
+        "upper",
+        stops_the_build=True,
+    ),
     Band("AUC of the best single feature", "best_single_feature", None, 0.70),
-    Band("LightGBM ahead of the scorecard", "families.lightgbm_minus_scorecard", 0.005, 0.03),
-    Band("sales and supply weigh a third or more", "pillars.sales_and_supply", 1 / 3, None),
-    Band("no pillar weighs more than half", "pillars.heaviest", None, 0.5),
-    Band("default rate a year", "rates.default_rate", 0.03, 0.06),
+    Band("LightGBM above the scorecard", "families.lightgbm_minus_scorecard", 0.005, 0.03),
+    Band("weight of sales and supply", "pillars.sales_and_supply", 1 / 3, None),
+    Band("weight of the heaviest pillar", "pillars.heaviest", None, 0.5),
+    Band("yearly default rate", "rates.default_rate", 0.03, 0.06),
     Band("defaults cluster in time", "rates.dispersion_of_quarterly_defaults", 1.0, None, "lower"),
-    Band("random split beats out of time", "splits.random_minus_out_of_time", 0.003, 0.03),
+    Band("random split above out of time", "splits.random_minus_out_of_time", 0.003, 0.03),
     Band("learning curve rises at 5,000 rows", "curve.auc_per_doubling_at_5000", 0.0, None, "lower"),
-    Band("graph features add", "graph.uplift", 0.005, 0.03),
-    Band("a rewired graph adds nothing", "graph.uplift_rewired", None, 0.0, "lower"),
-    Band("defaults known too early add more", "graph.uplift_leak", 0.0, None, "lower"),
-    Band("the bad miss more sources", "missing.count.difference", 0.0, None, "lower"),
+    Band("gain from graph features", "graph.uplift", 0.005, 0.03),
+    Band("gain from a rewired graph", "graph.uplift_rewired", None, 0.0, "lower"),
+    Band("further gain from leaked defaults", "graph.uplift_leak", 0.0, None, "lower"),
+    Band("defaulters miss more sources", "missing.count.difference", 0.0, None, "lower"),
     Band("cells changed by dropping the future", "as_of.cells_changed", 0.0, 0.0),
 )
 
 
 def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """Numbers of a nested mapping by dotted path."""
+    """Return the numbers of a nested mapping by dotted path."""
     found: dict[str, float] = {}
     for name, item in value.items():
         path = f"{prefix}{name}"
@@ -75,14 +82,14 @@ def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
 
 
 def figures(worlds: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
-    """Every figure of the worlds by dotted path, over the worlds that have it."""
+    """Return every figure by dotted path, over the worlds that have it."""
     flat = [flatten(world) for world in worlds]
     names = sorted({name for one in flat for name in one})
     return {name: figure([one[name] for one in flat if name in one]) for name in names}
 
 
 def figure(values: Sequence[float]) -> Figure:
-    """Mean with 95 % t-interval."""
+    """Return the mean with a 95 % t-interval."""
     array = np.asarray(values, dtype=np.float64)
     mean = float(array.mean())
     if len(array) < 2:
@@ -93,7 +100,7 @@ def figure(values: Sequence[float]) -> Figure:
 
 
 def best_single_feature(found: Mapping[str, Figure]) -> tuple[str, Figure] | None:
-    """The feature with the highest mean AUC over the worlds."""
+    """Return the feature with the highest mean AUC over the worlds."""
     prefix = "families.single_features."
     single = {name.removeprefix(prefix): value for name, value in found.items() if name.startswith(prefix)}
     if not single:
@@ -103,11 +110,11 @@ def best_single_feature(found: Mapping[str, Figure]) -> tuple[str, Figure] | Non
 
 
 def verdicts(found: Mapping[str, Figure], orders: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Every band with value, interval and verdict.
+    """Return every band with value, interval and verdict.
 
     Args:
-        found: figures by dotted path.
-        orders: ``rankings`` of several sets of worlds, by what the worlds differ in; a set that is empty is not judged.
+        found: Figures by dotted path.
+        orders: ``rankings`` of several sets of worlds, by what the worlds differ in; empty sets are not judged.
     """
     best = best_single_feature(found)
     known = dict(found) | ({"best_single_feature": best[1]} if best else {})
@@ -116,8 +123,8 @@ def verdicts(found: Mapping[str, Figure], orders: Mapping[str, Mapping[str, Any]
 
 
 def _order_verdict(differ_in: str, ranking: Mapping[str, Any]) -> dict[str, Any]:
-    """How well the worlds agree on the order of the families; the limit is this project's own choice."""
-    band = Band(f"the order of the model families is the same over {differ_in}", "kendall_tau_to_mean", 0.6, None)
+    """Judge how well the worlds agree on the order of the families; the limit is this project's own choice."""
+    band = Band(f"agreement on the order of model families over {differ_in}", "kendall_tau_to_mean", 0.6, None)
     value = Figure(**ranking["kendall_tau_to_mean"]) if ranking and ranking["worlds"] > 1 else None
     return {**asdict(band), **_judged(band, value)}
 
@@ -132,7 +139,7 @@ def _judged(band: Band, value: Figure | None) -> dict[str, Any]:
 
 
 def _shuffle_verdict(value: Figure | None) -> dict[str, Any]:
-    band = Band("shuffled labels give .5 within 2 standard errors", "shuffle.auc")
+    band = Band("AUC of shuffled labels within 2 standard errors of 0.5", "shuffle.auc")
     if value is None or value.standard_deviation is None:
         return {**asdict(band), **_judged(band, value), "verdict": "not measured"}
     error = value.standard_deviation / np.sqrt(value.worlds)
@@ -141,9 +148,10 @@ def _shuffle_verdict(value: Figure | None) -> dict[str, Any]:
 
 
 def rankings(worlds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """How stable the order of the model families is.
+    """Return how stable the order of the model families is.
 
-    Gives the share of the worlds with each order, and Kendall's tau between the AUCs of each world and the mean AUCs.
+    The result holds the share of worlds with each order, and Kendall's tau between the AUCs of each world and the mean
+    AUCs.
     """
     rows = [[world["families"][name] for name in FAMILIES] for world in worlds if "families" in world]
     if not rows:

@@ -78,7 +78,7 @@ def test_a_mean_outside_its_band_is_missed(values: tuple[float, ...], verdict: s
 def test_out_of_time_may_beat_training_by_chance_only() -> None:
     def verdict(gaps: list[float]) -> str:
         found = figures([{"families": {"training_minus_out_of_time": gap}} for gap in gaps])
-        return next(b["verdict"] for b in verdicts(found, {}) if b["name"] == "training beats out of time")
+        return next(b["verdict"] for b in verdicts(found, {}) if b["name"] == "training AUC above out-of-time AUC")
 
     assert verdict([-0.02, 0.01, 0.0]) == "met"
     assert verdict([-0.02, -0.021, -0.019]) == "missed"

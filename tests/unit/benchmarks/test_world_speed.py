@@ -32,4 +32,4 @@ def test_limits_that_are_broken_are_named() -> None:
     assert verdicts([world(300, 9, 1, 1), world(1_000, 4, 1, 1), world(4_000, 5, 44, 1)]) == []
     broken = verdicts([world(1_000, 4, 1, 1), world(4_000, 7, 46, 1), world(100_000, 5, 1_000, 5_000)])
     assert len(broken) == 3
-    assert "1.75 times" in broken[0]
+    assert "factor of 1.75" in broken[0]
