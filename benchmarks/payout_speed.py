@@ -1,7 +1,7 @@
 """Speed and memory of reading, typing, checking and writing a payout file, beside DuckDB and Great Expectations.
 
 Makes up a CSV of 25 columns under a contract of 30 rules, with some rows that break one, and times these tasks in
-turns, each in its own process: our whole way from CSV to Parquet; DuckDB's strict reader on the same file, written
+turns, each in its own process: our whole path from CSV to Parquet; DuckDB's strict reader on the same file, written
 unchecked; our row checks with a record of each failing row, beside reading and summing the same columns; and Great
 Expectations in COMPLETE mode on the same rules. The first two also read a second file in which all cells are quoted.
 Larger files show that memory does not grow: read as ``passport contract check`` does, and, in our own template,

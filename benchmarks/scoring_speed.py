@@ -61,7 +61,7 @@ class Size:
 
 
 def synthetic_rows(count: int, features: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a matrix (count, features) with 15 % missing values, and outcomes of which one in twenty is bad."""
+    """Return a matrix (count, features) with 15 % missing values, and outcomes, one in twenty of them bad."""
     generator = np.random.default_rng(seed)
     X = generator.normal(size=(count, features))
     logit = -3.2 + 0.5 * X[:, :8].sum(axis=1) / np.sqrt(8) + 0.3 * np.abs(X[:, 8])

@@ -142,7 +142,7 @@ class NetworkSettings(_Frozen):
 
 
 class FraudSettings(_Frozen):
-    """Fraud scenarios; the truth tables list who commits which."""
+    """Planted fraud scenarios; the truth tables list who commits which."""
 
     brusher_share: float = Field(
         default=0.03, ge=0, le=1, description="Share of own-site sellers ready to fake orders (brushing)."

@@ -22,7 +22,7 @@ SHUFFLES = 6
 
 
 def families(sample: WorldSample) -> dict[str, Any]:
-    """Return out-of-time AUCs of the model families, and the gaps by which the world is judged."""
+    """Return out-of-time AUCs of the model families, and the gaps that judge the world."""
     split, training = sample.split, sample.profile.training
     found = {"lightgbm": sample.lightgbm_auc, **family_aucs(split.train, split.test, training)}
     return {

@@ -1,4 +1,4 @@
-"""Fraud scenarios: who commits fraud, of which kind and for how long, drawn week by week.
+"""Fraud scenarios: who commits which kind of fraud and for how long, drawn week by week.
 
 Dishonest sellers and sellers short of cash commit fraud more often. Each case is a row of the event table
 ``fraud_cases``. The writers of raw files leave its traces, the truth tables list it, and no pipeline stage reads it.

@@ -29,7 +29,7 @@ class Shock:
         effect: ``demand`` (factor), ``freight`` (factor), ``tariff`` (points added), ``reserve`` (share added),
             ``suspension`` (factor on the rate, for the dishonest), ``outside`` (factor on the rate of losses outside
             the trade), ``faulty_batches`` (factor on their rate), ``lead_time`` (weeks added), ``hosted_price`` (factor
-            on the supply price) or ``hold_weeks`` (weeks by which a hosted platform pays later).
+            on the supply price) or ``hold_weeks`` (weeks added to the payout term of hosted platforms).
         first_day: First day of the ramp.
         last_day: Last day of the full effect.
         ramp_weeks: Weeks until the full effect, and again to fade.
@@ -89,7 +89,7 @@ class ShockPaths:
         faulty_batches: Factor on the rate of faulty batches, shape (weeks,).
         hosted_price: Factor on the supply price that hosted platforms pay, shape (weeks,).
         lead_time: Weeks added to delivery, shape (weeks,).
-        hold_weeks: Weeks by which hosted platforms pay later, shape (weeks,).
+        hold_weeks: Weeks added to the payout term of hosted platforms, shape (weeks,).
     """
 
     demand: NDArray[np.float64]

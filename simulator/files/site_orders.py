@@ -160,7 +160,7 @@ def _lengths(starts: NDArray[np.int64], end: int) -> NDArray[np.int64]:
 
 
 class _Draws:
-    """Random numbers of orders, by name, independent of which part of the world is written."""
+    """Random numbers of orders, by name, independent of the part of the world being written."""
 
     def __init__(self, view: View, *keys: NDArray[np.int64]) -> None:
         self._seed, self._keys = view.world.settings.seed, keys
