@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,7 @@ def trained_model(size: Size) -> tuple[CreditModel, np.ndarray, np.ndarray]:
     trees = fit_gbm(encode_matrix(features, X), y, directions, parameters, settings)
     raw = CreditModel(features, (trees,), (1.0,), IDENTITY, PointsScale(), GradeScale())
     clusters = np.arange(len(y)).astype(np.str_)
-    return raw.with_calibrator(fit_affine(raw.margin(X), y, clusters)), X[:500], y[:500]
+    return replace(raw, calibrator=fit_affine(raw.margin(X), y, clusters)), X[:500], y[:500]
 
 
 def write_world(folder: Path, size: Size) -> None:

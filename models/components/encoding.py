@@ -111,13 +111,6 @@ class ModelFeature(FeatureFacts):
     centre: float | None = None
 
     @property
-    def missing_value(self) -> float | None:
-        """The number a missing value of a one-sided feature is replaced with; None for every other treatment."""
-        if self.treatment != "one_sided":
-            return None
-        return self.upper + self.step if self.direction > 0 else self.lower - self.step
-
-    @property
     def columns(self) -> tuple[tuple[str, Direction], ...]:
         """Name and direction of the encoded columns the feature gives: none, one or two."""
         if self.treatment == "set_aside":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -14,8 +14,6 @@ from models.components.encoding import BoolArray, FeatureFacts, FloatArray, Mode
 from models.components.scale import GradeScale, IntArray, IssuedPoints, PointsScale
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy.typing as npt
 
     from models.components.calibration import AffineCalibrator
@@ -148,21 +146,8 @@ class CreditModel:
         """Gives the grade names (n,)."""
         return self.grades.grades_of(self.probability(X))
 
-    def with_calibrator(self, calibrator: AffineCalibrator) -> CreditModel:
-        """Gives the same model under another calibrator."""
-        return replace(self, calibrator=calibrator)
-
 
 def _refuse_unequal_sums(base: float, values: FloatArray, log_odds: FloatArray) -> None:
     gap = np.abs(base + values.sum(axis=1) - log_odds)
     if not np.array_equal(np.isnan(gap), np.isnan(log_odds)) or (gap > _ADDITIVITY_TOLERANCE).any():
         raise InternalFault(f"contributions miss the log-odds by up to {float(np.nanmax(gap)):.3g}")
-
-
-def column_positions(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
-    """Gives where each wanted feature stands in ``names``; ValueError naming those that are not there."""
-    position = {name: index for index, name in enumerate(names)}
-    absent = [name for name in wanted if name not in position]
-    if absent:
-        raise ValueError(f"features not in the matrix: {', '.join(absent)}")
-    return [position[name] for name in wanted]

@@ -37,16 +37,6 @@ def log_losses(label: IntArray, probability: FloatArray) -> FloatArray:
     return np.asarray(-np.where(label == 1, np.log(kept), np.log1p(-kept)))
 
 
-def brier(label: IntArray, probability: FloatArray) -> float:
-    """Brier score of one sample."""
-    return float(squared_errors(label, probability).mean())
-
-
-def log_loss(label: IntArray, probability: FloatArray) -> float:
-    """Log-loss of one sample, in nats."""
-    return float(log_losses(label, probability).mean())
-
-
 @dataclass(frozen=True)
 class BrierParts:
     """Brier score = ``reliability`` - ``resolution`` + ``uncertainty``, exactly.
@@ -128,12 +118,6 @@ def _newton_step(label: IntArray, log_odds: FloatArray, weight: FloatArray, line
         determinant = first * second - cross**2
         step = np.stack([second * gradient[0] - cross * gradient[1], first * gradient[1] - cross * gradient[0]])
         return np.asarray(step / determinant)
-
-
-def calibration_line(label: IntArray, probability: FloatArray) -> tuple[float, float]:
-    """Calibration intercept and slope of one sample."""
-    intercepts, slopes = calibration_lines(label, log_odds_of(probability), np.ones((1, label.size)))
-    return float(intercepts[0]), float(slopes[0])
 
 
 def equal_count_bins(probability: FloatArray, bins: int) -> IntArray:

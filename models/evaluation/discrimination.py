@@ -89,26 +89,7 @@ def average_precision_of_steps(steps: StepWeights) -> FloatArray:
 
 def auc(label: IntArray, probability: FloatArray) -> float:
     """Area under the ROC curve of one sample; NaN when one class is absent."""
-    return float(auc_of_steps(_steps_of_sample(label, probability))[0])
-
-
-def gini(label: IntArray, probability: FloatArray) -> float:
-    """Gini coefficient of one sample, 2 AUC - 1."""
-    return 2 * auc(label, probability) - 1
-
-
-def ks(label: IntArray, probability: FloatArray) -> float:
-    """Kolmogorov-Smirnov distance of one sample."""
-    return float(ks_of_steps(_steps_of_sample(label, probability))[0])
-
-
-def average_precision(label: IntArray, probability: FloatArray) -> float:
-    """Average precision of one sample."""
-    return float(average_precision_of_steps(_steps_of_sample(label, probability))[0])
-
-
-def _steps_of_sample(label: IntArray, probability: FloatArray) -> StepWeights:
-    return step_weights(label, rank_rows(probability), np.ones((1, label.size)))
+    return float(auc_of_steps(step_weights(label, rank_rows(probability), np.ones((1, label.size))))[0])
 
 
 def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:

@@ -129,11 +129,6 @@ def version_at(registry: Registry, address: ModelAddress) -> RegisteredVersion |
     return _checked(found)
 
 
-def champion_of(registry: Registry) -> RegisteredVersion | None:
-    """The version in force, or None when none was ever promoted."""
-    return version_at(registry, ModelAddress(registry.model_name, CHAMPION, None))
-
-
 def fetch_bundle(address: str, tracking_uri: str, folder: Path) -> tuple[Path, RegisteredVersion]:
     """Copy the bundle behind a ``models:/`` address into ``folder`` (emptied of nothing, made 0700).
 

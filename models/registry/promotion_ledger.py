@@ -11,7 +11,6 @@ from models.registry.chained_log import ChainedEntry, ChainedLog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date, datetime
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -86,13 +85,3 @@ def champion_in_force(entries: Sequence[LedgerEntry], model_name: str) -> Ledger
     """The last promotion of a model name, or None."""
     promoted = [entry for entry in entries if entry.outcome == "promoted" and entry.model_name == model_name]
     return promoted[-1] if promoted else None
-
-
-def champion_on(entries: Sequence[LedgerEntry], model_name: str, day: date) -> LedgerEntry | None:
-    """Which promotion was in force at the end (UTC) of a day, or None."""
-    return champion_in_force([entry for entry in entries if _utc_day(entry.decided_at) <= day], model_name)
-
-
-def _utc_day(instant: datetime) -> date:
-    offset = instant.utcoffset()
-    return (instant if offset is None else instant - offset).date()

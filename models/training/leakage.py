@@ -55,22 +55,6 @@ def refuse_leaks(dataset: Dataset, settings: LeakSettings) -> None:
         )
 
 
-def copied_rows(train: Dataset, test: Dataset, fewest_values: int = 10) -> int:
-    """Counts test rows whose values stand in the training sample bit for bit, under whatever seller id.
-
-    Rows with fewer than ``fewest_values`` known values other than zero are left out: empty files are alike honestly.
-    """
-    needed = min(fewest_values, train.X.shape[1])
-    known = {row.tobytes() for row in _comparable(train.X, needed)}
-    return sum(row.tobytes() in known for row in _comparable(test.X, needed))
-
-
-def _comparable(X: FloatArray, needed: int) -> FloatArray:
-    filled = np.where(np.isnan(X), -np.inf, X + 0.0)
-    rich = (np.isfinite(filled) & (filled != 0.0)).sum(axis=1) >= needed
-    return np.ascontiguousarray(filled[rich])
-
-
 def _rules(values: FloatArray, bad: BoolArray, settings: LeakSettings) -> Iterator[tuple[str, str]]:
     known = np.isfinite(values)
     groups = _Groups.of(np.where(known, values, np.inf), bad)

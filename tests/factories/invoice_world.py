@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -88,7 +89,7 @@ def invoice_model() -> tuple[CreditModel, np.ndarray, np.ndarray]:
     trees = fit_gbm(encode_matrix(features, X), y, directions, parameters, FitSettings(max_rounds=30))
     raw = CreditModel(features, (trees,), (1.0,), IDENTITY, PointsScale(), GradeScale())
     clusters = np.arange(len(y)).astype(np.str_)
-    return raw.with_calibrator(fit_affine(raw.margin(X), y, clusters)), X, y
+    return replace(raw, calibrator=fit_affine(raw.margin(X), y, clusters)), X, y
 
 
 def invoice_meta() -> BundleMeta:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -104,7 +105,7 @@ def train_small_model(dataset: Dataset, seed: int = 3, *, blend: bool = True) ->
     card = fit_scorecard(encoded, dataset.y, directions, penalty=5.0)
     components, weights = ((trees, card), (0.6, 0.4)) if blend else ((trees,), (1.0,))
     raw = CreditModel(features, components, weights, IDENTITY, PointsScale(), GradeScale())
-    return raw.with_calibrator(fit_affine(raw.margin(dataset.X), dataset.y, dataset.component_id))
+    return replace(raw, calibrator=fit_affine(raw.margin(dataset.X), dataset.y, dataset.component_id))
 
 
 def train_linear_model(dataset: Dataset) -> CreditModel:
@@ -113,7 +114,7 @@ def train_linear_model(dataset: Dataset) -> CreditModel:
     directions = [direction for _, direction in encoded_columns(features)]
     component = fit_linear(encode_matrix(features, dataset.X), dataset.y, directions, penalty=16.0)
     raw = CreditModel(features, (component,), (1.0,), IDENTITY, PointsScale(), GradeScale())
-    return raw.with_calibrator(fit_affine(raw.margin(dataset.X), dataset.y, dataset.component_id))
+    return replace(raw, calibrator=fit_affine(raw.margin(dataset.X), dataset.y, dataset.component_id))
 
 
 @lru_cache(maxsize=1)

@@ -17,7 +17,6 @@ from unittest import mock
 import pytest
 
 from data_contracts.errors import GateFailed
-from models.registry.mlflow_registry import champion_of
 from models.registry.promotion_ledger import LEDGER_FILE
 from pipelines.ingest import stage as ingest
 from pipelines.ingest.batches import workers as batch_reading
@@ -47,6 +46,7 @@ from tests.factories.raw_files import (
     vat_row,
     write_raw_folder,
 )
+from tests.factories.registries import champion_version
 from tests.factories.scoring import KEYS, META, write_small_bundle
 from tests.factories.templates import template_csv, template_row
 
@@ -264,7 +264,7 @@ def register_scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
 
     scene = Scene("register", "pipelines.register.stage", start, lambda _: profile, around, decided)
     publish_candidate(place)
-    champion_of(register.registry_of(place, profile.model.name))  # makes the database
+    champion_version(register.registry_of(place, profile.model.name))  # makes the database
     with mock.patch("time.perf_counter", return_value=0.0):
         scene.run(start)
     publish_candidate(place, evaluation(auc_gain=0.01 if request.param == "promoted" else -0.05), "run2")

@@ -7,7 +7,6 @@ import pytest
 import shap
 
 from models.components.calibration import AffineCalibrator
-from models.components.model import column_positions
 from tests.factories.models import small_credit_model, small_world, train_small_model
 
 MODEL = small_credit_model()
@@ -93,7 +92,7 @@ def test_a_negative_weight_is_refused() -> None:
 
 
 def test_another_calibrator_moves_probabilities_and_not_the_order() -> None:
-    moved = MODEL.with_calibrator(AffineCalibrator(slope=2.0, intercept=-1.0))
+    moved = replace(MODEL, calibrator=AffineCalibrator(slope=2.0, intercept=-1.0))
     assert np.array_equal(np.argsort(moved.margin(X)), np.argsort(MODEL.margin(X)))
     assert np.allclose(moved.log_odds(X), -1.0 + 2.0 * MODEL.margin(X))
 
@@ -101,12 +100,6 @@ def test_another_calibrator_moves_probabilities_and_not_the_order() -> None:
 def test_a_matrix_of_another_width_is_refused() -> None:
     with pytest.raises(ValueError, match="columns"):
         MODEL.probability(X[:, 1:])
-
-
-def test_columns_are_found_by_name_and_absent_ones_are_named() -> None:
-    assert column_positions(("a", "b", "c"), ("c", "a")) == [2, 0]
-    with pytest.raises(ValueError, match="d"):
-        column_positions(("a", "b"), ("a", "d"))
 
 
 def test_an_empty_batch_gives_empty_answers() -> None:

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
-from sklearn.metrics import log_loss as reference_log_loss
+from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score, roc_curve
 
 from models.evaluation.bootstrap import (
     MEASURES,
@@ -20,15 +19,8 @@ from models.evaluation.bootstrap import (
     measure_draws,
     measures_of_sample,
 )
-from models.evaluation.calibration_quality import (
-    brier,
-    brier_parts,
-    calibration_line,
-    equal_count_bins,
-    log_loss,
-    log_odds_of,
-)
-from models.evaluation.discrimination import auc, average_precision, gini, ks
+from models.evaluation.calibration_quality import brier_parts, equal_count_bins, log_odds_of
+from models.evaluation.discrimination import auc
 from tests.factories.evaluation import probability_of
 
 
@@ -39,6 +31,11 @@ def tied_sample(rows: int = 400, seed: int = 3) -> tuple[np.ndarray, np.ndarray]
     return label, np.round(probability_of(log_odds), 2)
 
 
+def measured(label: np.ndarray, probability: np.ndarray) -> dict[str, float]:
+    """Every measure of one sample of unrelated rows."""
+    return measures_of_sample(Outcomes(label, np.arange(label.size)), probability)
+
+
 def test_auc_counts_a_tie_as_half_a_win() -> None:
     assert auc(np.array([1, 0]), np.array([0.3, 0.3])) == 0.5
     assert auc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.4, 0.8])) == (2 + 1.5) / 4
@@ -47,15 +44,16 @@ def test_auc_counts_a_tie_as_half_a_win() -> None:
 def test_measures_equal_scikit_learn_on_tied_predictions() -> None:
     label, probability = tied_sample()
     assert len(np.unique(probability)) < len(probability)
-    assert auc(label, probability) == pytest.approx(roc_auc_score(label, probability), abs=1e-12)
-    assert gini(label, probability) == pytest.approx(2 * roc_auc_score(label, probability) - 1, abs=1e-12)
-    assert average_precision(label, probability) == pytest.approx(
-        average_precision_score(label, probability), abs=1e-12
-    )
+    found = measured(label, probability)
+    area = roc_auc_score(label, probability)
     false_rate, true_rate, _ = roc_curve(label, probability, drop_intermediate=False)
-    assert ks(label, probability) == pytest.approx(np.abs(true_rate - false_rate).max(), abs=1e-12)
+    assert found["auc"] == auc(label, probability) == pytest.approx(area, abs=1e-12)
+    assert found["gini"] == pytest.approx(2 * area - 1, abs=1e-12)
+    assert found["average_precision"] == pytest.approx(average_precision_score(label, probability), abs=1e-12)
+    assert found["ks"] == pytest.approx(np.abs(true_rate - false_rate).max(), abs=1e-12)
+    assert found["brier"] == pytest.approx(brier_score_loss(label, probability), abs=1e-12)
     inside = np.clip(probability, 0.01, 0.99)
-    assert log_loss(label, inside) == pytest.approx(reference_log_loss(label, inside), abs=1e-12)
+    assert measured(label, inside)["log_loss"] == pytest.approx(log_loss(label, inside), abs=1e-12)
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 6)), min_size=2, max_size=40))
@@ -75,9 +73,8 @@ def test_auc_equals_the_share_of_pairs_won(rows: list[tuple[int, int]]) -> None:
 def test_parts_of_the_brier_score_add_up_to_it(bins: int, seed: int) -> None:
     label, probability = tied_sample(rows=60, seed=seed)
     parts = brier_parts(label, probability, equal_count_bins(probability, bins))
-    assert parts.reliability - parts.resolution + parts.uncertainty == pytest.approx(
-        brier(label, probability), abs=1e-12
-    )
+    whole = parts.reliability - parts.resolution + parts.uncertainty
+    assert whole == pytest.approx(float(((probability - label) ** 2).mean()), abs=1e-12)
 
 
 def test_calibration_line_is_the_logistic_regression_on_log_odds() -> None:
@@ -85,21 +82,21 @@ def test_calibration_line_is_the_logistic_regression_on_log_odds() -> None:
     reference = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(
         log_odds_of(probability)[:, np.newaxis], label
     )
-    intercept, slope = calibration_line(label, probability)
-    assert slope == pytest.approx(reference.coef_[0, 0], abs=1e-4)
-    assert intercept == pytest.approx(reference.intercept_[0], abs=1e-4)
+    found = measured(label, probability)
+    assert found["calibration_slope"] == pytest.approx(reference.coef_[0, 0], abs=1e-4)
+    assert found["calibration_intercept"] == pytest.approx(reference.intercept_[0], abs=1e-4)
 
 
 def test_too_extreme_predictions_have_a_slope_below_one() -> None:
     label, probability = tied_sample(rows=4000)
     extreme = probability_of(2 * log_odds_of(np.clip(probability, 0.01, 0.99)))
-    assert calibration_line(label, extreme)[1] < 0.7
+    assert measured(label, extreme)["calibration_slope"] < 0.7
 
 
 def test_separable_outcomes_have_no_calibration_line() -> None:
-    intercept, slope = calibration_line(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.8, 0.9]))
-    assert math.isnan(intercept)
-    assert math.isnan(slope)
+    found = measured(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.8, 0.9]))
+    assert math.isnan(found["calibration_intercept"])
+    assert math.isnan(found["calibration_slope"])
 
 
 @pytest.mark.parametrize("tied", [True, False])

@@ -13,7 +13,6 @@ from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from models.registry.mlflow_registry import (
     Registry,
     VersionRecord,
-    champion_of,
     fetch_bundle,
     parse_address,
     register_bundle,
@@ -21,13 +20,14 @@ from models.registry.mlflow_registry import (
 )
 from tests.factories.crashes import KILLED, every
 from tests.factories.disk_faults import dying_at, in_a_child, untroubled, watched_disk
+from tests.factories.registries import champion_version
 
 
 @pytest.fixture(scope="module")
 def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One migrated database for all tests: making its tables takes longer than every test together."""
     folder = tmp_path_factory.mktemp("registry")
-    assert champion_of(Registry(f"sqlite:///{folder}/mlflow.db", "none")) is None
+    assert champion_version(Registry(f"sqlite:///{folder}/mlflow.db", "none")) is None
     return folder / "mlflow.db"
 
 
@@ -115,11 +115,11 @@ def test_a_killed_registration_leaves_no_run_running_once_the_same_bytes_are_reg
 
 
 def test_nobody_is_champion_before_the_first_promotion(registry: Registry, tmp_path: Path) -> None:
-    assert champion_of(registry) is None
+    assert champion_version(registry) is None
     version = register_bundle(a_bundle(tmp_path / "b"), a_record(), registry)
-    assert champion_of(registry) is None
+    assert champion_version(registry) is None
     set_alias(registry, "champion", version.version)
-    assert champion_of(registry) == version
+    assert champion_version(registry) == version
 
 
 @pytest.mark.parametrize(
@@ -164,6 +164,6 @@ def test_a_bundle_whose_stored_files_are_gone_or_linked_away_is_refused(registry
 
 
 def test_mlflow_is_told_to_send_nothing_and_unpickle_nothing(registry: Registry) -> None:
-    champion_of(registry)
+    champion_version(registry)
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
     assert os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -11,8 +9,8 @@ from scipy.special import expit
 from data_contracts.errors import ConfigurationRefused, GateFailed
 from models.settings import LeakSettings
 from models.training.dataset import Dataset, assemble
-from models.training.leakage import copied_rows, find_leaks, refuse_leaks
-from tests.factories.models import fact, world
+from models.training.leakage import find_leaks, refuse_leaks
+from tests.factories.models import fact
 
 SETTINGS = LeakSettings()
 N, BADS = 123, 27
@@ -105,14 +103,6 @@ def auc(X: np.ndarray, y: np.ndarray) -> float:
 def test_a_perfect_split_of_very_few_rows_proves_nothing() -> None:
     y = np.array([1, 1, 1, 0, 0, 0, 0, 0], dtype=np.int8)
     assert find_leaks(sample(y.astype(float), y), SETTINGS) == ()
-
-
-def test_rows_copied_across_the_split_are_counted_whatever_their_id() -> None:
-    dataset = world(600).dataset
-    train, test = dataset.rows(np.arange(600) < 400), dataset.rows(np.arange(600) >= 400)
-    assert copied_rows(train, test, fewest_values=5) == 0
-    copied = np.vstack([test.X[:-3], train.X[:3]])
-    assert copied_rows(train, replace(test, X=copied), fewest_values=5) == 3
 
 
 def test_a_seller_delivered_twice_is_refused_before_any_split() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from data_contracts.errors import GateFailed, IntegrityRefused
 from models.registry.bundle import load_bundle
-from models.registry.mlflow_registry import champion_of, fetch_bundle
+from models.registry.mlflow_registry import fetch_bundle
 from models.registry.promotion_ledger import read_ledger
 from pipelines.profiles import Profile, load_profile
 from pipelines.register.stage import REGISTRATION_FILE, champion_metrics, registry_of, run
@@ -18,12 +18,13 @@ from pipelines.runs.publish import read_json, write_json
 from pipelines.runs.stages import Place, current_run
 from pipelines.signing.keys import KeyRing, load_keys
 from tests.factories import published, scoring
+from tests.factories.registries import champion_version
 
 
 @pytest.fixture(scope="module")
 def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = Place("demo", tmp_path_factory.mktemp("template"))
-    assert champion_of(registry_of(place, "seller-default")) is None
+    assert champion_version(registry_of(place, "seller-default")) is None
     return place.root / "mlflow.db"
 
 
@@ -63,7 +64,7 @@ def test_a_sound_candidate_becomes_champion(profile: Profile, place: Place, keys
     assert outcome.record.rows_in == outcome.record.rows_kept == 8
     assert registration(place)["outcome"] == "promoted"
     registry = registry_of(place, "seller-default")
-    champion = champion_of(registry)
+    champion = champion_version(registry)
     assert champion is not None
     assert champion.version == registration(place)["champion"]["version"] == "1"
     assert ledger(place, keys) == [("promoted", "1")]
@@ -121,7 +122,7 @@ def test_a_refusal_stays_a_refusal_when_asked_again(profile: Profile, place: Pla
         with pytest.raises(GateFailed, match="calibration_slope"):
             run(profile, place)
     assert ledger(place, keys) == [("refused", None)]
-    assert champion_of(registry_of(place, "seller-default")) is None
+    assert champion_version(registry_of(place, "seller-default")) is None
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_a_fault_or_a_missing_piece_is_never_promoted(
     published.record(train, features)
     with pytest.raises(GateFailed, match=gate):
         run(profile, place)
-    assert champion_of(registry_of(place, "seller-default")) is None
+    assert champion_version(registry_of(place, "seller-default")) is None
     assert ledger(place, keys) == [("refused", None)]
 
 

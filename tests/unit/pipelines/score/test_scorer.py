@@ -184,5 +184,5 @@ def test_blanking_any_feature_never_raises_the_score() -> None:
 
 
 def test_a_calibration_without_uncertainty_states_no_interval() -> None:
-    model = small_credit_model().with_calibrator(AffineCalibrator(slope=1.0, intercept=0.0))
+    model = replace(small_credit_model(), calibrator=AffineCalibrator(slope=1.0, intercept=0.0))
     assert probability_interval(model, np.zeros(2)) == ([None, None], [None, None])
