@@ -10,6 +10,8 @@ import lightgbm as lgb
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.components.additive import require_columns
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -53,14 +55,14 @@ class LightGbmComponent:
 
     def margin(self, encoded: FloatArray) -> FloatArray:
         """Gives raw log-odds (n,) of encoded rows (n, q)."""
-        self._refuse_other_width(encoded)
+        require_columns(encoded, self.column_count, "booster")
         if len(encoded) == 0:
             return np.empty(0)
         return np.asarray(self.booster.predict(encoded, raw_score=True, num_threads=self.threads), dtype=np.float64)
 
     def contributions(self, encoded: FloatArray) -> tuple[float, FloatArray]:
         """Gives base and path-dependent SHAP values (n, q), which add up to the margin."""
-        self._refuse_other_width(encoded)
+        require_columns(encoded, self.column_count, "booster")
         if len(encoded) == 0:
             return self._base, np.empty((0, self.column_count))
         values = np.asarray(self.booster.predict(encoded, pred_contrib=True, num_threads=self.threads))
@@ -70,10 +72,6 @@ class LightGbmComponent:
     def _base(self) -> float:
         row = np.zeros((1, self.column_count))
         return float(np.asarray(self.booster.predict(row, pred_contrib=True, num_threads=1))[0, -1])
-
-    def _refuse_other_width(self, encoded: FloatArray) -> None:
-        if encoded.ndim != 2 or encoded.shape[1] != self.column_count:
-            raise ValueError(f"matrix of shape {encoded.shape} does not have the booster's {self.column_count} columns")
 
 
 class GbmFold(NamedTuple):

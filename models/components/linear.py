@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.special import ndtri
 
+from models.components.additive import require_columns, sum_of_contributions
 from models.components.scorecard import fit_weights
 
 if TYPE_CHECKING:
@@ -96,19 +97,11 @@ class LinearComponent:
 
     def margin(self, encoded: FloatArray) -> FloatArray:
         """Gives raw log-odds (n,) of encoded rows (n, q)."""
-        base, values = self.contributions(encoded)
-        total = np.full(len(encoded), base)
-        # Column after column, so that the sum of a row does not depend on the size of the batch.
-        for column in range(values.shape[1]):
-            total += values[:, column]
-        return total
+        return sum_of_contributions(*self.contributions(encoded))
 
     def contributions(self, encoded: FloatArray) -> tuple[float, FloatArray]:
         """Gives the base and, per row and column, the coefficient times the score (n, q)."""
-        if encoded.ndim != 2 or encoded.shape[1] != self.column_count:
-            raise ValueError(
-                f"matrix of shape {encoded.shape} does not have the linear component's {self.column_count} columns"
-            )
+        require_columns(encoded, self.column_count, "linear component")
         values = np.zeros(encoded.shape)
         for position, column in enumerate(self.table.columns):
             if column.coefficient != 0.0:

@@ -13,6 +13,7 @@ from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 from scipy.special import expit
 
+from models.components.additive import require_columns, sum_of_contributions
 from models.components.binning import BinnedColumn, BinningSettings, bin_columns
 
 if TYPE_CHECKING:
@@ -76,19 +77,11 @@ class ScorecardComponent:
 
     def margin(self, encoded: FloatArray) -> FloatArray:
         """Gives raw log-odds (n,) of encoded rows (n, q)."""
-        base, values = self.contributions(encoded)
-        total = np.full(len(encoded), base)
-        # Column after column, so that the sum of a row does not depend on the size of the batch.
-        for column in range(values.shape[1]):
-            total += values[:, column]
-        return total
+        return sum_of_contributions(*self.contributions(encoded))
 
     def contributions(self, encoded: FloatArray) -> tuple[float, FloatArray]:
         """Gives the base and, per row and column, the bin's log-odds less the column's mean (n, q)."""
-        if encoded.ndim != 2 or encoded.shape[1] != self.column_count:
-            raise ValueError(
-                f"matrix of shape {encoded.shape} does not have the scorecard's {self.column_count} columns"
-            )
+        require_columns(encoded, self.column_count, "scorecard")
         values = np.empty(encoded.shape)
         for position, column in enumerate(self.table.columns):
             bins = np.searchsorted(np.asarray(column.edges), encoded[:, position], side="left")
