@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.special import expit
+from scipy.special import expit, ndtri
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -38,6 +38,16 @@ class AffineCalibrator(BaseModel):
         """Gives the standard error of the calibrated log-odds that comes from estimating the line."""
         intercept, both, slope = self.covariance
         return np.asarray(np.sqrt(np.maximum(intercept + 2.0 * both * margin + slope * margin**2, 0.0)))
+
+    def probability_interval(self, margin: FloatArray, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
+        """Return lower and upper bounds (n,) of the probability, from the uncertainty of the line alone.
+
+        NaN where the standard error is zero: without an estimated uncertainty there is no interval.
+        """
+        error = self.standard_error(margin)
+        half_width = float(ndtri(0.5 + level / 2.0)) * np.where(error > 0.0, error, np.nan)
+        centre = self.log_odds(margin)
+        return np.asarray(expit(centre - half_width)), np.asarray(expit(centre + half_width))
 
 
 IDENTITY = AffineCalibrator(slope=1.0, intercept=0.0)

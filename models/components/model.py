@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
-from scipy.special import expit, ndtri
+from scipy.special import expit
 
 from data_contracts.errors import InternalFault
 from models.components.encoding import BoolArray, FeatureFacts, FloatArray, ModelFeature, encode_matrix
@@ -111,13 +111,6 @@ class CreditModel:
     def probability(self, X: FloatArray) -> FloatArray:
         """Gives the calibrated probability of default (n,) within the performance window."""
         return np.asarray(expit(self.log_odds(X)), dtype=np.float64)
-
-    def probability_interval(self, X: FloatArray, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
-        """Gives lower and upper bound (n,) of the probability from the uncertainty of the calibration alone."""
-        margin = self.margin(X)
-        centre = self.calibrator.log_odds(margin)
-        half_width = float(ndtri(0.5 + level / 2.0)) * self.calibrator.standard_error(margin)
-        return np.asarray(expit(centre - half_width)), np.asarray(expit(centre + half_width))
 
     def score(self, X: FloatArray) -> IntArray:
         """Gives the issued integer score (n,), equal to that of ``issue_points``; ValueError for a row without one."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
-from scipy.special import expit, ndtri
+from scipy.special import expit
 
 from models.components.scale import points_by_group
 from models.explanation.reasons import batch_reasons, reason_rows
@@ -174,19 +174,13 @@ def _reason(reason: Reason) -> dict[str, object]:
 
 
 def probability_interval(model: CreditModel, margin: FloatArray) -> tuple[list[float | None], list[float | None]]:
-    """Bounds of the probability at ``INTERVAL_LEVEL`` for raw margins (n,); None where the calibration states none.
+    """Return the bounds of the probability for raw margins (n,); None if the calibrator has no interval."""
+    lower, upper = model.calibrator.probability_interval(margin, INTERVAL_LEVEL)
+    return _or_none(lower), _or_none(upper)
 
-    The same as ``CreditModel.probability_interval``, from margins that are known already.
-    """
-    error = model.calibrator.standard_error(margin)
-    half_width = float(ndtri(0.5 + INTERVAL_LEVEL / 2.0)) * error
-    centre = model.calibrator.log_odds(margin)
-    lower, upper = expit(centre - half_width), expit(centre + half_width)
-    stated = error > 0.0
-    return (
-        [float(value) if known else None for value, known in zip(lower, stated, strict=True)],
-        [float(value) if known else None for value, known in zip(upper, stated, strict=True)],
-    )
+
+def _or_none(values: FloatArray) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in values]
 
 
 def _provenance(context: ScoringContext) -> dict[str, str]:

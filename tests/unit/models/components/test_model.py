@@ -72,8 +72,8 @@ def test_the_model_ranks_near_the_truth_on_sellers_it_has_not_seen() -> None:
 
 def test_interval_holds_the_probability_and_widens_with_the_level() -> None:
     probability = MODEL.probability(X)
-    lower, upper = MODEL.probability_interval(X, 0.9)
-    wider_lower, wider_upper = MODEL.probability_interval(X, 0.99)
+    lower, upper = MODEL.calibrator.probability_interval(MODEL.margin(X), 0.9)
+    wider_lower, wider_upper = MODEL.calibrator.probability_interval(MODEL.margin(X), 0.99)
     assert (lower <= probability).all()
     assert (probability <= upper).all()
     assert (wider_lower <= lower).all()

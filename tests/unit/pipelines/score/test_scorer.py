@@ -58,7 +58,7 @@ def test_the_figures_are_the_models_own() -> None:
     assert scored["probability_of_default"] == model.probability(X).tolist()
     assert scored["score"] == model.score(X).tolist()
     assert scored["grade"] == model.grades_of(X)
-    lower, upper = model.probability_interval(X)
+    lower, upper = model.calibrator.probability_interval(model.margin(X))
     assert scored["pd_lower"] == lower.tolist()
     assert scored["pd_upper"] == upper.tolist()
     assert all(low < pd < up for low, pd, up in zip(lower, scored["probability_of_default"], upper, strict=True))
