@@ -1,4 +1,4 @@
-"""Fixtures every test may use."""
+"""Fixtures for all tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ settings.load_profile("shared_machine")
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Folder of the real data sets (``DATA_DIR``, else a ``shared/data`` beside the checkout); skips where absent."""
+    """Return the folder of the real data sets (``DATA_DIR``, else ``shared/data`` beside the checkout), or skip."""
     checkout = Path(__file__).resolve().parents[1]
     folder = Path(os.environ.get("DATA_DIR") or checkout.parent / "shared" / "data")
     if not folder.is_dir():

@@ -1,1 +1,1 @@
-"""Builders of tiny tables with known answers."""
+"""Builders of small test data with known answers."""

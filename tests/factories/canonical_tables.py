@@ -1,7 +1,7 @@
-"""Tiny canonical Arrow tables, written as a few rows with only the cells a test is about.
+"""Tiny canonical Arrow tables from a few rows with only the cells that a test needs.
 
 ``canonical_table("money_event", [{"seller_id": "S1", "amount": 10, "event_date": "2024-01-05"}])`` fills every other
-column with a quiet default, so that a test names what matters and nothing else.
+column with an inconspicuous default, so that a test names only what matters.
 """
 
 from __future__ import annotations
@@ -285,15 +285,15 @@ DEFAULT_DATE = dt.date(2024, 1, 1)
 
 
 def canonical_schema(name: str) -> pa.Schema:
-    """The Arrow schema of a canonical table as the tests build it."""
+    """Return the Arrow schema of a canonical table."""
     return pa.schema(list({**OWN_COLUMNS[name], **LINEAGE}.items()))
 
 
 def canonical_table(name: str, rows: Sequence[Mapping[str, Any]] = ()) -> pa.Table:
-    """A canonical table of ``rows``; dates and times may be ISO text, money any number or text.
+    """Return a canonical table of ``rows``; dates and times may be ISO text, money any number or text.
 
     Raises:
-        KeyError: when a row names a column the table does not have.
+        KeyError: A row names a column that the table does not have.
     """
     schema = canonical_schema(name)
     complete = [_complete(name, row, number) for number, row in enumerate(rows, start=1)]
@@ -302,7 +302,7 @@ def canonical_table(name: str, rows: Sequence[Mapping[str, Any]] = ()) -> pa.Tab
 
 
 def canonical_tables(**rows_by_table: Sequence[Mapping[str, Any]]) -> dict[str, pa.Table]:
-    """Every canonical table, empty but for the rows given: ``canonical_tables(loan=[{...}])``."""
+    """Return every canonical table, empty except for the given rows: ``canonical_tables(loan=[{...}])``."""
     unknown = set(rows_by_table) - set(OWN_COLUMNS)
     if unknown:
         raise KeyError(f"no such canonical table: {sorted(unknown)}")
@@ -316,7 +316,7 @@ def coverage_rows(
     period_to: str = "2035-01-01",
     known_at: str = "2015-01-01",
 ) -> list[dict[str, Any]]:
-    """Rows of ``source_coverage`` that say everything was delivered for these sellers and tables."""
+    """Return rows of ``source_coverage`` with full coverage of these sellers and tables."""
     return [
         {
             "seller_id": seller,
@@ -331,7 +331,7 @@ def coverage_rows(
 
 
 def observations(pairs: Sequence[tuple[str, str]]) -> pa.Table:
-    """The observation table ``seller_id, as_of`` from pairs of seller and ISO date."""
+    """Return the observation table ``seller_id, as_of`` from pairs of seller and ISO date."""
     return pa.table(
         {
             "seller_id": pa.array([seller for seller, _ in pairs], STR),

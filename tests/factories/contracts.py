@@ -16,7 +16,7 @@ from data_contracts.definition.contract import Column, CompiledContract
 
 
 def column(name: str, logical_type: str = "string", header: str | None = None, **keywords: object) -> dict[str, Any]:
-    """An ODCS property; ``custom`` holds its custom properties as a dictionary."""
+    """Return an ODCS property; ``custom`` holds its custom properties as a dictionary."""
     custom = cast("Mapping[str, object]", keywords.pop("custom", {}))
     prop = {
         "name": name,
@@ -34,7 +34,7 @@ def column(name: str, logical_type: str = "string", header: str | None = None, *
 
 
 def bad_rows(name: str, condition: str, severity: str = "error") -> dict[str, Any]:
-    """An ODCS quality entry that marks rows by an SQL condition."""
+    """Return an ODCS quality entry that marks rows with an SQL condition."""
     query = f"SELECT COUNT(*) FROM ${{table}} WHERE {condition}"  # noqa: S608 - a test's own condition
     return {"name": name, "type": "sql", "severity": severity, "mustBe": 0, "query": query, "description": name}
 
@@ -45,7 +45,7 @@ def contract_document(
     server: Mapping[str, Any] | None = None,
     custom: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """An ODCS document; ``server`` holds the server's fields, ``custom`` the contract's custom properties."""
+    """Return an ODCS document; ``server`` holds the server's fields, ``custom`` the contract's custom properties."""
     document: dict[str, Any] = {
         "apiVersion": "v3.2.0",
         "kind": "DataContract",
@@ -68,19 +68,19 @@ def contract_of(
     quality: Sequence[Mapping[str, Any]] = (),
     server: Mapping[str, Any] | None = None,
 ) -> CompiledContract:
-    """The compiled contract of such a document; JSON is YAML too."""
+    """Return the compiled contract of such a document, written as JSON, which is valid YAML."""
     return compile_contract(json.dumps(contract_document(columns, quality, server)).encode(), "tiny")
 
 
 def delimited(delimiter: str = ",", **custom: object) -> dict[str, Any]:
-    """Server fields of delimited text; keywords are its custom properties."""
+    """Return the server fields of delimited text; keywords are its custom properties."""
     properties = [{"property": key, "value": value} for key, value in custom.items()]
     fields: dict[str, Any] = {"format": "delimited", "delimiter": delimiter}
     return {**fields, "customProperties": properties} if properties else fields
 
 
 def text_contract(*names: str, **custom: object) -> CompiledContract:
-    """A comma-separated source whose columns are all text, headed by their names in capitals."""
+    """Return a comma-separated source with only text columns; the headers are their names in capitals."""
     return contract_of([column(name, header=name.upper()) for name in names], server=delimited(**custom))
 
 
@@ -91,7 +91,7 @@ _PLACES = Decimal("0.0001")
 
 
 def sample_table(contract: CompiledContract, row_count: int, seed: int = 0) -> pa.Table:
-    """A table of the contract's types whose values break its rules here and there: missing, foreign, out of range."""
+    """Return a table of the contract's types in which some values break its rules: missing, foreign, out of range."""
     random = np.random.default_rng(seed)
     arrays = [pa.array(_cells(c, row_count, random), _plain_type(c)).cast(c.arrow_type) for c in contract.columns]
     return pa.table(arrays, names=[c.name for c in contract.columns])
@@ -126,7 +126,7 @@ _MAKERS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[Column, np.random.
 
 
 def extreme_table(contract: CompiledContract) -> pa.Table:
-    """A row of the largest and a row of the smallest value of each numeric type, sound words in all other columns."""
+    """Return one row with the largest and one with the smallest value of each numeric type, and valid text."""
     rows = [{c.name: _extreme(c, sign) for c in contract.columns} for sign in (1, -1)]
     return pa.Table.from_pylist(rows, schema=pa.schema([(c.name, c.arrow_type) for c in contract.columns]))
 

@@ -1,4 +1,4 @@
-"""Stages that are killed, starved or broken at one of their calls to the disk, and what stands afterwards."""
+"""Stages that are killed, starved or broken at one of their calls to the disk, and what they leave behind."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Scene:
     """A stage about to run.
 
     Attributes:
-        stage: its name.
-        module: the module that runs it.
-        start: a folder as it stands before the run, its outputs under ``out``; every run gets a copy of its own.
-        profile: gives the profile for a copy.
-        around: what has to be set around a run over a copy.
-        beside: what else a run over a copy leaves that counts, by name.
+        stage: Name of the stage.
+        module: Module that runs it.
+        start: Folder as it is before the run, with outputs under ``out``; every run gets its own copy.
+        profile: Function that returns the profile for a copy.
+        around: Context in which the stage runs over a copy.
+        beside: Function that returns what else a run over a copy leaves, by name.
     """
 
     stage: str
@@ -41,7 +41,7 @@ class Scene:
     beside: Callable[[Path], Mapping[str, bytes]] = lambda _: {}
 
     def place(self, folder: Path) -> Place:
-        """Where a copy has its outputs."""
+        """Return the outputs of a copy."""
         return Place(self.profile(folder).name, folder / "out")
 
     def run(self, folder: Path) -> None:
@@ -50,15 +50,15 @@ class Scene:
             importlib.import_module(self.module).run(self.profile(folder), self.place(folder))
 
     def copy(self, folder: Path) -> Path:
-        """A fresh copy of the start."""
+        """Return a fresh copy of the start."""
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.start, folder)
         return folder
 
     def end(self, folder: Path, before: Callable[[DiskCall], None] = untroubled) -> Ended:
-        """Run the stage over ``folder`` in a child; the kinds of its disk calls are what it says, where it ends well.
+        """Run the stage over ``folder`` in a child; if it ends well, its text lists the kinds of its disk calls.
 
-        The clock stands still, so that two runs can be compared to the byte.
+        The clock is stopped, so that two runs can be compared byte by byte.
         """
 
         def work() -> str:
@@ -69,7 +69,7 @@ class Scene:
         return in_a_child(work)
 
     def typed(self, folder: Path, before: Callable[[DiskCall], None]) -> Ended:
-        """Run the stage over ``folder`` in a child by its command; its exit code and output."""
+        """Run the stage's command over ``folder`` in a child; return its exit code and output."""
 
         def work() -> str:
             profile = mock.patch("pipelines.profiles.load_profile", return_value=self.profile(folder))
@@ -80,14 +80,14 @@ class Scene:
         return Ended(int(code), said)
 
     def stored(self, folder: Path) -> dict[str, bytes]:
-        """Every file below the stage's folder, hidden ones too, with its bytes; and what stands beside them."""
+        """Return every file below the stage's folder, hidden ones too, with its bytes, and what else the run left."""
         root = self.place(folder).stage_dir(self.stage)
         paths = sorted(path for path in root.rglob("*") if not path.is_dir())
         files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
         return {**files, **self.beside(folder)}
 
     def require_nothing_half_made(self, folder: Path) -> None:
-        """Check that every run with a final name is whole, and that the one in force, if any, can be read."""
+        """Check that every run with a final name is complete, and that the current one, if any, can be read."""
         root = self.place(folder).stage_dir(self.stage)
         for run_dir in (path for path in root.glob("[!.]*") if path.name != CURRENT):
             assert read_manifest(run_dir)["outputs"].keys() == {
@@ -100,12 +100,12 @@ class Scene:
 
 
 def every(step: int) -> int:
-    """Which share of the points a campaign takes: each ``step``-th; with ``FAULT_POINTS=all`` every one."""
+    """Return which share of the points to try: each ``step``-th, or all with ``FAULT_POINTS=all``."""
     return 1 if os.environ.get("FAULT_POINTS") == "all" else step
 
 
 def chosen(kinds: list[str], writes: int) -> list[int]:
-    """The numbers of all calls but writes, and of ``writes`` of those, evenly spread with both ends."""
+    """Return the numbers of all calls except writes, and ``writes`` of the writes, evenly spread with both ends."""
     numbers = [number for number, kind in enumerate(kinds, start=1) if kind == "write"]
     if len(numbers) > writes:
         numbers = [numbers[round(place * (len(numbers) - 1) / (writes - 1))] for place in range(writes)]

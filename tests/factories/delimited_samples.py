@@ -1,4 +1,4 @@
-"""A small valid file of every source that reads one delimited table, as made up as its rows."""
+"""A small valid file, with invented values, for every source that reads one delimited table."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _UTF8_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class DelimitedSample:
-    """A valid table; where its source's cells cannot be quoted, none holds a delimiter, quote or line end.
+    """A valid table; if the source's cells cannot be quoted, none contains a delimiter, quote or line end.
 
-    ``identifier``, ``amount``, ``date`` and ``name`` are headers of columns of these kinds, or of the nearest there is.
+    ``identifier``, ``amount``, ``date`` and ``name`` are headers of columns of these kinds, or of the nearest ones.
     """
 
     source: str
@@ -51,19 +51,19 @@ class DelimitedSample:
 
     @property
     def delimiter(self) -> str:
-        """What parts the cells of its source."""
+        """The delimiter of its source."""
         spec = source_contract(self.source).read_spec
         assert spec is not None
         return spec.delimiter
 
     def as_csv(self) -> bytes:
-        """The table with commas."""
+        """Return the table with commas."""
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\n").writerows((self.header, *self.rows))
         return text.getvalue().encode()
 
     def as_delivered(self, with_commas: bytes) -> bytes:
-        """A text with commas as the source has it: with its own delimiter, for which a comma stands, and its tags."""
+        """Return a text with commas in the source's form: with its own delimiter and its tags."""
         spec = source_contract(self.source).read_spec
         if spec is not None and spec.tags is not None:
             return _with_tags(with_commas, spec.tags)
@@ -72,7 +72,7 @@ class DelimitedSample:
 
 
 def _with_tags(text: bytes, tags: Tags) -> bytes:
-    """A text with a tag before every line but blank ones, framed, and with the number of its rows at the end."""
+    """Return a text with a tag before every non-blank line, framed, and with its number of rows at the end."""
     if not text.strip(_UTF8_MARK):
         return text
     mark = _UTF8_MARK if text.startswith(_UTF8_MARK) else b""
@@ -99,7 +99,7 @@ def _sample(
 
 
 def delimited_samples() -> Iterator[DelimitedSample]:
-    """One sample a source, templates and the lists that describe other files included."""
+    """Return one sample per source, templates and reference lists included."""
     n = range(1, ROWS + 1)
     yield _sample(
         "amazon_date_range",

@@ -1,4 +1,4 @@
-"""Deliveries of two sellers and a lender, as received: the ground of the pages for the data desk."""
+"""Deliveries of two sellers and a lender, as received, for tests of the data desk pages."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ INVOICES = [
 
 
 def delivered_files() -> list[RawFile]:
-    """Two years of invoices and an order export of one seller, an invoice file of another, a lender's applications."""
+    """Return two years of invoices and an order export of one seller, an invoice file of another, and applications."""
     orders = [
         shopify_order("#1", "1001", Email=CANARY_EMAIL),
         shopify_order("#2", "1002", total="a lot", Email=CANARY_EMAIL),
@@ -56,7 +56,7 @@ def delivered_files() -> list[RawFile]:
 
 
 def received(folder: Path) -> Received:
-    """The same as received, ingested into ``folder``."""
+    """Ingest the same files into ``folder`` and return the received deliveries."""
     settings = ingest_settings()
     raw_dir = write_raw_folder(folder / "raw", delivered_files())
     result = ingest_folder(raw_dir, settings, HMAC_KEY)

@@ -1,8 +1,8 @@
-"""A disk that can be watched, filled, broken or lost from under the program, and children to die on it.
+"""A disk that can be watched, filled, broken or killed under the program, and child processes that die on it.
 
-Every call of Python that changes the disk passes through here: making, opening, writing, renaming, linking, removing,
-changing modes and making durable. What a C library writes by itself is not seen; our own Parquet files are written
-through a Python file for that reason. Of MLflow's database every commit is seen, before it is made.
+Every call of Python that changes the disk passes through here: create, open, write, rename, link, remove, change mode
+and sync. Writes by C libraries are not seen; our own Parquet files are written through a Python file for that reason.
+Every commit of MLflow's database is seen before it is made.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SQLITE_WORDS = {
 
 @dataclass(frozen=True)
 class DiskCall:
-    """One call: its number from 1, its kind, and for a write how to write half of it."""
+    """One call: its number from 1, its kind, and for a write a function that writes half of it."""
 
     number: int
     kind: str
@@ -47,7 +47,7 @@ class DiskCall:
 
 @contextmanager
 def watched_disk(before: Callable[[DiskCall], None]) -> Iterator[list[str]]:
-    """Tell ``before`` of each call that changes the disk, before it is made; gives the list of kinds as it grows."""
+    """Call ``before`` for each call that changes the disk, before it is made; yield the growing list of kinds."""
     watch = _Watch(before)
     with ExitStack() as patches:
         for name in _CALLS:
@@ -62,7 +62,7 @@ def watched_disk(before: Callable[[DiskCall], None]) -> Iterator[list[str]]:
 
 
 class _Watch:
-    """Stands before the real calls and announces them."""
+    """Wrapper that announces the real calls."""
 
     def __init__(self, before: Callable[[DiskCall], None]) -> None:
         self._before = before
@@ -116,7 +116,7 @@ def _as_sqlite_says(fault: OSError) -> sqlite3.OperationalError:
 
 
 class _WatchedFile:
-    """A file whose writes are announced."""
+    """A file that announces its writes."""
 
     def __init__(self, file: IO[Any], watch: _Watch) -> None:
         self._file, self._watch = file, watch
@@ -144,7 +144,7 @@ class _WatchedFile:
 
 
 def dying_at(number: int, *, half_written: bool = False) -> Callable[[DiskCall], None]:
-    """Kill this process, as ``kill -9`` does, before call ``number``, or in the middle of it where it is a write."""
+    """Kill this process, as ``kill -9`` does, before call ``number``, or in the middle of it if it is a write."""
 
     def before(call: DiskCall) -> None:
         if call.number == number:
@@ -156,7 +156,7 @@ def dying_at(number: int, *, half_written: bool = False) -> Callable[[DiskCall],
 
 
 def full_from(number: int) -> Callable[[DiskCall], None]:
-    """A disk that is full from call ``number`` on: whatever needs room fails."""
+    """Simulate a disk that is full from call ``number`` on: everything that needs space fails."""
 
     def before(call: DiskCall) -> None:
         if call.number == number or (call.number > number and call.kind in _GROWING):
@@ -166,7 +166,7 @@ def full_from(number: int) -> Callable[[DiskCall], None]:
 
 
 def failing_at(number: int) -> Callable[[DiskCall], None]:
-    """A disk that fails once, at call ``number``."""
+    """Simulate a disk that fails once, at call ``number``."""
 
     def before(call: DiskCall) -> None:
         if call.number == number:
@@ -176,21 +176,21 @@ def failing_at(number: int) -> Callable[[DiskCall], None]:
 
 
 def untroubled(_: DiskCall) -> None:
-    """A disk on which nothing happens."""
+    """Simulate a disk without faults."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a child ended: its exit code, or minus the signal that killed it, and what it said."""
+    """How a child ended: its exit code, or minus the signal that killed it, and its text."""
 
     code: int
     said: str
 
 
 def in_a_child(work: Callable[[], object]) -> Ended:
-    """Do ``work`` in a fork of this process, which has imported everything already; text it returns is what it said.
+    """Run ``work`` in a fork of this process, which has all imports already; the text it returns is the child's text.
 
-    A child that hangs is ended by the system's alarm, and its code tells.
+    The system's alarm ends a child that hangs, which its exit code shows.
     """
     reading, writing = os.pipe()
     child = os.fork()
@@ -223,9 +223,9 @@ def _say(descriptor: int, text: str) -> None:
 
 
 def typed(*arguments: object) -> str:
-    """What ``passport`` says of a command line, on either stream; leaves by ``SystemExit`` with its code and output.
+    """Run a ``passport`` command line and leave by ``SystemExit`` with its exit code and output.
 
-    To be called in a child: it takes over the streams of the process.
+    Call it only in a child: it takes over the streams of the process.
     """
     from pipelines.cli import main
 

@@ -1,4 +1,4 @@
-"""Predictions with known answers: outcomes drawn from the very probabilities that the best model states."""
+"""Predictions with known answers: outcomes are drawn from the probabilities of the best model."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ QUARTER_ENDS = tuple(datetime.date(2024, month, day) for month, day in ((3, 31),
 
 
 def probability_of(log_odds: np.ndarray) -> np.ndarray:
-    """Logistic function."""
+    """Return the logistic function."""
     return 1 / (1 + np.exp(-log_odds))
 
 
 def holdout(rows: int = 2000, components: int = 600, seed: int = 7) -> pd.DataFrame:
-    """An out-of-time sample: a calibrated champion, a noisier baseline, a champion without one pillar, a coin."""
+    """Return an out-of-time sample: a calibrated champion, a noisier baseline, one without a pillar, a coin."""
     generator = np.random.default_rng(seed)
     component = generator.integers(0, components, rows)
     truth = -2.2 + 1.1 * generator.normal(size=rows) + 0.4 * generator.normal(size=components)[component]
@@ -39,7 +39,7 @@ def holdout(rows: int = 2000, components: int = 600, seed: int = 7) -> pd.DataFr
 
 
 def out_of_fold(sellers: int = 120, repeats: int = 5, seed: int = 11) -> pd.DataFrame:
-    """A small sample predicted once a repeat; predictions differ a little between repeats."""
+    """Return a small sample predicted once per repeat, with slightly different predictions in each."""
     generator = np.random.default_rng(seed)
     truth = -1.6 + 1.5 * generator.normal(size=sellers)
     label = (generator.random(sellers) < probability_of(truth)).astype(int)

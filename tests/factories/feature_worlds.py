@@ -1,4 +1,4 @@
-"""Hypothesis strategies for tiny worlds: a few sellers, a few rows in every table, some of them not yet known."""
+"""Hypothesis strategies for tiny worlds: a few sellers and a few rows per table, some of them not yet known."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _parties = st.sampled_from(("P1", "P2", "P3", "a1", "a2", "h1"))
 
 @st.composite
 def _times(draw: st.DrawFn) -> dict[str, Any]:
-    """When a row happened and when it became known: before, on and after the date and the midnight that ends it."""
+    """Draw when a row happened and became known: before, on and after the date and the midnight that ends it."""
     happened = AS_OF - dt.timedelta(
         days=draw(st.integers(-40, 480) | st.sampled_from((0, -1, 29, 30, 89, 90, 364, 365)))
     )
@@ -113,7 +113,7 @@ _PERIODS = st.sampled_from(((900, -10), (900, 20), (900, 60), (300, 0), (100, -3
 
 @st.composite
 def worlds(draw: st.DrawFn) -> Rows:
-    """Rows by table. Parties P1..P3 are the sellers; most tables of most sellers are covered."""
+    """Draw rows by table. Parties P1 to P3 are the sellers; most tables of most sellers are covered."""
     rows = {table: draw(strategy) for table, strategy in _TABLES.items()}
     for link in rows["party_link"]:
         link["valid_from"] = link["event_date"]
@@ -140,12 +140,12 @@ def _coverage(seller: str, table: str, period: tuple[int, int], known_after: int
 
 
 def tables_of(rows: Mapping[str, list[dict[str, Any]]]) -> dict[str, pa.Table]:
-    """The Arrow tables of a world; primary keys follow the place of a row, so give rows a key before dropping any."""
+    """Return the Arrow tables of a world; primary keys follow a row's position, so add keys before dropping rows."""
     return canonical_tables(**rows)
 
 
 def with_keys(rows: Rows) -> Rows:
-    """The same world with the primary key of every row written out."""
+    """Return the same world with explicit primary keys."""
     keys = {
         "money_event": "event_id",
         "trade_invoice": "invoice_id",
@@ -168,7 +168,7 @@ def with_keys(rows: Rows) -> Rows:
 
 
 def is_visible(row: Mapping[str, Any]) -> bool:
-    """Whether a drawn row happened and was known by the end of the date."""
+    """Return whether a drawn row happened and was known by the end of the date."""
     happened = row.get("event_date", row.get("period_from"))
     if isinstance(happened, str):
         return True

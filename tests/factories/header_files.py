@@ -1,4 +1,4 @@
-"""Files that hold nothing but the headers, keys, tags or sheets a source contract asks for, made from the contract."""
+"""Files with only the headers, keys, tags or sheets that a source contract requires, made from the contract."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def every_column(contract: CompiledContract) -> list[Column]:
-    """All columns, but of those that exclude one another the first."""
+    """Return all columns, and only the first of columns that exclude one another."""
     excluded = {name for group in _spec(contract).exactly_one_of for name in group[1:]}
     return [column for column in contract.columns if column.name not in excluded]
 
 
 def needed_columns(contract: CompiledContract) -> list[Column]:
-    """The columns without which a file is refused."""
+    """Return the columns without which a file is refused."""
     spec = _spec(contract)
     needs = {name for sheet in spec.sheets if not sheet.optional for name in sheet.needs}
     needs |= {group[0] for group in spec.exactly_one_of}
@@ -31,12 +31,12 @@ def needed_columns(contract: CompiledContract) -> list[Column]:
 
 
 def locales_of(contract: CompiledContract) -> list[str]:
-    """The languages in which the contract knows headers."""
+    """Return the languages of the contract's headers."""
     return sorted({locale for column in contract.columns for _, locale in column.locales})
 
 
 def in_locale(locale: str) -> Callable[[Column], str]:
-    """Spells a column in a language, by its header where that has no word of its own."""
+    """Return a column's header in a language, or its plain header if there is none."""
     return lambda column: next((text for text, own in column.locales if own == locale), column.header)
 
 
@@ -45,7 +45,7 @@ def header_file(
     columns: Sequence[Column],
     spelled: Callable[[Column], str] = lambda column: column.header,
 ) -> bytes:
-    """A file of the contract's format that holds these columns."""
+    """Return a file of the contract's format with these columns."""
     spec = _spec(contract)
     headers = [spelled(column) for column in columns]
     if spec.format == "xlsx":

@@ -1,4 +1,4 @@
-"""What becomes of a spoilt file: refused in one line, or read with every row accepted as it stood or set aside."""
+"""What happens to a corrupted file: refused in one line, or read with every row accepted unchanged or set aside."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _ABOUT_THE_FILE = ("source_row", "source_item", "row_order", "source_file", "sou
 
 @contextmanager
 def one_database() -> Iterator[None]:
-    """Let thousands of small readings use cursors of one DuckDB, because opening one costs more than a reading."""
+    """Let thousands of small reads share one DuckDB database, because opening one takes longer than a read."""
     with duckdb.connect(config={"threads": 1, "enable_external_access": False}) as shared:
 
         def connect(*_: object, **__: object) -> _Cursor:
@@ -53,7 +53,7 @@ def one_database() -> Iterator[None]:
 
 
 class _Cursor:
-    """A cursor in the place of a connection; it cannot lock the settings that it shares."""
+    """A cursor in place of a connection; it cannot lock the shared settings."""
 
     def __init__(self, shared: duckdb.DuckDBPyConnection) -> None:
         self._cursor = shared.cursor()
@@ -73,7 +73,7 @@ class _Cursor:
 
 @dataclass(frozen=True)
 class Reading:
-    """What one file gave: a refusal, or its account, its accepted rows as typed, and its quarantine records."""
+    """Result of one file: a refusal, or its row counts, accepted rows as typed, and quarantine records."""
 
     refusal: InputRefused | None = None
     account: FileCounts | None = None
@@ -83,7 +83,7 @@ class Reading:
 
 
 def delivered_file(name: str, source: str, size_bytes: int) -> DeliveredFile:
-    """A file as a list of deliveries tells of it."""
+    """Return a file as listed in a manifest."""
     return DeliveredFile(
         name=name,
         source=source,
@@ -101,7 +101,7 @@ def delivered_file(name: str, source: str, size_bytes: int) -> DeliveredFile:
 
 
 def read_spoilt(folder: Path, name: str, source: str) -> Reading:
-    """What ingest makes of a file below ``folder``; any other fault than a refusal comes through."""
+    """Ingest a file below ``folder``; every fault except a refusal is raised."""
     if source in REFERENCE_LISTS:
         return _read_list(folder / name, source)
     kept: list[row_sorting.SortedRows] = []
@@ -129,7 +129,7 @@ def read_spoilt(folder: Path, name: str, source: str) -> Reading:
 
 
 def _read_list(path: Path, source: str) -> Reading:
-    """What becomes of a list that describes other files: all its rows, or a refusal for the first bad one."""
+    """Read a reference list: all its rows, or a refusal for the first bad one."""
     data = path.read_bytes()
     try:
         rows = rows_of_list(data, source, path.name)

@@ -1,4 +1,4 @@
-"""Forty firms with eighteen months of invoices: raw files, published tables, a signed bundle over their features."""
+"""Forty firms with 18 months of invoices: raw files, published tables, and a signed bundle over their features."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MONTHS = [(2023, month) for month in range(1, 13)] + [(2024, month) for month in
 
 
 def raw_files(sellers: Sequence[str] = SELLERS) -> list[RawFile]:
-    """Sales and purchases of each seller, a file each."""
+    """Return the sales and purchases of each seller, one file each."""
     return [_invoices(seller, direction) for seller in sellers for direction in ("sale", "purchase")]
 
 
@@ -78,7 +78,7 @@ def invoice_matrix() -> pa.Table:
 
 @lru_cache(maxsize=1)
 def invoice_model() -> tuple[CreditModel, np.ndarray, np.ndarray]:
-    """A small model over the invoice features with made-up outcomes, and the rows it was trained on."""
+    """Return a small model over the invoice features with invented outcomes, and its training rows."""
     feature_set = load_feature_set("trade_invoice")
     X = np.column_stack([invoice_matrix()[name].to_numpy() for name in feature_set.names])
     X = np.repeat(X, 6, axis=0)

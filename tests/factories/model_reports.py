@@ -1,4 +1,4 @@
-"""What training hands to the model report: of an out-of-time test, and of a small sample under cross-validation."""
+"""What training passes to the model report, for an out-of-time test and for a small cross-validated sample."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SETTINGS = EvaluationSettings(
 
 
 def identity(evidence: str = "synthetic world") -> ModelIdentity:
-    """A model's identity."""
+    """Return a model's identity."""
     return ModelIdentity(
         name="seller-default",
         version="1.0.0",
@@ -47,7 +47,7 @@ def identity(evidence: str = "synthetic world") -> ModelIdentity:
 
 
 def split_section() -> dict[str, Any]:
-    """Where observations went, by part and by quarter end."""
+    """Return the split of observations by part and by quarter end."""
     ends = [date.isoformat() for date in pd.date_range("2020-03-31", "2024-12-31", freq="QE").date]
     by_date = [
         {"as_of": end, "part": part, "rows": rows, "bad": rows // 25}
@@ -157,10 +157,10 @@ def _small_sample() -> dict[str, Any]:
 
 
 def out_of_time_report() -> dict[str, Any]:
-    """A document with every section of an out-of-time test; a fresh top level for a test to change."""
+    """Return a document with every section of an out-of-time test; tests may change its top level."""
     return dict(_out_of_time())
 
 
 def small_sample_report() -> dict[str, Any]:
-    """A document with every section of a small published sample."""
+    """Return a document with every section of a small published sample."""
     return dict(_small_sample())

@@ -1,4 +1,4 @@
-"""Tiny labelled worlds with a known truth, and a small trained model of one of them."""
+"""Tiny labelled worlds with known truth, and a small model trained on one of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class World(NamedTuple):
-    """A labelled sample and the log-odds its defaults were drawn from."""
+    """A labelled sample and the log-odds from which its defaults were drawn."""
 
     dataset: Dataset
     true_log_odds: FloatArray
@@ -63,9 +63,9 @@ WORLD_TWO_SIDED = ("customs_payout_ratio",)
 
 
 def world(n: int = 2000, seed: int = 7, sellers: int | None = None, withheld_share: float = 0.1) -> World:
-    """Observations at quarter ends; risk grows with weak payouts, refunds, gaps, reserves and odd customs ratios.
+    """Return observations at quarter ends; risk rises with weak payouts, refunds, gaps, reserves, odd customs ratios.
 
-    Sellers at risk withhold more. ``months_observed`` is always known and ``site_session_trend`` often not.
+    Sellers at risk withhold more. ``months_observed`` is always known, ``site_session_trend`` often not.
     """
     generator = np.random.default_rng(seed)
     seller_count = sellers or n
@@ -95,7 +95,7 @@ def world(n: int = 2000, seed: int = 7, sellers: int | None = None, withheld_sha
 
 
 def train_small_model(dataset: Dataset, seed: int = 3, *, blend: bool = True) -> CreditModel:
-    """A blend of a few small trees and a scorecard (or the trees alone), calibrated on the same sample."""
+    """Return a blend of a few small trees and a scorecard (or only the trees), calibrated on the same sample."""
     features = fit_encoding(dataset.X, dataset.facts, EncodingSettings(two_sided=WORLD_TWO_SIDED))
     encoded = encode_matrix(features, dataset.X)
     directions = [direction for _, direction in encoded_columns(features)]
@@ -109,7 +109,7 @@ def train_small_model(dataset: Dataset, seed: int = 3, *, blend: bool = True) ->
 
 
 def train_linear_model(dataset: Dataset) -> CreditModel:
-    """A linear component alone, calibrated on the same sample."""
+    """Return a single linear component, calibrated on the same sample."""
     features = fit_encoding(dataset.X, dataset.facts, EncodingSettings(two_sided=WORLD_TWO_SIDED))
     directions = [direction for _, direction in encoded_columns(features)]
     component = fit_linear(encode_matrix(features, dataset.X), dataset.y, directions, penalty=16.0)
@@ -119,24 +119,24 @@ def train_linear_model(dataset: Dataset) -> CreditModel:
 
 @lru_cache(maxsize=1)
 def small_world() -> World:
-    """The world the small model was trained on (2,000 rows, 10 features)."""
+    """Return the training world of the small model (2,000 rows, 10 features)."""
     return world()
 
 
 @lru_cache(maxsize=1)
 def small_credit_model() -> CreditModel:
-    """A small trained model: one-sided, two-sided, free and set-aside features, two components."""
+    """Return a small trained model: one-sided, two-sided, free and set-aside features, two components."""
     return train_small_model(small_world().dataset)
 
 
 @lru_cache(maxsize=1)
 def small_linear_model() -> CreditModel:
-    """A linear model of the same world and features."""
+    """Return a linear model of the same world and features."""
     return train_linear_model(small_world().dataset)
 
 
 def bundle_meta(**changes: object) -> BundleMeta:
-    """Meta data of a bundle of the small model."""
+    """Return the metadata of a bundle of the small model."""
     facts: dict[str, object] = {
         "model_name": "seller-default",
         "model_version": "test-1",
@@ -155,12 +155,12 @@ def bundle_meta(**changes: object) -> BundleMeta:
 
 
 def signing_key(seed: int = 1) -> Ed25519PrivateKey:
-    """A key for tests, the same for the same seed."""
+    """Return a key for tests, always the same for the same seed."""
     return Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
 
 
 def write_small_bundle(folder: Path, key: Ed25519PrivateKey | None = None, model: CreditModel | None = None) -> str:
-    """Writes a model of the small world, the small one if none is named, as a bundle; gives its digest.
+    """Write a model of the small world (by default the small model) as a bundle and return its digest.
 
     Signed with ``key``, or ``signing_key()``.
     """

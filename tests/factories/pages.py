@@ -1,4 +1,4 @@
-"""What a test may ask of any page."""
+"""Checks that apply to every page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOSTILE = (
     "\"' onmouseover=document.title='x' style=position:fixed",
     "]]></svg><svg onload=document.title='x'>",
 )
-"""Names that would run, or break a page, if text did not stay text."""
+"""Names that would run code, or break a page, if text were not escaped."""
 
 ABOUT = {
     "profile": "test",
@@ -25,14 +25,14 @@ ABOUT = {
     "quarantine_limit_share": 0.01,
     "ingest_quarantine_limit_share": 0.01,
 }
-"""What a validation report says of its profile."""
+"""What a validation report states about its profile."""
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "col", "wbr"}
 LOADING_ATTRIBUTES = {"src", "srcset", "poster", "data", "background", "formaction", "xlink:href"}
 
 
 class PageReader(html.parser.HTMLParser):
-    """Collects what a page holds: tags with attributes, visible text, and tags left open."""
+    """Collector of a page's content: tags with attributes, visible text, and unclosed tags."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class PageReader(html.parser.HTMLParser):
 
     @property
     def text(self) -> str:
-        """The page's text with runs of blanks made one."""
+        """The page's text with runs of whitespace collapsed."""
         return re.sub(r"\s+", " ", " ".join(self.words))
 
 
@@ -71,7 +71,7 @@ def read_page(page: str) -> PageReader:
 
 
 def faults_of(page: str) -> list[str]:
-    """Everything that a self-contained, script-free, well-formed page may not have; empty when all is well."""
+    """Return everything that a self-contained, script-free, well-formed page may not have."""
     reader = read_page(page)
     faults = [f"tag {tag} closed out of order" for tag in reader.mismatches] + [
         f"{tag} left open" for tag in reader.open

@@ -202,12 +202,12 @@ OPTIONAL_FIELDS = (
 
 
 def passport_json() -> dict[str, Any]:
-    """A fresh copy, for a test to change."""
+    """Return a fresh copy that a test may change."""
     return copy.deepcopy(PASSPORT)
 
 
 def without(path: tuple[str, ...]) -> dict[str, Any]:
-    """The passport without one field."""
+    """Return the passport without one field."""
     passport = passport_json()
     inside = passport
     for key in path[:-1]:

@@ -19,7 +19,7 @@ ROWS = 120
 
 
 def publish(place: Place, stage: str, run_id: str = "run1") -> Path:
-    """The folder of a run that is in force; ``record`` it once its files are written."""
+    """Return the folder of a current run; call ``record`` once its files are written."""
     folder = place.stage_dir(stage) / run_id
     folder.mkdir(parents=True, exist_ok=True)
     (place.stage_dir(stage) / CURRENT).write_text(f"{run_id}\n")
@@ -28,13 +28,13 @@ def publish(place: Place, stage: str, run_id: str = "run1") -> Path:
 
 
 def record(*runs: Path) -> None:
-    """Write down the files of runs as they are now, as if their stages had made them so."""
+    """Record the current files of runs as if their stages had written them."""
     for run_dir in runs:
         write_manifest(run_dir, {})
 
 
 def matrix(rows: int = ROWS) -> pa.Table:
-    """Rows of the small world as a feature matrix at one date."""
+    """Return rows of the small world as a feature matrix on one date."""
     X = small_world().dataset.X[:rows]
     features = {name: pa.array(X[:, place], from_pandas=True) for place, name in enumerate(FEATURES)}
     days = pa.array([AS_OF] * rows, pa.date32())
@@ -46,7 +46,7 @@ def estimate(value: float, half_width: float) -> dict[str, float]:
 
 
 def evaluation(auc_gain: float = 0.01, slope: float = 1.0) -> dict[str, Any]:
-    """What the gates and the registry read of ``evaluation.json``."""
+    """Return the part of ``evaluation.json`` that the gates and the registry read."""
     measures = {"auc": estimate(0.78, 0.03), "calibration_slope": estimate(slope, 0.2)}
     gain = {"other": "scorecard", "measure": "auc", "gain": estimate(auc_gain, 0.005), "detectable_gain": 0.02}
     return {

@@ -46,7 +46,7 @@ VAT_HEADER = {
 
 @dataclass(frozen=True)
 class RawFile:
-    """A file to put into a raw folder, and what the list of deliveries says of it."""
+    """A file for a raw folder, and its line in the manifest."""
 
     name: str
     source: str
@@ -59,7 +59,7 @@ class RawFile:
 
 
 def write_raw_folder(folder: Path, files: Iterable[RawFile], unlisted: Mapping[str, bytes] | None = None) -> Path:
-    """Writes files and their deliveries.csv; gives the folder."""
+    """Write files and their deliveries.csv; return the folder."""
     lines = ["File,Seller ref,Source,Account,Period start,Period end,Delivered at (UTC),SHA-256"]
     for file in files:
         path = folder / file.name
@@ -78,7 +78,7 @@ def write_raw_folder(folder: Path, files: Iterable[RawFile], unlisted: Mapping[s
 
 
 def amazon_total(settlement: str, total: str, currency: str = "USD", day: str = "2023-03-14") -> dict[str, str]:
-    """The totals row of a settlement that ends on ``day`` and is paid out two days later."""
+    """Return the totals row of a settlement that ends on ``day`` and is paid out two days later."""
     year, month, of_month = (int(part) for part in day.split("-"))
     if currency == "USD":
         start, end = f"{day} 00:00:00 UTC", f"{day} 12:00:00 UTC"
@@ -99,7 +99,7 @@ def amazon_total(settlement: str, total: str, currency: str = "USD", day: str = 
 def amazon_amount(
     settlement: str, amount: str, kind: str = "Order/ItemPrice/Principal", **cells: str
 ) -> dict[str, str]:
-    """One amount of a settlement; ``kind`` is transaction type, amount type and description."""
+    """Return one amount of a settlement; ``kind`` is transaction type, amount type and description."""
     transaction_type, amount_type, description = kind.split("/")
     return {
         "settlement-id": settlement,
@@ -115,13 +115,13 @@ def amazon_amount(
 
 
 def amazon_file(rows: Sequence[Mapping[str, str]], header: Sequence[str] = AMAZON_HEADER) -> bytes:
-    """A settlement file of such rows."""
+    """Return a settlement file of such rows."""
     lines = ["\t".join(header), *("\t".join(row.get(name, "") for name in header) for row in rows)]
     return ("\n".join(lines) + "\n").encode()
 
 
 def shopify_order(name: str, number: str, total: str = "20.00", **cells: str) -> dict[str, str]:
-    """The first line of a paid, shipped order; ``cells`` may name any header, blanks as underscores."""
+    """Return the first line of a paid, shipped order; ``cells`` may name any header, with underscores for spaces."""
     given = {key.replace("_", " "): value for key, value in cells.items()}
     return {
         "Name": name,
@@ -149,7 +149,7 @@ def shopify_order(name: str, number: str, total: str = "20.00", **cells: str) ->
 
 
 def shopify_line(name: str, quantity: str = "1", **cells: str) -> dict[str, str]:
-    """A further line of an order: order-level cells are blank."""
+    """Return a further line of an order, with empty order-level cells."""
     given = {key.replace("_", " "): value for key, value in cells.items()}
     return {
         "Name": name,
@@ -163,7 +163,7 @@ def shopify_line(name: str, quantity: str = "1", **cells: str) -> dict[str, str]
 
 
 def shopify_file(rows: Sequence[Mapping[str, str]], header: Sequence[str] = SHOPIFY_HEADER) -> bytes:
-    """An order export of such rows, quoted where needed."""
+    """Return an order export of such rows, quoted where needed."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -172,18 +172,18 @@ def shopify_file(rows: Sequence[Mapping[str, str]], header: Sequence[str] = SHOP
 
 
 def vat_file(direction: str, rows: Sequence[str]) -> bytes:
-    """An invoice file with byte-order mark; rows are the cells after the row number, joined by commas."""
+    """Return an invoice file with byte-order mark; rows are the cells after the row number, joined by commas."""
     lines = [VAT_HEADER[direction], *(f"{number},{row}" for number, row in enumerate(rows, start=1))]
     return ("\ufeff" + "\n".join(lines) + "\n").encode()
 
 
 def vat_row(number: str, firm: str = "S000001", state: str = "有效发票", amounts: str = "100.0,13.0,113.0") -> str:
-    """One invoice."""
+    """Return one invoice."""
     return f"{firm},{number},2023/3/5,B00001,{amounts},{state}"
 
 
 def declaration(entry: str, items: Sequence[Mapping[str, str]], **cells: str) -> dict[str, Any]:
-    """One export declaration."""
+    """Return one export declaration."""
     return {
         "entryId": entry,
         "consigneeEname": "Lamp House Ltd.",
@@ -199,7 +199,7 @@ def declaration(entry: str, items: Sequence[Mapping[str, str]], **cells: str) ->
 
 
 def declaration_item(number: str, **cells: str) -> dict[str, str]:
-    """One item of a declaration."""
+    """Return one item of a declaration."""
     return {
         "gNo": number,
         "codeTs": "0901210000",
@@ -214,12 +214,12 @@ def declaration_item(number: str, **cells: str) -> dict[str, str]:
 
 
 def declarations_file(declarations: Sequence[Mapping[str, Any]]) -> bytes:
-    """A file of declarations."""
+    """Return a file of declarations."""
     return json.dumps(list(declarations), ensure_ascii=False).encode()
 
 
 def entity(identifier: str, schema: str, first_seen: str = "2021-02-03T00:00:00", **properties: str) -> dict[str, Any]:
-    """One FollowTheMoney entity, each property with one value."""
+    """Return one FollowTheMoney entity, each property with one value."""
     return {
         "id": identifier,
         "schema": schema,
@@ -229,12 +229,12 @@ def entity(identifier: str, schema: str, first_seen: str = "2021-02-03T00:00:00"
 
 
 def links_file(entities: Sequence[Mapping[str, Any]]) -> bytes:
-    """A file of entities, one a line."""
+    """Return a file of entities, one per line."""
     return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in entities).encode()
 
 
 def csv_file(header: str, rows: Sequence[str]) -> bytes:
-    """A plain comma-separated file."""
+    """Return a plain comma-separated file."""
     return "\n".join([header, *rows, ""]).encode()
 
 
@@ -245,23 +245,23 @@ TRAFFIC_HEADER = "Day,Online store visitors,Sessions,Bounced sessions,Paid sessi
 
 
 def ingested(folder: Path, files: Iterable[RawFile], **settings: object) -> IngestResult:
-    """What ingest makes of a folder with these files."""
+    """Ingest a folder with these files and return the result."""
     write_raw_folder(folder, files)
     return ingest_folder(folder, ingest_settings(**settings), HMAC_KEY)
 
 
 def ingest_settings(**settings: object) -> IngestSettings:
-    """Settings of ingest for a test."""
+    """Return ingest settings for a test."""
     return IngestSettings(recorded_at=datetime(2026, 1, 1, tzinfo=UTC), **settings)
 
 
 def only_account(result: IngestResult) -> FileCounts:
-    """The account of the one file of a folder."""
+    """Return the row counts of the only file of a folder."""
     (account,) = result.file_counts
     return account
 
 
 def cells(table: pa.Table, *names: str) -> list[Any]:
-    """A column of a table as a list, or several as a list of tuples."""
+    """Return a column of a table as a list, or several as a list of tuples."""
     columns = [table[name].to_pylist() for name in names]
     return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))

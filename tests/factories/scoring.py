@@ -58,7 +58,7 @@ def context(*, with_reasons: bool = True, limits: ScoringLimits | None = None) -
 
 
 def applicants(count: int = 40, names: Sequence[str] = FEATURES) -> pa.Table:
-    """Rows of the small world as a chunk of applicants, one seller a row."""
+    """Return rows of the small world as a chunk of applicants, one seller per row."""
     X = small_world().dataset.X[:count]
     rows = range(count)
     return pa.table(

@@ -38,7 +38,7 @@ _CELLS: dict[str, dict[str, str]] = {
 
 
 def template_row(table: str, identifier: str = "R1", **cells: str) -> dict[str, str]:
-    """One row that keeps every rule of a table's template, every column filled in."""
+    """Return one row that keeps every rule of a table's template, with every column filled in."""
     contract = source_contract(f"{PREFIX}{table}")
     row = {column.header: _cell(column) for column in contract.columns}
     row |= {name: identifier for name in contract.primary_key if name != "seller_id"}
@@ -46,7 +46,7 @@ def template_row(table: str, identifier: str = "R1", **cells: str) -> dict[str, 
 
 
 def template_csv(rows: Sequence[Mapping[str, str]], header: Iterable[str] | None = None) -> bytes:
-    """A delimited file of such rows, quoted where needed."""
+    """Return a delimited file of such rows, quoted where needed."""
     names = list(header or rows[0])
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")

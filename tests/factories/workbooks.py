@@ -1,4 +1,4 @@
-"""Workbooks in bytes, as exports of platforms hold them."""
+"""Workbooks as bytes, like the exports of platforms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def workbook(sheets: Mapping[str, Sequence[Sequence[object]]]) -> bytes:
-    """A workbook with these sheets, each a list of rows; None leaves a cell empty."""
+    """Return a workbook with these sheets, each a list of rows; None leaves a cell empty."""
     file = io.BytesIO()
     book = xlsxwriter.Workbook(file, {"default_date_format": "yyyy-mm-dd hh:mm:ss"})
     for name, rows in sheets.items():
@@ -27,7 +27,7 @@ def workbook(sheets: Mapping[str, Sequence[Sequence[object]]]) -> bytes:
 
 
 def workbook_with(sheets: Mapping[str, Sequence[Sequence[object]]], rows: bytes) -> bytes:
-    """A workbook with these sheets, each with further rows written as the XML they stand in."""
+    """Return a workbook with these sheets, each with further rows given as XML."""
     given, spoilt = io.BytesIO(workbook(sheets)), io.BytesIO()
     with zipfile.ZipFile(given) as source, zipfile.ZipFile(spoilt, "w", zipfile.ZIP_DEFLATED) as target:
         for part in source.infolist():

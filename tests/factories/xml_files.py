@@ -1,4 +1,4 @@
-"""Small XML files, among them messages of Chinese customs. No number, code or name in them is anybody's."""
+"""Small XML files, among them messages of Chinese customs. All numbers, codes and names are invented."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DECLARATION = "http://www.chinaport.gov.cn/dec"
 
 
 def elements(content: Any, prefix: str = "") -> str:  # noqa: ANN401 - text, or a mapping of names to such content
-    """What stands in an element; a list under a name gives the element again for each of its members."""
+    """Return the content of an element; a list under a name repeats the element for each member."""
     if not isinstance(content, Mapping):
         return escape(str(content))
     pairs = [(name, one) for name, value in content.items() for one in (value if isinstance(value, list) else [value])]
@@ -19,7 +19,7 @@ def elements(content: Any, prefix: str = "") -> str:  # noqa: ANN401 - text, or 
 
 
 def xml_file(root: str, content: Mapping[str, Any], namespace: str | None = None) -> bytes:
-    """A whole file; with a namespace its elements carry the prefix ``ceb``, or none for any other than customs'."""
+    """Return a whole file; elements of the customs namespace have the prefix ``ceb``, those of others none."""
     prefix = "ceb:" if namespace == CEB else ""
     declared = "" if namespace is None else f' xmlns{":ceb" if prefix else ""}="{namespace}"'
     head = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -27,7 +27,7 @@ def xml_file(root: str, content: Mapping[str, Any], namespace: str | None = None
 
 
 def declaration_message(items: Sequence[Mapping[str, str]], **cells: str) -> bytes:
-    """An export declaration in XML."""
+    """Return an export declaration in XML."""
     head = {
         "IEFlag": "E",
         "EntryId": "222520230000000001",
@@ -45,7 +45,7 @@ def declaration_message(items: Sequence[Mapping[str, str]], **cells: str) -> byt
 
 
 def declared_item(number: str, **cells: str) -> dict[str, str]:
-    """An item of an export declaration in XML."""
+    """Return an item of an export declaration in XML."""
     return {
         "GNo": number,
         "CodeTS": "0901210000",
@@ -68,7 +68,7 @@ def _sending(guid: str, cells: Mapping[str, str]) -> Content:
 
 
 def order_record(number: str = "O1", total: str = "30.00", items: Sequence[str] = ("30.00",), **cells: str) -> Content:
-    """An order of CEB303 whose items are worth what ``items`` says."""
+    """Return a CEB303 order whose items have the values ``items``."""
     head = {
         "orderType": "E",
         "orderNo": number,
@@ -87,7 +87,7 @@ def order_record(number: str = "O1", total: str = "30.00", items: Sequence[str] 
 
 
 def receipt_record(order: str = "O1", paid: str = "30.00", **cells: str) -> Content:
-    """A receipt of CEB403."""
+    """Return a CEB403 receipt."""
     given = {
         "ebpCode": "3100000001",
         "ebcCode": "3100000002",
@@ -102,7 +102,7 @@ def receipt_record(order: str = "O1", paid: str = "30.00", **cells: str) -> Cont
 
 
 def waybill_record(number: str = "W1", weight: str = "1.2", **cells: str) -> Content:
-    """A waybill of CEB505."""
+    """Return a CEB505 waybill."""
     given = {
         "logisticsCode": "3100000003",
         "logisticsNo": number,
@@ -118,7 +118,7 @@ def waybill_record(number: str = "W1", weight: str = "1.2", **cells: str) -> Con
 def list_record(
     number: str = "1", order: str = "O1", waybill: str = "W1", items: Sequence[str] = ("30.00",), **cells: str
 ) -> Content:
-    """A list of CEB603 whose items are worth what ``items`` says."""
+    """Return a CEB603 list whose items have the values ``items``."""
     head = {
         "customsCode": "2225",
         "ebpCode": "3100000001",
@@ -143,12 +143,12 @@ def list_record(
 
 
 def list_number(number: str) -> str:
-    """The number customs gives a list."""
+    """Return the number that customs assigns to a list."""
     return f"22252023E{int(number):09}"
 
 
 def summary_record(entry: str, lists: Sequence[str], **cells: str) -> Content:
-    """An answer of CEB792 on lists summed into a declaration, each with two items."""
+    """Return a CEB792 answer on lists combined into one declaration, each with two items."""
     head = {
         "guid": f"GUID-{entry}",
         "sumNo": "222520230000000007",
@@ -165,7 +165,7 @@ _RECORD_NAMES = {"303": "Order", "403": "Receipts", "505": "Logistics", "603": "
 
 
 def ceb_message(kind: str, *records: Content) -> bytes:
-    """A message of Chinese cross-border e-commerce; ``kind`` is its number, such as 303."""
+    """Return a message of Chinese cross-border e-commerce; ``kind`` is its number, such as 303."""
     envelope = {"copCode": "3100000002", "dxpMode": "DXP"}
     content = {_RECORD_NAMES[kind]: list(records), "BaseTransfer": envelope}
     return xml_file(f"CEB{kind}Message", content, CEB)

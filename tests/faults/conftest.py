@@ -1,4 +1,4 @@
-"""Scenes of the fault campaigns."""
+"""Scenes of the fault tests."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ PARTED_DELIVERY = (
 
 
 def profile_of(raw_dir: Path, **settings: object) -> SimpleNamespace:
-    """What ingest and validation read of a profile; ``settings`` are of ingest."""
+    """Return what ingest and validation read of a profile; ``settings`` are ingest settings."""
     return SimpleNamespace(
         name=PROFILE,
         title="A test",
@@ -106,7 +106,7 @@ def profile_of(raw_dir: Path, **settings: object) -> SimpleNamespace:
 
 @pytest.fixture(scope="session")
 def score_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """Forty applicants and two passports, after an earlier model's scores were published."""
+    """Return a scene with forty applicants and two passports, after an earlier model's scores were published."""
     start = tmp_path_factory.mktemp("score") / "start"
     demo = load_profile("demo")
     scoring = demo.scoring.model_copy(update={"issued_on": AS_OF, "passport_count": 2, "chunk_rows": 16})
@@ -138,9 +138,9 @@ def score_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
 @pytest.fixture(scope="session")
 def ingest_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """A second delivery after a first one was published.
+    """Return a scene with a second delivery after a first one was published.
 
-    Reading it changes nothing on disk (a test of its own), so what it gives is read once for all runs.
+    Reading it does not change the disk (another test checks that), so it is read once for all runs.
     """
     folder = tmp_path_factory.mktemp("ingest")
     start = folder / "start"
@@ -167,7 +167,7 @@ def ingest_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
 @pytest.fixture(scope="session")
 def parted_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """A delivery that goes in parts through the run's own folder, after a small first one was published."""
+    """Return a scene with a delivery that is ingested in partitions, after a small first one was published."""
     start = tmp_path_factory.mktemp("parted") / "start"
     raw = start / "raw"
 
@@ -188,7 +188,7 @@ def parted_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
 @pytest.fixture(scope="session")
 def parted_in_process(parted_scene: Scene) -> Scene:
-    """The same with no process of its own for reading, so that every call to the disk is one of the run's."""
+    """Return the same scene without a reading process, so that the run itself makes every call to the disk."""
 
     @contextmanager
     def around(copy: Path) -> Iterator[None]:
@@ -206,9 +206,9 @@ def parted_in_process(parted_scene: Scene) -> Scene:
 
 @pytest.fixture(scope="session")
 def validate_scene(ingest_scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """Tables of a second ingest, after those of a first one were validated.
+    """Return a scene with tables of a second ingest, after those of a first one were validated.
 
-    Judging them changes nothing on disk (a test of its own), so what it gives is made once for all runs.
+    Checking them does not change the disk (another test checks that), so they are checked once for all runs.
     """
     start = tmp_path_factory.mktemp("validate") / "start"
     shutil.copytree(ingest_scene.start, start)
@@ -236,7 +236,7 @@ def validate_scene(ingest_scene: Scene, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session", params=["promoted", "refused"])
 def register_scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """A second candidate that is promoted, or refused, after a first one was promoted."""
+    """Return a scene with a second candidate that will be promoted, or refused, after a first one was promoted."""
     start = tmp_path_factory.mktemp(f"register_{request.param}") / "start"
     profile = load_profile("demo")
     place = Place(profile.name, start / "out")

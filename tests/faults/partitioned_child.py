@@ -1,7 +1,7 @@
-"""What a reading process does in place of ``ingest_in_partitions`` when it is to get into trouble on the way.
+"""Replacement of ``ingest_in_partitions`` in a reading process that must fail on the way.
 
-The environment says how, since the process is a fresh interpreter: ``SPILL_TROUBLE`` is a kind of trouble and the
-number of the call to the disk at which it comes; ``SPILL_NOTES`` names a file that takes a line for each time it came.
+The environment defines the fault, since the process is a fresh interpreter. ``SPILL_TROUBLE`` holds a kind of fault and
+the number of the disk call at which it happens. ``SPILL_NOTES`` names a file that gets a line each time it happens.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _TOO_MUCH_MEMORY = 2**33
 
 
 def ingest_in_trouble(request: PartitionedRequest) -> PartitionedResult:
-    """Ingest in parts, and let the trouble come."""
+    """Ingest in partitions with the fault."""
     kind, _, number = os.environ["SPILL_TROUBLE"].partition(" ")
     notes = Path(os.environ["SPILL_NOTES"])
 

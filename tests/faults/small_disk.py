@@ -1,6 +1,6 @@
-"""Two deliveries ingested onto a disk too small for the second, run as a program in a mount namespace of its own.
+"""Two deliveries ingested onto a disk too small for the second, run as a program in its own mount namespace.
 
-unshare --mount --map-root-user python small_disk.py FIRST SECOND FOLDER BATCH_BYTES; prints JSON. Ends with code 77
+unshare --mount --map-root-user python small_disk.py FIRST SECOND FOLDER BATCH_BYTES; prints JSON. Exits with code 77
 where mounting is not allowed.
 """
 
@@ -21,13 +21,13 @@ CANNOT_MOUNT = 77
 
 
 def mount(folder: Path, options: str) -> bool:
-    """Mount a disk in memory on a folder, or change its size; whether that was allowed."""
+    """Mount a disk in memory on a folder, or change its size; return whether that was allowed."""
     command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def ingest(raw: Path, out: Path, batch_bytes: int) -> list[str]:
-    """What ``passport ingest`` says of a delivery: exit code, then its lines."""
+    """Run ``passport ingest`` over a delivery; return its exit code and lines."""
     profile = profile_of(raw, batch_bytes=batch_bytes)
 
     def work() -> str:
@@ -38,13 +38,13 @@ def ingest(raw: Path, out: Path, batch_bytes: int) -> list[str]:
 
 
 def outputs(out: Path) -> dict[str, str]:
-    """The digests of the files of the run in force, which is whole."""
+    """Return the digests of the files of the current, complete run."""
     found: dict[str, str] = read_manifest(current_run(Place(PROFILE, out), "ingest"))["outputs"]
     return found
 
 
 def main(first: Path, second: Path, folder: Path, batch_bytes: int) -> None:
-    """Ingest the first delivery, the second on the same disk, and the second again when the disk has grown."""
+    """Ingest the first delivery, then the second on the same disk, then the second again on a larger disk."""
     out = folder / "out"
     if not mount(folder, "size=256k"):
         sys.exit(CANNOT_MOUNT)

@@ -1,4 +1,4 @@
-"""Stored data does not rot unseen: of 300 flipped bits in each kind of stored file none goes unnoticed."""
+"""Every flipped bit in stored data is noticed: 300 bits in each kind of stored file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FLIPS = 300
 
 
 def flips(path: Path, count: int = FLIPS) -> Iterator[int]:
-    """Flip one bit of a file after another, ``count`` of them or all there are; each stands until the next is asked."""
+    """Flip one bit in one file after another, ``count`` of them or all; each stays flipped until the next one."""
     data = path.read_bytes()
     chosen = np.random.default_rng(len(data)).choice(8 * len(data), min(count, 8 * len(data)), replace=False)
     for bit in chosen.tolist():
@@ -39,7 +39,7 @@ def flips(path: Path, count: int = FLIPS) -> Iterator[int]:
 
 
 def unnoticed(path: Path, is_noticed: Callable[[], bool], count: int = FLIPS) -> list[int]:
-    """The bits whose flip nobody noticed; without a flip nothing may be noticed."""
+    """Return the bits whose flip was not noticed; without a flip nothing may be noticed."""
     assert not is_noticed(), f"{path.name} is refused as it is"
     missed = [bit for bit in flips(path, count) if not is_noticed()]
     assert not is_noticed()
@@ -47,7 +47,7 @@ def unnoticed(path: Path, is_noticed: Callable[[], bool], count: int = FLIPS) ->
 
 
 def refused(read: Callable[[], object], refusal: type[Exception] = IntegrityRefused) -> Callable[[], bool]:
-    """Whether reading is refused."""
+    """Return whether reading is refused."""
 
     def is_refused() -> bool:
         try:
@@ -61,7 +61,7 @@ def refused(read: Callable[[], object], refusal: type[Exception] = IntegrityRefu
 
 @pytest.fixture(scope="module")
 def published(ingest_scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """What ingest published."""
+    """Return the output that ingest published."""
     return ingest_scene.place(ingest_scene.copy(tmp_path_factory.mktemp("published") / "copy"))
 
 

@@ -1,4 +1,4 @@
-"""What ``passport ingest`` says of spoilt deliveries: one line and the exit code that tells whose fault it is."""
+"""``passport ingest`` reports corrupted deliveries in one line, and its exit code tells whose fault it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A full or failing disk stops a stage with one line and exit code 3; the run before it stays, a rerun mends all."""
+"""A full or failing disk stops a stage with one line and exit code 3; the last run stays, and a rerun repairs all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Disk = Callable[[int], Callable[[DiskCall], None]]
 
 
 def require_clean_stops(scene: Scene, folder: Path, disk: Disk, told: str, points: tuple[int, int] = (30, 1)) -> int:
-    """Let the disk go wrong at so many writes of a stage and all other calls, or each so-manieth; gives the stops."""
+    """Let the disk fail at some writes of a stage and at all (or each n-th) of its other calls; return the stops."""
     writes, step = points
     whole = scene.copy(folder / "whole")
     kinds = scene.end(whole).said.split()

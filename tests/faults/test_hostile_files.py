@@ -1,8 +1,8 @@
-"""Spoilt copies of a valid file of every delimited source: refused in one line, set aside, or read as they stand.
+"""Corrupted copies of a valid file of every delimited source: refused in one line, set aside, or read unchanged.
 
-The copies are those of the variant generator of the test data, which lies beside the real data folder. Of its copies
-times our sources a spread share is read; ``HOSTILE_FILES=all`` reads every one. ``HOSTILE_FILES_COUNTS=FILE`` writes
-what became of them, source by source, into a JSON file that later runs add to.
+The variant generator of the test data, beside the real data folder, makes the copies. An even selection of copies and
+sources is read; ``HOSTILE_FILES=all`` reads all. ``HOSTILE_FILES_COUNTS=FILE`` writes the outcomes by source into a
+JSON file that later runs extend.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Case:
-    """A spoilt copy beside what it was made from."""
+    """A corrupted copy beside its original."""
 
     sample: DelimitedSample
     variant: Variant
@@ -62,7 +62,7 @@ class Case:
 
 @pytest.fixture(scope="session")
 def generator(shared_data: Path) -> Path:
-    """The variant generator."""
+    """Return the variant generator."""
     path = shared_data.parent / "tools" / "mutate_csv.py"
     if not path.is_file():
         pytest.skip(f"the variant generator of the test data is not at {path}")
@@ -70,7 +70,7 @@ def generator(shared_data: Path) -> Path:
 
 
 def variants(generator: Path, sample: DelimitedSample, folder: Path) -> Iterator[Variant]:
-    """Write every spoilt copy of a sample into ``folder`` as its source would have it."""
+    """Write every corrupted copy of a sample into ``folder`` in the form of its source."""
     good = folder / "good"
     good.write_bytes(sample.as_csv())
     kinds = {"id": sample.identifier, "amount": sample.amount, "date": sample.date, "name": sample.name}
@@ -104,14 +104,14 @@ def test_a_spoilt_file_is_refused_set_aside_or_read_as_it_stands(generator: Path
 
 
 def outcome(found: Reading) -> str:
-    """What became of a copy as a whole."""
+    """Return what happened to a copy as a whole."""
     if found.account is None:
         return "refused"
     return "rows set aside" if found.account.set_aside else "every row accepted"
 
 
 def write_counts(source: str, counts: Mapping[str, int]) -> None:
-    """Add the counts of one source to the file that the environment names, if it names one."""
+    """Add the counts of one source to the file named by the environment, if any."""
     if name := os.environ.get("HOSTILE_FILES_COUNTS"):
         path = Path(name)
         known = json.loads(path.read_text())["sources"] if path.is_file() else {}
@@ -125,18 +125,18 @@ def write_counts(source: str, counts: Mapping[str, int]) -> None:
 
 
 def is_founded(variant: Variant, sample: DelimitedSample) -> bool:
-    """Whether the contract needs the column that the generator takes away."""
+    """Return whether the contract needs the column that the generator removes."""
     amounts = [column for column in source_contract(sample.source).columns if sample.amount in shown(column)]
     return variant.file != "st_col_missing.csv" or not any(column.cell.header_optional for column in amounts)
 
 
 def shown(column: Column) -> set[str]:
-    """What a column may be called."""
+    """Return the possible names of a column."""
     return {column.header, *column.synonyms, *(words for words, _ in column.locales)}
 
 
 def violations(case: Case) -> Iterator[str]:
-    """What the generator's manifest forbids and happened all the same."""
+    """Return what the generator's manifest forbids but still happened."""
     variant, found = case.variant, case.found
     if found.refusal is not None:
         yield from unclear(str(found.refusal), variant.file)
@@ -158,14 +158,14 @@ def violations(case: Case) -> Iterator[str]:
 
 
 def unclear(message: str, file: str) -> Iterator[str]:
-    """What a refusal fails to say."""
+    """Return what a refusal leaves out."""
     shown = file.encode("unicode_escape").decode() if "\n" in file else file
     if "\n" in message or not all(word in message for word in ("input refused: ", f"file {shown}", "; remedy: ")):
         yield f"unclear refusal {message!r}"
 
 
 def lost(case: Case) -> Iterator[str]:
-    """Rows or bytes that are neither accepted nor set aside."""
+    """Return rows or bytes that are neither accepted nor set aside."""
     found = case.found
     assert found.account is not None
     assert found.quarantine is not None
@@ -179,7 +179,7 @@ def lost(case: Case) -> Iterator[str]:
 
 
 def wrong_rows(case: Case) -> Iterator[str]:
-    """Accepted rows that are neither rows of the clean file nor what the spoilt cell says."""
+    """Return accepted rows that match neither the clean file nor the corrupted cell."""
     known = Counter(map(repr, case.clean.accepted))
     changed = [row for row in case.found.accepted if not _taken(known, repr(row))]
     cut_off = any("cut off" in note for note in case.found.account.notes) if case.found.account else False
@@ -196,7 +196,7 @@ def _taken(known: Counter[str], row: str) -> bool:
 
 
 def is_told(row: Mapping[str, Any], clean: Mapping[str, Any], case: Case) -> bool:
-    """Whether a row differs from a clean one only by what a cell of the spoilt file says."""
+    """Return whether a row differs from a clean one only by the content of a corrupted cell."""
     contract = source_contract(case.sample.source)
     places = match_headers(list(case.sample.header), contract).positions
     differing = [name for name in row if row[name] != clean[name] and name in places]
@@ -208,7 +208,7 @@ def is_told(row: Mapping[str, Any], clean: Mapping[str, Any], case: Case) -> boo
 
 
 def is_default(name: str, row: Mapping[str, Any], case: Case) -> bool:
-    """Whether a template's row without a moment of knowledge has the one that its contract states."""
+    """Return whether a template row without a time of knowledge has the contract's default."""
     contract = source_contract(case.sample.source)
     if name != "known_at" or not case.sample.source.startswith(PREFIX):
         return False
@@ -217,7 +217,7 @@ def is_default(name: str, row: Mapping[str, Any], case: Case) -> bool:
 
 
 def spoilt_cells(case: Case) -> Iterator[list[str]]:
-    """The cells of the spoilt file, by another reader than ours."""
+    """Return the cells of the corrupted file, read by another reader than ours."""
     text = case.data.decode("utf-8", "replace").replace("\0", "")
     mark = case.sample.delimiter
     yield from csv.reader(text.removeprefix("\ufeff").splitlines(keepends=True), delimiter=mark)
@@ -226,7 +226,7 @@ def spoilt_cells(case: Case) -> Iterator[list[str]]:
 
 
 def says(text: str, value: object, column: Column) -> bool:
-    """Whether a cell's text says a value of a column, and no other; a contract may ask for fewer decimals."""
+    """Return whether a cell's text means this value of a column; a contract may ask for fewer decimals."""
     plain = text.strip()
     if value is None:
         return plain.lower() in {"", "null", "n/a", "na", "nan", "-", "无"}

@@ -1,6 +1,6 @@
-"""A stage killed at any call to the disk leaves nothing half-made, and a rerun gives what it would have given.
+"""A stage killed at any call to the disk leaves nothing half-made, and a rerun produces the same result as one run.
 
-Of stages with many calls a spread share of the points is tried; ``FAULT_POINTS=all`` tries every one.
+Stages with many calls are killed at an even selection of points; ``FAULT_POINTS=all`` tries all.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from tests.factories.disk_faults import dying_at
 
 
 def require_recovery(scene: Scene, folder: Path, writes: int, step: int = 1) -> int:
-    """Kill a stage at its disk calls, with so many writes, or at each ``step``-th, and run it again; gives how many."""
+    """Kill a stage at its disk calls, or at each ``step``-th, and run it again; return the number of kills."""
     whole = scene.copy(folder / "whole")
     kinds = scene.end(whole).said.split()
     wanted = scene.stored(whole)

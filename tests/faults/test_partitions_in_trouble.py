@@ -1,6 +1,6 @@
-"""A process that takes a delivery in parts gets into trouble on the way: the run says so, loses and doubles nothing.
+"""A process that ingests a delivery in partitions fails on the way: the run reports it, and no row is lost or doubled.
 
-Trouble comes at one or two of its calls to the disk, which are thousands; with ``FAULT_POINTS=all`` at forty.
+Faults come at one or two of its thousands of disk calls; with ``FAULT_POINTS=all`` at forty.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MANY_POINTS = 40
 
 @dataclass(frozen=True)
 class Trouble:
-    """A scene whose reading process gets into trouble; ``wanted`` is what it leaves without, in so many ``calls``."""
+    """A scene whose reading process fails; ``wanted`` is the result without a fault, after ``calls`` disk calls."""
 
     scene: Scene
     folder: Path
@@ -33,18 +33,18 @@ class Trouble:
     calls: int
 
     def comes(self, kind: str, number: int) -> tuple[Path, Ended]:
-        """A copy over which ingest was typed, and how it ended."""
+        """Return a copy over which the ingest command ran, and how it ended."""
         copy = self.scene.copy(self.folder / "copy")
         with reading_in_trouble(self.folder / "notes", kind, number):
             return copy, self.scene.typed(copy, untroubled)
 
     def points(self, count: int = 1) -> range:
-        """The calls at which it comes, evenly spread."""
+        """Return the calls at which the fault comes, evenly spread."""
         step = -(-self.calls // (_MANY_POINTS if every(count + 1) == 1 else count))
         return range((step + 1) // 2, self.calls + 1, step)
 
     def require_that_a_rerun_mends_all(self, copy: Path) -> None:
-        """Check that what was published can be read, and that another run leaves what it would have left."""
+        """Check that the published output can be read, and that a rerun leaves the result without a fault."""
         self.scene.require_nothing_half_made(copy)
         again = self.scene.end(copy)
         assert again.code == 0, again.said
@@ -53,7 +53,7 @@ class Trouble:
 
 @contextmanager
 def reading_in_trouble(notes: Path, kind: str, number: int) -> Iterator[None]:
-    """Let reading processes started meanwhile get into trouble, and note it."""
+    """Let reading processes that start meanwhile fail, and record it."""
     notes.unlink(missing_ok=True)
     environment = {"SPILL_TROUBLE": f"{kind} {number}", "SPILL_NOTES": str(notes)}
     reader = mock.patch.object(batch_reading, "ingest_in_partitions", ingest_in_trouble)

@@ -1,4 +1,4 @@
-"""No row vanishes: what a person counts in the files is what was accepted, set aside or found twice, file by file."""
+"""No row vanishes: an independent count of the files equals accepted, set-aside and duplicate rows, file by file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _one_database() -> Iterator[None]:
 
 
 def lines_of(kinds: list[str], first: int) -> list[str]:
-    """The lines of a file; good ones are numbered from ``first``, a repeated one is loan 0, which stands in a file."""
+    """Return the lines of a file; good ones are numbered from ``first``, a repeated one is loan 0 of another file."""
     made = {
         GOOD: lambda place: LOAN.format(f"N{first + place}"),
         REPEATED: lambda _: LOAN.format("N0"),
@@ -64,7 +64,7 @@ def read(files: dict[str, bytes]) -> BatchResult:
 
 
 def where(records: object) -> list[tuple[str, int]]:
-    """File and physical row of each record."""
+    """Return file and row number of each record."""
     return list(zip(records["source_file"].to_pylist(), records["source_row"].to_pylist(), strict=True))  # type: ignore[index]
 
 

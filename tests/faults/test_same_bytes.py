@@ -1,4 +1,4 @@
-"""The same input gives the same bytes, whatever the threads, processes, hash seed, language, zone, order of files."""
+"""The same input produces the same bytes with any threads, processes, hash seed, language, time zone and file order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLAIN = {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8", "OMP_NUM_THREA
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with raw invoices of six firms and a bundle."""
+    """Return a folder with raw invoices of six firms and a bundle."""
     folder = tmp_path_factory.mktemp("same")
     write_raw_invoices(folder / "raw", SELLERS[:6])
     write_invoice_bundle(folder / "bundle")
@@ -40,7 +40,7 @@ def way(
 
 @pytest.fixture(scope="module")
 def wanted(start: Path) -> dict[str, str]:
-    """What the plain environment gives."""
+    """Return the digests in the plain environment."""
     return way(start, start / "plain")
 
 

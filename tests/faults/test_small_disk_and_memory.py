@@ -27,7 +27,7 @@ FAR_CELL = b'<row r="3000"><c r="XFD3000"><v>1</v></c></row>'
 
 
 def many_invoices(count: int) -> RawFile:
-    """Invoices whose amounts hardly compress."""
+    """Return invoices with amounts that hardly compress."""
     net = np.random.default_rng(1).integers(1, 10**9, count)
     rows = [vat_row(str(number), amounts=f"{n}.00,0.00,{n}.00") for number, n in enumerate(net.tolist(), start=1)]
     return RawFile("v/many.csv", "vat_invoices", vat_file("sale", rows), "S000001")
@@ -67,7 +67,7 @@ def test_a_really_full_disk_stops_ingest_in_one_line_and_with_room_it_goes_throu
 
 
 def ingest(folder: Path, files: list[RawFile], **settings: object) -> tuple[int, list[str]]:
-    """Exit code and lines of ``passport ingest`` over these files, within a gibibyte of memory."""
+    """Run ``passport ingest`` over these files within 1 GiB of memory; return exit code and lines."""
     shutil.rmtree(folder / "raw", ignore_errors=True)
     raw = write_raw_folder(folder / "raw", files)
     profile = profile_of(raw)

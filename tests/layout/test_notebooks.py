@@ -1,4 +1,4 @@
-"""Notebooks are kept as plain Python, survive jupytext to the byte, and each asks its question first."""
+"""Notebooks are plain Python, survive jupytext byte by byte, and start with a question."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wheel holds all of the packages and nothing else, and scores where there is no checkout."""
+"""The wheel contains all of the packages and nothing else, and scores where there is no checkout."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE")
 
 @dataclass(frozen=True)
 class Installation:
-    """An environment of its own that holds the wheel and sees the installed dependencies, but not the checkout."""
+    """An environment with the wheel and the installed dependencies, but without the checkout."""
 
     folder: Path
 
     def run(self, program: str, *arguments: str, cwd: Path) -> str:
-        """What a program of the environment prints; it must end well."""
+        """Run a program of the environment, which must succeed, and return its output."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_"))}
         done = subprocess.run(
             [str(self.folder / "bin" / program), *arguments],
@@ -47,7 +47,7 @@ class Installation:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy: what an earlier build left beside the sources would slip into it."""
+    """Build the wheel from a copy, because files of an earlier build beside the sources would slip into it."""
     folder = tmp_path_factory.mktemp("wheel")
     for name in PACKAGES:
         shutil.copytree(CHECKOUT / name, folder / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,4 +1,4 @@
-"""The command as a user types it: every bad input is told in one line with its remedy, and no row is lost over it."""
+"""The command line as a user types it: every bad input is reported in one line with its remedy, and no row is lost."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ RECORDED_AT = "recorded_at = 2025-01-15T00:00:00Z"
 
 @dataclass(frozen=True)
 class Desk:
-    """A folder to type commands in, and the keys they find."""
+    """A folder to type commands in, and its keys."""
 
     folder: Path
     keys: Path
@@ -48,7 +48,7 @@ class Desk:
         return done
 
     def refusal(self, *arguments: object, code: int = 2) -> str:
-        """The one line a command is refused with."""
+        """Run a command that must be refused, and return its one line."""
         done = self.type(*arguments)
         assert done.returncode == code, done.stdout + done.stderr
         assert done.stdout == ""
@@ -63,7 +63,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def own_profile(folder: Path, raw: Path | None = None, **changes: str) -> Path:
-    """The small profile as a TOML file that reads ``raw``; ``changes`` replace whole lines by their beginning."""
+    """Write the small profile as a TOML file that reads ``raw``; ``changes`` replace lines by their beginning."""
     text = load_text(PROFILE)
     world, ingest = text.index("[world]"), text.index("[ingest]")
     text = text[:world] + text[ingest:]
@@ -213,7 +213,7 @@ def test_a_refused_delivery_leaves_what_was_published_as_it_was(desk: Desk) -> N
 
 @dataclass(frozen=True)
 class Lender(Desk):
-    """A desk with a bundle, those who sign bundles, and the tables of forty sellers."""
+    """A desk with a bundle, the issuers of bundles, and the tables of forty sellers."""
 
     def score(self, file: object, *more: object) -> tuple[object, ...]:
         options = ("--bundle", "bundle", "--trust", "trust.json", "--artifacts", "artifacts", "--out", "out")
@@ -333,7 +333,7 @@ def stranger() -> KeyRing:
 
 @pytest.fixture
 def holder(small_way: Way, tmp_path: Path) -> Desk:
-    """A desk with one issued passport, ``passport.json``, and the trust file of its issuer."""
+    """Return a desk with one issued passport, ``passport.json``, and the trust file of its issuer."""
     file = min((small_way.at("score") / "passports").glob("*.json"))
     (tmp_path / "passport.json").write_bytes(file.read_bytes())
     (tmp_path / "trust.json").write_bytes(small_way.trust.read_bytes())
@@ -341,7 +341,7 @@ def holder(small_way: Way, tmp_path: Path) -> Desk:
 
 
 def answer(desk: Desk, *more: object) -> tuple[int, str]:
-    """Exit code and code of ``passport verify``."""
+    """Run ``passport verify``; return its exit code and its code."""
     done = desk.type("verify", "passport.json", *more)
     assert done.stderr == ""
     (line,) = done.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""Raw exports scored at once: the same answer as by way of the tables, and no gain from holding anything back."""
+"""Raw exports scored directly: the same result as through the tables, and no gain from withholding anything."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Delivery = dict[str, str]
 
 @pytest.fixture
 def options(small_way: Way, tmp_path: Path) -> ScoreOptions:
-    """The champion of the whole way, and the tables it stands among."""
+    """Return options with the champion of the small run, and its tables."""
     return ScoreOptions(
         out=tmp_path / "out",
         profile=small_way.profile,
@@ -59,10 +59,10 @@ def options(small_way: Way, tmp_path: Path) -> ScoreOptions:
 
 @dataclass(frozen=True)
 class World:
-    """What was delivered in the small world, and what the whole way said of its applicants.
+    """What was delivered in the small world, and the pipeline's results for its applicants.
 
-    ``sellers``: some who delivered all there is to deliver up to the date, and behind them six who did not; none has
-    withdrawn a consent, which stands in the files of all.
+    ``sellers``: some who delivered everything up to the date, followed by six who did not. None has withdrawn a
+    consent, which is in files about all sellers.
     """
 
     way: Way
@@ -75,7 +75,7 @@ class World:
         return self.sellers[:-6]
 
     def deliver(self, folder: Path, sellers: Sequence[str], without: Sequence[str] = ()) -> Path:
-        """Copy the raw files of these sellers ("" for those of all) into a folder, but for some sources."""
+        """Copy the raw files of these sellers ("" for files about all) into a folder, without some sources."""
         raw = self.way.at("world") / "raw"
         chosen = [line for line in self.deliveries if line["Seller ref"] in sellers and line["Source"] not in without]
         for line in chosen:
@@ -120,7 +120,7 @@ def figures(rows: dict[str, Row], sellers: Sequence[str]) -> dict[str, tuple[Any
 
 
 def assert_never_better(less: Row, more: Row) -> None:
-    """Whoever shows less is refused or scores no better."""
+    """Check that a seller that shows less is refused or scores no better."""
     if less["status"] != "refused":
         assert less["score"] <= more["score"], (less["seller_id"], less["score"], more["score"])
         assert less["probability_of_default"] >= more["probability_of_default"]
@@ -209,7 +209,7 @@ def test_a_source_held_back_never_improves_a_score(
 
 
 def features_of(folder: Path, options: ScoreOptions) -> pa.Table:
-    """The features raw exports give, before any model."""
+    """Return the features from raw exports, before any model."""
     choice = ModelChoice(
         place=options.place,
         model_name=options.profile.model.name,
@@ -233,7 +233,7 @@ def matrix(small_way: Way) -> pa.Table:
 
 
 def matrix_of(way: Way) -> pa.Table:
-    """The latest applicants with their features."""
+    """Return the latest applicants with their features."""
     table = read_parquet(way.at("features") / "matrix.parquet")
     return table.filter(pc.equal(table["as_of"], pa.scalar(AS_OF))).combine_chunks()
 
@@ -290,7 +290,7 @@ def test_a_blanked_feature_never_improves_a_score(options: ScoreOptions, tmp_pat
 
 
 def blanked(table: pa.Table, name: str) -> pa.Table:
-    """The rows as applicants of their own, without the feature of that name."""
+    """Return the rows as new applicants without the feature of that name."""
     applicants = pa.array([f"{seller}/{name}" for seller in table["seller_id"].to_pylist()])
     if name:
         nothing = pa.nulls(table.num_rows, pa.float64())
@@ -299,7 +299,7 @@ def blanked(table: pa.Table, name: str) -> pa.Table:
 
 
 def assert_adds_up(row: Row) -> None:
-    """Reasons and pillars of a row add up to its score, and a refused row has neither."""
+    """Check that reasons and pillars of a row add up to its score, and that a refused row has none."""
     if row["status"] == "refused":
         assert row["score"] is None
         assert row["reasons"] is None

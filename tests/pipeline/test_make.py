@@ -1,4 +1,4 @@
-"""Make knows what follows from what: nothing is done again without reason, and nothing is left undone."""
+"""Make follows the dependencies: nothing is repeated without reason, and nothing is left out."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ FOLLOWERS = {
 
 @dataclass(frozen=True)
 class Workshop:
-    """A copy of the checkout and of a finished run, free to be changed."""
+    """A copy of the checkout and of a finished run that a test may change."""
 
     checkout: Path
     out: Path
     keys: Path
 
     def make(self, *arguments: str) -> list[str]:
-        """The stages for which Make gives (or, with ``-n``, would give) a command, in order."""
+        """Return the stages for which Make runs (or, with ``-n``, would run) a command, in order."""
         done = make(self.out, self.keys, *arguments, checkout=self.checkout)
         assert done.returncode == 0, done.stdout + done.stderr
         return re.findall(rf"^\S+/passport ({'|'.join(STAGES)}) --profile", done.stdout, flags=re.MULTILINE)
 
     def state(self, *names: str) -> dict[str, tuple[str, int]]:
-        """Content and time of every stage's ``CURRENT`` and ``CHECKED``, or of those named."""
+        """Return content and time of ``CURRENT`` and ``CHECKED`` of every stage, or of the named ones."""
         chosen = names or STAGES
         files = [self.out / PROFILE / stage / name for stage in chosen for name in ("CURRENT", "CHECKED")]
         return {f"{path.parent.name}/{path.name}": (path.read_text(), path.stat().st_mtime_ns) for path in files}
@@ -59,13 +59,13 @@ class Workshop:
 
 @pytest.fixture(scope="module")
 def finished(small_way: Way, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """A workshop as the whole way left it; whoever uses it leaves it so."""
+    """Return a workshop with a finished run; tests must not change it."""
     return workshop_in(tmp_path_factory.mktemp("finished"), small_way)
 
 
 @pytest.fixture
 def workshop(small_way: Way, tmp_path: Path) -> Workshop:
-    """A workshop of one's own."""
+    """Return a workshop that the test may change."""
     return workshop_in(tmp_path, small_way)
 
 
@@ -197,7 +197,7 @@ def files_under(place: Path) -> list[Path]:
 
 
 def stage_inputs(way: Way, stage: str, monkeypatch: pytest.MonkeyPatch) -> StageInputs:
-    """What a stage hashes, without running it."""
+    """Return what a stage hashes, without running it."""
 
     class Captured(Exception):
         pass
@@ -214,7 +214,7 @@ def stage_inputs(way: Way, stage: str, monkeypatch: pytest.MonkeyPatch) -> Stage
 
 
 def prerequisites(workshop: Workshop, stage: str) -> set[str]:
-    """What Make says a stage's ``CHECKED`` depends on."""
+    """Return the prerequisites of a stage's ``CHECKED`` in Make."""
     done = make(workshop.out, workshop.keys, "-p", "-n", "help", checkout=workshop.checkout)
     target = f"{workshop.out / PROFILE / stage}/CHECKED: "
     lines = [line.removeprefix(target) for line in done.stdout.splitlines() if line.startswith(target)]
@@ -222,7 +222,7 @@ def prerequisites(workshop: Workshop, stage: str) -> set[str]:
 
 
 def change_a_day_of_trading(workshop: Workshop) -> None:
-    """Give a day of an observed seller's shop another number of sessions, and the list of deliveries its new digest."""
+    """Change one day's number of sessions of an observed seller's shop, and the digest in the manifest."""
     features = workshop.out / PROFILE / "features"
     matrix = pq.read_table(features / (features / "CURRENT").read_text().strip() / "matrix.parquet").to_pylist()
     # A shop whose share of bounced sessions is known and not nothing, so that more sessions must change it.

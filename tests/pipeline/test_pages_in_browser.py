@@ -1,4 +1,4 @@
-"""Pages opened in headless Chromium, offline: no script runs, nothing is asked of the network, text stays text."""
+"""Pages in headless Chromium, offline: no script runs, no network request is made, text stays text."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DEADLINE_SECONDS = 120
 
 @pytest.fixture(scope="module")
 def chromium() -> str:
-    """A Chromium to open pages in (``CHROMIUM``, else from the path); skips where there is none."""
+    """Return a Chromium (``CHROMIUM``, else from the path), or skip."""
     found = os.environ.get("CHROMIUM") or next((path for path in map(shutil.which, NAMES) if path), None)
     if found is None:
         pytest.skip("no Chromium on this machine; install one, or name it in CHROMIUM, to open pages in a browser")
@@ -48,7 +48,7 @@ def chromium() -> str:
 
 
 class Recorder(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder and keeps what was asked for."""
+    """Server of a folder that records all requests."""
 
     asked: list[str]
 
@@ -57,12 +57,12 @@ class Recorder(http.server.SimpleHTTPRequestHandler):
         super().do_GET()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name its base gives it
-        """Say nothing."""
+        """Stay silent."""
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
-    """Address of a server of ``tmp_path``, and the list of paths asked of it."""
+    """Return the address of a server of ``tmp_path``, and the list of requested paths."""
     recorder = type("FolderRecorder", (Recorder,), {"asked": []})
     handler = functools.partial(recorder, directory=str(tmp_path))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -74,7 +74,7 @@ def served(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def dump(chromium: str, address: str, folder: Path, *options: str) -> str:
-    """The page's document as the browser holds it once everything has loaded and run."""
+    """Return the page's document after everything has loaded and run."""
     command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
     command += [f"--user-data-dir={folder / 'chromium'}", "--virtual-time-budget=2000", *options, "--dump-dom", address]
     done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=True)
@@ -201,7 +201,7 @@ def test_the_report_of_the_small_sample_opens(language: Language, chromium: str,
 
 
 def width_on_paper(chromium: str, page: str, folder: Path) -> int:
-    """Width in CSS pixels that a page takes on A4 with its own margins, whose room is about 695 of them."""
+    """Return the width of a page on A4 in CSS pixels, with its own margins, which leave about 695."""
     probe = "<script>document.title = document.documentElement.scrollWidth</script></body>"
     printed = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
     printed = printed.replace("@media screen", "@media not all").replace("@media print", "@media all")

@@ -1,4 +1,4 @@
-"""``passport template`` as a user types it, and what it writes read back by the ingest it is meant for."""
+"""``passport template`` as a user types it, and its output read back by ingest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cells are typed alike whatever stands in the cells beside them."""
+"""A cell is typed the same whatever the other cells contain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks lose no row, judge by the letter of the rule, and agree with Great Expectations on every count."""
+"""Checks lose no row, follow the wording of each rule, and agree with Great Expectations on every count."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def checked(rows: list[Row]) -> CheckResult:
 
 
 def plain_counts(rows: list[Row]) -> dict[str, int]:
-    """Counts by reading each rule aloud in Python, row by row."""
+    """Count by applying each rule in plain Python, row by row."""
     keys = Counter((row["key"], row["part"]) for row in rows)
     sums: Counter[str] = Counter()
     for row in rows:

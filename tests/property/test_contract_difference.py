@@ -1,4 +1,4 @@
-"""One mutation of a real contract gives exactly the change made, and its reverse the reverse."""
+"""One mutation of a real contract is reported as exactly that change, and its reverse as the reverse change."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def set_custom(part: Document, name: str, value: object) -> None:
 
 
 def is_named_elsewhere(document: Document, name: str) -> bool:
-    """Whether a rule or the form of the file speaks of a column."""
+    """Return whether a rule or the file form names a column."""
     spoken = json.dumps([schema(document).get("quality"), document.get("servers")], ensure_ascii=False)
     return re.search(rf"\b{name}\b", spoken) is not None
 
@@ -221,7 +221,7 @@ REVERSE = {
 
 @st.composite
 def mutants(draw: st.DrawFn) -> tuple[Document, Document, Expected]:
-    """A source's contract, the same with one thing changed, and the change it is."""
+    """Draw a source's contract, the same with one change, and that change."""
     mutate = draw(st.sampled_from(MUTATIONS))
     before: Document = yaml.safe_load(text_of(draw(st.sampled_from(source_names()))))
     after = copy.deepcopy(before)

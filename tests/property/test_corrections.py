@@ -1,4 +1,4 @@
-"""A correction changes nothing that was said before it came, and everything after is as if only it had been said."""
+"""A correction does not change earlier views; later views are as if only the correction had been delivered."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def delivered(name: str, moment: dt.datetime) -> DeliveredFile:
 
 
 def corrected(world: Rows, arrived: dt.datetime) -> dict[str, dict[str, pa.Table]]:
-    """The world before a correction of the first row of every table came, with it, and with it alone."""
+    """Return the world before a correction of the first row of every table, with it, and with it alone."""
     rows: dict[str, Rows] = {"before": world, "with": dict(world), "alone": dict(world)}
     for table, changes in OTHERWISE.items():
         if not world[table]:

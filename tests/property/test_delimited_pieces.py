@@ -1,4 +1,4 @@
-"""A delimited file read in pieces gives what reading it at once gives, wherever the pieces end."""
+"""A delimited file read in pieces has the same result as read at once, wherever the pieces end."""
 
 from __future__ import annotations
 

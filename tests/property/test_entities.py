@@ -1,4 +1,4 @@
-"""Promises of the entities: normalising settles, matching knows no order, a reviewer's word is final."""
+"""Entities: normalising is idempotent, matching does not depend on order, and a reviewer's decision is final."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WRITTEN = st.text(
 
 @st.composite
 def spellings(draw: st.DrawFn) -> str:
-    """A spelling of one of a few companies with similar names."""
+    """Draw a spelling of one of a few companies with similar names."""
     name = company_name(draw(st.sampled_from((1, 2, 3, 10, 11, 12, 221, 220, 1569))))
     if draw(st.booleans()):
         return name.chinese()

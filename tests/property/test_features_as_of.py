@@ -1,4 +1,4 @@
-"""What later becomes known changes nothing that was said before: for every feature, table and edge."""
+"""What becomes known later does not change earlier features, for every feature, table and edge."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_groups_as_of_a_date_look_back_only(world: Rows) -> None:
 
 
 def test_a_row_of_the_past_does_change_something(everything: FeatureSet) -> None:
-    """Guards the tests above against passing because nothing is ever computed."""
+    """Without this, the tests above could pass because nothing is ever computed."""
     world: Rows = {
         "source_coverage": [
             {"seller_id": "S1", "covered_table": "money_event", "period_from": "2020-01-01", "period_to": "2024-06-30"}

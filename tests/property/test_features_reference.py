@@ -1,4 +1,4 @@
-"""The engine's banded, shared pass gives what one naive query a feature gives."""
+"""The engine's banded, shared pass returns the same as one naive query per feature."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ BASE = (*CATALOGUE, *EXTREMES)
 
 @pytest.fixture(scope="module")
 def every_base_feature() -> FeatureSet:
-    """Intermediate quantities too, which no set may name."""
+    """Return all base features, with intermediate quantities that no set may name."""
     titled = {"is_intermediate": False, "title_en": "quantity", "title_zh": "数量"}
     shown = [record.model_copy(update=titled) for record in BASE]
     return select_features("base", "1.0.0", [record.name for record in shown], catalogue=shown)
 
 
 def one_by_one(world: Rows) -> dict[tuple[str, str], float | None]:
-    """Every base feature of every seller: its rows fetched by a query of its own, aggregated in plain Python."""
+    """Return every base feature of every seller: rows from its own query, aggregated in plain Python."""
     answers: dict[tuple[str, str], float | None] = {}
     with duckdb.connect(":memory:") as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -74,7 +74,7 @@ def matching_rows(connection: duckdb.DuckDBPyConnection, feature: Feature) -> di
 
 
 def is_covered(world: Rows, seller: str, feature: Feature) -> bool:
-    """Marks every day delivered, then walks back from the newest day that is recent enough."""
+    """Mark every delivered day, then walk back from the newest day that is recent enough."""
     if feature.table not in COVERAGE_LAG_DAYS:
         return True
     delivered: set[dt.date] = set()

@@ -1,4 +1,4 @@
-"""What a model promises for every seller, not for an example."""
+"""Promises of a model for every seller, not only for examples."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ any_rows = hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.just(len(MODEL
 
 
 def scorable(rows: np.ndarray) -> np.ndarray:
-    """The rows with something known in every feature that must be known."""
+    """Return the rows with a value in every feature that must be known."""
     rows = rows.copy()
     rows[:, REQUIRED] = np.where(np.isfinite(rows[:, REQUIRED]), rows[:, REQUIRED], 12.0)
     return rows

@@ -1,4 +1,4 @@
-"""A batch taken in parts gives, row for row, what taking it at once gives, wherever parts and pieces end."""
+"""A batch ingested in partitions has the same rows as one ingested at once, wherever partitions and pieces end."""
 
 from __future__ import annotations
 

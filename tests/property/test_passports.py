@@ -1,4 +1,4 @@
-"""Whatever a seller scores, its passport adds up and verifies; whatever is done to its bytes, it is refused."""
+"""For any score a passport adds up and verifies; after any change of its bytes it is refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ POINTS = st.integers(-400, 400)
 
 
 def row_with(points: list[int], base: int) -> dict[str, Any]:
-    """A scored row whose pillars have these points, the largest of them named as reasons."""
+    """Return a scored row whose pillars have these points, with the largest named as reasons."""
     pillars = {f"pillar_{number}": value for number, value in enumerate(points)}
     reason = {"code": "X", "feature": "x", "pillar": "pillar_0", "value": 1.5, "unit": "share", "en": "x", "zh": "某"}
     for_points = [value for value in sorted(points, reverse=True) if value > 0][:4]

@@ -1,4 +1,4 @@
-"""What holds for every payout export: rows add up, and a statement that was paid sums to zero."""
+"""Every payout export: rows add up, and a paid statement sums to zero."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DAY = "2023-01-20 10:00:00"
 
 
 def report(number: int, sales: Sequence[Any], changes: Sequence[Any], state: int, whole: bool) -> dict[str, Any]:
-    """A report of such amounts and directions; where it is not whole its total is a cent too high."""
+    """Return a report of such amounts and directions; an incomplete one has a total one cent too high."""
     total = sum(amount if kind == 1 else -amount for amount, kind in sales)
     total += sum(-amount if kind == 1 else amount for amount, kind in changes)
     shared = {"settleCurrencyCode": "USD", "goodsCount": 1, "addTime": DAY}

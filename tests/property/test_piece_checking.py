@@ -1,4 +1,4 @@
-"""Rows checked in pieces are judged as rows checked at once, wherever the pieces end."""
+"""Rows checked in pieces get the same verdicts as rows checked at once, wherever the pieces end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading never changes, loses or invents a row, whatever the text."""
+"""Reading never changes, loses or invents a row, for any text."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_quoted_text_comes_back_as_it_was(rows: list[tuple[str, ...]], line_end:
 
 
 def holds_a_row(cell: str) -> bool:
-    """Whether a line inside the cell could be taken for a row of its own: such cells are set aside on purpose."""
+    """Return whether a line inside the cell could be a row of its own: such cells are set aside on purpose."""
     return any(line.count(",") >= 2 for line in cell.split("\n"))
 
 
@@ -110,7 +110,7 @@ def decodes(data: bytes) -> bool:
 
 
 def covers_every_line(data: bytes, result: ReadResult) -> bool:
-    """Whether rows and quarantine together hold every byte of the file but header, line ends and blank lines."""
+    """Return whether rows and quarantine contain every byte except header, line ends and blank lines."""
     numbers = [*result.rows["source_row"].to_pylist(), *result.quarantined["source_row"].to_pylist()]
     originals = [original or b"" for original in result.origin.original_of(numbers)]
     lines = data.split(b"\n")

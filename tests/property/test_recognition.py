@@ -1,4 +1,4 @@
-"""A contract is met exactly when its reader takes the header, and no bytes whatever bring the recogniser down."""
+"""A contract is met exactly when its reader accepts the header, and no bytes crash the recogniser."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SOURCES = [contract.contract_id for contract in recognisable_contracts()]
 
 @st.composite
 def files_of_some_columns(draw: st.DrawFn) -> tuple[str, bytes]:
-    """A source, and a file with some of its columns, often all it needs."""
+    """Draw a source, and a file with some of its columns, often all it needs."""
     contract = source_contract(draw(st.sampled_from(SOURCES)))
     optional = [column for column in contract.columns if column not in needed_columns(contract)]
     chosen = draw(st.lists(st.sampled_from(optional), unique=True)) if optional else []
@@ -30,7 +30,7 @@ def files_of_some_columns(draw: st.DrawFn) -> tuple[str, bytes]:
 
 
 def without_items(source: str) -> tuple[str, bytes]:
-    """A source whose records hold items, and a file of one record without any."""
+    """Draw a source whose records hold items, and a file with one record without items."""
     contract = source_contract(source)
     spec = contract.read_spec
     assert spec is not None
@@ -43,7 +43,7 @@ def without_items(source: str) -> tuple[str, bytes]:
 @example(without_items("ceb_summary"))
 @given(files_of_some_columns())
 def test_a_contract_is_met_exactly_when_its_reader_takes_the_header(file: tuple[str, bytes]) -> None:
-    """A file all of whose records are set aside, for having no items for example, is taken, but no column is found."""
+    """A file whose records are all set aside, for example for a lack of items, is accepted, but no column is found."""
     source, data = file
     contract = source_contract(source)
     (fit,) = contract_fits(FileStart(data, is_whole=True), [contract], "file")

@@ -1,4 +1,4 @@
-"""Whatever the order and the size of chunks, a row's result is the same, and every row has one."""
+"""A row's result does not depend on the order or the size of chunks, and every row has one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever stands in the cells of a template, every row is accepted, quarantined or a duplicate, and told why."""
+"""For any cells of a template, every row is accepted, quarantined or a duplicate, with the reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CELLS = st.one_of(
 
 @st.composite
 def mixed_files(draw: st.DrawFn) -> tuple[str, list[dict[str, str]]]:
-    """A table with a template and rows of it, some cells of which were replaced."""
+    """Draw a table with a template and rows of it with some replaced cells."""
     table = draw(st.sampled_from(template_names()))
     headers = [column.header for column in source_contract(f"{PREFIX}{table}").columns]
     identifiers = draw(st.lists(st.sampled_from(["R1", "R2", "R3"]), min_size=1, max_size=5))

@@ -1,4 +1,4 @@
-"""Whatever stands in a record comes out as it is, and no bytes end in anything but rows or a refusal."""
+"""Every record is read unchanged, and any bytes lead to rows or to a refusal."""
 
 from __future__ import annotations
 

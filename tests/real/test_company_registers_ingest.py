@@ -1,4 +1,4 @@
-"""Published statements of ownership (examples of the standard, invented firms) and real records of the LEI index."""
+"""Published statements of ownership (the standard's examples with invented firms) and real records of the LEI index."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def pairs(result: IngestResult) -> set[tuple[str, str]]:
 
 
 def test_a_shareholder_who_left_is_no_longer_one_and_who_stayed_holds_all(shared_data: Path, tmp_path: Path) -> None:
-    """Fermcat: two halves, one of them sold on and bought back, says the story of the published example."""
+    """Fermcat in the published example: two halves, one of them sold and bought back."""
     result = read(folder(shared_data, "bods") / "fermcat.json", "bods_statements", tmp_path)
     links = result.tables["party_link"].to_pylist()
     lasting = [(one["link_type"], one["share_pct"]) for one in links if one["valid_to"] is None]

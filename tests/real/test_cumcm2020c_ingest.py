@@ -1,4 +1,4 @@
-"""The whole CUMCM 2020 C sample, recounted independently of every reader of ours."""
+"""The whole CUMCM 2020 C sample, recounted independently of our readers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def result(sample: Path) -> IngestResult:
 
 
 def lines_by_file(sample: Path) -> dict[str, int]:
-    """Data lines of every csv in the zips: its newlines, less the header's."""
+    """Return the data lines of every CSV in the zips: its newlines minus the header's."""
     counts = {}
     for name in CUMCM_INVOICE_ZIPS:
         with zipfile.ZipFile(sample / name) as archive:

@@ -1,4 +1,4 @@
-"""What the real invoices say about trading partners, and so which features they can support."""
+"""Trading partners in the real invoices, and the features they can support."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIDES = {"purchase": "销方单位代号", "sales": "购方单位代号"}
 
 @pytest.fixture(scope="module")
 def pairs(shared_data: Path) -> dict[tuple[str, str], pd.DataFrame]:
-    """Distinct (firm, partner) pairs, by sample and side."""
+    """Return distinct (firm, partner) pairs, by sample and side."""
     return {
         (sample, side): partners(shared_data / "cumcm2020c" / f"{sample}_record_{side}_invoices.zip", header)
         for sample in ("with", "without")
@@ -42,7 +42,7 @@ def partners(path: Path, header: str) -> pd.DataFrame:
 def test_no_partner_is_shared_between_the_learnt_and_the_scored(
     pairs: dict[tuple[str, str], pd.DataFrame], side: str
 ) -> None:
-    """A neighbour's default would be known for every firm learnt from and for no firm scored."""
+    """A neighbour's default would be known for every firm in training and for no scored firm."""
     learnt, scored = set(pairs["with", side]["partner"]), set(pairs["without", side]["partner"])
     assert learnt
     assert scored

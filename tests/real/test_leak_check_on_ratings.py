@@ -1,4 +1,4 @@
-"""The rating of the real firms is a label in disguise: the leak check finds it by its values, under any name."""
+"""The rating of the real firms is a label in disguise; the leak check finds it by its values, under any name."""
 
 from __future__ import annotations
 

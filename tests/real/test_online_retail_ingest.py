@@ -34,7 +34,7 @@ def lines(shared_data: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def result(lines: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> IngestResult:
-    """The file as published, and the column it lacks: its documentation says that prices are in pounds."""
+    """Ingest the published file with the column it lacks: its documentation says that prices are in pounds."""
     return ingested(tmp_path_factory.mktemp("retail"), [delivered(lines.assign(Currency="GBP"))])
 
 
@@ -48,7 +48,7 @@ def delivered(lines: pd.DataFrame) -> RawFile:
 
 @pytest.fixture(scope="module")
 def order_lines(lines: pd.DataFrame) -> pd.DataFrame:
-    """The lines that belong to orders, by the rules in words: no fee, no correction of stock."""
+    """Return the lines that belong to orders, without fees and stock corrections."""
     priced = lines.groupby("Invoice")["Price"].transform(lambda prices: prices.abs().max())
     no_order = lines["StockCode"].str.fullmatch(NO_ORDER_LINES) | (lines["Customer ID"].isna() & (priced == 0))
     return lines[~no_order]

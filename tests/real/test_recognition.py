@@ -1,4 +1,4 @@
-"""Every file of the CUMCM 2020 C sample is told by its content, inside the zips too."""
+"""Every file of the CUMCM 2020 C sample is recognised by its content, also inside the zips."""
 
 from __future__ import annotations
 

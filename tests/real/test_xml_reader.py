@@ -1,4 +1,4 @@
-"""Real XML, records of the Global LEI Index, reads as the same records in JSON do."""
+"""Real XML records of the Global LEI Index are read like the same records in JSON."""
 
 from __future__ import annotations
 

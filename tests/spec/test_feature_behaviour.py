@@ -1,9 +1,9 @@
-"""What features say of small made-up sellers, one text table a case.
+"""Features of small invented sellers, one text table per case.
 
-A file under ``features/`` holds cases. A case begins with a line ``case: <sentence>``; then come blocks with an empty
-line between them. A block is the name of a canonical table and its rows, or ``covered`` (everything delivered of these
-tables, unless ``from`` and ``to`` say otherwise), or ``expect <date>`` and the value of features for each seller;
-``-`` is missing. In a row of a table ``-`` leaves the usual value and ``null`` is an empty cell.
+A file under ``features/`` holds cases. A case starts with a line ``case: <sentence>``, followed by blocks separated by
+empty lines. A block is the name of a canonical table and its rows, or ``covered`` (everything delivered of these
+tables, unless ``from`` and ``to`` limit it), or ``expect <date>`` and the values of features for each seller; ``-``
+means missing. In a row of a table ``-`` keeps the default and ``null`` is an empty cell.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Benchmarks are scripts beside their own modules: their folder is where these are found."""
+"""Benchmarks are scripts that import one another, so their folder must be on the path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmark of links that matched names add: what counts as a link, a hub, a mistake."""
+"""The benchmark of links by matched names: what counts as a link, a hub or a mistake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Links are counted against the truth, intervals never pretend to certainty, and the matching reaches its bar."""
+"""Links are counted against the truth, intervals are never falsely certain, and matching reaches its target."""
 
 from __future__ import annotations
 

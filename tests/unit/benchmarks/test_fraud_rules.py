@@ -1,4 +1,4 @@
-"""The benchmark of rules against planted deceit: what an alert is, what counts as found, what as out of view."""
+"""The benchmark of rules against planted fraud: alerts, found cases and cases out of view."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEADER = "seller_id,kind,from,to,other_seller_id,reference,size\n"
 
 @pytest.fixture
 def connection() -> duckdb.DuckDBPyConnection:
-    """Two hundred sellers a year, of which numbers 0 and 1 are by far the oddest."""
+    """Return a database of two hundred sellers per year, with numbers 0 and 1 by far the oddest."""
     made = duckdb.connect()
     made.execute(
         "CREATE TABLE made AS SELECT 'S' || n AS seller_id, y.year, n % 7 + CASE n WHEN 0 THEN 500 WHEN 1 THEN 90 "

@@ -1,4 +1,4 @@
-"""The benchmark of reconciliation against planted deceit: what is counted, and what the bars ask."""
+"""The benchmark of reconciliation against planted fraud: what is counted, and what the targets require."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEADER = "seller_id,kind,from,to,other_seller_id,reference,size\n"
 
 
 def graded(*rows: tuple[str, str]) -> pa.Table:
-    """Grades of one claim at the end of 2023."""
+    """Return grades of one claim at the end of 2023."""
     return pa.table(
         {
             "seller_id": [seller for seller, _ in rows],
@@ -61,7 +61,7 @@ def test_one_contradicted_claim_contradicts_the_seller(tmp_path: Path) -> None:
 
 
 def worlds(honest: int, lying: int) -> list[Counts]:
-    """Three worlds with so many contradicted among a hundred."""
+    """Return three worlds with so many contradicted among a hundred."""
     return [
         {
             (claim, kind): Count(100, share + noise)

@@ -1,4 +1,4 @@
-"""Measures of the synthetic world say what they claim, and a finished world is not measured twice."""
+"""Measures of the synthetic world are correct, and a finished world is not measured twice."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_a_finished_world_is_read_again_and_measured_anew_when_code_or_settings_
 
 @pytest.fixture(scope="module")
 def small_sample(tmp_path_factory: pytest.TempPathFactory) -> WorldSample:
-    """A world of 500 sellers, observed at four dates, half of its components in the test."""
+    """Return a world of 500 sellers observed at four dates, with half of its components in the test."""
     profile = world_profile(1, 500, Change())
     assert profile.split is not None
     dates = {"first_as_of": date(2021, 6, 30), "last_as_of": date(2022, 12, 31)}

@@ -1,4 +1,4 @@
-"""The cost of worlds is measured on the process that writes them and all it starts, and limits are judged."""
+"""The cost of a world covers its writing process and all descendants, and limits are checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Databases for questions about rows: closed to the outside, and apart from each other."""
+"""Databases for queries about rows: closed to the outside, and separate from each other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(params=[None, 1], ids=["all threads", "one thread"])
 def connection(request: pytest.FixtureRequest) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a connection to a database that other connections of the process use too."""
+    """Return a connection to a database that other connections of the process use, too."""
     with shared_database(request.param) as connection:
         yield connection
 

@@ -25,7 +25,7 @@ SITE_IS_OPTIONAL = {"purchase_to_sales_365d", "declared_over_sales_365d"}
 
 
 def busy_seller() -> dict[str, list[dict[str, Any]]]:
-    """A seller who trades every month in every way, so that nearly every feature has a value."""
+    """Return a seller that trades every month in every way, so that nearly every feature has a value."""
     days = [dt.date(2023, 1, 15) + dt.timedelta(days=28 * month) for month in range(19)]
     kinds = ["payout", "refund", "commission", "penalty", "reserve_hold", "chargeback", "advertising", "storage_fee"]
     seller = {"seller_id": "S1"}
@@ -78,7 +78,7 @@ def test_a_withheld_table_makes_everything_that_reads_it_missing(withheld: str) 
 
 
 def test_a_busy_seller_has_nearly_every_feature() -> None:
-    """Guards the test above: features that are always missing would pass it."""
+    """Without this, features that are always missing would pass the test above."""
     row = build_features(canonical_tables(**busy_seller()), ASKED, load_feature_set("seller_core")).table.to_pylist()[0]
     assert [name for name, value in row.items() if value is None] == []
 
@@ -179,7 +179,7 @@ def test_tables_that_are_always_covered_are_contracts() -> None:
 
 @pytest.mark.parametrize("table", sorted(OWN_COLUMNS))
 def test_the_factories_build_what_the_contracts_say(table: str) -> None:
-    """Tests on tables of another form than the real ones would prove nothing."""
+    """Tests on tables that differ from the real ones would prove nothing."""
     contract = table_contract(table)
     made = canonical_tables()[table].schema
     assert {field.name: field.type for field in made} == {column.name: column.arrow_type for column in contract.columns}

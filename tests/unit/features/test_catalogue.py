@@ -22,7 +22,7 @@ TRADING = {"money_event", "trade_invoice", "export_declaration", "site_order", "
 
 
 def tables_behind(record: FeatureRecord) -> set[str]:
-    """Every canonical table a feature is computed from, through all its inputs."""
+    """Return every canonical table behind a feature, through all its inputs."""
     if isinstance(record, Feature):
         return {AS_OF_VIEWS.get(record.table, record.table)}
     if isinstance(record, GraphFeature):

@@ -29,7 +29,7 @@ def paid(day: str, amount: float = 100, **more: object) -> dict[str, Any]:
 
 
 def last_word(day: str) -> dict[str, Any]:
-    """Another borrower's payment, which shows that the books go on to that day."""
+    """Return another borrower's payment, which shows that the books continue to that day."""
     return paid(day, seller_id="S9", loan_id="l9")
 
 
@@ -139,7 +139,7 @@ def test_defaults_equal_a_ledger_kept_day_by_day(flow: list[tuple[str, int, int,
 
 
 def ledger(flow: list[tuple[str, int, int, str]], loan: str) -> list[int]:
-    """Days on which an instalment of the loan is 90 days old and unpaid, money going to the oldest first."""
+    """Return days on which an instalment of the loan is 90 days old and unpaid; payments settle the oldest first."""
     dues = sorted(
         [day, place, amount] for place, (kind, day, amount, of) in enumerate(flow) if kind == "due" and of == loan
     )

@@ -25,7 +25,7 @@ TINY = WorldSettings(seller_count=150, seed=3, observation=UNHARMED)
 
 @dataclass(frozen=True)
 class Written:
-    """A world and where it was written."""
+    """A world and the folders it was written to."""
 
     world: World
     raw: Path

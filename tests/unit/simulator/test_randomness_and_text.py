@@ -1,4 +1,4 @@
-"""Draws that do not depend on order, and text that is exact."""
+"""Draws do not depend on order, and text is exact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deliveries, determinism, and the other sources' files."""
+"""Written worlds: deliveries, determinism, and the files of all sources."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_no_raw_file_holds_the_truth(written: Written, deliveries: list[dict[str
 
 
 def shop_orders(raw: Path) -> dict[str, list[dict[str, str]]]:
-    """First lines of orders by seller, planted ones left out."""
+    """Return first lines of orders by seller, without planted ones."""
     found: dict[str, list[dict[str, str]]] = defaultdict(list)
     for path in sorted((raw / "shopify_orders").glob("*/*.csv")):
         found[path.parent.name] += [

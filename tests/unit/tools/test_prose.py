@@ -1,4 +1,4 @@
-"""The prose checks find what they are for, in every kind of text, and leave code and good sentences alone."""
+"""The prose checks find what they should, in every kind of text, and pass code and good sentences."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def table(contract: CompiledContract, *rows: Sequence[object], **extra: Sequence
 
 
 def broken(prop: dict[str, Any], *values: object) -> list[object]:
-    """The values of one column that its rule, the only one, sets aside."""
+    """Return the values of one column that its only rule sets aside."""
     contract = contract_of([column("id", "integer"), {**prop, "name": "a"}])
     result = check_rows(table(contract, *enumerate(values)), contract)
     kept = set(result.accepted["id"].to_pylist())

@@ -21,7 +21,7 @@ RULES = (
 
 
 def encoded(values: list[str | None], unused: list[str]) -> pa.DictionaryArray:
-    """A dictionary column that also holds values no row has."""
+    """Return a dictionary column that also holds unused values."""
     named = [*unused, *sorted({value for value in values if value is not None} - set(unused))]
     indices = pa.array([None if value is None else named.index(value) for value in values], pa.int32())
     return pa.DictionaryArray.from_arrays(indices, pa.array(named, pa.string()))

@@ -1,4 +1,4 @@
-"""Identifiers that a spreadsheet has turned into powers of ten are found, and nothing else."""
+"""Identifiers that a spreadsheet turned into powers of ten are found, and nothing else."""
 
 from __future__ import annotations
 

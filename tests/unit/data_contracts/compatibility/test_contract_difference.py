@@ -27,12 +27,12 @@ def contract(
 
 
 def parts(old: CompiledContract, new: CompiledContract) -> list[Parts]:
-    """Kind, place and breaking of each change."""
+    """Return kind, place and breaking flag of each change."""
     return [(change.kind, change.place, change.breaking) for change in difference(old, new)]
 
 
 def of_column(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Parts]:
-    """What the change of one column beside another is."""
+    """Return the change between two versions of one column."""
     other = column("other", header="Other")
     return parts(contract([before, other]), contract([after, other]))
 

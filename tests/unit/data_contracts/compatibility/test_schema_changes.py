@@ -1,8 +1,9 @@
-"""Whatever a publisher changes about a file is named, for every source: nothing is silently read as something else.
+"""For every source, any change of a file's columns by its publisher is reported; nothing is silently misread.
 
-Renamed, dropped, look-alike and added columns, values of another type, another order (which alone is harmless), and in
-contracts a unit a hundred times smaller. A file whose amounts all came a hundred times larger under the same header and
-within the same bounds cannot be told from one of a larger seller; that is why units are part of the contract.
+Renamed, dropped, look-alike and added columns, values of another type, another order (harmless by itself), and, in
+contracts, a unit a hundred times smaller. A file in which all amounts are a hundred times larger, under the same header
+and within the same bounds, cannot be distinguished from that of a larger seller; units are therefore part of the
+contract.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ LOOK_ALIKES = str.maketrans("aceopxABCEHKMOPT", "асеорхАВСЕНКМОР�
 
 
 def refusal(contract: CompiledContract, columns: Sequence[Column], respelled: Mapping[str, str]) -> str:
-    """What is said of a file with these columns, some of them spelled in another way."""
+    """Return the refusal of a file with these columns, some of them spelled differently."""
 
     def spelled(column: Column) -> str:
         return respelled.get(column.name, column.header)
@@ -108,7 +109,7 @@ def test_another_order_of_columns_changes_nothing(source: str) -> None:
 
 
 def _with_a_row(contract: CompiledContract, columns: Sequence[Column]) -> bytes:
-    """A file with one row, in which each cell holds the name of its column."""
+    """Return a file with one row in which each cell holds the name of its column."""
     spec = contract.read_spec
     assert spec is not None
     cells = [column.name for column in columns]

@@ -1,4 +1,4 @@
-"""What holds for every contract file, found by listing, not by name."""
+"""Requirements on every contract file, found by listing, not by name."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def document_of(contract: CompiledContract) -> dict[str, Any]:
 
 
 def stated_rules(contract: CompiledContract) -> int:
-    """Counts the rules of a contract in its YAML, by hand and without the compiler."""
+    """Count the rules of a contract in its YAML, without the compiler."""
     document = document_of(contract)
     schemas = [document["schema"][0]]
     if any(entry["property"] == "includes" for entry in document.get("customProperties", [])):

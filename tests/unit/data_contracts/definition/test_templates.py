@@ -1,4 +1,4 @@
-"""Our own templates: one mechanism, so every claim is tested on every table."""
+"""Our own templates share one mechanism, so every claim is tested on every table."""
 
 from __future__ import annotations
 
@@ -257,7 +257,7 @@ def as_workbook(rows: list[dict[str, str]]) -> bytes:
 
 
 def as_parquet(rows: list[dict[str, str]]) -> bytes:
-    """The rows with the types that Arrow reads out of their text: dates, moments, numbers, yes and no as text."""
+    """Return the rows with the types that Arrow infers from their text: dates, times, numbers, booleans."""
     return parquet_of(pacsv.read_csv(io.BytesIO(template_csv(rows))))
 
 

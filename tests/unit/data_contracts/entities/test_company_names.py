@@ -1,4 +1,4 @@
-"""Company names: one company's spellings in characters, pinyin and English have the same parts and one key."""
+"""Spellings of one company in Chinese, pinyin and English have the same parts and one key."""
 
 from __future__ import annotations
 

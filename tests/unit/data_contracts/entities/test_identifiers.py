@@ -1,4 +1,4 @@
-"""Identifiers: a valid one has one normal form, an invalid one a reason."""
+"""A valid identifier has one normal form, an invalid one a reason."""
 
 from __future__ import annotations
 

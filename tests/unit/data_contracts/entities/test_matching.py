@@ -1,4 +1,4 @@
-"""Matching: spellings of one company become one group, similar companies stay apart, and every step can be undone."""
+"""Spellings of one company form one group, similar companies stay apart, and every step can be undone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def parties(*texts: str) -> list[Party]:
 
 
 def groups(*texts: str) -> list[set[str]]:
-    """Names by group."""
+    """Return names by group."""
     found: dict[str, set[str]] = {}
     group_of = match_parties(parties(*texts)).group_of
     for place, text in enumerate(texts):

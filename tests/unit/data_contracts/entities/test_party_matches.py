@@ -1,4 +1,4 @@
-"""Two spellings of one firm are matched from when both were known, and what comes later changes nothing before."""
+"""Two spellings of one firm are matched from when both were known; later data does not change earlier views."""
 
 from __future__ import annotations
 

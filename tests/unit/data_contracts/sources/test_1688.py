@@ -28,14 +28,14 @@ Row = tuple[object, ...]
 
 
 def first(number: str = "1234567890123456789", pieces: object = 10, **given: object) -> Row:
-    """The first line of an order, which says what belongs to the order."""
+    """Return the first line of an order, with the order-level cells."""
     order = {"member": "lamp_factory", "paid": 106.5, "state": "交易成功"}
     order |= {"created": "2023-03-05 09:00:00", "paid_at": "2023-03-05 09:01:00"}
     return (number, "灯具厂", *(order | given).values(), "台灯", 8.5, pieces)
 
 
 def further(pieces: object = 5) -> Row:
-    """A further line of the order above: goods only."""
+    """Return a further line of the order above, with goods only."""
     return (*(None,) * 7, "灯泡", 4.3, pieces)
 
 

@@ -1,4 +1,4 @@
-"""Made records: every value is invented; names follow the platform's public kits."""
+"""Invented records; the names follow the platform's public kits."""
 
 from __future__ import annotations
 

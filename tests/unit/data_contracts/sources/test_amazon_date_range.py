@@ -1,4 +1,4 @@
-"""Made reports: every value is invented; headers are those of the contract's synonyms for each language."""
+"""Invented reports; the headers are the contract's synonyms for each language."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PREAMBLE = ["Includes Amazon Marketplace transactions", "All amounts in USD, unl
 
 
 def heading(locale: str, leave_out: Sequence[str] = NEW) -> dict[str, str]:
-    """The header of a language: our name to the file's words."""
+    """Return the header of a language: our name to the file's words."""
     names = {
         column.name: {place: words for words, place in column.locales} for column in source_contract(SOURCE).columns
     }

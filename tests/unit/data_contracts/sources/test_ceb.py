@@ -1,4 +1,4 @@
-"""Messages of Chinese cross-border e-commerce become documents that name what they join."""
+"""Messages of Chinese cross-border e-commerce become documents that name the documents they join."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Export declarations in XML become what the same declarations in JSON become."""
+"""Export declarations in XML map like the same declarations in JSON."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ START = 1_677_664_800_000_000  # 2023-03-01 10:00 UTC
 
 
 def event(second: int, name: str = "page_view", *, session: int | None = 1, **given: object) -> dict[str, Any]:
-    """An event as BigQuery writes it: whole numbers are texts, parameters a list of keys and typed values."""
+    """Return an event as BigQuery writes it: whole numbers as text, parameters as a list of keys and typed values."""
     parameters = [{"key": "page_location", "value": {"string_value": "https://shop.example/"}}]
     if session is not None:
         parameters.append({"key": "ga_session_id", "value": {"int_value": str(session)}})

@@ -1,4 +1,4 @@
-"""Made exports of payment services: every value is invented; headers follow the contracts."""
+"""Invented exports of payment services; the headers follow the contracts."""
 
 from __future__ import annotations
 

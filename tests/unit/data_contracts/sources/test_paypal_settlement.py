@@ -1,4 +1,4 @@
-"""Made reports: every value is invented; tags and columns follow the vendor's specification."""
+"""Invented reports; tags and columns follow the vendor's specification."""
 
 from __future__ import annotations
 

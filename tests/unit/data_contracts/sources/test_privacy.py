@@ -43,14 +43,14 @@ PAYPAL_SETTLEMENT = (
 
 
 def purchases(person: str) -> bytes:
-    """A workbook, which is compressed, so that a person has to be put in before."""
+    """Return a workbook with this person, who must be added before compression."""
     header = ["订单编号", "买家会员名", "卖家会员名", "实付款(元)", "订单状态", "订单创建时间", "订单付款时间", "数量"]
     row = ["1234567890123456789", person, person, 5, "交易成功", "2023-03-05 09:00:00", "2023-03-05 09:00:00", 1]
     return workbook({"订单": [header, row]})
 
 
 def trade_records(person: str) -> bytes:
-    """A workbook of a trade-data publisher with this buyer."""
+    """Return a workbook of a trade-data publisher with this buyer."""
     header = ["Date", "Exporter", "Importer", "HS Code", "Value (USD)"]
     return workbook({"Records": [header, ["2023-03-05", "Lampworks", person, "940542", 5]]})
 
@@ -160,7 +160,7 @@ def test_no_text_of_a_personal_column_reaches_a_canonical_table(source: str, tmp
 
 
 def spiked(data: bytes, source: str, canary: str) -> bytes:
-    """The sample with a canary in its personal columns."""
+    """Return the sample with a canary in its personal columns."""
     if source in COMPRESSED:
         return COMPRESSED[source](canary)
     marks = [

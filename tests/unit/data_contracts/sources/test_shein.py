@@ -1,4 +1,4 @@
-"""Made samples: every value is invented; the form follows the open platform's published examples."""
+"""Invented samples; the form follows the open platform's published examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made workbooks: every value is invented; sheets and headings follow the contract."""
+"""Invented workbooks; sheets and headings follow the contract."""
 
 from __future__ import annotations
 

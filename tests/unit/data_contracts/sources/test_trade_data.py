@@ -1,4 +1,4 @@
-"""Workbooks of trade-data publishers, with the oddities such workbooks have. All of them are made up."""
+"""Invented workbooks of trade-data publishers, with the oddities of real ones."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ROW: tuple[object, ...] = ("2023-06-01", "Lampworks Co., Ltd.", "Lamp House Ltd.
 
 
 def record(**given: object) -> list[object]:
-    """A record; a name given stands for the header that begins with it."""
+    """Return a record; a name stands for the header that starts with it."""
     places = {"date": 0, "exporter": 1, "importer": 2, "code": 3, "country": 4, "weight": 5, "value": 6}
     row = list(ROW)
     for name, value in given.items():

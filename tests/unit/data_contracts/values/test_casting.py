@@ -14,7 +14,7 @@ from tests.factories.contracts import column, contract_of, delimited
 
 
 def cast(values: list[str], prop: dict[str, Any], **server: object) -> list[Any]:
-    """Casts one column; a value that was set aside appears as the word ``bad``."""
+    """Cast one column; a value that was set aside becomes the word ``bad``."""
     contract = contract_of([{**prop, "name": "a", "physicalName": "A"}], server=delimited("\t", **server))
     data = "A\tB\n" + "".join(f"{value}\tx\n" for value in values)
     result = cast_columns(read_delimited(data.encode(), contract, "f"), contract)

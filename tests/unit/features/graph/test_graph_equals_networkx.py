@@ -1,4 +1,4 @@
-"""The vectorised signals equal what networkx and plain sets say on small random graphs."""
+"""The vectorised signals equal those of networkx and plain sets on small random graphs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def values(graph: Snapshot, signal: str) -> list[float]:
 
 
 def ties(rows: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
-    """(company, other, kind) of every link that is no guarantee, hubs left out."""
+    """Return (company, other, kind) of every link that is not a guarantee, without hubs."""
     found = set()
     for row in rows:
         ends = (row["from_party_id"], row["to_party_id"])
@@ -127,7 +127,7 @@ def test_default_excess_equals_plain_counting(rows: list[dict[str, Any]], defaul
 
 
 def related_sellers(rows: list[dict[str, Any]]) -> dict[str, set[str]]:
-    """Sellers that share a holder, share an attribute, or hold one another."""
+    """Return sellers that share a holder, share an attribute, or hold one another."""
     related: dict[str, set[str]] = {seller: set() for seller in SELLERS}
     found = [(company, other, kind in {"owner", "director"}) for company, other, kind in ties(rows)]
     for company, other, held in found:

@@ -1,4 +1,4 @@
-"""One firm under two spellings is one node: only where a match is believed, and only as long as it is."""
+"""One firm under two spellings is one node only where, and as long as, a match is accepted."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ HOLDING = match("holding", "holding, Ltd.")
 
 
 def group_sizes(table: pa.Table | None, links: list[dict[str, Any]], least: float | None = 0.95) -> list[float]:
-    """How many others are in the group of each of the three sellers."""
+    """Return the number of others in the group of each of the three sellers."""
     tables = canonical_tables(party=PARTIES, party_link=links)
     if table is not None:
         tables[PARTY_MATCH] = table

@@ -1,4 +1,4 @@
-"""Documents of exports that belong together say so; what does not join, joins twice or differs is a break."""
+"""Export documents that belong together agree; missing, repeated or different ones are breaks."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ Rows = list[dict[str, Any]]
 
 
 def sold(usd: object, **cells: object) -> Rows:
-    """A sale on a marketplace in every quarter of the year."""
+    """Return a marketplace sale in every quarter of the year."""
     return [{"seller_id": "S1", "event_type": "sale", "amount": usd, "event_date": d, **cells} for d in QUARTER_DAYS]
 
 
@@ -78,7 +78,7 @@ def _numbered(coverage: Rows) -> Rows:
 
 
 def grade(table: pa.Table, claim: str) -> str | None:
-    """The grade of a claim in the last quarter; None where it is not spoken of."""
+    """Return the grade of a claim in the last quarter, None where there is none."""
     found = {row["grade"] for row in latest(table).to_pylist() if row["claim"] == claim}
     assert len(found) <= 1
     return found.pop() if found else None

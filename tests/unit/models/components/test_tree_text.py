@@ -1,4 +1,4 @@
-"""Hostile model texts are refused by our own reader, without LightGBM ever seeing them."""
+"""Our own reader refuses hostile model texts before LightGBM sees them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEXT = COMPONENT.text
 
 
 def with_sizes_corrected(text: str) -> str:
-    """Makes the stated tree sizes fit again, as a careful attacker would."""
+    """Correct the stated tree sizes, as a careful attacker would."""
     _, _, body = text.partition("\n\n")
     starts = [match.start() for match in re.finditer(r"Tree=\d+\n", body)] + [body.index("end of trees")]
     sizes = " ".join(str(b - a) for a, b in pairwise(starts))
@@ -29,7 +29,7 @@ def with_sizes_corrected(text: str) -> str:
 
 
 def field(name: str, change: object) -> str:
-    """The text with the first tree's list ``name`` changed item by item."""
+    """Return the text with the first tree's list ``name`` changed item by item."""
     line = re.search(rf"^{name}=(.*)$", TEXT, re.MULTILINE)
     items = line.group(1).split(" ")
     return with_sizes_corrected(TEXT.replace(line.group(0), f"{name}={' '.join(change(items))}", 1))

@@ -1,4 +1,4 @@
-"""The audit: a sound model passes, a planted fault is counted."""
+"""The audit passes a sound model and counts a planted fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drift alerts need significance and size; chance alone rarely rings the bell."""
+"""Drift alerts need significance and size; chance alone rarely raises one."""
 
 from __future__ import annotations
 

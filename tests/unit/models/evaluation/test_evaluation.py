@@ -1,4 +1,4 @@
-"""Whole evaluations on samples whose answer is known."""
+"""Whole evaluations on samples with a known answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TRUE_AUC = 0.776
-"""Of the factory's champion: the very probabilities that outcomes are drawn from."""
+"""AUC of the factory's champion, whose probabilities are those of the outcomes."""
 
 SETTINGS = EvaluationSettings(
     baselines=("scorecard", "coin"),

@@ -1,4 +1,4 @@
-"""What is said of a model is what the model does."""
+"""The explanation of a model agrees with the model."""
 
 from __future__ import annotations
 

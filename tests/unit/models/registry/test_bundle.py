@@ -1,4 +1,4 @@
-"""What was signed loads and gives the same numbers; anything else is refused before it is parsed."""
+"""What was signed loads and returns the same numbers; everything else is refused before it is parsed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def copy(signed: Path, tmp_path: Path) -> Path:
 
 
 def resigned(folder: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
-    """The bundle with its content changed and signed again by a trusted issuer."""
+    """Return the bundle with changed content, signed again by a trusted issuer."""
     content = unseal(folder, TRUSTED)
     files = dict(content.files)
     change(files)
@@ -298,7 +298,7 @@ def test_a_bad_model_is_refused_even_under_a_trusted_signature(
 
 
 def changed_line(change: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, bytes]], None]:
-    """A change of the first component, a linear one, as the document it is."""
+    """Return a change of the first component, a linear one."""
 
     def apply(files: dict[str, bytes]) -> None:
         table = json.loads(files["components/0.json"])

@@ -1,4 +1,4 @@
-"""Gates: everything shown passes; each fault and each missing piece of evidence fails its gate by name."""
+"""A complete candidate passes all gates; each fault and each missing piece of evidence fails its gate by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registry: what is registered comes back byte for byte, and nothing else is fetched."""
+"""What is registered comes back byte for byte, and nothing else is fetched."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.factories.registries import champion_version
 
 @pytest.fixture(scope="module")
 def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One migrated database for all tests: making its tables takes longer than every test together."""
+    """Migrate one database for all tests: creating its tables takes longer than all tests together."""
     folder = tmp_path_factory.mktemp("registry")
     assert champion_version(Registry(f"sqlite:///{folder}/mlflow.db", "none")) is None
     return folder / "mlflow.db"
@@ -83,7 +83,7 @@ def test_a_killed_registration_leaves_no_run_running_once_the_same_bytes_are_reg
     bundle = a_bundle(tmp_path / "b")
 
     def killed_at(number: int) -> Registry:
-        """A registry in which a registration died at so manieth disk call; 0 lets it live and says its calls."""
+        """Return a registry in which a registration died at disk call ``number``; 0 kills nothing."""
         folder = tmp_path / str(number)
         folder.mkdir()
         shutil.copy(template_database, folder / "mlflow.db")

@@ -1,4 +1,4 @@
-"""The promotion ledger: what was decided stays decided, and every tampering shows."""
+"""The promotion ledger: decisions stay, and every tampering shows."""
 
 from __future__ import annotations
 

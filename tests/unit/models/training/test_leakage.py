@@ -1,4 +1,4 @@
-"""Ten planted leaks are found by what they hold, and honest features pass."""
+"""Ten planted leaks are found by their values, and honest features pass."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ N, BADS = 123, 27
 
 
 def small_lender(seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Outcomes of 123 firms, 27 of them bad, and a rating whose worst level only defaulters have (24 of them)."""
+    """Return outcomes of 123 firms, 27 of them bad, and a rating whose worst level only 24 defaulters have."""
     generator = np.random.default_rng(seed)
     y = np.zeros(N, dtype=np.int8)
     y[generator.permutation(N)[:BADS]] = 1
@@ -71,7 +71,7 @@ def test_a_reviewed_feature_passes() -> None:
 
 
 def honest(generator: np.random.Generator, n: int, base: float) -> tuple[np.ndarray, np.ndarray]:
-    """Forty honest features of every shape: strong, weak, with atoms, with absence that goes with risk."""
+    """Return forty honest features of every shape: strong, weak, with atoms, with absence that correlates with risk."""
     latent = generator.normal(size=n)
     y = (generator.random(n) < expit(base + 2.0 * latent)).astype(np.int8)
     strength = generator.uniform(0.0, 2.0, 40)

@@ -1,4 +1,4 @@
-"""A file sorted in pieces gives the three files that reading and checking it at once gives, byte for byte."""
+"""A file sorted in pieces has the same three output files, byte for byte, as one read and checked at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generated pages are noticed when they drift, and put right by one command."""
+"""Generated pages that drift are noticed, and one command repairs them."""
 
 from __future__ import annotations
 

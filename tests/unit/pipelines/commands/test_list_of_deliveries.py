@@ -25,7 +25,7 @@ LOANS = b"Loan No,Borrower,Lender,Disbursed On,Matures On,Principal,Ccy,Rate % p
 
 @pytest.fixture
 def raw(tmp_path: Path) -> Path:
-    """A raw folder: exports of a seller, one of them in a folder of the seller's own, and a lender's loan book."""
+    """Return a raw folder: exports of a seller, one of them in the seller's own folder, and a lender's loan book."""
     folder = tmp_path / "raw"
     put(folder / "S-1" / "shop" / "2023.csv", ORDERS)
     put(folder / "S-2" / "orders.csv.gz", gzip.compress(ORDERS))

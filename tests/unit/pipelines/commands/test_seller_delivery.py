@@ -1,4 +1,4 @@
-"""The pages for a seller's data desk say what became of each file, and nothing of others or of people."""
+"""The data desk pages show what happened to each file, and nothing about other sellers or people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The explain stage: verified bundle and evaluation in, four pages out."""
+"""The explain stage turns a verified bundle and its evaluation into four pages."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def judged_of(sample: Dataset, rows: int) -> pa.Table:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """A profile's folder in which features were built and a model was trained."""
+    """Return a profile's folder with built features and a trained model."""
     monkeypatch.setenv("KEYS_DIR", str(tmp_path / "keys"))
     keys = load_keys("demo", is_demonstration=True, environment={"KEYS_DIR": str(tmp_path / "keys")})
     place = Place("demo", tmp_path / "out")

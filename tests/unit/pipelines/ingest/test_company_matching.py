@@ -1,4 +1,4 @@
-"""Companies of registers are matched at the end of ingest, and their names are left behind."""
+"""Companies of registers are matched at the end of ingest; their names are not kept."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ NETWORK = [
 
 
 def register(name: str = f"{TRADE_NAME} Trading Limited") -> RawFile:
-    """Ownership statements on one company."""
+    """Return ownership statements about one company."""
     company = bods.company()
     company["recordDetails"] = {**company["recordDetails"], "name": name}  # type: ignore[dict-item]
     return bods.register(company)
 
 
 def files() -> list[RawFile]:
-    """One company in three registers, another in one of them."""
+    """Return one company in three registers, and another in one of them."""
     links = RawFile("l.jsonl", "company_links", links_file(NETWORK))
     return [links, gleif.entities(gleif.entity(LegalName=f"{TRADE_NAME.upper()} TRADING LTD.")), register()]
 

@@ -21,7 +21,7 @@ SPOILT = RawFile("v/1.csv", "vat_invoices", b"\xff\xfe\x00", "S000001")
 
 
 def consent(reference: str = "C1", day: str = "2022-01-01", **row: str) -> dict[str, str]:
-    """A consent of the first seller to read his invoices, without end."""
+    """Return an open-ended consent of the first seller to read its invoices."""
     given = {
         "consent_reference": reference,
         "seller_id": "S000001",

@@ -1,4 +1,4 @@
-"""A statement on a consent that was set aside leaves no older consent in force."""
+"""After a row about a consent was set aside, no older consent stays in force."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIRST_IN_DOUBT = {"v/1.csv": "consent not readable", "v/2.csv": "read"}
 
 
 def statuses(folder: Path, *rows: dict[str, str], consent: str = "where_listed") -> dict[str, str]:
-    """What became of the invoices of two sellers."""
+    """Return what happened to the invoices of two sellers."""
     result = ingested(folder, [consents(*rows), SALE, OTHERS], consent=consent)
     return {name: status_of(result, name) for name in READ}
 

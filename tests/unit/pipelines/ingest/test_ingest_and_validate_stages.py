@@ -30,7 +30,7 @@ def _keys_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def profile(raw: Path, **settings: object) -> SimpleNamespace:
-    """What the two stages read of a profile."""
+    """Return what the two stages read of a profile."""
     return SimpleNamespace(
         name="test",
         title="A test",

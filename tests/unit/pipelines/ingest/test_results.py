@@ -1,4 +1,4 @@
-"""What is large goes through the disk, and is published with the bytes it would have had in memory."""
+"""Large data goes through the disk and is published with the same bytes as in memory."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def published(raw: Path, out: Path, spill: Path | None, **settings: object) -> d
 
 @pytest.fixture
 def parted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The sources of the batches that were taken in parts."""
+    """Return the sources whose batches were ingested in partitions."""
     from pipelines.ingest.batches import workers as batch_reading
 
     sources: list[str] = []

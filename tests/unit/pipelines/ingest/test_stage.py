@@ -59,7 +59,7 @@ SALE = RawFile("vat_invoices/S000001/sale.csv", "vat_invoices", vat_file("sale",
 
 
 def small_world() -> list[RawFile]:
-    """A few files of several sources and sellers, some of them with planted faults."""
+    """Return a few files of several sources and sellers, some of them with planted faults."""
     settlement = [amazon_total("111", "10.00"), amazon_amount("111", "10.00"), amazon_amount("111", "n/a")]
     orders = [shopify_order("#1", "1000", Email=CANARY_EMAIL), shopify_line("#1"), shopify_order("#2", "1", Total="x")]
     items = [declaration("222520230000000001", [declaration_item("1"), declaration_item("2", declTotal="-")])]
@@ -80,7 +80,7 @@ def small_world() -> list[RawFile]:
 
 
 def everything(result: IngestResult) -> dict[str, object]:
-    """A result as plain values, for comparison."""
+    """Return a result as plain values, for comparison."""
     tables = {name: table.to_pydict() for name, table in result.tables.items()}
     others = {"quarantine": result.quarantine.to_pydict(), "duplicates": result.duplicates.to_pydict()}
     return {**tables, **others, "row_counts": row_counts_document(result.file_counts)}

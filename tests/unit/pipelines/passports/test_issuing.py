@@ -1,4 +1,4 @@
-"""Passports of a file of scores: one a seller, as of its latest date, and never for a refused row."""
+"""Passports from a file of scores: one per seller, on its latest date, and never for a refused row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passports: what they say is what was scored, it adds up, and a changed one is refused."""
+"""Passports contain what was scored, add up, and are refused after any change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verification of passport files: one answer a file, each with its own code."""
+"""Verification of passport files: one answer per file, each with its own code."""
 
 from __future__ import annotations
 

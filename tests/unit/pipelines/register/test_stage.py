@@ -1,4 +1,4 @@
-"""Registration: a sound candidate becomes champion, a faulty one never does, and both are written down."""
+"""A sound candidate becomes champion, a faulty one never does, and both are recorded."""
 
 from __future__ import annotations
 

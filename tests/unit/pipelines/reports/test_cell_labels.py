@@ -1,4 +1,4 @@
-"""On a narrow screen a table is a list of terms: each cell carries the head of its column."""
+"""On a narrow screen a table becomes a list of terms: each cell has the heading of its column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts: well-formed pictures whose marks stand where the figures say, the same bytes every time."""
+"""Charts are well formed, their marks are in the right places, and their bytes are reproducible."""
 
 from __future__ import annotations
 

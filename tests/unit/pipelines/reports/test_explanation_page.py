@@ -1,4 +1,4 @@
-"""The explanation page shows the explanation: weights, directions, and sums that add up."""
+"""The explanation page shows weights, directions, and sums that add up."""
 
 from __future__ import annotations
 

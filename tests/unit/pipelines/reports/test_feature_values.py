@@ -1,4 +1,4 @@
-"""Values of features stand on pages as people think of them: logarithms undone, shares as percent."""
+"""Pages show feature values in familiar form: logarithms undone, shares as percent."""
 
 from __future__ import annotations
 

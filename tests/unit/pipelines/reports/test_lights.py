@@ -1,4 +1,4 @@
-"""Each light can be in order, a caution, a stop or without evidence, and its headline is its gravest finding."""
+"""Each light can be in order, a caution, a stop or without evidence; its headline is its gravest finding."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def monitor(*, score_index: float = 0.02, score_alert: bool = False, alerts: int
 
 
 def changed(document: dict[str, Any], *path: str | int, to: object) -> dict[str, Any]:
-    """A copy of a document with one value changed."""
+    """Return a copy of a document with one value changed."""
     document = copy.deepcopy(document)
     place: Any = document
     for key in path[:-1]:

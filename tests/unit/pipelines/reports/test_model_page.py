@@ -148,7 +148,7 @@ def test_broken_promises_are_named_broken() -> None:
 
 
 def replace_names(document: dict[str, Any], hostile: str) -> dict[str, Any]:
-    """The document with a hostile name wherever a name comes from data."""
+    """Return the document with a hostile name wherever a name comes from data."""
     spoilt = copy.deepcopy(document)
     evaluation = spoilt["evaluation"]
     evaluation["models"][1]["name"] = hostile

@@ -1,4 +1,4 @@
-"""The page of one passport says what its JSON says."""
+"""The passport page agrees with the passport's JSON."""
 
 from __future__ import annotations
 

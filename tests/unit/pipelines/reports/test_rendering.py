@@ -1,4 +1,4 @@
-"""What holds for every page: escaped, self-contained, complete in both languages."""
+"""Requirements on every page: escaped, self-contained, complete in both languages."""
 
 from __future__ import annotations
 

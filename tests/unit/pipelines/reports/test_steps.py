@@ -1,4 +1,4 @@
-"""Bars of a sum begin where the one above ends."""
+"""Each bar of a sum starts where the previous one ends."""
 
 from __future__ import annotations
 

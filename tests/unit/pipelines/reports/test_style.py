@@ -1,4 +1,4 @@
-"""The one style sheet: text can be read, states are told without colour, nothing is loaded."""
+"""The shared style sheet: text is readable, states need no colour, nothing is loaded."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ GROUNDS_OF_TEXT = {
     "caution": ("paper", "caution-tint"),
     "ok": ("paper", "tint"),
 }
-"""The grounds on which each colour of text is set."""
+"""The backgrounds of each text colour."""
 
 
 def luminance(colour: str) -> float:
-    """Relative luminance as WCAG 2.2 defines it."""
+    """Return relative luminance as defined by WCAG 2.2."""
     parts = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue

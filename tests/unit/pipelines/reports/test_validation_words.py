@@ -1,4 +1,4 @@
-"""What the Chinese pages say of tables, sources and their rules is said in Chinese."""
+"""The Chinese pages describe tables, sources and rules in Chinese."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in personal columns is found nowhere in what ingest and validation leave, source by source."""
+"""Content of personal columns appears nowhere in the outputs of ingest and validation, source by source."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ SOURCES = sorted([*SAMPLES, *TEMPLATES])
 
 
 def canary_of(source: str) -> str:
-    """A word that occurs nowhere by chance and tells which source it comes from."""
+    """Return a word that never occurs by chance and identifies its source."""
     return f"Wq7Canary{SOURCES.index(source):03}x"
 
 
 def sample(source: str) -> bytes:
-    """A file of the source with its canary in every personal column."""
+    """Return a file of the source with its canary in every personal column."""
     canary = canary_of(source)
     if source in SAMPLES:
         return spiked(SAMPLES[source], source, canary)
@@ -54,7 +54,7 @@ def sample(source: str) -> bytes:
 
 
 def damaged(source: str, contract: CompiledContract) -> bytes:
-    """The same with a fault in each row, so that it is quarantined with its original."""
+    """Return the same file with a fault in each row, so that each is quarantined with its original."""
     data = sample(source)
     form = contract.read_spec.format if contract.read_spec else ""
     canary = canary_of(source)
@@ -73,7 +73,7 @@ def damaged(source: str, contract: CompiledContract) -> bytes:
 
 @dataclass(frozen=True)
 class Left:
-    """What a run left: every file by name as text, what it logged, and the opened seals by source."""
+    """What a run left: every file by name as text, its log, and the opened seals by source."""
 
     files: dict[str, str]
     logged: str
@@ -120,7 +120,7 @@ def text_of(path: Path) -> str:
 
 
 def forms_of(canary: str) -> set[str]:
-    """How a word may be written: as it is, in hexadecimal, in base64 at each of its three places."""
+    """Return the forms of a word: plain, hexadecimal, and base64 at each of its three offsets."""
     word = canary.encode()
     packed = [base64.b64encode(b"x" * shift + word)[4:-4].decode() for shift in range(3)]
     return {form.lower() for form in (canary, word.hex(), *packed)}

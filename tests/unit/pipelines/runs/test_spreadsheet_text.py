@@ -1,4 +1,4 @@
-"""Cells that could run as formulas are marked as text; all others stay as they are."""
+"""Cells that could run as formulas are marked as text; all others are unchanged."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from pipelines.runs.storage_faults import StorageFailed
 
 
 class Kitchen:
-    """A stage that copies its input in capitals and counts how often it works."""
+    """A stage that copies its input in capitals and counts its runs."""
 
     def __init__(self, folder: Path) -> None:
         self.source = folder / "source.txt"

@@ -1,4 +1,4 @@
-"""DuckDB reports a full disk as a lack of memory; it is reported as the disk fault it is."""
+"""DuckDB reports a full disk as a lack of memory; we report it as a disk fault."""
 
 from __future__ import annotations
 

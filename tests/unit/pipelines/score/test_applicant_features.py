@@ -1,4 +1,4 @@
-"""Features of named applicants: the builder's own, and a code where nothing can be said."""
+"""Features of named applicants: those of the builder, and a code where there are none."""
 
 from __future__ import annotations
 

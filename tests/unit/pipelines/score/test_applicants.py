@@ -1,4 +1,4 @@
-"""Applicant files: three formats, one meaning; every row comes out once; what cannot be used says why."""
+"""Applicant files: three formats with one meaning; every row comes out once, refused rows with a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder to score is read by the consents it holds itself."""
+"""A folder to score is read under the consents it contains."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FEATURES = load_feature_set("trade_invoice")
 
 
 def opened(folder: Path, files: list[RawFile], need: str) -> ScoreInput:
-    """The rows to score in a folder of such files."""
+    """Return the rows to score in a folder of such files."""
     meta = cast("BundleMeta", SimpleNamespace(feature_set=FEATURES.name, feature_set_digest=FEATURES.digest))
     request = Request(meta, FEATURES.names, ScoringLimits(), Place("nowhere", folder / "out"), date(2023, 12, 31))
     return open_input(write_raw_folder(folder / "raw", files), request, ingest_settings(consent=need), lambda: HMAC_KEY)

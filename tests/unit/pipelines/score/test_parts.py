@@ -1,4 +1,4 @@
-"""Score files: interrupted runs go on, damaged parts are scored again, three formats tell the same."""
+"""Score files: interrupted runs continue, damaged parts are scored again, and three formats agree."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def score(chunk: pa.Table) -> pa.Table:
 
 
 class Counting:
-    """Scores, and counts how often; stops with an error before call number ``fails_at``."""
+    """A scorer that counts its calls and raises an error before call number ``fails_at``."""
 
     def __init__(self, fails_at: int | None = None) -> None:
         self.calls, self.fails_at = 0, fails_at

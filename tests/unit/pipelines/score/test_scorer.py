@@ -1,4 +1,4 @@
-"""Scoring a chunk: every row once, numbers that are the model's, and a code for everything odd."""
+"""Scoring a chunk: every row once, the model's numbers, and a code for everything unusual."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``passport score``: files, identifiers and raw exports in; one result a row, passports on request, or a clear no."""
+"""``passport score``: from files, identifiers or raw exports to one result per row, or to a clear refusal."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ RESULTS = {"passports.parquet", "scores.jsonl", "scores.csv", "reasons.json", "s
 
 @pytest.fixture
 def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScoreOptions:
-    """Options with a bundle folder, the factory's keys and an empty place."""
+    """Return options with a bundle folder, the factory's keys and an empty place."""
     write_invoice_bundle(tmp_path / "bundle")
     monkeypatch.setattr(ScoreOptions, "keys", lambda _: KEYS)
     return ScoreOptions(

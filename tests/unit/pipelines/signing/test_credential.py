@@ -1,4 +1,4 @@
-"""Credentials: what is issued is accepted, and nothing else is."""
+"""Issued credentials are accepted, and nothing else is."""
 
 from __future__ import annotations
 

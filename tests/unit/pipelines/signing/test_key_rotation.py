@@ -1,4 +1,4 @@
-"""A new HMAC key gives other pseudonyms and other seals; what the old key sealed only the old key opens."""
+"""A new HMAC key makes other pseudonyms and seals; only the old key opens the old seals."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Ingested:
 
 @pytest.fixture
 def rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Ingested, Ingested]:
-    """The same delivery ingested with one key and then, into the same place, with the next."""
+    """Ingest the same delivery with one key and then, into the same place, with the next."""
     raw = write_raw_folder(
         tmp_path / "raw", [RawFile("s.csv", "shopify_orders", shopify_file(ORDERS), "S000001", "shop")]
     )

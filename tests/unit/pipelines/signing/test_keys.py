@@ -1,4 +1,4 @@
-"""Keys: who may be without, who may read them, what leaks."""
+"""Keys: which profiles need them, who may read them, and that they never leak."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Breaks in the documents of exports stand on the validation report, in numbers and words of both languages."""
+"""The validation report shows breaks in export documents in numbers and in words of both languages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ AS_OF = dt.date(2023, 12, 31)
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
-    """What validation leaves of a seller's messages: a whole chain, a dear list, an order nobody paid or shipped."""
+    """Return the validated messages of a seller: a whole chain, an expensive list, an order nobody paid or shipped."""
     folder: Path = tmp_path_factory.mktemp("messages")
     lists = [list_record("1"), list_record("2", "O2", "W2", items=["900.00"])]
     messages = {

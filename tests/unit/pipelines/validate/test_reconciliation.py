@@ -23,7 +23,7 @@ DECLARED = {"honest": 12_000, "bold": 30_000, "bolder": 60_000}
 
 @pytest.fixture(scope="module")
 def table() -> pa.Table:
-    """Three sellers of equal purchases, of whom two declare more than these could be worth."""
+    """Return three sellers with equal purchases; two declare more than these can be worth."""
     days = ("2024-02-10", "2024-05-10", "2024-08-10", "2024-11-10")
     keys = [(seller, day) for seller in DECLARED for day in days]
     coverage = coverage_rows(list(DECLARED), ("trade_invoice", "export_declaration"), "2024-01-01", "2024-12-31")

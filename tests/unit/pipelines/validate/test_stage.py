@@ -145,7 +145,7 @@ def test_a_table_nobody_knows_is_refused() -> None:
 
 
 def document(folder: Path, files: list[RawFile]) -> dict[str, Any]:
-    """What the report of a raw folder says."""
+    """Return the report of a raw folder."""
     result = ingested(folder / "raw", files)
     run = folder / "ingest"
     for source in {str(source) for source in cells(result.quarantine, "source")}:

@@ -1,4 +1,4 @@
-"""The page about the synthetic world says what the simulator does, beside what has been published."""
+"""The world page describes the simulator beside published figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faulty batches and help that stays away: what each does to whom, and to nobody else."""
+"""Faulty batches and missing rescues hit whom they should, and nobody else."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def sound_world() -> World:
 
 
 def helped(world: World) -> NDArray[np.bool_]:
-    """Weeks in which capital comes in after entry, shape (weeks, sellers)."""
+    """Return weeks with owner's capital after entry, shape (weeks, sellers)."""
     weeks = np.arange(world.timeline.weeks)[:, None]
     comes: NDArray[np.bool_] = (world.flows[FLOWS.index("owner_capital")] > 0) & (weeks > world.firms.entry_week)
     return comes

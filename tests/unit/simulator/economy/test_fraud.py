@@ -1,4 +1,4 @@
-"""Planted deceit: who lies is seeded, tempted by need, listed in the truth, and leaves traces that adapt."""
+"""Planted fraud is seeded, driven by need, listed in the truth, and leaves traces that adapt."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_the_truth_lists_every_case_once(written: Written) -> None:
 
 
 def without(world: World, rate: str) -> World:
-    """The same world but for one kind of lie, which moves no money."""
+    """Simulate the same world without one kind of fraud, which moves no money."""
     return simulate(world.settings.model_copy(update={"fraud": MANY.model_copy(update={rate: 0.0})}))
 
 
@@ -199,7 +199,7 @@ def view_of(world: World) -> View:
 
 
 def declared(world: World) -> dict[str, tuple[float, float, str]]:
-    """Value, pieces and exporter of each declaration."""
+    """Return value, pieces and exporter of each declaration."""
     found = {}
     for file in customs_files(view_of(world)):
         for entry in json.loads(b"".join(map(bytes, file.parts))):
@@ -223,7 +223,7 @@ def test_declaring_too_much_raises_the_value_of_the_same_pieces(deceitful: World
 
 
 def visits(world: World) -> dict[tuple[str, str], tuple[int, int, int]]:
-    """Sessions, bounced sessions and visitors by seller and day."""
+    """Return sessions, bounced sessions and visitors by seller and day."""
     found = {}
     for file in traffic_files(view_of(world)):
         for line in b"".join(map(bytes, file.parts)).decode().splitlines()[1:]:

@@ -1,4 +1,4 @@
-"""True risk: futures from the saved hidden state, without touching the world's own course."""
+"""True risk comes from futures of the saved hidden state; the world's own course is not touched."""
 
 from __future__ import annotations
 

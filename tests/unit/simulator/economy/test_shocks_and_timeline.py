@@ -1,4 +1,4 @@
-"""Dated shocks and the clock."""
+"""Dated shocks and the calendar."""
 
 from __future__ import annotations
 

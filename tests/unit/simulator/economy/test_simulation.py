@@ -1,4 +1,4 @@
-"""The simulated world: same seed same world, every cash movement booked, default only by arrears."""
+"""The simulated world: equal seeds make equal worlds, every cash movement is booked, only arrears cause defaults."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_statement_deposits_reach_the_bank_a_week_later(tiny_world: World) -> No
 
 
 def first_90_days_past_due(world: World) -> np.ndarray:
-    """Independent recount from the events: first in, first out, per loan."""
+    """Recount defaults independently from the events: first in, first out, per loan."""
     dues, payments = due_rows(world), world.events["payments"]
     first = np.full(world.firms.count, 10**9)
     for loan in np.unique(dues["loan"]):

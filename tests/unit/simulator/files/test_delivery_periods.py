@@ -1,4 +1,4 @@
-"""Deliveries: how much history comes at once, when it comes, and what their dates may not give away."""
+"""Deliveries: how much history comes at once, when it comes, and what their dates must not reveal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Row = dict[str, str]
 
 
 def delivered(folder: Path, **shares: float) -> tuple[WorldRecord, list[Row]]:
-    """Writes a small world and gives its list of deliveries, sellers' files only."""
+    """Write a small world and return its list of deliveries, sellers' files only."""
     observation = UNHARMED.model_copy(update=shares)
     settings = WorldSettings(seller_count=60, seed=4, first_day=FIRST, last_day=LAST, observation=observation)
     record = write_world(settings, folder)
@@ -33,7 +33,7 @@ def delivered(folder: Path, **shares: float) -> tuple[WorldRecord, list[Row]]:
 
 @pytest.fixture(scope="module")
 def by_length(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[WorldRecord, list[Row]]]:
-    """One world delivered a year, two years and all three years at a time, nothing planted or repeated."""
+    """Write one world with deliveries of one, two and three years, without defects."""
     none = {"malformed_row_share": 0.0, "repeated_block_share": 0.0}
     return {
         years: delivered(tmp_path_factory.mktemp("deliveries"), delivery_years=years, **none) for years in (1, 2, 3)
@@ -41,7 +41,7 @@ def by_length(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[World
 
 
 def series(rows: list[Row]) -> dict[tuple[str, str, str], list[Row]]:
-    """Deliveries by seller, source and kind of file (invoices have two)."""
+    """Return deliveries by seller, source and kind of file (invoices have two)."""
     found: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in rows:
         found[row["Seller ref"], row["Source"], row["File"].partition("/sale.csv")[1]].append(row)

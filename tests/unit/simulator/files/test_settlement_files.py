@@ -1,4 +1,4 @@
-"""Settlement reports: real columns, blocks that add up, reserve pairs that balance, planted dirt that adds nothing."""
+"""Settlement reports: real columns, settlements and reserves that add up, planted rows that add nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def is_planted(row: Row) -> bool:
 
 @pytest.fixture(scope="module")
 def blocks(written: Written) -> dict[str, dict[str, list[Row]]]:
-    """Rows of every settlement by seller and settlement id, repeated blocks once."""
+    """Return the rows of every settlement by seller and settlement id, repeated settlements once."""
     found: dict[str, dict[str, list[Row]]] = defaultdict(dict)
     for path in settlement_files(written.raw):
         here: dict[str, list[Row]] = defaultdict(list)

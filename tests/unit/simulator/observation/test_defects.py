@@ -1,4 +1,4 @@
-"""Planted defects: the list names exactly what a reader finds by laying a struck world beside the unharmed one."""
+"""Planted defects: the list matches a comparison of the damaged world with an undamaged one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TRUNCATED_SOURCES = ("amazon_settlement_v2", "shopify_orders", "shop_traffic", "
 
 @dataclass(frozen=True)
 class Seen:
-    """A world as it was written, and its list of defects by file and kind."""
+    """A written world, and its list of defects by file and kind."""
 
     raw: Path
     record: WorldRecord
@@ -50,7 +50,7 @@ class Seen:
         }
 
     def listed(self, *kinds: str) -> dict[str, int]:
-        """Rows by file with a defect of some kinds."""
+        """Return rows by file with defects of some kinds."""
         found: Counter[str] = Counter()
         for (file, kind), rows in self.defects.items():
             if kind in kinds:
@@ -60,7 +60,7 @@ class Seen:
 
 @pytest.fixture(scope="module")
 def see(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Seen]:
-    """Writes the small world seen with some shares of defects, everything else spotless."""
+    """Write the small world with some shares of defects and without any others."""
 
     def write(**shares: float) -> Seen:
         folder = tmp_path_factory.mktemp("seen")
@@ -80,7 +80,7 @@ def spotless(see: Callable[..., Seen]) -> Seen:
 
 
 def rows_of(name: str, data: bytes) -> Counter[str]:
-    """Rows of a file as a multiset; of a JSON file its records."""
+    """Return the rows of a file (records of a JSON file) as a multiset."""
     if name.endswith(".json"):
         return Counter(json.dumps(record, sort_keys=True) for record in json.loads(data))
     return Counter(data.decode("utf-8-sig").splitlines()[1:])
@@ -184,7 +184,7 @@ def test_mistyped_rows_are_the_rows_that_differ(
 
 
 def invoices(seen: Seen) -> list[tuple[str, str, int]]:
-    """Seller, party and gross amount in cents of every valid invoice."""
+    """Return seller, party and gross amount in cents of every valid invoice."""
     rows = [
         line.split(",")
         for name, data in seen.files().items()
@@ -224,8 +224,8 @@ def test_ingest_sets_aside_what_was_planted_and_drops_what_repeats_and_nothing_e
 ) -> None:
     """Cut settlements are left out: the rest of a settlement that lost its end is set aside with it.
 
-    Slips and repeated settlements are tried apart: where the first copy of a settlement is set aside for a slip, its
-    repeat rightly stands.
+    Slips and repeated settlements are tested separately: if a slip sets aside the first copy of a settlement, its
+    repeat is rightly accepted.
     """
     seen = see(**shares)
     settings = IngestSettings(layout="deliveries", recorded_at=datetime(2025, 1, 15, tzinfo=UTC), worker_count=1)

@@ -1,4 +1,4 @@
-"""Registers: shares that are sold, links seen late or never, and what is missing of whom."""
+"""Registers: sold shares, links seen late or never, and data missing not at random."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Link = dict[str, Any]
 
 
 def links_of(world: World) -> dict[str, Link]:
-    """Links of a world's register by identifier, each with its properties and the day it was seen first."""
+    """Return the links in a world's register by identifier, with their properties and the day they were first seen."""
     (file,) = company_link_files(world, observe(world))
     lines = [json.loads(line) for line in b"".join(bytes(part) for part in file.parts).decode().splitlines()]
     return {

@@ -1,4 +1,4 @@
-"""Names and credit codes: realistic, unique in the register, spelt in many ways, and every spelling listed."""
+"""Names and credit codes are realistic, unique in the register, spelt in many ways, and every spelling is listed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def table(path: Path) -> list[dict[str, str]]:
 
 
 def normalised(consignee: str) -> str:
-    """As the pipeline normalises consignees today."""
+    """Normalise as the pipeline does for consignees."""
     return re.sub(r"[^A-Z0-9]+", " ", consignee.upper()).strip()
 
 
@@ -110,7 +110,7 @@ def test_half_of_the_groups_go_by_one_brand(written: Written) -> None:
 
 @pytest.fixture(scope="module")
 def listed(written: Written) -> dict[tuple[str, str], dict[str, str]]:
-    """Kind by spelling, for each seller and source."""
+    """Return kind by spelling, for each seller and source."""
     found: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for row in table(written.truth / "observation" / "names.csv"):
         found[row["seller_id"], row["source"]][row["spelling"]] = row["kind"]

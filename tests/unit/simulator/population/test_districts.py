@@ -1,4 +1,4 @@
-"""A world in districts: every seller once, the same bytes from any number of processes, no identifier twice."""
+"""Districts hold every seller once, share no identifier, and have the same bytes from any number of processes."""
 
 from __future__ import annotations
 

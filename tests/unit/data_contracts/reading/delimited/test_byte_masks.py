@@ -1,4 +1,4 @@
-"""Masks of bytes say of each byte what looking at it by itself says."""
+"""Byte masks agree with looking at each byte separately."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The facts of lines, found for all at once, are those that reading one line after another gives."""
+"""Facts about all lines at once agree with reading line by line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _facts(line: str, quote: str | None) -> tuple[int, bool, bool]:
-    """Width, misquoted, unclosed of one line, character by character."""
+    """Return width, misquoted and unclosed of one line, character by character."""
     width, inside, misquoted = 1, False, False
     for place, character in enumerate(line):
         if character == quote:

@@ -1,4 +1,4 @@
-"""What reading a delimited file in pieces refuses; ``tests/property`` holds it against reading at once."""
+"""What reading a delimited file in pieces refuses; ``tests/property`` compares it with reading at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""XML is read as records of text, and what could be an attack, or is torn, is refused in one line."""
+"""XML is read as records of text; possible attacks and torn files are refused in one line."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def numbered(*contents: bytes) -> list[RawFile]:
 
 
 def found(groups: Sequence[ReadGroup]) -> list[tuple[int, int, str]]:
-    """File, physical line and invoice number of every row."""
+    """Return file, physical line and invoice number of every row."""
     rows = [
         (int(file), int(line), number)
         for group in groups

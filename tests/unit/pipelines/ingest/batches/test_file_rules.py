@@ -1,4 +1,4 @@
-"""Rules on whole files: which files of a batch break them, and what becomes of their rows."""
+"""Rules on whole files: which files of a batch break them, and what happens to their rows."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def repayments(name: str, *rows: str) -> RawFile:
 
 
 def with_critical_sum(name: str) -> CompiledContract:
-    """The contract as it would be if a book that does not add up were refused."""
+    """Return the contract with a sum rule made critical."""
     contract = source_contract(name)
     rules = tuple(
         replace(rule, severity=Severity.CRITICAL) if rule.rule_id == "paid_within_due" else rule

@@ -48,7 +48,7 @@ INVOICES = vat_file(
 
 
 def ingested(folder: Path, file: RawFile, retention_days: int | None, monkeypatch: pytest.MonkeyPatch) -> BatchResult:
-    """What a batch of one file gives where its contract states how long rows are kept."""
+    """Ingest a batch of one file whose contract limits how long rows are kept."""
     contract = dataclasses.replace(source_contract(file.source), retention_days=retention_days)
     monkeypatch.setattr(ingest_batch, "source_contract", lambda _: contract)
     raw = write_raw_folder(folder, [file])

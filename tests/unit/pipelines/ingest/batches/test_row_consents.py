@@ -1,4 +1,4 @@
-"""In files of many sellers each row goes by the consent of the seller it names."""
+"""In files about many sellers each row needs the consent of the seller it names."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ FIRST, SECOND = "S000001", "S000002"
 
 
 def withdrawn_for(source: str, seller: str = FIRST) -> list[dict[str, str]]:
-    """A consent for the source, given and withdrawn."""
+    """Return a consent for the source, granted and withdrawn."""
     return [row | {"seller_id": seller, "consented_source": source} for row in (consent(), withdrawn("2025-03-01"))]
 
 
 def pool(table: str, *rows: dict[str, str]) -> RawFile:
-    """A file of the credit data pool with the rows of many sellers."""
+    """Return a file of the credit data pool with rows of many sellers."""
     return RawFile(f"{table}.csv", f"template_{table}", template_csv(rows))
 
 
@@ -64,7 +64,7 @@ def debt(identifier: str, seller: str, **cells: str) -> dict[str, str]:
 
 
 def published(result: IngestResult) -> str:
-    """Every cell the stage would publish of a result."""
+    """Return every cell of a result that the stage would publish."""
     tables = (*result.tables.values(), result.quarantine, result.duplicates)
     return "\n".join([str(row_counts_document(result.file_counts)), *(str(table.to_pylist()) for table in tables)])
 

@@ -1,4 +1,4 @@
-"""Later deliveries that say otherwise: every version is kept, one is in force at any moment."""
+"""When later deliveries differ, every version is kept and one is in force at any moment."""
 
 from __future__ import annotations
 

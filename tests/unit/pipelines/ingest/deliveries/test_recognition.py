@@ -1,4 +1,4 @@
-"""Files are told by what stands in them. The samples hold the contracts' own headers; no value in them is real."""
+"""Files are recognised by their content. Headers are those of the contracts; all values are invented."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ LOANS = header_file(source_contract("lender_loans"), every_column(source_contrac
 
 
 def found_in(folder: Path, data: bytes, name: str = "file.bin") -> Recognition:
-    """What a file of these bytes is; its name says nothing."""
+    """Recognise a file of these bytes; its name has no meaning."""
     (folder / name).write_bytes(data)
     (found,) = recognise([folder / name])
     return found

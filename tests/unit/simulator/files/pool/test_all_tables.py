@@ -1,4 +1,4 @@
-"""The credit data pool: our own templates filled in by the world, moving with what nobody sees, forgeries included."""
+"""The credit data pool: our own templates filled by the world; they follow hidden quality and include forgeries."""
 
 from __future__ import annotations
 
