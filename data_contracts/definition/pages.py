@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from data_contracts.arrow import Values
     from data_contracts.definition.contract import Column, CompiledContract, ReadSpec, Rule
 
-_EFFECTS = {"critical": "rejects the file", "error": "sets the row aside", "warning": "is counted"}
+_EFFECTS = {"critical": "file rejected", "error": "row set aside", "warning": "counted"}
 
 
 def contract_page(contract: CompiledContract) -> str:
@@ -53,12 +53,13 @@ def _verification(contract: CompiledContract) -> str:
 def _facts(contract: CompiledContract) -> str:
     facts = [f"Contract `{contract.identity}`", f"SHA-256 `{contract.digest[:16]}…`"]
     if contract.primary_key:
-        facts.append("a row is identified by " + " + ".join(f"`{name}`" for name in contract.primary_key))
+        facts.append("primary key " + " + ".join(f"`{name}`" for name in contract.primary_key))
     if contract.read_spec is not None:
         days = contract.known_lag_days
-        facts.append(f"a row is known {days} {'day' if days == 1 else 'days'} after its event")
+        lag = f"{days} {'day' if days == 1 else 'days'} after" if days else "on the day of"
+        facts.append(f"a row is known {lag} its event")
     if contract.retention_days is not None:
-        facts.append(f"rows of events more than {contract.retention_days} days old are not kept")
+        facts.append(f"rows of events more than {contract.retention_days} days old are deleted")
     return "; ".join(facts) + "."
 
 
@@ -69,12 +70,12 @@ def _file_facts(contract: CompiledContract, spec: ReadSpec) -> Iterator[str]:
         "jsonl": "JSON lines",
         "xlsx": "Workbook",
         "tabular": "Workbook (XLSX), Parquet, or delimited text",
-        "tagged": "Delimited text whose first field tells the kind of line",
+        "tagged": "Delimited text in which the first field is the type of the line",
         "xml": "XML",
     }[spec.format]
     yield f"{form}, {spec.encoding.upper()}" if spec.format != "xlsx" else form
     if spec.format in {"delimited", "tabular", "tagged"}:
-        yield f"fields parted by {'tabs' if spec.delimiter == chr(9) else _code(spec.delimiter)}"
+        yield f"fields separated by {'tabs' if spec.delimiter == chr(9) else _code(spec.delimiter)}"
         yield f"quote character {_code(spec.quote)}" if spec.quote else "no quote character"
     yield from _layout_facts(spec)
     if spec.decimal_mark != ".":
@@ -82,8 +83,8 @@ def _file_facts(contract: CompiledContract, spec: ReadSpec) -> Iterator[str]:
     for group in spec.exactly_one_of:
         yield "exactly one of " + ", ".join(_code(contract.column(name).header) for name in group)
     yield {
-        "warn": "other columns are left out with a warning",
-        "allow": "other columns are left out",
+        "warn": "other columns are ignored with a warning",
+        "allow": "other columns are ignored",
         "refuse": "other columns are refused",
     }[spec.extra_columns]
 
@@ -92,32 +93,32 @@ def _layout_facts(spec: ReadSpec) -> Iterator[str]:
     """Yield where the rows are in the file."""
     if spec.tags is not None:
         yield (
-            f"lines tagged {_code(spec.tags.header)} name the columns, {_code(spec.tags.row)} are rows, "
-            f"{_code(spec.tags.count)} tell how many"
+            f"lines tagged {_code(spec.tags.header)} are headers, {_code(spec.tags.row)} rows, "
+            f"{_code(spec.tags.count)} row counts"
         )
     if spec.quoted_newlines:
-        yield "a quoted field may run over several lines"
+        yield "quoted fields may contain line breaks"
     for sheet in spec.sheets:
         yield f"sheet {_code(sheet.name)}" + (" (may be absent)" if sheet.optional else "")
     yield from _record_facts(spec)
     if spec.preamble:
-        yield "lines may stand before the header"
+        yield "other lines may precede the header"
 
 
 def _record_facts(spec: ReadSpec) -> Iterator[str]:
     """Yield where the records and their items are in the file."""
     if spec.ignore_namespaces:
-        yield "namespaces do not count"
+        yield "namespaces are ignored"
     if spec.declared_encodings:
         yield "a file may declare the encoding " + " or ".join(spec.declared_encodings)
     if spec.record_path:
         yield f"records at {_code('.'.join(spec.record_path))}"
     if spec.item_path:
-        yield f"one row an item of {_code(spec.item_path)}"
+        yield f"one row per item of {_code(spec.item_path)}"
     if spec.whole_records:
-        yield "an item that cannot be read costs its whole record"
+        yield "an unreadable item sets its whole record aside"
     if spec.item_lists:
-        yield "one row a record, and one an item of each of " + ", ".join(map(_code, spec.item_lists))
+        yield "one row per record, and one per item of " + ", ".join(map(_code, spec.item_lists))
 
 
 def _columns_table(contract: CompiledContract) -> str:
@@ -152,14 +153,14 @@ def type_name(column: Column) -> str:
         return f"decimal({kind.precision}, {kind.scale})"
     if pa.types.is_integer(kind):
         return f"integer ({kind.bit_width} bits)"
-    written = f", written {' or '.join(column.cell.formats)}" if column.cell.formats else ""
+    written = f", format {' or '.join(column.cell.formats)}" if column.cell.formats else ""
     names = (
-        (pa.types.is_dictionary, "text, few values"),
+        (pa.types.is_dictionary, "text (few values)"),
         (pa.types.is_string, "text"),
         (pa.types.is_date, f"date{written}"),
         (pa.types.is_timestamp, f"time (UTC){written}"),
-        (pa.types.is_boolean, "yes or no"),
-        (pa.types.is_floating, "floating number"),
+        (pa.types.is_boolean, "boolean"),
+        (pa.types.is_floating, "floating-point number"),
     )
     return next(name for is_kind, name in names if is_kind(kind))
 
@@ -174,7 +175,7 @@ def _values(column: Column) -> str:
 
 def _rules_table(rules: Sequence[Rule]) -> str:
     rows = [[_code(rule.rule_id), rule.description, rule.scope, _EFFECTS[rule.severity]] for rule in rules]
-    return _table(["Rule", "What holds", "Of each", "A breach"], rows)
+    return _table(["Rule", "Requirement", "Scope", "If broken"], rows)
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

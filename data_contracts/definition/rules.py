@@ -43,27 +43,32 @@ def property_rules(prop: SchemaProperty, column: Column, severities: Mapping[str
 def _keyword_rules(prop: SchemaProperty, column: Column) -> Iterator[tuple[Kind, str, Arguments, str]]:
     options = prop.logicalTypeOptions or {}
     if prop.required:
-        yield Kind.NOT_NULL, "required", Arguments(), f"{column.name} is given"
+        yield Kind.NOT_NULL, "required", Arguments(), f"{column.name} is not empty"
     if prop.unique:
-        yield Kind.UNIQUE, "unique", Arguments(columns=(column.name,)), f"{column.name} occurs once"
+        yield Kind.UNIQUE, "unique", Arguments(columns=(column.name,)), f"{column.name} is unique"
     if column.enum:
         described = f"{column.name} is one of {', '.join(column.enum)}"
         yield Kind.ENUM, "enum", Arguments(values=column.enum), described
     if "pattern" in options:
         pattern = whole_pattern(str(options["pattern"]), column.name)
-        yield Kind.PATTERN, "pattern", Arguments(pattern=pattern), f"{column.name} has the form `{pattern}`"
+        yield Kind.PATTERN, "pattern", Arguments(pattern=pattern), f"{column.name} matches `{pattern}`"
     if any(key in options for key in _RANGE_KEYS):
         bounds = _range_bounds(options, column)
         yield Kind.RANGE, "range", Arguments(bounds=bounds), f"{column.name} is {describe_bounds(bounds)}"
     if any(key in options for key in _LENGTH_KEYS):
         shortest, longest = (options.get(key) for key in _LENGTH_KEYS)
         bounds = Bounds(_decimal(shortest), _decimal(longest))
-        yield Kind.LENGTH, "length", Arguments(bounds=bounds), f"length of {column.name} is {describe_bounds(bounds)}"
+        yield (
+            Kind.LENGTH,
+            "length",
+            Arguments(bounds=bounds),
+            f"the length of {column.name} is {describe_bounds(bounds)}",
+        )
 
 
 def primary_key_rule(columns: tuple[str, ...]) -> Rule:
     """Return the rule that the key columns together are unique."""
-    description = f"{' + '.join(columns)} identifies a row"
+    description = f"{' + '.join(columns)} is unique"
     return Rule("primary_key", "row", Kind.UNIQUE, None, Arguments(columns=columns), Severity.ERROR, description)
 
 

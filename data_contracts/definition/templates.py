@@ -128,11 +128,11 @@ def _document(
     return {
         **{key: table[key] for key in ("apiVersion", "kind", "version", "status")},
         "id": name,
-        "name": f"Own template: {table['name']}",
-        "description": {"purpose": f"The project's own form of the table {table['id']}. {purpose}"},
+        "name": f"Template: {table['name']}",
+        "description": {"purpose": f"The project's own file format for the table {table['id']}. {purpose}"},
         "customProperties": [
             *({"property": name, "value": settings[name]} for name in _PASSED_ON if name in settings),
-            {"property": "verification", "value": {"verified": "The form is the project's own."}},
+            {"property": "verification", "value": {"verified": "The format is defined by this project."}},
         ],
         "servers": [_READING],
         "schema": [{"name": name, "properties": list(properties), "quality": list(rules)}],
@@ -154,7 +154,9 @@ def _asked(prop: Mapping[str, Any], key: str, *, within_seller: bool) -> dict[st
     asked["synonyms"] = [{"synonym": asked["businessName"], "locale": "zh-CN"}]
     if asked["name"] == KNOWN_AT:
         asked["required"] = False
-        asked["description"] = "Moment from which it could be known; absent: the event date and the table's usual lag"
+        asked["description"] = (
+            "Time from which the row could be known; default: the event date plus the usual lag of the table"
+        )
     if within_seller and prop["name"] in {SELLER, key}:
         asked["primaryKey"] = True
         asked = _with_room_for_seller(asked) if prop["name"] == key else asked

@@ -16,12 +16,12 @@ def test_a_page_shows_what_a_reader_needs() -> None:
     contract = contract_of(columns, [bad_rows("odd", "paid < 0", "warning")], server=delimited(quote='"'))
     page = contract_page(contract)
     assert "Contract `tiny@1.0.0`" in page
-    assert "a row is identified by `paid`" in page
-    assert "| `day` | `Day` | date, written yyyy/M/d |  | yes | Meaning of day | 含义 | internal |" in page
+    assert "primary key `paid`" in page
+    assert "| `day` | `Day` | date, format yyyy/M/d |  | yes | Meaning of day | 含义 | internal |" in page
     assert "`Kind\\|` (may be absent)" in page
     assert "| `paid` | (no header) | decimal(18, 4) | USD |" in page
     assert "`kind`: `有效` (valid)" in page
-    assert "| `odd` | odd | row | is counted |" in page
+    assert "| `odd` | odd | row | counted |" in page
 
 
 def test_every_line_of_a_table_has_the_same_number_of_cells() -> None:

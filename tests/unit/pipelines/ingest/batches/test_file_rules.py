@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 DUE = "R1,L1,S000001,Due,2023-02-01,600.00,CNY,2023-01-02 09:00:00"
 PAID = "R2,L1,S000001,Paid,2023-02-05,600.00,CNY,2023-02-06 09:00:00"
 TOO_MUCH = "R3,L2,S000002,Paid,2023-02-05,9.00,CNY,2023-02-06 09:00:00"
-OVERPAID = "file breaks paid_within_due: Over the whole file no more is paid than is due"
+OVERPAID = "file breaks paid_within_due: In the whole file, payments do not exceed the amounts due"
 
 
 def repayments(name: str, *rows: str) -> RawFile:
