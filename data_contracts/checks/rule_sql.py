@@ -174,6 +174,28 @@ class RuleDatabase:
         )
         return np.sort(answer[POSITION].to_numpy())
 
+    def shared_key_positions(self, columns: Sequence[str]) -> NDArray[np.int64]:
+        """Return the positions of stored rows that share a key with another row, as ``repeated_key_rows`` does.
+
+        DuckDB groups the keys and spills what its memory limit does not hold, so any number of rows can be stored.
+        """
+        key, given = ", ".join(f'"{name}"' for name in columns), _all_given(columns)
+        answer = self._ask(
+            f'SELECT "{POSITION}" FROM {ROWS} SEMI JOIN (SELECT {key} FROM {ROWS} '  # noqa: S608 - as above
+            f"WHERE {given} GROUP BY {key} HAVING count(*) > 1) USING ({key})"
+        )
+        return np.sort(answer[POSITION].to_numpy())
+
+    def later_positions(self, columns: Sequence[str], positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return those of some positions of stored rows whose key occurs at an earlier one of them, ascending."""
+        self._connection.register(_CANDIDATES, pa.table({POSITION: pa.array(positions)}))
+        key = ", ".join(f'"{name}"' for name in columns)
+        answer = self._ask(
+            f'SELECT "{POSITION}" FROM {ROWS} SEMI JOIN {_CANDIDATES} USING ("{POSITION}") '  # noqa: S608 - as above
+            f'QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY "{POSITION}") > 1'
+        )
+        return np.sort(answer[POSITION].to_numpy())
+
     def file_value(self, rule: Rule) -> Decimal | int | float | None:
         """Return the one value of a file rule's query."""
         # The period covered is known for files, not for tables.
@@ -185,6 +207,9 @@ class RuleDatabase:
     def _ask(self, query: str, parameters: Sequence[object] = ()) -> Values:
         try:
             return self._connection.sql(query, params=list(parameters)).to_arrow_table()
+        except (duckdb.OutOfMemoryException, duckdb.IOException):
+            # Memory or the disk is at fault, not the rule.
+            raise
         except duckdb.Error as error:
             # DuckDB reports errors while it reads an Arrow table only as text.
             if "MemoryError" in str(error):

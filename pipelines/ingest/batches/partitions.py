@@ -29,7 +29,7 @@ from data_contracts.reading.template_files import delimited_form
 from data_contracts.sources.registry import source_mapping
 from pipelines.ingest.batches.batch import mapped_batch, sorted_batch
 from pipelines.ingest.batches.file_reading import FileFacts, ReadGroup
-from pipelines.ingest.batches.group_warnings import GroupRemarks, without_group_warnings
+from pipelines.ingest.batches.group_warnings import GroupWarnings, without_group_warnings
 from pipelines.ingest.batches.row_consents import rows_by_consent, without_contents
 from pipelines.ingest.batches.row_origins import DUPLICATE_SCHEMA
 from pipelines.ingest.deliveries.manifest import open_delivery
@@ -277,7 +277,7 @@ class _ByPiece:
 
     def done(self) -> SpilledRows:
         """Gives all rows; nothing can be added any more."""
-        self._store.__exit__(None, None, None)
+        self._store.close()
         return SpilledRows(
             self._store.path, self._store.schema, tuple(map(tuple, self._slices)), self._store.rows, "source_row"
         )
@@ -308,7 +308,7 @@ class _Found:
         }
         self._quarantine = _ByPiece(folder / "records.arrow", QUARANTINE_SCHEMA, text.starts, names)
         self._duplicates = _ByPiece(folder / "duplicates.arrow", DUPLICATE_SCHEMA, text.starts, names)
-        self._remarks = GroupRemarks(contract, folder, FILE_STEP)
+        self._remarks = GroupWarnings(contract, folder, FILE_STEP)
         self._accounts: list[tuple[FileCounts, ...]] = []
         self._named: dict[str, set[str]] = {}
 

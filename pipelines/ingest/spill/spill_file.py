@@ -38,6 +38,12 @@ class SpillFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Finish the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Finish the file; further calls do nothing."""
+        if self._file.closed:
+            return
         try:
             self._writer.close()
         finally:

@@ -1,14 +1,18 @@
-"""A file sorted in pieces has the same three output files, byte for byte, as one read and checked at once."""
+"""A file checked in pieces becomes the three files of its rows checked at once, whatever the pieces."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from data_contracts.checks.rows import check_rows
 from data_contracts.errors import InputRefused
-from pipelines.commands import contract_check as large_files
+from data_contracts.lineage import concat_quarantine
+from data_contracts.reading.dispatch import read_file
+from data_contracts.values.casting import cast_columns
 from pipelines.commands.contract_check import check_file, described, sort_file
 from pipelines.ingest.spill import parquet as grouped_parquet
 from pipelines.runs.publish import read_parquet
@@ -36,12 +40,22 @@ def _sorted(folder: Path, piece_bytes: int) -> dict[str, bytes]:
     return {name: (folder / "out" / name).read_bytes() for name in FILES}
 
 
-def test_the_bytes_are_those_of_reading_and_checking_at_once(tmp_path: Path) -> None:
+def test_rows_are_typed_and_records_complete(tmp_path: Path) -> None:
+    _sorted(tmp_path, piece_bytes=200)
+    typed = cast_columns(read_file(DATA, CONTRACT, "payouts.csv"), CONTRACT)
+    whole = check_rows(typed.rows, CONTRACT, typed.origin)
+    quarantined = concat_quarantine([typed.quarantined, whole.quarantined]).sort_by("source_row")
+    for name, wanted in zip(FILES, (whole.accepted, quarantined, whole.duplicates), strict=True):
+        assert read_parquet(tmp_path / "out" / name).to_pylist() == wanted.to_pylist()
+        assert read_parquet(tmp_path / "out" / name).schema == wanted.schema
+
+
+def test_a_file_of_another_encoding_is_read_whole_with_the_same_result(tmp_path: Path) -> None:
     in_pieces = _sorted(tmp_path, piece_bytes=200)
-    (tmp_path / "at_once").mkdir()
-    outcome = large_files._sort_at_once(tmp_path / "payouts.csv", CONTRACT, tmp_path / "at_once")
-    assert {name: (tmp_path / "at_once" / name).read_bytes() for name in FILES} == in_pieces
-    assert outcome == sort_file(tmp_path / "payouts.csv", CONTRACT, tmp_path / "out", 200)
+    spec = dataclasses.replace(CONTRACT.read_spec, encoding="gb18030")
+    (tmp_path / "payouts.csv").write_bytes(DATA)
+    sort_file(tmp_path / "payouts.csv", dataclasses.replace(CONTRACT, read_spec=spec), tmp_path / "whole")
+    assert {name: (tmp_path / "whole" / name).read_bytes() for name in FILES} == in_pieces
 
 
 def test_what_broke_which_rule_is_told_in_lines(tmp_path: Path) -> None:
