@@ -31,7 +31,10 @@ def test_rows_that_share_a_key_are_found_and_the_later_of_some_of_them(tmp_path:
 @pytest.mark.parametrize("fault", [duckdb.IOException, duckdb.OutOfMemoryException])
 def test_a_disk_without_room_is_no_fault_of_the_rule(tmp_path: Path, fault: type[duckdb.Error]) -> None:
     no_room = fault("max_temp_directory_size: No space left on device")
-    with pytest.raises(OSError, match=str(tmp_path)) as stopped, rows_of(tmp_path, [1]).asked() as database:
-        with mock.patch.object(database, "_connection", sql=mock.Mock(side_effect=no_room)):
-            database.shared_key_positions(["n"])
+    with (
+        pytest.raises(OSError, match=str(tmp_path)) as stopped,
+        rows_of(tmp_path, [1]).asked() as database,
+        mock.patch.object(database, "_connection", sql=mock.Mock(side_effect=no_room)),
+    ):
+        database.shared_key_positions(["n"])
     assert stopped.value.errno == errno.ENOSPC
