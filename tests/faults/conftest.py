@@ -72,7 +72,7 @@ SECOND_DELIVERY = (
 
 # Above three times these, a batch goes in parts.
 PART_BYTES = 1_500
-PARTED_DELIVERY = (
+PARTITIONED_DELIVERY = (
     *FIRST_DELIVERY,
     RawFile(
         "m/1.csv",
@@ -166,7 +166,7 @@ def ingest_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
 
 @pytest.fixture(scope="session")
-def parted_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+def partitioned_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     """Return a scene with a delivery that is ingested in partitions, after a small first one was published."""
     start = tmp_path_factory.mktemp("parted") / "start"
     raw = start / "raw"
@@ -182,12 +182,12 @@ def parted_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     write_raw_folder(raw, FIRST_DELIVERY)
     with mock.patch("time.perf_counter", return_value=0.0):
         scene.run(start)
-    write_raw_folder(raw, PARTED_DELIVERY)
+    write_raw_folder(raw, PARTITIONED_DELIVERY)
     return scene
 
 
 @pytest.fixture(scope="session")
-def parted_in_process(parted_scene: Scene) -> Scene:
+def partitioned_in_process(partitioned_scene: Scene) -> Scene:
     """Return the same scene without a reading process, so that the run itself makes every call to the disk."""
 
     @contextmanager
@@ -196,12 +196,12 @@ def parted_in_process(parted_scene: Scene) -> Scene:
             assert process_count == 1
             yield from (call.function(*call.arguments) for call in calls)
 
-        found = find_deliveries(copy / "raw", parted_scene.profile(copy).ingest)
+        found = find_deliveries(copy / "raw", partitioned_scene.profile(copy).ingest)
         here = mock.patch.object(batch_reading, "run_each_in_sandbox", called)
-        with parted_scene.around(copy), here, mock.patch.object(ingest, "deliveries_in", return_value=found):
+        with partitioned_scene.around(copy), here, mock.patch.object(ingest, "deliveries_in", return_value=found):
             yield
 
-    return replace(parted_scene, around=around)
+    return replace(partitioned_scene, around=around)
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,7 @@ def published(ingest_scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.mark.parametrize("name", ["tables/trade_invoice.parquet", "row_counts.json"])
-def test_a_flipped_bit_in_a_published_file_is_noticed_by_whoever_asks_for_it(published: Place, name: str) -> None:
+def test_a_flipped_bit_in_a_published_file_is_noticed_by_every_reader(published: Place, name: str) -> None:
     path = current_run(published, "ingest") / name
     assert unnoticed(path, refused(lambda: current_output(published, "ingest", name))) == []
 
@@ -78,7 +78,7 @@ def test_a_flipped_bit_in_what_leads_to_the_files_is_noticed(published: Place, n
     assert unnoticed(path, refused(lambda: current_run(published, "ingest"))) == []
 
 
-def test_every_stage_asks_for_what_it_reads_in_the_way_that_notices() -> None:
+def test_every_stage_reads_its_inputs_with_the_check() -> None:
     # Raw files of a synthetic world are checked one by one against the digests in their list of deliveries; the log of
     # deliveries reads manifests alone.
     folder = Path(pipelines.__file__).parent

@@ -27,7 +27,7 @@ SPOILT = {
 
 
 @pytest.mark.parametrize("spoilt", SPOILT)
-def test_a_spoilt_delivery_ends_with_the_code_that_says_whose_fault_it_is(tmp_path: Path, spoilt: str) -> None:
+def test_a_corrupted_delivery_ends_with_the_right_exit_code(tmp_path: Path, spoilt: str) -> None:
     data, code, told = SPOILT[spoilt]
     name = "v/1.csv"
     raw = write_raw_folder(tmp_path / "raw", [RawFile(name, "vat_invoices", data, "S000001")])

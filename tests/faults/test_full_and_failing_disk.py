@@ -46,22 +46,22 @@ def require_clean_stops(scene: Scene, folder: Path, disk: Disk, told: str, point
 
 
 @FAULTS
-def test_ingest_stopped_by_the_disk_says_so_keeps_what_was_published_and_can_be_run_again(
+def test_ingest_stopped_by_the_disk_reports_it_keeps_the_published_run_and_can_be_repeated(
     ingest_scene: Scene, tmp_path: Path, disk: Disk, told: str
 ) -> None:
     assert require_clean_stops(ingest_scene, tmp_path, disk, told) >= 60
 
 
 @FAULTS
-def test_ingest_in_parts_stopped_by_the_disk_says_so_keeps_what_was_published_and_can_be_run_again(
-    parted_in_process: Scene, tmp_path: Path, disk: Disk, told: str
+def test_ingest_in_partitions_stopped_by_the_disk_reports_it_keeps_the_published_run_and_can_be_repeated(
+    partitioned_in_process: Scene, tmp_path: Path, disk: Disk, told: str
 ) -> None:
-    stops = require_clean_stops(parted_in_process, tmp_path, disk, told, (60, every(24)))
+    stops = require_clean_stops(partitioned_in_process, tmp_path, disk, told, (60, every(24)))
     assert stops >= (80 if every(24) == 1 else 3)
 
 
 @FAULTS
-def test_validation_stopped_by_the_disk_says_so_keeps_what_was_published_and_can_be_run_again(
+def test_validation_stopped_by_the_disk_reports_it_keeps_the_published_run_and_can_be_repeated(
     validate_scene: Scene, tmp_path: Path, disk: Disk, told: str
 ) -> None:
     stops = require_clean_stops(validate_scene, tmp_path, disk, told, (30, every(10)))
@@ -69,7 +69,7 @@ def test_validation_stopped_by_the_disk_says_so_keeps_what_was_published_and_can
 
 
 @FAULTS
-def test_registration_stopped_by_the_disk_says_so_decides_once_and_can_be_run_again(
+def test_registration_stopped_by_the_disk_reports_it_decides_once_and_can_be_repeated(
     register_scene: Scene, tmp_path: Path, disk: Disk, told: str
 ) -> None:
     stops = require_clean_stops(register_scene, tmp_path, disk, told, (30, every(6)))

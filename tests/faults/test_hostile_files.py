@@ -84,7 +84,7 @@ def variants(generator: Path, sample: DelimitedSample, folder: Path) -> Iterator
 
 
 @pytest.mark.parametrize("number", range(len(SAMPLES)), ids=list(SAMPLES))
-def test_a_spoilt_file_is_refused_set_aside_or_read_as_it_stands(generator: Path, tmp_path: Path, number: int) -> None:
+def test_a_corrupted_file_is_refused_set_aside_or_read_unchanged(generator: Path, tmp_path: Path, number: int) -> None:
     sample = list(SAMPLES.values())[number]
     (tmp_path / "clean").write_bytes(sample.as_delivered(sample.as_csv()))
     faults: list[str] = []

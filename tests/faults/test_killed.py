@@ -29,27 +29,27 @@ def require_recovery(scene: Scene, folder: Path, writes: int, step: int = 1) -> 
     return tried
 
 
-def test_scoring_killed_at_some_points_and_run_again_gives_the_same_bytes(score_scene: Scene, tmp_path: Path) -> None:
+def test_scoring_killed_at_some_points_and_run_again_leaves_the_same_bytes(score_scene: Scene, tmp_path: Path) -> None:
     assert require_recovery(score_scene, tmp_path, 6, every(8)) >= 15
 
 
-def test_ingest_killed_anywhere_and_run_again_gives_the_same_bytes(ingest_scene: Scene, tmp_path: Path) -> None:
+def test_ingest_killed_anywhere_and_run_again_leaves_the_same_bytes(ingest_scene: Scene, tmp_path: Path) -> None:
     assert require_recovery(ingest_scene, tmp_path, 80) >= 200
 
 
-def test_ingest_in_parts_killed_at_some_points_and_run_again_gives_the_same_bytes(
-    parted_in_process: Scene, tmp_path: Path
+def test_ingest_in_partitions_killed_at_some_points_and_run_again_leaves_the_same_bytes(
+    partitioned_in_process: Scene, tmp_path: Path
 ) -> None:
-    assert require_recovery(parted_in_process, tmp_path, 80, every(24)) >= (150 if every(24) == 1 else 6)
+    assert require_recovery(partitioned_in_process, tmp_path, 80, every(24)) >= (150 if every(24) == 1 else 6)
 
 
-def test_validation_killed_at_some_points_and_run_again_gives_the_same_bytes(
+def test_validation_killed_at_some_points_and_run_again_leaves_the_same_bytes(
     validate_scene: Scene, tmp_path: Path
 ) -> None:
     assert require_recovery(validate_scene, tmp_path, 80, every(12)) >= (200 if every(12) == 1 else 15)
 
 
-def test_registration_killed_anywhere_and_run_again_decides_once_and_gives_the_same_bytes(
+def test_registration_killed_anywhere_and_run_again_decides_once_and_leaves_the_same_bytes(
     register_scene: Scene, tmp_path: Path
 ) -> None:
     assert require_recovery(register_scene, tmp_path, 80, every(6)) >= (50 if every(6) == 1 else 8)

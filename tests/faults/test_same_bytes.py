@@ -11,7 +11,7 @@ import pytest
 
 from data_contracts.digest import sha256_file
 from tests.factories.invoice_world import SELLERS, write_invoice_bundle, write_raw_invoices
-from tests.factories.small_way import CHECKOUT, environment
+from tests.factories.small_run import CHECKOUT, environment
 
 PLAIN = {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1"}
 
@@ -25,11 +25,11 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def way(
+def digests(
     start: Path, out: Path, threads: int = 1, workers: int = 1, raw: str = "raw", **variables: str
 ) -> dict[str, str]:
-    """The digest of every file that the tiny way writes in such an environment."""
-    program = CHECKOUT / "tests" / "faults" / "tiny_way.py"
+    """Return the digest of every file that the tiny pipeline writes in such an environment."""
+    program = CHECKOUT / "tests" / "faults" / "tiny_pipeline.py"
     command = [sys.executable, *map(str, (program, start / raw, start / "bundle", out, threads, workers))]
     found = environment(start / "keys", PYTHONPATH=str(CHECKOUT), **{**PLAIN, **variables})
     done = subprocess.run(command, env=found, capture_output=True, text=True, check=False)
@@ -41,7 +41,7 @@ def way(
 @pytest.fixture(scope="module")
 def wanted(start: Path) -> dict[str, str]:
     """Return the digests in the plain environment."""
-    return way(start, start / "plain")
+    return digests(start, start / "plain")
 
 
 def test_every_step_left_something_to_compare(wanted: dict[str, str]) -> None:
@@ -52,11 +52,11 @@ def test_every_step_left_something_to_compare(wanted: dict[str, str]) -> None:
 def test_threads_processes_and_the_size_of_batches_change_no_byte(
     start: Path, wanted: dict[str, str], tmp_path: Path
 ) -> None:
-    assert way(start, tmp_path / "out", threads=2, workers=2, OMP_NUM_THREADS="2") == wanted
+    assert digests(start, tmp_path / "out", threads=2, workers=2, OMP_NUM_THREADS="2") == wanted
 
 
 def test_hash_seed_time_zone_and_language_change_no_byte(start: Path, wanted: dict[str, str], tmp_path: Path) -> None:
-    assert way(start, tmp_path / "out", PYTHONHASHSEED="1", TZ="Asia/Kathmandu", LC_ALL="C") == wanted
+    assert digests(start, tmp_path / "out", PYTHONHASHSEED="1", TZ="Asia/Kathmandu", LC_ALL="C") == wanted
 
 
 def test_the_order_in_which_files_came_to_be_changes_no_byte(
@@ -67,4 +67,4 @@ def test_the_order_in_which_files_came_to_be_changes_no_byte(
         copy = start / "shuffled" / path.relative_to(start / "raw")
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
-    assert way(start, tmp_path / "out", raw="shuffled") == wanted
+    assert digests(start, tmp_path / "out", raw="shuffled") == wanted

@@ -54,7 +54,7 @@ def test_a_notebook_uses_the_packages_and_keeps_its_cells_short(path: Path) -> N
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_what_a_notebook_prints_of_the_simulated_world_is_called_synthetic(path: Path) -> None:
+def test_a_notebook_calls_the_simulated_world_synthetic(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert "**synthetic**" in text
     assert text.count('print("synthetic') + text.count('print(f"synthetic') >= 5

@@ -6,13 +6,12 @@ import os
 
 import pytest
 
-from tests.factories.small_way import Way
-from tests.factories.small_way import small_way as way_under
+from tests.factories.small_run import FinishedRun, finished_run
 
 
 @pytest.fixture(scope="session")
-def small_way(tmp_path_factory: pytest.TempPathFactory) -> Way:
-    """The small synthetic world gone the whole way, once a test session and not once a test process."""
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    """Return the finished run of the small world, made once per test session, not once per test process."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    return way_under(shared / "small_way")
+    return finished_run(shared / "small_run")

@@ -22,7 +22,7 @@ from tests.factories import published
 from tests.factories.invoice_world import AS_OF, SELLERS, invoice_matrix, publish_tables, write_invoice_bundle
 from tests.factories.raw_files import RawFile, vat_file, vat_row, write_raw_folder
 from tests.factories.scoring import KEYS
-from tests.factories.small_way import PROFILE, Way, environment
+from tests.factories.small_run import PROFILE, FinishedRun, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +96,7 @@ def load_text(name: str) -> str:
         (["verify"], ["Missing argument", "passport verify --help"]),
     ],
 )
-def test_a_mistyped_command_says_where_help_is(desk: Desk, arguments: list[str], told: list[str]) -> None:
+def test_a_mistyped_command_names_the_help(desk: Desk, arguments: list[str], told: list[str]) -> None:
     line = desk.refusal(*arguments)
     assert all(word in line for word in (*told, "remedy"))
 
@@ -137,7 +137,7 @@ def test_a_stage_that_has_not_run_is_named_with_the_command_that_runs_it(desk: D
     assert not (desk.folder / "out").exists()
 
 
-def test_what_nobody_foresaw_ends_with_3_in_one_line_and_says_how_to_see_more(desk: Desk) -> None:
+def test_an_unexpected_error_exits_with_3_in_one_line_and_names_the_way_to_see_more(desk: Desk) -> None:
     folder = desk.folder / "out" / PROFILE / "train"
     (folder / "run").mkdir(parents=True)
     (folder / "CURRENT").write_text("run\n")
@@ -147,7 +147,7 @@ def test_what_nobody_foresaw_ends_with_3_in_one_line_and_says_how_to_see_more(de
     assert all(word in line for word in ("internal fault", "JSONDecodeError", "PASSPORT_TRACEBACK=1"))
 
 
-def test_a_real_profile_without_keys_is_refused_and_makes_none(desk: Desk) -> None:
+def test_a_real_profile_without_keys_is_refused_and_creates_none(desk: Desk) -> None:
     raw = write_raw_folder(desk.folder / "raw", [SALE])
     profile = own_profile(desk.folder, raw, is_demonstration="is_demonstration = false")
     line = desk.refusal("ingest", "--profile", profile, "--out", "out")
@@ -259,7 +259,7 @@ FIRST = invoice_matrix().column_names[2]
     ],
     ids=["gone", "empty", "missing column", "wrong encoding", "missing feature", "wrong type"],
 )
-def test_an_applicant_file_that_cannot_serve_is_told_in_a_line(
+def test_an_unusable_applicant_file_is_reported_in_one_line(
     lender: Lender, name: str, prepare: Callable[[Path], object], told: list[str]
 ) -> None:
     prepare(lender.folder / name)
@@ -285,7 +285,7 @@ def test_rows_that_cannot_be_scored_keep_their_place_and_get_a_code(lender: Lend
     assert all(row["score"] is None for row in rows if row["status"] == "refused")
 
 
-def test_a_cell_that_is_no_number_costs_its_row_alone(lender: Lender) -> None:
+def test_a_cell_that_is_not_a_number_refuses_only_its_row(lender: Lender) -> None:
     frame = invoice_matrix().to_pandas().astype({FIRST: object})
     frame.loc[3, FIRST] = "n.a."
     frame.to_csv(lender.folder / "a.csv", index=False)
@@ -295,7 +295,7 @@ def test_a_cell_that_is_no_number_costs_its_row_alone(lender: Lender) -> None:
     assert len(lender.rows()) == len(SELLERS)
 
 
-def test_when_every_row_is_refused_the_exit_code_is_1_and_the_codes_are_told(lender: Lender) -> None:
+def test_if_every_row_is_refused_the_exit_code_is_1_and_the_codes_are_shown(lender: Lender) -> None:
     (lender.folder / "a.csv").write_text(f"seller_id,as_of\nS404404,{AS_OF}\nS000001,\n", encoding="utf-8")
     done = lender.type(*lender.score("a.csv"))
     assert done.returncode == 1
@@ -328,16 +328,16 @@ def stranger() -> KeyRing:
     return KeyRing(Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))), bytes(32), is_demonstration=True)
 
 
-# ---- what the whole way issued --------------------------------------------------------------------------------------
+# ---- what the small run issued --------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def holder(small_way: Way, tmp_path: Path) -> Desk:
+def holder(small_run: FinishedRun, tmp_path: Path) -> Desk:
     """Return a desk with one issued passport, ``passport.json``, and the trust file of its issuer."""
-    file = min((small_way.at("score") / "passports").glob("*.json"))
+    file = min((small_run.at("score") / "passports").glob("*.json"))
     (tmp_path / "passport.json").write_bytes(file.read_bytes())
-    (tmp_path / "trust.json").write_bytes(small_way.trust.read_bytes())
-    return Desk(tmp_path, small_way.keys)
+    (tmp_path / "trust.json").write_bytes(small_run.trust.read_bytes())
+    return Desk(tmp_path, small_run.keys)
 
 
 def answer(desk: Desk, *more: object) -> tuple[int, str]:
@@ -386,18 +386,18 @@ def test_one_refused_passport_does_not_keep_the_others_from_an_answer(holder: De
     ]
 
 
-def test_a_trust_file_that_is_none_is_refused(holder: Desk) -> None:
+def test_an_invalid_trust_file_is_refused(holder: Desk) -> None:
     (holder.folder / "trust.json").write_text("{}")
     assert "trust.json" in holder.refusal("verify", "passport.json", "--trust", "trust.json")
 
 
-def test_the_registered_champion_scores_named_sellers_and_shows_them(small_way: Way, tmp_path: Path) -> None:
-    desk = Desk(tmp_path, small_way.keys)
-    known = read_parquet(small_way.at("score") / "passports.parquet").to_pylist()[:3]
+def test_the_registered_champion_scores_named_sellers_and_shows_them(small_run: FinishedRun, tmp_path: Path) -> None:
+    desk = Desk(tmp_path, small_run.keys)
+    known = read_parquet(small_run.at("score") / "passports.parquet").to_pylist()[:3]
     sellers = [str(row["seller_id"]) for row in known]
     listed = [*sellers, sellers[0], "S404404"]
     (tmp_path / "a.csv").write_text("\n".join(["seller_id", *listed, ""]), encoding="utf-8")
-    options = ("--profile", PROFILE, "--artifacts", small_way.place.out, "--out", "out", "--passports", "2")
+    options = ("--profile", PROFILE, "--artifacts", small_run.place.out, "--out", "out", "--passports", "2")
     model = ("--model", "models:/seller-default@champion", "--as-of", "2024-12-31", "--issued-on", "2025-01-15")
     done = desk.type("score", "a.csv", *options, *model)
     assert done.returncode == 0, done.stderr
@@ -407,7 +407,7 @@ def test_the_registered_champion_scores_named_sellers_and_shows_them(small_way: 
     assert codes == {"duplicate_applicant": 2, "unknown_seller": 1}
     assert [row["score"] for row in rows[1:3]] == [row["score"] for row in known[1:]]
     files = sorted((tmp_path / "out" / "passports").glob("*.json"))
-    assert desk.type("verify", *files, "--trust", small_way.trust, "--on", "2025-02-01").returncode == 0
-    shown = desk.type("show", sellers[1], "--profile", PROFILE, "--out", small_way.place.out).stdout
+    assert desk.type("verify", *files, "--trust", small_run.trust, "--on", "2025-02-01").returncode == 0
+    shown = desk.type("show", sellers[1], "--profile", PROFILE, "--out", small_run.place.out).stdout
     assert f"score {known[1]['score']}" in shown
-    assert "S404404" in desk.refusal("show", "S404404", "--profile", PROFILE, "--out", small_way.place.out)
+    assert "S404404" in desk.refusal("show", "S404404", "--profile", PROFILE, "--out", small_run.place.out)

@@ -24,7 +24,7 @@ def checked(folder: Path, data: bytes) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def test_rows_that_break_a_rule_are_set_aside_and_told(tmp_path: Path) -> None:
+def test_rows_that_break_a_rule_are_set_aside_and_reported(tmp_path: Path) -> None:
     done = checked(tmp_path, b"Amount,Note\n1.00,a\n,b\nmuch,c\n2.00\n")
     assert (done.returncode, done.stdout.splitlines()) == (
         0,

@@ -62,7 +62,7 @@ def test_contract_diff_ends_with_1_when_something_breaks_and_0_when_nothing_does
     assert typed("contract", "diff", "lender_loans", "lender_loans").returncode == 0
 
 
-def test_contract_diff_refuses_what_is_no_contract_in_one_line(tmp_path: Path) -> None:
+def test_contract_diff_refuses_a_file_that_is_not_a_contract_in_one_line(tmp_path: Path) -> None:
     broken = tmp_path / "broken.yaml"
     broken.write_text("[1, 2", encoding="utf-8")
     for wrong in (broken, tmp_path / "absent.yaml"):

@@ -27,7 +27,7 @@ from pipelines.score.applicant_features import OWN_TABLES
 from pipelines.score.command import ScoreOptions, score_command
 from pipelines.score.inputs import Request, open_input
 from pipelines.score.model import ModelChoice, load_model
-from tests.factories.small_way import PROFILE, Way, environment
+from tests.factories.small_run import PROFILE, FinishedRun, environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,17 +43,17 @@ Delivery = dict[str, str]
 
 
 @pytest.fixture
-def options(small_way: Way, tmp_path: Path) -> ScoreOptions:
+def options(small_run: FinishedRun, tmp_path: Path) -> ScoreOptions:
     """Return options with the champion of the small run, and its tables."""
     return ScoreOptions(
         out=tmp_path / "out",
-        profile=small_way.profile,
-        place=small_way.place,
+        profile=small_run.profile,
+        place=small_run.place,
         issued_on=ISSUED_ON,
-        bundle=small_way.at("train") / "bundle",
-        trust=small_way.trust,
+        bundle=small_run.at("train") / "bundle",
+        trust=small_run.trust,
         as_of=AS_OF,
-        environment={"KEYS_DIR": str(small_way.keys)},
+        environment={"KEYS_DIR": str(small_run.keys)},
     )
 
 
@@ -65,7 +65,7 @@ class World:
     consent, which is in files about all sellers.
     """
 
-    way: Way
+    run: FinishedRun
     deliveries: tuple[Delivery, ...]
     rows: dict[str, Row]
     sellers: tuple[str, ...]
@@ -76,7 +76,7 @@ class World:
 
     def deliver(self, folder: Path, sellers: Sequence[str], without: Sequence[str] = ()) -> Path:
         """Copy the raw files of these sellers ("" for files about all) into a folder, without some sources."""
-        raw = self.way.at("world") / "raw"
+        raw = self.run.at("world") / "raw"
         chosen = [line for line in self.deliveries if line["Seller ref"] in sellers and line["Source"] not in without]
         for line in chosen:
             (folder / line["File"]).parent.mkdir(parents=True, exist_ok=True)
@@ -89,11 +89,11 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(small_way: Way) -> World:
-    with (small_way.at("world") / "raw" / "deliveries.csv").open(encoding="utf-8", newline="") as file:
+def world(small_run: FinishedRun) -> World:
+    with (small_run.at("world") / "raw" / "deliveries.csv").open(encoding="utf-8", newline="") as file:
         deliveries = tuple(csv.DictReader(file))
-    rows = by_seller(small_way.at("score"))
-    withheld = {entry["file"] for entry in read_json(small_way.at("ingest") / "row_counts.json")["withheld_files"]}
+    rows = by_seller(small_run.at("score"))
+    withheld = {entry["file"] for entry in read_json(small_run.at("ingest") / "row_counts.json")["withheld_files"]}
     reticent = {line["Seller ref"] for line in deliveries if line["File"] in withheld}
     assert reticent
     given: dict[str, set[str]] = {seller: set() for seller in rows if seller not in reticent}
@@ -104,7 +104,7 @@ def world(small_way: Way) -> World:
     part = [seller for seller, sources in given.items() if "amazon_settlement_v2" in sources < {*OWN_SOURCES}]
     assert len(whole) >= 20
     assert len(part) >= 6
-    return World(small_way, deliveries, rows, (*whole[:36], *part[:6]))
+    return World(small_run, deliveries, rows, (*whole[:36], *part[:6]))
 
 
 def by_seller(folder: Path) -> dict[str, Row]:
@@ -129,13 +129,13 @@ def assert_never_better(less: Row, more: Row) -> None:
 # ---- raw exports ----------------------------------------------------------------------------------------------------
 
 
-def test_one_sellers_raw_exports_score_as_the_whole_way_scored_it(world: World, tmp_path: Path) -> None:
+def test_one_sellers_raw_exports_score_as_the_pipeline_scored_them(world: World, tmp_path: Path) -> None:
     only = world.sellers[:1]
     command = [str(Path(sys.executable).with_name("passport")), "score", str(world.deliver(tmp_path / "raw", only))]
-    place = ["--profile", PROFILE, "--artifacts", str(world.way.place.out), "--out", str(tmp_path / "out")]
+    place = ["--profile", PROFILE, "--artifacts", str(world.run.place.out), "--out", str(tmp_path / "out")]
     done = subprocess.run(
         [*command, *place, "--as-of", AS_OF.isoformat(), "--issued-on", ISSUED_ON.isoformat()],
-        env=environment(world.way.keys),
+        env=environment(world.run.keys),
         capture_output=True,
         text=True,
         check=False,
@@ -145,7 +145,7 @@ def test_one_sellers_raw_exports_score_as_the_whole_way_scored_it(world: World, 
     assert figures(by_seller(tmp_path / "out"), only) == figures(world.rows, only)
 
 
-def test_raw_exports_of_several_score_as_the_whole_way_and_no_reason_is_lost(
+def test_raw_exports_of_several_sellers_score_as_in_the_pipeline_with_every_reason(
     world: World, options: ScoreOptions, tmp_path: Path
 ) -> None:
     rows = scored(world.deliver(tmp_path / "raw", world.sellers), options)
@@ -155,26 +155,24 @@ def test_raw_exports_of_several_score_as_the_whole_way_and_no_reason_is_lost(
         assert_adds_up(row)
 
 
-def test_alone_only_what_others_exports_would_tell_is_different(
-    world: World, options: ScoreOptions, tmp_path: Path
-) -> None:
+def test_a_seller_scored_alone_differs_only_in_comparisons(world: World, options: ScoreOptions, tmp_path: Path) -> None:
     """With the registry and the lenders' books beside them, sellers need no tables of others, but for comparisons."""
     alone = replace(options, place=Place(PROFILE, tmp_path / "nowhere"))
     found = features_of(world.deliver(tmp_path / "raw", (*world.sellers, "")), alone)
     assert found["seller_id"].to_pylist() == sorted(world.sellers)
-    names = set(matrix_of(world.way).column_names[2:])
-    expected = {row["seller_id"]: row for row in matrix_of(world.way).to_pylist()}
+    names = set(matrix_of(world.run).column_names[2:])
+    expected = {row["seller_id"]: row for row in matrix_of(world.run).to_pylist()}
     different = {name for row in found.to_pylist() for name in names if row[name] != expected[row["seller_id"]][name]}
     comparing = {
         record.name
-        for record in load_feature_set(world.way.profile.features.feature_set).records
+        for record in load_feature_set(world.run.profile.features.feature_set).records
         if isinstance(record, GraphFeature) and (record.neighbour_feature or {*signal_tables(record)} & {*OWN_TABLES})
     }
     assert different <= comparing
     assert len(comparing) < 10 < len(names)
 
 
-def test_what_nobody_delivered_is_unknown_and_not_good(world: World, options: ScoreOptions, tmp_path: Path) -> None:
+def test_missing_deliveries_are_unknown_and_not_good(world: World, options: ScoreOptions, tmp_path: Path) -> None:
     """Scored alone, without the lenders' books or without the registry, nobody comes out better."""
     alone = replace(options, place=Place(PROFILE, tmp_path / "nowhere"))
     everything = (*world.sellers, "")
@@ -193,7 +191,7 @@ def test_a_source_held_back_never_improves_a_score(
     found = features_of(world.deliver(tmp_path / "raw", world.whole, (source,)), options)
     assert found["seller_id"].to_pylist() == sorted(world.whole)
     assert set(found["refusals"].to_pylist()) == {""}
-    told = matrix_of(world.way)
+    told = matrix_of(world.run)
     expected = {row["seller_id"]: row for row in told.to_pylist()}
     lost = [
         sum(row[name] is None for name in told.column_names)
@@ -228,13 +226,13 @@ def features_of(folder: Path, options: ScoreOptions) -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def matrix(small_way: Way) -> pa.Table:
-    return matrix_of(small_way)
+def matrix(small_run: FinishedRun) -> pa.Table:
+    return matrix_of(small_run)
 
 
-def matrix_of(way: Way) -> pa.Table:
+def matrix_of(run: FinishedRun) -> pa.Table:
     """Return the latest applicants with their features."""
-    table = read_parquet(way.at("features") / "matrix.parquet")
+    table = read_parquet(run.at("features") / "matrix.parquet")
     return table.filter(pc.equal(table["as_of"], pa.scalar(AS_OF))).combine_chunks()
 
 

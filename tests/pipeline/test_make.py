@@ -15,7 +15,7 @@ import pytest
 
 from data_contracts.digest import sha256_file
 from pipelines.runs.stages import StageInputs
-from tests.factories.small_way import CHECKOUT, PROFILE, STAGES, Way, make
+from tests.factories.small_run import CHECKOUT, PROFILE, STAGES, FinishedRun, make
 
 SOURCES = ("data_contracts", "features", "models", "pipelines", "simulator", "Makefile", "pyproject.toml")
 FOLLOWERS = {
@@ -58,25 +58,25 @@ class Workshop:
 
 
 @pytest.fixture(scope="module")
-def finished(small_way: Way, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+def finished(small_run: FinishedRun, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     """Return a workshop with a finished run; tests must not change it."""
-    return workshop_in(tmp_path_factory.mktemp("finished"), small_way)
+    return workshop_in(tmp_path_factory.mktemp("finished"), small_run)
 
 
 @pytest.fixture
-def workshop(small_way: Way, tmp_path: Path) -> Workshop:
+def workshop(small_run: FinishedRun, tmp_path: Path) -> Workshop:
     """Return a workshop that the test may change."""
-    return workshop_in(tmp_path, small_way)
+    return workshop_in(tmp_path, small_run)
 
 
-def workshop_in(folder: Path, small_way: Way) -> Workshop:
+def workshop_in(folder: Path, small_run: FinishedRun) -> Workshop:
     for name in SOURCES:
         if (CHECKOUT / name).is_dir():
             shutil.copytree(CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(CHECKOUT / name, folder / name)
-    shutil.copytree(small_way.place.out, folder / "artifacts")
-    return Workshop(folder, folder / "artifacts", small_way.keys)
+    shutil.copytree(small_run.place.out, folder / "artifacts")
+    return Workshop(folder, folder / "artifacts", small_run.keys)
 
 
 def test_after_a_finished_run_there_is_nothing_to_do(finished: Workshop) -> None:
@@ -112,16 +112,16 @@ def test_a_stage_that_lost_its_current_looks_again(finished: Workshop, stage: st
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_make_watches_all_that_a_stage_hashes(
-    finished: Workshop, small_way: Way, stage: str, monkeypatch: pytest.MonkeyPatch
+    finished: Workshop, small_run: FinishedRun, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("KEYS_DIR", str(small_way.keys))
-    inputs = stage_inputs(small_way, stage, monkeypatch)
+    monkeypatch.setenv("KEYS_DIR", str(small_run.keys))
+    inputs = stage_inputs(small_run, stage, monkeypatch)
     hashed = {path.resolve() for path in inputs.files.values()} | {
         (CHECKOUT / place).resolve() for place in inputs.code
     }
     sources = {path for place in hashed if place.is_relative_to(CHECKOUT) for path in files_under(place)}
     results = {
-        path.relative_to(small_way.place.root).parts[0] for path in hashed if path.is_relative_to(small_way.place.root)
+        path.relative_to(small_run.place.root).parts[0] for path in hashed if path.is_relative_to(small_run.place.root)
     }
     watched = prerequisites(finished, stage)
     assert {path.relative_to(CHECKOUT).as_posix() for path in sources} <= watched
@@ -161,7 +161,7 @@ def test_a_changed_source_file_changes_all_that_depends_on_it(workshop: Workshop
     assert {"explain", "register"} <= set(workshop.make("-n", "run"))
 
 
-def test_a_profile_of_ones_own_is_a_toml_file(finished: Workshop, tmp_path: Path) -> None:
+def test_a_user_profile_is_a_toml_file(finished: Workshop, tmp_path: Path) -> None:
     shipped = (finished.checkout / "pipelines" / "profiles" / f"{PROFILE}.toml").read_text()
     own = tmp_path / "mine.toml"
     own.write_text(shipped.replace(f'name = "{PROFILE}"', 'name = "our_sellers"', 1))
@@ -179,7 +179,7 @@ def test_a_profile_that_does_not_exist_is_refused_in_a_line(finished: Workshop) 
     assert "demo" in line
 
 
-def test_help_lists_every_target_with_a_word_on_it(tmp_path: Path) -> None:
+def test_help_lists_every_target_with_a_description(tmp_path: Path) -> None:
     text = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
     declared = re.search(r"^\.PHONY:((?:.|\\\n)*?)(?<!\\)$", text, flags=re.MULTILINE)
     assert declared is not None
@@ -196,7 +196,7 @@ def files_under(place: Path) -> list[Path]:
     return [path for path in found if "profiles" not in path.parts]
 
 
-def stage_inputs(way: Way, stage: str, monkeypatch: pytest.MonkeyPatch) -> StageInputs:
+def stage_inputs(finished_run: FinishedRun, stage: str, monkeypatch: pytest.MonkeyPatch) -> StageInputs:
     """Return what a stage hashes, without running it."""
 
     class Captured(Exception):
@@ -208,7 +208,7 @@ def stage_inputs(way: Way, stage: str, monkeypatch: pytest.MonkeyPatch) -> Stage
     module = importlib.import_module(f"pipelines.{stage}.stage")
     monkeypatch.setattr(module, "run_stage", capture)
     with pytest.raises(Captured) as caught:
-        module.run(way.profile, way.place)
+        module.run(finished_run.profile, finished_run.place)
     inputs: StageInputs = caught.value.args[0]
     return inputs
 

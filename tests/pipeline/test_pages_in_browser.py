@@ -155,7 +155,7 @@ PAGES: dict[str, Callable[[str | None, Language], str]] = {
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("page", sorted(PAGES))
-def test_a_page_opens_complete_and_asks_for_nothing_else(
+def test_a_page_opens_complete_and_requests_nothing_else(
     page: str, language: Language, chromium: str, served: tuple[str, list[str]], tmp_path: Path
 ) -> None:
     address, asked = served

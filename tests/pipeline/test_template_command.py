@@ -42,7 +42,7 @@ def test_without_a_file_the_header_is_printed_and_nothing_else() -> None:
     assert done.stdout.splitlines() == [",".join(template_row("pledge"))]
 
 
-def test_a_file_that_stands_there_is_never_overwritten(tmp_path: Path) -> None:
+def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "pledge.csv"
     path.write_text("filled in")
     done = typed("pledge", "--out", path)

@@ -63,7 +63,7 @@ def test_an_amount_has_digits_on_either_side_of_its_point(cells: list[str]) -> N
 
 
 @given(st.lists(moments, min_size=1))
-def test_moments_are_those_of_the_calendar_or_none(cells: list[str]) -> None:
+def test_times_are_valid_calendar_times_or_missing(cells: list[str]) -> None:
     assert _cast(cells, MOMENT) == [_expected_moment(cell.strip()) for cell in cells]
 
 

@@ -98,7 +98,7 @@ def test_every_row_comes_out_once(rows: list[Row]) -> None:
 
 @given(ROWS)
 @unhurried
-def test_what_is_accepted_breaks_no_rule_but_warnings(rows: list[Row]) -> None:
+def test_accepted_rows_break_no_rule_but_warnings(rows: list[Row]) -> None:
     accepted = checked(rows).accepted
     again = check_rows(accepted, CONTRACT)
     assert again.accepted.num_rows == accepted.num_rows

@@ -234,7 +234,7 @@ def mutants(draw: st.DrawFn) -> tuple[Document, Document, Expected]:
 
 @settings(max_examples=150, deadline=None)
 @given(mutants())
-def test_a_mutated_contract_gives_exactly_the_change_made(mutant: tuple[Document, Document, Expected]) -> None:
+def test_a_mutated_contract_shows_exactly_the_change_made(mutant: tuple[Document, Document, Expected]) -> None:
     before, after, expected = mutant
     old, new = compiled(before), compiled(after)
     assert [(change.kind, change.place, change.breaking) for change in difference(old, new)] == [expected]

@@ -68,9 +68,7 @@ def corrected(world: Rows, arrived: dt.datetime) -> dict[str, dict[str, pa.Table
 
 @settings(max_examples=12, deadline=None)
 @given(world=worlds(), days=st.integers(-60, 20), after=st.integers(-90, 90))
-def test_a_correction_speaks_from_its_arrival_on_and_for_itself_alone(
-    everything: FeatureSet, world: Rows, days: int, after: int
-) -> None:
+def test_a_correction_counts_from_its_arrival_on(everything: FeatureSet, world: Rows, days: int, after: int) -> None:
     arrived = dt.datetime.combine(AS_OF + dt.timedelta(days=days), dt.time(9), tzinfo=dt.UTC)
     tables = corrected(with_keys(world), arrived)
     day = arrived.date() + dt.timedelta(days=after)
@@ -84,7 +82,7 @@ def test_a_correction_speaks_from_its_arrival_on_and_for_itself_alone(
 
 @settings(max_examples=8, deadline=None)
 @given(world=worlds(), days=st.integers(-60, -1))
-def test_a_replay_of_a_moment_before_the_correction_was_recorded_says_what_was_said_then(
+def test_a_replay_before_the_correction_was_recorded_shows_the_first_version(
     everything: FeatureSet, world: Rows, days: int
 ) -> None:
     arrived = dt.datetime.combine(AS_OF + dt.timedelta(days=days), dt.time(9), tzinfo=dt.UTC)

@@ -64,7 +64,7 @@ def test_any_text_can_be_taken_apart_and_its_key_has_no_blanks(text: str) -> Non
 
 
 @given(st.sampled_from(IDENTIFIER_KINDS), WRITTEN)
-def test_an_identifier_is_valid_or_says_why_and_its_normal_form_stays(kind: str, text: str) -> None:
+def test_an_identifier_is_valid_or_has_a_reason_and_its_normal_form_is_stable(kind: str, text: str) -> None:
     found = check_identifier(kind, text)
     assert (found.number is None) != (found.reason is None)
     if found.number is not None:

@@ -79,7 +79,7 @@ def test_order_of_rows_and_number_of_threads_change_no_bit(everything: FeatureSe
 
 @settings(max_examples=6, deadline=None)
 @given(world=worlds(), seller=st.sampled_from(SELLERS))
-def test_a_seller_asked_about_alone_gets_the_same_row(everything: FeatureSet, world: Rows, seller: str) -> None:
+def test_a_single_seller_gets_the_same_row(everything: FeatureSet, world: Rows, seller: str) -> None:
     tables = tables_of(world)
     together = matrix(tables, everything).filter(pa.compute.field("seller_id") == seller)
     assert matrix(tables, everything, observations([(seller, AS_OF.isoformat())])).equals(together.combine_chunks())

@@ -132,7 +132,7 @@ def test_no_invented_value_is_worse_than_silence(model: CreditModel, column: int
 
 @every_model
 @pytest.mark.parametrize("column", [i for i in HIDEABLE if MODEL.features[i].treatment == "one_sided"])
-def test_risk_moves_only_the_declared_way_over_every_sweep(model: CreditModel, column: int) -> None:
+def test_risk_moves_only_in_the_declared_direction_over_every_sweep(model: CreditModel, column: int) -> None:
     feature = model.features[column]
     grid = np.linspace(feature.lower - 1.0, feature.upper + 1.0, 50)
     sweep = np.repeat(SELLERS, len(grid), axis=0)

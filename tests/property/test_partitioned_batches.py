@@ -159,7 +159,7 @@ def test_texts_alike_but_for_blanks_or_missing_are_of_one_part() -> None:
     assert len(set(parts_of(pa.array([str(number) for number in range(1000)]), (), 10).tolist())) == 10
 
 
-def test_rows_of_sellers_without_consent_are_withheld_in_parts_too_and_say_nothing_on_disk(tmp_path: Path) -> None:
+def test_rows_of_sellers_without_consent_are_withheld_in_partitions_and_never_stored(tmp_path: Path) -> None:
     sample = SAMPLES["template_money_event"]
     place = sample.header.index("seller_id")
     sellers = ["S1", "S2", "S1", "", "S2"]

@@ -126,7 +126,7 @@ def covers_every_line(data: bytes, result: ReadResult) -> bool:
 
 @unhurried
 @given(st.lists(st.tuples(ONE_LINE, ONE_LINE, ONE_LINE), min_size=3, max_size=8), st.data())
-def test_one_damaged_line_costs_no_other(rows: list[tuple[str, ...]], data: st.DataObject) -> None:
+def test_one_damaged_line_affects_no_other(rows: list[tuple[str, ...]], data: st.DataObject) -> None:
     lines = written(rows).decode().split("\n")[:-1]
     hurt = data.draw(st.integers(1, len(rows)))
     place = data.draw(st.integers(0, len(lines[hurt])))
@@ -188,7 +188,7 @@ LINES = contract_of(JSON_COLUMNS, server={"format": "jsonl"})
 
 @unhurried
 @given(st.lists(JSON_FIELDS, max_size=6))
-def test_json_records_and_lines_tell_the_same(records: list[dict[str, object]]) -> None:
+def test_json_records_and_lines_agree(records: list[dict[str, object]]) -> None:
     as_array = read_json_records(json.dumps(records).encode(), RECORDS, "f")
     assert as_array.rows_in == len(records)
     for row in as_array.rows.to_pylist():

@@ -53,7 +53,7 @@ WHOLE = ceb_message("603", list_record("1", items=["1", "2"]), list_record("2"))
 
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, len(WHOLE) - 1), st.binary(max_size=8), st.integers(0, 8))
-def test_a_file_changed_anywhere_gives_rows_or_a_refusal(place: int, put_in: bytes, taken_out: int) -> None:
+def test_a_file_changed_anywhere_leads_to_rows_or_a_refusal(place: int, put_in: bytes, taken_out: int) -> None:
     data = WHOLE[:place] + put_in + WHOLE[place + taken_out :]
     with contextlib.suppress(InputRefused):
         read_xml(data, LISTS, "f.xml")

@@ -93,7 +93,7 @@ def test_real_relations_are_links_that_begin_with_their_relationship_period(shar
     assert {(holder, held, str(began)) for holder, held, began in found} == expected
 
 
-def test_a_file_of_both_levels_gives_each_contract_its_own_records(shared_data: Path, tmp_path: Path) -> None:
+def test_a_file_of_both_levels_has_records_for_each_contract(shared_data: Path, tmp_path: Path) -> None:
     path = folder(shared_data, "gleif") / "relationship-update-data.json"
     entities = only_account(read(path, "gleif_entities", tmp_path / "entities"))
     relations = only_account(read(path, "gleif_relations", tmp_path / "relations"))

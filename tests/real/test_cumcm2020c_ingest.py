@@ -122,6 +122,6 @@ def test_every_firm_is_covered_for_the_period_of_the_sample(result: IngestResult
     assert set(cells(coverage, "period_to")) == {date(2020, 2, 29)}
 
 
-def test_what_the_contest_adds_besides_is_named_but_not_read(result: IngestResult) -> None:
+def test_other_files_of_the_contest_are_named_but_not_read(result: IngestResult) -> None:
     unlisted = [account.file for account in result.file_counts if account.status == "unlisted"]
     assert unlisted == ["loan_rates_and_customer_churn.xlsx"]

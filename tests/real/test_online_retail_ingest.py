@@ -59,7 +59,7 @@ def test_as_published_the_file_is_refused_for_it_names_no_currency(lines: pd.Dat
         ingested(tmp_path, [delivered(lines.head(10))])
 
 
-def test_every_line_is_accepted_and_those_that_are_no_order_are_counted(
+def test_every_line_is_accepted_and_those_that_are_not_orders_are_counted(
     lines: pd.DataFrame, order_lines: pd.DataFrame, result: IngestResult
 ) -> None:
     account = only_account(result)

@@ -59,7 +59,7 @@ def test_our_proof_options_are_the_vectors(vectors: Path) -> None:
     assert proof_options(document(vectors, "unsigned.json"), PUBLISHED_TEST_DID, options["created"]) == options
 
 
-def test_signing_gives_the_vectors_signature(vectors: Path, key: Ed25519PrivateKey) -> None:
+def test_signing_returns_the_vectors_signature(vectors: Path, key: Ed25519PrivateKey) -> None:
     created = document(vectors, "proofConfigJCS.json")["created"]
     secured = secure(document(vectors, "unsigned.json"), key, created)
     assert secured == document(vectors, "signedJCS.json")

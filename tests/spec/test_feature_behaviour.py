@@ -65,7 +65,7 @@ def cell_value(cell: str) -> str | bool | None:
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.file}: {case.sentence}") for case in cases()])
-def test_features_say_what_the_table_says(case: Case) -> None:
+def test_features_have_the_values_of_the_table(case: Case) -> None:
     tables = canonical_tables(**case.rows)
     settings = BuildSettings(graph=GraphSettings(hub_sellers=3, counterparty_hub_sellers=3), threads=1)
     for day, feature, wanted in case.expected:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_consignees_are_told_apart_by_letters_and_digits_alone(tmp_path: Path) -> None:
+def test_consignees_are_distinguished_only_by_letters_and_digits(tmp_path: Path) -> None:
     folder = tmp_path / "customs_declaration" / "S1"
     folder.mkdir(parents=True)
     names = ["Huarui Inc.", "HUARUI, INC", "TO ORDER", "", None, "Hua Rui Inc"]

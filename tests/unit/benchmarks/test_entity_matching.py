@@ -44,17 +44,17 @@ def test_no_mistake_among_few_companies_leaves_a_wide_interval() -> None:
     assert found["precision_interval"] == [round(0.025 ** (1 / 10), 4), 1.0]
 
 
-def test_each_way_links_what_it_says() -> None:
+def test_each_method_links_what_it_should() -> None:
     assert by_entities(NAMES) == [{"a"}, {"a"}, {"a"}, {"b"}, {"b"}]
     assert by_equality(NAMES) == [{"a"}, set(), set(), {"b"}, set()]
     assert by_token_set(token_set_scores(NAMES), 70)[0] == {"a", "b"}
 
 
-def test_the_bar_is_reached_on_a_world_and_on_made_names() -> None:
+def test_the_target_is_reached_on_a_world_and_on_made_up_names() -> None:
     for names in (world_names(seed=6, sellers=300), made_names(500)):
         assert reaches_bar(figures(links_of(names, by_entities(names))))
 
 
-def test_a_missed_bar_is_said() -> None:
+def test_a_missed_target_is_reported() -> None:
     assert not reaches_bar({"precision": 0.97, "recall": 1.0})
     assert not reaches_bar({"precision": None, "recall": 0.0})

@@ -52,12 +52,12 @@ def test_a_case_is_found_by_an_alert_in_a_year_it_ran_and_out_of_view_without_a_
     assert (found.in_view, found.found, found.out_of_view) == (2, 1, 2)
 
 
-def test_every_rule_is_for_a_kind_of_lie_that_the_world_draws() -> None:
+def test_every_rule_is_for_a_kind_of_fraud_that_the_world_draws() -> None:
     kinds = [rule.kind for rule in RULES]
     assert sorted(kinds) == sorted(KINDS)
 
 
-def test_the_bar_is_held_against_the_mean_over_worlds() -> None:
+def test_the_target_is_compared_with_the_mean_over_worlds() -> None:
     worlds = {seed: [Found(rule.kind, 10, 5 + seed, 0, 100) for rule in RULES] for seed in (0, 1)}
     found = summary(worlds)
     assert found["overall"]["mean"] == pytest.approx(0.55)

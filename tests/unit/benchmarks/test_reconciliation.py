@@ -27,7 +27,9 @@ def graded(*rows: tuple[str, str]) -> pa.Table:
     )
 
 
-def test_a_seller_is_honest_only_without_any_lie_in_the_year_and_lies_only_after_sixty_days(tmp_path: Path) -> None:
+def test_a_seller_is_honest_only_without_any_fraud_in_the_year_and_fraudulent_only_after_sixty_days(
+    tmp_path: Path,
+) -> None:
     truth = tmp_path / "lies.csv"
     truth.write_text(
         HEADER
@@ -72,7 +74,7 @@ def worlds(honest: int, lying: int) -> list[Counts]:
     ]
 
 
-def test_the_bars_ask_that_honest_sellers_are_corroborated_and_that_lies_stand_out() -> None:
+def test_the_targets_are_corroborated_honest_sellers_and_visible_fraud() -> None:
     good = summary(worlds(honest=3, lying=50))
     assert good["meets_bars"] is True
     assert good["claims"]["sales"]["over_declaration"]["above_honest"]["mean"] == pytest.approx(0.47)

@@ -161,7 +161,7 @@ def test_dealt_out_partners_keep_their_number_of_sellers_and_rows_stay_together(
     assert before == after
 
 
-def test_a_source_missing_of_the_bad_alone_differs_and_one_missing_of_all_does_not() -> None:
+def test_a_source_missing_only_for_bad_sellers_differs_and_one_missing_for_all_does_not() -> None:
     y = np.array([1] * 40 + [0] * 160, dtype=np.int8)
     names = np.array([f"c{number}" for number in range(200)])
     dataset = Dataset(np.empty((200, 0)), y, names, np.full(200, np.datetime64("2022-12-31")), names, ())
@@ -252,7 +252,7 @@ def test_a_pillar_whose_features_alone_vary_weighs_all_and_weights_add_up_to_one
     assert found["share"]["liquidity"] <= found["heaviest"] < 1
 
 
-def test_the_leak_tells_of_a_default_at_any_time_and_to_relations_alone(small_sample: WorldSample) -> None:
+def test_the_leak_shows_a_default_at_any_time_and_only_to_related_sellers(small_sample: WorldSample) -> None:
     day = date(2022, 12, 31)
     graph = party_graph(small_sample.tables["party"], small_sample.tables["party_link"], AsOf(day), GraphSettings())
     related = graph.related.toarray()

@@ -52,7 +52,7 @@ def test_no_connection_changes_a_setting(connection: duckdb.DuckDBPyConnection, 
         connection.execute(f"SET {setting}")
 
 
-def test_a_forked_process_asks_a_database_of_its_own() -> None:
+def test_a_forked_process_uses_its_own_database() -> None:
     with shared_database() as connection:
         connection.sql("SELECT sum(range) FROM range(1000000)").fetchall()
     context = get_context("fork")

@@ -15,7 +15,7 @@ def pseudonym(text: str | None, key: bytes = KEY, purpose: str = "customer") -> 
     return found
 
 
-def test_a_pseudonym_is_32_hexadecimal_digits_that_tell_nothing() -> None:
+def test_a_pseudonym_is_32_hexadecimal_digits_that_reveal_nothing() -> None:
     found = pseudonym("anna@example.com") or ""
     assert len(found) == 32
     assert set(found) <= set("0123456789abcdef")
@@ -26,13 +26,13 @@ def test_one_mailbox_written_differently_is_one_person(same: str) -> None:
     assert pseudonym(same) == pseudonym("anna@example.com")
 
 
-def test_another_key_purpose_or_value_gives_another_pseudonym() -> None:
+def test_another_key_purpose_or_value_has_another_pseudonym() -> None:
     found = [pseudonym("a"), pseudonym("b"), pseudonym("a", OTHER_KEY), pseudonym("a", purpose="consignee")]
     assert len(set(found)) == 4
 
 
 @pytest.mark.parametrize("nothing", [None, "", "   "])
-def test_nothing_has_no_pseudonym(nothing: str | None) -> None:
+def test_missing_values_have_no_pseudonym(nothing: str | None) -> None:
     assert pseudonym(nothing) is None
 
 

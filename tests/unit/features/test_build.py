@@ -94,7 +94,7 @@ def test_the_matrix_has_the_sets_columns_and_is_sorted() -> None:
     assert not np.isinf(built.to_numpy()).any()
 
 
-def test_no_observation_gives_an_empty_matrix() -> None:
+def test_without_observations_the_matrix_is_empty() -> None:
     feature_set = load_feature_set("seller_core")
     built = build_features(canonical_tables(), observations([]), feature_set)
     assert built.table.num_rows == 0
@@ -108,7 +108,7 @@ def test_a_table_that_is_not_there_counts_as_not_delivered() -> None:
     assert row["loan_count"] is None
 
 
-def test_a_lenders_book_without_a_row_says_that_nothing_happened_and_no_book_says_nothing() -> None:
+def test_an_empty_lenders_book_means_no_events_and_a_missing_book_means_unknown() -> None:
     feature_set = load_feature_set("seller_core")
     read = tables_read(feature_set)
     assert sum(bool(tables & ALWAYS_COVERED) for tables in read.values()) > 8
@@ -178,7 +178,7 @@ def test_tables_that_are_always_covered_are_contracts() -> None:
 
 
 @pytest.mark.parametrize("table", sorted(OWN_COLUMNS))
-def test_the_factories_build_what_the_contracts_say(table: str) -> None:
+def test_the_factories_build_tables_that_keep_their_contracts(table: str) -> None:
     """Tests on tables that differ from the real ones would prove nothing."""
     contract = table_contract(table)
     made = canonical_tables()[table].schema

@@ -45,7 +45,7 @@ def test_every_packaged_set_loads_and_names_each_feature_once(feature_set: Featu
     assert len(set(feature_set.names)) == len(feature_set.names) > 20
 
 
-def test_the_seller_set_is_wide_enough_and_speaks_of_every_pillar() -> None:
+def test_the_seller_set_is_wide_enough_and_covers_every_pillar() -> None:
     records = load_feature_set("seller_core").records
     assert len(records) >= 45
     assert sum(isinstance(record, GraphFeature) for record in records) >= 6
@@ -58,7 +58,7 @@ def test_every_feature_that_a_seller_could_hide_has_a_direction(feature_set: Fea
     assert [record.name for record in hideable if record.direction == 0] == []
 
 
-def test_what_stops_with_trading_is_marked() -> None:
+def test_features_that_stop_with_trading_are_marked() -> None:
     for record in CATALOGUE.values():
         bases = [base for base in base_inputs(record) if base.table in TRADING]
         recent = any(base.window_days is not None or base.aggregate == "days_since_last" for base in bases)

@@ -72,17 +72,17 @@ def test_payments_of_one_loan_do_not_settle_another() -> None:
     assert dates(*rows) == {"S1": "2024-05-01"}
 
 
-def test_less_than_one_percent_missing_is_no_default() -> None:
+def test_less_than_one_percent_missing_is_not_a_default() -> None:
     rows = (due("2024-02-01"), last_word("2024-12-31"))
     assert dates(*rows, paid("2024-02-01", amount=99.5)) == {}
     assert dates(*rows, paid("2024-02-01", amount=98.5)) == {"S1": "2024-05-01"}
 
 
-def test_another_number_of_days_can_be_asked_for() -> None:
+def test_the_number_of_days_is_a_parameter() -> None:
     assert dates(due("2024-02-01"), last_word("2024-12-31"), days_past_due=30) == {"S1": "2024-03-02"}
 
 
-def test_instalments_still_to_come_are_no_defaults() -> None:
+def test_future_instalments_are_not_defaults() -> None:
     assert dates(due("2024-02-01"), paid("2024-02-01"), due("2030-01-01")) == {}
 
 
@@ -113,7 +113,7 @@ def test_rows_recorded_later_are_left_out_of_a_replay() -> None:
     }
 
 
-def test_no_rows_give_no_defaults() -> None:
+def test_without_rows_there_are_no_defaults() -> None:
     assert default_dates(canonical_table("repayment")).equals(DEFAULT_DATES_SCHEMA.empty_table())
 
 

@@ -72,6 +72,6 @@ def test_a_borrower_with_two_loans_is_observed_once_a_date() -> None:
     assert observed(loans=(LOAN, other)) == ["S1 2024-03-31", "S1 2024-06-30", "S1 2024-09-30"]
 
 
-def test_no_loans_and_no_dates_give_an_empty_table() -> None:
+def test_without_loans_or_dates_the_table_is_empty() -> None:
     assert observed(loans=()) == []
     assert open_loan_observations(canonical_table("loan", [LOAN]), canonical_table("repayment"), []).num_rows == 0

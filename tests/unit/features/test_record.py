@@ -84,7 +84,7 @@ def test_a_record_cannot_be_changed() -> None:
         base().name = "other"  # type: ignore[misc]
 
 
-def test_a_derived_feature_is_missing_when_an_input_is_unless_it_says_otherwise() -> None:
+def test_a_derived_feature_is_missing_when_an_input_is_unless_it_states_otherwise() -> None:
     strict = DerivedFeature(name="larger", expression="GREATEST(one_part, other_part)", **WORDS)
     assert strict.guarded.startswith("CASE WHEN one_part IS NOT NULL AND other_part IS NOT NULL THEN")
     lenient = strict.model_copy(update={"handles_missing": True})

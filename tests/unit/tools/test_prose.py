@@ -64,7 +64,7 @@ def test_each_phrase_finds_its_bad_example_and_passes_its_good_one(phrase: Phras
 
 
 @pytest.mark.parametrize("phrase", PHRASES, ids=lambda phrase: phrase.pattern.pattern)
-def test_each_phrase_says_what_to_write_instead_and_why(phrase: Phrase) -> None:
+def test_each_phrase_states_what_to_write_instead_and_why(phrase: Phrase) -> None:
     assert phrase.use
     assert phrase.why
 
@@ -88,7 +88,7 @@ def test_code_links_and_addresses_are_not_read_as_prose() -> None:
     assert not list(phrase_findings([Passage("page.md", 1, without_code(text), "document")], PHRASES))
 
 
-def test_docstrings_messages_and_comments_of_a_module_are_told_apart() -> None:
+def test_docstrings_messages_and_comments_of_a_module_are_distinguished() -> None:
     found = [(passage.kind, passage.line, passage.text.split("\n")[0]) for passage in code_passages(SOURCE, "shop.py")]
     assert found == [
         ("docstring", 1, "Rules of a module."),
@@ -148,7 +148,7 @@ def test_proselint_reads_documents_but_no_code_and_names_its_check() -> None:
     assert any("uncomparables" in finding.advice and "very unique" in finding.found for finding in findings)
 
 
-def test_what_the_settings_of_proselint_allow_is_allowed() -> None:
+def test_phrases_allowed_in_the_settings_pass() -> None:
     _, allowed = read_settings()
     assert allowed
     passages = [Passage("page.md", 1, f"It counts {phrase}.", "document") for phrase in allowed]

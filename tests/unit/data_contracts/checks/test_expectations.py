@@ -30,7 +30,7 @@ def small(amounts: list[int | None], words: list[str | None]) -> GxOutcome:
     return validate_with_gx(type(rows).from_pylist(values, schema=rows.schema), SMALL)
 
 
-def test_every_finding_says_how_many_were_judged_and_how_many_broke_the_rule() -> None:
+def test_every_finding_counts_the_judged_and_the_failed_rows() -> None:
     found = {f.rule_id: f for f in small([1, -1, None, 3], ["x", None, "x", "x"]).findings}
     assert list(found) == ["a:required", "a:range", "odd", "some", "total", "spread"]
     counts = {rule: (f.success, f.unexpected_count, f.evaluated) for rule, f in found.items()}
@@ -64,7 +64,7 @@ def test_a_column_without_values_is_not_validated() -> None:
     assert not outcome.success
 
 
-def test_an_exception_is_not_validated_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_is_reported_as_not_validated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("data_contracts.checks.expectations._plain", lambda column: ["words"] * len(column))
     finding = small([1, 2], ["x", "y"]).findings[1]
     assert (finding.rule_id, finding.validated, finding.success, finding.evaluated) == ("a:range", False, None, 0)

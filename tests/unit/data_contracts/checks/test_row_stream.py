@@ -38,7 +38,7 @@ def test_a_query_that_names_the_rows_twice_reads_them_twice_in_order(two_files: 
         assert connection.sql("SELECT count(*) FROM stored").fetchall() == [(3,)]
 
 
-def test_only_the_columns_asked_for_are_given_in_the_order_of_the_files(two_files: list[Path]) -> None:
+def test_only_the_requested_columns_are_returned_in_the_order_of_the_files(two_files: list[Path]) -> None:
     stream = RowStream(two_files, ["word", "number", "unknown"])
     assert stream.schema.names == ["number", "word"]
     found = pa.RecordBatchReader.from_stream(stream).read_all()
@@ -46,7 +46,7 @@ def test_only_the_columns_asked_for_are_given_in_the_order_of_the_files(two_file
     assert found["number"].to_pylist() == [1, 2, 3]
 
 
-def test_files_that_are_gone_when_rows_are_asked_for_are_told_of(two_files: list[Path]) -> None:
+def test_files_that_are_gone_when_rows_are_needed_are_reported(two_files: list[Path]) -> None:
     stream = RowStream(two_files)
     two_files[1].unlink()
     with pytest.raises(OSError, match=r"second\.arrow"):

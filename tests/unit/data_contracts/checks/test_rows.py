@@ -128,13 +128,13 @@ def test_the_first_of_a_key_is_kept_and_the_others_are_duplicates() -> None:
     assert result.counts_by_rule == {"a:range": 0, "primary_key": 3}
 
 
-def test_a_row_set_aside_for_another_reason_gives_its_key_free() -> None:
+def test_a_row_set_aside_for_another_reason_frees_its_key() -> None:
     result = keyed(("x", -1), ("x", 2))
     assert result.accepted["a"].to_pylist() == [Decimal(2)]
     assert (result.quarantined.num_rows, result.duplicates.num_rows) == (1, 0)
 
 
-def test_rows_without_a_key_are_nobodys_duplicates() -> None:
+def test_rows_without_a_key_are_not_duplicates() -> None:
     assert keyed((None, 1), (None, 1)).accepted.num_rows == 2
 
 
@@ -162,7 +162,7 @@ FILE_RULES = contract_of(
 )
 
 
-def test_a_broken_critical_file_rule_rejects_every_row_and_loses_none() -> None:
+def test_a_broken_critical_file_rule_sets_every_row_aside_and_loses_none() -> None:
     result = check_rows(table(FILE_RULES, [7], [8]), FILE_RULES)
     assert result.rejected_by == ("total",)
     assert (result.accepted.num_rows, result.quarantined.num_rows) == (0, 2)
@@ -185,7 +185,7 @@ def test_a_file_without_rows_breaks_only_the_rule_that_wants_rows() -> None:
     assert result.counts_by_rule == {"some": 1, "total": 0, "mean": 0}
 
 
-def test_a_total_nobody_can_compute_is_no_pass() -> None:
+def test_a_total_that_cannot_be_computed_does_not_pass() -> None:
     result = check_rows(table(FILE_RULES, [None]), FILE_RULES)
     assert result.rejected_by == ("total",)
 
@@ -212,7 +212,7 @@ def test_quarantine_keeps_lineage_and_original_bytes() -> None:
     assert result.accepted.column_names == ["id", "a", "source_row"]
 
 
-def test_original_bytes_are_asked_of_the_origin_by_row() -> None:
+def test_original_bytes_are_fetched_from_the_origin_by_row() -> None:
     rows = table(KEYED, ("x", -1), ("x", 1), ("x", 2), source_row=[5, 6, 7])
     result = check_rows(rows, KEYED, Origin("s", "f", "0", lambda numbers: [b"line %d" % n for n in numbers]))
     assert result.quarantined["original"].to_pylist() == [b"line 5"]

@@ -28,7 +28,7 @@ def encoded(values: list[str | None], unused: list[str]) -> pa.DictionaryArray:
 
 
 @given(st.lists(st.lists(TEXTS, max_size=30), max_size=3), st.lists(st.sampled_from(["y", "x", "zz"]), unique=True))
-def test_values_judged_once_each_give_the_verdicts_of_rows_judged_one_by_one(
+def test_values_judged_once_each_have_the_verdicts_of_rows_judged_one_by_one(
     chunks: list[list[str | None]], unused: list[str]
 ) -> None:
     plain = pa.table({"a": pa.chunked_array([pa.array(chunk, pa.string()) for chunk in chunks], pa.string())})
@@ -75,6 +75,6 @@ def test_keys_whose_hashes_are_equal_but_not_their_values_are_not_repeated(monke
         assert database.repeated_key_rows(["a"]).tolist() == [1, 2]
 
 
-def test_columns_are_asked_for_in_whatever_case_and_not_by_parts_of_words() -> None:
+def test_columns_are_found_in_any_case_and_not_by_parts_of_words() -> None:
     rule = Rule("r", "row", Kind.ROW_EXPRESSION, None, Arguments(sql="AMOUNT > fee_share"), Severity.ERROR, "")
     assert columns_asked([rule], ["amount", "fee", "share", "fee_share", "source_row"]) == ["amount", "fee_share"]

@@ -31,6 +31,6 @@ def test_text_that_only_resembles_one_is_left_alone(text: str) -> None:
     assert positions(["LAMP-1", text, "LAMP-2"], pa.string()) == []
 
 
-def test_columns_that_are_no_text_are_not_looked_at() -> None:
+def test_columns_without_text_are_skipped() -> None:
     rows = pa.table({"a": [1, 2], "b": [None, None]})
     assert list(damaged_cells(rows, ("a", "b"))) == []

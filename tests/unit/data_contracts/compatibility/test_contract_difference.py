@@ -126,7 +126,7 @@ def test_a_renamed_column_takes_its_rules_and_key_along() -> None:
     assert parts(before, after) == [("column renamed", "value", True)]
 
 
-def test_a_unit_a_hundred_times_smaller_says_so() -> None:
+def test_a_unit_a_hundred_times_smaller_is_reported() -> None:
     before, after = (contract([in_unit(unit)]) for unit in ("currency of the row", "smallest unit of the currency"))
     (change,) = difference(before, after)
     assert change.words.endswith("the same amount is now a number 100 times as large")

@@ -103,7 +103,7 @@ def test_a_file_rule_compares_by_the_operator_stated(operator: dict[str, Any], e
         ({"name": "x", "type": "custom", "engine": "soda", "implementation": "y"}, "unknown type 'custom'"),
     ],
 )
-def test_a_quality_entry_we_would_not_check_is_refused(entry: dict[str, Any], message: str) -> None:
+def test_an_unchecked_quality_entry_is_refused(entry: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationRefused, match=message):
         contract_of([column("a")], [entry])
 
@@ -121,7 +121,7 @@ def test_a_quality_entry_we_would_not_check_is_refused(entry: dict[str, Any], me
         (column("a", custom={"trimm": False}), "unknown custom properties trimm"),
     ],
 )
-def test_a_column_we_could_not_honour_is_refused(prop: dict[str, Any], message: str) -> None:
+def test_an_unsupported_column_is_refused(prop: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationRefused, match=message):
         contract_of([prop])
 
@@ -162,7 +162,7 @@ def test_types_become_arrow_types() -> None:
     assert [field.name for field in schema if not field.nullable] == ["g"]
 
 
-def test_what_the_server_says_becomes_the_read_spec() -> None:
+def test_server_properties_become_the_read_spec() -> None:
     custom = {"quote": '"', "decimalMark": ",", "preamble": True, "recordPath": "a.b", "missingTokens": ["/"]}
     spec = contract_of([column("a")], server=delimited("\t", **custom)).read_spec
     assert spec is not None
@@ -188,7 +188,7 @@ def test_the_digest_is_of_the_content_and_a_changed_file_is_compiled_anew(tmp_pa
 
 
 @pytest.mark.parametrize("text", ["", "- a", "a: [", "apiVersion: v2.2.2", '{"apiVersion": "v3.2.0", "nonsense": 1}'])
-def test_what_is_no_contract_is_refused_in_one_line(text: str) -> None:
+def test_a_file_that_is_not_a_contract_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(ConfigurationRefused) as refusal:
         compile_contract(text.encode(), "x")
     assert len(str(refusal.value).splitlines()) == 1
@@ -216,7 +216,7 @@ def test_lag_and_identity_are_read() -> None:
     assert (contract.known_lag_days, contract.identity) == (3, "tiny@1.0.0")
 
 
-def test_how_a_form_is_known_is_told_in_three_words_and_no_others() -> None:
+def test_a_form_is_known_by_one_of_three_words() -> None:
     document = contract_document([column("a")], custom={"verification": {"thirdParty": " a tool of sellers "}})
     contract = compile_contract(json.dumps(document).encode(), "tiny")
     assert contract.verification.third_party == "a tool of sellers"

@@ -113,7 +113,7 @@ def test_every_file_is_valid_odcs(file: Traversable) -> None:
 
 
 @pytest.mark.parametrize("contract", contracts(), ids=contract_id)
-def test_every_rule_gives_one_expectation_and_one_check(contract: CompiledContract) -> None:
+def test_every_rule_has_one_expectation_and_one_check(contract: CompiledContract) -> None:
     stated = stated_rules(contract)
     rule_ids = [rule.rule_id for rule in contract.rules]
     assert stated == len(rule_ids) == len(set(rule_ids)) > 0
@@ -124,7 +124,7 @@ def test_every_rule_gives_one_expectation_and_one_check(contract: CompiledContra
 
 
 @pytest.mark.parametrize("contract", contracts(), ids=contract_id)
-def test_every_column_says_what_it_means_in_two_languages_and_how_sensitive_it_is(contract: CompiledContract) -> None:
+def test_every_column_has_descriptions_in_two_languages_and_a_sensitivity(contract: CompiledContract) -> None:
     for prop in document_of(contract)["schema"][0]["properties"]:
         assert prop["description"], prop["name"]
         assert any(ord(letter) > 0x2E80 for letter in prop["businessName"]) or prop["businessName"] == "SKU", prop[
@@ -168,7 +168,7 @@ def test_no_raw_header_equals_a_canonical_column_unless_its_publisher_named_it_s
     assert raw & canonical == FIXED_BY_OTHERS.get(name, set())
 
 
-def test_coverage_can_speak_of_every_event_table_but_itself() -> None:
+def test_coverage_can_name_every_event_table_but_itself() -> None:
     coverable = set(table_contract("source_coverage").column("covered_table").enum)
     assert coverable == EVENT_TABLES - {"source_coverage"}
 

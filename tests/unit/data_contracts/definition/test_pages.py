@@ -33,7 +33,7 @@ def test_every_line_of_a_table_has_the_same_number_of_cells() -> None:
     assert "\\[z](http" in page
 
 
-def test_a_page_and_the_index_say_how_the_form_of_a_source_is_known() -> None:
+def test_a_page_and_the_index_state_how_the_form_of_a_source_is_known() -> None:
     source = source_contract("shein_report")
     assert "- ~ third-party: fields, types, Beijing time" in contract_page(source)
     table = verification_table([source, table_contract("loan")])
@@ -42,6 +42,6 @@ def test_a_page_and_the_index_say_how_the_form_of_a_source_is_known() -> None:
 
 
 @pytest.mark.parametrize("name", source_names())
-def test_every_source_says_how_its_form_is_known(name: str) -> None:
+def test_every_source_states_how_its_form_is_known(name: str) -> None:
     known = source_contract(name).verification
     assert known.verified or known.third_party or known.not_verified

@@ -66,7 +66,7 @@ def test_the_derived_contract_is_valid_odcs(table: str) -> None:
 
 
 @pytest.mark.parametrize("table", template_names())
-def test_the_template_asks_for_every_column_but_those_the_pipeline_makes(table: str) -> None:
+def test_the_template_has_every_column_but_those_the_pipeline_makes(table: str) -> None:
     template = table_template(table)
     renamed = {pseudonym.column: pseudonym.raw_column for pseudonym in template.pseudonyms}
     made = LINEAGE_OF_OURS | set(template.usd_of)
@@ -75,7 +75,7 @@ def test_the_template_asks_for_every_column_but_those_the_pipeline_makes(table: 
 
 
 @pytest.mark.parametrize("table", template_names())
-def test_every_rule_of_the_table_holds_of_the_template_unless_it_speaks_of_what_the_pipeline_makes(table: str) -> None:
+def test_every_rule_of_the_table_applies_to_the_template_unless_it_is_about_pipeline_columns(table: str) -> None:
     template = table_template(table)
     renamed = {pseudonym.column: pseudonym.raw_column for pseudonym in template.pseudonyms}
     made = LINEAGE_OF_OURS | set(template.usd_of)
@@ -90,7 +90,7 @@ def test_every_rule_of_the_table_holds_of_the_template_unless_it_speaks_of_what_
 
 
 @pytest.mark.parametrize("table", template_names())
-def test_every_rule_of_a_template_gives_one_expectation_and_one_check(table: str) -> None:
+def test_every_rule_of_a_template_has_one_expectation_and_one_check(table: str) -> None:
     contract = contract_of(table)
     rule_ids = [rule.rule_id for rule in contract.rules]
     suite = expectation_suite(contract)
@@ -139,7 +139,7 @@ def test_chinese_headers_are_read_as_well(table: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("table", [name for name in template_names() if table_template(name).pseudonyms])
-def test_what_becomes_a_pseudonym_never_leaves_ingest_in_clear(table: str, tmp_path: Path) -> None:
+def test_a_pseudonymised_value_never_leaves_ingest_in_clear(table: str, tmp_path: Path) -> None:
     canaries = {p.raw_column: f"Wq7Canary{number}" for number, p in enumerate(table_template(table).pseudonyms)}
     # Where the raw column is the key of the table, two rows with the same canary would be one.
     rows = [template_row(table, **canaries), template_row(table, "R2", **canaries, event_date="never")]
@@ -185,7 +185,7 @@ def test_an_amount_in_an_unknown_currency_has_no_value_in_dollars_and_breaks_the
     ("stated", "expected"),
     [("", datetime(2023, 3, 6, tzinfo=UTC)), ("2023-04-01 12:00:00", datetime(2023, 4, 1, 12, tzinfo=UTC))],
 )
-def test_a_row_is_known_when_it_says_or_the_usual_lag_after_its_event(
+def test_a_row_is_known_at_its_stated_time_or_after_the_usual_lag(
     stated: str, expected: datetime, tmp_path: Path
 ) -> None:
     row = template_row("certificate", event_date="2023-03-05", known_at=stated)
@@ -216,7 +216,7 @@ def test_identifiers_of_two_sellers_do_not_collide(tmp_path: Path) -> None:
     assert check_rows(table, table_contract("pledge")).accepted.num_rows == 2
 
 
-def test_a_file_of_one_seller_need_not_name_him_and_may_name_nobody_else(tmp_path: Path) -> None:
+def test_a_file_of_one_seller_need_not_name_the_seller_and_may_name_no_other(tmp_path: Path) -> None:
     unnamed = template_row("pledge", "R1")
     del unnamed["seller_id"]
     result = delivered_rows(tmp_path / "unnamed", "pledge", unnamed)
@@ -270,7 +270,7 @@ def parquet_of(table: pa.Table) -> bytes:
 @pytest.mark.parametrize(
     "table", ["certificate", "export_declaration", "inventory_snapshot", "login_event", "site_order"]
 )
-def test_a_workbook_and_a_parquet_file_give_the_rows_of_the_delimited_file(table: str, tmp_path: Path) -> None:
+def test_a_workbook_and_a_parquet_file_have_the_rows_of_the_delimited_file(table: str, tmp_path: Path) -> None:
     rows = [template_row(table, "R1"), template_row(table, "R2")]
     wanted = delivered_rows(tmp_path / "csv", table, *rows).tables[table]
     kept = [name for name in wanted.column_names if name not in {"source_file", "source_sha256", "source_row"}]
@@ -289,7 +289,7 @@ def test_a_broken_parquet_file_is_refused_in_one_line(tmp_path: Path) -> None:
     [[["L1", "L2"]], [{"id": "L1"}], [b"\xff\xfe"], [datetime(2023, 1, 1, 0, 0, 0, 1)]],
     ids=["list", "structure", "no text", "microsecond"],
 )
-def test_a_parquet_column_that_is_no_plain_text_is_refused_by_name(cells_of_lender: list[Any], tmp_path: Path) -> None:
+def test_a_parquet_column_that_is_not_plain_text_is_refused_by_name(cells_of_lender: list[Any], tmp_path: Path) -> None:
     columns = {name: [cell] for name, cell in template_row("pledge").items()} | {"lender_id": cells_of_lender}
     with pytest.raises(InputRefused, match="lender_id"):
         delivered(tmp_path, "pledge", parquet_of(pa.table(columns)), name="a.parquet")

@@ -61,7 +61,7 @@ def test_a_name_is_taken_apart(
     assert (name.region, name.trade_name, name.trade, name.legal_form) == (region, trade_name, trade, legal_form)
 
 
-def test_a_city_in_the_trade_name_is_no_region_once_a_city_has_been_named() -> None:
+def test_a_city_in_the_trade_name_is_not_a_region_after_another_city() -> None:
     assert parse_company_name("深圳市金华贸易有限公司").trade_name == "金华"
     assert parse_company_name("吉林森贸易有限公司").trade_name == "吉林森"
 
@@ -76,7 +76,7 @@ def test_the_umlaut_u_has_one_key_in_all_its_spellings() -> None:
     assert {parse_company_name(text).key for text in spellings} == {"luyuan"}
 
 
-def test_letters_that_are_no_pinyin_have_a_key_but_no_syllables() -> None:
+def test_letters_that_are_not_pinyin_have_a_key_but_no_syllables() -> None:
     name = parse_company_name("Bright Star Trading Ltd")
     assert (name.key, name.syllables) == ("brightstar", ())
 

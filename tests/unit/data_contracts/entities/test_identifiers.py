@@ -49,14 +49,14 @@ def test_full_width_signs_are_forgiven() -> None:
         ("iban", " \u3000 ", "empty"),
     ],
 )
-def test_an_invalid_identifier_says_why(kind: str, text: str, reason: str) -> None:
+def test_an_invalid_identifier_has_a_reason(kind: str, text: str, reason: str) -> None:
     found = check_identifier(kind, text)
     assert not found.is_valid
     assert (found.number, found.reason) == (None, reason)
 
 
 @pytest.mark.parametrize("kind", IDENTIFIER_KINDS)
-def test_text_that_is_no_number_at_all_is_answered_and_not_thrown(kind: str) -> None:
+def test_text_that_is_not_a_number_is_rejected_without_an_exception(kind: str) -> None:
     for text in ("无", "n/a", "\x00", "9" * 500, "١٢٣", "🛒"):
         assert check_identifier(kind, text).reason
 

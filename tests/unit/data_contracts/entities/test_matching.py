@@ -96,7 +96,7 @@ def test_overseas_names_match_by_letters_and_differ_by_legal_form() -> None:
     assert len(groups("BRIGHTSTAR TRADING LLC", "BRIGHTSTAR TRADING GMBH")) == 2
 
 
-def test_a_name_without_region_joins_the_only_company_and_none_of_two() -> None:
+def test_a_name_without_region_joins_a_single_company_but_not_one_of_two() -> None:
     regionless, here, there = "恒瑞贸易有限公司", "深圳市恒瑞贸易有限公司", "广州市恒瑞贸易有限公司"
     assert groups(regionless, here) == [{regionless, here}]
     assert len(groups(regionless, here, there)) == 3
@@ -155,7 +155,7 @@ def test_a_reviewers_acceptance_joins_what_was_never_compared_and_keeps_its_scor
     assert match_parties(names, overrides=said).group_of == {"p0": "p0", "p1": "p0"}
 
 
-def test_overrides_that_contradict_or_name_nobody_are_refused() -> None:
+def test_overrides_that_contradict_or_name_no_party_are_refused() -> None:
     names = parties(REGISTERED, REGISTERED, "深圳市美康玩具有限公司")
     same = Override("p0", "p1", is_same=True, reviewer="one", note="")
     with pytest.raises(ConfigurationRefused, match="contradict"):
@@ -185,7 +185,7 @@ def test_matches_are_a_table_of_one_schema_even_when_there_are_none() -> None:
     ]  # fmt: skip
 
 
-def test_rows_of_one_name_cost_one_comparison_each_and_form_one_group() -> None:
+def test_rows_of_one_name_need_one_comparison_each_and_form_one_group() -> None:
     matching = match_parties([*parties(*["恒瑞通贸易有限公司"] * 500), party("q", REGISTERED)])
     assert len(matching.matches) == 500
     assert set(matching.group_of.values()) == {"p0"}

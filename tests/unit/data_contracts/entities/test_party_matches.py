@@ -50,7 +50,7 @@ def test_one_firm_in_two_scripts_is_matched_from_when_both_names_were_known() ->
     assert row["reason"] == "same trade name in characters and letters"
 
 
-def test_a_match_says_nothing_of_the_names_and_keeps_its_contract() -> None:
+def test_a_match_does_not_contain_the_names_and_keeps_its_contract() -> None:
     rows = matched(name("a", CHINESE), name("b", ENGLISH))
     assert not any(text in str(rows) for text in ("华锐", "huarui", "Huarui"))
     table = party_matches(pa.Table.from_pylist([name("a", CHINESE), name("b", ENGLISH)], schema=NAME_SCHEMA), RECORDED)
@@ -74,7 +74,7 @@ def test_several_names_of_one_party_match_others_and_not_itself() -> None:
     ],
     ids=["two countries", "one country", "one country unknown", "two numbers"],
 )
-def test_what_contradicts_keeps_equal_names_apart(
+def test_contradicting_identifiers_keep_equal_names_apart(
     ours: dict[str, str], theirs: dict[str, str], expected: list[tuple[str, str, bool]]
 ) -> None:
     assert pairs(matched(name("a", ENGLISH, BEFORE, **ours), name("b", ENGLISH, BEFORE, **theirs))) == expected
@@ -164,7 +164,7 @@ def test_as_of_a_day_names_that_came_later_make_no_difference_nor_does_the_order
     assert believed(order.sample(rows, len(rows))) == believed(known)
 
 
-def test_registers_give_names_of_companies_and_never_of_people(tmp_path: Path) -> None:
+def test_registers_yield_names_of_companies_and_never_of_people(tmp_path: Path) -> None:
     entities = [
         entity("C1", "Company", name="Shenzhen Huarui Trading Co., Ltd.", jurisdiction="cn"),
         entity("C2", "Company", name=CHINESE, jurisdiction="cn"),
@@ -177,5 +177,5 @@ def test_registers_give_names_of_companies_and_never_of_people(tmp_path: Path) -
     assert cells(found, "source_file", "source_row") == [("l.jsonl", 2)]
 
 
-def test_a_source_that_names_no_companies_gives_none() -> None:
+def test_a_source_without_companies_yields_none() -> None:
     assert company_names("shopify_orders", "shopify_orders@1.0.0", pa.table({"a": [1]}), 0).num_rows == 0

@@ -47,7 +47,7 @@ def test_dollars_stay_dollars_on_any_day(rates: ExchangeRates) -> None:
     ],
     ids=["no currency", "not quoted", "before the first fixing", "abolished", "long after the last fixing"],
 )
-def test_without_a_known_rate_there_is_no_amount(rates: ExchangeRates, currency: str, day: date) -> None:
+def test_without_a_known_rate_the_amount_is_missing(rates: ExchangeRates, currency: str, day: date) -> None:
     assert usd(rates, "1.00", currency, day) is None
 
 
@@ -55,7 +55,7 @@ def test_without_a_known_rate_there_is_no_amount(rates: ExchangeRates, currency:
     ("amount", "currency", "day"),
     [(None, "CNY", date(2023, 3, 3)), ("1", None, date(2023, 3, 3)), ("1", "CNY", None)],
 )
-def test_a_missing_part_gives_a_missing_amount(
+def test_a_missing_part_makes_the_amount_missing(
     rates: ExchangeRates, amount: str | None, currency: str | None, day: date | None
 ) -> None:
     assert usd(rates, amount, currency, day) is None

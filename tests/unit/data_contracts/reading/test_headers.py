@@ -7,7 +7,7 @@ from data_contracts.reading.headers import HeaderMatch, match_headers, require_h
 from tests.factories.contracts import column, contract_of, delimited
 
 
-def test_headers_match_without_regard_to_case_and_blanks() -> None:
+def test_headers_match_ignoring_case_and_spaces() -> None:
     contract = contract_of(
         [column("posted_on", header="Posted on"), column("sum", header="Amount")], server=delimited()
     )

@@ -53,7 +53,7 @@ def test_lines_below_the_first_belong_to_its_order(tmp_path: Path) -> None:
     ]
 
 
-def test_an_export_that_repeats_the_order_on_every_line_gives_the_same(tmp_path: Path) -> None:
+def test_an_export_that_repeats_the_order_on_every_line_has_the_same_orders(tmp_path: Path) -> None:
     orders = ingested(tmp_path, [export(first(), first(pieces=5))]).tables["purchase_order"]
     assert cells(orders, "quantity", "amount") == [(15, Decimal("106.5000"))]
 
@@ -67,7 +67,7 @@ def test_times_are_beijing_time_and_an_order_counts_from_its_payment(tmp_path: P
     ]
 
 
-def test_suppliers_are_pseudonyms_and_nothing_is_said_to_have_arrived(tmp_path: Path) -> None:
+def test_suppliers_are_pseudonyms_and_nothing_counts_as_arrived(tmp_path: Path) -> None:
     rows = [first(), first("2234567890123456789"), first("3234567890123456789", member="other")]
     orders = ingested(tmp_path, [export(*rows)]).tables["purchase_order"]
     suppliers = cells(orders, "supplier_id")

@@ -115,7 +115,7 @@ def test_the_marketplace_decides_for_each_settlement_never_the_cell(tmp_path: Pa
     assert (account.accepted, account.quarantined) == (3, {"type:settled_total": 1, "type:signed_amount": 1})
 
 
-def test_a_decimal_comma_in_an_american_settlement_is_no_number(tmp_path: Path) -> None:
+def test_a_decimal_comma_in_an_american_settlement_is_not_a_number(tmp_path: Path) -> None:
     rows = [amazon_total("111", "95,50"), amazon_amount("111", "95,50")]
     assert only_account(ingested(tmp_path, [amazon(rows)])).accepted == 0
 

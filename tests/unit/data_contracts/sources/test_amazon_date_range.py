@@ -98,7 +98,7 @@ def test_every_amount_of_a_transaction_is_a_row_and_a_paid_settlement_sums_to_ze
     assert set(cells(events, "statement_id", "currency")) == {("987", "USD")}
 
 
-def test_units_stand_with_the_price_only(tmp_path: Path) -> None:
+def test_only_the_price_row_has_units(tmp_path: Path) -> None:
     refund = {**SALE, "transaction_type": "Refund", "product_sales": "-1,200.00", "row_total": "-1,400.00"}
     events = events_of(tmp_path, report([SALE, refund]))
     found = {pair for pair in cells(events, "event_type", "quantity") if pair[1] is not None}
@@ -160,7 +160,7 @@ def test_a_day_that_does_not_exist_sets_its_row_aside_with_the_text(tmp_path: Pa
     assert cells(result.quarantine, "source_row") == [6, 7]
 
 
-def test_german_numbers_in_an_english_report_are_no_numbers(tmp_path: Path) -> None:
+def test_german_numbers_in_an_english_report_are_not_numbers(tmp_path: Path) -> None:
     account = only_account(ingested(tmp_path, [report([SALE, {**SALE, "product_sales": "1.200,00"}])]))
     assert account.quarantined == {"type:product_sales": 1}
 
@@ -180,7 +180,7 @@ def test_a_long_minus_is_a_minus(tmp_path: Path) -> None:
     assert cells(events_of(tmp_path, report([one])), "amount") == [Decimal("-1000.0000")]
 
 
-def test_a_row_whose_currency_nothing_tells_is_set_aside(tmp_path: Path) -> None:
+def test_a_row_without_a_known_currency_is_set_aside(tmp_path: Path) -> None:
     account = only_account(ingested(tmp_path, [report([TRANSFER])]))
     assert account.quarantined == {"marketplace_name:known": 1}
 

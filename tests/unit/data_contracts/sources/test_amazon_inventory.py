@@ -68,7 +68,7 @@ def test_headings_of_newer_reports_are_known(tmp_path: Path) -> None:
     assert cells(stock, "sku_group", "reserved_quantity") == [("LAMP-1:New", 10)]
 
 
-def test_what_goods_cost_is_not_said_and_stays_unknown(tmp_path: Path) -> None:
+def test_the_cost_of_goods_is_not_stated_and_stays_unknown(tmp_path: Path) -> None:
     stock = ingested(tmp_path, [report(product())]).tables["inventory_snapshot"]
     assert cells(stock, "stock_value", "stock_value_usd") == [(None, None)]
 

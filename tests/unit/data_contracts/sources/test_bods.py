@@ -69,7 +69,7 @@ def test_entities_and_people_are_parties_and_the_declared_company_is_the_seller_
     assert str(cells(parties, "registered_on")[0]) == "1869-04-01"
 
 
-def test_a_register_delivered_for_nobody_names_no_seller(tmp_path: Path) -> None:
+def test_a_register_delivered_without_a_seller_names_no_seller(tmp_path: Path) -> None:
     assert cells(ingested(tmp_path, [register(company())]).tables["party"], "seller_id") == [None]
 
 
@@ -138,7 +138,7 @@ def test_later_statements_on_a_party_are_counted_and_add_no_party(tmp_path: Path
         ([relation(holder="co-1")], "link of a party to itself"),
     ],
 )
-def test_what_ties_nobody_to_nobody_is_counted_by_reason(tmp_path: Path, rows: list[Statement], reason: str) -> None:
+def test_links_without_two_parties_are_counted_by_reason(tmp_path: Path, rows: list[Statement], reason: str) -> None:
     result = ingested(tmp_path, [register(*rows)])
     assert only_account(result).warnings[reason] == len(rows)
     assert result.tables["party_link"].num_rows == 0
@@ -166,12 +166,12 @@ def test_a_statement_delivered_twice_is_a_duplicate(tmp_path: Path) -> None:
         ({"recordId": None}, "record_number:required"),
     ],
 )
-def test_a_statement_that_is_none_is_quarantined(tmp_path: Path, bad: Statement, rule_id: str) -> None:
+def test_an_invalid_statement_is_quarantined(tmp_path: Path, bad: Statement, rule_id: str) -> None:
     account = only_account(ingested(tmp_path, [register({**company(), **bad}, person())]))
     assert (account.accepted, account.quarantined) == (1, {rule_id: 1})
 
 
-def test_a_file_that_is_no_array_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_array_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match="no array of records") as refusal:
         ingested(tmp_path, [RawFile("b.json", "bods_statements", b'{"statements": []}')])
     assert "\n" not in str(refusal.value)

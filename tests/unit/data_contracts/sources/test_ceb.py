@@ -92,7 +92,7 @@ def test_a_list_sums_its_items_and_names_order_waybill_and_its_own_numbers(tmp_p
     assert [str(day) for day in cells(table, "known_at")] == ["2023-03-03 00:00:00+00:00"] * 2
 
 
-def test_an_answer_tells_which_declaration_each_list_went_into(tmp_path: Path) -> None:
+def test_an_answer_names_the_declaration_of_each_list(tmp_path: Path) -> None:
     result = read(tmp_path, "792", summary_record(ENTRY, ["1", "2"]), summary_record("", ["3"], guid="GUID-early"))
     table = documents(result)
     assert cells(table, "list_number", "declaration_id") == [(list_number("1"), ENTRY), (list_number("2"), ENTRY)]
@@ -103,7 +103,7 @@ def test_an_answer_tells_which_declaration_each_list_went_into(tmp_path: Path) -
     ("kind", "record"),
     [("303", order_record), ("403", receipt_record), ("505", waybill_record), ("603", list_record)],
 )
-def test_drafts_are_no_documents_and_withdrawals_say_so(
+def test_drafts_are_not_documents_and_withdrawals_are_marked(
     tmp_path: Path, kind: str, record: Callable[..., Content]
 ) -> None:
     draft, taken_back = record(appStatus="1"), record(appType="3")
@@ -132,7 +132,7 @@ def test_two_records_under_one_number_of_a_message_stay_two_documents(tmp_path: 
     assert cells(documents(read(tmp_path, "603", *rows)), "amount") == [Decimal(3), Decimal(7)]
 
 
-def test_an_item_that_cannot_be_read_costs_its_whole_list(tmp_path: Path) -> None:
+def test_an_unreadable_item_sets_its_whole_list_aside(tmp_path: Path) -> None:
     torn = list_record("1", items=["10.00", "20.00"])
     torn["InventoryList"][0]["totalPrice"] = ["10.00", "11.00"]
     mistyped = list_record("2", items=["10.00", "无"])
@@ -153,7 +153,7 @@ def test_an_item_that_cannot_be_read_costs_its_whole_list(tmp_path: Path) -> Non
         ({"ieDate": "20990101"}, "delivery:not_in_the_future"),
     ],
 )
-def test_a_list_that_is_none_is_quarantined(tmp_path: Path, cells_of_head: dict[str, str], rule_id: str) -> None:
+def test_an_invalid_list_is_quarantined(tmp_path: Path, cells_of_head: dict[str, str], rule_id: str) -> None:
     account = only_account(read(tmp_path, "603", list_record("1", **cells_of_head), list_record("2")))
     assert (account.accepted, account.quarantined) == (1, {rule_id: 1})
 

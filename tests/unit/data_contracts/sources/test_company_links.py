@@ -94,7 +94,7 @@ def test_an_incomplete_entity_is_quarantined(tmp_path: Path, edge: dict[str, Any
     assert (account.accepted, account.quarantined) == (1, {rule_id: 1})
 
 
-def test_a_broken_line_costs_itself_only(tmp_path: Path) -> None:
+def test_a_broken_line_sets_only_itself_aside(tmp_path: Path) -> None:
     data = links_file([SELLER]) + b'{"id": "x", \n' + links_file([entity("pe-1", "Person")])
     result = ingested(tmp_path, [RawFile("company_links/links.jsonl", "company_links", data)])
     account = only_account(result)

@@ -30,7 +30,7 @@ def test_no_source_holds_the_columns_of_a_canonical_table(source: str, table: st
 
 
 @pytest.mark.parametrize("source", source_names())
-def test_every_column_says_what_it_means_in_both_languages(source: str) -> None:
+def test_every_column_has_a_description_in_both_languages(source: str) -> None:
     for column in source_contract(source).columns:
         assert column.description, column.name
         assert any("\u4e00" <= letter <= "\u9fff" for letter in column.description_zh) or column.description_zh in {

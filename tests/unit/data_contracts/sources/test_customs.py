@@ -85,7 +85,7 @@ def test_country_codes_are_a_bijection() -> None:
     assert len(set(cells(codes, "alpha_2"))) == len(set(cells(codes, "alpha_3"))) == 249
 
 
-def test_an_unreadable_total_costs_its_item_only(tmp_path: Path) -> None:
+def test_an_unreadable_total_sets_only_its_item_aside(tmp_path: Path) -> None:
     rows = [declaration(FIRST, [declaration_item("1"), declaration_item("2", declTotal="无")])]
     account = only_account(ingested(tmp_path, [customs(rows)]))
     assert (account.rows_in, account.accepted, account.quarantined) == (2, 1, {"type:declared_total": 1})
@@ -104,7 +104,7 @@ def test_a_year_without_exports_is_a_file_without_rows(tmp_path: Path) -> None:
     assert cells(result.tables["source_coverage"], "covered_table") == ["export_declaration"]
 
 
-def test_what_is_no_json_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_invalid_json_is_refused_in_one_line(tmp_path: Path) -> None:
     file = RawFile("customs_declaration/S000001/2023.json", "customs_declaration", b'[{"entryId": "1"', "S000001")
     with pytest.raises(InputRefused, match=r"file customs_declaration/S000001/2023\.json") as refusal:
         ingested(tmp_path, [file])

@@ -31,7 +31,7 @@ def customs(data: bytes, name: str = "a.xml") -> RawFile:
     return RawFile(name, "customs_declaration_xml", data, "S000001")
 
 
-def test_a_declaration_gives_the_same_rows_in_xml_as_in_json(tmp_path: Path) -> None:
+def test_a_declaration_has_the_same_rows_in_xml_as_in_json(tmp_path: Path) -> None:
     items = [declared_item("1"), declared_item("2", DeclTotal="99.5", FirstUnit="011")]
     xml = ingested(tmp_path / "x", [customs(declaration_message(items, AgentCode="3100980001"))])
     listed = [declaration_item("1"), declaration_item("2", declTotal="99.5", unit1="011")]
@@ -58,7 +58,7 @@ def test_both_forms_know_the_same_columns() -> None:
         ("USA", "DEU", ["DE"]),
     ],
 )
-def test_countries_exchanged_by_the_exporting_program_are_put_right(
+def test_countries_swapped_by_the_exporting_program_are_corrected(
     tmp_path: Path, origin: str, final: str, destination: list[str]
 ) -> None:
     data = declaration_message([declared_item("1", OriginCountry=origin, DestinationCountry=final)])
@@ -66,7 +66,7 @@ def test_countries_exchanged_by_the_exporting_program_are_put_right(
     assert cells(table, "destination_country") == destination
 
 
-def test_an_import_is_no_export(tmp_path: Path) -> None:
+def test_an_import_is_not_an_export(tmp_path: Path) -> None:
     account = only_account(ingested(tmp_path, [customs(declaration_message([declared_item("1")], IEFlag="I"))]))
     assert account.quarantined == {"flow:enum": 1}
 

@@ -71,7 +71,7 @@ def test_purchases_without_number_are_each_their_own_and_one_without_revenue_mak
     assert cells(days, "purchase_count", "purchase_usd") == [(2, None)]
 
 
-def test_an_event_without_consent_is_no_session_but_its_purchase_counts(tmp_path: Path) -> None:
+def test_an_event_without_consent_is_not_a_session_but_its_purchase_counts(tmp_path: Path) -> None:
     result = ingested(tmp_path, [table(purchase(0, "T1", 5.0, session=None, user_pseudo_id=None), event(1))])
     assert cells(result.tables["site_day"], "session_count", "purchase_count") == [(1, 1)]
     assert only_account(result).warnings["event of no session, as where consent is refused"] == 1
@@ -92,7 +92,7 @@ def test_a_day_is_known_once_its_late_events_are_in(tmp_path: Path) -> None:
     ]
 
 
-def test_parquet_gives_the_same_days_as_json_lines(tmp_path: Path) -> None:
+def test_parquet_has_the_same_days_as_json_lines(tmp_path: Path) -> None:
     events = [purchase(0, "T1", 20.5), event(1, session=2)]
     parquet = io.BytesIO()
     pq.write_table(
@@ -115,13 +115,13 @@ def test_a_bad_event_of_a_parquet_file_is_set_aside_with_its_cells(tmp_path: Pat
 
 
 @pytest.mark.parametrize("data", [b"PAR1 but nothing more", b'{"event_name": "x"}\n'])
-def test_what_is_no_table_of_events_is_refused_in_one_line(tmp_path: Path, data: bytes) -> None:
+def test_a_table_without_events_is_refused_in_one_line(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(InputRefused) as refusal:
         ingested(tmp_path, [RawFile("e", "ga4_events", data, "S000001", "shop")])
     assert "\n" not in str(refusal.value)
 
 
-def test_a_line_that_is_no_json_costs_itself_only(tmp_path: Path) -> None:
+def test_a_line_that_is_not_json_sets_only_itself_aside(tmp_path: Path) -> None:
     file = table(event(0), event(1))
     broken = RawFile(file.name, file.source, file.data + b'{"event_date": \n', file.seller, file.account)
     account = only_account(ingested(tmp_path, [broken]))

@@ -78,7 +78,7 @@ def test_of_an_entity_delivered_twice_the_newest_state_counts(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("number", "rule_id"), [(FIRST[:-1] + "8", "lei:check_digits"), ("SHORT", "lei:pattern"), (None, "lei:required")]
 )
-def test_a_number_that_is_no_lei_is_quarantined(tmp_path: Path, number: str | None, rule_id: str) -> None:
+def test_a_number_that_is_not_an_lei_is_quarantined(tmp_path: Path, number: str | None, rule_id: str) -> None:
     account = only_account(ingested(tmp_path, [entities({**entity(), "LEI": number}, entity(SECOND))]))
     assert (account.accepted, account.quarantined) == (1, {rule_id: 1})
 

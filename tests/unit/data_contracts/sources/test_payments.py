@@ -226,7 +226,7 @@ def test_a_paypal_moment_has_its_zone(tmp_path: Path, zone: str, moment: str) ->
     assert [str(value) for value in cells(events_of(tmp_path, paypal(one)), "event_at")] == [moment]
 
 
-def test_a_zone_that_means_several_is_none(tmp_path: Path) -> None:
+def test_an_ambiguous_time_zone_is_rejected(tmp_path: Path) -> None:
     one = paypal_row("T1", "Express Checkout Payment", "1.00", "0.00", "1.00", zone="CST")
     assert only_account(ingested(tmp_path, [paypal(one)])).quarantined == {"type:happened_at": 1}
     assert utc_offset("Nowhere/Town") is None
@@ -240,7 +240,7 @@ def test_one_day_with_the_day_first_makes_every_day_of_a_file_doubtful(tmp_path:
     assert (account.accepted, account.quarantined) == (accepted, {"type:happened_at": 2 - accepted})
 
 
-def test_a_paypal_amount_with_a_comma_is_no_number(tmp_path: Path) -> None:
+def test_a_paypal_amount_with_a_comma_is_not_a_number(tmp_path: Path) -> None:
     one = paypal_row("T1", "Express Checkout Payment", "30,00", "0,00", "30,00")
     assert only_account(ingested(tmp_path, [paypal(one)])).quarantined == {"type:gross": 1}
 

@@ -85,7 +85,7 @@ def test_a_report_without_its_column_line_is_refused_in_one_line(tmp_path: Path)
     assert "\n" not in str(refusal.value)
 
 
-def test_lines_that_are_no_rows_are_set_aside_with_the_reason(tmp_path: Path) -> None:
+def test_lines_that_are_not_rows_are_set_aside_with_the_reason(tmp_path: Path) -> None:
     rows = (SALE, f'{SALE},"more"', '"XX","?"', '"SB","open')
     result = ingested(tmp_path, [report(*rows, count=3)])
     account = only_account(result)
@@ -94,7 +94,7 @@ def test_lines_that_are_no_rows_are_set_aside_with_the_reason(tmp_path: Path) ->
     assert "canary" not in str(result.quarantine.to_pylist())
 
 
-def test_a_nul_byte_costs_its_row_and_no_other(tmp_path: Path) -> None:
+def test_a_nul_byte_sets_only_its_row_aside(tmp_path: Path) -> None:
     account = only_account(ingested(tmp_path, [report(SALE, REFUND.replace("TX2", "TX\x002"))]))
     assert (account.rows_in, account.accepted, account.quarantined) == (2, 1, {"line:nul": 1})
 

@@ -103,7 +103,7 @@ def test_a_settled_report_becomes_its_details_and_one_opposite_payout(tmp_path: 
     assert sum(amount for _, amount, _ in found) == 0
 
 
-def test_times_are_beijing_time_and_stand_in_utc(tmp_path: Path) -> None:
+def test_beijing_times_become_utc(tmp_path: Path) -> None:
     events = ingested(tmp_path, [reports_file([report()])]).tables["money_event"]
     assert [str(moment) for moment in cells(events, "event_at")][:2] == [
         "2023-02-16 02:00:00+00:00",
@@ -122,7 +122,7 @@ def test_a_detail_is_known_once_its_report_is_made_and_the_payout_once_it_is_pai
 
 
 @pytest.mark.parametrize(("state", "status"), [(1, "estimated"), (2, "released")])
-def test_a_report_not_settled_has_no_payout_and_says_so(tmp_path: Path, state: int, status: str) -> None:
+def test_an_unsettled_report_has_no_payout_and_is_marked(tmp_path: Path, state: int, status: str) -> None:
     # The published example holds a completion time in a report that is still to be confirmed.
     one = report(state=state, completedPayTime="2024-02-16 10:00:00")
     result = ingested(tmp_path, [reports_file([one])])
@@ -146,7 +146,7 @@ def test_a_report_whose_details_do_not_sum_to_its_total_is_set_aside_whole(tmp_p
     assert set(cells(result.tables["money_event"], "statement_id")) == {"B1"}
 
 
-def test_an_unreadable_amount_that_is_not_missed_costs_its_detail_only(tmp_path: Path) -> None:
+def test_an_unreadable_amount_that_no_total_needs_sets_only_its_detail_aside(tmp_path: Path) -> None:
     one = report(reportSalesDetails=[*DETAILS, sale("4", "n/a")])
     account = only_account(ingested(tmp_path, [reports_file([one])]))
     assert (account.rows_in, account.accepted, account.quarantined) == (7, 6, {"type:detail_amount": 1})
@@ -299,7 +299,7 @@ def test_an_item_becomes_its_price_and_its_charges(tmp_path: Path) -> None:
     assert by_statement(result) == {"B7": 0}
 
 
-def test_a_return_takes_the_price_and_gives_the_charges_back(tmp_path: Path) -> None:
+def test_a_return_reverses_the_price_and_the_charges(tmp_path: Path) -> None:
     one = statement(incomeExpenditureType=2)
     events = ingested(tmp_path, [statements_file([one])]).tables["money_event"]
     assert cells(events, "event_type", "amount")[:3] == [

@@ -88,7 +88,7 @@ def test_customers_are_pseudonyms_equal_for_equal_mailboxes(tmp_path: Path) -> N
     assert "@" not in "".join(customer or "" for customer in customers)
 
 
-def test_what_happened_after_an_order_was_known_had_not_happened(tmp_path: Path) -> None:
+def test_events_after_an_order_was_known_are_left_out(tmp_path: Path) -> None:
     late = "2023-04-20 10:00:00 -0500"
     rows = [
         shopify_order("#1", "1000", Fulfilled_at=late, Cancelled_at=late),

@@ -52,7 +52,7 @@ def finance(*rows: list[object], **others: Sequence[Sequence[object]]) -> RawFil
     return temu({SETTLED: [HEADING, *rows], **others})
 
 
-def test_each_sheet_says_what_its_amounts_are_and_in_whose_favour(tmp_path: Path) -> None:
+def test_each_sheet_defines_the_kind_and_the_sign_of_its_amounts(tmp_path: Path) -> None:
     sheets: dict[str, list[list[object]]] = {
         SETTLED: [HEADING, SALE, BACK],
         ISSUES: [*ISSUE_HEADING, ISSUE],
@@ -115,7 +115,7 @@ def test_a_slash_for_an_amount_sets_the_row_aside(tmp_path: Path) -> None:
     assert cells(result.quarantine, "source_row") == [3]
 
 
-def test_rows_of_later_sheets_go_under_numbers_that_tell_the_sheet(tmp_path: Path) -> None:
+def test_rows_of_later_sheets_have_numbers_that_identify_the_sheet(tmp_path: Path) -> None:
     spoilt: list[object] = [*ISSUE[:5], "eight", *ISSUE[6:]]
     result = ingested(tmp_path, [finance(SALE, **{ISSUES: [*ISSUE_HEADING, ISSUE, spoilt]})])
     assert cells(result.tables["money_event"], "source_row") == [2, 10_000_003]
@@ -147,7 +147,7 @@ def test_unknown_kinds_are_kept_as_written_and_counted(tmp_path: Path) -> None:
     assert only_account(result).warnings == {"amount of unknown kind / 交易结算 / 月亮费": 1}
 
 
-def test_sheets_nobody_knows_are_named(tmp_path: Path) -> None:
+def test_unknown_sheets_are_named(tmp_path: Path) -> None:
     result = ingested(tmp_path, [finance(SALE, 说明=[["text"]])])
     assert "1 sheets that are not in the contract were ignored: '说明'" in only_account(result).notes
 
@@ -185,7 +185,7 @@ def test_a_workbook_without_what_the_contract_needs_is_refused_in_one_line(
 LEDGER_HEADING: list[object] = ["账务时间", "账务类型", "币种", "收支金额", "备注"]
 
 
-def test_the_ledger_gives_what_no_settlement_workbook_details(tmp_path: Path) -> None:
+def test_the_ledger_adds_what_no_settlement_workbook_details(tmp_path: Path) -> None:
     rows: list[list[object]] = [
         LEDGER_HEADING,
         ["2023-05-20 08:00:00", "收入", "CNY", 61.5, "交易结算"],
@@ -208,7 +208,7 @@ def test_the_ledger_gives_what_no_settlement_workbook_details(tmp_path: Path) ->
     }
 
 
-def test_an_estimate_is_no_sale_and_dated_on_the_last_day_covered(tmp_path: Path) -> None:
+def test_an_estimate_is_not_a_sale_and_is_dated_on_the_last_covered_day(tmp_path: Path) -> None:
     heading: list[object] = [
         *("备货单号", "SKU ID", "SKU货号", "货品名称", "SKU属性", "销售数量", "单品券优惠金额", "店铺满减券优惠金额"),
         *("申报价格折扣金额", "预估待结算销售额", "币种"),

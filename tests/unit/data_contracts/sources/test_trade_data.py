@@ -68,7 +68,7 @@ def test_a_record_is_a_document_known_when_it_is_published(tmp_path: Path) -> No
     assert row["known_at"].date() == dt.date(2023, 7, 31)
 
 
-def test_headings_stand_wherever_they_stand_and_in_many_spellings(tmp_path: Path) -> None:
+def test_headings_are_found_anywhere_and_in_many_spellings(tmp_path: Path) -> None:
     header = ("出口日期", "发货人", "CONSIGNEE  NAME", "HS编码", "目的国", "毛重", "金额(美元)")
     table = records(read(tmp_path, record(), header=header, above=3))
     assert cells(table, "amount", "source_row") == [(Decimal(1500), 5)]
@@ -83,7 +83,7 @@ def test_headings_are_recognised_below_titles(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["TO ORDER", "TO THE ORDER", "To The Order of Some Bank", "NULL", "null", "N/A", "-", None]
 )
-def test_nobody_is_no_counterparty(tmp_path: Path, name: str | None) -> None:
+def test_a_missing_name_is_not_a_counterparty(tmp_path: Path, name: str | None) -> None:
     assert cells(records(read(tmp_path, record(importer=name))), "counterparty_id") == [None]
 
 
@@ -128,7 +128,7 @@ def test_destinations_are_known_by_name_or_code_or_not_at_all(
     assert cells(records(read(tmp_path, record(country=country))), "destination_country") == [alpha_2]
 
 
-def test_a_value_in_another_currency_says_which(tmp_path: Path) -> None:
+def test_a_value_in_another_currency_names_it(tmp_path: Path) -> None:
     header = (*HEADER[:6], "Total Value", "Currency")
     rows = [[*record(value="1,234.50"), "EUR"], [*record(value=5), "NULL"], [*record(value="NULL"), None]]
     result = read(tmp_path, *rows, header=header)
@@ -180,7 +180,7 @@ def test_a_moment_of_a_spreadsheet_that_is_midnight_elsewhere_is_the_day_there(t
         (["2023-02-30", "soon", "31-Foo-2023", "06/01/2023"], ["2023-02-30", "soon", "31-Foo-2023", "06/01/2023"]),
     ],
 )
-def test_days_are_told_by_what_the_moments_of_a_file_have_in_common(texts: list[str], days: list[str]) -> None:
+def test_days_follow_from_what_the_times_of_a_file_have_in_common(texts: list[str], days: list[str]) -> None:
     assert iso_days(texts, [0] * len(texts)) == days
 
 

@@ -17,7 +17,7 @@ def invoices(rows: Sequence[str], direction: str = "sale", seller: str = "S00000
     return RawFile(f"vat_invoices/{seller}/{direction}.csv", "vat_invoices", vat_file(direction, rows), seller)
 
 
-def test_the_header_present_tells_the_direction(tmp_path: Path) -> None:
+def test_the_header_determines_the_direction(tmp_path: Path) -> None:
     files = [invoices([vat_row("1")]), invoices([vat_row("2")], "purchase")]
     table = ingested(tmp_path, files).tables["trade_invoice"]
     assert cells(table, "direction", "invoice_number") == [("purchase", "2"), ("sale", "1")]

@@ -39,7 +39,7 @@ def test_lines_of_an_order_become_one_row_with_postage_in_the_total_but_not_in_t
     ]
 
 
-def test_a_credit_note_is_a_cancellation_on_its_own_day_that_gives_back_its_sum(tmp_path: Path) -> None:
+def test_a_credit_note_is_a_cancellation_of_its_amount_on_its_own_day(tmp_path: Path) -> None:
     rows = [line("1"), line("C2", quantity="-1", at="2023-04-01 10:00:00"), line("C2", "D", quantity="-1", price="0.5")]
     orders = ingested(tmp_path, [shop(rows)]).tables["site_order"]
     found = cells(orders, "is_cancelled", "total_amount", "refunded_amount", "discount_usd", "item_count")
@@ -60,7 +60,7 @@ def test_an_order_without_customer_has_none_and_equal_numbers_of_two_shops_are_t
     assert "13085" not in str(customers)
 
 
-def test_lines_that_are_no_order_are_counted_by_reason(tmp_path: Path) -> None:
+def test_lines_that_are_not_orders_are_counted_by_reason(tmp_path: Path) -> None:
     rows = [
         line("1"),
         line("A3", "B", quantity="1", price="-53594.36", customer=""),
@@ -125,7 +125,7 @@ def test_a_list_that_names_no_currency_is_refused_in_one_line(tmp_path: Path) ->
     assert "\n" not in str(refusal.value)
 
 
-def test_parquet_and_workbooks_give_the_same_orders_as_text(tmp_path: Path) -> None:
+def test_parquet_and_workbooks_have_the_same_orders_as_text(tmp_path: Path) -> None:
     names = HEADER.split(",")
     values = ["1", "85048", "Lamp", 2, DAY, 6.95, 13085.0, "Germany", "GBP"]
     parquet = io.BytesIO()

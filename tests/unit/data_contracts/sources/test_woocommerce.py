@@ -77,12 +77,12 @@ def test_refunds_are_summed_and_an_order_refunded_without_them_is_given_back_who
     assert cells(orders, "refunded_amount") == [Decimal("10.0000"), Decimal("29.3500")]
 
 
-def test_what_happened_after_an_order_was_known_had_not_happened(tmp_path: Path) -> None:
+def test_events_after_an_order_was_known_are_left_out(tmp_path: Path) -> None:
     orders = ingested(tmp_path, [shop(order(1, date_completed_gmt="2023-04-20T10:00:00"))]).tables["site_order"]
     assert cells(orders, "is_fulfilled", "fulfilment_days") == [(False, None)]
 
 
-def test_drafts_are_counted_but_are_no_orders(tmp_path: Path) -> None:
+def test_drafts_are_counted_but_are_not_orders(tmp_path: Path) -> None:
     result = ingested(tmp_path, [shop(order(1, status="checkout-draft"), order(2, status="trash"), order(3))])
     account = only_account(result)
     assert (account.accepted, account.warnings["draft or in the bin, no order"]) == (3, 2)

@@ -58,7 +58,7 @@ def test_amounts_are_exact() -> None:
         "100000000000000",
     ],
 )
-def test_what_is_no_exact_amount_is_set_aside(text: str) -> None:
+def test_an_inexact_amount_is_set_aside(text: str) -> None:
     assert cast(["1", text], NUMBER) == [Decimal(1), "bad"]
 
 
@@ -106,7 +106,7 @@ def test_few_valued_text_becomes_a_dictionary() -> None:
     assert rows["a"].to_pylist() == ["x", "x", "y"]
 
 
-def test_booleans_speak_the_words_of_the_contract() -> None:
+def test_booleans_use_the_words_of_the_contract() -> None:
     prop = column("a", "boolean", custom={"trueValues": ["是"], "falseValues": ["否"]})
     assert cast(["是", "否", "", "yes"], prop) == [True, False, None, "bad"]
     assert cast(["TRUE", "no", "1"], column("a", "boolean")) == [True, False, "bad"]

@@ -19,7 +19,7 @@ def test_chinese_forms_and_dashes_look_equal_too(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(("one", "other"), [("Amount", "Amount"), ("Amount", "amount"), ("Amount", "Amounts")])
-def test_equal_texts_and_plainly_different_ones_are_no_lookalikes(one: str, other: str) -> None:
+def test_equal_texts_and_clearly_different_ones_are_not_lookalikes(one: str, other: str) -> None:
     assert not looks_equal(one, other)
 
 

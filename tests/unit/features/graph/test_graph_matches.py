@@ -119,7 +119,7 @@ ids = st.sampled_from(["P0", "P1", "P2", "holding", "holding, Ltd.", "x", "y"])
 
 @settings(max_examples=40, deadline=None)
 @given(pairs=st.lists(st.tuples(ids, ids), max_size=8), order=st.randoms(use_true_random=False))
-def test_matches_in_any_order_and_direction_give_one_graph_and_only_ever_join(
+def test_matches_in_any_order_and_direction_make_one_graph_and_only_ever_join(
     pairs: list[tuple[str, str]], order: random.Random
 ) -> None:
     rows = [match(left, right) for left, right in pairs]
@@ -138,7 +138,7 @@ def set_file(folder: Path, line: str = "") -> str:
     return str(path)
 
 
-def test_a_feature_set_says_whether_matches_count_and_is_another_set_with_them(tmp_path: Path) -> None:
+def test_a_feature_set_states_whether_matches_count_and_has_another_digest_with_them(tmp_path: Path) -> None:
     coverage = coverage_rows(["S0"], ["party_link"])
     tables = canonical_tables(party=PARTIES, party_link=LINKS, source_coverage=coverage)
     tables[PARTY_MATCH] = matches(HOLDING)

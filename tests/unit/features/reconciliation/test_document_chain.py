@@ -135,7 +135,7 @@ def test_our_own_form_covers_the_kinds_its_seller_gave_in_it() -> None:
     ]
 
 
-def test_a_withdrawn_document_breaks_nothing_and_is_no_missing_partner() -> None:
+def test_a_withdrawn_document_is_neither_a_break_nor_a_missing_partner() -> None:
     taken_back = order(is_withdrawn=True, amount=999)
     assert kinds(taken_back, receipt(), waybill(), listed()) == []
     assert kinds(order("O7", is_withdrawn=True)) == []
@@ -158,12 +158,12 @@ def test_a_waybill_used_for_two_lists_is_a_break_at_both_whoever_delivered_them(
         ((order(platform_code="E1"), order(platform_code="E1", seller_id="S2")), "order_of_two_sellers"),
     ],
 )
-def test_what_may_be_used_once_is_a_break_at_every_second_use(rows: Sequence[Row], expected: str) -> None:
+def test_a_second_use_of_a_single_use_document_is_a_break(rows: Sequence[Row], expected: str) -> None:
     both = [declared("D1"), declared("D2")]
     assert [kind for kind, _ in kinds(*rows, declarations=both, delivered=[])] == [expected] * 2
 
 
-def test_two_instalments_without_a_number_of_the_payment_are_no_payment_used_twice() -> None:
+def test_two_instalments_without_a_payment_number_are_not_a_payment_used_twice() -> None:
     rows = [receipt(order_number, order_number, amount=30) for order_number in ("O1", "O2")]
     assert kinds(*rows, delivered=[]) == []
 
@@ -235,12 +235,12 @@ def test_days_out_of_order_are_a_break(rows: Sequence[Row], expected: tuple[str,
     assert kinds(*rows, declarations=[declared()]) == [expected]
 
 
-def test_without_documents_there_is_nothing_to_say() -> None:
+def test_without_documents_there_are_no_breaks() -> None:
     assert document_breaks({}, AsOf(AS_OF)).num_rows == 0
     assert document_breaks(canonical_tables(), AsOf(AS_OF)).num_rows == 0
 
 
-def test_every_source_of_documents_says_which_kind_it_covers() -> None:
+def test_every_source_of_documents_states_which_kind_it_covers() -> None:
     feeding = {name for name in mapped_sources() if DOCUMENTS in source_mapping(name).covered_tables}
     assert feeding - {f"template_{DOCUMENTS}", "trade_data_workbook"} == set(KIND_OF_SOURCE)
 

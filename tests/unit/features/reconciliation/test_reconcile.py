@@ -149,7 +149,7 @@ def test_goods_declared_far_above_what_they_cost_contradict_the_purchases() -> N
     assert grade(lied, "cost_of_goods") == CONTRADICTED
 
 
-def test_a_list_of_purchases_alone_says_nothing_of_sales() -> None:
+def test_a_list_of_purchases_alone_is_no_evidence_of_sales() -> None:
     table = reconciled(delivered(SALES, INVOICES), money_event=sold(30_000), trade_invoice=invoiced("purchase", 9_000))
     assert sources(table, "sales") == {"platform", "payouts"}
     assert grade(table, "sales") == SINGLE_SOURCE
@@ -190,7 +190,7 @@ def test_sums_are_exact_to_the_last_digit() -> None:
     assert row_of(table, "sales", "platform")["usd"] == Decimal("12.0120")
 
 
-def test_payouts_stand_beside_sales_and_do_not_corroborate_them() -> None:
+def test_payouts_are_shown_with_sales_and_do_not_corroborate_them() -> None:
     paid = sold(-20_000, event_type="payout")
     table = reconciled(delivered(SALES), money_event=[*sold(30_000), *paid])
     payouts = row_of(table, "sales", "payouts")
@@ -205,7 +205,7 @@ def test_only_quarters_that_have_ended_are_judged() -> None:
     assert ends == [dt.date(2024, 3, 31), dt.date(2024, 6, 30)]
 
 
-def test_the_last_quarters_alone_say_what_they_say_among_all() -> None:
+def test_the_last_quarters_alone_have_the_same_grades_as_among_all() -> None:
     tables = canonical_tables(
         source_coverage=_numbered(delivered(SALES, EXPORTS)),
         money_event=[{**row, "event_id": f"e{i}"} for i, row in enumerate(sold(30_000))],
@@ -216,7 +216,7 @@ def test_the_last_quarters_alone_say_what_they_say_among_all() -> None:
     assert last.equals(latest(whole))
 
 
-def test_without_deliveries_nothing_is_said() -> None:
+def test_without_deliveries_there_are_no_claims() -> None:
     assert reconcile({}, AsOf(AS_OF)).num_rows == 0
     assert reconciled([], money_event=sold(30_000)).schema.equals(RECONCILIATION_SCHEMA)
 
@@ -251,7 +251,7 @@ money = st.integers(min_value=0, max_value=90_000)
 
 @settings(max_examples=10, deadline=None)
 @given(usd=money, exports=money, later=money, factor=st.integers(min_value=2, max_value=9))
-def test_what_becomes_known_later_changes_nothing_and_lying_more_never_looks_better(
+def test_later_knowledge_changes_nothing_and_more_fraud_never_looks_better(
     usd: int, exports: int, later: int, factor: int
 ) -> None:
     coverage = delivered(SALES, EXPORTS)

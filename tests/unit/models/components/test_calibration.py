@@ -28,7 +28,7 @@ def test_calibrated_probabilities_have_the_mean_of_the_outcomes() -> None:
     assert probability.mean() == pytest.approx(y.mean(), abs=1e-6)
 
 
-def test_a_ranking_the_wrong_way_round_keeps_a_positive_slope_and_the_base_rate() -> None:
+def test_a_reversed_ranking_keeps_a_positive_slope_and_the_base_rate() -> None:
     margin, y, cluster = sample(-1.0, -4.0)
     found = fit_affine(margin, y, cluster)
     assert 0.0 < found.slope < 0.1

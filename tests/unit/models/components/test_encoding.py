@@ -45,7 +45,7 @@ def test_an_infinite_report_counts_as_missing(infinity: float, direction: int) -
     assert column[0] == column[1]
 
 
-def test_a_constant_feature_still_tells_missing_from_known() -> None:
+def test_a_constant_feature_still_separates_missing_from_known() -> None:
     column = encoded([3.0, 3.0, NAN], 1, [3.0, NAN])[:, 0]
     assert column[1] > column[0] == 3.0
 

@@ -17,11 +17,11 @@ def fitted(threads: int = 1, seed: int = 1) -> LightGbmComponent:
     return fit_gbm(X, Y, [1, -1, 0], SMALL, SETTINGS._replace(threads=threads, seed=seed))
 
 
-def test_the_same_fit_gives_the_same_text_on_one_thread_and_on_two() -> None:
+def test_the_same_fit_has_the_same_text_on_one_thread_and_on_two() -> None:
     assert fitted().text == fitted().text == fitted(threads=2).text
 
 
-def test_another_seed_gives_another_model() -> None:
+def test_another_seed_makes_another_model() -> None:
     assert fitted(seed=2).text != fitted().text
 
 
@@ -43,7 +43,7 @@ def test_the_text_ends_with_the_trees_and_reads_back_to_the_same_numbers() -> No
     assert np.array_equal(again.contributions(X)[1], component.contributions(X)[1])
 
 
-def test_early_stopping_finds_a_size_and_the_margin_is_that_of_so_many_rounds() -> None:
+def test_early_stopping_finds_a_size_and_the_margin_is_that_of_its_rounds() -> None:
     held_out = np.arange(800) % 4 == 0
     fold = prepare_fold(X, Y, held_out)
     booster, best = fit_fold(fold, [1, -1, 0], SMALL, SETTINGS._replace(max_rounds=300))

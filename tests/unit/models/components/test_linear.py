@@ -60,7 +60,7 @@ def test_a_column_that_works_against_its_direction_does_nothing() -> None:
     assert not turned.contributions(X)[1][:, 0].any()
 
 
-def test_starting_elsewhere_gives_the_same_coefficients() -> None:
+def test_other_starting_values_lead_to_the_same_coefficients() -> None:
     design = risk_design(SCALES, X, DIRECTIONS)
     cold, warm = fit_weights(design, Y, 4.0), fit_weights(design, Y, 4.0, fit_weights(design, Y, 400.0))
     assert np.abs(cold[1] - warm[1]).max() < 1e-6
@@ -82,7 +82,7 @@ def test_scores_are_the_normal_scores_of_ranks() -> None:
         assert scale.transform(column).std() == pytest.approx(1.0, abs=1e-8)
 
 
-def test_a_giant_moves_nobody_else() -> None:
+def test_one_extreme_value_moves_no_other_row() -> None:
     with_giant = X.copy()
     with_giant[np.argmax(X[:, 1]), 1] = 1e12
     typical = np.sort(X[:, 1])[: N - 250]
@@ -90,7 +90,7 @@ def test_a_giant_moves_nobody_else() -> None:
     assert np.abs(moved).max() < 0.15
 
 
-def test_missing_values_known_from_training_stand_below_the_worst_reported_one() -> None:
+def test_missing_values_known_from_training_score_below_the_worst_reported_one() -> None:
     missing, worst, typical = SCALES[2].transform(np.array([-9.0, X[X[:, 2] > -9.0, 2].min(), 0.0]))
     assert missing < worst < typical
     assert worst - missing < 1.5
@@ -109,20 +109,20 @@ def test_a_single_column_ranks_sellers_as_the_raw_value_does() -> None:
         assert auc(alone.margin(X[:, [position]]), Y) == auc(X[:, position], Y)
 
 
-def test_a_column_with_one_value_gives_nothing() -> None:
+def test_a_column_with_one_value_contributes_nothing() -> None:
     constant = np.column_stack([X[:, 0], np.full(N, 3.0)])
     fitted = fit_linear(constant, Y, (1, 1), penalty=4.0)
     assert fitted.table.columns[1].coefficient == 0.0
     assert np.isfinite(fitted.margin(np.array([[0.0, 1e9]]))).all()
 
 
-def test_a_table_read_back_from_json_gives_the_same_bits() -> None:
+def test_a_table_read_back_from_json_has_the_same_bits() -> None:
     again = LinearComponent(LinearTable.model_validate_json(FITTED.table.model_dump_json()))
     assert again == FITTED
     assert np.array_equal(again.margin(X), FITTED.margin(X))
 
 
-def test_the_same_rows_give_the_same_table() -> None:
+def test_the_same_rows_make_the_same_table() -> None:
     assert fit_linear(X, Y, DIRECTIONS, penalty=4.0) == FITTED
 
 

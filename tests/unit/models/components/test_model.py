@@ -102,7 +102,7 @@ def test_a_matrix_of_another_width_is_refused() -> None:
         MODEL.probability(X[:, 1:])
 
 
-def test_an_empty_batch_gives_empty_answers() -> None:
+def test_an_empty_batch_has_empty_results() -> None:
     nobody = X[:0]
     assert MODEL.probability(nobody).shape == (0,)
     assert MODEL.issue_points(MODEL.contributions(nobody)).points.shape == (0, 10)

@@ -15,7 +15,7 @@ def log_odds_at(good_to_bad: float) -> np.ndarray:
     return np.array([-math.log(good_to_bad)])
 
 
-def test_the_base_score_stands_at_the_base_odds_and_doubling_them_adds_the_step() -> None:
+def test_the_base_score_is_at_the_base_odds_and_doubling_them_adds_the_step() -> None:
     assert SCALE.score(log_odds_at(30.0)).tolist() == [600]
     assert SCALE.score(log_odds_at(60.0)).tolist() == [640]
     assert SCALE.score(log_odds_at(15.0)).tolist() == [560]
@@ -63,7 +63,7 @@ def test_grades_worsen_with_the_probability_and_bounds_belong_to_the_better_grad
 
 
 @pytest.mark.parametrize("probability", [-0.01, 1.01, math.nan])
-def test_what_is_no_probability_gets_no_grade(probability: float) -> None:
+def test_an_invalid_probability_gets_no_grade(probability: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         GradeScale().grade_of(probability)
 

@@ -54,7 +54,7 @@ def test_a_sign_turned_around_is_counted_as_breaks_and_as_gains_from_hiding() ->
     assert audit.additivity_error <= 1e-9
 
 
-def test_an_addition_the_right_way_breaks_nothing() -> None:
+def test_an_addition_in_the_right_direction_breaks_nothing() -> None:
     audit = audit_model(planted_model(+5.0), small_world().dataset.X, SETTINGS)
     assert (audit.monotone_breaks, audit.hiding_gains) == (0, 0)
 

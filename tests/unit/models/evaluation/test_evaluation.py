@@ -70,7 +70,7 @@ def test_a_true_improvement_is_claimed_and_an_invisible_one_is_not(evaluation: E
     assert small.verdict == "not_shown"
 
 
-def test_losses_are_compared_the_right_way_round(evaluation: Evaluation) -> None:
+def test_a_lower_loss_is_better(evaluation: Evaluation) -> None:
     assert evaluation.difference("coin", "brier").gain.value > 0
     assert evaluation.difference("coin", "log_loss").gain.value > 0
 
@@ -100,7 +100,7 @@ def test_drawing_whole_components_widens_the_interval_of_related_sellers() -> No
     assert spread[1] > 1.6 * spread[0]
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+def test_the_interval_covers_the_truth_about_as_often_as_claimed() -> None:
     inside = 0
     for seed in range(60):
         drawn = holdout(rows=400, components=400, seed=seed)
@@ -136,7 +136,7 @@ def test_a_part_with_too_few_bad_sellers_has_rates_and_no_auc(sample: pd.DataFra
     assert first.rates.observed == 0
 
 
-def test_the_random_split_stands_beside_as_contrast(sample: pd.DataFrame) -> None:
+def test_the_random_split_is_reported_as_a_contrast(sample: pd.DataFrame) -> None:
     contrast = evaluate(sample, SETTINGS, random_split=holdout(seed=8)).contrast
     assert contrast.rows == 2000
     own = evaluate(sample, SETTINGS).champion.measures["auc"].value
@@ -206,7 +206,7 @@ def test_detectable_gain_is_found_with_the_promised_power() -> None:
     assert (np.abs(tests) > 1.96).mean() == pytest.approx(0.8, abs=0.01)
 
 
-def test_a_falling_gini_costs_stability() -> None:
+def test_a_falling_gini_lowers_stability() -> None:
     assert stability_score([0.5, 0.5, 0.5]) == pytest.approx(0.5)
     assert stability_score([0.526, 0.5, 0.474]) == pytest.approx(0.5 - 88 * 0.002)
     assert stability_score([0.48, 0.5, 0.52]) == pytest.approx(0.5)

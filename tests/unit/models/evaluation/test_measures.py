@@ -100,7 +100,7 @@ def test_separable_outcomes_have_no_calibration_line() -> None:
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_a_redraw_gives_the_same_measures_as_the_sample_written_out(tied: bool) -> None:
+def test_a_redraw_has_the_same_measures_as_the_explicit_sample(tied: bool) -> None:
     label, probability = tied_sample(rows=90)
     probability = probability if tied else np.random.default_rng(1).random(90)
     outcomes = Outcomes(label, np.arange(90) % 25)

@@ -111,14 +111,14 @@ def test_dependence_counts_every_row_once(explanation: Explanation) -> None:
         assert (one.missing_points is None) == (one.missing_rows == 0)
 
 
-def test_hiding_a_constrained_feature_costs_as_much_as_its_worst_value(explanation: Explanation) -> None:
+def test_hiding_a_constrained_feature_is_as_bad_as_its_worst_value(explanation: Explanation) -> None:
     refunds = dependence_of(explanation, "refund_share_90d")
     assert refunds.missing_rows > 0
     assert refunds.missing_points is not None
     assert refunds.missing_points <= refunds.bins[-1].mean_points + 1
 
 
-def test_a_large_population_is_sampled_and_says_so() -> None:
+def test_a_large_population_is_sampled_and_marked_as_such() -> None:
     sample = small_world().dataset
     found = explain(small_credit_model(), sample.X, dataclasses.replace(SETTINGS, largest_sample=150))
     assert (found.population, found.explained, found.additivity.rows) == (sample.n, 150, 150)

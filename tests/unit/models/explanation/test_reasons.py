@@ -25,7 +25,7 @@ def test_reasons_and_all_others_add_up_to_the_score_in_every_row() -> None:
         assert len(reasons.negative) <= 4
 
 
-def test_reasons_are_the_largest_each_way_best_first() -> None:
+def test_reasons_are_the_largest_in_each_direction_best_first() -> None:
     batch = batch_reasons(row_points([5, -1, 9, -7, 1, 2, 3, 0]), list("abcdefgh"))
     assert batch.positive_points.tolist() == [[9, 5, 3, 2]]
     assert batch.positive_feature.tolist() == [[2, 0, 6, 5]]
@@ -48,13 +48,13 @@ def test_a_family_is_one_reason_led_by_its_strongest_feature() -> None:
     assert batch.negative_points.tolist() == [[-18, 0, 0, 0]]
 
 
-def test_fewer_features_than_reasons_is_no_trouble() -> None:
+def test_fewer_features_than_reasons_work() -> None:
     batch = batch_reasons(row_points([4, -4]), ["a", "b"])
     assert batch.positive_feature.tolist() == [[0, -1, -1, -1]]
     assert batch.all_others.tolist() == [0]
 
 
-def test_a_missing_value_is_told_as_missing() -> None:
+def test_a_missing_value_is_shown_as_missing() -> None:
     x = X[0].copy()
     x[2] = np.nan
     points = np.zeros(len(MODEL.features), dtype=np.int32)
@@ -65,7 +65,7 @@ def test_a_missing_value_is_told_as_missing() -> None:
     assert "没有数据" in reason.text_zh
 
 
-def test_a_known_value_is_told_with_its_unit() -> None:
+def test_a_known_value_is_shown_with_its_unit() -> None:
     x = X[0].copy()
     x[2] = 0.31
     points = np.zeros(len(MODEL.features), dtype=np.int32)

@@ -75,7 +75,7 @@ def refused(folder: Path, why: str) -> None:
     assert caught.value.exit_code == 2
 
 
-def test_a_loaded_bundle_gives_the_numbers_of_the_model_bit_for_bit(signed: Path) -> None:
+def test_a_loaded_bundle_returns_the_numbers_of_the_model_bit_for_bit(signed: Path) -> None:
     bundle = load_bundle(signed, TRUSTED)
     model, X = small_credit_model(), small_world().dataset.X
     assert np.array_equal(bundle.model.log_odds(X), model.log_odds(X))
@@ -87,7 +87,7 @@ def test_a_loaded_bundle_gives_the_numbers_of_the_model_bit_for_bit(signed: Path
     assert bundle.reference.rows == len(X)
 
 
-def test_a_loaded_linear_model_gives_the_same_numbers_bit_for_bit(signed_linear: Path) -> None:
+def test_a_loaded_linear_model_returns_the_same_numbers_bit_for_bit(signed_linear: Path) -> None:
     bundle = load_bundle(signed_linear, TRUSTED)
     model, X = small_linear_model(), small_world().dataset.X
     assert bundle.model == model
@@ -95,7 +95,7 @@ def test_a_loaded_linear_model_gives_the_same_numbers_bit_for_bit(signed_linear:
     assert np.array_equal(bundle.model.contributions(X).values, model.contributions(X).values)
 
 
-def test_the_same_model_and_key_give_the_same_bytes(signed: Path, tmp_path: Path) -> None:
+def test_the_same_model_and_key_make_the_same_bytes(signed: Path, tmp_path: Path) -> None:
     digest = write_small_bundle(tmp_path / "again")
     assert digest == load_bundle(signed, TRUSTED).digest
     for file in (path for path in signed.rglob("*") if path.is_file()):

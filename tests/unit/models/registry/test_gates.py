@@ -56,7 +56,7 @@ def test_a_candidate_that_shows_everything_passes_every_gate() -> None:
     assert len(gates(EVIDENCE)) == 8
 
 
-def test_every_gate_says_what_it_measured_against_what_and_what_it_could_notice() -> None:
+def test_every_gate_states_its_measure_its_limit_and_what_it_could_detect() -> None:
     for result in gates(EVIDENCE):
         assert result.measured
         assert result.limit
@@ -108,7 +108,7 @@ def test_missing_evidence_fails(missing: dict[str, Any], gates_failed: tuple[str
 
 
 @pytest.mark.parametrize("name", ["value", "lower", "upper"])
-def test_a_figure_that_is_undefined_is_no_evidence(name: str) -> None:
+def test_an_undefined_figure_is_not_evidence(name: str) -> None:
     evaluation = an_evaluation()
     evaluation["models"][0]["measures"]["calibration_slope"][name] = None
     evaluation["differences"][1]["gain"][name] = None
@@ -128,7 +128,7 @@ def test_only_a_demonstration_may_go_without_a_calibrated_slope_and_must_still_s
     )
 
 
-def test_the_power_of_the_comparison_is_told_in_defaults() -> None:
+def test_the_power_of_the_comparison_is_stated_in_defaults() -> None:
     result = next(result for result in gates(EVIDENCE) if result.gate.startswith("not_worse"))
     assert "240 defaults" in result.power
     assert "0.020" in result.power

@@ -41,13 +41,13 @@ def test_the_champion_beats_the_best_single_variable_and_not_the_truth() -> None
     assert auc(BEST_SINGLE) + 0.03 < auc("champion") < float(np.mean(truth[y == 1][:, None] > truth[y == 0]))
 
 
-def test_every_kind_and_an_ablation_of_every_pillar_stand_beside_the_champion() -> None:
+def test_every_kind_and_an_ablation_of_every_pillar_are_reported_with_the_champion() -> None:
     pillars = {f"without_{fact.pillar}" for fact in small_world().dataset.facts}
     assert set(candidate().baselines) == {*KINDS, BEST_SINGLE, *pillars}
     assert candidate().champion is candidate().baselines[candidate().champion_kind]
 
 
-def test_taking_away_the_strongest_pillar_costs_most() -> None:
+def test_removing_the_strongest_pillar_loses_most() -> None:
     lost = {name: auc("champion") - auc(name) for name in candidate().baselines if name.startswith("without_")}
     assert max(lost, key=lambda name: lost[name]) == "without_sales_health"
     assert lost["without_sales_health"] > 0.01
@@ -67,7 +67,7 @@ def test_predicted_and_observed_default_rates_agree_on_unseen_sellers() -> None:
         assert p.mean() == pytest.approx(UNSEEN.dataset.y.mean(), abs=0.03)
 
 
-def test_the_same_sample_and_settings_give_the_same_candidate() -> None:
+def test_the_same_sample_and_settings_make_the_same_candidate() -> None:
     again = train_candidate(small_world().dataset, SETTINGS)
     assert again.champion == candidate().champion
     assert again.tuning == candidate().tuning
@@ -83,7 +83,7 @@ def test_out_of_fold_frame_has_every_training_row_once_a_repeat() -> None:
     assert (frame.groupby("component_id")["fold"].nunique() == 1).all()
 
 
-def test_the_tuning_log_tells_every_trial_within_the_budget() -> None:
+def test_the_tuning_log_lists_every_trial_within_the_budget() -> None:
     kinds = [trial.kind for trial in candidate().tuning]
     assert kinds.count("gbm") == 2
     assert {"linear", "scorecard", "blend"} < set(kinds)
@@ -101,7 +101,7 @@ def test_a_linear_model_not_beaten_beyond_noise_stays_champion() -> None:
     assert train_candidate(additive, TrainingSettings(fits=4, max_rounds=60)).champion_kind == "linear"
 
 
-def test_trees_win_where_risk_lies_in_what_no_sum_can_say() -> None:
+def test_trees_win_where_risk_is_not_additive() -> None:
     generator = np.random.default_rng(5)
     n = 4000
     X = generator.normal(size=(n, 2))

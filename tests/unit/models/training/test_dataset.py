@@ -91,7 +91,7 @@ def test_component_folds_never_part_a_component() -> None:
     assert all(len(set(folds[component == one])) == 1 for one in np.unique(component))
 
 
-def test_stratified_folds_give_each_fold_its_share_of_both_outcomes() -> None:
+def test_stratified_folds_each_have_their_share_of_both_outcomes() -> None:
     y = np.array([1] * 27 + [0] * 96)
     folds = stratified_folds(y, 5, (1, 0))
     bads = [int(y[folds == fold].sum()) for fold in range(5)]

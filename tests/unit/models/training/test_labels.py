@@ -75,7 +75,7 @@ def test_every_observation_is_counted_once() -> None:
     ]
 
 
-def test_a_default_nobody_knew_of_when_the_data_ended_is_not_used() -> None:
+def test_a_default_unknown_when_the_data_ended_is_not_used() -> None:
     events = defaults(("S1", dt.date(2023, 8, 1), dt.date(2025, 1, 1)))
     assert performance_labels(observations(("S1", AS_OF)), events, SETTINGS).table["label"].to_pylist() == [0]
 

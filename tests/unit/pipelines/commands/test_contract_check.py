@@ -58,7 +58,7 @@ def test_a_file_of_another_encoding_is_read_whole_with_the_same_result(tmp_path:
     assert {name: (tmp_path / "whole" / name).read_bytes() for name in FILES} == in_pieces
 
 
-def test_what_broke_which_rule_is_told_in_lines(tmp_path: Path) -> None:
+def test_broken_rules_are_reported_line_by_line(tmp_path: Path) -> None:
     (tmp_path / "payouts.csv").write_bytes(DATA)
     outcome = check_file(tmp_path / "payouts.csv", CONTRACT, tmp_path / "out")
     assert described(outcome) == [

@@ -66,7 +66,7 @@ def test_the_list_is_one_that_ingest_takes(raw: Path) -> None:
     ]
 
 
-def test_what_nobody_says_stays_empty_and_is_named(raw: Path) -> None:
+def test_unstated_values_stay_empty_and_are_named(raw: Path) -> None:
     put(raw / "orders.csv", ORDERS)
     put(raw / "S-1" / "empty.json", b"[]")
     draft = write_manifest(raw, Terms())
@@ -105,7 +105,7 @@ def test_a_list_that_exists_is_never_replaced(raw: Path) -> None:
     assert (raw / "deliveries.csv").read_text() == "edited"
 
 
-def test_a_folder_whose_name_is_no_reference_is_refused(raw: Path) -> None:
+def test_a_folder_whose_name_is_not_a_reference_is_refused(raw: Path) -> None:
     put(raw / "Shop of Anna" / "orders.csv", ORDERS)
     with pytest.raises(InputRefused, match="'Shop of Anna' is no seller reference"):
         write_manifest(raw, TERMS)

@@ -41,7 +41,7 @@ def test_a_key_is_never_replaced(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in written] == before
 
 
-def test_keys_are_written_where_the_environment_says(tmp_path: Path) -> None:
+def test_keys_are_written_to_the_folder_of_the_environment(tmp_path: Path) -> None:
     places = {
         "PASSPORT_SIGNING_KEY_FILE": str(tmp_path / "secrets" / "sign.pem"),
         "PASSPORT_HMAC_KEY_FILE": str(tmp_path / "secrets" / "hmac.hex"),

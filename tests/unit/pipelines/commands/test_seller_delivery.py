@@ -42,7 +42,7 @@ def test_the_first_examples_name_file_row_and_value_of_the_seller_alone(deliveri
     }
 
 
-def test_what_validation_set_aside_after_reading_is_there_to_put_right_too(deliveries: Received) -> None:
+def test_rows_set_aside_by_validation_are_listed_for_correction_too(deliveries: Received) -> None:
     document = delivery_document(deliveries, SELLER, 3)
     (table,) = document["tables"]
     assert (table["table"], table["quarantined"]) == ("trade_invoice", {"gross_is_net_plus_tax": 1})

@@ -91,7 +91,7 @@ def test_files_folders_zips_and_gz_are_recognised_and_ingested_like_a_listed_fol
         assert first.to_pylist() == second.to_pylist()
 
 
-def test_coverage_is_what_the_caller_says(tmp_path: Path) -> None:
+def test_coverage_is_set_by_the_caller(tmp_path: Path) -> None:
     outcome = ingested(tmp_path / "out", written(tmp_path / "v.csv", INVOICES))
     (row,) = read_parquet(outcome.run_dir / "tables" / "source_coverage.parquet").to_pylist()
     assert (row["seller_id"], row["period_from"], row["period_to"]) == ("S000001", date(2023, 1, 1), date(2023, 12, 31))
@@ -123,7 +123,7 @@ def test_the_same_call_is_up_to_date_and_another_seller_is_another_run(tmp_path:
         ("delivered_at", "nothing says when it came; remedy: give --delivered-at"),
     ],
 )
-def test_what_nothing_says_of_a_file_is_asked_for(left_out: str, says: str, tmp_path: Path) -> None:
+def test_facts_missing_about_a_file_are_requested(left_out: str, says: str, tmp_path: Path) -> None:
     terms = Terms(**{**vars(TERMS), left_out: None})
     with pytest.raises(ConfigurationRefused, match=says):
         ingested(tmp_path / "out", written(tmp_path / "a.txt", SETTLEMENT), terms=terms)
@@ -198,7 +198,7 @@ def test_settings_of_a_profile_with_another_layout_do_for_files_too(tmp_path: Pa
     assert ingest_paths([path], TERMS, settings, keys, tmp_path / "out").record.rows_kept == 2
 
 
-def test_of_two_runs_into_one_folder_at_once_the_second_is_told_that_it_is_locked(tmp_path: Path) -> None:
+def test_the_second_of_two_runs_into_one_folder_is_told_that_it_is_locked(tmp_path: Path) -> None:
     path = written(tmp_path / "a.txt", SETTLEMENT)
     with locked(tmp_path / "out" / "adhoc" / "ingest"), pytest.raises(ConfigurationRefused) as refusal:
         ingested(tmp_path / "out", path)

@@ -62,7 +62,7 @@ def test_names_are_found_in_nothing_the_stage_leaves(tmp_path: Path, caplog: pyt
     assert TRADE_NAME.lower() not in "\n".join([*texts, caplog.text]).lower()
 
 
-def test_the_companies_of_a_seller_without_consent_are_matched_with_nobody(tmp_path: Path) -> None:
+def test_the_companies_of_a_seller_without_consent_are_not_matched(tmp_path: Path) -> None:
     result = ingested(tmp_path, [consents(*withdrawn_for("company_links")), *files()])
     assert "C1" not in {*cells(result.tables[PARTY_MATCH], "left_party_id")}
     assert result.tables[PARTY_MATCH].num_rows == 1
@@ -77,7 +77,7 @@ def test_matching_can_be_switched_off_and_is_left_out_where_there_are_too_many_n
     assert PARTY_MATCH in ingested(tmp_path / "just", files(), most_matched_names=4).tables
 
 
-def test_where_no_register_is_delivered_there_is_no_table_of_matches(tmp_path: Path) -> None:
+def test_without_a_register_there_is_no_table_of_matches(tmp_path: Path) -> None:
     assert PARTY_MATCH not in ingested(tmp_path, [consents(*withdrawn_for("all"))]).tables
 
 

@@ -101,7 +101,7 @@ def test_without_consent_a_file_is_not_even_opened_and_covers_nothing(tmp_path: 
     assert ("S000002", "trade_invoice") in covered
 
 
-def test_where_listed_asks_only_those_whose_consents_are_delivered(tmp_path: Path) -> None:
+def test_where_listed_requires_consent_only_of_sellers_with_delivered_consents(tmp_path: Path) -> None:
     rows = [consent(), withdrawn("2025-03-01")]
     listed = ingested(tmp_path / "a", [consents(*rows), SALE, OTHERS])
     assert [status_of(listed, name) for name in ("v/1.csv", "v/2.csv")] == ["consent withdrawn", "read"]
@@ -118,12 +118,12 @@ def test_a_lenders_own_books_need_no_sellers_consent(tmp_path: Path) -> None:
     assert result.tables["trade_invoice"].num_rows == 0
 
 
-def test_consents_count_even_if_only_another_source_is_asked_for(tmp_path: Path) -> None:
+def test_consents_count_even_if_only_another_source_is_read(tmp_path: Path) -> None:
     files = [consents(consent(), withdrawn("2025-03-01")), SALE]
     assert status_of(ingested(tmp_path, files, sources=("vat_invoices",))) == "consent withdrawn"
 
 
-def test_withheld_files_stand_in_the_accounts_with_the_digest_that_is_listed(tmp_path: Path) -> None:
+def test_withheld_files_are_in_the_row_counts_with_their_listed_digest(tmp_path: Path) -> None:
     result = ingested(tmp_path / "raw", [SALE], consent="required")
     write_result(tmp_path / "out", result)
     document = read_json(tmp_path / "out" / "row_counts.json")

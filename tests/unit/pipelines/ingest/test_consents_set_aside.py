@@ -52,7 +52,7 @@ def test_a_withdrawal_under_the_number_of_another_statement_withholds_its_seller
     assert statuses(tmp_path, given, withdrawn("2025-03-01") | {"consent_id": given["consent_id"]}) == FIRST_IN_DOUBT
 
 
-def test_a_statement_said_twice_word_for_word_puts_nothing_in_doubt(tmp_path: Path) -> None:
+def test_a_statement_repeated_word_for_word_changes_nothing(tmp_path: Path) -> None:
     assert statuses(tmp_path, consent(), consent()) == READ
 
 
@@ -71,11 +71,11 @@ def test_where_the_seller_cannot_be_read_the_delivery_is_refused_in_one_line(tmp
         assert part in str(refused.value)
 
 
-def test_a_line_that_is_no_row_is_refused_too(tmp_path: Path) -> None:
+def test_a_line_that_is_not_a_row_is_refused_too(tmp_path: Path) -> None:
     torn = RawFile("consents.csv", "template_consent", template_csv([consent()]) + b"C1,S000001\n")
     with pytest.raises(InputRefused, match="row 3"):
         ingested(tmp_path, [torn, SALE])
 
 
-def test_where_no_consent_is_needed_a_spoilt_statement_is_set_aside_like_any_row(tmp_path: Path) -> None:
+def test_if_no_consent_is_needed_a_bad_consent_row_is_set_aside_like_any_other(tmp_path: Path) -> None:
     assert statuses(tmp_path, consent(), withdrawn("2025-03-41"), consent="not_required") == READ

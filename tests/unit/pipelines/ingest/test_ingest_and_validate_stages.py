@@ -61,7 +61,7 @@ def test_ingest_writes_tables_records_and_accounts(tmp_path: Path) -> None:
     assert read_json(outcome.run_dir / "row_counts.json")["sources"][0]["rows_in"] == 3
 
 
-def test_a_second_run_does_nothing_and_a_touched_file_is_no_change(tmp_path: Path) -> None:
+def test_a_second_run_does_nothing_and_a_touched_file_is_not_a_change(tmp_path: Path) -> None:
     first = ingested(tmp_path, [SALE])
     os.utime(tmp_path / "raw" / SALE.name, (1, 1))
     again = ingested(tmp_path, [SALE], batch_bytes=1000, quarantine_limit_share=0.5)

@@ -138,7 +138,7 @@ def test_rows_beyond_what_memory_holds_are_read_back_from_disk_in_their_order(
     assert rows.num_rows == 8
 
 
-def test_slices_are_read_in_the_order_asked_for(tmp_path: Path) -> None:
+def test_slices_are_read_in_the_requested_order(tmp_path: Path) -> None:
     schema = pa.schema([pa.field("n", pa.int64())])
     with SpillFile(tmp_path / "rows.arrow", schema) as store:
         numbers = [store.add(pa.table({"n": pa.array(values, pa.int64())})) for values in ([3, 5], [], [1, 4], [2])]

@@ -192,7 +192,7 @@ def test_sealed_originals_open_with_the_key(tmp_path: Path) -> None:
     assert open_sealed_original(sealed, HMAC_KEY).decode().startswith(f"#1,{CANARY_EMAIL},paid")
 
 
-def test_every_row_carries_its_way_back(tmp_path: Path) -> None:
+def test_every_row_carries_its_lineage(tmp_path: Path) -> None:
     table = ingested(tmp_path, [SALE]).tables["trade_invoice"]
     assert cells(table, "source", "source_file", "source_row") == [("vat_invoices@2.0.0", SALE.name, 2)]
     assert cells(table, "recorded_at") == [datetime(2026, 1, 1, tzinfo=UTC)]
@@ -204,7 +204,7 @@ def test_coverage_names_seller_table_and_period(tmp_path: Path) -> None:
     assert found == [("S000001", "trade_invoice", "2023-01-01", "2023-12-31")]
 
 
-def test_an_empty_year_is_covered_and_a_spoilt_year_is_not(tmp_path: Path) -> None:
+def test_an_empty_year_is_covered_and_an_unreadable_year_is_not(tmp_path: Path) -> None:
     empty = RawFile("v/1.csv", "vat_invoices", vat_file("sale", []), "S000001")
     spoilt = RawFile("v/2.csv", "vat_invoices", vat_file("sale", [vat_row("1", "S000002", amounts="?,?,?")]), "S000002")
     result = ingested(tmp_path, [empty, spoilt])
@@ -212,7 +212,7 @@ def test_an_empty_year_is_covered_and_a_spoilt_year_is_not(tmp_path: Path) -> No
     assert result.tables["trade_invoice"].num_rows == 0
 
 
-def test_a_file_nobody_listed_is_set_aside_and_counted(tmp_path: Path) -> None:
+def test_an_unlisted_file_is_set_aside_and_counted(tmp_path: Path) -> None:
     folder = write_raw_folder(tmp_path, [SALE], unlisted={"vat_invoices/S000001/sale (2).csv": SALE.data})
     result = ingest_folder(folder, ingest_settings(), HMAC_KEY)
     assert [account.file for account in result.file_counts if account.status == "unlisted"] == [
@@ -221,7 +221,7 @@ def test_a_file_nobody_listed_is_set_aside_and_counted(tmp_path: Path) -> None:
     assert result.tables["trade_invoice"].num_rows == 1
 
 
-def test_only_the_sources_asked_for_are_read(tmp_path: Path) -> None:
+def test_only_the_requested_sources_are_read(tmp_path: Path) -> None:
     result = ingested(tmp_path, small_world(), sources=("vat_invoices",))
     assert set(result.tables) == {"trade_invoice", "source_coverage"}
 
@@ -369,7 +369,7 @@ def test_tables_have_the_types_of_their_contracts(tmp_path: Path) -> None:
         assert found == wanted, name
 
 
-def test_what_had_not_happened_when_it_was_recorded_is_quarantined(tmp_path: Path) -> None:
+def test_events_after_the_time_of_recording_are_quarantined(tmp_path: Path) -> None:
     rows = [vat_row("1"), vat_row("2").replace("2023/3/5", "2026/1/1"), vat_row("3").replace("2023/3/5", "2026/1/2")]
     account = only_account(ingested(tmp_path, [dataclasses.replace(SALE, data=vat_file("sale", rows))]))
     assert (account.accepted, account.quarantined) == (2, {"delivery:not_in_the_future": 1})

@@ -61,7 +61,7 @@ def test_chosen_rows_are_found_across_row_groups(tmp_path: Path) -> None:
     assert [row["n"] for row in rows_at(path, [0, 2, 3, 9])] == [0, 2, 3, 9]
 
 
-def test_written_passports_stand_under_their_pseudonyms_and_salts_are_private(scores: Path, tmp_path: Path) -> None:
+def test_written_passports_are_named_by_pseudonym_and_salts_are_private(scores: Path, tmp_path: Path) -> None:
     issued = list(issue_passports(scores, small_bundle(), Evidence({}), TERMS, None))
     assert write_passports(iter(issued), tmp_path / "out") == 2
     names = sorted(path.name for path in (tmp_path / "out" / "passports").iterdir())

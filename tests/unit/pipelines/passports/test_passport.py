@@ -90,12 +90,12 @@ def test_every_changed_byte_of_a_whole_passport_is_refused() -> None:
             verify_credential(changed, ISSUED_ON, TRUST)
 
 
-def test_the_same_row_gives_the_same_bytes_and_pages() -> None:
+def test_the_same_row_makes_the_same_bytes_and_pages() -> None:
     first, again = (issue_passport(scored_rows()[0], small_bundle(), EVIDENCE, TERMS) for _ in range(2))
     assert (first.data, first.pages) == (again.data, again.pages)
 
 
-def test_a_passport_says_what_was_scored_in_strings_that_add_up() -> None:
+def test_a_passport_states_the_score_in_strings_that_add_up() -> None:
     for row in scored_rows(50):
         says = subject(row)
         assert says["assessment"]["score"] == str(row["score"])
@@ -109,7 +109,7 @@ def test_a_passport_says_what_was_scored_in_strings_that_add_up() -> None:
         assert int(points["base"]) + named + int(points["all_others"]) == row["score"]
 
 
-def test_no_number_stands_outside_a_string() -> None:
+def test_no_number_is_outside_a_string() -> None:
     def numbers(value: object) -> list[object]:
         if isinstance(value, dict):
             return [number for item in value.values() for number in numbers(item)]
@@ -174,7 +174,7 @@ def with_claims(*rows: ClaimRow) -> Evidence:
     return replace(EVIDENCE, claims={"S000000": rows})
 
 
-def test_sources_that_agree_corroborate_the_pillars_they_speak_of() -> None:
+def test_sources_that_agree_corroborate_their_pillars() -> None:
     pillars = {pillar["pillar"]: pillar for pillar in subject(evidence=with_claims(*SALES))["points"]["pillars"]}
     assert pillars["sales_health"]["evidence"] == {"grade": "corroborated", "sources": ["amazon_settlement_v2"]}
     assert "evidence" not in pillars["user_quality"]
@@ -242,7 +242,7 @@ def test_of_a_ready_matrix_no_coverage_and_no_evidence_is_claimed() -> None:
     assert all("evidence" not in pillar for pillar in says["points"]["pillars"])
 
 
-def test_coverage_and_digests_of_what_was_scored_are_told() -> None:
+def test_coverage_and_digests_of_the_scored_data_are_stated() -> None:
     says = subject()
     assert says["data_coverage"][0] == {
         "source": "amazon_settlement_v2",
@@ -259,7 +259,7 @@ def test_a_seller_of_whom_nothing_was_delivered_has_empty_coverage() -> None:
     assert subject(scored_rows()[1])["data_coverage"] == []
 
 
-def test_warnings_are_told_in_both_languages() -> None:
+def test_warnings_are_shown_in_both_languages() -> None:
     chunk = applicants(1)
     chunk = with_values(chunk, "refund_share_90d", [1000.0])
     row = score_chunk(context(), chunk).to_pylist()[0]
@@ -302,7 +302,7 @@ def test_a_passport_whose_points_do_not_add_up_cannot_be_made() -> None:
         (("type",), ["VerifiableCredential"]),
     ],
 )
-def test_what_is_no_passport_is_refused_by_its_form(place: tuple[str, ...], value: object) -> None:
+def test_a_document_that_is_not_a_passport_is_refused_by_its_form(place: tuple[str, ...], value: object) -> None:
     made = document()
     PassportDocument.model_validate_json(json.dumps(made))
     inside = made

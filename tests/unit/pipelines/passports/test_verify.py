@@ -45,7 +45,7 @@ def answer(path: Path, options: VerifyOptions) -> VerifyOutcome:
     return outcome
 
 
-def test_what_was_issued_is_accepted_with_what_it_says(passport: Path, trust: Path) -> None:
+def test_an_issued_credential_is_accepted_with_its_content(passport: Path, trust: Path) -> None:
     outcome = answer(passport, VerifyOptions(on=ISSUED_ON, trust=trust))
     assert (outcome.code, outcome.exit_code, outcome.issuer) == ("ok", 0, KEYS.did)
     assert outcome.subject is not None
@@ -91,7 +91,7 @@ def test_a_foreign_issuers_passport_is_refused_although_its_signature_holds(tmp_
     assert answer(path, VerifyOptions(on=ISSUED_ON, trust=trust)).code == "unknown_issuer"
 
 
-def test_a_signed_document_that_is_no_passport_is_malformed(tmp_path: Path, trust: Path) -> None:
+def test_a_signed_document_that_is_not_a_passport_is_malformed(tmp_path: Path, trust: Path) -> None:
     row = score_chunk(context(), applicants(1)).to_pylist()[0]
     document = passport_document(row, small_bundle(), Evidence({}), TERMS).as_json()
     document["credentialSubject"]["points"]["base"] = "1"

@@ -116,7 +116,7 @@ def test_a_candidate_worse_than_the_scorecard_is_refused_and_the_champion_stays(
     assert ledger(place, keys) == [("promoted", "1"), ("refused", None)]
 
 
-def test_a_refusal_stays_a_refusal_when_asked_again(profile: Profile, place: Place, keys: KeyRing) -> None:
+def test_a_refusal_stays_a_refusal_when_repeated(profile: Profile, place: Place, keys: KeyRing) -> None:
     published.publish_candidate(place, published.evaluation(slope=2.0), "run2")
     for _ in range(2):
         with pytest.raises(GateFailed, match="calibration_slope"):

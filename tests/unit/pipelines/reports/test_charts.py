@@ -39,7 +39,7 @@ def dots(svg: ET.Element) -> list[tuple[float, float]]:
     return [(float(dot.attrib["cx"]), float(dot.attrib["cy"])) for dot in svg.iter("circle")]
 
 
-def test_a_chart_says_what_it_shows() -> None:
+def test_a_chart_describes_what_it_shows() -> None:
     svg = parsed(series_chart(["2024 Q1"], [Series("a", (SeriesPoint(0.7, 0.6, 0.8),))], WORDS, FRAME))
     assert (svg.attrib["role"], svg.attrib["aria-label"]) == ("img", WORDS.title)
     words = [text.text for text in svg.iter("text")]
@@ -58,7 +58,7 @@ def test_hostile_words_stay_words(hostile: str) -> None:
     assert "<script" not in str(chart)
 
 
-def test_the_same_figures_give_the_same_bytes() -> None:
+def test_the_same_figures_make_the_same_bytes() -> None:
     points = [RatePoint(0.02, 0.03, 0.01, 0.06), RatePoint(0.2, 0.15, 0.1, 0.22)]
     assert str(calibration_chart(points, WORDS, FRAME)) == str(calibration_chart(points, WORDS, FRAME))
 
@@ -73,7 +73,7 @@ def test_a_calibrated_group_lies_on_the_diagonal_and_a_clean_one_hollow_on_the_f
     assert [dot.attrib["class"] for dot in svg.iter("circle")] == ["dot tone-a", "dot hollow"]
 
 
-def test_higher_values_stand_higher_and_absent_ones_nowhere() -> None:
+def test_higher_values_are_drawn_higher_and_missing_ones_not_at_all() -> None:
     points = (SeriesPoint(0.6), SeriesPoint(None), SeriesPoint(0.8, 0.7, 0.9))
     svg = parsed(series_chart(["a", "b", "c"], [Series("a", points)], WORDS, FRAME))
     (left, low), (right, high) = dots(svg)
@@ -81,7 +81,7 @@ def test_higher_values_stand_higher_and_absent_ones_nowhere() -> None:
     assert high < low
 
 
-def test_stacked_parts_stand_on_each_other() -> None:
+def test_stacked_parts_are_drawn_on_each_other() -> None:
     svg = parsed(column_chart(["A"], [(0.5, 0.25)], ("a", "bad"), WORDS, FRAME))
     lower, upper = svg.iter("rect")
     assert float(upper.attrib["y"]) + float(upper.attrib["height"]) == pytest.approx(float(lower.attrib["y"]), abs=0.2)
@@ -136,7 +136,7 @@ def test_places_keep_the_order_of_values(one: float, other: float) -> None:
         assert 0 <= scale.place(low) <= scale.place(high) <= 100
 
 
-def test_interval_marks_stand_inside_their_cell() -> None:
+def test_interval_marks_are_inside_their_cell() -> None:
     estimates = [
         {"value": 0.7, "lower": 0.6, "upper": 0.8},
         {"value": 0.75, "lower": None, "upper": None},

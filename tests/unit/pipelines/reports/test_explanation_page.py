@@ -35,7 +35,7 @@ def test_the_page_is_self_contained_and_well_formed(language: Language) -> None:
     assert page == render_explanation_page(explanation(), SUBJECT, language)
 
 
-def test_features_stand_in_the_order_of_their_weight() -> None:
+def test_features_are_in_the_order_of_their_weight() -> None:
     page = render_explanation_page(explanation(), SUBJECT, "en")
     table = page[page.index('id="features"') : page.index('id="dependence"')]
     used = [feature for feature in explanation()["features"] if feature["mean_absolute_points"] > 0]

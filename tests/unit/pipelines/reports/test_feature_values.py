@@ -24,7 +24,7 @@ TEXTS = page_texts("explanation_page", "en")
         (None, "ln USD", "not reported"),
     ],
 )
-def test_a_value_is_said_in_its_own_unit(value: float | None, unit: str, expected: str) -> None:
+def test_a_value_is_shown_in_its_own_unit(value: float | None, unit: str, expected: str) -> None:
     assert value_with_unit(value, unit, TEXTS) == expected
 
 

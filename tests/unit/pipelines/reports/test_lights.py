@@ -157,7 +157,7 @@ def test_probabilities_that_run_high_are_named_with_their_figures() -> None:
     assert words == "Predicts 18% too many defaults: predicted to observed 1.18, 95% CI 1.02 to 1.37"
 
 
-def test_no_gain_is_said_in_the_usual_words() -> None:
+def test_a_missing_gain_is_stated_in_the_usual_words() -> None:
     light = model_light(changed(MODEL, "differences", 0, "verdict", to="not_shown"))
     words = page_texts("common", "en")(light.findings[0].key, **light.findings[0].values)
     assert words == (
@@ -188,7 +188,7 @@ def test_the_light_of_the_gates(
     assert (light.state, light.findings[0].key) == (state, key)
 
 
-def test_a_refused_model_leaves_the_champion_or_none() -> None:
+def test_a_refused_model_keeps_the_champion_or_leaves_none() -> None:
     assert "gates_champion_stays" in keys(gates_light(registration(refused=True), SHA, WELL))
     nobody = changed(registration(refused=True), "champion", to=None)
     assert keys(gates_light(nobody, SHA, WELL)) == ["gates_refused", "gates_no_champion"]

@@ -79,7 +79,7 @@ def test_a_gain_above_zero_but_too_small_to_claim_is_only_suggested() -> None:
     assert "suggested, not claimed" not in text_of(document, identity())
 
 
-def test_a_champion_that_is_its_own_baseline_says_so_and_power_speaks_of_another() -> None:
+def test_a_champion_that_is_its_own_baseline_says_so_and_power_is_that_of_another() -> None:
     document = copy.deepcopy(out_of_time_report())
     document["evaluation"]["differences"][0]["verdict"] = "identical"
     text = text_of(document, identity())
@@ -116,7 +116,7 @@ def test_a_section_that_is_absent_altogether_is_an_error() -> None:
         render_model_page(document, identity(), "en")
 
 
-def test_the_small_sample_says_what_it_cannot_show() -> None:
+def test_the_small_sample_report_states_what_it_cannot_show() -> None:
     text = text_of(small_sample_report(), SMALL)
     for said in (
         "Evidence: demonstration sample",
@@ -216,11 +216,11 @@ def test_segments_are_named_in_the_language_of_the_page(part: str, language: Lan
         ("gbm {broken} rounds=3", "en", "gbm {broken} rounds=3"),
     ],
 )
-def test_what_was_tried_is_said_in_words(name: str, language: Language, expected: str) -> None:
+def test_trials_are_described_in_words(name: str, language: Language, expected: str) -> None:
     assert candidate_words(name, page_texts("model_page", language)) == expected
 
 
-def test_settings_of_boosted_trees_are_said_as_training_logs_them() -> None:
+def test_settings_of_boosted_trees_are_worded_as_in_the_training_log() -> None:
     parameters = GbmParameters(leaves=4, rows_in_leaf=27, learning_rate=0.05, lambda_l2=10.0)
     words = candidate_words(f"gbm {parameters.model_dump_json()} rounds=104", page_texts("model_page", "en"))
     assert words.startswith("Boosted trees: 104 trees of at most 4 leaves, 27 rows or more in a leaf, ")

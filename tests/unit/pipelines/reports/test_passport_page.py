@@ -44,7 +44,7 @@ def test_the_printed_sum_is_the_score() -> None:
     assert 604 + 19 - 13 + 2 == 612
 
 
-def test_a_value_that_the_reason_states_is_not_said_twice() -> None:
+def test_a_value_that_the_reason_states_is_not_repeated() -> None:
     passport = passport_json()
     reason = passport["credentialSubject"]["points"]["against"][0]
     assert read_page(render_passport_page(passport, "en")).text.count("21.0%") == 1

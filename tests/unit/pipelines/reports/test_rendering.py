@@ -30,7 +30,7 @@ def places(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", TEXT_FILES)
-def test_every_text_stands_in_both_languages_with_the_same_places(name: str) -> None:
+def test_every_text_exists_in_both_languages_with_the_same_placeholders(name: str) -> None:
     texts = texts_of(name)
     assert texts
     for key, by_language in texts.items():
@@ -39,7 +39,7 @@ def test_every_text_stands_in_both_languages_with_the_same_places(name: str) -> 
         assert not CHINESE.search(by_language["en"]) or key == "other_language", key
 
 
-def test_texts_say_what_is_missing() -> None:
+def test_texts_name_a_missing_placeholder() -> None:
     texts = Texts("en", {"greeting": "{count} rows"})
     assert texts("greeting", count="3") == "3 rows"
     with pytest.raises(TextMissingError, match="farewell"):
@@ -126,7 +126,7 @@ def test_words_inside_a_css_string_cannot_end_it() -> None:
     assert str(rendering.css_text('a 1"}</style>\\数')) == "a 1\\000022\\00007d\\00003c\\00002fstyle\\00003e\\00005c数"
 
 
-def test_the_way_back_is_put_into_the_one_place_for_it() -> None:
+def test_the_back_link_is_put_in_its_one_place() -> None:
     page = f"<p>Product{rendering.WAY_BACK}</p>"
     linked = rendering.with_way_back(page, "../index.html", "Run & all")
     assert linked == '<p>Product / <a href="../index.html">Run &amp; all</a></p>'

@@ -46,7 +46,7 @@ def test_black_on_white_has_the_contrast_of_the_standard() -> None:
 
 
 @pytest.mark.parametrize(("text", "ground"), [(text, g) for text, grounds in GROUNDS_OF_TEXT.items() for g in grounds])
-def test_text_can_be_read_on_every_ground_it_stands_on(text: str, ground: str) -> None:
+def test_text_is_readable_on_every_background(text: str, ground: str) -> None:
     assert contrast(TOKENS[text], TOKENS[ground]) >= SMALLEST_CONTRAST
 
 

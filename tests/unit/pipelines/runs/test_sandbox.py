@@ -17,7 +17,7 @@ from tests.factories.raw_files import ingest_settings
 LITTLE = Limits(memory_mib=1024, cpu_seconds=1)
 
 
-def test_a_call_gives_its_result_from_another_process() -> None:
+def test_a_call_returns_its_result_from_another_process() -> None:
     assert run_in_sandbox(Call(os.getpid, ())) != os.getpid()
 
 
@@ -41,7 +41,7 @@ def test_results_come_in_the_order_of_the_calls() -> None:
     ],
     ids=["crash", "exit", "absurd memory", "too much memory", "endless work", "endless wait"],
 )
-def test_a_call_that_ends_its_child_is_told_how_and_the_next_one_works(call: Call[object], says: str) -> None:
+def test_a_call_that_ends_its_child_reports_how_and_the_next_one_works(call: Call[object], says: str) -> None:
     with pytest.raises(ChildEnded, match=says):
         run_in_sandbox(call)
     assert run_in_sandbox(Call(math.sqrt, (4,))) == 2
@@ -55,7 +55,7 @@ def held(mebibytes: int) -> int:
     return len(_HELD)
 
 
-def test_what_an_earlier_call_left_in_memory_is_not_held_against_the_next() -> None:
+def test_memory_of_an_earlier_call_does_not_count_against_the_next() -> None:
     half = Call(held, (900,), Limits(memory_mib=2048, cpu_seconds=60))
     run_in_sandbox(Call(math.sqrt, (4,)))
     assert [run_in_sandbox(half), run_in_sandbox(half)] == [1, 1]  # the second time in a child of its own
@@ -67,7 +67,7 @@ def test_of_several_calls_that_fail_the_first_in_order_is_raised() -> None:
         list(run_each_in_sandbox(slow_then_bad, process_count=2))
 
 
-def test_a_refusal_crosses_with_all_it_says() -> None:
+def test_a_refusal_keeps_all_its_text_between_processes() -> None:
     with pytest.raises(InputRefused) as refusal:
         run_in_sandbox(Call(find_deliveries, (Path("nowhere"), ingest_settings())))
     assert (refusal.value.file, refusal.value.rule) == ("nowhere", "no such folder")
@@ -86,7 +86,7 @@ def test_paths_are_those_of_the_caller_even_after_he_moved(tmp_path: Path, monke
     assert Path(run_in_sandbox(Call(os.getcwd, ()))) == Path.cwd()
 
 
-def test_what_a_child_writes_does_not_reach_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+def test_output_of_a_child_does_not_reach_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     run_in_sandbox(Call(os.write, (2, b"said by the child\n")))
     assert capfd.readouterr() == ("", "")
 

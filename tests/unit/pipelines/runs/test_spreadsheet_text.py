@@ -32,7 +32,7 @@ from pipelines.runs.spreadsheet_text import cell_text
         "%0A=1",
     ],
 )
-def test_what_may_run_is_marked_as_text(text: str) -> None:
+def test_cells_that_may_run_are_marked_as_text(text: str) -> None:
     assert cell_text(text) == f"'{text}"
 
 

@@ -121,7 +121,7 @@ def test_a_stage_that_is_at_work_is_not_started_again(kitchen: Kitchen) -> None:
     assert kitchen.times_worked == 0
 
 
-def test_what_a_killed_run_has_left_is_swept_away(kitchen: Kitchen) -> None:
+def test_leftovers_of_a_killed_run_are_removed(kitchen: Kitchen) -> None:
     folder = kitchen.run().run_dir.parent
     (folder / ".run-abandoned" / "half").mkdir(parents=True)
     (folder / ".CURRENT.abandoned").touch()
@@ -144,7 +144,7 @@ def test_a_published_file_is_given_only_as_it_was_published(kitchen: Kitchen, da
         current_output(kitchen.place, "cook", asked)
 
 
-def test_a_part_nobody_published_is_given_as_a_path_to_nothing(kitchen: Kitchen) -> None:
+def test_an_unpublished_part_is_a_path_to_nothing(kitchen: Kitchen) -> None:
     run_dir = kitchen.run().run_dir
     assert current_output(kitchen.place, "cook", "other.txt") == run_dir / "other.txt"
 

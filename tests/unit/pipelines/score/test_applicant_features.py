@@ -67,7 +67,7 @@ def described(chunk: pa.Table, source: SellerTables) -> list[dict[str, object]]:
     return describe_applicants(chunk, source, FEATURES, ScoringLimits(coverage_gap_days=60)).to_pylist()
 
 
-def test_features_are_those_the_builder_gives_in_the_order_of_the_applicants() -> None:
+def test_features_are_those_of_the_builder_in_the_order_of_the_applicants() -> None:
     source = tables(
         {"seller_id": "S1", "amount": 10, "event_date": "2024-06-01"},
         {"seller_id": "S2", "amount": 20, "event_date": "2024-03-01"},
@@ -81,7 +81,7 @@ def test_features_are_those_the_builder_gives_in_the_order_of_the_applicants() -
     assert [row["sales_sum_90d"] for row in rows] == [0.0, 10.0, 20.0, 10.0]
 
 
-def test_a_seller_nobody_has_heard_of_is_refused_and_spoils_no_other() -> None:
+def test_an_unknown_seller_is_refused_and_affects_no_other() -> None:
     source = tables({"seller_id": "S1", "amount": 10, "event_date": "2024-06-01"})
     rows = described(applicants(("S404", AS_OF), ("S1", AS_OF)), source)
     assert [row["refusals"] for row in rows] == ["unknown_seller", ""]
@@ -120,7 +120,7 @@ def test_recent_entries_of_an_unknown_type_are_warned_of() -> None:
     assert [row["refusals"] for row in rows] == ["", ""]
 
 
-def test_deliveries_are_told_by_table_up_to_the_date() -> None:
+def test_deliveries_are_listed_by_table_up_to_the_date() -> None:
     coverage = [
         *coverage_rows(["S1"], ["money_event"], "2023-01-01", "2023-12-31", "2023-01-05"),
         *coverage_rows(["S1"], ["money_event"], "2024-01-01", "2024-12-31", "2024-01-05"),
@@ -132,7 +132,7 @@ def test_deliveries_are_told_by_table_up_to_the_date() -> None:
     }
 
 
-def test_what_two_sources_delivered_for_one_table_is_told_apart() -> None:
+def test_deliveries_of_two_sources_for_one_table_are_distinguished() -> None:
     coverage = coverage_rows(["S1"], ["money_event"], "2023-01-01", "2023-12-31", "2023-01-05")
     coverage += [row | {"delivered_source": "template_money_event"} for row in coverage]
     known = known_coverage(canonical_table("source_coverage", coverage), observations([("S1", AS_OF)]))

@@ -35,7 +35,7 @@ def refusals(applicants: Applicants) -> list[str]:
     return [str(row["refusals"]) for row in rows(applicants)]
 
 
-def test_csv_xlsx_and_parquet_of_the_same_rows_give_the_same_chunks(tmp_path: Path) -> None:
+def test_csv_xlsx_and_parquet_of_the_same_rows_have_the_same_chunks(tmp_path: Path) -> None:
     table = pa.table(
         {
             "applicant_id": ["A1", "A2"],
@@ -71,7 +71,7 @@ def test_csv_xlsx_and_parquet_of_the_same_rows_give_the_same_chunks(tmp_path: Pa
     }
 
 
-def test_columns_may_stand_in_any_order_and_extra_ones_are_noted(tmp_path: Path) -> None:
+def test_columns_may_be_in_any_order_and_extra_ones_are_noted(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "Refund_Share,AS OF, Seller_ID ,comment,payout_sum\n0.5,2025-06-30,S1,hello,7\n")
     applicants = opened(path)
     (row,) = rows(applicants)
@@ -94,7 +94,7 @@ def test_a_date_in_the_file_goes_before_the_date_given(tmp_path: Path) -> None:
     assert found == [date(2025, 3, 31), date(2025, 6, 30)]
 
 
-def test_what_a_row_lacks_is_named_and_the_other_rows_go_on(tmp_path: Path) -> None:
+def test_a_rows_missing_cells_are_named_and_the_other_rows_go_on(tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.csv",
         HEADER
@@ -220,7 +220,7 @@ def test_another_encoding_is_refused(tmp_path: Path) -> None:
         opened(tmp_path / "a.csv")
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_header(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_not_part_of_the_first_header(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("seller_id,as_of\nS1,2025-06-30\n".encode("utf-8-sig"))
     assert refusals(opened(tmp_path / "a.csv")) == [""]
 

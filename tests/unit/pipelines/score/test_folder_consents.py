@@ -43,11 +43,11 @@ def test_without_consents_in_the_folder_nothing_is_read_where_they_are_required(
     assert "\n" not in str(refused.value)
 
 
-def test_without_consents_in_the_folder_nobody_is_asked_where_only_listed_ones_count(tmp_path: Path) -> None:
+def test_without_consents_in_the_folder_where_listed_requires_none(tmp_path: Path) -> None:
     assert sellers(opened(tmp_path, [SALE, OTHERS], "where_listed")) == ["S000001", "S000002"]
 
 
 @pytest.mark.parametrize("need", ["required", "where_listed"])
-def test_a_seller_who_withdrew_in_the_folder_is_no_applicant(need: str, tmp_path: Path) -> None:
+def test_a_seller_who_withdrew_consent_in_the_folder_is_not_an_applicant(need: str, tmp_path: Path) -> None:
     rows = [consent(), withdrawn("2025-03-01"), consent(seller_id="S000002")]
     assert sellers(opened(tmp_path, [consents(*rows), SALE, OTHERS], need)) == ["S000002"]

@@ -49,7 +49,7 @@ def joined(parts: tuple[Path, ...], folder: Path) -> pa.Table:
     return read_parquet(folder / SCORES_FILE)
 
 
-def test_parts_join_to_what_one_go_would_give(tmp_path: Path) -> None:
+def test_parts_join_to_the_result_of_a_single_pass(tmp_path: Path) -> None:
     parts = score_in_parts(chunks(), score, tmp_path / "parts")
     assert joined(parts, tmp_path / "out").to_pylist() == score(rows()).to_pylist()
 
@@ -82,14 +82,14 @@ def test_a_damaged_part_is_scored_again(tmp_path: Path, damage: str) -> None:
     assert joined(parts, tmp_path / "out").to_pylist() == score(rows()).to_pylist()
 
 
-def test_scoring_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_scoring_twice_writes_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         join_parts(score_in_parts(chunks(), score, tmp_path / name / "parts"), {}, tmp_path / name)
     for file in (SCORES_FILE, JSON_LINES_FILE, CSV_FILE):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
-def test_counts_tell_what_became_of_every_row(tmp_path: Path) -> None:
+def test_counts_show_what_happened_to_every_row(tmp_path: Path) -> None:
     counts = join_parts(score_in_parts(chunks(), score, tmp_path / "parts"), {}, tmp_path)
     assert counts.rows == ROWS == sum(counts.by_status.values())
     assert counts.by_status["refused"] == 1
@@ -97,7 +97,7 @@ def test_counts_tell_what_became_of_every_row(tmp_path: Path) -> None:
     assert counts.by_code["unknown_seller"] == 1
 
 
-def test_json_lines_say_what_parquet_says(tmp_path: Path) -> None:
+def test_json_lines_agree_with_parquet(tmp_path: Path) -> None:
     parts = score_in_parts(chunks(), score, tmp_path / "parts")
     table = joined(parts, tmp_path)
     lines = [json.loads(line) for line in (tmp_path / JSON_LINES_FILE).read_text(encoding="utf-8").splitlines()]

@@ -137,7 +137,7 @@ def test_the_as_of_date_may_be_neither_old_nor_to_come(as_of: date, code: str) -
     assert found.split(":")[0].replace("out_of_range", "") == code
 
 
-def test_a_model_past_its_time_scores_nobody() -> None:
+def test_an_expired_model_scores_nobody() -> None:
     bundle = small_bundle()
     expired = bundle._replace(meta=bundle.meta.model_copy(update={"valid_until": date(2024, 12, 30)}))
     assert set(codes(applicants(3), bundle=expired)) == {"model_expired"}

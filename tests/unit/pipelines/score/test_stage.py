@@ -80,7 +80,7 @@ def identifiers(path: Path, *lines: str) -> Path:
     return path
 
 
-def test_a_ready_matrix_gives_one_result_a_row_in_every_format(options: ScoreOptions, matrix_file: Path) -> None:
+def test_a_ready_matrix_has_one_result_per_row_in_every_format(options: ScoreOptions, matrix_file: Path) -> None:
     outcome = score_command(matrix_file, options)
     assert {path.name for path in options.out.iterdir()} == RESULTS
     assert outcome.counts.rows == len(SELLERS) == len(rows(outcome))
@@ -100,7 +100,7 @@ def test_csv_and_parquet_of_the_same_matrix_score_the_same(
     assert figures(score_command(path, options)) == of_parquet
 
 
-def test_scoring_again_gives_the_same_bytes(options: ScoreOptions, matrix_file: Path, tmp_path: Path) -> None:
+def test_scoring_again_writes_the_same_bytes(options: ScoreOptions, matrix_file: Path, tmp_path: Path) -> None:
     score_command(matrix_file, options)
     score_command(matrix_file, replace(options, out=tmp_path / "again"))
     for name in RESULTS:
@@ -153,7 +153,7 @@ def test_sellers_unknown_or_undated_are_refused_by_code_and_the_others_scored(
     assert outcome.exit_code == 0
 
 
-def test_when_nobody_can_be_scored_the_exit_code_says_so(options: ScoreOptions, tmp_path: Path) -> None:
+def test_if_nobody_can_be_scored_the_exit_code_shows_it(options: ScoreOptions, tmp_path: Path) -> None:
     publish_tables(options.place)
     outcome = score_command(identifiers(tmp_path / "ids.csv", f"S404404,{AS_OF}"), options)
     assert outcome.exit_code == 1
@@ -212,7 +212,7 @@ def test_a_model_of_another_feature_set_takes_no_identifiers(options: ScoreOptio
 
 
 @pytest.mark.parametrize("name", ["model.json", "components/0.txt", "golden.json", "manifest.json", "manifest.sig"])
-def test_a_tampered_bundle_scores_nobody(options: ScoreOptions, matrix_file: Path, name: str) -> None:
+def test_a_tampered_bundle_is_refused(options: ScoreOptions, matrix_file: Path, name: str) -> None:
     assert options.bundle is not None
     path = options.bundle / name
     data = path.read_bytes()
@@ -223,9 +223,7 @@ def test_a_tampered_bundle_scores_nobody(options: ScoreOptions, matrix_file: Pat
     assert not options.out.exists()
 
 
-def test_a_bundle_of_an_untrusted_issuer_scores_nobody(
-    options: ScoreOptions, matrix_file: Path, tmp_path: Path
-) -> None:
+def test_a_bundle_of_an_untrusted_issuer_is_refused(options: ScoreOptions, matrix_file: Path, tmp_path: Path) -> None:
     other = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
     stranger = KeyRing(other, bytes(32), is_demonstration=True)
     for name, keys in (("own", KEYS), ("strangers", stranger)):
@@ -266,7 +264,7 @@ def test_a_passport_without_reasons_is_a_contradiction(options: ScoreOptions, ma
         score_command(matrix_file, replace(options, with_reasons=False, passport_count=1))
 
 
-def test_an_interrupted_run_goes_on_and_gives_the_same_bytes(
+def test_an_interrupted_run_continues_with_the_same_bytes(
     options: ScoreOptions, matrix_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scoring = options.profile.scoring.model_copy(update={"chunk_rows": 7})
@@ -304,7 +302,7 @@ def test_results_replace_results_and_nothing_else(options: ScoreOptions, matrix_
     assert (options.out / "thesis.txt").read_text() == "precious"
 
 
-def test_a_second_run_at_the_same_time_is_told_so(options: ScoreOptions, matrix_file: Path) -> None:
+def test_a_second_run_at_the_same_time_is_refused_with_the_reason(options: ScoreOptions, matrix_file: Path) -> None:
     with locked(options.out), pytest.raises(ConfigurationRefused, match="locked by another run"):
         score_command(matrix_file, options)
 
@@ -372,7 +370,7 @@ def test_scoring_and_verifying_import_no_tracking_validation_or_explanation_pack
     assert found.stdout.strip() == "[]"
 
 
-def test_a_run_killed_between_parts_goes_on_and_gives_the_same_bytes(
+def test_a_run_killed_between_parts_continues_with_the_same_bytes(
     options: ScoreOptions, matrix_file: Path, tmp_path: Path
 ) -> None:
     scoring = options.profile.scoring.model_copy(update={"chunk_rows": 9})

@@ -53,13 +53,13 @@ def refusal(data: bytes, on: date = IN_FORCE, trusted: TrustList | None = None) 
     return caught.value.code
 
 
-def test_what_was_issued_is_accepted_and_comes_back_unchanged() -> None:
+def test_an_issued_passport_is_accepted_and_comes_back_unchanged() -> None:
     verified = verify_credential(issue(document(), KEY, CREATED), IN_FORCE, trust())
     assert verified.document == document()
     assert verified.issuer == DID
 
 
-def test_issuing_twice_gives_the_same_bytes() -> None:
+def test_issuing_twice_writes_the_same_bytes() -> None:
     assert issue(document(), KEY, CREATED) == issue(document(), KEY, CREATED)
 
 
@@ -97,7 +97,7 @@ def test_the_same_document_spelt_otherwise_is_not_canonical() -> None:
     "data",
     [b"", b"[]", b"null", b'{"a":1,"a":1}', b"\xff\xfe", b'{"a":NaN}', b"[" * 100_000, b'{"a":' + b"9" * 5000 + b"}"],
 )
-def test_what_is_no_json_object_is_malformed(data: bytes) -> None:
+def test_a_document_that_is_not_a_json_object_is_malformed(data: bytes) -> None:
     assert refusal(data) == "malformed"
 
 
@@ -211,7 +211,7 @@ def test_the_context_cannot_be_swapped_below_the_proof() -> None:
     assert refusal(rfc8785.dumps(longer)) == "malformed"  # ... a passport's may not
 
 
-def test_what_json_cannot_spell_is_not_signed() -> None:
+def test_values_that_json_cannot_express_are_not_signed() -> None:
     with pytest.raises(ValueError, match="not representable"):
         issue(document(extra=float("nan")), KEY, CREATED)
     with pytest.raises(ValueError, match="signed already"):

@@ -60,7 +60,7 @@ def ingested(tmp_path: Path, raw: Path, key_file: str, monkeypatch: pytest.Monke
     return Ingested(keys.hmac_key, run_dir, cells(orders, "customer_id"), kept, seal)
 
 
-def test_a_new_key_gives_every_person_another_pseudonym_and_changes_nothing_else(
+def test_a_new_key_changes_every_pseudonym_and_nothing_else(
     rotated: tuple[Ingested, Ingested],
 ) -> None:
     old, new = rotated
@@ -72,7 +72,7 @@ def test_a_new_key_gives_every_person_another_pseudonym_and_changes_nothing_else
     assert pseudonym(old.key, "S000001") != pseudonym(new.key, "S000001")
 
 
-def test_what_the_old_key_sealed_only_the_old_key_opens(rotated: tuple[Ingested, Ingested]) -> None:
+def test_only_the_old_key_opens_old_seals(rotated: tuple[Ingested, Ingested]) -> None:
     old, new = rotated
     assert old.seal != new.seal
     for one in rotated:

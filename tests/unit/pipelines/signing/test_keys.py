@@ -43,7 +43,7 @@ def test_created_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "demo").stat().st_mode) == 0o700
 
 
-def test_any_other_profile_refuses_without_keys_and_makes_none(tmp_path: Path) -> None:
+def test_any_other_profile_refuses_without_keys_and_creates_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationRefused, match="PASSPORT_SIGNING_KEY_FILE"):
         load_keys("lender", is_demonstration=False, environment={"KEYS_DIR": str(tmp_path)})
     assert list(tmp_path.iterdir()) == []

@@ -62,7 +62,7 @@ def test_messages_of_customs_are_held_together_from_the_raw_files_on(document: d
     assert document["broken_sellers"] == 1
 
 
-def test_the_dearest_breaks_come_first_and_no_more_than_asked_for(document: dict[str, Any]) -> None:
+def test_the_largest_breaks_come_first_up_to_the_requested_number(document: dict[str, Any]) -> None:
     first, second = document["dearest"]
     assert (first["break_kind"], first["document_number"], first["other_usd"]) == ("list_value_differs", "O2", "900.00")
     assert second["document_number"] == "O3"

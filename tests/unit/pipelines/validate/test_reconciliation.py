@@ -61,7 +61,7 @@ def test_the_seller_furthest_from_what_could_be_comes_first(document: dict[str, 
     assert document["contradicted_sellers"] == 2
 
 
-def test_nothing_shown_where_something_had_to_be_is_as_far_as_can_be() -> None:
+def test_nothing_reported_where_something_is_due_is_the_largest_distance() -> None:
     silent = {"verdict": "below", "usd": 0, "lowest_usd": 5, "highest_usd": 9}
     little = {**silent, "usd": 1}
     assert distance(silent) > distance(little) > 0
@@ -92,7 +92,7 @@ def test_the_report_names_grades_sellers_and_tolerances(document: dict[str, Any]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_report_before_the_first_quarter_ended_says_so(table: pa.Table, language: Language) -> None:
+def test_a_report_before_the_end_of_the_first_quarter_states_it(table: pa.Table, language: Language) -> None:
     nothing = reconciliation_document(table.slice(0, 0), AS_OF, sellers_shown=5)
     whole = {
         "about": ABOUT,

@@ -139,7 +139,7 @@ def test_an_exception_is_not_validated_and_never_a_verdict(monkeypatch: pytest.M
     assert {(rule.status, rule.gx_bad_rows, rule.exception) for rule in rules} == {(NOT_VALIDATED, None, "x")}
 
 
-def test_a_table_nobody_knows_is_refused() -> None:
+def test_an_unknown_table_is_refused() -> None:
     with pytest.raises(ConfigurationRefused, match="'payments'"):
         validate_tables({"payments": invoices({})})
 

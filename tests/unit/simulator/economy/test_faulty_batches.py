@@ -41,7 +41,7 @@ def helped(world: World) -> NDArray[np.bool_]:
     return comes
 
 
-def test_nobody_meets_a_faulty_batch_where_the_rate_is_nil(sound_world: World) -> None:
+def test_at_rate_zero_there_are_no_faulty_batches(sound_world: World) -> None:
     assert len(sound_world.incidents("faulty batch")[0]) == 0
 
 
@@ -60,7 +60,7 @@ def test_a_seller_of_one_supplier_has_no_stock_in_the_week_of_a_faulty_batch(fau
     assert (faulty_world.weekly["stock"][weeks[is_part], sellers[is_part]] > 0).mean() > 0.5
 
 
-def test_sellers_whose_goods_come_back_often_meet_most_faulty_batches(faulty_world: World) -> None:
+def test_sellers_with_high_returns_have_most_faulty_batches(faulty_world: World) -> None:
     met = np.bincount(faulty_world.incidents("faulty batch")[0], minlength=faulty_world.firms.count)
     often = faulty_world.firms.refund_share > np.median(faulty_world.firms.refund_share)
     assert met[often].sum() > 2 * met[~often].sum() > 0
@@ -73,7 +73,7 @@ def test_faulty_batches_come_more_often_in_the_weeks_of_a_dated_shock(faulty_wor
     assert met[is_struck].mean() > 1.5 * met[factor == 1].mean() > 0
 
 
-def test_nobody_helps_while_the_goods_of_a_seller_are_taken_back(faulty_world: World) -> None:
+def test_nobody_rescues_a_seller_during_a_recall(faulty_world: World) -> None:
     helps = helped(faulty_world)
     for seller, week, size in zip(*(part.tolist() for part in faulty_world.incidents("faulty batch")), strict=True):
         if size > 0.65:
@@ -91,7 +91,7 @@ def test_faulty_batches_ruin_sellers_of_one_supplier_rather_than_others(
 
 
 @pytest.mark.parametrize("left", [0.0, 1.0])
-def test_a_default_in_the_group_takes_away_as_much_help_as_the_setting_says(left: float) -> None:
+def test_a_default_in_the_group_reduces_rescues_by_the_setting(left: float) -> None:
     world = a_world(EconomySettings(faulty_batch_rate=0.3), NetworkSettings(rescue_after_group_default=left))
     default_week = np.where(world.default_day >= 0, world.default_day // 7 + 1, world.timeline.weeks)
     liable, liable_for = world.network.liable, world.network.liable_for

@@ -46,7 +46,7 @@ def deceitful() -> World:
     return simulate(WorldSettings(seller_count=500, seed=8, fraud=MANY))
 
 
-def test_every_kind_of_lie_occurs_within_its_sellers_trading_life(deceitful: World) -> None:
+def test_every_kind_of_fraud_occurs_within_its_sellers_trading_life(deceitful: World) -> None:
     for kind in fraud.KINDS:
         found = fraud_cases(deceitful, kind)
         assert len(found.seller) >= 8, kind
@@ -64,13 +64,13 @@ def test_no_seller_has_two_open_cases_of_one_campaign(deceitful: World) -> None:
         assert (found.first_week[order][1:][same] >= found.end_week[order][:-1][same]).all()
 
 
-def test_the_dishonest_lie_more_often(deceitful: World) -> None:
+def test_dishonest_sellers_commit_fraud_more_often(deceitful: World) -> None:
     honesty = deceitful.firms.honesty
     for kind in (fraud.OVER_DECLARATION, fraud.LOAN_DIVERTED, fraud.FORGED_TRADE, fraud.DOUBLE_PLEDGE):
         assert honesty[fraud_cases(deceitful, kind).seller].mean() < honesty.mean() - 0.3, kind
 
 
-def test_more_of_one_lie_leaves_the_draws_of_the_others_as_they_are() -> None:
+def test_more_of_one_kind_of_fraud_leaves_the_draws_of_the_others_unchanged() -> None:
     settings = WorldSettings(seller_count=200, seed=5)
     more = settings.model_copy(update={"fraud": settings.fraud.model_copy(update={"over_declaration_rate": 0.3})})
     few, many = simulate(settings), simulate(more)
@@ -79,7 +79,7 @@ def test_more_of_one_lie_leaves_the_draws_of_the_others_as_they_are() -> None:
     assert np.array_equal(fraud_cases(few, fraud.BRUSHING).seller, fraud_cases(many, fraud.BRUSHING).seller)
 
 
-def test_money_of_a_diverted_loan_is_gone_and_the_trade_is_weaker_for_it(deceitful: World) -> None:
+def test_money_of_a_diverted_loan_is_gone_and_the_trade_is_weaker(deceitful: World) -> None:
     honest = simulate(
         deceitful.settings.model_copy(update={"fraud": MANY.model_copy(update={"loan_diversion_share": 0})})
     )
@@ -119,7 +119,7 @@ def test_borrowed_devices_belong_to_strangers(deceitful: World) -> None:
     assert (found.first_week - deceitful.firms.entry_week[found.seller] < 4).all()
 
 
-def test_a_borrowed_device_is_linked_to_two_strangers_and_so_is_an_agencys(deceitful: World) -> None:
+def test_a_borrowed_device_and_an_agencys_device_link_strangers(deceitful: World) -> None:
     found = list(shared_devices(deceitful))
     borrowed = {(tie.seller, tie.owner) for tie in found if tie.owner >= 0}
     listed = fraud_cases(deceitful, fraud.BORROWED_IDENTITY)
@@ -209,7 +209,7 @@ def declared(world: World) -> dict[str, tuple[float, float, str]]:
     return found
 
 
-def test_declaring_too_much_raises_the_value_of_the_same_pieces(deceitful: World) -> None:
+def test_over_declaration_raises_the_value_of_the_same_pieces(deceitful: World) -> None:
     lying, honest = declared(deceitful), declared(without(deceitful, "over_declaration_rate"))
     assert lying.keys() == honest.keys()
     dear = {entry for entry in lying if lying[entry][0] > honest[entry][0] + 0.02}
@@ -232,7 +232,7 @@ def visits(world: World) -> dict[tuple[str, str], tuple[int, int, int]]:
     return found
 
 
-def test_inflated_visits_only_add_to_the_true_ones_while_the_lie_lasts(deceitful: World) -> None:
+def test_inflated_visits_only_add_to_the_true_ones_while_the_case_lasts(deceitful: World) -> None:
     lying, honest = visits(deceitful), visits(without(deceitful, "inflated_traffic_rate"))
     assert lying.keys() == honest.keys()
     more = {key for key in lying if lying[key] != honest[key]}

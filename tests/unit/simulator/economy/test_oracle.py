@@ -20,7 +20,7 @@ def risk() -> TrueRisk:
     return true_risk(SETTINGS, WEEK, futures=30)
 
 
-def test_what_happened_is_what_the_world_tells(risk: TrueRisk) -> None:
+def test_the_real_outcome_is_that_of_the_world(risk: TrueRisk) -> None:
     world = simulate(SETTINGS)
     day = world.default_day
     expected = (day > risk.as_of_day) & (day <= risk.as_of_day + HORIZON_DAYS)

@@ -21,14 +21,14 @@ def flow(world: World, cause: str) -> np.ndarray:
     return world.flows[FLOWS.index(cause)]
 
 
-def test_incidents_of_a_kind_are_all_that_were_written_down_and_none_of_another(tiny_world: World) -> None:
+def test_incidents_of_a_kind_are_all_of_that_kind_and_no_others(tiny_world: World) -> None:
     kinds = tiny_world.events["incidents"]["kind"].tolist()
     found = {kind: tiny_world.incidents(kind) for kind in {*kinds, "no such kind"}}
     assert {kind: len(seller) for kind, (seller, _, _) in found.items()} == {**Counter(kinds), "no such kind": 0}
     assert all((week < tiny_world.timeline.weeks).all() for _, week, _ in found.values())
 
 
-def test_same_settings_give_the_same_world(tiny_world: World) -> None:
+def test_same_settings_make_the_same_world(tiny_world: World) -> None:
     again = simulate(tiny_world.settings)
     assert np.array_equal(again.flows, tiny_world.flows)
     assert np.array_equal(again.default_day, tiny_world.default_day)
@@ -37,12 +37,12 @@ def test_same_settings_give_the_same_world(tiny_world: World) -> None:
             assert np.array_equal(again.events[table][name], values), (table, name)
 
 
-def test_another_seed_gives_another_world(tiny_world: World) -> None:
+def test_another_seed_makes_another_world(tiny_world: World) -> None:
     other = simulate(tiny_world.settings.model_copy(update={"seed": 4}))
     assert not np.array_equal(other.cash, tiny_world.cash)
 
 
-def test_the_observation_seed_leaves_the_world_as_it_is(tiny_world: World) -> None:
+def test_the_observation_seed_does_not_change_the_world(tiny_world: World) -> None:
     other = simulate(tiny_world.settings.model_copy(update={"observation_seed": 99}))
     assert np.array_equal(other.cash, tiny_world.cash)
     assert np.array_equal(other.default_day, tiny_world.default_day)
@@ -163,7 +163,7 @@ def test_unknown_and_impossible_settings_are_refused() -> None:
         WorldSettings.model_validate({"first_day": "2020-01-01", "last_day": "2020-06-30"})
 
 
-def test_what_hosted_platforms_report_is_paid_out_after_the_term(tiny_world: World) -> None:
+def test_hosted_reports_are_paid_out_after_the_term(tiny_world: World) -> None:
     reports, timeline = tiny_world.events["reports"], tiny_world.timeline
     term = reports["pay_week"] - reports["week"]
     assert 3 <= term.min() <= term.max() <= 13

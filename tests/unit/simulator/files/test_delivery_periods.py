@@ -72,7 +72,7 @@ def test_longer_deliveries_are_fewer_files_with_the_same_rows(
     assert short.files["vat_invoices"] > 1.5 * long.files["vat_invoices"]
 
 
-def test_what_is_delivered_again_comes_later_for_the_same_period_and_hints_at_no_closing(tmp_path: Path) -> None:
+def test_a_second_delivery_comes_later_for_the_same_period_and_does_not_reveal_a_closing(tmp_path: Path) -> None:
     _, rows = delivered(tmp_path, duplicate_delivery_share=0.1, truncated_file_share=0.1, late_delivery_share=0.2)
     by_file = {row["File"]: row for row in rows}
     again = {name: mark for name in by_file for mark in ("-again", "-corrected", "-late") if mark in name}

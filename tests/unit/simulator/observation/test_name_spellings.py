@@ -49,7 +49,7 @@ def normalised(consignee: str) -> str:
     return re.sub(r"[^A-Z0-9]+", " ", consignee.upper()).strip()
 
 
-def test_no_two_companies_bear_one_name_and_many_come_close() -> None:
+def test_no_two_companies_have_one_name_and_many_are_close() -> None:
     names = [company_name(number).chinese() for number in range(1, 20_001)]
     assert len(set(names)) == len(names)
     assert all(NAMED.match(name) for name in names)
@@ -61,7 +61,7 @@ def test_syllables_differ_in_every_script_in_which_names_must() -> None:
     assert len({word.pinyin for word in SYLLABLES}) == len({word.simplified for word in SYLLABLES}) == len(SYLLABLES)
 
 
-def test_entities_of_sellers_and_of_groups_bear_different_names() -> None:
+def test_entities_of_sellers_and_of_groups_have_different_names() -> None:
     numbers = [*range(1, 5_001), *range(10_000_001, 10_005_001)]
     assert len({normalised(entity_name(number)) for number in numbers}) == len(numbers)
 
@@ -82,7 +82,7 @@ def test_every_credit_code_carries_its_check_digits(number: int) -> None:
 
 
 @given(NUMBERS, st.integers(min_value=0, max_value=2**32))
-def test_noise_is_of_the_kind_it_says(number: int, seed: int) -> None:
+def test_noise_is_of_its_kind(number: int, seed: int) -> None:
     name, rng = company_name(number), np.random.default_rng(seed)
     registered = name.chinese()
     spelling = noisy_spelling(name, CHINESE_NOISE, rng)

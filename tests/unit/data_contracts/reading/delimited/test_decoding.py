@@ -31,7 +31,7 @@ def test_nul_bytes_are_refused_with_their_row() -> None:
         utf8_bytes(b"a\n\0\n", "utf-8", "f")
 
 
-def test_a_nul_byte_may_spoil_its_line_alone_unless_that_is_the_first() -> None:
+def test_a_nul_byte_sets_only_its_line_aside_unless_it_is_the_first() -> None:
     assert utf8_bytes(b"a\n\0\n", "utf-8", "f", nul_spoils="line") == b"a\n\0\n"
     with pytest.raises(InputRefused, match=r"row 1.*NUL"):
         utf8_bytes(b"a\0\nb\n", "utf-8", "f", nul_spoils="line")

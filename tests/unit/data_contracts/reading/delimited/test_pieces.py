@@ -16,7 +16,7 @@ CONTRACT = contract_of(COLUMNS, server=delimited(",", quote='"', quotedNewlines=
 ROWS = b"A,B\n" + b"".join(b"%d,x\n" % number for number in range(100))
 
 
-def test_a_file_that_changed_since_it_was_read_gives_no_originals(tmp_path: Path) -> None:
+def test_a_file_that_changed_since_it_was_read_has_no_originals(tmp_path: Path) -> None:
     path = tmp_path / "f.csv"
     path.write_bytes(ROWS)
     with path.open("rb", buffering=0) as file:

@@ -43,7 +43,7 @@ def test_only_line_feeds_end_lines() -> None:
     assert cells(read_delimited(text.encode(), PLAIN, "f")) == [("1", "x\u2028y\x0bz\x0c\x85", 2)]
 
 
-def test_blank_lines_are_no_rows_but_keep_the_count_of_lines() -> None:
+def test_blank_lines_are_not_rows_but_count_as_lines() -> None:
     result = read_delimited(b"A,B\n\n1,2\r\n\r\n3,4\n", PLAIN, "f")
     assert cells(result) == [("1", "2", 3), ("3", "4", 5)]
     assert result.rows_in == 2
@@ -63,7 +63,7 @@ def test_a_repeated_header_is_set_aside() -> None:
     assert aside(result) == [(3, "line:repeated_header", b"A,B")]
 
 
-def test_a_stray_carriage_return_costs_its_line_only() -> None:
+def test_a_stray_carriage_return_sets_only_its_line_aside() -> None:
     result = read_delimited(b"A,B\n1,2\rx\n3,4\r\r\n5,6\n", PLAIN, "f")
     assert cells(result) == [("5", "6", 4)]
     assert [rule for _, rule, _ in aside(result)] == ["line:carriage_return"] * 2
@@ -101,7 +101,7 @@ def test_the_header_is_found_below_a_preamble() -> None:
     assert cells(result) == [("1", "2", 5)]
 
 
-def test_a_preamble_is_refused_where_the_contract_knows_none() -> None:
+def test_a_preamble_is_refused_if_the_contract_has_none() -> None:
     with pytest.raises(InputRefused, match="missing columns"):
         read_delimited(b"Report of May\nA,B\n1,2\n", PLAIN, "f")
 
@@ -114,14 +114,14 @@ def test_quoted_fields_hold_delimiters_and_doubled_quotes() -> None:
 @pytest.mark.parametrize(
     "line", [b'1,"x,2', b'1,x"y,2', b'1,"x"y,2', b'1, "x",2', b'1,"x" ,2', b'1,"x""y,2', b'"1,2,3']
 )
-def test_a_misplaced_quote_costs_its_own_line_and_no_other(line: bytes) -> None:
+def test_a_misplaced_quote_sets_only_its_line_aside(line: bytes) -> None:
     for contract in (QUOTED, MULTILINE):
         result = read_delimited(b'A,B,C\n"a",b,c\n' + line + b'\nd,"e",f\ng,h,i\n', contract, "f")
         assert cells(result) == [("a", "b", "c", 2), ("d", "e", "f", 4), ("g", "h", "i", 5)]
         assert aside(result) == [(3, "line:quote", line)]
 
 
-def test_a_quoted_field_may_run_over_lines_where_the_contract_says_so() -> None:
+def test_a_quoted_field_may_span_lines_if_the_contract_allows_it() -> None:
     data = b'A,B,C\n1,"first\n\nthird, line ""x""",2\n3,4,5\n6,"a\r\nb","c\nd"\n'
     result = read_delimited(data, MULTILINE, "f")
     assert cells(result) == [
@@ -133,13 +133,13 @@ def test_a_quoted_field_may_run_over_lines_where_the_contract_says_so() -> None:
     assert result.origin.original_of([5, 2]) == [b"3,4,5", b'1,"first\n\nthird, line ""x""",2']
 
 
-def test_a_quoted_field_over_lines_is_set_aside_where_the_contract_knows_none() -> None:
+def test_a_quoted_field_over_lines_is_set_aside_if_the_contract_forbids_it() -> None:
     result = read_delimited(b'A,B,C\n1,"a\nb",2\n3,4,5\n', QUOTED, "f")
     assert cells(result) == [("3", "4", "5", 4)]
     assert [row for row, _, _ in aside(result)] == [2, 3]
 
 
-def test_a_quote_never_closed_does_not_swallow_the_rows_after_it() -> None:
+def test_an_unclosed_quote_does_not_swallow_later_rows() -> None:
     data = b'A,B,C\n1,"lost,2\n3,4,5\n6,"7",8\n'
     result = read_delimited(data, MULTILINE, "f")
     assert cells(result) == [("3", "4", "5", 3), ("6", "7", "8", 4)]
@@ -153,7 +153,7 @@ def test_lines_that_are_one_row_or_several_are_all_set_aside() -> None:
     assert result.rows_in == 5
 
 
-def test_two_lost_quotes_far_apart_cost_their_own_lines_only() -> None:
+def test_two_missing_quotes_far_apart_set_only_their_lines_aside() -> None:
     data = b'A,B,C\n1,"lost,2\n' + b"3,4,5\n" * 200 + b'6,7",8\n'
     result = read_delimited(data, MULTILINE, "f")
     assert result.rows.num_rows == 200
@@ -193,7 +193,7 @@ def test_a_column_without_header_is_read_by_its_empty_name() -> None:
     assert cells(read_delimited(b"\tA\n7\t1\n", contract, "f")) == [("7", "1", 2)]
 
 
-def test_the_origin_says_which_bytes_were_read() -> None:
+def test_the_origin_names_the_bytes_that_were_read() -> None:
     origin = read_file(b"A,B\n", PLAIN, "x/f.csv").origin
     assert (origin.source, origin.source_file) == ("tiny@1.0.0", "x/f.csv")
     assert len(origin.source_sha256 or "") == 64

@@ -84,7 +84,7 @@ def test_a_key_repeated_deep_inside_sets_the_record_aside() -> None:
     assert aside(result) == [(1, "json:repeated_key", None)]
 
 
-def test_records_are_found_where_the_contract_says() -> None:
+def test_records_are_found_at_the_contracts_path() -> None:
     contract = records_contract(recordPath="data.list")
     text = '{"n": [1, {"list": 2}], "data": {"x": "]", "list": [{"entryId": "1", "declTotal": [2, 3]}]}}'
     result = read(text, contract)
@@ -95,7 +95,7 @@ def test_records_are_found_where_the_contract_says() -> None:
 
 
 @pytest.mark.parametrize("text", ['[{"entryId": 1,]', '[{"entryId": 1}] x', "[", "'a'"])
-def test_what_is_no_json_is_refused_with_its_line(text: str) -> None:
+def test_invalid_json_is_refused_with_its_line(text: str) -> None:
     with pytest.raises(InputRefused, match=r"row 1: not valid JSON"):
         read(text)
 
@@ -128,7 +128,7 @@ def lines_contract(**keywords: object) -> CompiledContract:
     return contract_of(columns, server={"format": "jsonl"})
 
 
-def test_each_json_line_stands_by_itself() -> None:
+def test_each_json_line_is_independent() -> None:
     lines = ['{"id": "1", "properties": {"name": ["a"]}}', "", "{broken", '{"id": "2", "properties": {}}']
     result = read_json_lines("\n".join(lines).encode(), lines_contract(), "f")
     assert rows(result) == [("1", "a", 1), ("2", "", 4)]
@@ -200,21 +200,21 @@ def test_a_record_is_a_row_beside_the_items_of_its_lists() -> None:
     ]
 
 
-def test_a_bad_item_of_one_list_costs_itself_only() -> None:
+def test_a_bad_item_of_one_list_sets_only_itself_aside() -> None:
     text = '[{"entryId": "1", "declTotal": 5, "sold": [3, {"amount": 7}], "returned": []}]'
     result = read(text, LISTS)
     assert rows(result) == [("1", "5", "", "", 1, 0), ("1", "", "7", "", 1, 2)]
     assert aside(result) == [(1, "json:record", "sold")]
 
 
-def test_a_list_that_is_none_sets_its_record_aside() -> None:
+def test_an_invalid_list_sets_its_record_aside() -> None:
     result = read(
         '[{"entryId": "1", "declTotal": 5, "sold": {"amount": 7}}, {"entryId": "2", "sold": []}]', LISTS_LOOSE
     )
     assert aside(result) == [(1, "json:items", "sold")]
 
 
-def test_where_records_stand_whole_a_bad_item_costs_all_of_them() -> None:
+def test_if_records_must_be_whole_a_bad_item_sets_all_items_aside() -> None:
     properties = [{"property": "itemPath", "value": "decList"}, {"property": "wholeRecords", "value": True}]
     contract = contract_of(
         [column("entry", header="entryId"), column("code", header="decList.codeTs")],

@@ -62,7 +62,7 @@ def test_each_record_is_a_row_of_text_with_every_digit_and_blank() -> None:
     assert result.headers == ("number", "amount")
 
 
-def test_namespaces_do_not_count_where_the_contract_says_so() -> None:
+def test_namespaces_do_not_count_if_the_contract_ignores_them() -> None:
     text = f"<c:Message {NAMESPACE}><c:Order><c:Head><c:no>1</c:no><c:total>2</c:total></c:Head></c:Order></c:Message>"
     assert rows(read(text)) == [("1", "2", 1)]
     strict = xml_contract(("number", "Head.no"), ("amount", "Head.total"), ignoreNamespaces=None)
@@ -104,7 +104,7 @@ def test_markup_that_changes_no_value_changes_none() -> None:
     assert rows(read(text)) == [("<1>", "2&", 1)]
 
 
-def test_what_the_contract_does_not_know_is_noted_or_refused() -> None:
+def test_unknown_fields_are_noted_or_refused() -> None:
     text = (
         "<Message xmlns:i='http://www.w3.org/2001/XMLSchema-instance'>"
         "<Order day='1'><Head>stray<no i:nil='false'>1</no>"
@@ -126,7 +126,7 @@ def test_a_field_no_record_has_refuses_the_file() -> None:
 
 
 @pytest.mark.parametrize("text", ["<Other/>", message(), "<Message><Orders/></Message>", order("1")])
-def test_a_file_without_a_record_where_the_contract_looks_is_refused(text: str) -> None:
+def test_a_file_without_records_at_the_contracts_path_is_refused(text: str) -> None:
     assert "no record at Message.Order" in refusal(text)
 
 
@@ -163,7 +163,7 @@ def test_document_types_and_entities_are_refused_before_they_do_anything(text: s
     assert "declares a document type or entity" in refusal(text)
 
 
-def test_an_entity_nobody_declared_is_refused() -> None:
+def test_an_undeclared_entity_is_refused() -> None:
     assert "undefined entity" in refusal(message(order("&x;")))
 
 

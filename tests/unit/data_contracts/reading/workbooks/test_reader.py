@@ -57,7 +57,7 @@ def test_the_named_sheet_is_read_below_its_preamble() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04 torn", b"A,B\n1,2\n"])
-def test_what_is_no_workbook_is_refused(data: bytes) -> None:
+def test_a_file_that_is_not_a_workbook_is_refused(data: bytes) -> None:
     with pytest.raises(InputRefused, match="not a readable workbook"):
         read_workbook(data, contract(), "f.xlsx")
 
@@ -69,7 +69,7 @@ def test_an_empty_sheet_and_a_missing_column_are_refused() -> None:
         read_workbook(workbook([["订单"], ["1"]]), contract(), "f")
 
 
-def test_a_cell_far_out_that_would_fill_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_distant_cell_that_would_fill_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("data_contracts.reading.workbooks.reader._MOST_CELLS", 100)
     rows: list[list[object]] = [["订单", "金额"], *[[]] * 60, ["1", 2]]
     with pytest.raises(InputRefused, match="124 cells; the limit is 100; remedy"):

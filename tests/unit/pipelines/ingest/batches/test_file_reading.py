@@ -91,7 +91,7 @@ LINES = st.sampled_from([vat_row("1"), vat_row("22", state=" 作废发票"), "sh
 
 @settings(max_examples=60, deadline=None)
 @given(contents=st.lists(st.lists(LINES, max_size=6), min_size=1, max_size=5))
-def test_files_read_together_give_what_they_give_alone(contents: list[list[str]]) -> None:
+def test_files_read_together_have_the_same_rows_as_alone(contents: list[list[str]]) -> None:
     files = numbered(*(csv_file(HEADER, [f"1,{row}" if "S0" in row else row for row in rows]) for rows in contents))
     together = read_groups(files, CONTRACT)
     alone = [group for file in files for group in read_groups([file], CONTRACT)]

@@ -79,7 +79,7 @@ def test_a_file_that_breaks_a_critical_rule_is_set_aside_whole_and_the_others_go
     assert cells(result.tables["repayment"], "repayment_id") == ["R1", "R2"]
 
 
-def test_a_row_that_breaks_a_critical_rule_costs_its_own_file_alone(
+def test_a_row_that_breaks_a_critical_rule_rejects_only_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def with_critical_amount(name: str) -> CompiledContract:
@@ -104,7 +104,7 @@ def test_a_total_counts_rows_that_an_earlier_file_held(tmp_path: Path) -> None:
     assert [account.notes for account in result.accounts] == [(), ()]
 
 
-def test_a_warning_is_noted_on_its_file_and_costs_nothing(tmp_path: Path) -> None:
+def test_a_warning_is_noted_on_its_file_and_sets_nothing_aside(tmp_path: Path) -> None:
     accounts = by_name(batch_of(tmp_path, repayments("a", DUE, PAID), repayments("b", TOO_MUCH)))
     assert (accounts["a.csv"].notes, accounts["b.csv"].notes) == ((), (OVERPAID,))
     assert accounts["b.csv"].accepted == 1
@@ -136,12 +136,12 @@ def test_a_platform_report_whose_newest_entry_is_old_is_remarked_on(
 
 
 @pytest.mark.parametrize("name", source_names())
-def test_every_file_rule_of_a_source_can_be_asked_file_by_file(name: str) -> None:
+def test_every_file_rule_of_a_source_can_run_file_by_file(name: str) -> None:
     for rule in source_contract(name).file_rules():
         assert rule.kind is Kind.ROW_COUNT or "GROUP BY file_order" in per_file_query(rule)
 
 
-def test_a_query_that_cannot_be_asked_file_by_file_is_refused() -> None:
+def test_a_query_that_cannot_run_file_by_file_is_refused() -> None:
     rule = next(rule for rule in source_contract("lender_repayments").file_rules() if rule.kind is Kind.FILE_VALUE)
     odd = replace(rule, arguments=replace(rule.arguments, sql="WITH a AS (FROM ${table}) SELECT count(*) FROM a"))
     with pytest.raises(ConfigurationRefused, match="cannot be evaluated for each file"):

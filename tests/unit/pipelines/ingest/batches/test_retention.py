@@ -86,7 +86,7 @@ def test_a_row_of_the_last_day_is_kept(tmp_path: Path, monkeypatch: pytest.Monke
     assert ingested(tmp_path / "b", one, age - 1, monkeypatch).accounts[0].accepted == 0
 
 
-def test_rows_that_stand_together_go_when_the_last_of_them_is_too_old(
+def test_rows_of_one_record_go_when_the_last_of_them_is_too_old(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spanning = [

@@ -96,7 +96,7 @@ def test_the_setting_that_holds_for_files_holds_for_rows(need: str, read: list[s
 
 
 @pytest.mark.parametrize("seller", [FIRST, f" {FIRST} "], ids=["as it stands", "with blanks around it"])
-def test_nothing_a_withheld_row_says_is_stored_be_it_sound_or_spoilt(seller: str, tmp_path: Path) -> None:
+def test_no_content_of_a_withheld_row_is_stored_valid_or_not(seller: str, tmp_path: Path) -> None:
     spoilt = {"event_date": f"no day {CANARY}"}
     rows = [
         debt("B1", SECOND),
@@ -109,7 +109,7 @@ def test_nothing_a_withheld_row_says_is_stored_be_it_sound_or_spoilt(seller: str
     assert CANARY not in published(ingested(tmp_path / "raw", [consents(*withdrawn_for("all")), *files]))
 
 
-def test_a_line_that_is_no_row_is_kept_without_its_bytes_where_rows_of_some_are_withheld(tmp_path: Path) -> None:
+def test_a_line_that_is_not_a_row_is_kept_without_its_bytes_where_some_rows_are_withheld(tmp_path: Path) -> None:
     torn = pool("debt", debt("B1", SECOND))
     torn = replace(torn, data=torn.data + f"B2,{FIRST},{CANARY}\n".encode())
     result = ingested(tmp_path, [consents(*withdrawn_for("all")), torn])
@@ -187,7 +187,7 @@ SELLERS = ("A", "B", "C", "")
     said=st.dictionaries(st.sampled_from(SELLERS[:-1]), st.sampled_from([None, *WITHHELD_RULES])),
     otherwise=st.sampled_from([None, NO_CONSENT]),
 )
-def test_each_row_is_read_or_withheld_by_what_is_said_of_its_seller(
+def test_each_row_is_read_or_withheld_by_its_sellers_consent(
     sellers: Sequence[str], said: dict[str, Withheld | None], otherwise: Withheld | None
 ) -> None:
     contract = source_contract("template_debt")
@@ -219,7 +219,7 @@ def test_a_party_reference_equal_to_the_sellers_own_is_the_sellers() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("rule_id", WITHHELD_RULES.values())
-def test_both_pages_say_in_words_why_a_row_was_withheld_and_what_helps(rule_id: str, language: Language) -> None:
+def test_both_pages_explain_why_a_row_was_withheld_and_what_helps(rule_id: str, language: Language) -> None:
     words, texts = page_texts(REASONS, language), page_texts(PAGE, language)
     contract = source_contract("template_debt")
     assert reading_reason(rule_id, contract, words).words not in {"", rule_id}

@@ -67,7 +67,7 @@ def test_the_order_of_delivery_counts_not_that_of_names(tmp_path: Path) -> None:
     assert amounts_seen(table, "2023-03-31", "2023-04-01") == [["600"], ["650"]]
 
 
-def test_what_is_said_again_unchanged_stays_a_duplicate_and_a_return_to_the_old_is_a_version(tmp_path: Path) -> None:
+def test_an_unchanged_repeat_is_a_duplicate_and_a_return_to_an_old_value_is_a_version(tmp_path: Path) -> None:
     changed = DUE.replace("600", "650")
     months = ((3, DUE), (4, DUE), (5, changed), (6, changed), (7, DUE))
     files = [repayments(f"{month}", f"2023-0{month}-01 00:00:00", row) for month, row in months]
@@ -108,7 +108,7 @@ def test_a_correction_counts_from_when_its_row_could_be_known_if_that_is_later(t
     assert dated(table)[0][3] == dated(table)[1][2] == "2023-05-02 09:00"
 
 
-def test_validation_keeps_both_versions_and_finds_a_version_that_stands_twice(tmp_path: Path) -> None:
+def test_validation_keeps_both_versions_and_finds_a_repeated_version(tmp_path: Path) -> None:
     loan = "L1,S000001,LN01,2023-01-02,2024-01-02,{},CNY,12.50,12"
     files = [
         RawFile(f"loans/{name}.csv", "lender_loans", csv_file(LOANS_HEADER, rows), delivered_at=day)
@@ -128,7 +128,7 @@ def orders(name: str, delivered_at: str, rows: Sequence[dict[str, str]]) -> RawF
 
 
 @pytest.mark.parametrize("lines", [1, 2])
-def test_an_order_cancelled_later_is_cancelled_from_the_delivery_that_says_so(tmp_path: Path, lines: int) -> None:
+def test_an_order_cancelled_later_is_cancelled_from_that_delivery_on(tmp_path: Path, lines: int) -> None:
     head = shopify_order("#1", "1001")
     more = [shopify_line("#1")]
     cancelled = {**head, "Cancelled at": "2023-05-01 10:00:00 -0400", "Refunded Amount": "20.00"}

@@ -57,7 +57,7 @@ def test_a_listed_gz_is_read_unpacked(tmp_path: Path) -> None:
     assert [(account.file, account.accepted) for account in result.file_counts] == [("v/1.csv.gz/1.csv", 2)]
 
 
-def test_what_an_operating_system_adds_to_a_zip_is_set_aside_and_counted(tmp_path: Path) -> None:
+def test_files_that_an_operating_system_adds_to_a_zip_are_set_aside_and_counted(tmp_path: Path) -> None:
     data = zipped({"1.csv": FIRST, "__MACOSX/._1.csv": b"\0\5\x16\7", ".DS_Store": b"\0"})
     result = ingested(tmp_path, [delivered("v.zip", data)])
     assert [(account.file, account.status) for account in result.file_counts] == [

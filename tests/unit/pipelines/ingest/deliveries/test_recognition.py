@@ -158,7 +158,7 @@ def test_a_header_of_foreign_letters_is_named_with_the_letter(tmp_path: Path) ->
     assert "CYRILLIC CAPITAL LETTER ER" in line
 
 
-def test_a_file_divided_by_semicolons_is_near_its_source_and_told_so(tmp_path: Path) -> None:
+def test_a_file_with_semicolons_is_close_to_its_source_and_the_user_is_told(tmp_path: Path) -> None:
     found = found_in(tmp_path, LOANS.replace(b",", b";"))
     assert found.nearest is not None
     assert found.nearest.contract.contract_id == "lender_loans"
@@ -166,7 +166,7 @@ def test_a_file_divided_by_semicolons_is_near_its_source_and_told_so(tmp_path: P
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "utf-16"])
-def test_a_file_in_another_encoding_is_near_its_source_and_told_so(encoding: str, tmp_path: Path) -> None:
+def test_a_file_in_another_encoding_is_close_to_its_source_and_the_user_is_told(encoding: str, tmp_path: Path) -> None:
     text = vat_file("sale", [vat_row("1")]).decode("utf-8-sig")
     found = found_in(tmp_path, text.encode(encoding))
     assert found.nearest is not None
@@ -231,7 +231,7 @@ def test_records_cut_off_in_the_middle_are_recognised_by_those_before(
         "a deep object",
     ],
 )
-def test_what_cannot_be_looked_into_says_why_in_one_line(data: bytes, reason: str, tmp_path: Path) -> None:
+def test_an_unreadable_file_reports_why_in_one_line(data: bytes, reason: str, tmp_path: Path) -> None:
     found = found_in(tmp_path, data)
     (line,) = described(found)
     assert reason in line
@@ -262,7 +262,7 @@ def test_a_path_with_nothing_there_is_refused(tmp_path: Path) -> None:
         list(recognise([tmp_path / "absent"]))
 
 
-def test_a_workbook_that_takes_all_memory_is_told_and_the_other_files_are_recognised(
+def test_a_workbook_that_takes_all_memory_is_reported_and_the_other_files_are_recognised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recognition, "Call", functools.partial(Call, limits=Limits(memory_mib=1024, cpu_seconds=60)))

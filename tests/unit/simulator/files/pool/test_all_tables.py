@@ -72,7 +72,7 @@ def test_pool_rows_stay_below_a_quarter_of_all_others(written: Written) -> None:
     assert 0 < pool < 0.25 * (sum(written.record.rows.values()) - pool)
 
 
-def test_who_joins_the_pool_is_not_left_to_chance(world: World) -> None:
+def test_pool_membership_is_not_random(world: World) -> None:
     crowd = simulate(world.settings.model_copy(update={"seller_count": 3_000}))
     joined = members(crowd, "inventory_snapshot")
     assert crowd.firms.quality[joined].mean() > crowd.firms.quality[~joined].mean() + 0.1

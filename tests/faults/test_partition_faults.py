@@ -16,7 +16,7 @@ import pytest
 from pipelines.ingest.batches import workers as batch_reading
 from tests.factories.crashes import KILLED, Scene, every
 from tests.factories.disk_faults import Ended, untroubled
-from tests.faults.partitioned_child import ingest_in_trouble
+from tests.faults.faulty_partitions import ingest_in_trouble
 
 REFUSED, STOPPED = 2, 3
 # Each takes a fresh interpreter or two.
@@ -62,19 +62,21 @@ def reading_in_trouble(notes: Path, kind: str, number: int) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def trouble(parted_scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Trouble:
+def trouble(partitioned_scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Trouble:
     folder = tmp_path_factory.mktemp("trouble")
-    whole = parted_scene.copy(folder / "whole")
+    whole = partitioned_scene.copy(folder / "whole")
     with reading_in_trouble(folder / "notes", "none", 0):
-        ended = parted_scene.end(whole)
+        ended = partitioned_scene.end(whole)
     assert ended.code == 0, ended.said
-    return Trouble(parted_scene, folder, parted_scene.stored(whole), int((folder / "notes").read_text()))
+    return Trouble(partitioned_scene, folder, partitioned_scene.stored(whole), int((folder / "notes").read_text()))
 
 
 @pytest.mark.parametrize(
     ("kind", "told"), [("killed", "ended abnormally (SIGKILL)"), ("greedy", "needed more than 6144 MiB of memory")]
 )
-def test_a_reading_process_that_dies_in_a_part_is_told_of_by_its_file(trouble: Trouble, kind: str, told: str) -> None:
+def test_a_reading_process_that_dies_in_a_partition_is_reported_with_its_file(
+    trouble: Trouble, kind: str, told: str
+) -> None:
     for number in trouble.points():
         copy, ended = trouble.comes(kind, number)
         assert ended.code == REFUSED, (number, ended)
@@ -84,7 +86,7 @@ def test_a_reading_process_that_dies_in_a_part_is_told_of_by_its_file(trouble: T
         trouble.require_that_a_rerun_mends_all(copy)
 
 
-def test_a_reading_process_that_dies_once_in_a_part_costs_nothing(trouble: Trouble) -> None:
+def test_a_reading_process_that_dies_once_in_a_partition_loses_nothing(trouble: Trouble) -> None:
     for number in trouble.points():
         copy, ended = trouble.comes("killed_once", number)
         assert ended.code == 0, (number, ended)
@@ -92,7 +94,7 @@ def test_a_reading_process_that_dies_once_in_a_part_costs_nothing(trouble: Troub
 
 
 @pytest.mark.parametrize(("kind", "told"), [("full", "No space left on device"), ("failing", "Input/output error")])
-def test_a_disk_that_stops_a_part_is_told_of_in_one_line(trouble: Trouble, kind: str, told: str) -> None:
+def test_a_disk_fault_in_a_partition_is_reported_in_one_line(trouble: Trouble, kind: str, told: str) -> None:
     for number in trouble.points():
         copy, ended = trouble.comes(kind, number)
         assert ended.code == STOPPED, (number, ended)

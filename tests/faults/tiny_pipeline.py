@@ -1,6 +1,6 @@
 """Ingest, features and scores of a few made-up firms, run as a program so that its environment can be varied.
 
-python tiny_way.py RAW BUNDLE OUT THREADS WORKERS
+python tiny_pipeline.py RAW BUNDLE OUT THREADS WORKERS
 """
 
 from __future__ import annotations
