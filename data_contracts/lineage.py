@@ -117,7 +117,7 @@ def concat_quarantine(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables(kept).unify_dictionaries().combine_chunks() if kept else empty_quarantine()
 
 
-def emptied(records: pa.Table, chosen: Values) -> pa.Table:
+def redacted(records: pa.Table, chosen: Values) -> pa.Table:
     """Return quarantine records without value and original where ``chosen`` is true."""
     for name in ("value", "original"):
         kind = records.schema.field(name)

@@ -346,11 +346,11 @@ def contract_diff(
     new: Annotated[str, typer.Argument(help="The same, as it is to be.")],
 ) -> None:
     """Name what changed from one contract to another: breaking changes first, compatible ones apart."""
-    from data_contracts.compatibility.contract_difference import described, difference, named_contract
+    from data_contracts.compatibility.contracts import change_report, contract_changes, named_contract
 
     before, after = named_contract(old), named_contract(new)
-    changes = difference(before, after)
-    typer.echo("\n".join(described(before, after, changes)))
+    changes = contract_changes(before, after)
+    typer.echo("\n".join(change_report(before, after, changes)))
     if any(change.breaking for change in changes):
         raise typer.Exit(1)
 
@@ -362,7 +362,7 @@ def contract_check(
     out: Annotated[Path, typer.Option("--out", help="Folder of the three Parquet files.")],
 ) -> None:
     """Sort the rows of one file by a contract into accepted, quarantined and duplicates."""
-    from data_contracts.compatibility.contract_difference import named_contract
+    from data_contracts.compatibility.contracts import named_contract
     from pipelines.commands.contract_check import check_file, described
 
     outcome = check_file(file, named_contract(contract), out)

@@ -114,11 +114,11 @@ class RowChecker:
         rules = list(self._contract.rules)
         rejected = tuple(r.rule_id for r in rules if r.severity is Severity.CRITICAL and counts.get(r.rule_id))
         reason, duplicate = _reasons(table, rules, broken, rejected)
-        sorter = RecordWriter(table, rules, origin or Origin(None, None, None))
+        sorter = QuarantineWriter(table, rules, origin or Origin(None, None, None))
         result = CheckResult(
             accepted=accepted_rows(table, self._contract, reason == KEPT),
-            quarantined=sorter.records(np.flatnonzero((reason != KEPT) & ~duplicate), reason),
-            duplicates=sorter.records(np.flatnonzero(duplicate), reason),
+            quarantined=sorter.entries(np.flatnonzero((reason != KEPT) & ~duplicate), reason),
+            duplicates=sorter.entries(np.flatnonzero(duplicate), reason),
             counts_by_rule={rule.rule_id: counts[rule.rule_id] for rule in rules},
             file_findings=findings,
             rejected_by=rejected,
@@ -212,8 +212,8 @@ def drop_duplicates(
     kept = np.ones(table.num_rows, dtype=bool)
     kept[later] = False
     values = _joined(table.take(pa.array(later, pa.int64())), keys)
-    sorter = RecordWriter(table, (), origin or Origin(None, None, None))
-    return table.filter(pa.array(kept)), sorter.record_group(later, _Reason(rule_id, Severity.ERROR, None), values)
+    sorter = QuarantineWriter(table, (), origin or Origin(None, None, None))
+    return table.filter(pa.array(kept)), sorter.entry_group(later, _Reason(rule_id, Severity.ERROR, None), values)
 
 
 @dataclass(frozen=True)
@@ -223,26 +223,26 @@ class _Reason:
     column: str | None
 
 
-class RecordWriter:
+class QuarantineWriter:
     """Writes the quarantine records of a table's rows."""
 
     def __init__(self, table: pa.Table, rules: Sequence[Rule], origin: Origin) -> None:
         self._table, self._rules, self._origin = table, rules, origin
 
-    def records(self, positions: NDArray[np.int64], reason: NDArray[np.int64]) -> pa.Table:
+    def entries(self, positions: NDArray[np.int64], reason: NDArray[np.int64]) -> pa.Table:
         """Return one record for each position, in table order."""
         tables, placed = [], []
         for index in np.unique(reason[positions]):
             rule = self._rules[int(index)]
             chosen = positions[reason[positions] == index]
             values = self._values(rule, chosen)
-            tables.append(self.record_group(chosen, _Reason(rule.rule_id, rule.severity, rule.column), values))
+            tables.append(self.entry_group(chosen, _Reason(rule.rule_id, rule.severity, rule.column), values))
             placed.append(chosen)
         if not tables:
             return empty_quarantine()
         return concat_quarantine(tables).take(pa.array(np.argsort(np.concatenate(placed), kind="stable"), pa.int64()))
 
-    def record_group(self, positions: NDArray[np.int64], reason: _Reason, values: Sequence[str | None]) -> pa.Table:
+    def entry_group(self, positions: NDArray[np.int64], reason: _Reason, values: Sequence[str | None]) -> pa.Table:
         """Return the records of rows set aside for one reason."""
         part, length = self._table.take(pa.array(positions, pa.int64())), len(positions)
         columns: list[Values] = [

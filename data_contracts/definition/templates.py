@@ -40,7 +40,7 @@ _TIMESTAMP_FORMATS = (
     "yyyy-MM-dd'T'HH:mm:ssX | yyyy-MM-dd'T'HH:mm:ss.SSSX | yyyy-MM-dd HH:mm:ss | yyyy-MM-dd HH:mm:ss X | yyyy-MM-dd"
 )
 _PASSED_ON = ("knownLagDays", "retentionDays")
-_READING = {
+_SERVER = {
     "server": "file",
     "type": "custom",
     "format": "tabular",
@@ -134,7 +134,7 @@ def _document(
             *({"property": name, "value": settings[name]} for name in _PASSED_ON if name in settings),
             {"property": "verification", "value": {"verified": "The format is defined by this project."}},
         ],
-        "servers": [_READING],
+        "servers": [_SERVER],
         "schema": [{"name": name, "properties": list(properties), "quality": list(rules)}],
     }
 

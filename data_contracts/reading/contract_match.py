@@ -49,7 +49,7 @@ class FileStart:
 
 
 @dataclass(frozen=True)
-class Fit:
+class ContractMatch:
     """The match of a file with one contract.
 
     Attributes:
@@ -67,17 +67,19 @@ class Fit:
     problem: str | None = None
 
     @property
-    def meets(self) -> bool:
+    def is_match(self) -> bool:
         """Whether a reader would accept the header."""
         return bool(self.found) and not self.missing and self.problem is None
 
     @property
-    def nearness(self) -> float:
+    def similarity(self) -> float:
         """Jaccard index of the columns in the file and the columns the contract needs, from 0 to 1."""
         return len(self.found) / max(len(self.found) + len(self.missing) + len(self.foreign), 1)
 
 
-def contract_fits(start: FileStart, contracts: Iterable[CompiledContract], file_name: str) -> tuple[Fit, ...]:
+def match_contracts(
+    start: FileStart, contracts: Iterable[CompiledContract], file_name: str
+) -> tuple[ContractMatch, ...]:
     """Return the match of a file with each contract whose format its bytes could have.
 
     A workbook or Parquet file must be given whole. Nothing is opened; ``file_name`` is only used in messages.
@@ -110,16 +112,18 @@ def contract_fits(start: FileStart, contracts: Iterable[CompiledContract], file_
     return _of_lines(delimited, by_format.get("tagged", []), start, file_name)
 
 
-def _of_match(contract: CompiledContract, match: HeaderMatch, problem: str | None = None) -> Fit:
+def _of_match(contract: CompiledContract, match: HeaderMatch, problem: str | None = None) -> ContractMatch:
     if problem is None and not match.missing:
         try:
             require_headers(match, contract, "", 1)
         except InputRefused as refused:
             problem = refused.rule
-    return Fit(contract, match.headers, match.missing, tuple(cell for cell in match.extra if cell.strip()), problem)
+    return ContractMatch(
+        contract, match.headers, match.missing, tuple(cell for cell in match.extra if cell.strip()), problem
+    )
 
 
-def _nothing(contract: CompiledContract, problem: str) -> Fit:
+def _no_match(contract: CompiledContract, problem: str) -> ContractMatch:
     return _of_match(contract, match_headers([], contract), problem)
 
 
@@ -156,7 +160,7 @@ def _text(start: FileStart, encoding: str, file_name: str) -> tuple[bytes, str |
 
 def _of_lines(
     delimited: Sequence[CompiledContract], tagged: Sequence[CompiledContract], start: FileStart, file_name: str
-) -> tuple[Fit, ...]:
+) -> tuple[ContractMatch, ...]:
     heads = {
         encoding: _text(start, encoding, file_name)
         for encoding in {c.read_spec.encoding for c in (*delimited, *tagged) if c.read_spec}
@@ -176,7 +180,7 @@ def _first_lines(text: bytes) -> PhysicalLines:
 
 def _of_delimited(
     contract: CompiledContract, lines: Mapping[str, tuple[PhysicalLines, str | None]], delimiter: str | None
-) -> Fit:
+) -> ContractMatch:
     """Return the match of a delimited text; ``delimiter`` replaces the delimiter of the contract."""
     spec = contract.read_spec or ReadSpec(format="delimited")
     head, problem = lines[spec.encoding]
@@ -184,13 +188,13 @@ def _of_delimited(
         problem = f"its fields are separated by {delimiter!r}, but the contract says {spec.delimiter!r}"
         spec = replace(spec, delimiter=delimiter)
     found = header_line(head, contract, spec)
-    return _nothing(contract, "it has no header line") if found is None else _of_match(contract, found[2], problem)
+    return _no_match(contract, "it has no header line") if found is None else _of_match(contract, found[2], problem)
 
 
-def _of_tagged(contract: CompiledContract, lines: Mapping[str, tuple[PhysicalLines, str | None]]) -> Fit:
+def _of_tagged(contract: CompiledContract, lines: Mapping[str, tuple[PhysicalLines, str | None]]) -> ContractMatch:
     spec = contract.read_spec
     if spec is None or spec.tags is None:
-        return _nothing(contract, "the contract defines no tags")
+        return _no_match(contract, "the contract defines no tags")
     head, problem = lines[spec.encoding]
     text = (head.content(line).decode("utf-8") for line in range(len(head)))
     try:
@@ -198,11 +202,11 @@ def _of_tagged(contract: CompiledContract, lines: Mapping[str, tuple[PhysicalLin
             if cells and cells[0] == spec.tags.header:
                 return _of_match(contract, match_headers(cells[1:], contract), problem)
     except csv.Error as error:
-        return _nothing(contract, str(error))
-    return _nothing(contract, f"it has no header line with the tag {spec.tags.header!r}")
+        return _no_match(contract, str(error))
+    return _no_match(contract, f"it has no header line with the tag {spec.tags.header!r}")
 
 
-def _of_json(contracts: Sequence[CompiledContract], start: FileStart, file_name: str) -> tuple[Fit, ...]:
+def _of_json(contracts: Sequence[CompiledContract], start: FileStart, file_name: str) -> tuple[ContractMatch, ...]:
     fits = []
     texts: dict[str, tuple[JsonText, str | None]] = {}
     for contract in contracts:
@@ -220,13 +224,13 @@ def _of_json(contracts: Sequence[CompiledContract], start: FileStart, file_name:
     return tuple(fits)
 
 
-def _of_xml(contract: CompiledContract, start: FileStart, file_name: str) -> Fit:
+def _of_xml(contract: CompiledContract, start: FileStart, file_name: str) -> ContractMatch:
     spec = contract.read_spec or ReadSpec(format="xml")
     paths: set[str] = set()
     try:
         encoding = xml_encoding(start.data, spec, file_name)
     except InputRefused as refused:
-        return _nothing(contract, refused.rule)
+        return _no_match(contract, refused.rule)
     text, problem = _text(start, encoding, file_name)
     parsed = XmlRecords(spec, file_name, lambda record: paths.update(record_paths(record.value, spec)))
     parsed.read(text, is_whole=start.is_whole)
@@ -235,7 +239,7 @@ def _of_xml(contract: CompiledContract, start: FileStart, file_name: str) -> Fit
     return _of_paths(contract, spec, frozenset(paths), problem)
 
 
-def _of_paths(contract: CompiledContract, spec: ReadSpec, paths: frozenset[str], problem: str | None) -> Fit:
+def _of_paths(contract: CompiledContract, spec: ReadSpec, paths: frozenset[str], problem: str | None) -> ContractMatch:
     """Return the match of the dotted field paths that occur in the records of a file."""
     places = {column.name: {column.header, *column.synonyms} for column in contract.columns}
     found = tuple(name for name, spelled in places.items() if not paths.isdisjoint(spelled))
@@ -246,7 +250,7 @@ def _of_paths(contract: CompiledContract, spec: ReadSpec, paths: frozenset[str],
     foreign = tuple(sorted(path for path in paths - known if path.rpartition(".")[0] in known))
     if foreign and spec.extra_columns == "refuse" and problem is None:
         problem = "the contract refuses unknown fields"
-    return Fit(contract, found, missing, foreign, problem)
+    return ContractMatch(contract, found, missing, foreign, problem)
 
 
 def _sheets(data: bytes, file_name: str) -> dict[str, list[list[str]]]:
@@ -254,7 +258,7 @@ def _sheets(data: bytes, file_name: str) -> dict[str, list[list[str]]]:
     return {name: sheet_rows(workbook, name, file_name, PREAMBLE_ROWS) for name in workbook.sheet_names[:_MOST_SHEETS]}
 
 
-def _of_workbook(contract: CompiledContract, sheets: Mapping[str, Sequence[Sequence[str]]]) -> Fit:
+def _of_workbook(contract: CompiledContract, sheets: Mapping[str, Sequence[Sequence[str]]]) -> ContractMatch:
     spec = contract.read_spec or ReadSpec(format="xlsx")
     if spec.sheets:
         return _of_named_sheets(contract, spec, sheets)
@@ -264,16 +268,18 @@ def _of_workbook(contract: CompiledContract, sheets: Mapping[str, Sequence[Seque
         found = heading_row(rows, contract, spec)
         if found is not None:
             by_sheet[name] = _of_match(contract, found[1])
-    if wanted in by_sheet and (by_sheet[wanted].meets or not any(fit.meets for fit in by_sheet.values())):
+    if wanted in by_sheet and (by_sheet[wanted].is_match or not any(fit.is_match for fit in by_sheet.values())):
         return by_sheet[wanted]
     if not by_sheet:
-        return _nothing(contract, "its sheets are empty")
-    best = max(by_sheet, key=lambda name: by_sheet[name].nearness)
+        return _no_match(contract, "its sheets are empty")
+    best = max(by_sheet, key=lambda name: by_sheet[name].similarity)
     problem = f"the contract reads sheet {wanted!r}, but the columns are in sheet {best!r}"
     return replace(by_sheet[best], problem=problem)
 
 
-def _of_named_sheets(contract: CompiledContract, spec: ReadSpec, sheets: Mapping[str, Sequence[Sequence[str]]]) -> Fit:
+def _of_named_sheets(
+    contract: CompiledContract, spec: ReadSpec, sheets: Mapping[str, Sequence[Sequence[str]]]
+) -> ContractMatch:
     found: set[str] = set()
     missing: set[str] = set()
     foreign: list[str] = []
@@ -290,4 +296,4 @@ def _of_named_sheets(contract: CompiledContract, spec: ReadSpec, sheets: Mapping
     problem = f"the workbook has no sheet {absent[0]!r}" if absent else None
     lacking = tuple(column for column in contract.columns if column.name in missing)
     present = tuple(column.name for column in contract.columns if column.name in found)
-    return Fit(contract, present, lacking, tuple(dict.fromkeys(foreign)), problem)
+    return ContractMatch(contract, present, lacking, tuple(dict.fromkeys(foreign)), problem)

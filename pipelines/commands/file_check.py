@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from data_contracts.checks.rows import (
     KEPT,
     FileFinding,
-    RecordWriter,
+    QuarantineWriter,
     accepted_rows,
     file_findings,
     require_types,
@@ -183,11 +183,11 @@ class FileCheck:
     def _sorted(self, stored: pa.Table, verdict: Verdict, part: slice, origin: Origin) -> SortedPiece:
         table = stored.drop_columns(_ORIGINAL)
         reason, duplicate = verdict.reason[part].astype(np.int64), verdict.duplicate[part]
-        writer = RecordWriter(table, self._rules, replace(origin, original_of=_known_or_asked(stored, origin)))
+        writer = QuarantineWriter(table, self._rules, replace(origin, original_of=_known_or_asked(stored, origin)))
         piece = SortedPiece(
             accepted=accepted_rows(table, self._contract, reason == KEPT),
-            quarantined=writer.records(np.flatnonzero((reason != KEPT) & ~duplicate), reason),
-            duplicates=writer.records(np.flatnonzero(duplicate), reason),
+            quarantined=writer.entries(np.flatnonzero((reason != KEPT) & ~duplicate), reason),
+            duplicates=writer.entries(np.flatnonzero(duplicate), reason),
         )
         sorted_rows = piece.accepted.num_rows + piece.quarantined.num_rows + piece.duplicates.num_rows
         if sorted_rows != table.num_rows:

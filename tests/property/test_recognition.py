@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from data_contracts.definition.compiler import source_contract
 from data_contracts.errors import InputRefused
-from data_contracts.reading.contract_match import FileStart, contract_fits
+from data_contracts.reading.contract_match import FileStart, match_contracts
 from data_contracts.reading.dispatch import read_file
 from pipelines.ingest.deliveries.recognition import described, recognisable_contracts, recognise
 from tests.factories.header_files import header_file, needed_columns
@@ -46,13 +46,13 @@ def test_a_contract_is_met_exactly_when_its_reader_takes_the_header(file: tuple[
     """A file whose records are all set aside, for example for a lack of items, is accepted, but no column is found."""
     source, data = file
     contract = source_contract(source)
-    (fit,) = contract_fits(FileStart(data, is_whole=True), [contract], "file")
+    (fit,) = match_contracts(FileStart(data, is_whole=True), [contract], "file")
     try:
         read = read_file(data, contract, "file")
     except InputRefused:
-        assert not fit.meets
+        assert not fit.is_match
     else:
-        assert fit.meets == bool(read.headers), fit
+        assert fit.is_match == bool(read.headers), fit
         assert read.headers or read.quarantined.num_rows == read.rows_in > 0
 
 

@@ -13,14 +13,14 @@ from data_contracts.reading.delimited.decoding import Before, require_utf8, utf8
 from data_contracts.reading.delimited.lines import LineFacts, PhysicalLines, find_lines
 from data_contracts.reading.delimited.reader import (
     HEADER_LINES,
+    ClassifiedLines,
     Header,
     Originals,
-    Sorted,
+    classify_lines,
     delimited_spec,
     find_header,
     line_notes,
-    read_records,
-    sort_lines,
+    read_rows,
     unusable_lines,
 )
 
@@ -42,7 +42,7 @@ class _Piece:
 
     lines: PhysicalLines
     facts: LineFacts
-    found: Sorted
+    found: ClassifiedLines
     header: Header
 
 
@@ -170,7 +170,7 @@ class DelimitedPieces:
         require_utf8(data, self._file_name, Before(self._read_lines, self._read_bytes))
         lines = find_lines(data, self._read_lines)
         header = replace(header, line=-1) if self._places else header
-        facts, found = sort_lines(lines, header, self._spec)
+        facts, found = classify_lines(lines, header, self._spec)
         return _Piece(lines, facts, found, header)
 
     def _taken(self, piece: _Piece) -> ReadResult:
@@ -185,7 +185,7 @@ class DelimitedPieces:
         self._blank_count += found.blank_count
         self._ends_well = lines.data.endswith(b"\n")
         origin = Origin(self._contract.identity, self._file_name, None, Originals(lines, found.first, found.last))
-        records = read_records(lines, found, header, self._contract)
+        records = read_rows(lines, found, header, self._contract)
         quarantined = quarantine_table(origin, unusable_lines(lines, piece.facts, found, header))
         rows_in = records.num_rows + quarantined.num_rows
         self.rows_in += rows_in
@@ -203,6 +203,6 @@ class DelimitedPieces:
         if digest.digest() != place.digest_behind or header is None:
             raise IntegrityRefused(f"file {self._file_name} changed while it was read; deliver it again")
         lines = find_lines(data, place.lines_before)
-        _, found = sort_lines(lines, replace(header, line=-1) if number else header, self._spec)
+        _, found = classify_lines(lines, replace(header, line=-1) if number else header, self._spec)
         self._last_asked = number, Originals(lines, found.first, found.last)
         return self._last_asked[1]

@@ -54,7 +54,7 @@ class Header:
 
 
 @dataclass(frozen=True)
-class Sorted:
+class ClassifiedLines:
     """Data lines sorted into records (first and last line of each) and lines set aside by rule.
 
     ``open_line``: the line with an unclosed quote that a line not read yet could still close, or None.
@@ -83,11 +83,11 @@ def read_delimited(data: bytes, contract: CompiledContract, file_name: str) -> R
     text = utf8_bytes(data, spec.encoding, file_name, nul_spoils="line")
     lines = find_lines(text)
     header = find_header(lines, contract, file_name)
-    facts, found = sort_lines(lines, header, spec)
+    facts, found = classify_lines(lines, header, spec)
     same_bytes = spec.encoding in {"utf-8", "ascii"}
     originals = Originals(lines if same_bytes else find_lines(data), found.first, found.last)
     origin = Origin(contract.identity, file_name, sha256_bytes(data), originals)
-    records = read_records(lines, found, header, contract)
+    records = read_rows(lines, found, header, contract)
     quarantined = quarantine_table(origin, unusable_lines(lines, facts, found, header))
     notes = (*header.notes, *line_notes(found.blank_count, ends_well=text.endswith(b"\n")))
     return ReadResult(
@@ -163,7 +163,7 @@ def find_header(lines: PhysicalLines, contract: CompiledContract, file_name: str
     return Header(line, lines.content(line), len(cells), match, notes, locale)
 
 
-def sort_lines(lines: PhysicalLines, header: Header, spec: ReadSpec) -> tuple[LineFacts, Sorted]:
+def classify_lines(lines: PhysicalLines, header: Header, spec: ReadSpec) -> tuple[LineFacts, ClassifiedLines]:
     """Return the facts of the lines after the header, and the records and unusable lines among them."""
     facts = line_facts(lines, spec.delimiter, spec.quote)
     data_line = np.arange(len(lines)) > header.line
@@ -197,7 +197,7 @@ def sort_lines(lines: PhysicalLines, header: Header, spec: ReadSpec) -> tuple[Li
         raise InternalFault(f"{int(rest.sum())} lines were neither read nor set aside")
     has_newlines = bool(inside.any() or (good & facts.stray_return).any())
     blank_count = int((blank & ~inside & ~joined.doubtful).sum())
-    return facts, Sorted(first, last, aside, blank_count, has_newlines, joined.open_line)
+    return facts, ClassifiedLines(first, last, aside, blank_count, has_newlines, joined.open_line)
 
 
 def _spans_without(nul: Flags, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -224,7 +224,7 @@ def _records(good: Flags, spans: Sequence[tuple[int, int]]) -> tuple[Positions, 
     return first[order], last[order], inside
 
 
-def read_records(lines: PhysicalLines, found: Sorted, header: Header, contract: CompiledContract) -> pa.Table:
+def read_rows(lines: PhysicalLines, found: ClassifiedLines, header: Header, contract: CompiledContract) -> pa.Table:
     """Return the records as text: all contract columns in contract order, then ``source_row``.
 
     An optional column that is absent is empty text. A locale column contains the locale of the header.
@@ -242,7 +242,7 @@ def read_records(lines: PhysicalLines, found: Sorted, header: Header, contract: 
     return pa.table([*columns, source_rows], names=[*names, "source_row"])
 
 
-def _parse(lines: PhysicalLines, found: Sorted, header: Header, spec: ReadSpec) -> pa.Table:
+def _parse(lines: PhysicalLines, found: ClassifiedLines, header: Header, spec: ReadSpec) -> pa.Table:
     """Return the contract fields of every record as text, named by contract column."""
     names = {str(position): name for name, position in header.match.positions.items()}
     if not len(found.first):
@@ -281,7 +281,7 @@ def _parse(lines: PhysicalLines, found: Sorted, header: Header, spec: ReadSpec) 
     return table.rename_columns([names[name] for name in table.column_names])
 
 
-def _record_text(lines: PhysicalLines, found: Sorted) -> bytes:
+def _record_text(lines: PhysicalLines, found: ClassifiedLines) -> bytes:
     """Return the bytes of all records one after another, copied in contiguous runs."""
     breaks = np.flatnonzero(found.first[1:] != found.last[:-1] + 1) + 1
     run_first = found.first[np.concatenate([[0], breaks])]
@@ -292,7 +292,7 @@ def _record_text(lines: PhysicalLines, found: Sorted) -> bytes:
     return _MARK + text if text.startswith(_MARK) else text
 
 
-def unusable_lines(lines: PhysicalLines, facts: LineFacts, found: Sorted, header: Header) -> list[SetAside]:
+def unusable_lines(lines: PhysicalLines, facts: LineFacts, found: ClassifiedLines, header: Header) -> list[SetAside]:
     """Return the lines that are not records, by the rule each one breaks."""
     groups = []
     for rule, aside in found.aside.items():

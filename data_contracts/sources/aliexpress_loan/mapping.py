@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.mapping.ledger import Ledger
+from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import repeated_keys
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def screen(raw: pa.Table) -> pa.Table:
     return repeated_keys(raw, "order_number, child_number", first="lower(loan_state) LIKE '%ok' DESC, row_order")
 
 
-MAPPING = Ledger(
+MAPPING = MoneyEventSource(
     source="aliexpress_loan",
     platform="AliExpress",
     entries=_ENTRIES,

@@ -22,7 +22,7 @@ from data_contracts.values.casting import cast_columns
 if TYPE_CHECKING:
     from data_contracts.arrow import Values
 
-PARTS = (
+AMOUNT_COLUMNS = (
     *("product_sales", "product_sales_tax", "shipping_credits", "shipping_credits_tax", "gift_wrap_credits"),
     *("gift_wrap_credits_tax", "regulatory_fee", "regulatory_fee_tax", "promotional_rebates"),
     *("promotional_rebates_tax", "amazon_points", "marketplace_withheld_tax", "selling_fees", "fba_fees"),
@@ -47,7 +47,7 @@ LEFT JOIN kinds ON lower(transaction_type) = lower(kinds.name)
 """
 
 _AMOUNTS = f"""
-SELECT * FROM raw UNPIVOT (amount FOR part IN ({", ".join(PARTS)})) WHERE amount <> 0
+SELECT * FROM raw UNPIVOT (amount FOR part IN ({", ".join(AMOUNT_COLUMNS)})) WHERE amount <> 0
 """  # noqa: S608 - the columns named above
 
 _EVENTS = """
@@ -99,7 +99,7 @@ def prepare(text_rows: pa.Table) -> pa.Table:
     """
     for name in _MOMENTS:
         text_rows = _replaced(text_rows, name, _iso_moments(text_rows[name]))
-    for name in (*PARTS, "row_total"):
+    for name in (*AMOUNT_COLUMNS, "row_total"):
         plain = pc.replace_substring(text_rows[name], "\u2212", "-")
         text_rows = _replaced(text_rows, name, pc.replace_substring_regex(plain, "[$€£¥￥]", ""))
     return text_rows

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.mapping.ledger import Ledger
 from data_contracts.mapping.local_moments import with_moments
+from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import repeated_keys
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def screen(raw: pa.Table) -> pa.Table:
     return repeated_keys(raw, "transaction_number, money_code", first="lower(state) = 'completed' DESC, row_order")
 
 
-MAPPING = Ledger(
+MAPPING = MoneyEventSource(
     source="payoneer",
     platform="Payoneer",
     entries=_ENTRIES,

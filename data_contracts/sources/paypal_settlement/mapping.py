@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.mapping.ledger import Ledger
+from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import repeated_keys
 from data_contracts.mapping.source_mapping import run_sql
 
@@ -43,7 +43,7 @@ def screen(raw: pa.Table) -> pa.Table:
     return run_sql("SELECT * FROM repeated UNION ALL SELECT * FROM unclear", repeated=repeated, unclear=unclear)
 
 
-MAPPING = Ledger(
+MAPPING = MoneyEventSource(
     source="paypal_settlement",
     platform="PayPal",
     entries=_ENTRIES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.mapping.ledger import Ledger
+from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import repeated_keys
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def screen(raw: pa.Table) -> pa.Table:
     return repeated_keys(raw, "entry_number", first="payout_number IS NULL, row_order")
 
 
-MAPPING = Ledger(
+MAPPING = MoneyEventSource(
     source="stripe_payout_reconciliation",
     platform="Stripe",
     entries=_ENTRIES,

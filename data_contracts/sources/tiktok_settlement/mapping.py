@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.mapping.ledger import Ledger
+from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import rows_delivered_before
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def screen(raw: pa.Table) -> pa.Table:
     )
 
 
-MAPPING = Ledger(
+MAPPING = MoneyEventSource(
     source="tiktok_settlement",
     platform="TikTok Shop",
     entries=_ENTRIES,

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.errors import ConfigurationRefused
-from data_contracts.lineage import Origin, SetAside, concat_quarantine, emptied, quarantine_table
+from data_contracts.lineage import Origin, SetAside, concat_quarantine, quarantine_table, redacted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -73,7 +73,7 @@ def without_expired(found: SortedRows, expired: Values, origin: Origin) -> Sorte
     gone: list[int] = ordinals_gone.to_pylist()
     nameless = Origin(origin.source, origin.source_file, origin.source_sha256)
     group = SetAside(PAST_RETENTION, gone, [None] * len(gone), originals=[None] * len(gone))
-    set_aside = emptied(found.quarantined, pc.is_in(found.quarantined["source_row"], value_set=expired))
+    set_aside = redacted(found.quarantined, pc.is_in(found.quarantined["source_row"], value_set=expired))
     ordinals = expired.to_numpy()
     return replace(
         found,

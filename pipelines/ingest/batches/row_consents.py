@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.definition.contract import ReadSpec
-from data_contracts.lineage import Origin, SetAside, concat_quarantine, emptied, empty_quarantine, quarantine_table
+from data_contracts.lineage import Origin, SetAside, concat_quarantine, empty_quarantine, quarantine_table, redacted
 from data_contracts.values.casting import cast_text
 from pipelines.runs.file_counts import CONSENT_NOT_READABLE, CONSENT_WITHDRAWN, NO_CONSENT
 
@@ -159,7 +159,7 @@ def _is_in(values: Values, wanted: list[str]) -> NDArray[np.bool_]:
 def with_rows_withheld(found: SortedRows, consented: ConsentedRows) -> SortedRows:
     """Give sorted rows with the records of the withheld ones, and without what rows that name nobody held."""
     nameless = pc.is_in(found.quarantined["source_row"], value_set=pa.array(consented.nameless, pa.int64()))
-    others = emptied(found.quarantined, nameless)
+    others = redacted(found.quarantined, nameless)
     return replace(found, quarantined=concat_quarantine([others, consented.withheld]))
 
 
@@ -167,4 +167,4 @@ def without_contents(records: pa.Table, consented: ConsentedRows) -> pa.Table:
     """Give records of lines that could not be read as rows, without contents where anything is withheld."""
     if not consented.withholds_any:
         return records
-    return emptied(records, pa.array(np.ones(records.num_rows, dtype=bool)))
+    return redacted(records, pa.array(np.ones(records.num_rows, dtype=bool)))

@@ -17,7 +17,13 @@ from typing import IO, TYPE_CHECKING
 from data_contracts.definition.compiler import source_contract, source_names, template_names
 from data_contracts.definition.templates import PREFIX
 from data_contracts.errors import InputRefused, one_line
-from data_contracts.reading.contract_match import PARQUET_START, WORKBOOK_STARTS, FileStart, Fit, contract_fits
+from data_contracts.reading.contract_match import (
+    PARQUET_START,
+    WORKBOOK_STARTS,
+    ContractMatch,
+    FileStart,
+    match_contracts,
+)
 from data_contracts.reading.headers import closest_header, normalised
 from data_contracts.values.lookalikes import differing_characters, skeleton
 from pipelines.runs.sandbox import Call, ChildEnded, run_in_sandbox
@@ -54,8 +60,8 @@ class Recognition:
     """
 
     file: str
-    met: tuple[Fit, ...] = ()
-    nearest: Fit | None = None
+    met: tuple[ContractMatch, ...] = ()
+    nearest: ContractMatch | None = None
     reason: str | None = None
 
 
@@ -112,7 +118,7 @@ def described(found: Recognition) -> list[str]:
     return [one_line(line) for line in lines]
 
 
-def _extent(fit: Fit) -> str:
+def _extent(fit: ContractMatch) -> str:
     foreign = f", {len(fit.foreign)} foreign" if fit.foreign else ""
     return f"{len(fit.found)} of its {len(fit.contract.columns)} columns{foreign}"
 
@@ -221,11 +227,11 @@ def _no_document(data: bytes) -> str | None:
 
 def _compared(start: FileStart, name: str) -> Recognition:
     try:
-        fits = contract_fits(start, recognisable_contracts(), name)
+        fits = match_contracts(start, recognisable_contracts(), name)
     except InputRefused as refused:
         return Recognition(name, reason=refused.rule)
-    met = tuple(fit for fit in fits if fit.meets)
-    nearest = max(fits, key=lambda fit: fit.nearness, default=None)
-    if met or nearest is None or nearest.nearness < LEAST_NEARNESS:
+    met = tuple(fit for fit in fits if fit.is_match)
+    nearest = max(fits, key=lambda fit: fit.similarity, default=None)
+    if met or nearest is None or nearest.similarity < LEAST_NEARNESS:
         return Recognition(name, met)
     return Recognition(name, nearest=nearest)

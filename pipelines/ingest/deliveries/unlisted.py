@@ -199,7 +199,7 @@ def _what(option: str) -> str:
 def source_of(found: Recognition) -> str:
     """Give the source whose contract the file meets best."""
     met = [fit for fit in found.met if fit.contract.contract_id in mapped_sources()]
-    best = [fit for fit in met if fit.nearness == max(one.nearness for one in met)]
+    best = [fit for fit in met if fit.similarity == max(one.similarity for one in met)]
     if len(best) != 1:
         names = ", ".join(fit.contract.contract_id for fit in (best or found.met))
         raise InputRefused(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from data_contracts.compatibility.contract_difference import difference
+from data_contracts.compatibility.contracts import contract_changes
 from data_contracts.definition.compiler import source_contract, source_names
 from data_contracts.errors import InputRefused
 from data_contracts.lineage import Origin, ReadResult, empty_quarantine
@@ -139,6 +139,6 @@ def test_a_unit_a_hundred_times_smaller_is_named(source: str) -> None:
         column if column.unit is None else dataclasses.replace(column, unit=f"hundredths of {column.unit}")
         for column in contract.columns
     )
-    changes = difference(contract, dataclasses.replace(contract, columns=columns))
+    changes = contract_changes(contract, dataclasses.replace(contract, columns=columns))
     named = {(change.kind, change.place) for change in changes if change.breaking}
     assert named == {("unit changed", column.name) for column in contract.columns if column.unit is not None}

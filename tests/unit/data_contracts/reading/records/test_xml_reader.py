@@ -6,7 +6,7 @@ import pytest
 
 from data_contracts.definition.contract import CompiledContract
 from data_contracts.errors import ConfigurationRefused, InputRefused
-from data_contracts.reading.contract_match import FileStart, contract_fits
+from data_contracts.reading.contract_match import FileStart, match_contracts
 from data_contracts.reading.dispatch import ReadResult, read_file, read_xml
 from data_contracts.reading.records import xml_text
 from tests.factories.contracts import column, contract_of
@@ -191,12 +191,12 @@ def test_a_file_torn_anywhere_is_refused_or_empty_of_records() -> None:
 
 def test_recognition_reads_the_beginning_of_a_file_and_refuses_what_the_reader_would() -> None:
     whole = message(*(order(str(number)) for number in range(9))).encode()
-    (torn,) = contract_fits(FileStart(whole[:150], is_whole=False), [FLAT], "f.xml")
-    assert (torn.meets, torn.foreign) == (True, ())
-    (other,) = contract_fits(FileStart(b"<Else><no>1</no></Else>", is_whole=True), [FLAT], "f.xml")
+    (torn,) = match_contracts(FileStart(whole[:150], is_whole=False), [FLAT], "f.xml")
+    assert (torn.is_match, torn.foreign) == (True, ())
+    (other,) = match_contracts(FileStart(b"<Else><no>1</no></Else>", is_whole=True), [FLAT], "f.xml")
     assert other.problem == "it has no record at Message.Order; its root element is 'Else'"
     with pytest.raises(InputRefused, match="document type"):
-        contract_fits(FileStart(b"<!DOCTYPE a>" + whole, is_whole=True), [FLAT], "f.xml")
+        match_contracts(FileStart(b"<!DOCTYPE a>" + whole, is_whole=True), [FLAT], "f.xml")
 
 
 def test_the_format_of_the_contract_chooses_the_reader() -> None:

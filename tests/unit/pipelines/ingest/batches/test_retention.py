@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts.compatibility.contract_difference import difference
+from data_contracts.compatibility.contracts import contract_changes
 from data_contracts.definition.compiler import compile_contract, source_contract
 from data_contracts.definition.contract import CompiledContract
 from data_contracts.errors import ConfigurationRefused
@@ -135,5 +135,5 @@ def test_a_contract_states_whole_days() -> None:
 def test_keeping_rows_shorter_is_a_breaking_change(old: int | None, new: int | None, breaking: bool) -> None:
     contract = source_contract("vat_invoices")
     before, after = (dataclasses.replace(contract, retention_days=days) for days in (old, new))
-    (change,) = difference(before, after)
+    (change,) = contract_changes(before, after)
     assert change.breaking is breaking

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_contracts.compatibility.change import Change, ChangeKind
-from data_contracts.compatibility.column_difference import column_changes
-from data_contracts.compatibility.rule_difference import rule_changes
+from data_contracts.compatibility.columns import column_changes
+from data_contracts.compatibility.rules import rule_changes
 from data_contracts.definition.compiler import load_contract, source_contract, source_names, table_contract, table_names
 from data_contracts.definition.templates import PREFIX
 from data_contracts.errors import ConfigurationRefused, one_line
@@ -55,7 +55,7 @@ def known_names() -> tuple[str, ...]:
     return (*source_names(), *table_names())
 
 
-def difference(old: CompiledContract, new: CompiledContract) -> tuple[Change, ...]:
+def contract_changes(old: CompiledContract, new: CompiledContract) -> tuple[Change, ...]:
     """Return every change from ``old`` to ``new``, breaking changes first."""
     pairs = _paired_names(old, new)
     before = _renamed(old, {a: b for a, b in pairs.items() if a != b})
@@ -77,7 +77,7 @@ def difference(old: CompiledContract, new: CompiledContract) -> tuple[Change, ..
     return tuple(sorted(changes, key=lambda change: not change.breaking))
 
 
-def described(old: CompiledContract, new: CompiledContract, changes: Sequence[Change]) -> list[str]:
+def change_report(old: CompiledContract, new: CompiledContract, changes: Sequence[Change]) -> list[str]:
     """Return the changes as lines of text: summary, breaking changes, compatible changes, and a note on the version."""
     breaking = [change for change in changes if change.breaking]
     compatible = [change for change in changes if not change.breaking]
@@ -167,7 +167,7 @@ def _contract_changes(old: CompiledContract, new: CompiledContract) -> Iterator[
         yield Change(ChangeKind.RETENTION_CHANGED, "retention", f"{kept[0]} → {kept[1]}", breaking=shorter)
     for place in ("title", "purpose", "verification"):
         if getattr(old, place) != getattr(new, place):
-            yield Change(ChangeKind.WORDS_CHANGED, place, "new wording", breaking=False)
+            yield Change(ChangeKind.WORDING_CHANGED, place, "new wording", breaking=False)
 
 
 def _column_set_changes(old: CompiledContract, new: CompiledContract, pairs: Mapping[str, str]) -> Iterator[Change]:
@@ -190,14 +190,14 @@ def _reading_changes(old: ReadSpec | None, new: ReadSpec | None) -> Iterator[Cha
     if old is None or new is None:
         if old is not new:
             words = "no raw file is described any more" if new is None else "a raw file is now described"
-            yield Change(ChangeKind.READING_CHANGED, "file", words, breaking=new is None)
+            yield Change(ChangeKind.FORMAT_CHANGED, "file", words, breaking=new is None)
         return
     for field in fields(old):
         before, after = getattr(old, field.name), getattr(new, field.name)
         if before != after:
             breaking = not _reads_more(field.name, before, after)
             place = field.name.replace("_", " ")
-            yield Change(ChangeKind.READING_CHANGED, place, f"{before!r} → {after!r}", breaking=breaking)
+            yield Change(ChangeKind.FORMAT_CHANGED, place, f"{before!r} → {after!r}", breaking=breaking)
 
 
 def _reads_more(field: str, before: object, after: object) -> bool:

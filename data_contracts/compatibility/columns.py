@@ -42,7 +42,7 @@ def column_changes(old: Column, new: Column, specs: tuple[ReadSpec | None, ReadS
     if old.name != new.name:
         yield Change(ChangeKind.COLUMN_RENAMED, place, f"{old.name} → {new.name}", breaking=True)
     if old.arrow_type != new.arrow_type:
-        yield Change(ChangeKind.COLUMN_RETYPED, place, f"{old.arrow_type} → {new.arrow_type}", breaking=True)
+        yield Change(ChangeKind.COLUMN_TYPE_CHANGED, place, f"{old.arrow_type} → {new.arrow_type}", breaking=True)
     if old.unit != new.unit:
         stated = old.unit is not None and new.unit is not None
         yield Change(ChangeKind.UNIT_CHANGED, place, _unit_words(old.unit, new.unit), breaking=stated)
@@ -58,7 +58,7 @@ def column_changes(old: Column, new: Column, specs: tuple[ReadSpec | None, ReadS
         personal = "personal" in {old.classification, new.classification}
         yield Change(ChangeKind.CLASSIFICATION_CHANGED, place, words, breaking=personal)
     if (old.description, old.description_zh) != (new.description, new.description_zh):
-        yield Change(ChangeKind.WORDS_CHANGED, place, "new description", breaking=False)
+        yield Change(ChangeKind.WORDING_CHANGED, place, "new description", breaking=False)
 
 
 def _unit_words(old: str | None, new: str | None) -> str:
@@ -85,7 +85,7 @@ def _header_changes(old: Column, new: Column, spec: ReadSpec | None) -> Iterator
     twins = _lookalikes(old, new)
     for was, now in twins:
         strange = ", ".join((*differing_characters(now, was), *differing_characters(was, now))) or "blanks"
-        yield Change(ChangeKind.HEADER_LOOKS_EQUAL, new.name, f"{was!r} → {now!r}: {strange}", breaking=True)
+        yield Change(ChangeKind.HEADER_LOOKALIKE, new.name, f"{was!r} → {now!r}: {strange}", breaking=True)
     lost = [spelling for spelling in lost if spelling not in {was for was, _ in twins}]
     gained = [spelling for spelling in gained if spelling not in {now for _, now in twins}]
     if lost:
@@ -120,7 +120,7 @@ def _lookalikes(old: Column, new: Column) -> list[tuple[str, str]]:
 def _cell_changes(old: CellSpec, new: CellSpec, place: str) -> Iterator[Change]:
     if old.header_optional != new.header_optional:
         words = "a file without it is now refused" if old.header_optional else "a file without it is now accepted"
-        yield Change(ChangeKind.HEADER_NEEDED, place, words, breaking=old.header_optional)
+        yield Change(ChangeKind.HEADER_REQUIREMENT_CHANGED, place, words, breaking=old.header_optional)
     for field in fields(old):
         before, after = getattr(old, field.name), getattr(new, field.name)
         if before == after or field.name == "header_optional":
@@ -128,7 +128,7 @@ def _cell_changes(old: CellSpec, new: CellSpec, place: str) -> Iterator[Change]:
         grown = field.name in _MAY_GROW and bool(before) and after[: len(before)] == before
         rounded = field.name == "round_to" and before is None
         words = f"{field.name.replace('_', ' ')}: {before} → {after}"
-        yield Change(ChangeKind.CELL_READING_CHANGED, place, words, breaking=not (grown or rounded))
+        yield Change(ChangeKind.CELL_PARSING_CHANGED, place, words, breaking=not (grown or rounded))
 
 
 def _label_changes(old: Column, new: Column, *, is_source: bool) -> Iterator[Change]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from data_contracts.compatibility.change import ChangeKind
-from data_contracts.compatibility.contract_difference import described, difference, known_names, named_contract
+from data_contracts.compatibility.contracts import change_report, contract_changes, known_names, named_contract
 from data_contracts.definition.compiler import compile_contract, source_contract, table_names, template_names
 from data_contracts.definition.contract import CompiledContract
 from data_contracts.errors import ConfigurationRefused
@@ -28,7 +28,7 @@ def contract(
 
 def parts(old: CompiledContract, new: CompiledContract) -> list[Parts]:
     """Return kind, place and breaking flag of each change."""
-    return [(change.kind, change.place, change.breaking) for change in difference(old, new)]
+    return [(change.kind, change.place, change.breaking) for change in contract_changes(old, new)]
 
 
 def of_column(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Parts]:
@@ -56,7 +56,7 @@ def of_severity(severity: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", [*known_names(), *(f"template_{table}" for table in template_names())])
 def test_a_contract_does_not_differ_from_itself(name: str) -> None:
-    assert difference(named_contract(name), named_contract(name)) == ()
+    assert contract_changes(named_contract(name), named_contract(name)) == ()
 
 
 @pytest.mark.parametrize(
@@ -128,17 +128,17 @@ def test_a_renamed_column_takes_its_rules_and_key_along() -> None:
 
 def test_a_unit_a_hundred_times_smaller_is_reported() -> None:
     before, after = (contract([in_unit(unit)]) for unit in ("currency of the row", "smallest unit of the currency"))
-    (change,) = difference(before, after)
+    (change,) = contract_changes(before, after)
     assert change.words.endswith("the same amount is now a number 100 times as large")
-    (back,) = difference(after, before)
+    (back,) = contract_changes(after, before)
     assert back.words.endswith("0.01 times as large")
 
 
 def test_bounds_that_all_grew_a_hundredfold_raise_the_question_of_the_unit() -> None:
-    (change,) = difference(contract([RANGED]), contract([bounded(minimum=0, maximum=10_000)]))
+    (change,) = contract_changes(contract([RANGED]), contract([bounded(minimum=0, maximum=10_000)]))
     assert change.kind is ChangeKind.RULE_LOOSENED
     assert "by the factor 100" in change.words
-    (change,) = difference(contract([RANGED]), contract([bounded(minimum=0, maximum=101)]))
+    (change,) = contract_changes(contract([RANGED]), contract([bounded(minimum=0, maximum=101)]))
     assert "factor" not in change.words
 
 
@@ -166,8 +166,8 @@ def test_table_rules_are_compared_by_their_name() -> None:
 def test_another_form_of_the_file_breaks_unless_it_only_lets_more_in(
     before: dict[str, Any], after: dict[str, Any], breaking: bool
 ) -> None:
-    (change,) = difference(contract([PLAIN], server=before), contract([PLAIN], server=after))
-    assert (change.kind, change.breaking) == (ChangeKind.READING_CHANGED, breaking)
+    (change,) = contract_changes(contract([PLAIN], server=before), contract([PLAIN], server=after))
+    assert (change.kind, change.breaking) == (ChangeKind.FORMAT_CHANGED, breaking)
 
 
 def test_a_header_stated_in_a_contract_without_a_file_form_is_compared_too() -> None:
@@ -179,15 +179,15 @@ def test_a_header_stated_in_a_contract_without_a_file_form_is_compared_too() -> 
 
 
 def test_two_sources_differ_in_name_columns_and_form() -> None:
-    changes = difference(source_contract("temu_ledger"), source_contract("temu_pending"))
+    changes = contract_changes(source_contract("temu_ledger"), source_contract("temu_pending"))
     kinds = {change.kind for change in changes}
-    assert {ChangeKind.CONTRACT_RENAMED, ChangeKind.COLUMN_DROPPED, ChangeKind.READING_CHANGED} <= kinds
+    assert {ChangeKind.CONTRACT_RENAMED, ChangeKind.COLUMN_DROPPED, ChangeKind.FORMAT_CHANGED} <= kinds
     assert [change.breaking for change in changes] == sorted((change.breaking for change in changes), reverse=True)
 
 
 def test_the_lines_count_both_sorts_and_ask_for_a_new_version() -> None:
     before, after = contract([PLAIN]), contract([{**PLAIN, "physicalName": "Su\u202em", "description": "x"}])
-    lines = described(before, after, difference(before, after))
+    lines = change_report(before, after, contract_changes(before, after))
     assert lines[0] == "tiny@1.0.0 → tiny@1.0.0: 1 breaking, 1 compatible"
     assert [line.partition(":")[0] for line in lines[1:]] == ["breaking", "compatible", "note"]
     assert not any("\u202e" in line for line in lines)

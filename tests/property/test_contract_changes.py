@@ -14,7 +14,7 @@ import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from data_contracts.compatibility.contract_difference import difference
+from data_contracts.compatibility.contracts import contract_changes
 from data_contracts.definition.compiler import compile_contract, source_names
 from data_contracts.definition.contract import CompiledContract
 from data_contracts.reading.headers import normalised
@@ -237,8 +237,8 @@ def mutants(draw: st.DrawFn) -> tuple[Document, Document, Expected]:
 def test_a_mutated_contract_shows_exactly_the_change_made(mutant: tuple[Document, Document, Expected]) -> None:
     before, after, expected = mutant
     old, new = compiled(before), compiled(after)
-    assert [(change.kind, change.place, change.breaking) for change in difference(old, new)] == [expected]
+    assert [(change.kind, change.place, change.breaking) for change in contract_changes(old, new)] == [expected]
     kind, breaking = REVERSE.get(expected[0], (expected[0], None))
-    (back,) = difference(new, old)
+    (back,) = contract_changes(new, old)
     assert back.kind == kind
     assert breaking is None or back.breaking == breaking

@@ -35,7 +35,7 @@ SELECT row_order, {reason} AS reason FROM raw ANTI JOIN entries USING (row_order
 
 
 @dataclass(frozen=True)
-class Ledger:
+class MoneyEventSource:
     """A source of account entries.
 
     Attributes:
