@@ -33,7 +33,7 @@ from pipelines.signing.keys import load_keys
 from pipelines.validate import stage as validate
 from pipelines.validate.reconciliation import reconciled
 from pipelines.validate.table_checks import validate_tables
-from tests.factories.crashes import Scene
+from tests.factories.faults.crashes import Scene
 from tests.factories.invoice_world import AS_OF, publish_tables, write_invoice_bundle
 from tests.factories.published import evaluation, publish, publish_candidate, record
 from tests.factories.raw_files import (

@@ -11,7 +11,7 @@ import signal
 from pathlib import Path
 
 from pipelines.ingest.batches.partitions import PartitionedRequest, PartitionedResult, ingest_in_partitions
-from tests.factories.disk_faults import DiskCall, failing_at, full_from, watched_disk
+from tests.factories.faults.disk_faults import DiskCall, failing_at, full_from, watched_disk
 
 # More than the limit that a reading process has in these tests.
 _TOO_MUCH_MEMORY = 2**33

@@ -14,7 +14,7 @@ from pathlib import Path
 from unittest import mock
 
 from pipelines.runs.stages import Place, current_run, read_manifest
-from tests.factories.disk_faults import in_a_child, typed
+from tests.factories.faults.disk_faults import in_a_child, typed
 from tests.faults.conftest import PROFILE, profile_of
 
 CANNOT_MOUNT = 77

@@ -19,7 +19,7 @@ from pipelines.runs.stages import CURRENT, MANIFEST, Place, current_output, curr
 from pipelines.score.parts import score_in_parts
 from pipelines.score.scorer import score_chunk
 from pipelines.signing.keys import load_keys, trust_file_for
-from tests.factories.crashes import Scene
+from tests.factories.faults.crashes import Scene
 from tests.factories.scoring import ISSUED_ON, KEYS, applicants, context, small_bundle, write_small_bundle
 from tests.unit.pipelines.passports.test_passport import TERMS
 

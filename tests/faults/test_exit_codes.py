@@ -7,7 +7,7 @@ from unittest import mock
 
 import pytest
 
-from tests.factories.disk_faults import in_a_child, typed
+from tests.factories.faults.disk_faults import in_a_child, typed
 from tests.factories.raw_files import RawFile, ingest_settings, vat_file, vat_row, write_raw_folder
 from tests.faults.conftest import profile_of
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories.crashes import Scene, chosen, every
-from tests.factories.disk_faults import DiskCall, failing_at, full_from
+from tests.factories.faults.crashes import Scene, chosen, every
+from tests.factories.faults.disk_faults import DiskCall, failing_at, full_from
 
 STOPPED = 3
 FAULTS = pytest.mark.parametrize(

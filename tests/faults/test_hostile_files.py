@@ -28,8 +28,8 @@ from data_contracts.definition.contract import Column
 from data_contracts.definition.templates import PREFIX
 from data_contracts.reading.headers import match_headers
 from data_contracts.sources.registry import REFERENCE_LISTS
-from tests.factories.delimited_samples import DelimitedSample, delimited_samples
-from tests.factories.hostile_files import Reading, one_database, read_spoilt
+from tests.factories.faults.hostile_files import Reading, one_database, read_spoilt
+from tests.factories.files.delimited_samples import DelimitedSample, delimited_samples
 
 csv.field_size_limit(2**24)
 SAMPLES = {sample.source: sample for sample in delimited_samples()}

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.factories.crashes import KILLED, Scene, chosen, every
-from tests.factories.disk_faults import dying_at
+from tests.factories.faults.crashes import KILLED, Scene, chosen, every
+from tests.factories.faults.disk_faults import dying_at
 
 
 def require_recovery(scene: Scene, folder: Path, writes: int, step: int = 1) -> int:

@@ -14,8 +14,8 @@ from unittest import mock
 import pytest
 
 from pipelines.ingest.batches import workers as batch_reading
-from tests.factories.crashes import KILLED, Scene, every
-from tests.factories.disk_faults import Ended, untroubled
+from tests.factories.faults.crashes import KILLED, Scene, every
+from tests.factories.faults.disk_faults import Ended, untroubled
 from tests.faults.faulty_partitions import ingest_in_trouble
 
 REFUSED, STOPPED = 2, 3

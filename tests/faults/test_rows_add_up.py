@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.ingest.batches.batch import BatchRequest, BatchResult, ingest_batch
-from tests.factories.hostile_files import delivered_file, one_database
+from tests.factories.faults.hostile_files import delivered_file, one_database
 from tests.factories.raw_files import HMAC_KEY, LOANS_HEADER
 
 SOURCE = "lender_loans"

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from pipelines.runs.stages import Place, current_output, read_manifest
-from tests.factories.disk_faults import in_a_child, typed
+from tests.factories.faults.disk_faults import in_a_child, typed
+from tests.factories.files.workbooks import workbook_with
 from tests.factories.raw_files import RawFile, ingest_settings, vat_file, vat_row, write_raw_folder
 from tests.factories.small_run import CHECKOUT, environment
-from tests.factories.workbooks import workbook_with
 from tests.faults.conftest import FIRST_DELIVERY, PROFILE, profile_of
 from tests.faults.small_disk import CANNOT_MOUNT
 

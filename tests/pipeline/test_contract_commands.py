@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data_contracts.definition.compiler import source_contract
 from tests.factories.contracts import column, contract_document, delimited
-from tests.factories.header_files import every_column, header_file
+from tests.factories.files.header_files import every_column, header_file
 
 PASSPORT = Path(sys.executable).with_name("passport")
 LOANS = header_file(source_contract("lender_loans"), every_column(source_contract("lender_loans")))

@@ -23,7 +23,7 @@ from pipelines.ingest.batches.partitions import PartitionedRequest, PartitionedR
 from pipelines.ingest.consents import SourceConsents
 from pipelines.ingest.deliveries.manifest import find_deliveries
 from pipelines.runs.file_counts import CONSENT_WITHDRAWN
-from tests.factories.delimited_samples import DelimitedSample, delimited_samples
+from tests.factories.files.delimited_samples import DelimitedSample, delimited_samples
 from tests.factories.raw_files import HMAC_KEY, RawFile, ingest_settings, write_raw_folder
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from data_contracts.errors import InputRefused
 from data_contracts.reading.contract_match import FileStart, match_contracts
 from data_contracts.reading.dispatch import read_file
 from pipelines.ingest.deliveries.recognition import described, recognisable_contracts, recognise
-from tests.factories.header_files import header_file, needed_columns
+from tests.factories.files.header_files import header_file, needed_columns
 
 SOURCES = [contract.contract_id for contract in recognisable_contracts()]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from data_contracts.errors import InputRefused
 from data_contracts.reading.dispatch import read_xml
 from tests.factories.contracts import column, contract_of
-from tests.factories.xml_files import ceb_message, list_record, xml_file
+from tests.factories.files.xml_files import ceb_message, list_record, xml_file
 
 if TYPE_CHECKING:
     from data_contracts.definition.contract import CompiledContract

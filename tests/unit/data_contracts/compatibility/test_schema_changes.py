@@ -21,8 +21,8 @@ from data_contracts.lineage import Origin, ReadResult, empty_quarantine
 from data_contracts.reading.dispatch import read_file
 from data_contracts.values.casting import cast_columns
 from pipelines.ingest.deliveries.recognition import recognise
-from tests.factories.header_files import every_column, header_file, needed_columns
-from tests.factories.workbooks import workbook
+from tests.factories.files.header_files import every_column, header_file, needed_columns
+from tests.factories.files.workbooks import workbook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from data_contracts.errors import InputRefused
+from tests.factories.files.workbooks import workbook
 from tests.factories.raw_files import RawFile, cells, ingested, only_account
-from tests.factories.workbooks import workbook
 
 if TYPE_CHECKING:
     from pathlib import Path

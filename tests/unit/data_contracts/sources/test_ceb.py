@@ -9,8 +9,7 @@ import pytest
 
 from data_contracts.errors import InputRefused
 from data_contracts.mapping.export_documents import currency_codes
-from tests.factories.raw_files import RawFile, cells, ingested, only_account
-from tests.factories.xml_files import (
+from tests.factories.files.xml_files import (
     Content,
     ceb_message,
     list_number,
@@ -20,6 +19,7 @@ from tests.factories.xml_files import (
     summary_record,
     waybill_record,
 )
+from tests.factories.raw_files import RawFile, cells, ingested, only_account
 
 if TYPE_CHECKING:
     from collections.abc import Callable

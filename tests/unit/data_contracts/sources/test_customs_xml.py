@@ -9,6 +9,7 @@ import pytest
 
 from data_contracts.definition.compiler import source_contract
 from data_contracts.errors import InputRefused
+from tests.factories.files.xml_files import declaration_message, declared_item
 from tests.factories.raw_files import (
     RawFile,
     cells,
@@ -18,7 +19,6 @@ from tests.factories.raw_files import (
     ingested,
     only_account,
 )
-from tests.factories.xml_files import declaration_message, declared_item
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ import pytest
 from data_contracts.definition.compiler import source_contract
 from data_contracts.errors import InputRefused
 from data_contracts.mapping.zones import utc_offset
+from tests.factories.files.workbooks import workbook
 from tests.factories.raw_files import RawFile, cells, ingested, only_account
-from tests.factories.workbooks import workbook
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,6 +9,8 @@ from data_contracts.definition.compiler import source_contract
 from data_contracts.definition.templates import PREFIX
 from data_contracts.sources.registry import mapped_sources, source_mapping
 from pipelines.ingest.batches.file_reading import RawFile, read_groups
+from tests.factories.files.workbooks import workbook
+from tests.factories.files.xml_files import ceb_message, declaration_message, declared_item, waybill_record
 from tests.factories.raw_files import (
     HMAC_KEY,
     csv_file,
@@ -22,8 +24,6 @@ from tests.factories.raw_files import (
     shopify_order,
 )
 from tests.factories.raw_files import RawFile as DeliveredRawFile
-from tests.factories.workbooks import workbook
-from tests.factories.xml_files import ceb_message, declaration_message, declared_item, waybill_record
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,6 +14,7 @@ from data_contracts.sources.customs_declaration.mapping import country_codes
 from data_contracts.sources.trade_data_workbook.days import iso_days
 from data_contracts.sources.trade_data_workbook.mapping import country_names
 from pipelines.ingest.deliveries.recognition import recognise
+from tests.factories.files.workbooks import workbook
 from tests.factories.raw_files import (
     HMAC_KEY,
     RawFile,
@@ -24,7 +25,6 @@ from tests.factories.raw_files import (
     ingested,
     only_account,
 )
-from tests.factories.workbooks import workbook
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.errors import InputRefused
+from tests.factories.files.workbooks import workbook
 from tests.factories.raw_files import RawFile, cells, csv_file, ingested, only_account
-from tests.factories.workbooks import workbook
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,8 +18,8 @@ from models.registry.mlflow_registry import (
     register_bundle,
     set_alias,
 )
-from tests.factories.crashes import KILLED, every
-from tests.factories.disk_faults import dying_at, in_a_child, untroubled, watched_disk
+from tests.factories.faults.crashes import KILLED, every
+from tests.factories.faults.disk_faults import dying_at, in_a_child, untroubled, watched_disk
 from tests.factories.registries import champion_version
 
 

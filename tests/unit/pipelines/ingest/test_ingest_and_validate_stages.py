@@ -15,8 +15,8 @@ from pipelines.profiles.ingest_settings import ValidationSettings
 from pipelines.runs.publish import read_json, read_parquet
 from pipelines.runs.stages import Place, current_run
 from pipelines.validate import stage as validate
+from tests.factories.files.xml_files import ceb_message, list_record, order_record
 from tests.factories.raw_files import RawFile, ingest_settings, vat_file, vat_row, write_raw_folder
-from tests.factories.xml_files import ceb_message, list_record, order_record
 
 if TYPE_CHECKING:
     from pipelines.runs.stages import StageOutcome

@@ -13,7 +13,7 @@ from data_contracts.errors import InputRefused
 from pipelines.runs.sandbox import Limits
 from pipelines.score.applicant_parsing import parse_applicants
 from pipelines.score.applicants import read_applicants
-from tests.factories.workbooks import workbook_with
+from tests.factories.files.workbooks import workbook_with
 
 FEATURES = ("payout_sum", "refund_share")
 LIMITS = Limits(memory_mib=1024, cpu_seconds=30)

@@ -16,9 +16,9 @@ from pipelines.validate.document_chains import breaks_document, broken_documents
 from pipelines.validate.reconciliation import reconciliation_document
 from pipelines.validate.table_checks import validate_tables
 from tests.factories.canonical_tables import canonical_tables
+from tests.factories.files.xml_files import ceb_message, list_record, order_record, receipt_record, waybill_record
 from tests.factories.pages import ABOUT
 from tests.factories.raw_files import RawFile, ingested
-from tests.factories.xml_files import ceb_message, list_record, order_record, receipt_record, waybill_record
 
 if TYPE_CHECKING:
     from pathlib import Path

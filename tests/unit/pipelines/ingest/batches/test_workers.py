@@ -7,8 +7,8 @@ import pytest
 
 from data_contracts.errors import InputRefused
 from pipelines.ingest.stage import ingest_folder
+from tests.factories.files.workbooks import workbook_with
 from tests.factories.raw_files import HMAC_KEY, RawFile, ingest_settings, ingested, vat_file, vat_row
-from tests.factories.workbooks import workbook_with
 
 if TYPE_CHECKING:
     from pathlib import Path

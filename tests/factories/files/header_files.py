@@ -7,8 +7,8 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.factories.workbooks import workbook
-from tests.factories.xml_files import xml_file
+from tests.factories.files.workbooks import workbook
+from tests.factories.files.xml_files import xml_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from pipelines.runs.stages import CURRENT, Place, current_output, read_manifest
-from tests.factories.disk_faults import DiskCall, Ended, in_a_child, typed, untroubled, watched_disk
+from tests.factories.faults.disk_faults import DiskCall, Ended, in_a_child, typed, untroubled, watched_disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,0 +1,1 @@
+"""Stages under faults: crashes, broken disks and corrupted files."""
