@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from data_contracts.definition.compiler import table_contract
 from data_contracts.entities.party_matches import PARTY_MATCH
 from data_contracts.errors import ConfigurationRefused, InputRefused, InternalFault
+from data_contracts.progress import SILENT, counted
 from features.engine.as_of import AS_OF_COLUMNS, REPLAY_COLUMNS, AsOf
 from features.engine.coverage import CoverageNeed
 from features.engine.duckdb_engine import DuckDbEngine
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from data_contracts.progress import Progress
     from features.catalogue import FeatureSet
     from features.record import FeatureRecord
 
@@ -61,11 +63,13 @@ class BuildSettings:
         coverage_lag_days: for each table, how many days before the as-of date its newest delivery may end.
         graph: what counts as a relation.
         threads: threads of the embedded engine; None for all processors. They change no bit of the result.
+        progress: receives the number of dates built.
     """
 
     coverage_lag_days: Mapping[str, int] = field(default_factory=lambda: COVERAGE_LAG_DAYS)
     graph: GraphSettings = field(default_factory=GraphSettings)
     threads: int | None = None
+    progress: Progress = SILENT
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ def build_features(
     with DuckDbEngine(settings.threads) as engine:
         for name in _sql_tables(plan):
             engine.load(name, numbers.numbered(complete[name]))
-        for day, sellers in asked.items():
+        for day, sellers in counted(asked.items(), "dates built", len(asked), settings.progress):
             snapshot = Snapshot(complete, AsOf(day, recorded_until), graph)
             queried = _queried(snapshot, sellers, feature_set)
             engine.load("observed", numbers.numbered(pa.table({"seller_id": pa.array(queried, pa.string())})))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from data_contracts.progress import SILENT
 from simulator.economy.simulation import simulate
 from simulator.files.amazon import amazon_files
 from simulator.files.company_links import company_link_files
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from data_contracts.progress import Progress
     from simulator.economy.simulated_world import World
     from simulator.observation.defects import Defect
     from simulator.settings import WorldSettings
@@ -89,12 +91,13 @@ class _DistrictRecord:
     observed: Mapping[str, pa.Table]
 
 
-def _raw_files(world: World, observation: Observation) -> Iterator[RawFile]:
+def _raw_files(world: World, observation: Observation, progress: Progress = SILENT) -> Iterator[RawFile]:
     sellers = np.arange(world.firms.count)
     for start in range(0, len(sellers), _SELLERS_AT_ONCE):
         view = View(world, observation, sellers[start : start + _SELLERS_AT_ONCE])
         for files in _PER_SELLER:
             yield from files(view)
+        progress.advance(len(sellers[start : start + _SELLERS_AT_ONCE]))
     yield from lender_files(world, observation)
     yield from company_link_files(world, observation)
     yield from pool_files(world, observation)
@@ -128,14 +131,14 @@ def _delivery_line(world: World, file: RawFile, digest: str) -> str:
     return f"{file.path},{file.seller_ref},{file.source},{file.account},{first + start},{first + end},{moment},{digest}"
 
 
-def _write_district(raw_dir: Path, district: District) -> _DistrictRecord:
+def _write_district(raw_dir: Path, district: District, progress: Progress = SILENT) -> _DistrictRecord:
     """Simulate a district and write its raw files; other processes may write other districts at the same time."""
     world = simulate(district.settings, district.first_seller)
     counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
     lines: list[str] = []
     defects: list[tuple[str, Defect]] = []
     observation = observe(world)
-    for file in _raw_files(world, observation):
+    for file in _raw_files(world, observation, progress):
         digest, size = _write(raw_dir, file)
         lines.append(_delivery_line(world, file, digest))
         defects += [(file.path, defect) for defect in file.defects]
@@ -147,17 +150,22 @@ def _write_district(raw_dir: Path, district: District) -> _DistrictRecord:
     )  # fmt: skip
 
 
-def _written_districts(settings: WorldSettings, raw_dir: Path, processes: int) -> Iterator[_DistrictRecord]:
+def _written_districts(
+    settings: WorldSettings, raw_dir: Path, processes: int, progress: Progress
+) -> Iterator[_DistrictRecord]:
     found = districts(settings)
-    write = partial(_write_district, raw_dir)
+    progress.start("sellers written", settings.seller_count)
     if processes == 1 or len(found) == 1:
-        yield from map(write, found)
+        yield from (_write_district(raw_dir, district, progress) for district in found)
         return
     with ProcessPoolExecutor(min(processes, len(found)), mp_context=get_context("spawn")) as pool:
-        yield from pool.map(write, found)
+        for record in pool.map(partial(_write_district, raw_dir), found):
+            # A district reports from its own process only when it is finished.
+            progress.advance(record.sellers)
+            yield record
 
 
-def write_world(settings: WorldSettings, folder: Path, processes: int = 1) -> WorldRecord:
+def write_world(settings: WorldSettings, folder: Path, processes: int = 1, progress: Progress = SILENT) -> WorldRecord:
     """Simulate a world and write ``raw/`` (raw files and ``deliveries.csv``) and ``truth/`` with ``observation/``.
 
     The memory needed is that of one district per process, whatever the size of the world.
@@ -166,6 +174,7 @@ def write_world(settings: WorldSettings, folder: Path, processes: int = 1) -> Wo
         settings: The world's settings.
         folder: Folder to write into; created if missing. Files of the same name are overwritten.
         processes: Number of processes; the bytes written do not depend on it.
+        progress: Receives the number of sellers written.
 
     Returns:
         Counts of what was written, planted defects included.
@@ -181,7 +190,7 @@ def write_world(settings: WorldSettings, folder: Path, processes: int = 1) -> Wo
     ):
         deliveries.write(DELIVERY_HEADER + "\n")
         truth.add({"shocks": shock_table()})
-        for district in _written_districts(settings, raw_dir, processes):
+        for district in _written_districts(settings, raw_dir, processes, progress):
             deliveries.writelines(line + "\n" for line in district.delivery_lines)
             truth.add(district.truth)
             observed.add(district.observed)

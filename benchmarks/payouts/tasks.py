@@ -27,7 +27,7 @@ from data_contracts.reading.delimited.pieces import DelimitedPieces
 from data_contracts.values.casting import cast_columns
 from payouts.template_rows import template_contract
 from pipelines.commands.contract_check import sort_file
-from pipelines.ingest.command import ingest_paths
+from pipelines.ingest.command import Reader, ingest_paths
 from pipelines.ingest.deliveries.unlisted import Terms
 from pipelines.ingest.spill.parquet import GroupedParquet
 from pipelines.profiles.ingest_settings import IngestSettings
@@ -103,7 +103,7 @@ def ingest_payouts(path: Path, folder: Path) -> Measured:
     settings = IngestSettings(recorded_at=datetime(2026, 1, 1, tzinfo=UTC))
     terms = Terms(None, None, date(2022, 1, 1), date(2025, 12, 31), datetime(2026, 1, 1, tzinfo=UTC))
     with measured() as outcome:
-        done = ingest_paths([path], terms, settings, keys, folder / "ingested")
+        done = ingest_paths([path], terms, Reader(settings, keys), folder / "ingested")
     reading = _children()
     outcome.cpu_seconds += sum(seconds for seconds, _ in reading)
     peaks = {"publishing": round(outcome.peak_mib), "reading": round(max(peak for _, peak in reading))}

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from data_contracts.progress import SILENT, counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from data_contracts.progress import Progress
     from models.components.encoding import FloatArray, ModelFeature
     from models.components.model import CreditModel
 
@@ -47,7 +50,7 @@ class ModelAudit:
     joint_hiding_gains: int = 0
 
 
-def audit_model(model: CreditModel, X: FloatArray, settings: AuditSettings) -> ModelAudit:
+def audit_model(model: CreditModel, X: FloatArray, settings: AuditSettings, progress: Progress = SILENT) -> ModelAudit:
     """Try the model's promises on rows drawn from ``X`` (n, p; NaN = missing), without replacement.
 
     Rows the model refuses to score are left out. Raises ValueError when none remains: nothing would be tried.
@@ -64,7 +67,7 @@ def audit_model(model: CreditModel, X: FloatArray, settings: AuditSettings) -> M
     unequal = issued.score != issued.base_points + issued.points.sum(axis=1)
     single, joint = _hiding(model, sample, settings, generator)
     hiding = (single[0] + joint[0], single[1] + joint[1])
-    monotone = _monotone(model, sample, settings.steps)
+    monotone = _monotone(model, sample, settings.steps, progress)
     return ModelAudit(len(sample), float(gap.max()), int(unequal.sum()), *hiding, *monotone, *joint)
 
 
@@ -92,10 +95,11 @@ def _blanked(model: CreditModel, sample: FloatArray, sets: Sequence[tuple[int, .
     return trials, gains
 
 
-def _monotone(model: CreditModel, sample: FloatArray, steps: int) -> tuple[int, int]:
+def _monotone(model: CreditModel, sample: FloatArray, steps: int, progress: Progress) -> tuple[int, int]:
     """Trials and breaks of moving each directed feature step by step towards more risk."""
     trials = breaks = 0
-    for index, feature in enumerate(model.features):
+    swept = counted(model.features, "features moved step by step", len(model.features), progress)
+    for index, feature in enumerate(swept):
         for grid in _sweeps(feature, steps):
             rows = np.repeat(sample, len(grid), axis=0)
             rows[:, index] = np.tile(grid, len(sample))

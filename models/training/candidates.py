@@ -13,6 +13,7 @@ from scipy.special import expit
 from scipy.stats import rankdata
 
 from data_contracts.errors import ConfigurationRefused
+from data_contracts.progress import SILENT, counted
 from models.components.calibration import fit_affine
 from models.components.encoding import encode_matrix, encoded_columns, fit_encoding
 from models.components.gbm import fit_gbm
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from data_contracts.progress import Progress
     from models.components.calibration import AffineCalibrator
     from models.components.encoding import FloatArray, ModelFeature
     from models.components.model import Component
@@ -94,7 +96,7 @@ class _Tuned(NamedTuple):
     trials: tuple[Trial, ...]
 
 
-def train_candidate(train: Dataset, settings: TrainingSettings) -> Candidate:
+def train_candidate(train: Dataset, settings: TrainingSettings, progress: Progress = SILENT) -> Candidate:
     """Trains on the training side of a split; the same rows and settings give the same candidate, bit for bit.
 
     Raises:
@@ -104,11 +106,11 @@ def train_candidate(train: Dataset, settings: TrainingSettings) -> Candidate:
     refuse_leaks(train, settings.leaks)
     features = fit_encoding(train.X, train.facts, settings.encoding)
     sample = _sample(train, features, settings)
-    tuned = _tune(sample, settings)
+    tuned = _tune(sample, settings, progress)
     kind = _choose_kind(tuned, sample, settings)
     baselines = _every_kind(features, train, tuned, settings)
     single = _best_single(features, train, sample, settings)
-    ablated = _ablations(kind, train, tuned, settings) if settings.ablations else {}
+    ablated = _ablations(kind, train, tuned, settings, progress) if settings.ablations else {}
     log.info("champion is the %s after %d trials on %d rows", kind, len(tuned.trials), train.n)
     return Candidate(
         champion=baselines[kind],
@@ -131,7 +133,9 @@ def predictions(models: Mapping[str, CreditModel], dataset: Dataset) -> pd.DataF
     return frame
 
 
-def nested_cross_validation(dataset: Dataset, settings: TrainingSettings, folds: int, repeats: int) -> pd.DataFrame:
+def nested_cross_validation(
+    dataset: Dataset, settings: TrainingSettings, folds: int, repeats: int, progress: Progress = SILENT
+) -> pd.DataFrame:
     """Trains anew, tuning included, without each of ``folds`` parts in turn, ``repeats`` times over.
 
     For samples with one observation a firm, which have no later window to be tested on. Gives the columns of
@@ -141,11 +145,12 @@ def nested_cross_validation(dataset: Dataset, settings: TrainingSettings, folds:
     refuse_leaks(dataset, settings.leaks)
     fixed = _with_same_treatment_everywhere(dataset, settings)
     plans = [stratified_folds(dataset.y, folds, (settings.seed, 1000 + repeat)) for repeat in range(repeats)]
-    parts: list[pd.DataFrame] = Parallel(n_jobs=settings.threads)(
+    fits = Parallel(n_jobs=settings.threads, return_as="generator")(
         delayed(_held_out)(dataset, fixed, assigned == fold, repeat, fold)
         for repeat, assigned in enumerate(plans)
         for fold in range(folds)
     )
+    parts: list[pd.DataFrame] = list(counted(fits, "folds trained", folds * repeats, progress))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -181,12 +186,12 @@ def _sample(train: Dataset, features: tuple[ModelFeature, ...], settings: Traini
     return Sample(encoded, train.y, train.component_id, directions, folds)
 
 
-def _tune(sample: Sample, settings: TrainingSettings) -> _Tuned:
+def _tune(sample: Sample, settings: TrainingSettings, progress: Progress) -> _Tuned:
     trials_allowed = max(1, settings.fits // settings.folds)
     grid = gbm_grid(len(sample.y), int(sample.y.sum()))[:trials_allowed]
     linear, linear_trials = tune_linear(sample)
     scorecard, scorecard_trials = tune_scorecard(sample, settings.binning)
-    gbm, gbm_trials = tune_gbm(sample, grid, settings.fit_settings())
+    gbm, gbm_trials = tune_gbm(sample, grid, settings.fit_settings(), progress)
     margins: dict[str, FloatArray] = {"linear": linear.margin, "scorecard": scorecard.margin, "gbm": gbm.margin}
     partner = _partner({"linear": linear_trials, "scorecard": scorecard_trials})
     share, blend_trials = tune_blend(gbm.margin, margins[partner], partner, sample)
@@ -269,10 +274,13 @@ def _blend(gbm: CreditModel, partner: CreditModel, tuned: _Tuned) -> CreditModel
     )
 
 
-def _ablations(kind: Kind, train: Dataset, tuned: _Tuned, settings: TrainingSettings) -> dict[str, CreditModel]:
+def _ablations(
+    kind: Kind, train: Dataset, tuned: _Tuned, settings: TrainingSettings, progress: Progress
+) -> dict[str, CreditModel]:
     """Fits the champion's kind once more without each pillar it could use."""
     ablated = {}
-    for pillar in dict.fromkeys(fact.pillar for fact in train.facts):
+    pillars = list(dict.fromkeys(fact.pillar for fact in train.facts))
+    for pillar in counted(pillars, "pillars left out in turn", len(pillars), progress):
         without = tuple(fact.name for fact in train.facts if fact.pillar == pillar)
         features = _encoding_without(without, train, settings)
         if encoded_columns(features) and features != _encoding_without((), train, settings):

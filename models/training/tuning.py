@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from data_contracts.progress import SILENT
 from models.components.binning import bin_columns
 from models.components.calibration import fit_affine
 from models.components.gbm import GbmParameters, fit_fold, fold_margin, prepare_fold
@@ -17,6 +18,7 @@ from models.training.dataset import component_folds, stratified_folds
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from data_contracts.progress import Progress
     from models.components.binning import BinningSettings
     from models.components.encoding import BoolArray, FloatArray
     from models.components.settings import FitSettings
@@ -103,7 +105,7 @@ def gbm_grid(rows: int, defaults: int) -> tuple[GbmParameters, ...]:
 
 
 def tune_gbm(
-    sample: Sample, grid: Sequence[GbmParameters], settings: FitSettings
+    sample: Sample, grid: Sequence[GbmParameters], settings: FitSettings, progress: Progress = SILENT
 ) -> tuple[GbmChoice, tuple[Trial, ...]]:
     """Tries boosters on every fold, each stopped early, and gives the one with the least out-of-fold log-loss.
 
@@ -111,8 +113,12 @@ def tune_gbm(
     """
     prepared = [(repeat, prepare_fold(sample.encoded, sample.y, held_out)) for repeat, held_out in _every_fold(sample)]
     choices, trials = [], []
+    progress.start("boosters fitted", len(grid) * len(prepared))
     for parameters in grid:
-        fitted = [fit_fold(fold, sample.directions, parameters, settings) for _, fold in prepared]
+        fitted = []
+        for _, fold in prepared:
+            fitted.append(fit_fold(fold, sample.directions, parameters, settings))
+            progress.advance()
         rounds = max(1, round(float(np.mean([best for _, best in fitted]))))
         margin = np.empty(sample.folds.shape)
         for (repeat, fold), (booster, _) in zip(prepared, fitted, strict=True):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from data_contracts.progress import SILENT, counted
 from models.explanation.explain import explain_model
 from models.explanation.explanation import ExplainSettings, Explanation
 from models.registry.bundle import load_bundle
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from data_contracts.progress import Progress
     from models.components.encoding import FloatArray
     from models.registry.bundle import Bundle
     from pipelines.profiles import Profile
@@ -43,7 +45,7 @@ class ExplainedRows:
     X: FloatArray
 
 
-def run(profile: Profile, place: Place) -> StageOutcome:
+def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
     """Explain the model in force on the rows it was judged on, and write its four pages."""
     files = {
         "bundle": current_output(place, "train", "bundle"),
@@ -60,7 +62,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
         rows = rows_to_explain(judged, read_parquet(files["matrix"]), bundle.model.feature_names)
         explanation = explain_model(bundle.model, rows.X, rows.seller_id, rows.as_of, settings)
         write_json(folder / "explanation.json", explanation.to_dict())
-        for name, page in pages(read_json(files["evaluation"]), explanation, bundle).items():
+        for name, page in pages(read_json(files["evaluation"]), explanation, bundle, progress).items():
             atomic_write_bytes(folder / name, page.encode())
         return _record(explanation)
 
@@ -90,13 +92,16 @@ def _dated(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(as_of=pd.to_datetime(frame["as_of"]).astype("datetime64[s]"))
 
 
-def pages(evaluation: Mapping[str, Any], explanation: Explanation, bundle: Bundle) -> dict[str, str]:
+def pages(
+    evaluation: Mapping[str, Any], explanation: Explanation, bundle: Bundle, progress: Progress = SILENT
+) -> dict[str, str]:
     """File name to page: the model report and the explanation page in every language.
 
     Args:
         evaluation: the document that training wrote.
         explanation: of the same model.
         bundle: the model with what it says of itself.
+        progress: receives the number of languages written.
     """
     identity = identity_of(bundle)
     subject = ExplanationSubject(
@@ -108,7 +113,7 @@ def pages(evaluation: Mapping[str, Any], explanation: Explanation, bundle: Bundl
     )
     found = explanation.to_dict()
     written = {}
-    for language in LANGUAGES:
+    for language in counted(LANGUAGES, "languages written", len(LANGUAGES), progress):
         written[f"model.{language}.html"] = render_model_page(evaluation, identity, language)
         written[f"explanation.{language}.html"] = render_explanation_page(found, subject, language)
     return written

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.definition.compiler import table_names
-from features.build import build_features, graph_settings
+from data_contracts.progress import SILENT
+from features.build import BuildSettings, build_features, graph_settings
 from features.catalogue import load_feature_set
 from features.graph.edges import GraphSettings
 from features.graph.groups import related_components
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from data_contracts.progress import Progress
     from pipelines.profiles import ObservationSettings, Profile
 
 CODE: Final = ("data_contracts", "features", "pipelines/features", *GROUND)
@@ -28,7 +30,7 @@ _OBSERVATION_FIELDS: list[pa.Field[Any]] = [pa.field("seller_id", pa.string()), 
 OBSERVATION_SCHEMA = pa.schema(_OBSERVATION_FIELDS)
 
 
-def run(profile: Profile, place: Place) -> StageOutcome:
+def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
     """Build features of every observation from the validated tables."""
     source = current_output(place, "validate", "tables")
     settings = {
@@ -40,7 +42,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
         tables = read_tables(source)
         observations = observe(tables, profile.observations)
         feature_set = load_feature_set(profile.features.feature_set)
-        matrix = build_features(tables, observations, feature_set)
+        matrix = build_features(tables, observations, feature_set, settings=BuildSettings(progress=progress))
         write_parquet(folder / "matrix.parquet", matrix.table)
         graph = graph_settings(feature_set, GraphSettings())
         write_parquet(folder / "components.parquet", components_of(tables, observations, graph))

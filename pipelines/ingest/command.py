@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import InputRefused
+from data_contracts.progress import SILENT
 from pipelines.ingest.deliveries.unlisted import common_folder, find_by_content
 from pipelines.ingest.stage import Delivery, run_delivery
 from pipelines.runs.file_counts import counts_of_document
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from data_contracts.progress import Progress
     from pipelines.ingest.deliveries.manifest import DeliveredFile
     from pipelines.ingest.deliveries.unlisted import Terms
     from pipelines.profiles.ingest_settings import IngestSettings
@@ -27,9 +29,16 @@ ADHOC = "adhoc"
 """Folder below OUT where these runs stand, since they belong to no profile."""
 
 
-def ingest_paths(
-    paths: Sequence[Path], terms: Terms, settings: IngestSettings, keys: KeyRing, out: Path
-) -> StageOutcome:
+@dataclass(frozen=True)
+class Reader:
+    """How files are read: the settings, the keys for pseudonyms and for the log, and who follows the reading."""
+
+    settings: IngestSettings
+    keys: KeyRing
+    progress: Progress = SILENT
+
+
+def ingest_paths(paths: Sequence[Path], terms: Terms, reader: Reader, out: Path) -> StageOutcome:
     """Ingest the files at and below the paths into ``OUT/adhoc/ingest``, laid out as the stage's own runs.
 
     The moment of recording is that of the latest delivery, or the end of the latest period where that lies later: no
@@ -41,15 +50,16 @@ def ingest_paths(
         QuarantineLimitExceeded: as of the stage.
     """
     base = common_folder(paths)
-    deliveries = find_by_content(paths, base, terms, settings)
+    deliveries = find_by_content(paths, base, terms, reader.settings)
     if not deliveries.files:
         raise InputRefused(file=str(base), rule="there is no file to ingest", remedy="name files, or a folder of them")
     recorded_at = max(_could_be_recorded(file) for file in deliveries.files)
-    settings = settings.model_copy(update={"layout": "deliveries", "sources": (), "recorded_at": recorded_at})
+    changes = {"layout": "deliveries", "sources": (), "recorded_at": recorded_at}
+    settings = reader.settings.model_copy(update=changes)
     names = sorted(path.absolute().relative_to(base).as_posix() for path in paths)
     files = {f"raw {name}": base / name for name in names}
-    delivery = Delivery(base, deliveries, settings, keys, _logged_name, _plain(terms))
-    return run_delivery(delivery, files, Place(ADHOC, out))
+    delivery = Delivery(base, deliveries, settings, reader.keys, _logged_name, _plain(terms))
+    return run_delivery(delivery, files, Place(ADHOC, out), reader.progress)
 
 
 def file_lines(run_dir: Path) -> list[str]:

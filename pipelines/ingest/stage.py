@@ -14,6 +14,7 @@ from data_contracts.definition.templates import PREFIX
 from data_contracts.errors import InputRefused, QuarantineLimitExceeded
 from data_contracts.lineage import QUARANTINE_SCHEMA
 from data_contracts.privacy import require_key
+from data_contracts.progress import SILENT
 from pipelines.ingest.batches.batch import BatchRequest
 from pipelines.ingest.batches.row_origins import DUPLICATE_SCHEMA
 from pipelines.ingest.batches.workers import read_batches
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from data_contracts.progress import Progress
     from pipelines.ingest.deliveries.log import Evidence
     from pipelines.profiles import Profile
     from pipelines.profiles.ingest_settings import IngestSettings
@@ -85,7 +87,9 @@ class IngestResult:
     file_counts: tuple[FileCounts, ...]
 
 
-def ingest_folder(raw_dir: Path, settings: IngestSettings, hmac_key: bytes) -> IngestResult:
+def ingest_folder(
+    raw_dir: Path, settings: IngestSettings, hmac_key: bytes, progress: Progress = SILENT
+) -> IngestResult:
     """Read a raw folder into canonical tables, which are then held in memory.
 
     The result depends on the files and settings alone, not on the number of processes or the size of batches.
@@ -96,7 +100,8 @@ def ingest_folder(raw_dir: Path, settings: IngestSettings, hmac_key: bytes) -> I
         InternalFault: rows do not add up.
     """
     require_key(hmac_key)
-    ingested = ingest_files(raw_dir, deliveries_in(raw_dir, settings), settings, hmac_key)
+    found = deliveries_in(raw_dir, settings)
+    ingested = ingest_files(raw_dir, found, settings, hmac_key, Workspace(progress=progress))
     return IngestResult(
         tables={name: rows.whole() for name, rows in ingested.tables.items()},
         quarantine=_whole(ingested.quarantine, QUARANTINE_SCHEMA),
@@ -110,18 +115,36 @@ def _whole(by_source: Mapping[str, ChunkedRows], schema: pa.Schema) -> pa.Table:
     return in_order(list(chunks), schema)
 
 
-def ingest_files(
-    raw_dir: Path, deliveries: Deliveries, settings: IngestSettings, hmac_key: bytes, spill: Path | None = None
-) -> IngestedTables:
-    """Read deliveries below a raw folder into canonical tables; otherwise as ``ingest_folder``.
+@dataclass(frozen=True)
+class Workspace:
+    """Where reading puts large rows down, and who follows it.
 
-    ``spill`` is a folder that takes what is large and must stay until the result is written. Without it all is held in
-    memory, and a file larger than a reader takes at once is refused.
+    Attributes:
+        spill: folder for rows that are too large for memory; it must exist until the result is written. Without it
+            everything is held in memory, and a file larger than a reader takes at once is refused.
+        progress: receives the number of bytes read.
     """
+
+    spill: Path | None = None
+    progress: Progress = SILENT
+
+
+IN_MEMORY: Final = Workspace()
+
+
+def ingest_files(
+    raw_dir: Path,
+    deliveries: Deliveries,
+    settings: IngestSettings,
+    hmac_key: bytes,
+    workspace: Workspace = IN_MEMORY,
+) -> IngestedTables:
+    """Read deliveries below a raw folder into canonical tables; otherwise as ``ingest_folder``."""
     require_key(hmac_key)
     rates = settings.exchange_rate_file
     overrides = {} if rates is None else rate_overrides(rates, settings.recorded_at)
-    reading = _Reading(raw_dir, settings, overrides, hmac_key, spill)
+    reading = _Reading(raw_dir, settings, overrides, hmac_key, workspace)
+    workspace.progress.start("bytes read", sum(file.size_bytes for file in deliveries.files))
     batches, withheld = _read_what_may_be(reading, deliveries.files)
     accounts = {account.file: account for batch in batches for account in batch.result.accounts}
     named = {file: sellers for batch in batches for file, sellers in batch.result.sellers_named.items()}
@@ -151,6 +174,7 @@ def _read_what_may_be(
     first = reading.of([file for file in files if file.source == CONSENT_SOURCE])
     consents = _consents(first, reading.settings)
     reasons = withheld_files(files, consents)
+    reading.workspace.progress.advance(sum(file.size_bytes for file in files if file.name in reasons))
     open_files = [file for file in files if file.name not in reasons and file.source != CONSENT_SOURCE]
     others = reading.of([file for file in open_files if file.source != LINKS_SOURCE], consents)
     seller_of = {party: seller for batch in others for party, seller in batch.result.party_sellers.items()}
@@ -178,7 +202,7 @@ class _Reading:
     settings: IngestSettings
     overrides: RateOverrides
     hmac_key: bytes = field(repr=False)
-    spill: Path | None = None
+    workspace: Workspace = IN_MEMORY
 
     def of(
         self,
@@ -201,13 +225,18 @@ class _Reading:
             )
             for batch in _batches(files, self.settings.batch_bytes)
         ]
-        folder = None if self.spill is None else Path(tempfile.mkdtemp(dir=self.spill))
+        spill = self.workspace.spill
+        folder = None if spill is None else Path(tempfile.mkdtemp(dir=spill))
         results = read_batches(requests, self.settings, folder)
         keeper = ChunkKeeper(folder)
-        return [kept_batch(request.source, one, keeper) for request, one in zip(requests, results, strict=True)]
+        kept = []
+        for request, one in zip(requests, results, strict=True):
+            kept.append(kept_batch(request.source, one, keeper))
+            self.workspace.progress.advance(sum(file.size_bytes for file in request.files))
+        return kept
 
 
-def run(profile: Profile, place: Place) -> StageOutcome:
+def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
     """Run the stage for a profile: ``tables/``, ``quarantine/``, ``duplicates/`` and ``row_counts.json``.
 
     Raises:
@@ -220,6 +249,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
         Delivery(raw_dir, deliveries_in(raw_dir, settings), settings, keys),
         {"raw": raw_dir},
         place,
+        progress,
     )
 
 
@@ -239,13 +269,16 @@ class Delivery:
     terms: Mapping[str, str] = field(default_factory=dict)
 
 
-def run_delivery(delivery: Delivery, files: Mapping[str, Path], place: Place) -> StageOutcome:
+def run_delivery(
+    delivery: Delivery, files: Mapping[str, Path], place: Place, progress: Progress = SILENT
+) -> StageOutcome:
     """Ingest a delivery as a run of the stage, and log what it was given.
 
     Args:
         delivery: the files to ingest.
         files: what the run depends on besides our own modules.
         place: where it stands.
+        progress: receives the number of bytes read.
 
     Raises:
         QuarantineLimitExceeded: more rows were quarantined than the settings allow; everything is written first.
@@ -267,7 +300,8 @@ def run_delivery(delivery: Delivery, files: Mapping[str, Path], place: Place) ->
 
     def work(folder: Path) -> StageRecord:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".spill.") as spill:
-            ingested = ingest_files(delivery.raw_dir, delivery.deliveries, settings, keys.hmac_key, Path(spill))
+            workspace = Workspace(Path(spill), progress)
+            ingested = ingest_files(delivery.raw_dir, delivery.deliveries, settings, keys.hmac_key, workspace)
             ingested = replace(ingested, file_counts=with_changes_noted(ingested.file_counts, evidence))
             write_ingested(folder, ingested)
         delivery_log.add(evidence, folder.name, settings.recorded_at)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from data_contracts.progress import SILENT, counted
 from models.evaluation.drift import Drift, DriftSettings, judge, measure_drift
 from models.registry.bundle import load_bundle
 from models.training.dataset import split_out_of_time
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from data_contracts.progress import Progress
     from models.components.encoding import FloatArray
     from models.components.model import CreditModel
     from models.training.dataset import Dataset
@@ -31,7 +33,7 @@ CODE: Final = ("data_contracts", "features", "models", "pipelines/monitor", "pip
 LOG_ODDS = "log_odds_of_default"
 
 
-def run(profile: Profile, place: Place) -> StageOutcome:
+def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
     """Write ``monitor.json``: stability of the model's output and of every feature, alerts first."""
     files = SampleFiles.of(profile, place)
     bundle_dir = current_output(place, "train", "bundle")
@@ -45,7 +47,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
         sample = labelled_sample(profile, files)
         reference = training_rows(profile, sample)
         current, absent = scored_rows(sample.matrix, read_parquet(scored_file), model.feature_names)
-        drifts = compare(model, reference, current, settings)
+        drifts = compare(model, reference, current, settings, progress)
         alerts = [drift.name for drift in drifts if drift.alert]
         shift = points_shift(model, reference.X, current)
         write_json(
@@ -85,12 +87,14 @@ def scored_rows(matrix: pa.Table, scores: pa.Table, names: tuple[str, ...]) -> t
     return found[list(names)].to_numpy(dtype=np.float64, na_value=np.nan), len(scored) - len(found)
 
 
-def compare(model: CreditModel, reference: Dataset, current: FloatArray, settings: DriftSettings) -> list[Drift]:
+def compare(
+    model: CreditModel, reference: Dataset, current: FloatArray, settings: DriftSettings, progress: Progress = SILENT
+) -> list[Drift]:
     """Drift of the model's output and of every feature; a quarter of a seller's life is no evidence of its own."""
     sellers = len(np.unique(reference.seller_id))
     outputs = measure_drift(LOG_ODDS, model.log_odds(reference.X), model.log_odds(current), sellers, settings)
     features = [
         measure_drift(name, reference.X[:, place], current[:, place], sellers, settings)
-        for place, name in enumerate(model.feature_names)
+        for place, name in enumerate(counted(model.feature_names, "features compared", len(model.features), progress))
     ]
     return judge([outputs, *features], settings)

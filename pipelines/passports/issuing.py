@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.passports.passport import IssuedPassport, issue_passport
-from pipelines.runs.publish import atomic_write_bytes, read_parquet
+from pipelines.runs.publish import atomic_write_bytes
 from pipelines.runs.spreadsheet_text import cell_text
 from pipelines.score_rows import REFUSED
 
@@ -29,10 +29,9 @@ SALTS_FILE: Final = "subject_salts.csv"
 
 
 def issue_passports(
-    scores: Path, bundle: Bundle, evidence: Evidence, terms: PassportTerms, count: int | None
+    scores: Path, chosen: list[int], bundle: Bundle, evidence: Evidence, terms: PassportTerms
 ) -> Iterator[IssuedPassport]:
-    """Passports of the first ``count`` sellers with a score (None: of all), each as of its latest scored date."""
-    chosen = chosen_rows(read_parquet(scores, ["seller_id", "as_of", "status"]), count)
+    """Yield the passport of each chosen row of a score file (ascending positions, see ``chosen_rows``)."""
     for row in rows_at(scores, chosen):
         yield issue_passport(row, bundle, evidence, terms)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from data_contracts.digest import sha256_file
 from data_contracts.errors import GateFailed, IntegrityRefused, InternalFault
+from data_contracts.progress import SILENT
 from models.evaluation.audit import ModelAudit, audit_model
 from models.registry.bundle import Bundle, load_bundle
 from models.registry.gates import BundleEvidence, GateEvidence, GateResult, failed_gates, run_gates
@@ -39,6 +40,7 @@ from pipelines.signing.other_keys import telling_other_keys
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from data_contracts.progress import Progress
     from models.evaluation.audit import AuditSettings
     from pipelines.profiles import Profile
     from pipelines.profiles.score_settings import RegistrationSettings
@@ -85,7 +87,7 @@ class Judged:
         return failed_gates(self.gates)
 
 
-def run(profile: Profile, place: Place) -> StageOutcome:
+def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
     """Register the candidate in force, and promote it where every gate is passed.
 
     Raises:
@@ -97,7 +99,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
     inputs = StageInputs(asdict(files), settings, CODE)
 
     def work(folder: Path) -> StageRecord:
-        judged = judge(files, profile.registration, keys)
+        judged = judge(files, profile.registration, keys, progress)
         with report_sqlite_faults(place.root / DATABASE), telling_other_keys(place):
             document = decide(judged, profile, place, keys)
         write_json(folder / REGISTRATION_FILE, document)
@@ -113,7 +115,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
     return outcome
 
 
-def judge(files: CandidateFiles, settings: RegistrationSettings, keys: KeyRing) -> Judged:
+def judge(files: CandidateFiles, settings: RegistrationSettings, keys: KeyRing, progress: Progress = SILENT) -> Judged:
     """Put a candidate through every gate; what cannot be read or tried counts as not shown."""
     document = read_json(files.evaluation) if files.evaluation.is_file() else {}
     evaluation = document.get("evaluation")
@@ -125,7 +127,7 @@ def judge(files: CandidateFiles, settings: RegistrationSettings, keys: KeyRing) 
             matrix_sha256=feature_set.get("digest"),
             matrix_names=tuple(feature_set["features"]) if "features" in feature_set else None,
             evaluation=evaluation,
-            audit=None if bundle is None else _audited(bundle, files.matrix, settings.audit),
+            audit=None if bundle is None else _audited(bundle, files.matrix, settings.audit, progress),
         ),
         settings.gates,
     )
@@ -180,12 +182,13 @@ def _read_bundle(folder: Path, keys: KeyRing) -> tuple[Bundle | None, BundleEvid
     return bundle, BundleEvidence(None, len(bundle.golden.inputs), meta.feature_set_digest, names)
 
 
-def _audited(bundle: Bundle, matrix: Path, settings: AuditSettings) -> ModelAudit | None:
+def _audited(bundle: Bundle, matrix: Path, settings: AuditSettings, progress: Progress) -> ModelAudit | None:
     """The audit on rows of the matrix in force; None where it cannot be held, which fails its gates."""
     if not matrix.is_file():
         return None
     try:
-        return audit_model(bundle.model, feature_matrix(read_parquet(matrix), bundle.model.feature_names), settings)
+        rows = feature_matrix(read_parquet(matrix), bundle.model.feature_names)
+        return audit_model(bundle.model, rows, settings, progress)
     except (InternalFault, KeyError, ValueError):
         # Contributions that miss the log-odds, a feature the matrix lacks, no row that can be scored.
         return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import ConfigurationRefused
+from data_contracts.progress import SILENT
 from pipelines.runs.publish import locked
 from pipelines.runs.storage_faults import report_disk_faults
 from pipelines.score.applicants import require_applicant_file
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from data_contracts.progress import Progress
     from pipelines.profiles import Profile
     from pipelines.runs.stages import Place
     from pipelines.score.model import ScoringModel
@@ -84,7 +86,7 @@ class ScoreOutcome:
         return 0 if self.counts.scored else 1
 
 
-def score_command(applicants: Path, options: ScoreOptions) -> ScoreOutcome:
+def score_command(applicants: Path, options: ScoreOptions, progress: Progress = SILENT) -> ScoreOutcome:
     """Score an applicant file (CSV, XLSX, Parquet) or a folder of raw exports.
 
     An interrupted run goes on where it stopped when it is started again; results appear under ``options.out`` at once
@@ -102,8 +104,8 @@ def score_command(applicants: Path, options: ScoreOptions) -> ScoreOutcome:
     if options.passport_count != 0 and not options.with_reasons:
         raise ConfigurationRefused("a passport states reasons, and none are to be computed", "leave out --no-reasons")
     profile, model = options.profile, _model(options)
-    limits = profile.scoring.limits
-    request = Request(model.bundle.meta, model.bundle.model.feature_names, limits, options.place, options.as_of)
+    limits, bundle = profile.scoring.limits, model.bundle
+    request = Request(bundle.meta, bundle.model.feature_names, limits, options.place, options.as_of, progress)
     rows = open_input(applicants, request, profile.ingest, lambda: options.keys().hmac_key)
     job = ScoreJob(
         model=model,
@@ -116,7 +118,7 @@ def score_command(applicants: Path, options: ScoreOptions) -> ScoreOutcome:
         passport_count=options.passport_count,
     )
     with report_disk_faults(options.out), locked(options.out):
-        written = _publish(job, options.out)
+        written = _publish(job, options.out, progress)
     return ScoreOutcome(options.out, written.counts, written.passports, rows.notes)
 
 
@@ -138,12 +140,12 @@ def _model(options: ScoreOptions) -> ScoringModel:
     )
 
 
-def _publish(job: ScoreJob, out: Path) -> Written:
+def _publish(job: ScoreJob, out: Path, progress: Progress) -> Written:
     """Write into a draft beside ``out`` and let it take its place; the parts stay until it has."""
     parts = out.with_name(f".{out.name}.parts-{job.key}")
     draft = out.with_name(f".{out.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
-    written = write_results(job, parts, draft)
+    written = write_results(job, parts, draft, progress)
     replace_folder(draft, out)
     for left in out.parent.glob(f".{out.name}.parts-*"):
         shutil.rmtree(left)

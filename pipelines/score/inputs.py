@@ -12,6 +12,7 @@ from data_contracts.checks.rows import check_rows
 from data_contracts.definition.compiler import table_contract
 from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused, InputRefused
+from data_contracts.progress import SILENT
 from features.catalogue import load_feature_set
 from features.engine.as_of import AsOf
 from features.reconciliation.reconcile import ReconciliationSettings, reconcile
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from data_contracts.arrow import Values
+    from data_contracts.progress import Progress
     from features.catalogue import FeatureSet
     from models.registry.bundle import BundleMeta
     from pipelines.profiles.ingest_settings import IngestSettings
@@ -69,6 +71,7 @@ class Request:
     limits: ScoringLimits
     place: Place
     as_of: date | None = None
+    progress: Progress = SILENT
 
 
 def open_input(path: Path, request: Request, ingest: IngestSettings, hmac_key: Callable[[], bytes]) -> ScoreInput:
@@ -158,7 +161,7 @@ def _from_folder(folder: Path, request: Request, ingest: IngestSettings, hmac_ke
     """Raw exports through ingest, validation and features; every seller they are about is an applicant."""
     if request.as_of is None:
         raise ConfigurationRefused(f"{folder} holds raw exports and no date", "give --as-of DATE")
-    result = ingest_folder(folder, ingest, hmac_key)
+    result = ingest_folder(folder, ingest, hmac_key, request.progress)
     digest = sha256_bytes(json_bytes(sorted([account.file, account.sha256] for account in result.file_counts)))
     tables, set_aside = _validated(result.tables)
     set_aside += result.quarantine.num_rows + result.duplicates.num_rows

@@ -20,12 +20,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_contracts.digest import sha256_bytes
+from data_contracts.progress import SILENT
 from pipelines.runs.publish import atomic_write_bytes, read_parquet
 from pipelines.runs.spreadsheet_text import cell_text
 from pipelines.score_rows import REFUSED, SCORE_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from data_contracts.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +57,12 @@ class ScoreCounts:
         return self.rows - self.by_status.get(REFUSED, 0)
 
 
-def score_in_parts(chunks: Iterable[pa.Table], score: Callable[[pa.Table], pa.Table], folder: Path) -> tuple[Path, ...]:
+def score_in_parts(
+    chunks: Iterable[pa.Table],
+    score: Callable[[pa.Table], pa.Table],
+    folder: Path,
+    progress: Progress = SILENT,
+) -> tuple[Path, ...]:
     """Score chunk after chunk into part files in ``folder``; whole parts that stand there already are kept.
 
     The folder must belong to exactly these chunks and this way of scoring: its name should hold a digest of both.
@@ -66,6 +74,7 @@ def score_in_parts(chunks: Iterable[pa.Table], score: Callable[[pa.Table], pa.Ta
         if part is None:
             part = _write_part(folder, number, score(chunk))
         parts.append(part)
+        progress.advance(chunk.num_rows)
     return tuple(parts)
 
 

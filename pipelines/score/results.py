@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused
+from data_contracts.progress import SILENT, counted
 from features.catalogue import feature_set_names, load_feature_set
 from pipelines.passports.issuing import chosen_rows, issue_passports, write_passports
 from pipelines.passports.passport import UNKNOWN_VERSION, Evidence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from data_contracts.progress import Progress
     from models.registry.bundle import BundleMeta
     from pipelines.passports.passport import PassportTerms
     from pipelines.profiles.score_settings import ScoringLimits
@@ -80,7 +82,7 @@ class Written:
     passports: int
 
 
-def write_results(job: ScoreJob, parts: Path, folder: Path) -> Written:
+def write_results(job: ScoreJob, parts: Path, folder: Path, progress: Progress = SILENT) -> Written:
     """Score every row into ``folder``, resuming from ``parts``, then issue the passports asked for."""
     bundle = job.model.bundle
     context = ScoringContext(bundle, job.limits, job.issued_on, job.model.version, job.with_reasons)
@@ -90,13 +92,17 @@ def write_results(job: ScoreJob, parts: Path, folder: Path) -> Written:
         reconcile = job.rows.reconcile if job.with_reasons and job.rows.coverage is not None else None
         return scored if reconcile is None else with_claims(scored, reconcile)
 
-    scored = score_in_parts(job.rows.chunks(job.chunk_rows), score, parts)
+    progress.start("applicants scored", job.rows.rows)
+    scored = score_in_parts(job.rows.chunks(job.chunk_rows), score, parts, progress)
     counts = join_parts(scored, {feature.name: feature.title_en for feature in bundle.model.features}, folder)
     scores = folder / SCORES_FILE
     passports = 0
     if job.terms is not None:
-        issued = issue_passports(scores, bundle, _evidence(job, scores), job.terms, job.passport_count)
-        passports = write_passports(issued, folder)
+        identities = read_parquet(scores, ["seller_id", "as_of", "status"])
+        chosen = chosen_rows(identities, job.passport_count)
+        evidence = _evidence(job, identities.take(pa.array(chosen, pa.int64())))
+        issued = issue_passports(scores, chosen, bundle, evidence, job.terms)
+        passports = write_passports(counted(issued, "passports issued", len(chosen), progress), folder)
     write_json(folder / REASONS_FILE, bundle.dictionary.model_dump(mode="json"))
     write_json(folder / SUMMARY_FILE, summary(job, counts, passports))
     return Written(counts, passports)
@@ -142,14 +148,12 @@ def refuse_foreign_folder(out: Path) -> None:
         raise ConfigurationRefused(f"{out} is a file", "give --out a folder")
 
 
-def _evidence(job: ScoreJob, scores: Path) -> Evidence:
-    """What is known of the data behind the sellers that get a passport, as of the date of each."""
+def _evidence(job: ScoreJob, chosen: pa.Table) -> Evidence:
+    """Return what is known of the data behind the chosen rows (seller_id, as_of), as of the date of each."""
     rows = job.rows
     version = feature_set_version(job.model.bundle.meta)
     if rows.coverage is None:
         return Evidence(rows.digests, None, rows.pillar_tables, version)
-    identities = read_parquet(scores, ["seller_id", "as_of", "status"])
-    chosen = identities.take(pa.array(chosen_rows(identities, job.passport_count), pa.int64()))
     delivered = deliveries_by_seller(known_coverage(rows.coverage, chosen.select(["seller_id", "as_of"])))
     claims = None
     if rows.reconcile is not None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.digest import sha256_file
+from data_contracts.progress import SILENT
 from features.reconciliation.reconcile import latest
 from pipelines.passports.passport import PassportTerms
 from pipelines.register.stage import REGISTRATION_FILE, registry_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from data_contracts.arrow import Values
+    from data_contracts.progress import Progress
     from pipelines.profiles import Profile
     from pipelines.score.model import ScoringModel
     from pipelines.score.results import Written
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 _LEDGER_COLUMNS = ["seller_id", "event_type", "event_date", "known_at"]
 
 
-def run(profile: Profile, place: Place) -> StageOutcome:
+def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
     """Score the applicants of a profile with its champion, and issue their passports."""
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
     publish_trust_file(profile, keys, os.environ)
@@ -60,7 +62,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
         registry = registry_of(place, profile.model.name)
         model = champion_model(files["bundle"], read_json(files["registration"]), registry, [keys.public_key])
         job = stage_job(profile, place, keys, model)
-        written = write_results(job, parts / job.key, folder)
+        written = write_results(job, parts / job.key, folder, progress)
         shutil.rmtree(parts)
         return _record(written, model)
 

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from data_contracts.progress import SILENT
 from models.evaluation.audit import audit_model
 from models.evaluation.discrimination import auc
 
 if TYPE_CHECKING:
+    from data_contracts.progress import Progress
     from models.training.dataset import Dataset
     from pipelines.profiles import Profile
     from pipelines.train.samples import LabelledSample
@@ -19,7 +21,11 @@ SCHEMA_VERSION = "1.0"
 
 
 def evaluation_document(
-    profile: Profile, sample: LabelledSample, trained: Trained, further: dict[str, Any] | None
+    profile: Profile,
+    sample: LabelledSample,
+    trained: Trained,
+    further: dict[str, Any] | None,
+    progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """All sections of ``evaluation.json``; ``further`` is what a sensitivity analysis found, or None."""
     return {
@@ -33,7 +39,7 @@ def evaluation_document(
             "bad": int(sample.dataset.y.sum()),
         },
         "split": _split(profile, sample.dataset, trained),
-        "audit": _audit(profile, trained),
+        "audit": _audit(profile, trained, progress),
         "training": _training(profile, sample, trained),
         "extra": further,
     }
@@ -96,10 +102,10 @@ def _part(name: str, rows: Dataset) -> dict[str, Any]:
     }
 
 
-def _audit(profile: Profile, trained: Trained) -> dict[str, Any]:
+def _audit(profile: Profile, trained: Trained, progress: Progress) -> dict[str, Any]:
     settings = profile.registration.audit
     sample = trained.train if trained.split is None else trained.split.test
-    audit = audit_model(trained.candidate.champion, sample.X, settings)
+    audit = audit_model(trained.candidate.champion, sample.X, settings, progress)
     directed = sum(feature.direction != 0 for feature in trained.candidate.champion.features)
     return {
         "monotonicity": {

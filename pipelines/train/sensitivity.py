@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from data_contracts.progress import SILENT
 from models.evaluation import EvaluationSettings, evaluate_repeats
 from models.evaluation.drift import DriftSettings, measure_drift
 from models.evaluation.estimates import to_json_value
@@ -22,6 +23,7 @@ from pipelines.train.samples import at_date, at_last_date, label, sample_at
 if TYPE_CHECKING:
     from datetime import date
 
+    from data_contracts.progress import Progress
     from features.catalogue import FeatureSet
     from pipelines.profiles import Profile
     from pipelines.train.samples import LabelledSample, SampleFiles
@@ -29,18 +31,21 @@ if TYPE_CHECKING:
 DAYS_SINCE_LAST_SALE = "invoice_sale_last_days"
 
 
-def sensitivity(sample: LabelledSample, profile: Profile, files: SampleFiles) -> dict[str, Any]:
+def sensitivity(
+    sample: LabelledSample, profile: Profile, files: SampleFiles, progress: Progress = SILENT
+) -> dict[str, Any]:
     """The ``extra`` section of ``evaluation.json`` of a profile whose outcomes are recorded without dates."""
     lasting = [not record.stops_with_trading for record in sample.feature_set.records]
     variants = [
-        _variant("all_features", None, sample.dataset, profile),
-        _variant("without_recency", None, columns(sample.dataset, np.asarray(lasting)), profile),
+        _variant("all_features", None, sample.dataset, profile, progress),
+        _variant("without_recency", None, columns(sample.dataset, np.asarray(lasting)), profile, progress),
     ]
     outcomes, components = read_parquet(files.outcomes), read_parquet(files.components)
     for as_of in profile.observations.earlier_as_of:
         observed = at_date(sample.matrix, as_of)
         labels = label(profile, observed, outcomes, as_of)
-        variants.append(_variant("cut", as_of, sample_at(observed, labels, components, sample.feature_set), profile))
+        dataset = sample_at(observed, labels, components, sample.feature_set)
+        variants.append(_variant("cut", as_of, dataset, profile, progress))
     return {
         "variants": variants,
         "recency": stopped_trading(sample.dataset, profile.observations.stopped_before, profile),
@@ -56,13 +61,13 @@ def columns(dataset: Dataset, chosen: np.ndarray) -> Dataset:
     return Dataset(kept, dataset.y, dataset.seller_id, dataset.as_of, dataset.component_id, facts)
 
 
-def _variant(code: str, cut: date | None, dataset: Dataset, profile: Profile) -> dict[str, Any]:
+def _variant(code: str, cut: date | None, dataset: Dataset, profile: Profile, progress: Progress) -> dict[str, Any]:
     """AUC of the champion's recipe and of the best single variable, by repeated cross-validation."""
     if profile.cross_validation is None:
         raise ValueError("a sensitivity analysis needs [cross_validation]")
     plan = profile.cross_validation
     settings = profile.training.model_copy(update={"ablations": False})
-    frame = nested_cross_validation(dataset, settings, plan.folds, plan.sensitivity_repeats)
+    frame = nested_cross_validation(dataset, settings, plan.folds, plan.sensitivity_repeats, progress)
     frame = frame.rename(columns={"champion": "pd_champion", BEST_SINGLE: f"pd_{BEST_SINGLE}"})
     found = evaluate_repeats(frame, EvaluationSettings(baselines=(BEST_SINGLE,)))
     return {

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from data_contracts.definition.compiler import table_contract
 from data_contracts.digest import sha256_file
+from data_contracts.progress import SILENT
 from models.evaluation import EvaluationSettings, evaluate, evaluate_repeats
 from models.registry.bundle import BundleMeta, bundle_contents, write_bundle
 from models.training.candidates import Candidate, nested_cross_validation, predictions, train_candidate
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from data_contracts.progress import Progress
     from models.training.dataset import Dataset
     from pipelines.profiles import Profile
 
@@ -35,7 +37,7 @@ CODE: Final = ("data_contracts", "features", "models", "pipelines/train", *GROUN
 ABLATION_PREFIX = "without_"
 
 
-def run(profile: Profile, place: Place) -> StageOutcome:
+def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
     """Train on the profile's labelled sample and publish bundle, predictions and evaluation."""
     files = SampleFiles.of(profile, place)
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
@@ -43,11 +45,12 @@ def run(profile: Profile, place: Place) -> StageOutcome:
 
     def work(folder: Path) -> StageRecord:
         sample = labelled_sample(profile, files)
-        trained = train_out_of_time(sample, profile) if profile.split else train_repeated(sample, profile)
+        train = train_out_of_time if profile.split else train_repeated
+        trained = train(sample, profile, progress)
         write_frame(folder / "holdout.parquet", trained.predictions)
         write_frame(folder / "out_of_fold.parquet", trained.candidate.out_of_fold)
-        further = sensitivity(sample, profile, files) if profile.target.kind == "recorded" else None
-        write_json(folder / "evaluation.json", evaluation_document(profile, sample, trained, further))
+        further = sensitivity(sample, profile, files, progress) if profile.target.kind == "recorded" else None
+        write_json(folder / "evaluation.json", evaluation_document(profile, sample, trained, further, progress))
         contents = bundle_contents(trained.candidate.champion, trained.train.X, trained.train.y)
         write_bundle(contents, bundle_meta(profile, sample, trained, files), keys.signing_key, folder / "bundle")
         return _record(sample, trained)
@@ -55,29 +58,29 @@ def run(profile: Profile, place: Place) -> StageOutcome:
     return run_stage("train", place, StageInputs(files.named(), settings, CODE), work)
 
 
-def train_out_of_time(sample: LabelledSample, profile: Profile) -> Trained:
+def train_out_of_time(sample: LabelledSample, profile: Profile, progress: Progress = SILENT) -> Trained:
     """Train on early dates and one side's components; judge on late dates and the other side's."""
     if profile.split is None:
         raise ValueError("an out-of-time split needs [split]")
     split = split_out_of_time(sample.dataset, profile.split)
-    candidate = train_candidate(split.train, profile.training)
+    candidate = train_candidate(split.train, profile.training, progress)
     contrast = split_random(sample.dataset, profile.split)
     # The contrast takes the champion's kind and the likeliest booster: it is about the split, not about tuning.
     plain = profile.training.model_copy(update={"champion": candidate.champion_kind, "ablations": False, "fits": 1})
-    recipe = train_candidate(contrast.train, plain)
+    recipe = train_candidate(contrast.train, plain, progress)
     held_out = judged(candidate, predictions(candidate.models, split.test), split.test, profile)
     random = judged(recipe, predictions({"champion": recipe.champion}, contrast.test), contrast.test, profile)
     evaluation = evaluate(held_out, evaluation_settings(candidate, profile), random)
     return Trained(candidate, split.train, split, held_out, evaluation)
 
 
-def train_repeated(sample: LabelledSample, profile: Profile) -> Trained:
+def train_repeated(sample: LabelledSample, profile: Profile, progress: Progress = SILENT) -> Trained:
     """Train on every labelled seller; judge by repeated cross-validation with the whole of training nested inside."""
     if profile.cross_validation is None:
         raise ValueError("repeated cross-validation needs [cross_validation]")
     plan = profile.cross_validation
-    candidate = train_candidate(sample.dataset, profile.training)
-    frame = nested_cross_validation(sample.dataset, profile.training, plan.folds, plan.repeats)
+    candidate = train_candidate(sample.dataset, profile.training, progress)
+    frame = nested_cross_validation(sample.dataset, profile.training, plan.folds, plan.repeats, progress)
     names = [name for name in candidate.models if name in frame.columns]
     frame = frame.rename(columns={name: f"pd_{name}" for name in names})
     mean = frame.groupby("seller_id")["pd_champion"].transform("mean")

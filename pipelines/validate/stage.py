@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from data_contracts.definition.compiler import source_contract, table_contract
 from data_contracts.errors import QuarantineLimitExceeded
+from data_contracts.progress import SILENT
 from pipelines.reports.rendering import LANGUAGES
 from pipelines.reports.validation_page import render_validation_page
 from pipelines.runs.file_counts import counts_of_document, totals_by_source
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from data_contracts.arrow import Values
+    from data_contracts.progress import Progress
     from pipelines.profiles import Profile
     from pipelines.runs.file_counts import SourceTotal
     from pipelines.runs.stages import Place
@@ -35,7 +37,7 @@ SELLERS_SHOWN = 20
 BREAKS_SHOWN = 20
 
 
-def run(profile: Profile, place: Place) -> StageOutcome:
+def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
     """Run the stage.
 
     It leaves ``tables/``, ``quarantine/``, ``duplicates/``, ``reconciliation.parquet``, ``validation.json``,
@@ -58,7 +60,7 @@ def run(profile: Profile, place: Place) -> StageOutcome:
 
     def work(folder: Path) -> StageRecord:
         tables = {path.stem: read_parquet(path) for path in sorted((ingested / "tables").glob("*.parquet"))}
-        result = validate_tables(tables)
+        result = validate_tables(tables, progress)
         checked = reconciled(result.accepted, as_of)
         write_parquet(folder / RECONCILIATION_FILE, checked)
         document = validation_document(result, ingested, settings.examples_per_rule)

@@ -11,6 +11,7 @@ from data_contracts.checks.expectations import validate_with_gx
 from data_contracts.checks.rows import check_rows
 from data_contracts.definition.compiler import table_contract, table_names
 from data_contracts.errors import ConfigurationRefused, InternalFault
+from data_contracts.progress import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from data_contracts.checks.expectations import GxFinding, GxOutcome
     from data_contracts.checks.rows import CheckResult
     from data_contracts.definition.contract import CompiledContract, Rule
+    from data_contracts.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +91,7 @@ class ValidationResult:
     verdicts: tuple[TableVerdict, ...]
 
 
-def validate_tables(tables: Mapping[str, pa.Table]) -> ValidationResult:
+def validate_tables(tables: Mapping[str, pa.Table], progress: Progress = SILENT) -> ValidationResult:
     """Judge canonical tables by their contracts, in alphabetical order.
 
     Raises:
@@ -101,10 +103,12 @@ def validate_tables(tables: Mapping[str, pa.Table]) -> ValidationResult:
         raise ConfigurationRefused(f"there is no canonical table {unknown[0]!r}", f"use {', '.join(table_names())}")
     checks: dict[str, CheckResult] = {}
     verdicts = []
+    progress.start("rows checked", sum(table.num_rows for table in tables.values()))
     for name in sorted(tables):
         contract = table_contract(name)
         checks[name] = check_rows(tables[name], contract)
         verdicts.append(_verdict(contract, checks[name], validate_with_gx(tables[name], contract)))
+        progress.advance(tables[name].num_rows)
         log.info("validated %s: %d rows", name, tables[name].num_rows)
     return ValidationResult(
         accepted={name: check.accepted for name, check in checks.items()},

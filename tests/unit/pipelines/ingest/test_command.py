@@ -9,7 +9,7 @@ import pytest
 
 from data_contracts.errors import ConfigurationRefused, InputRefused, QuarantineLimitExceeded
 from pipelines import cli
-from pipelines.ingest.command import file_lines, ingest_paths
+from pipelines.ingest.command import Reader, file_lines, ingest_paths
 from pipelines.ingest.deliveries.unlisted import Terms
 from pipelines.profiles.ingest_settings import IngestSettings
 from pipelines.runs.publish import locked, read_json, read_parquet
@@ -51,7 +51,7 @@ LOANS = csv_file(LOANS_HEADER, ["L1,S1,N,2023-01-01,2024-01-01,100,CNY,1,1"])
 
 def ingested(out: Path, *paths: Path, terms: Terms = TERMS) -> StageOutcome:
     keys = KeyRing(KEYS.signing_key, HMAC_KEY, is_demonstration=True)
-    return ingest_paths(paths, terms, ingest_settings(), keys, out)
+    return ingest_paths(paths, terms, Reader(ingest_settings(), keys), out)
 
 
 def written(path: Path, data: bytes) -> Path:
@@ -195,7 +195,7 @@ def test_settings_of_a_profile_with_another_layout_do_for_files_too(tmp_path: Pa
     settings = IngestSettings(recorded_at=datetime(2020, 1, 1, tzinfo=UTC), sources=("vat_invoices",))
     keys = KeyRing(KEYS.signing_key, HMAC_KEY, is_demonstration=True)
     path = written(tmp_path / "a.txt", SETTLEMENT)
-    assert ingest_paths([path], TERMS, settings, keys, tmp_path / "out").record.rows_kept == 2
+    assert ingest_paths([path], TERMS, Reader(settings, keys), tmp_path / "out").record.rows_kept == 2
 
 
 def test_the_second_of_two_runs_into_one_folder_is_told_that_it_is_locked(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The commands of ``passport``: options, terminal output, and one function per command."""

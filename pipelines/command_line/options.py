@@ -1,0 +1,60 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from pipelines.ingest.deliveries.unlisted import Terms
+
+DEFAULT_OUT: Final = Path("artifacts")
+DAY: Final = "%Y-%m-%d"
+MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
+
+Language = Literal["en", "zh"]
+ProfileOption = Annotated[
+    str, typer.Option("--profile", metavar="NAME|FILE", help="Name of a built-in profile, or a TOML file.")
+]
+OutOption = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder that holds the outputs.")]
+SellerOption = Annotated[str | None, typer.Option("--seller", metavar="ID", help="Seller ID that the files belong to.")]
+AccountOption = Annotated[
+    str | None, typer.Option("--account", metavar="NAME", help="Store or shop that the files were exported from.")
+]
+FromOption = Annotated[
+    datetime | None, typer.Option("--from", metavar="DATE", formats=[DAY], help="First day that the files cover.")
+]
+ToOption = Annotated[
+    datetime | None, typer.Option("--to", metavar="DATE", formats=[DAY], help="Last day that the files cover.")
+]
+DeliveredAtOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--delivered-at",
+        metavar="DATE|TIME",
+        formats=[DAY, MOMENT],
+        help="When the files arrived (UTC), to the day or second.",
+    ),
+]
+
+
+def terms_of(
+    seller: str | None,
+    account: str | None,
+    period_from: datetime | None,
+    period_to: datetime | None,
+    delivered_at: datetime | None,
+) -> Terms:
+    """Return what the options state about files."""
+    from pipelines.ingest.deliveries.unlisted import Terms
+
+    return Terms(
+        seller=seller,
+        account=account,
+        period_from=period_from.date() if period_from else None,
+        period_to=period_to.date() if period_to else None,
+        delivered_at=delivered_at.replace(tzinfo=UTC) if delivered_at else None,
+    )

@@ -1,0 +1,120 @@
+"""The commands about raw files: recognise them, list them, make a template, report on a delivery."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.command_line.options import (
+    DEFAULT_OUT,
+    AccountOption,
+    DeliveredAtOption,
+    FromOption,
+    Language,
+    OutOption,
+    ProfileOption,
+    SellerOption,
+    ToOption,
+    terms_of,
+)
+
+if TYPE_CHECKING:
+    from pipelines.command_line.terminal import Terminal
+
+
+def delivery(
+    seller: Annotated[
+        str | None,
+        typer.Argument(help="Seller ID, as in the list of deliveries (default: one page for all sellers)."),
+    ] = None,
+    profile: ProfileOption = "demo",
+    out: OutOption = DEFAULT_OUT,
+) -> None:
+    """Write a page that shows a seller's files, the rows set aside, and how to correct them.
+
+    There is one page per language. The command prints the paths.
+    """
+    from pipelines.commands.seller_delivery import write_delivery_page
+    from pipelines.profiles import load_profile
+    from pipelines.runs.stages import Place
+
+    chosen = load_profile(profile)
+    typer.echo("\n".join(str(path) for path in write_delivery_page(chosen, Place(chosen.name, out), seller)))
+
+
+def template(
+    context: typer.Context,
+    table: Annotated[str | None, typer.Argument(help="Canonical table (default: list the tables).")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="File to write (default: print the template).")
+    ] = None,
+    *,
+    list_all: Annotated[bool, typer.Option("--list", help="List the tables that have a template.")] = False,
+    language: Annotated[
+        Language, typer.Option("--language", help="Language of the column headers; both are read.")
+    ] = "en",
+) -> None:
+    """Write the blank CSV template of a table, for data that no supported export contains.
+
+    Example: passport template receivable --out receivable.csv
+    """
+    from pipelines.commands.blank_template import blank_template, template_list, write_blank_template
+
+    if list_all or table is None:
+        typer.echo(template_list())
+        return
+    text = blank_template(table, language)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    write_blank_template(out, text)
+    terminal: Terminal = context.obj
+    terminal.say(f"template: {table} -> {out}; list it in deliveries.csv as source template_{table}")
+
+
+def recognise(
+    paths: Annotated[list[Path], typer.Argument(help="Files, folders, ZIP or gzip archives.")],
+) -> None:
+    """Name the source contract that each file meets, or what is missing from the nearest one.
+
+    Example: passport recognise exports/ march.zip
+    """
+    from pipelines.ingest.deliveries.recognition import described, exit_code_of, recognise_in_sandbox
+
+    found = []
+    for one in recognise_in_sandbox(paths):
+        typer.echo("\n".join(described(one)))
+        found.append(one)
+    unmet = sum(not one.met for one in found)
+    typer.echo(f"recognise: {len(found):,} files, {len(found) - unmet:,} meet a contract, {unmet:,} meet none")
+    raise typer.Exit(exit_code_of(found))
+
+
+def manifest(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Argument(help="Raw folder: one subfolder per seller, which holds the seller's exports.")
+    ],
+    *,
+    seller: SellerOption = None,
+    account: AccountOption = None,
+    period_from: FromOption = None,
+    period_to: ToOption = None,
+    delivered_at: DeliveredAtOption = None,
+) -> None:
+    """Write deliveries.csv into a raw folder: one row per file, with its source and digest.
+
+    What neither the files nor the options state stays empty, and the command names the columns to fill in.
+
+    Example: passport manifest raw/ --from 2024-01-01 --to 2024-12-31 --delivered-at 2025-01-10
+    """
+    from pipelines.commands.list_of_deliveries import write_manifest
+
+    draft = write_manifest(folder, terms_of(seller, account, period_from, period_to, delivered_at))
+    for problem in draft.unknown:
+        typer.echo(problem)
+    todo = f"; fill in: {', '.join(draft.to_fill_in)}" if draft.to_fill_in else ""
+    terminal: Terminal = context.obj
+    terminal.say(f"manifest: {draft.files:,} files -> {draft.path}{todo}")

@@ -1,0 +1,190 @@
+"""The commands that score applicants, verify passports, and show results."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.command_line.options import DAY, DEFAULT_OUT, OutOption, ProfileOption
+from pipelines.command_line.stages import run_stage_of
+from pipelines.command_line.terminal import Terminal, seconds_text
+
+if TYPE_CHECKING:
+    from pipelines.profiles import Profile
+    from pipelines.score.command import ScoreOutcome
+
+
+def score(
+    context: typer.Context,
+    applicants: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Applicant file (CSV, XLSX, Parquet) or folder of raw exports (default: the profile's own applicants)."
+        ),
+    ] = None,
+    profile: ProfileOption = "demo",
+    out: OutOption = DEFAULT_OUT,
+    *,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="URI",
+            help="models:/NAME@ALIAS or models:/NAME/VERSION (default: the profile's champion).",
+        ),
+    ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option("--bundle", metavar="FOLDER", help="Folder of a model bundle, instead of a registered model."),
+    ] = None,
+    registry: Annotated[
+        str | None,
+        typer.Option("--registry", metavar="URI", help="MLflow tracking URI (default: the registry of the profile)."),
+    ] = None,
+    trust: Annotated[
+        Path | None,
+        typer.Option(
+            "--trust", metavar="FILE", help="Trust file of those who may sign bundles (default: the profile's own key)."
+        ),
+    ] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", metavar="DATE", formats=[DAY], help="As-of date for rows that state none."),
+    ] = None,
+    issued_on: Annotated[
+        datetime | None,
+        typer.Option(
+            "--issued-on",
+            metavar="DATE",
+            formats=[DAY],
+            help="Date of issue (default: today; a demonstration has its own).",
+        ),
+    ] = None,
+    artifacts: Annotated[
+        Path, typer.Option("--artifacts", metavar="FOLDER", help="Folder that holds the profile's stages.")
+    ] = DEFAULT_OUT,
+    passports: Annotated[
+        int, typer.Option("--passports", metavar="N", min=0, help="Number of signed passports to issue.")
+    ] = 0,
+    reasons: Annotated[bool, typer.Option("--reasons/--no-reasons", help="Compute points and reasons.")] = True,
+) -> None:
+    """Score applicants: one result per row.
+
+    Without APPLICANTS, run the stage that scores the applicants of the profile. With APPLICANTS, write the results to
+    the folder OUT, which must be empty or hold earlier results.
+
+    Example: passport score applicants.csv --as-of 2024-12-31 --out results --passports 10
+    """
+    terminal: Terminal = context.obj
+    if applicants is None:
+        run_stage_of(profile, out, "score", terminal)
+        return
+    from pipelines.profiles import load_profile
+    from pipelines.runs.stages import Place
+    from pipelines.score.command import ScoreOptions, score_command
+
+    chosen = load_profile(profile)
+    options = ScoreOptions(
+        out=out,
+        profile=chosen,
+        place=Place(chosen.name, artifacts),
+        issued_on=issued_on.date() if issued_on else _day_of_issue(chosen),
+        model=model,
+        bundle=bundle,
+        registry=registry,
+        trust=trust,
+        as_of=as_of.date() if as_of else None,
+        with_reasons=reasons,
+        passport_count=passports,
+        environment=os.environ,
+    )
+    started = time.perf_counter()
+    with terminal.progress("score") as progress:
+        outcome = score_command(applicants, options, progress)
+    for note in outcome.notes:
+        terminal.say(f"note: {note}")
+    terminal.say(_score_line(outcome, time.perf_counter() - started))
+    raise typer.Exit(outcome.exit_code)
+
+
+def _day_of_issue(profile: Profile) -> date:
+    return profile.scoring.issued_on if profile.is_demonstration else date.today()
+
+
+def _score_line(outcome: ScoreOutcome, seconds: float) -> str:
+    counted = ", ".join(f"{status}: {rows:,}" for status, rows in sorted(outcome.counts.by_status.items()))
+    codes = ", ".join(f"{code}: {rows:,}" for code, rows in sorted(outcome.counts.by_code.items())) or "none"
+    return (
+        f"score: {outcome.counts.rows:,} rows ({counted}); codes: {codes}; "
+        f"passports: {outcome.passports:,}; {seconds_text(seconds)} -> {outcome.folder}"
+    )
+
+
+def verify(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help="Passport files (JSON).")],
+    *,
+    trust: Annotated[
+        Path | None,
+        typer.Option("--trust", metavar="FILE", help="Trust file of the issuers you accept (default: none is known)."),
+    ] = None,
+    on: Annotated[
+        datetime | None,
+        typer.Option("--on", metavar="DATE", formats=[DAY], help="Date to verify against (default: today)."),
+    ] = None,
+    subject: Annotated[
+        str | None,
+        typer.Option("--subject", metavar="ID", help="Seller ID that the passport must belong to; needs --salt."),
+    ] = None,
+    salt: Annotated[
+        str | None,
+        typer.Option("--salt", metavar="HEX", help="Salt that the issuer sent to the seller; needs --subject."),
+    ] = None,
+) -> None:
+    """Check passports offline: exact bytes, signature, issuer, dates, and the seller.
+
+    Print one line per file. Exit with 0 if every passport is accepted, otherwise with 2.
+
+    Example: passport verify results/passports/*.json --trust trust.json --on 2025-02-01
+    """
+    from pipelines.passports.verify import VerifyOptions, exit_code_of, verify_command
+
+    terminal: Terminal = context.obj
+    day = on.date() if on else date.today()
+    outcomes = verify_command(files, VerifyOptions(on=day, trust=trust, subject=subject, salt=salt))
+    for outcome in outcomes:
+        line = f"{outcome.file}: {outcome.code}: {outcome.message}"
+        terminal.say(line) if outcome.accepted else typer.echo(line)
+    raise typer.Exit(exit_code_of(outcomes))
+
+
+def show(
+    seller: Annotated[str, typer.Argument(help="Seller ID, as delivered.")],
+    profile: ProfileOption = "demo",
+    out: OutOption = DEFAULT_OUT,
+) -> None:
+    """Print the score of a seller and the reasons for it.
+
+    Example: passport show S-1042 --profile my.toml
+    """
+    from pipelines.commands.summary import describe_seller
+    from pipelines.profiles import load_profile
+    from pipelines.runs.stages import Place
+
+    chosen = load_profile(profile)
+    typer.echo(describe_seller(Place(chosen.name, out), seller))
+
+
+def summary(profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
+    """Print the champion's figures, where to look, and what to try next."""
+    from pipelines.commands.summary import describe_run
+    from pipelines.profiles import load_profile
+    from pipelines.runs.stages import Place
+
+    chosen = load_profile(profile)
+    typer.echo(describe_run(chosen, Place(chosen.name, out)))

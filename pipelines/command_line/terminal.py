@@ -1,0 +1,110 @@
+"""What commands print: results to standard output, progress to standard error and only on a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TextIO
+
+import typer
+
+from data_contracts.progress import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from data_contracts.progress import Progress
+    from pipelines.runs.stages import StageOutcome, StageRecord
+
+# What a stage counts where it is not rows, and what happened to what it counted.
+_COUNTED: dict[str, tuple[str, str, str]] = {
+    "register": ("gates", "passed", "failed"),
+    "score": ("applicants", "scored", "refused"),
+}
+_ROWS = ("rows in", "kept", "set aside")
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """How much a command prints.
+
+    Attributes:
+        volume: ``quiet`` prints errors and nothing else, except for commands whose only purpose is to print;
+            ``verbose`` adds the reasons for which rows were set aside, and the folder of each output.
+    """
+
+    volume: Literal["quiet", "normal", "verbose"] = "normal"
+
+    def say(self, text: str) -> None:
+        """Print a result, unless quiet."""
+        if self.volume != "quiet":
+            typer.echo(text)
+
+    def detail(self, text: str) -> None:
+        """Print what only a verbose command prints."""
+        if self.volume == "verbose":
+            typer.echo(text)
+
+    @contextmanager
+    def progress(self, title: str) -> Iterator[Progress]:
+        """Show a bar for the reports it receives until the work is over; show nothing when quiet or not on a terminal.
+
+        Args:
+            title: name of the work, such as the stage.
+        """
+        if self.volume == "quiet" or not _is_terminal(sys.stderr):
+            yield SILENT
+            return
+        from pipelines.command_line.progress_bar import bar
+
+        with bar(title) as shown:
+            yield shown
+
+
+def stage_lines(stage: str, outcome: StageOutcome, seconds: float) -> tuple[str, list[str]]:
+    """Return the line that reports a stage, and the lines of detail below it.
+
+    Args:
+        stage: name of the stage.
+        outcome: its result.
+        seconds: how long it took.
+    """
+    record = outcome.record
+    state = "up to date, " if outcome.was_current else ""
+    line = f"{stage}: {state}{_counts(stage, record)}, {seconds_text(seconds)}"
+    reasons = [f"  {reason}: {rows:,}" for reason, rows in sorted(record.set_aside.items()) if rows]
+    return line, [*reasons, f"  output: {outcome.run_dir}"]
+
+
+def _counts(stage: str, record: StageRecord) -> str:
+    what, kept, aside = _COUNTED.get(stage, _ROWS)
+    counts = [f"{record.rows_in:,} {what}", f"{record.rows_kept:,} {kept}"]
+    reasons = sum(rows > 0 for rows in record.set_aside.values())
+    if reasons:
+        number = sum(record.set_aside.values())
+        counts.append(f"{number:,} {aside} ({reasons} {'reason' if reasons == 1 else 'reasons'})")
+    return ", ".join(counts)
+
+
+def seconds_text(seconds: float) -> str:
+    """Return a duration as people read it: tenths below ten seconds, then whole seconds.
+
+    >>> seconds_text(2.345), seconds_text(62.4)
+    ('2.3 s', '62 s')
+    """
+    return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:,.0f} s"
+
+
+def file_link(path: Path) -> str:
+    """Return a path that a terminal opens on a click; elsewhere the plain path."""
+    if not _is_terminal(sys.stdout):
+        return str(path)
+    # OSC 8, the escape sequence for hyperlinks; terminals that do not know it print the text alone.
+    return f"\x1b]8;;{path.resolve().as_uri()}\x1b\\{path}\x1b]8;;\x1b\\"
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
