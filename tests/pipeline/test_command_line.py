@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import re
 import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -191,7 +196,11 @@ def test_cells_of_a_wrong_type_are_set_aside_and_too_many_of_them_fail_the_stage
     generous = own_profile(desk.folder, raw, recorded_at=f"{RECORDED_AT}\nquarantine_limit_share = 0.1")
     done = desk.type("ingest", "--profile", generous, "--out", "out")
     assert done.returncode == 0
-    assert "rows in 20, kept 19, set aside 1 (quarantined by type:net: 1)" in done.stdout
+    # The refused run has published the same rows.
+    counts = "ingest: up to date, 20 rows in, 19 kept, 1 set aside"
+    assert re.fullmatch(rf"{counts} \(1 reason\), [\d.]+ s\n", done.stdout)
+    again = desk.type("--verbose", "ingest", "--profile", generous, "--out", "out").stdout
+    assert "\n  quarantined by type:net: 1\n  output: out/own/ingest/" in again
     run = current_run(Place("own", desk.folder / "out"), "ingest")
     (row,) = read_parquet(run / "quarantine" / "vat_invoices.parquet").to_pylist()
     assert (row["source_file"], row["source_row"], row["column"]) == (SALE.name, 21, "net")
@@ -206,6 +215,68 @@ def test_a_refused_delivery_leaves_what_was_published_as_it_was(desk: Desk) -> N
     line = desk.refusal(*stage)
     assert all(word in line for word in (SALE.name, "SHA-256", "row 2 of deliveries.csv", "remedy"))
     assert {path: path.read_bytes() for path in (desk.folder / "out").rglob("*") if path.is_file()} == before
+
+
+# ---- what long work shows -------------------------------------------------------------------------------------------
+
+
+def on_a_terminal(desk: Desk, *arguments: object, **more: str) -> str:
+    """What a command prints, results and progress together, where both go to a pseudo-terminal."""
+    ours, theirs = pty.openpty()
+    found = environment(desk.keys, MLFLOW_DISABLE_TELEMETRY="true", **{"TERM": "xterm-256color", **more})
+    command = [str(PASSPORT), *map(str, arguments)]
+    with subprocess.Popen(command, cwd=desk.folder, env=found, stdout=theirs, stderr=theirs) as running:
+        os.close(theirs)
+        said = b""
+        # Linux ends reading with an error when the other side has closed a pseudo-terminal.
+        with contextlib.suppress(OSError):
+            while chunk := os.read(ours, 65_536):
+                said += chunk
+    os.close(ours)
+    assert running.returncode == 0, said
+    return said.decode()
+
+
+@pytest.fixture
+def stage(desk: Desk) -> tuple[object, ...]:
+    raw = write_raw_folder(desk.folder / "raw", [SALE])
+    return ("ingest", "--profile", own_profile(desk.folder, raw), "--out", "out")
+
+
+def test_a_terminal_shows_a_bar_and_keeps_one_line(desk: Desk, stage: tuple[object, ...]) -> None:
+    said = on_a_terminal(desk, *stage)
+    size = len(INVOICES)
+    assert f"{size:,} of {size:,} bytes read" in said
+    assert "\x1b[" in said
+    kept = said.rpartition("\x1b[2K")[2]
+    assert re.fullmatch(r"ingest: 2 rows in, 2 kept, [\d.]+ s\r\n", kept), kept
+
+
+def test_without_a_terminal_a_stage_is_one_line_without_control_characters(
+    desk: Desk, stage: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    done = desk.type(*stage)
+    assert re.fullmatch(r"ingest: 2 rows in, 2 kept, [\d.]+ s\n", done.stdout)
+    assert done.stderr == ""
+
+
+def test_quiet_prints_nothing_on_success(desk: Desk, stage: tuple[object, ...]) -> None:
+    assert on_a_terminal(desk, "--quiet", *stage) == ""
+    done = desk.type("-q", *stage)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_simple_terminal_gets_no_bar(desk: Desk, stage: tuple[object, ...]) -> None:
+    assert "\x1b" not in on_a_terminal(desk, *stage, TERM="dumb")
+
+
+def test_quiet_and_verbose_exclude_each_other(desk: Desk) -> None:
+    assert "--quiet and --verbose" in desk.refusal("--quiet", "--verbose", "ingest")
+
+
+def test_the_version_is_that_of_the_distribution(desk: Desk) -> None:
+    assert desk.type("--version").stdout == f"passport {metadata.version('seller-credit-passport')}\n"
 
 
 # ---- applicants -----------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from features.engine.as_of import AsOf
 from features.engine.rendering import render
 from features.record import DerivedFeature
 from tests.factories.canonical_tables import OWN_COLUMNS, canonical_tables, coverage_rows, observations
+from tests.factories.progress import Recorder
 
 SELLER_TABLES = ("money_event", "trade_invoice", "export_declaration", "site_order", "site_day", "party_link")
 CATALOGUE = {record.name: record for record in feature_records()}
@@ -193,3 +194,16 @@ def test_sums_of_money_are_exact() -> None:
     built = build_features(tables, ASKED, select_features("one", "1.0.0", ["payout_net_log_90d"]))
     assert built.table["payout_net_log_90d"][0].as_py() == np.log(2.0)
     assert isinstance(built.table, pa.Table)
+
+
+def test_progress_counts_every_date() -> None:
+    recorder = Recorder()
+    asked = observations([("S1", "2024-06-30"), ("S1", "2024-03-31"), ("S2", "2024-03-31")])
+    build_features(
+        canonical_tables(busy_seller()),
+        asked,
+        load_feature_set("trade_invoice"),
+        settings=BuildSettings(progress=recorder),
+    )
+    assert recorder.phases == [("dates built", 2)]
+    assert recorder.is_complete

@@ -18,6 +18,7 @@ from simulator.economy.simulation import simulate
 from simulator.files.shopify import COLUMNS as SHOPIFY_COLUMNS
 from simulator.observation.availability import observe
 from simulator.writing import DELIVERY_HEADER, write_world
+from tests.factories.progress import Recorder
 from tests.unit.simulator.conftest import TINY, UNHARMED
 
 if TYPE_CHECKING:
@@ -287,3 +288,10 @@ def test_cash_in_the_truth_adds_up_by_year(written: Written) -> None:
         flows = [float(v) for k, v in row.items() if k.endswith("_cny") and not k.startswith(("opening", "closing"))]
         assert float(row["opening_cny"]) + sum(flows) == pytest.approx(float(row["closing_cny"]), abs=0.5)
     assert len(rows) == written.world.firms.count * 6
+
+
+def test_progress_counts_every_seller(tmp_path: Path) -> None:
+    recorder = Recorder()
+    write_world(TINY, tmp_path, progress=recorder)
+    assert recorder.phases == [("sellers written", TINY.seller_count)]
+    assert recorder.is_complete

@@ -11,6 +11,7 @@ from models.components.encoding import FloatArray, encoded_columns
 from models.components.model import CreditModel
 from models.evaluation.audit import AuditSettings, audit_model
 from tests.factories.models import small_credit_model, small_world
+from tests.factories.progress import Recorder
 
 SETTINGS = AuditSettings(rows=60, pairs=10, steps=7)
 
@@ -70,3 +71,11 @@ def test_rows_that_may_not_be_scored_are_not_tried_and_none_at_all_is_refused() 
     assert audit_model(model, X, SETTINGS).rows == 30
     with pytest.raises(ValueError, match="no row"):
         audit_model(model, X[:70], SETTINGS)
+
+
+def test_progress_counts_every_feature_that_is_moved() -> None:
+    recorder = Recorder()
+    model = small_credit_model()
+    audit_model(model, small_world().dataset.X, SETTINGS, recorder)
+    assert recorder.phases == [("features moved step by step", len(model.features))]
+    assert recorder.is_complete

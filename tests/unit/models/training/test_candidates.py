@@ -19,6 +19,7 @@ from models.training.candidates import (
 from models.training.dataset import Dataset
 from models.training.tuning import Sample, cross_fitted_log_odds, gbm_grid, plan_folds
 from tests.factories.models import WORLD_TWO_SIDED, fact, small_world, world
+from tests.factories.progress import Recorder
 
 ENCODING = EncodingSettings(two_sided=WORLD_TWO_SIDED)
 SETTINGS = TrainingSettings(fits=8, max_rounds=80, encoding=ENCODING)
@@ -227,3 +228,19 @@ def test_more_repeats_of_the_folds_try_no_fewer_boosters() -> None:
 def test_few_defaults_are_met_with_very_small_trees() -> None:
     assert max(parameters.leaves for parameters in gbm_grid(123, 27)) <= 5
     assert max(parameters.leaves for parameters in gbm_grid(20_000, 900)) >= 16
+
+
+def test_progress_counts_every_fit_and_changes_none() -> None:
+    recorder = Recorder()
+    followed = train_candidate(small_world().dataset, SETTINGS, recorder)
+    assert recorder.names == ["boosters fitted", "pillars left out in turn"]
+    assert recorder.is_complete
+    assert followed.tuning == candidate().tuning
+
+
+def test_progress_of_nested_cross_validation_counts_folds() -> None:
+    recorder = Recorder()
+    settings = SETTINGS.model_copy(update={"ablations": False, "fits": 1, "max_rounds": 5})
+    nested_cross_validation(small_world().dataset, settings, folds=2, repeats=2, progress=recorder)
+    assert recorder.phases == [("folds trained", 4)]
+    assert recorder.is_complete

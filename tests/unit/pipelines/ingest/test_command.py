@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import sys
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -188,7 +189,7 @@ def test_the_command_prints_one_line_a_file(
     assert not ended.value.code
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("a.txt: amazon_settlement_v2@2.0.0: rows in 2, accepted 2, set aside 0")
-    assert second.startswith("ingest: rows in 2, kept 2, set aside 0 -> ")
+    assert re.match(r"ingest: 2 rows in, 2 kept, \d+(\.\d)? s -> ", second)
 
 
 def test_settings_of_a_profile_with_another_layout_do_for_files_too(tmp_path: Path) -> None:

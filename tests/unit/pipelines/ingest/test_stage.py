@@ -22,6 +22,7 @@ from pipelines.runs.file_counts import (
     row_counts_document,
     totals_by_source,
 )
+from tests.factories.progress import Recorder
 from tests.factories.raw_files import (
     CANARY_EMAIL,
     CANARY_NAME,
@@ -379,3 +380,12 @@ def test_events_after_the_time_of_recording_are_quarantined(tmp_path: Path) -> N
 def test_an_identifier_that_is_not_plain_letters_and_digits_is_quarantined(tmp_path: Path, identifier: str) -> None:
     file = RawFile("v/1.csv", "vat_invoices", vat_file("sale", [vat_row("1"), vat_row("2", firm=identifier)]))
     assert only_account(ingested(tmp_path, [file])).quarantined == {"firm_code:pattern": 1}
+
+
+def test_progress_counts_every_byte_of_the_files(tmp_path: Path) -> None:
+    folder = write_raw_folder(tmp_path / "raw", small_world())
+    recorder = Recorder()
+    ingest_folder(folder, ingest_settings(batch_bytes=600), HMAC_KEY, recorder)
+    listed = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name != "deliveries.csv")
+    assert recorder.phases == [("bytes read", listed)]
+    assert recorder.is_complete

@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.passports.issuing import chosen_rows, issue_passports, rows_at, write_passports
 from pipelines.passports.passport import Evidence
-from pipelines.runs.publish import write_parquet
+from pipelines.runs.publish import read_parquet, write_parquet
 from pipelines.score.scorer import score_chunk
 from pipelines.signing.credential import verify_credential
 from pipelines.signing.keys import subject_commitment
@@ -38,8 +38,12 @@ def table(statuses: list[str]) -> pa.Table:
     return pa.table({"seller_id": [f"S{n}" for n in range(count)], "as_of": days, "status": statuses})
 
 
+def chosen(scores: Path) -> list[int]:
+    return chosen_rows(read_parquet(scores, ["seller_id", "as_of", "status"]), None)
+
+
 def test_each_seller_gets_one_passport_as_of_its_latest_scored_date(scores: Path) -> None:
-    issued = list(issue_passports(scores, small_bundle(), Evidence({}), TERMS, None))
+    issued = list(issue_passports(scores, chosen(scores), small_bundle(), Evidence({}), TERMS))
     told = [verify_credential(one.data, ISSUED_ON, TRUST).document["credentialSubject"] for one in issued]
     assert [(one.seller_id, say["as_of"]) for one, say in zip(issued, told, strict=True)] == [
         ("S1", "2024-12-31"),
@@ -62,7 +66,7 @@ def test_chosen_rows_are_found_across_row_groups(tmp_path: Path) -> None:
 
 
 def test_written_passports_are_named_by_pseudonym_and_salts_are_private(scores: Path, tmp_path: Path) -> None:
-    issued = list(issue_passports(scores, small_bundle(), Evidence({}), TERMS, None))
+    issued = list(issue_passports(scores, chosen(scores), small_bundle(), Evidence({}), TERMS))
     assert write_passports(iter(issued), tmp_path / "out") == 2
     names = sorted(path.name for path in (tmp_path / "out" / "passports").iterdir())
     expected = [f"{one.pseudonym}{suffix}" for one in issued for suffix in (".json", ".en.html", ".zh.html")]

@@ -314,9 +314,7 @@ def test_a_document_that_is_not_a_passport_is_refused_by_its_form(place: tuple[s
 
 
 def test_the_schema_file_is_made_from_the_classes_and_accepts_a_passport() -> None:
-    stored = json.loads(
-        resources.files("pipelines.passports.passport").joinpath(SCHEMA_FILE).read_text(encoding="utf-8")
-    )
+    stored = json.loads(resources.files("pipelines.passports").joinpath(SCHEMA_FILE).read_text(encoding="utf-8"))
     assert stored == json.loads(json.dumps(passport_schema()))
     validator = jsonschema.Draft202012Validator(stored)
     validator.check_schema(stored)

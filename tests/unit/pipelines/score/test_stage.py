@@ -39,6 +39,7 @@ from tests.factories.invoice_world import (
     write_invoice_bundle,
     write_raw_invoices,
 )
+from tests.factories.progress import Recorder
 from tests.factories.scoring import KEYS
 
 ISSUED_ON = date(2024, 7, 15)
@@ -419,3 +420,10 @@ place = Place("demo", out.parent / "artifacts")
 options = ScoreOptions(out=out, profile=profile, place=place, issued_on=date(2024, 7, 15), bundle=bundle)
 score_command(matrix, options)
 """
+
+
+def test_progress_counts_applicants_and_passports(options: ScoreOptions, matrix_file: Path) -> None:
+    recorder = Recorder()
+    score_command(matrix_file, replace(options, passport_count=2), recorder)
+    assert recorder.phases == [("applicants scored", len(SELLERS)), ("passports issued", 2)]
+    assert recorder.is_complete

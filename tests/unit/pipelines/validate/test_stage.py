@@ -16,6 +16,7 @@ from pipelines.validate.stage import examples, validation_document
 from pipelines.validate.table_checks import FAILED, NOT_VALIDATED, PASSED, validate_tables
 from tests.factories.canonical_tables import canonical_table
 from tests.factories.pages import ABOUT
+from tests.factories.progress import Recorder
 from tests.factories.raw_files import (
     CANARY_EMAIL,
     RawFile,
@@ -196,3 +197,10 @@ def test_values_of_columns_not_to_be_shown_are_left_out(broken: ValidationResult
     assert [one["value"] for one in examples(broken.quarantine["trade_invoice"], 1, {"status"})["status:enum"]] == [
         "lost"
     ]
+
+
+def test_progress_counts_every_row() -> None:
+    recorder = Recorder()
+    validate_tables({"trade_invoice": invoices({"seller_id": "S1"}, {"seller_id": "S2"})}, recorder)
+    assert recorder.phases == [("rows checked", 2)]
+    assert recorder.is_complete
