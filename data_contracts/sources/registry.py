@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import functools
 import importlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from data_contracts.definition.compiler import source_names, template_names
+from data_contracts.definition.compiler import source_contract, source_names, template_names
 from data_contracts.definition.templates import PREFIX
 from data_contracts.errors import ConfigurationRefused
 from data_contracts.mapping.template_mapping import template_mapping
 
 if TYPE_CHECKING:
+    from data_contracts.definition.contract import CompiledContract
     from data_contracts.mapping.source_mapping import SourceMapping
 
 # Reference lists: they describe other files and contain no events of their own.
 REFERENCE_LISTS = ("delivery_manifest", "exchange_rates")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source of raw files: the contract of its files, and its mapping to canonical tables."""
+
+    contract: CompiledContract
+    mapping: SourceMapping
 
 
 @functools.cache
@@ -41,3 +51,14 @@ def source_mapping(name: str) -> SourceMapping:
     module = importlib.import_module(f"data_contracts.sources.{name}.mapping")
     mapping: SourceMapping = module.MAPPING
     return mapping
+
+
+@functools.cache
+def known_source(name: str) -> Source:
+    """Return a source by its name.
+
+    Raises:
+        ConfigurationRefused: there is no such source.
+    """
+    mapping = source_mapping(name)
+    return Source(source_contract(name), mapping)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from data_contracts.mapping.source_mapping import conformed
-from data_contracts.sources.registry import source_mapping
+from data_contracts.sources.registry import known_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -73,7 +73,7 @@ def _rows_of(file: DeliveredFile, account: FileCounts, named: Sequence[str]) -> 
     sellers = (file.seller,) if file.seller is not None else named
     evidence = file.evidence
     for seller in sellers:
-        for table in source_mapping(file.source).covered_tables:
+        for table in known_source(file.source).mapping.covered_tables:
             yield (
                 *(seller, table, file.source, file.covered_from, file.covered_to, file.delivered_at),
                 *(evidence.source, evidence.file, evidence.sha256 or account.sha256, evidence.row),

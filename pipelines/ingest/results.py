@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.definition.compiler import source_contract, table_contract, table_names
+from data_contracts.definition.compiler import table_contract, table_names
 from data_contracts.lineage import QUARANTINE_SCHEMA
 from data_contracts.mapping.source_mapping import nullable
-from data_contracts.sources.registry import source_mapping
+from data_contracts.sources.registry import known_source
 from pipelines.ingest.batches.batch import BatchResult
 from pipelines.ingest.batches.partitions import PartitionedResult
 from pipelines.ingest.batches.row_origins import DUPLICATE_SCHEMA
@@ -36,14 +36,14 @@ class KeptBatch:
         source: the source of its files.
         result: what it gave, but for the tables and what is stored.
         tables: canonical tables by name.
-        stored_quarantine, stored_duplicates: by file the rows set aside that ``result`` does not hold.
+        spilled_quarantine, spilled_duplicates: by file the rows set aside that ``result`` does not hold.
     """
 
     source: str
     result: BatchResult
     tables: Mapping[str, pa.Table | SpilledRows]
-    stored_quarantine: Mapping[str, SpilledRows] = field(default_factory=dict)
-    stored_duplicates: Mapping[str, SpilledRows] = field(default_factory=dict)
+    spilled_quarantine: Mapping[str, SpilledRows] = field(default_factory=dict)
+    spilled_duplicates: Mapping[str, SpilledRows] = field(default_factory=dict)
 
 
 def kept_batch(source: str, result: BatchResult | PartitionedResult, keeper: ChunkKeeper) -> KeptBatch:
@@ -54,6 +54,23 @@ def kept_batch(source: str, result: BatchResult | PartitionedResult, keeper: Chu
         return KeptBatch(source, rest, result.tables, result.quarantine, result.duplicates)
     kept = {name: keeper.kept(table) for name, table in result.tables.items()}
     return KeptBatch(source, replace(result, tables={}), kept)
+
+
+@dataclass(frozen=True)
+class IngestResult:
+    """What a raw folder contains, in memory.
+
+    Attributes:
+        tables: canonical tables by name: those that its sources feed, and ``source_coverage``; possibly without rows.
+        quarantine: rows set aside with the rule that they break (QUARANTINE_SCHEMA).
+        duplicates: rows set aside because they repeat another (DUPLICATE_SCHEMA).
+        file_counts: row counts of every file.
+    """
+
+    tables: dict[str, pa.Table]
+    quarantine: pa.Table
+    duplicates: pa.Table
+    file_counts: tuple[FileCounts, ...]
 
 
 @dataclass(frozen=True)
@@ -72,10 +89,23 @@ class IngestedTables:
     duplicates: dict[str, ChunkedRows]
     file_counts: tuple[FileCounts, ...]
 
+    def in_memory(self) -> IngestResult:
+        """Return all rows as tables in memory."""
+        return IngestResult(
+            tables={name: rows.whole() for name, rows in self.tables.items()},
+            quarantine=_whole(self.quarantine, QUARANTINE_SCHEMA),
+            duplicates=_whole(self.duplicates, DUPLICATE_SCHEMA),
+            file_counts=self.file_counts,
+        )
+
+
+def _whole(by_source: Mapping[str, ChunkedRows], schema: pa.Schema) -> pa.Table:
+    return _in_order([chunk for rows in by_source.values() for chunk in rows.chunks()], schema)
+
 
 def joined_tables(sources: Iterable[str], batches: Sequence[KeptBatch]) -> dict[str, ChunkedRows]:
     """Give each canonical table that the sources feed, its parts in order of batches."""
-    fed = {name for source in sources for name in source_mapping(source).covered_tables}
+    fed = {name for source in sources for name in known_source(source).mapping.covered_tables}
     parts: dict[str, list[pa.Table | SpilledRows]] = {name: [] for name in table_names() if name in fed}
     for batch in batches:
         for name, table in batch.tables.items():
@@ -87,33 +117,28 @@ def joined_tables(sources: Iterable[str], batches: Sequence[KeptBatch]) -> dict[
 
 def all_quarantined(batches: Sequence[KeptBatch]) -> dict[str, ChunkedRows]:
     """Give the quarantined rows of batches by source."""
-    records = in_order([batch.result.quarantine for batch in batches], QUARANTINE_SCHEMA)
-    return _by_source(records, [(batch.source, batch.stored_quarantine) for batch in batches])
+    records = _in_order([batch.result.quarantine for batch in batches], QUARANTINE_SCHEMA)
+    return _by_source(records, [(batch.source, batch.spilled_quarantine) for batch in batches])
 
 
 def all_repeated(batches: Sequence[KeptBatch]) -> dict[str, ChunkedRows]:
     """Give the repeated rows of batches by source."""
-    records = in_order([batch.result.duplicates for batch in batches], DUPLICATE_SCHEMA)
-    return _by_source(records, [(batch.source, batch.stored_duplicates) for batch in batches])
+    records = _in_order([batch.result.duplicates for batch in batches], DUPLICATE_SCHEMA)
+    return _by_source(records, [(batch.source, batch.spilled_duplicates) for batch in batches])
 
 
-def in_order(parts: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
+def _in_order(parts: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
     """Give records in order of source, file and row, encoded afresh, so that no trace of the batches is left."""
     plain = without_dictionaries(schema)
     records = pa.concat_tables([part.cast(plain) for part in parts] or [plain.empty_table()])
     return records.sort_by([(name, "ascending") for name in ("source", "source_file", "source_row")]).cast(schema)
 
 
-def split_by_source(records: pa.Table) -> dict[str, ChunkedRows]:
-    """Give records, which are in order of source, apart by source."""
-    return _by_source(records, [])
-
-
 def _by_source(records: pa.Table, stored: Sequence[tuple[str, Mapping[str, SpilledRows]]]) -> dict[str, ChunkedRows]:
     large: dict[str, dict[str, SpilledRows]] = {}
     for source, rows_of_file in stored:
         if rows_of_file:
-            large.setdefault(source_contract(source).identity, {}).update(rows_of_file)
+            large.setdefault(known_source(source).contract.identity, {}).update(rows_of_file)
     identities: Values = pc.unique(records["source"])
     found = {}
     for source in sorted({*identities.to_pylist(), *large}):

@@ -9,14 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from data_contracts.definition.compiler import source_contract
 from data_contracts.definition.templates import PREFIX
 from data_contracts.errors import InputRefused, QuarantineLimitExceeded
-from data_contracts.lineage import QUARANTINE_SCHEMA
 from data_contracts.privacy import require_key
 from data_contracts.progress import SILENT
+from data_contracts.sources.registry import known_source
 from pipelines.ingest.batches.batch import BatchRequest
-from pipelines.ingest.batches.row_origins import DUPLICATE_SCHEMA
 from pipelines.ingest.batches.workers import read_batches
 from pipelines.ingest.company_matching import matched_companies
 from pipelines.ingest.consents import CONSENT_TABLE, NOBODY_IS_ASKED, Consents, consents_in_force, withheld_files
@@ -26,13 +24,12 @@ from pipelines.ingest.deliveries.manifest import CONSENT_SOURCE, DeliveredFile, 
 from pipelines.ingest.deliveries.reference_lists import RateOverrides, rate_overrides
 from pipelines.ingest.results import (
     IngestedTables,
+    IngestResult,
     KeptBatch,
     all_quarantined,
     all_repeated,
-    in_order,
     joined_tables,
     kept_batch,
-    split_by_source,
     write_ingested,
 )
 from pipelines.ingest.spill.chunked_rows import ChunkedRows, ChunkKeeper
@@ -45,8 +42,6 @@ from pipelines.signing.keys import keyed_digest, load_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    import pyarrow as pa
 
     from data_contracts.progress import Progress
     from pipelines.ingest.deliveries.log import Evidence
@@ -70,23 +65,6 @@ _WITHOUT_EFFECT = {
 }
 
 
-@dataclass(frozen=True)
-class IngestResult:
-    """What a raw folder gave.
-
-    Attributes:
-        tables: canonical tables by name: those its sources feed, and ``source_coverage``; possibly without rows.
-        quarantine: rows set aside with the rule they broke (QUARANTINE_SCHEMA).
-        duplicates: rows set aside because they repeat another (DUPLICATE_SCHEMA).
-        file_counts: row counts of every file.
-    """
-
-    tables: dict[str, pa.Table]
-    quarantine: pa.Table
-    duplicates: pa.Table
-    file_counts: tuple[FileCounts, ...]
-
-
 def ingest_folder(
     raw_dir: Path, settings: IngestSettings, hmac_key: bytes, progress: Progress = SILENT
 ) -> IngestResult:
@@ -101,18 +79,7 @@ def ingest_folder(
     """
     require_key(hmac_key)
     found = deliveries_in(raw_dir, settings)
-    ingested = ingest_files(raw_dir, found, settings, hmac_key, Workspace(progress=progress))
-    return IngestResult(
-        tables={name: rows.whole() for name, rows in ingested.tables.items()},
-        quarantine=_whole(ingested.quarantine, QUARANTINE_SCHEMA),
-        duplicates=_whole(ingested.duplicates, DUPLICATE_SCHEMA),
-        file_counts=ingested.file_counts,
-    )
-
-
-def _whole(by_source: Mapping[str, ChunkedRows], schema: pa.Schema) -> pa.Table:
-    chunks = (chunk for rows in by_source.values() for chunk in rows.chunks())
-    return in_order(list(chunks), schema)
+    return ingest_files(raw_dir, found, settings, hmac_key, Workspace(progress=progress)).in_memory()
 
 
 @dataclass(frozen=True)
@@ -181,7 +148,7 @@ def _read_what_may_be(
     links = reading.of([file for file in open_files if file.source == LINKS_SOURCE], consents, seller_of)
     withheld = {
         file.name: FileCounts(
-            source_contract(file.source).identity, file.name, file.listed_sha256 or "", status=reasons[file.name]
+            known_source(file.source).contract.identity, file.name, file.listed_sha256 or "", status=reasons[file.name]
         )
         for file in files
         if file.name in reasons
@@ -365,17 +332,6 @@ def _batches(files: Sequence[DeliveredFile], batch_bytes: int) -> list[tuple[Del
         batches[-1].append(file)
         size, last = size + file.size_bytes, file
     return [tuple(batch) for batch in batches]
-
-
-def write_result(folder: Path, result: IngestResult) -> None:
-    """Write a result that is held in memory, as the stage writes its own (``write_ingested``)."""
-    parts = IngestedTables(
-        tables={name: ChunkedRows(table.schema, (table,)) for name, table in result.tables.items()},
-        quarantine=split_by_source(result.quarantine),
-        duplicates=split_by_source(result.duplicates),
-        file_counts=result.file_counts,
-    )
-    write_ingested(folder, parts)
 
 
 def _record(result: IngestedTables, evidence: Evidence) -> StageRecord:

@@ -17,9 +17,8 @@ from pipelines.runs.file_counts import counts_of_document, totals_by_source
 from pipelines.runs.publish import atomic_write_bytes, read_json, read_parquet, write_json, write_parquet
 from pipelines.runs.stages import GROUND, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 from pipelines.validate.document_chains import BREAKS_FILE, breaks_document, broken_documents
-from pipelines.validate.gx_suites import write_suites
 from pipelines.validate.reconciliation import RECONCILIATION_FILE, reconciled, reconciliation_document
-from pipelines.validate.table_checks import ValidationResult, validate_tables
+from pipelines.validate.table_checks import ValidationResult, validate_tables, write_suites
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

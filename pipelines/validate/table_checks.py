@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from data_contracts.checks.expectations import validate_with_gx
+from data_contracts.checks.expectations import suite_document, validate_with_gx
 from data_contracts.checks.rows import check_rows
 from data_contracts.definition.compiler import table_contract, table_names
 from data_contracts.errors import ConfigurationRefused, InternalFault
 from data_contracts.progress import SILENT
+from pipelines.runs.publish import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PASSED, FAILED, NOT_VALIDATED = "passed", "failed", "not_validated"
+SUITES_FOLDER = "suites"
 
 
 @dataclass(frozen=True)
@@ -165,3 +168,39 @@ def _rule_verdict(rule: Rule, check: CheckResult, finding: GxFinding, contract: 
         values_judged=finding.evaluated,
         exception=finding.exception,
     )
+
+
+def write_suites(folder: Path, verdicts: Iterable[TableVerdict]) -> None:
+    """Write ``suites/<table>.json``, the suite, and ``suites/<table>.results.json``, its results, for every table."""
+    for verdict in verdicts:
+        write_json(folder / SUITES_FOLDER / f"{verdict.table}.json", suite_document(table_contract(verdict.table)))
+        write_json(folder / SUITES_FOLDER / f"{verdict.table}.results.json", results_document(verdict))
+
+
+def results_document(verdict: TableVerdict) -> dict[str, Any]:
+    """Give what Great Expectations found on a table, in the form of its validation results.
+
+    ``success`` is null where nothing could be judged: such a rule has neither passed nor failed.
+    """
+    judged = [rule for rule in verdict.rules if rule.gx_bad_rows is not None]
+    passed = sum(rule.status == PASSED for rule in judged)
+    return {
+        "suite_name": verdict.contract,
+        "success": passed == len(judged) if judged else None,
+        "statistics": {
+            "evaluated_expectations": len(judged),
+            "successful_expectations": passed,
+            "unsuccessful_expectations": len(judged) - passed,
+            "not_validated_expectations": len(verdict.rules) - len(judged),
+        },
+        "results": [_result(rule) for rule in verdict.rules],
+    }
+
+
+def _result(rule: RuleVerdict) -> dict[str, Any]:
+    return {
+        "expectation_config": {"type": rule.expectation, "meta": {"rule_id": rule.rule_id, "scope": rule.scope}},
+        "success": None if rule.gx_bad_rows is None else rule.status == PASSED,
+        "result": {"evaluated_count": rule.values_judged, "unexpected_count": rule.gx_bad_rows},
+        "exception_info": {"raised_exception": rule.exception is not None, "exception_message": rule.exception},
+    }

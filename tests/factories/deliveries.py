@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 
 from pipelines.commands.seller_delivery import Received
 from pipelines.ingest.deliveries.manifest import find_deliveries
-from pipelines.ingest.stage import ingest_folder, write_result
 from pipelines.runs.publish import write_parquet
 from pipelines.validate.table_checks import validate_tables
 from tests.factories.pages import ABOUT
 from tests.factories.raw_files import (
     APPLICATIONS_HEADER,
     CANARY_EMAIL,
-    HMAC_KEY,
     RawFile,
     csv_file,
     ingest_settings,
+    ingested_and_written,
     shopify_file,
     shopify_order,
     vat_file,
@@ -59,8 +58,7 @@ def received(folder: Path) -> Received:
     """Ingest the same files into ``folder`` and return the received deliveries."""
     settings = ingest_settings()
     raw_dir = write_raw_folder(folder / "raw", delivered_files())
-    result = ingest_folder(raw_dir, settings, HMAC_KEY)
-    write_result(folder / "run", result)
+    result = ingested_and_written(raw_dir, settings, folder / "run")
     accounts = {account.file: account for account in result.file_counts}
     files = find_deliveries(raw_dir, settings).files
     quarantined = validate_tables({"trade_invoice": result.tables["trade_invoice"]}).quarantine["trade_invoice"]

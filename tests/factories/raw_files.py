@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.ingest.stage import IngestResult, ingest_folder
+from pipelines.ingest.results import write_ingested
+from pipelines.ingest.stage import IngestResult, deliveries_in, ingest_files, ingest_folder
 from pipelines.profiles.ingest_settings import IngestSettings
 
 if TYPE_CHECKING:
@@ -248,6 +249,13 @@ def ingested(folder: Path, files: Iterable[RawFile], **settings: object) -> Inge
     """Ingest a folder with these files and return the result."""
     write_raw_folder(folder, files)
     return ingest_folder(folder, ingest_settings(**settings), HMAC_KEY)
+
+
+def ingested_and_written(raw: Path, settings: IngestSettings, out: Path) -> IngestResult:
+    """Ingest a raw folder, write the result as the stage writes it, and return it."""
+    found = ingest_files(raw, deliveries_in(raw, settings), settings, HMAC_KEY)
+    write_ingested(out, found)
+    return found.in_memory()
 
 
 def ingest_settings(**settings: object) -> IngestSettings:

@@ -14,13 +14,12 @@ import pyarrow as pa
 from features.build import BuildSettings, build_features
 from features.catalogue import load_feature_set
 from pipelines.ingest.batches import workers as batch_reading
-from pipelines.ingest.stage import ingest_folder, write_result
 from pipelines.profiles import load_profile
 from pipelines.runs.publish import write_parquet
 from pipelines.runs.stages import Place
 from pipelines.score.command import ScoreOptions, score_command
 from tests.factories.invoice_world import AS_OF
-from tests.factories.raw_files import HMAC_KEY, ingest_settings
+from tests.factories.raw_files import ingest_settings, ingested_and_written
 from tests.factories.scoring import KEYS
 
 
@@ -28,8 +27,7 @@ def main(raw: Path, bundle: Path, out: Path, threads: int, workers: int) -> None
     """Write ``ingest/``, ``features/`` and ``score/`` below ``out``."""
     settings = ingest_settings(worker_count=workers, batch_bytes=2**24 if workers == 1 else 2**12)
     with mock.patch.object(batch_reading, "SMALL_DELIVERY_BYTES", 0):  # more processes than so few files would get
-        result = ingest_folder(raw, settings, HMAC_KEY)
-    write_result(out / "ingest", result)
+        result = ingested_and_written(raw, settings, out / "ingest")
     sellers = sorted(set(result.tables["trade_invoice"]["seller_id"].to_pylist()))
     observations = pa.table({"seller_id": sellers, "as_of": pa.array([AS_OF] * len(sellers), pa.date32())})
     feature_set = load_feature_set("trade_invoice")

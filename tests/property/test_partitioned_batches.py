@@ -19,7 +19,7 @@ from data_contracts.definition.templates import PREFIX
 from data_contracts.errors import InputRefused
 from data_contracts.sources.registry import mapped_sources, source_mapping
 from pipelines.ingest.batches.batch import BatchRequest, ingest_batch
-from pipelines.ingest.batches.partitions import PartitionedRequest, PartitionedResult, ingest_in_partitions, parts_of
+from pipelines.ingest.batches.partitions import PartitionedRequest, PartitionedResult, ingest_in_partitions, partitions_of
 from pipelines.ingest.consents import SourceConsents
 from pipelines.ingest.deliveries.manifest import find_deliveries
 from pipelines.runs.file_counts import CONSENT_WITHDRAWN
@@ -116,21 +116,21 @@ def _in_order(records: pa.Table) -> list[dict[str, Any]]:
     # Mappings of their own, and of the templates, which have one in common, those with warnings about groups.
     source=st.sampled_from([*(name for name in PARTED if not name.startswith(PREFIX)), *(OF_GROUPS * 2), *PARTED]),
     chosen=files,
-    part_count=st.integers(1, 5),
+    partition_count=st.integers(1, 5),
     piece_bytes=st.integers(40, 2000),
 )
 def test_rows_taken_in_parts_become_what_they_become_at_once(
     source: str,
     chosen: list[list[tuple[str, int, int, int]]],
-    part_count: int,
+    partition_count: int,
     piece_bytes: int,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     folder = tmp_path_factory.mktemp("parts")
     request = _request(folder / "raw", source, [_file(SAMPLES[source], one) for one in chosen])
     (folder / "spill").mkdir()
-    part_bytes = sum(file.size_bytes for file in request.files) // part_count
-    parted = ingest_in_partitions(PartitionedRequest(request, folder / "spill", part_bytes, piece_bytes))
+    partition_bytes = sum(file.size_bytes for file in request.files) // partition_count
+    parted = ingest_in_partitions(PartitionedRequest(request, folder / "spill", partition_bytes, piece_bytes))
     assert _of_parts(parted) == _at_once(request)
 
 
@@ -152,11 +152,11 @@ def test_a_column_that_parts_rows_is_text_and_in_every_rule_on_more_than_one_row
 
 def test_texts_alike_but_for_blanks_or_missing_are_of_one_part() -> None:
     texts = pa.array(["a", " a", "a\u3000", "", "-", " ", "long" * 99, "long" * 100], pa.string())
-    parts = parts_of(texts, ("-",), 1000).tolist()
+    parts = partitions_of(texts, ("-",), 1000).tolist()
     assert parts[0] == parts[1] == parts[2]
     assert parts[3] == parts[4] == parts[5]
     assert parts[0] != parts[3]
-    assert len(set(parts_of(pa.array([str(number) for number in range(1000)]), (), 10).tolist())) == 10
+    assert len(set(partitions_of(pa.array([str(number) for number in range(1000)]), (), 10).tolist())) == 10
 
 
 def test_rows_of_sellers_without_consent_are_withheld_in_partitions_and_never_stored(tmp_path: Path) -> None:

@@ -16,18 +16,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.definition.compiler import source_contract
 from data_contracts.entities.register_names import NAME_SCHEMA, company_names
 from data_contracts.errors import InternalFault
 from data_contracts.lineage import SetAside, concat_quarantine, quarantine_table
 from data_contracts.mapping.currency import load_exchange_rates
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables
 from data_contracts.privacy import original_sealer
-from data_contracts.sources.registry import source_mapping
+from data_contracts.sources.registry import known_source
 from data_contracts.values.casting import cast_columns
 from pipelines.ingest.batches.file_reading import RawFile, read_groups
-from pipelines.ingest.batches.file_rules import BrokenFileRule, broken_file_rules, with_file_verdicts, without_rejected
-from pipelines.ingest.batches.retention import PAST_RETENTION, rows_past_retention, without_expired
+from pipelines.ingest.batches.file_rules import (
+    BrokenFileRule,
+    broken_file_rules,
+    set_rejected_aside,
+    with_file_verdicts,
+)
+from pipelines.ingest.batches.retention import PAST_RETENTION
 from pipelines.ingest.batches.row_checks import REPEATED_KEY, SortedRows, sort_rows
 from pipelines.ingest.batches.row_consents import (
     rows_by_consent,
@@ -37,6 +41,7 @@ from pipelines.ingest.batches.row_consents import (
 )
 from pipelines.ingest.batches.row_origins import Gathered
 from pipelines.ingest.batches.row_versions import with_versions
+from pipelines.ingest.batches.setting_aside import RowsLeft
 from pipelines.ingest.consents import ALL_MAY_BE_READ, SetAsideConsent, SourceConsents
 from pipelines.ingest.deliveries.manifest import CONSENT_SOURCE, DeliveredFile, read_deliveries
 from pipelines.runs.file_counts import FileCounts, require_balance
@@ -49,6 +54,7 @@ if TYPE_CHECKING:
     from data_contracts.arrow import Values
     from data_contracts.definition.contract import CompiledContract
     from data_contracts.lineage import ReadResult
+    from data_contracts.sources.registry import Source
     from pipelines.ingest.batches.file_reading import ReadGroup
     from pipelines.ingest.batches.row_consents import ConsentedRows
     from pipelines.ingest.deliveries.reference_lists import RateOverrides
@@ -94,10 +100,10 @@ def ingest_batch(request: BatchRequest) -> BatchResult:
         InputRefused: a file cannot be its source's at all.
         InternalFault: rows do not add up.
     """
-    contract = source_contract(request.source)
+    source = known_source(request.source)
     delivered = enumerate(read_deliveries(request.raw_dir, request.files))
-    groups = read_groups((RawFile(number, file.name, data) for number, (file, data) in delivered), contract)
-    return mapped_batch(request, sorted_batch(request, groups, contract))
+    groups = read_groups((RawFile(number, file.name, data) for number, (file, data) in delivered), source.contract)
+    return mapped_batch(request, sorted_batch(request, groups, source))
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,7 @@ class SortedBatch:
     """The rows of a batch, sorted and not yet mapped.
 
     Attributes:
-        contract: the one they were judged by.
+        source: the source whose contract they were checked by.
         gathered: where each row comes from.
         text: the rows as they were read and prepared.
         found: the rows sorted.
@@ -113,7 +119,7 @@ class SortedBatch:
         broken: the rules on whole files that are broken.
     """
 
-    contract: CompiledContract
+    source: Source
     gathered: Gathered
     text: ReadResult
     found: SortedRows
@@ -121,21 +127,20 @@ class SortedBatch:
     broken: tuple[BrokenFileRule, ...]
 
 
-def sorted_batch(request: BatchRequest, groups: Sequence[ReadGroup], contract: CompiledContract) -> SortedBatch:
+def sorted_batch(request: BatchRequest, groups: Sequence[ReadGroup], source: Source) -> SortedBatch:
     """Type, screen and check the rows of files that were read."""
-    mapping = source_mapping(request.source)
     gathered = Gathered(groups, request.files)
-    text = gathered.as_one_read(contract)
-    text = dataclasses.replace(text, rows=mapping.prepare(text.rows))
-    consented = rows_by_consent(text, mapping.named_sellers, contract, request.consents)
-    found, broken = _sorted(text, consented, request, contract)
+    text = gathered.as_one_read(source.contract)
+    text = dataclasses.replace(text, rows=source.mapping.prepare(text.rows))
+    consented = rows_by_consent(text, source, request.consents)
+    found, broken = _sorted(text, consented, request, source)
     unread = without_contents(concat_quarantine([group.quarantined for group in groups]), consented)
-    return SortedBatch(contract, gathered, text, found, unread, broken)
+    return SortedBatch(source, gathered, text, found, unread, broken)
 
 
 def mapped_batch(request: BatchRequest, batch: SortedBatch) -> BatchResult:
     """Map sorted rows to canonical tables, and account for every row."""
-    contract, mapping = batch.contract, source_mapping(request.source)
+    contract, mapping = batch.source.contract, batch.source.mapping
     gathered, found = batch.gathered, batch.found
     quarantine = concat_quarantine([batch.unread, gathered.located(found.quarantined)])
     duplicates = gathered.located_duplicates(found.duplicates, contract)
@@ -151,24 +156,23 @@ def mapped_batch(request: BatchRequest, batch: SortedBatch) -> BatchResult:
         duplicates=duplicates,
         accounts=accounts,
         sellers_named=_sellers_named(tables),
-        party_sellers=sellers_of_parties(batch.text.rows, mapping.named_sellers, contract),
+        party_sellers=sellers_of_parties(batch.text.rows, batch.source),
         set_aside_consents=_consents_set_aside(request.source, batch.text, found, gathered),
         company_names=company_names(request.source, contract.identity, raw, contract.known_lag_days),
     )
 
 
 def _sorted(
-    text: ReadResult, consented: ConsentedRows, request: BatchRequest, contract: CompiledContract
+    text: ReadResult, consented: ConsentedRows, request: BatchRequest, source: Source
 ) -> tuple[SortedRows, tuple[BrokenFileRule, ...]]:
-    """Type, screen and check the rows that may be read; the others, and those past retention, are set aside."""
-    mapping = source_mapping(request.source)
+    """Type, screen and check the rows that may be read; set the others aside."""
+    mapping, contract = source.mapping, source.contract
     group_keys = _one_array(text.rows[mapping.group_column]) if mapping.group_column else None
     typed = (mapping.cast or cast_columns)(dataclasses.replace(text, rows=consented.rows), contract)
     broken = broken_file_rules(typed.rows, contract, len(request.files))
-    typed = without_rejected(typed, broken)
-    found = sort_rows(typed, group_keys, mapping, contract, request.recorded_at)
-    expired = rows_past_retention(typed.rows, group_keys, mapping, contract, request.recorded_at)
-    found = without_expired(found, expired, typed.origin)
+    left = RowsLeft(typed.rows, typed.origin, typed.quarantined)
+    set_rejected_aside(left, broken)
+    found = sort_rows(left, group_keys, source, request.recorded_at)
     return with_rows_withheld(found, consented), broken
 
 

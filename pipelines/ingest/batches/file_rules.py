@@ -17,15 +17,15 @@ import pyarrow.compute as pc
 from data_contracts.checks.rule_sql import RuleDatabase, within
 from data_contracts.definition.contract import Kind, Severity
 from data_contracts.definition.rules import per_file_query
-from data_contracts.lineage import ReadResult, SetAside, concat_quarantine, quarantine_table
 from data_contracts.mapping.source_mapping import run_sql
+from pipelines.ingest.batches.setting_aside import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from decimal import Decimal
 
-    from data_contracts.arrow import Values
     from data_contracts.definition.contract import CompiledContract, Rule
+    from pipelines.ingest.batches.setting_aside import RowsLeft
     from pipelines.runs.file_counts import FileCounts
 
 
@@ -87,24 +87,15 @@ def _values(rows: pa.Table, rule: Rule, file_count: int) -> Iterator[tuple[int, 
         yield from zip(found["file_order"].to_pylist(), found["value"].to_pylist(), strict=True)
 
 
-def without_rejected(typed: ReadResult, broken: Sequence[BrokenFileRule]) -> ReadResult:
-    """Give the rows without those of rejected files, which are set aside under the first critical rule they break."""
+def set_rejected_aside(left: RowsLeft, broken: Sequence[BrokenFileRule]) -> None:
+    """Set aside all rows of rejected files, under the first critical rule that each file breaks."""
     rejecting: dict[int, BrokenFileRule] = {}
     for one in broken:
         if one.rule.severity is Severity.CRITICAL:
             rejecting.setdefault(one.file, one)
-    if not rejecting:
-        return typed
-    groups = [_set_aside(typed.rows, one) for one in rejecting.values()]
-    of_rejected = pc.is_in(typed.rows["file_order"], value_set=pa.array(list(rejecting), pa.int32()))
-    quarantined = concat_quarantine([typed.quarantined, quarantine_table(typed.origin, groups)])
-    return replace(typed, rows=typed.rows.filter(pc.invert(of_rejected)), quarantined=quarantined)
-
-
-def _set_aside(rows: pa.Table, broken: BrokenFileRule) -> SetAside:
-    of_file: Values = rows.filter(pc.equal(rows["file_order"], pa.scalar(broken.file, pa.int32())))
-    ordinals = of_file["row_order"].to_pylist()
-    return SetAside(broken.rule.rule_id, ordinals, [broken.value] * len(ordinals), severity=Severity.CRITICAL)
+    for file, one in rejecting.items():
+        reason = Reason(one.rule.rule_id, one.value, severity=Severity.CRITICAL)
+        left.set_aside(pc.equal(left.rows["file_order"], pa.scalar(file, pa.int32())), reason)
 
 
 def with_file_verdicts(accounts: Sequence[FileCounts], broken: Sequence[BrokenFileRule]) -> tuple[FileCounts, ...]:

@@ -19,14 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.arrow import string_bytes
-from data_contracts.definition.compiler import source_contract, table_contract
+from data_contracts.definition.compiler import table_contract
 from data_contracts.errors import ConfigurationRefused
 from data_contracts.lineage import QUARANTINE_SCHEMA
 from data_contracts.mapping.source_mapping import nullable
 from data_contracts.privacy import original_sealer
 from data_contracts.reading.delimited.pieces import DelimitedPieces
 from data_contracts.reading.template_files import delimited_form
-from data_contracts.sources.registry import source_mapping
+from data_contracts.sources.registry import known_source
 from pipelines.ingest.batches.batch import mapped_batch, sorted_batch
 from pipelines.ingest.batches.file_reading import FileFacts, ReadGroup
 from pipelines.ingest.batches.group_warnings import GroupWarnings, without_group_warnings
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data_contracts.arrow import Values
-    from data_contracts.definition.contract import CompiledContract
     from data_contracts.lineage import ReadResult
+    from data_contracts.sources.registry import Source
     from pipelines.ingest.batches.batch import BatchRequest, BatchResult
     from pipelines.ingest.batches.row_consents import ConsentedRows
 
@@ -54,7 +54,7 @@ _LONGEST_KEY = 256
 _KEY_SEED = 20261122
 # A place in a batch is the number of the file and the physical row in it, as one number.
 FILE_STEP = 2**40
-MOST_PARTS = 4096
+MOST_PARTITIONS = 4096
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,13 @@ class PartitionedRequest:
     Attributes:
         batch: the batch; its files are delimited UTF-8, none of them in an archive.
         folder: takes what is put aside: about twice what the files take.
-        part_bytes: raw bytes of a part, about; two rows of one part never lie in two.
+        partition_bytes: raw bytes of a part, about; two rows of one part never lie in two.
         piece_bytes: raw bytes read at a time.
     """
 
     batch: BatchRequest
     folder: Path
-    part_bytes: int
+    partition_bytes: int
     piece_bytes: int
 
 
@@ -95,11 +95,12 @@ def ingest_in_partitions(request: PartitionedRequest) -> PartitionedResult:
         ConfigurationRefused: rows of the source do not part.
         InternalFault: rows do not add up.
     """
-    contract = delimited_form(source_contract(request.batch.source))
+    known = known_source(request.batch.source)
+    source = replace(known, contract=delimited_form(known.contract))
     with contextlib.ExitStack() as stack:
-        text = _Text(request, contract, stack)
-        found = _Found(request, contract, text)
-        for part in range(text.part_count):
+        text = _Text(request, source, stack)
+        found = _Found(request, source, text)
+        for part in range(text.partition_count):
             group = text.group(part)
             if group is not None:
                 found.take(group)
@@ -109,14 +110,14 @@ def ingest_in_partitions(request: PartitionedRequest) -> PartitionedResult:
 class _Text:
     """The text rows of all files, put aside by part, and what is known of the files."""
 
-    def __init__(self, request: PartitionedRequest, contract: CompiledContract, stack: contextlib.ExitStack) -> None:
-        self._files, self._contract = request.batch.files, contract
-        self._named, self._consents = source_mapping(request.batch.source).named_sellers, request.batch.consents
-        self._key = _parting_column(request.batch.source, contract)
+    def __init__(self, request: PartitionedRequest, source: Source, stack: contextlib.ExitStack) -> None:
+        contract = source.contract
+        self._files, self._source, self._consents = request.batch.files, source, request.batch.consents
+        self._key = _partition_column(source)
         size_bytes = sum(file.size_bytes for file in self._files)
-        self.part_count = min(max(math.ceil(size_bytes / request.part_bytes), 1), MOST_PARTS)
-        self._rows_of: list[list[int]] = [[] for _ in range(self.part_count)]
-        self._lines_of: list[list[int]] = [[] for _ in range(self.part_count)]
+        self.partition_count = min(max(math.ceil(size_bytes / request.partition_bytes), 1), MOST_PARTITIONS)
+        self._rows_of: list[list[int]] = [[] for _ in range(self.partition_count)]
+        self._lines_of: list[list[int]] = [[] for _ in range(self.partition_count)]
         self._starts: list[int] = []
         self.readers: list[DelimitedPieces] = []
         text_fields: list[pa.Field[Any]] = [pa.field(column.name, pa.string()) for column in contract.columns]
@@ -148,7 +149,7 @@ class _Text:
     def group(self, part: int) -> ReadGroup | None:
         """Give the rows of a part as if they had been read from a file; None where it has none.
 
-        Original bytes are left open (``_LEFT_OPEN``): they are dearer to find row by row than piece by piece.
+        Original bytes are left open (``_FILLED_LATER``): they are dearer to find row by row than piece by piece.
         """
         if not self._rows_of[part] and not self._lines_of[part]:
             return None
@@ -166,7 +167,7 @@ class _Text:
             quarantined=_with_digests(lines, of_lines, [one.sha256 for one in facts]),
             file_of=file_of.astype(np.int64),
             physical_row=rows["source_row"].to_numpy(),
-            original_of=lambda numbers: [_LEFT_OPEN] * len(numbers),
+            original_of=lambda numbers: [_FILLED_LATER] * len(numbers),
             facts=facts,
         )
 
@@ -180,20 +181,21 @@ class _Text:
             return
         self._starts.append(number * FILE_STEP + min(first_rows))
         file_of: Values = pa.array(np.full(piece.rows.num_rows, number, dtype=np.int32))
-        missing = self._contract.read_spec.missing_tokens if self._contract.read_spec else ()
-        part_of = parts_of(piece.rows[self._key], missing, self.part_count)
-        consented = rows_by_consent(piece, self._named, self._contract, self._consents)
-        told = _without_words_of(piece.rows, consented, self._named.naming if self._named else ())
-        for part, slice_of_part in _apart(told.append_column("file_of", file_of), part_of):
-            self._rows_of[part] += rows.add(slice_of_part)
+        spec, named = self._source.contract.read_spec, self._source.mapping.named_sellers
+        missing = spec.missing_tokens if spec else ()
+        partition_of = partitions_of(piece.rows[self._key], missing, self.partition_count)
+        consented = rows_by_consent(piece, self._source, self._consents)
+        told = _without_words_of(piece.rows, consented, named.naming if named else ())
+        for part, rows_of_partition in _apart(told.append_column("file_of", file_of), partition_of):
+            self._rows_of[part] += rows.add(rows_of_partition)
         unread = without_contents(piece.quarantined, consented)
-        for part, slice_of_part in _apart(unread, unread["source_row"].to_numpy() % self.part_count):
-            self._lines_of[part] += lines.add(slice_of_part)
+        for part, rows_of_partition in _apart(unread, unread["source_row"].to_numpy() % self.partition_count):
+            self._lines_of[part] += lines.add(rows_of_partition)
 
 
 _FALSE: Values = pa.scalar(value=False)
 # No row is empty, and a row whose bytes are not to be kept has none at all.
-_LEFT_OPEN = b""
+_FILLED_LATER = b""
 
 
 def _without_words_of(rows: pa.Table, consented: ConsentedRows, naming: Sequence[str]) -> pa.Table:
@@ -207,10 +209,10 @@ def _without_words_of(rows: pa.Table, consented: ConsentedRows, naming: Sequence
     return rows
 
 
-def _parting_column(source: str, contract: CompiledContract) -> str:
-    key = source_mapping(source).partition_by
+def _partition_column(source: Source) -> str:
+    key = source.mapping.partition_by
     if key is None:
-        raise ConfigurationRefused(f"rows of {contract.identity} do not part", "read its files at once")
+        raise ConfigurationRefused(f"rows of {source.contract.identity} cannot be partitioned", "read its files whole")
     return key
 
 
@@ -221,13 +223,13 @@ def _with_digests(lines: pa.Table, file_of: Values, digests: Sequence[str]) -> p
     return lines.set_column(place, lines.schema.field(place), values.cast(lines.schema.field(place).type))
 
 
-def parts_of(texts: Values, missing: Sequence[str], part_count: int) -> NDArray[np.int64]:
+def partitions_of(texts: Values, missing: Sequence[str], partition_count: int) -> NDArray[np.int64]:
     """Give the part of each text: the same for texts that are alike but for blanks around them.
 
     Args:
         texts: text column.
         missing: words that stand for a missing value, as the empty text does.
-        part_count: number of parts.
+        partition_count: number of parts.
     """
     trimmed: Values = pc.utf8_trim_whitespace(texts)
     if missing:
@@ -241,7 +243,7 @@ def parts_of(texts: Values, missing: Sequence[str], part_count: int) -> NDArray[
     weighed = (codes[borders[0] : borders[-1]].astype(np.uint64) + np.uint64(1)) * weights[within]
     sums = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(weighed, dtype=np.uint64)])
     digests = sums[borders[1:] - borders[0]] - sums[borders[:-1] - borders[0]]
-    parts: NDArray[np.int64] = ((digests >> np.uint64(32)) % np.uint64(part_count)).astype(np.int64)
+    parts: NDArray[np.int64] = ((digests >> np.uint64(32)) % np.uint64(partition_count)).astype(np.int64)
     return parts
 
 
@@ -296,10 +298,11 @@ class _ByPiece:
 class _Found:
     """What becomes of the rows, gathered part by part."""
 
-    def __init__(self, request: PartitionedRequest, contract: CompiledContract, text: _Text) -> None:
-        self._request, self._text, self._contract = request, text, contract
+    def __init__(self, request: PartitionedRequest, source: Source, text: _Text) -> None:
+        self._request, self._text, self._contract = request, text, source.contract
+        self._source = replace(source, contract=without_group_warnings(source.contract))
         folder, names = request.folder, [file.name for file in request.batch.files]
-        covered = source_mapping(request.batch.source).covered_tables
+        covered = source.mapping.covered_tables
         self._tables = {
             name: _ByPiece(
                 folder / f"table-{name}.arrow", nullable(table_contract(name).arrow_schema), text.starts, names
@@ -308,14 +311,14 @@ class _Found:
         }
         self._quarantine = _ByPiece(folder / "records.arrow", QUARANTINE_SCHEMA, text.starts, names)
         self._duplicates = _ByPiece(folder / "duplicates.arrow", DUPLICATE_SCHEMA, text.starts, names)
-        self._remarks = GroupWarnings(contract, folder, FILE_STEP)
+        self._remarks = GroupWarnings(source.contract, folder, FILE_STEP)
         self._accounts: list[tuple[FileCounts, ...]] = []
         self._named: dict[str, set[str]] = {}
 
     def take(self, group: ReadGroup) -> None:
         """Judges and maps the rows of a part."""
         batch = self._request.batch
-        found = sorted_batch(batch, [group], without_group_warnings(self._contract))
+        found = sorted_batch(batch, [group], self._source)
         self._remarks.add(found.gathered.with_physical_rows(found.found.accepted))
         result = mapped_batch(batch, found)
         self._add(result)
@@ -371,7 +374,7 @@ class _Found:
 
 def _filled(records: pa.Table, reader: DelimitedPieces, seal: Callable[[bytes], bytes]) -> pa.Table:
     original: Values = records["original"].combine_chunks()
-    is_open: Values = pc.fill_null(pc.equal(original, pa.scalar(_LEFT_OPEN, pa.binary())), _FALSE)
+    is_open: Values = pc.fill_null(pc.equal(original, pa.scalar(_FILLED_LATER, pa.binary())), _FALSE)
     rows: Values = records["source_row"].filter(is_open)
     if not len(rows):
         return records

@@ -1,53 +1,46 @@
-"""Rows older than their contract lets them be kept: counted by reason, and nothing they say is stored.
+"""Rows older than their contract allows: counted by reason, with nothing of their contents stored.
 
-A contract states ``retentionDays``. A row whose event lies further back than that on the day of recording is set aside
-under ``retention:past`` with its file and number alone, neither value nor original, whether it kept every rule or not.
-Rows that stand or fall together go when the last of them is too old. A row that could not be typed has no known age.
+A contract may state ``retentionDays``. A row whose event is older than that on the day of recording is set aside under
+``retention:past``, whether it breaks a rule or not; its record holds the file and row number, but neither value nor
+original. A group of rows expires when its last row does. A row that could not be typed has no known age.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.errors import ConfigurationRefused
-from data_contracts.lineage import Origin, SetAside, concat_quarantine, quarantine_table, redacted
+from pipelines.ingest.batches.setting_aside import Reason
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from data_contracts.arrow import Values
-    from data_contracts.definition.contract import CompiledContract
-    from data_contracts.mapping.source_mapping import SourceMapping
-    from pipelines.ingest.batches.row_checks import SortedRows
+    from data_contracts.sources.registry import Source
+    from pipelines.ingest.batches.setting_aside import RowsLeft
 
 PAST_RETENTION: Final = "retention:past"
+_EXPIRED: Final = Reason(PAST_RETENTION, keep_contents=False)
 _FALSE: Final[Values] = pa.scalar(value=False)
 
 
-def rows_past_retention(
-    rows: pa.Table,
-    group_keys: Values | None,
-    mapping: SourceMapping,
-    contract: CompiledContract,
-    recorded_at: datetime,
-) -> Values:
-    """Give the ordinals (``row_order``) of the typed rows that are too old to be kept.
+def rows_past_retention(rows: pa.Table, group_keys: Values | None, source: Source, recorded_at: datetime) -> Values:
+    """Return the ordinals (``row_order``) of the typed rows that are too old to be kept.
 
     Raises:
-        ConfigurationRefused: the contract states how long rows are kept, and its mapping not when they happened.
+        ConfigurationRefused: the contract limits how long rows are kept, but the mapping names no date of the event.
     """
+    contract, mapping = source.contract, source.mapping
     if contract.retention_days is None:
         return pa.array([], pa.int64())
     if mapping.happened is None:
         raise ConfigurationRefused(
-            f"{contract.identity} states retentionDays, and nothing says when its rows happened",
-            "name the column as 'happened' in the mapping of the source",
+            f"{contract.identity} states retentionDays, but its mapping has no column 'happened'",
+            "name the column with the date of the event in the mapping of the source",
         )
     limit: Values = pa.scalar(recorded_at.date() - timedelta(days=contract.retention_days), pa.date32())
     days: Values = pc.cast(rows[mapping.happened], pa.date32(), safe=False)
@@ -56,28 +49,14 @@ def rows_past_retention(
     ordinals: Values = rows["row_order"]
     if group_keys is not None:
         keys = group_keys.take(ordinals)
-        # A total has no date of its own and goes with its rows.
+        # A total has no date of its own; it expires with its rows.
         old_keys, current_keys = (pc.unique(keys.filter(chosen)) for chosen in (is_old, is_current))
         is_old = pc.and_not(pc.is_in(keys, value_set=old_keys), pc.is_in(keys, value_set=current_keys))
     old: Values = ordinals.filter(is_old)
     return old.combine_chunks() if isinstance(old, pa.ChunkedArray) else old
 
 
-def without_expired(found: SortedRows, expired: Values, origin: Origin) -> SortedRows:
-    """Give sorted rows with the expired ones set aside, and of those quarantined already nothing but rule and place."""
-    if not len(expired):
-        return found
-    is_expired: Values = pc.is_in(found.accepted["row_order"], value_set=expired)
-    kept: Values = pc.invert(is_expired)
-    ordinals_gone: Values = found.accepted.filter(is_expired)["row_order"]
-    gone: list[int] = ordinals_gone.to_pylist()
-    nameless = Origin(origin.source, origin.source_file, origin.source_sha256)
-    group = SetAside(PAST_RETENTION, gone, [None] * len(gone), originals=[None] * len(gone))
-    set_aside = redacted(found.quarantined, pc.is_in(found.quarantined["source_row"], value_set=expired))
-    ordinals = expired.to_numpy()
-    return replace(
-        found,
-        accepted=found.accepted.filter(kept),
-        quarantined=concat_quarantine([set_aside, quarantine_table(nameless, [group])]),
-        remarks=tuple((remark, rows[~np.isin(rows, ordinals)]) for remark, rows in found.remarks),
-    )
+def set_expired_aside(left: RowsLeft, expired: Values) -> None:
+    """Set expired rows aside, and erase the contents of the records of those that were quarantined before."""
+    left.erase(expired)
+    left.set_aside(pc.is_in(left.rows["row_order"], value_set=expired), _EXPIRED)

@@ -1,9 +1,9 @@
-"""The rows of a batch sorted into accepted, quarantined and duplicates, by the mapping's screen and the contract."""
+"""Sort the rows of a batch into accepted, quarantined and duplicates, by the mapping's screen and the contract."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -13,18 +13,18 @@ from data_contracts.checks.rows import RowChecker
 from data_contracts.checks.rule_sql import RuleDatabase
 from data_contracts.checks.spreadsheet_damage import DAMAGED_RULE, damaged_cells
 from data_contracts.definition.contract import Kind, Severity
-from data_contracts.lineage import ReadResult, SetAside, concat_quarantine, empty_quarantine, quarantine_table
+from pipelines.ingest.batches.retention import rows_past_retention, set_expired_aside
+from pipelines.ingest.batches.setting_aside import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from data_contracts.arrow import Values
     from data_contracts.definition.contract import CompiledContract
     from data_contracts.mapping.source_mapping import SourceMapping
+    from data_contracts.sources.registry import Source
+    from pipelines.ingest.batches.setting_aside import RowsLeft
 
-_DUPLICATE_FIELDS: list[pa.Field[Any]] = [pa.field("row_order", pa.int64()), pa.field("reason", pa.string())]
-_DUPLICATES = pa.schema(_DUPLICATE_FIELDS)
 REPEATED_KEY = "repeated key"
 
 
@@ -33,10 +33,10 @@ class SortedRows:
     """Every row of a batch in one of three places.
 
     Attributes:
-        accepted: typed rows that keep every rule.
-        quarantined: QUARANTINE_SCHEMA, ``source_row`` the ordinal.
+        accepted: typed rows that break no rule.
+        quarantined: records (QUARANTINE_SCHEMA) with the ordinal as ``source_row``.
         duplicates: ``row_order``, ``reason``.
-        remarks: for each remark the ordinals of the accepted rows it is made on.
+        remarks: remarks, each with the ordinals of the accepted rows it concerns.
     """
 
     accepted: pa.Table
@@ -45,52 +45,86 @@ class SortedRows:
     remarks: tuple[tuple[str, Values], ...]
 
 
-def sort_rows(
-    typed: ReadResult,
-    group_keys: Values | None,
-    mapping: SourceMapping,
-    contract: CompiledContract,
-    recorded_at: datetime,
-) -> SortedRows:
+def sort_rows(left: RowsLeft, group_keys: Values | None, source: Source, recorded_at: datetime) -> SortedRows:
     """Sort typed rows.
 
-    A rule may judge a row by its group (a settlement by its sum, a line by its order), so a row that falls out can
-    break others; checking is repeated until nothing more falls out.
-
     Args:
-        typed: the rows, and the records of those that could not be typed.
-        group_keys: by ordinal the key of the group of each row, where groups stand or fall together.
-        mapping: the source's mapping.
-        contract: the source's contract.
-        recorded_at: moment of recording, before which everything must have happened.
+        left: the rows, and the records of those that could not be typed.
+        group_keys: by ordinal, the key of the row's group, if groups are accepted or set aside as a whole.
+        source: the source of the rows.
+        recorded_at: moment of recording; no event may be later.
     """
-    rows, repeated, objected = _screened(typed, mapping)
-    rows, damaged = _without_damaged(rows, typed, contract)
-    rows, future = _without_future(rows, mapping, typed, recorded_at)
-    quarantined, duplicates = [typed.quarantined, objected, damaged, future], [repeated]
-    with RowChecker(_judging_files_apart(contract)) as checker:
+    mapping, contract = source.mapping, source.contract
+    expired = rows_past_retention(left.rows, group_keys, source, recorded_at)
+    _screen(left, mapping)
+    _set_damaged_aside(left, contract)
+    _set_future_aside(left, mapping, recorded_at)
+    _check(left, group_keys, contract)
+    remarks = (*_warnings(left.rows, contract), *_mapping_remarks(left.rows, mapping))
+    if len(expired):
+        set_expired_aside(left, expired)
+        remarks = tuple((remark, rows[~np.isin(rows, expired.to_numpy())]) for remark, rows in remarks)
+    return SortedRows(left.rows, left.quarantined, left.duplicates, remarks)
+
+
+def _screen(left: RowsLeft, mapping: SourceMapping) -> None:
+    """Set aside what the mapping objects to: duplicates, and rows that break one of its own rules."""
+    found: Values = mapping.screen(left.rows)
+    if found is None or not found.num_rows:
+        return
+    is_duplicate = pc.is_null(found["rule_id"])
+    repeated: Values = found.filter(is_duplicate)
+    objected: Values = found.filter(pc.invert(is_duplicate))
+    left.add_duplicates(repeated["row_order"].combine_chunks(), repeated["reason"].to_pylist())
+    left.rows = left.rows.filter(pc.invert(pc.is_in(left.rows["row_order"], repeated["row_order"])))
+    for rule_id in sorted(set(objected["rule_id"].to_pylist())):
+        by_rule = objected.filter(pc.equal(objected["rule_id"], rule_id))
+        words = dict(zip(by_rule["row_order"].to_pylist(), by_rule["reason"].to_pylist(), strict=True))
+        left.set_aside(pc.is_in(left.rows["row_order"], by_rule["row_order"]), Reason(rule_id, words))
+
+
+def _set_damaged_aside(left: RowsLeft, contract: CompiledContract) -> None:
+    """Set aside rows with cells in which a spreadsheet lost digits."""
+    ordinals = left.rows["row_order"].to_numpy()
+    for name, positions in damaged_cells(left.rows, tuple(column.name for column in contract.columns)):
+        chosen = pc.is_in(left.rows["row_order"], value_set=pa.array(ordinals[positions]))
+        left.set_aside(chosen, Reason(DAMAGED_RULE, column=name))
+
+
+def _set_future_aside(left: RowsLeft, mapping: SourceMapping, recorded_at: datetime) -> None:
+    """Set aside rows whose event is later than the moment of recording."""
+    if mapping.happened is None:
+        return
+    happened: Values = left.rows[mapping.happened]
+    limit: Values = pa.scalar(recorded_at, pa.timestamp("us", "UTC"))
+    if pa.types.is_date(happened.type):
+        limit = pa.scalar(recorded_at.date(), pa.date32())
+    left.set_aside(pc.greater(happened, limit), Reason("delivery:not_in_the_future", column=mapping.happened))
+
+
+def _check(left: RowsLeft, group_keys: Values | None, contract: CompiledContract) -> None:
+    """Set aside rows that break a rule of the contract, and the rest of their groups.
+
+    A rule may judge a row by its group (a settlement by its sum, a line by its order), so a row that is set aside can
+    make others break the rule. The check is repeated until no further row is set aside.
+    """
+    with RowChecker(_with_keys_per_file(contract)) as checker:
         while True:
-            checked = checker.check(rows, typed.origin)
-            quarantined.append(checked.quarantined)
-            duplicates.append(_as_duplicates(checked.duplicates))
-            whole, torn = _whole_groups(checked.accepted, quarantined, group_keys, typed)
-            quarantined.append(torn)
-            settled = whole.num_rows == rows.num_rows or not _judges_groups(contract, group_keys)
-            rows = whole
-            if settled:
-                break
-    return SortedRows(
-        accepted=rows,
-        quarantined=concat_quarantine(quarantined),
-        duplicates=pa.concat_tables(duplicates),
-        remarks=(*_warnings(rows, contract), *_mapping_remarks(rows, mapping)),
-    )
+            before = left.rows.num_rows
+            checked = checker.check(left.rows, left.origin)
+            left.rows = checked.accepted
+            left.add_records(checked.quarantined)
+            reasons = [f"{REPEATED_KEY} ({rule_id})" for rule_id in checked.duplicates["rule_id"].to_pylist()]
+            left.add_duplicates(checked.duplicates["source_row"].combine_chunks(), reasons)
+            _set_torn_groups_aside(left, group_keys)
+            if left.rows.num_rows == before or not _judges_groups(contract, group_keys):
+                return
 
 
-def _judging_files_apart(contract: CompiledContract) -> CompiledContract:
-    """Give the contract with keys that are unique within a file: the same key in a later one is a correction.
+def _with_keys_per_file(contract: CompiledContract) -> CompiledContract:
+    """Return the contract with keys that are unique within a file: the same key in a later file is a row version.
 
-    Rules on a whole file are left out: they have been judged before (``pipelines.file_rules``).
+    Rules on whole files are left out; they are checked before (``file_rules``).
     """
     rules = [
         replace(rule, arguments=replace(rule.arguments, columns=(*rule.arguments.columns, "file_order")))
@@ -105,83 +139,14 @@ def _judges_groups(contract: CompiledContract, group_keys: Values | None) -> boo
     return group_keys is not None or any("${table}" in (rule.arguments.sql or "") for rule in contract.row_rules())
 
 
-def _screened(typed: ReadResult, mapping: SourceMapping) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """Give the rows without objection, the duplicates, and the quarantine records of the others."""
-    found = mapping.screen(typed.rows)
-    if found is None or not found.num_rows:
-        return typed.rows, _DUPLICATES.empty_table(), empty_quarantine()
-    repeated, objected = _split(found, pc.is_null(found["rule_id"]))
-    _, objected = _split(objected, pc.is_in(objected["row_order"], repeated["row_order"]))
-    _, kept = _split(typed.rows, pc.is_in(typed.rows["row_order"], found["row_order"]))
-    return kept, repeated.select(["row_order", "reason"]), _objection_records(typed, objected)
-
-
-def _split(table: Values, chosen: Values) -> tuple[pa.Table, pa.Table]:
-    """Give the chosen rows and the others."""
-    return table.filter(chosen), table.filter(pc.invert(chosen))
-
-
-def _without_damaged(rows: pa.Table, typed: ReadResult, contract: CompiledContract) -> tuple[pa.Table, pa.Table]:
-    """Give the rows of which a spreadsheet has not lost digits, and the quarantine records of the others."""
-    spoilt = np.zeros(rows.num_rows, dtype=bool)
-    groups = []
-    for name, positions in damaged_cells(rows, tuple(column.name for column in contract.columns)):
-        first = positions[~spoilt[positions]]
-        spoilt[first] = True
-        places: Values = pa.array(first)
-        found: Values = rows.select(["row_order", name]).take(places)
-        ordinals, values = found["row_order"].to_pylist(), found[name].to_pylist()
-        groups.append(SetAside(DAMAGED_RULE, ordinals, values, column=name))
-    if not groups:
-        return rows, empty_quarantine()
-    return rows.filter(pa.array(~spoilt)), quarantine_table(typed.origin, groups)
-
-
-def _without_future(
-    rows: pa.Table, mapping: SourceMapping, typed: ReadResult, recorded_at: datetime
-) -> tuple[pa.Table, pa.Table]:
-    """Give the rows that had happened when they were recorded, and the quarantine records of the others."""
-    if mapping.happened is None:
-        return rows, empty_quarantine()
-    happened: Values = rows[mapping.happened]
-    limit: Values = pa.scalar(recorded_at, pa.timestamp("us", "UTC"))
-    if pa.types.is_date(happened.type):
-        limit = pa.scalar(recorded_at.date(), pa.date32())
-    future, past = _split(rows, pc.and_kleene(pc.is_valid(happened), pc.greater(happened, limit)))
-    ordinals: Values = future["row_order"]
-    values = [str(value) for value in future[mapping.happened].to_pylist()]
-    group = SetAside("delivery:not_in_the_future", ordinals.to_pylist(), values, column=mapping.happened)
-    return past, quarantine_table(typed.origin, [group])
-
-
-def _objection_records(typed: ReadResult, objected: Values) -> pa.Table:
-    groups = []
-    for rule_id in sorted(set(objected["rule_id"].to_pylist())):
-        chosen = objected.filter(pc.equal(objected["rule_id"], rule_id))
-        groups.append(SetAside(rule_id, chosen["row_order"].to_pylist(), chosen["reason"].to_pylist()))
-    return quarantine_table(typed.origin, groups)
-
-
-def _as_duplicates(records: pa.Table) -> pa.Table:
-    reasons = [f"{REPEATED_KEY} ({rule_id})" for rule_id in records["rule_id"].to_pylist()]
-    ordinals: Values = records["source_row"]
-    return pa.Table.from_arrays([ordinals, pa.array(reasons, pa.string())], schema=_DUPLICATES)
-
-
-def _whole_groups(
-    accepted: pa.Table, quarantined: Iterable[pa.Table], group_keys: Values | None, typed: ReadResult
-) -> tuple[pa.Table, pa.Table]:
-    """Give the rows whose whole group is accepted, and the records of the rows left over from broken groups."""
-    lost = np.concatenate([table["source_row"].to_numpy() for table in quarantined])
+def _set_torn_groups_aside(left: RowsLeft, group_keys: Values | None) -> None:
+    """Set aside the rows left over from groups of which a row has been set aside."""
+    lost: Values = left.quarantined["source_row"]
     if group_keys is None or not len(lost):
-        return accepted, empty_quarantine()
-    keys = group_keys.take(accepted["row_order"])
-    torn: Values = pc.is_in(keys, value_set=group_keys.take(pa.array(lost)))
-    left_over, whole = _split(accepted, torn)
-    ordinals: Values = left_over["row_order"]
-    rows: list[int] = ordinals.to_pylist()
-    group = SetAside("group:whole", rows, ["another row of the same record was set aside"] * len(rows))
-    return whole, quarantine_table(typed.origin, [group])
+        return
+    keys = group_keys.take(left.rows["row_order"])
+    torn = pc.is_in(keys, value_set=group_keys.take(lost))
+    left.set_aside(torn, Reason("group:whole", "another row of the same record was set aside"))
 
 
 def _warnings(rows: pa.Table, contract: CompiledContract) -> list[tuple[str, Values]]:

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.definition.contract import ReadSpec
-from data_contracts.lineage import Origin, SetAside, concat_quarantine, empty_quarantine, quarantine_table, redacted
+from data_contracts.lineage import concat_quarantine, redacted, empty_quarantine
 from data_contracts.values.casting import cast_text
+from pipelines.ingest.batches.setting_aside import Reason, RowsLeft
 from pipelines.runs.file_counts import CONSENT_NOT_READABLE, CONSENT_WITHDRAWN, NO_CONSENT
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from data_contracts.definition.contract import CompiledContract
     from data_contracts.lineage import ReadResult
     from data_contracts.mapping.source_mapping import NamedSellers
+    from data_contracts.sources.registry import Source
     from pipelines.ingest.batches.row_checks import SortedRows
     from pipelines.ingest.consents import SourceConsents
     from pipelines.runs.file_counts import Withheld
@@ -56,50 +58,46 @@ class ConsentedRows:
     withholds_any: bool = False
 
 
-def rows_by_consent(
-    text: ReadResult, named: NamedSellers | None, contract: CompiledContract, consents: SourceConsents
-) -> ConsentedRows:
-    """Part text rows by the consent of the sellers they name.
+def rows_by_consent(text: ReadResult, source: Source, consents: SourceConsents) -> ConsentedRows:
+    """Separate text rows by the consent of the sellers that they name.
 
     Args:
-        text: rows as they were read, ``source_row`` unique among them.
-        named: how they tell whose they are; None where that is not asked.
-        contract: the source's contract.
-        consents: what consents say of the source.
+        text: rows as read, with a unique ``source_row``.
+        source: the source of the rows; its mapping says how rows name their seller, if consent is needed.
+        consents: the consents for the source.
     """
+    named = source.mapping.named_sellers
     if named is None or not (consents.withholds_any or consents.parties):
         return ConsentedRows(text.rows)
-    cells = _cells(text.rows, named, contract)
+    cells = _cells(text.rows, named, source.contract)
     reasons = _reasons(cells, named, consents, text.rows.num_rows)
-    source_rows = text.rows["source_row"].to_numpy()
-    origin = Origin(text.origin.source, text.origin.source_file, text.origin.source_sha256)
-    groups = [
-        SetAside(rule_id, rows, [None] * len(rows), originals=[None] * len(rows))
-        for place, rule_id in enumerate(WITHHELD_RULES.values())
-        if (rows := source_rows[reasons == place].tolist())
-    ]
+    left = RowsLeft(text.rows.append_column(_REASON, pa.array(reasons)), text.origin)
+    for place, rule_id in enumerate(WITHHELD_RULES.values()):
+        left.set_aside(pc.equal(left.rows[_REASON], pa.scalar(place)), Reason(rule_id, keep_contents=False))
     names_somebody = np.zeros(text.rows.num_rows, dtype=bool)
     for name in named.naming:
         names_somebody |= _is_given(cells[name])
-    is_read = reasons == _READ
+    source_rows = text.rows["source_row"].to_numpy()
     return ConsentedRows(
-        rows=text.rows.filter(pa.array(is_read)),
-        withheld=quarantine_table(origin, groups),
-        nameless=source_rows[is_read & ~names_somebody],
+        rows=left.rows.drop_columns(_REASON),
+        withheld=left.quarantined,
+        nameless=source_rows[(reasons == _READ) & ~names_somebody],
         withholds_any=True,
     )
 
 
-def sellers_of_parties(rows: pa.Table, named: NamedSellers | None, contract: CompiledContract) -> dict[str, str]:
-    """Give the sellers that parties are, by reference, where the links between parties come from another source."""
+def sellers_of_parties(rows: pa.Table, source: Source) -> dict[str, str]:
+    """Return the sellers of party references, if links between parties come from another source."""
+    named = source.mapping.named_sellers
     if named is None or named.seller is None or named.party is None or named.linked:
         return {}
-    cells = _cells(rows, named, contract)
+    cells = _cells(rows, named, source.contract)
     pairs = zip(cells[named.party].to_pylist(), cells[named.seller].to_pylist(), strict=True)
     return {party: seller for party, seller in pairs if party is not None and seller is not None}
 
 
 _READ: Final = len(WITHHELD_RULES)
+_REASON: Final = "_reason"
 
 
 def _cells(rows: pa.Table, named: NamedSellers, contract: CompiledContract) -> dict[str, Values]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from data_contracts.definition.compiler import source_contract
 from data_contracts.errors import InputRefused, PassportError
 from data_contracts.reading.delimited.pieces import PIECE_BYTES
 from data_contracts.reading.template_files import is_delimited
-from data_contracts.sources.registry import source_mapping
+from data_contracts.sources.registry import known_source
 from pipelines.ingest.batches.batch import BatchRequest, BatchResult, ingest_batch
 from pipelines.ingest.batches.partitions import PartitionedRequest, PartitionedResult, ingest_in_partitions
 from pipelines.ingest.deliveries.archives import LARGEST_FILE_BYTES
@@ -60,22 +59,20 @@ def _call(
     request: BatchRequest, settings: IngestSettings, folder: Path | None
 ) -> Call[BatchResult | PartitionedResult]:
     limits = limits_of(settings, _size_bytes(request))
-    if folder is None or not _goes_in_parts(request, settings):
+    if folder is None or not _is_partitioned(request, settings):
         _require_size(request)
         return Call(ingest_batch, (request,), limits)
     folder.mkdir(exist_ok=True)
-    parted = PartitionedRequest(request, folder, settings.batch_bytes, min(PIECE_BYTES, settings.batch_bytes))
-    return Call(ingest_in_partitions, (parted,), limits)
+    partitioned = PartitionedRequest(request, folder, settings.batch_bytes, min(PIECE_BYTES, settings.batch_bytes))
+    return Call(ingest_in_partitions, (partitioned,), limits)
 
 
-def _goes_in_parts(request: BatchRequest, settings: IngestSettings) -> bool:
+def _is_partitioned(request: BatchRequest, settings: IngestSettings) -> bool:
     if _size_bytes(request) <= WHOLE_BATCHES * settings.batch_bytes:
         return False
-    if source_mapping(request.source).partition_by is None:
-        return False
-    contract = source_contract(request.source)
-    return all(
-        file.container is None and is_delimited(_start_of(request.raw_dir / file.name), contract)
+    source = known_source(request.source)
+    return source.mapping.partition_by is not None and all(
+        file.container is None and is_delimited(_start_of(request.raw_dir / file.name), source.contract)
         for file in request.files
     )
 
@@ -92,7 +89,7 @@ def _start_of(path: Path) -> bytes:
 def _require_size(request: BatchRequest) -> None:
     for file in request.files:
         if file.size_bytes > LARGEST_FILE_BYTES:
-            in_archive = file.container is not None and source_mapping(request.source).partition_by is not None
+            in_archive = file.container is not None and known_source(request.source).mapping.partition_by is not None
             raise InputRefused(
                 file=file.name,
                 rule=f"the file has {file.size_bytes} bytes, and of {request.source} no more than {LARGEST_FILE_BYTES} "

@@ -11,7 +11,7 @@ from data_contracts.definition.compiler import source_contract
 from data_contracts.definition.templates import PREFIX
 from data_contracts.digest import sha256_bytes, sha256_file
 from data_contracts.errors import ConfigurationRefused, InputRefused
-from data_contracts.sources.registry import mapped_sources, source_mapping
+from data_contracts.sources.registry import known_source, mapped_sources
 from pipelines.ingest.deliveries.archives import OpenArchives, entries_of, is_archive, require_size
 from pipelines.ingest.deliveries.reference_lists import rows_of_list
 
@@ -208,7 +208,7 @@ def _listed_file(raw_dir: Path, row: dict[str, Any], evidence_digest: str) -> De
             rule=f"there is no source {source!r}",
             remedy=f"use one of {', '.join(mapped_sources())}",
         )
-    if row["delivered_for"] is None and source_mapping(source).needs_seller:
+    if row["delivered_for"] is None and known_source(source).mapping.needs_seller:
         raise InputRefused(
             file=MANIFEST_FILE,
             row=evidence.row,
@@ -285,5 +285,5 @@ def _implied(source: str, name: str, container: str | None, size_bytes: int, cov
         covered_to=coverage.period_to,
         delivered_at=coverage.delivered_at,
         listed_sha256=None,
-        evidence=Origin(source_contract(source).identity, name, None, 1),
+        evidence=Origin(known_source(source).contract.identity, name, None, 1),
     )

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from data_contracts.definition.compiler import source_contract
 from data_contracts.errors import ConfigurationRefused, InputRefused, one_line
-from data_contracts.sources.registry import mapped_sources, source_mapping
+from data_contracts.sources.registry import known_source, mapped_sources
 from pipelines.ingest.deliveries.archives import GZIP_SUFFIX, Entry, entries_of
 from pipelines.ingest.deliveries.manifest import MANIFEST_FILE, DeliveredFile, Deliveries, Origin, find_deliveries
 from pipelines.ingest.deliveries.recognition import described, files_below, recognise
@@ -159,10 +158,11 @@ def _require_all_met(recognitions: Sequence[Recognition]) -> None:
 def _delivered(seen: _Seen, base: Path, terms: Terms) -> DeliveredFile:
     name = seen.path.relative_to(base).as_posix()
     source = source_of(seen.recognition)
+    needs_seller = known_source(source).mapping.needs_seller
     missing = [
         option
         for option, value, needed in (
-            ("--seller", terms.seller, source_mapping(source).needs_seller),
+            ("--seller", terms.seller, needs_seller),
             ("--from", terms.period_from, True),
             ("--to", terms.period_to, True),
             ("--delivered-at", terms.delivered_at, True),
@@ -174,7 +174,7 @@ def _delivered(seen: _Seen, base: Path, terms: Terms) -> DeliveredFile:
             f"{name} ({source}) is on no list of deliveries, and nothing says {', '.join(map(_what, missing))}",
             f"give {' '.join(missing)}, or list it in {MANIFEST_FILE}",
         )
-    seller = terms.seller if source_mapping(source).needs_seller else None
+    seller = terms.seller if needs_seller else None
     return DeliveredFile(
         name=name,
         source=source,
@@ -187,7 +187,7 @@ def _delivered(seen: _Seen, base: Path, terms: Terms) -> DeliveredFile:
         covered_to=terms.period_to,
         delivered_at=terms.delivered_at,
         listed_sha256=None,
-        evidence=Origin(source_contract(source).identity, name, None, 1),
+        evidence=Origin(known_source(source).contract.identity, name, None, 1),
     )
 
 

@@ -5,10 +5,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipelines.ingest.stage import write_result
 from pipelines.runs.file_counts import counts_of_document, row_counts_document
 from pipelines.runs.publish import read_json
-from tests.factories.raw_files import LOANS_HEADER, RawFile, cells, csv_file, ingested, vat_file, vat_row
+from tests.factories.raw_files import (
+    LOANS_HEADER,
+    RawFile,
+    cells,
+    csv_file,
+    ingest_settings,
+    ingested,
+    ingested_and_written,
+    vat_file,
+    vat_row,
+    write_raw_folder,
+)
 from tests.factories.templates import template_csv, template_row
 
 if TYPE_CHECKING:
@@ -124,8 +134,8 @@ def test_consents_count_even_if_only_another_source_is_read(tmp_path: Path) -> N
 
 
 def test_withheld_files_are_in_the_row_counts_with_their_listed_digest(tmp_path: Path) -> None:
-    result = ingested(tmp_path / "raw", [SALE], consent="required")
-    write_result(tmp_path / "out", result)
+    raw = write_raw_folder(tmp_path / "raw", [SALE])
+    result = ingested_and_written(raw, ingest_settings(consent="required"), tmp_path / "out")
     document = read_json(tmp_path / "out" / "row_counts.json")
     (withheld,) = document["withheld_files"]
     assert (withheld["file"], withheld["status"]) == ("v/1.csv", "no consent")

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from data_contracts.errors import ConfigurationRefused, InputRefused, InternalFault
 from data_contracts.privacy import open_sealed_original
-from pipelines.ingest.stage import ingest_folder, write_result
+from pipelines.ingest.stage import ingest_folder
 from pipelines.profiles.ingest_settings import CoveragePeriod, IngestSettings
 from pipelines.runs.file_counts import (
     FileCounts,
@@ -40,6 +40,7 @@ from tests.factories.raw_files import (
     entity,
     ingest_settings,
     ingested,
+    ingested_and_written,
     links_file,
     only_account,
     shopify_file,
@@ -128,15 +129,15 @@ def test_no_mixture_of_good_and_bad_lines_loses_a_row(
 
 def test_processes_and_batches_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_raw_folder(tmp_path / "raw", small_world())
-    alone = ingest_folder(folder, ingest_settings(worker_count=1), HMAC_KEY)
+    alone = ingested_and_written(folder, ingest_settings(worker_count=1), tmp_path / "alone")
     monkeypatch.setattr("pipelines.ingest.batches.workers.SMALL_DELIVERY_BYTES", 0)
-    together = ingest_folder(folder, ingest_settings(worker_count=2, batch_bytes=600), HMAC_KEY)
+    settings = ingest_settings(worker_count=2, batch_bytes=600)
+    together = ingested_and_written(folder, settings, tmp_path / "together")
     assert everything(together) == everything(alone)
-    assert written(tmp_path / "together", together) == written(tmp_path / "alone", alone)
+    assert written(tmp_path / "together") == written(tmp_path / "alone")
 
 
-def written(folder: Path, result: IngestResult) -> dict[str, bytes]:
-    write_result(folder, result)
+def written(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 

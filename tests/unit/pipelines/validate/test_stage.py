@@ -10,10 +10,9 @@ from data_contracts.checks.expectations import GxFinding, GxOutcome
 from data_contracts.errors import ConfigurationRefused, InternalFault
 from pipelines.runs.file_counts import row_counts_document
 from pipelines.runs.publish import write_json, write_parquet
-from pipelines.validate.gx_suites import write_suites
 from pipelines.validate.reconciliation import reconciled, reconciliation_document
 from pipelines.validate.stage import examples, validation_document
-from pipelines.validate.table_checks import FAILED, NOT_VALIDATED, PASSED, validate_tables
+from pipelines.validate.table_checks import FAILED, NOT_VALIDATED, PASSED, validate_tables, write_suites
 from tests.factories.canonical_tables import canonical_table
 from tests.factories.pages import ABOUT
 from tests.factories.progress import Recorder

@@ -12,6 +12,7 @@ from data_contracts.definition.compiler import source_contract, source_names
 from data_contracts.definition.contract import Arguments, Kind, Rule, Severity
 from data_contracts.definition.rules import per_file_query
 from data_contracts.errors import ConfigurationRefused
+from data_contracts.sources.registry import known_source
 from pipelines.ingest.batches.batch import BatchRequest, BatchResult, ingest_batch
 from pipelines.ingest.deliveries.manifest import find_deliveries
 from tests.factories.raw_files import (
@@ -32,7 +33,7 @@ from tests.factories.raw_files import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from data_contracts.definition.contract import CompiledContract
+    from data_contracts.sources.registry import Source
     from pipelines.runs.file_counts import FileCounts
 
 DUE = "R1,L1,S000001,Due,2023-02-01,600.00,CNY,2023-01-02 09:00:00"
@@ -45,14 +46,14 @@ def repayments(name: str, *rows: str) -> RawFile:
     return RawFile(f"lender_repayments/{name}.csv", "lender_repayments", csv_file(REPAYMENTS_HEADER, rows))
 
 
-def with_critical_sum(name: str) -> CompiledContract:
-    """Return the contract with a sum rule made critical."""
+def with_critical_sum(name: str) -> Source:
+    """Return the source with a sum rule made critical."""
     contract = source_contract(name)
     rules = tuple(
         replace(rule, severity=Severity.CRITICAL) if rule.rule_id == "paid_within_due" else rule
         for rule in contract.rules
     )
-    return replace(contract, rules=rules)
+    return replace(known_source(name), contract=replace(contract, rules=rules))
 
 
 def batch_of(folder: Path, *files: RawFile) -> BatchResult:
@@ -68,7 +69,7 @@ def by_name(result: BatchResult) -> dict[str, FileCounts]:
 def test_a_file_that_breaks_a_critical_rule_is_set_aside_whole_and_the_others_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipelines.ingest.batches.batch, "source_contract", with_critical_sum)
+    monkeypatch.setattr(pipelines.ingest.batches.batch, "known_source", with_critical_sum)
     result = batch_of(tmp_path, repayments("good", DUE, PAID), repayments("spoilt", TOO_MUCH, TOO_MUCH))
     accounts = by_name(result)
     assert (accounts["good.csv"].accepted, accounts["good.csv"].rejected_by) == (2, ())
@@ -82,13 +83,13 @@ def test_a_file_that_breaks_a_critical_rule_is_set_aside_whole_and_the_others_go
 def test_a_row_that_breaks_a_critical_rule_rejects_only_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def with_critical_amount(name: str) -> CompiledContract:
+    def with_critical_amount(name: str) -> Source:
         contract = source_contract(name)
         condition = Arguments(sql="entered > 1000")
         rule = Rule("modest", "row", Kind.ROW_EXPRESSION, None, condition, Severity.CRITICAL, "No entry is above 1000")
-        return replace(contract, rules=(*contract.rules, rule))
+        return replace(known_source(name), contract=replace(contract, rules=(*contract.rules, rule)))
 
-    monkeypatch.setattr(pipelines.ingest.batches.batch, "source_contract", with_critical_amount)
+    monkeypatch.setattr(pipelines.ingest.batches.batch, "known_source", with_critical_amount)
     huge = DUE.replace("R1", "R9").replace("600.00", "6000.00")
     result = batch_of(tmp_path, repayments("good", DUE, PAID), repayments("spoilt", TOO_MUCH, huge))
     accounts = by_name(result)

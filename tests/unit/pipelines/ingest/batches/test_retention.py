@@ -12,6 +12,7 @@ from data_contracts.definition.compiler import compile_contract, source_contract
 from data_contracts.definition.contract import CompiledContract
 from data_contracts.errors import ConfigurationRefused
 from data_contracts.mapping.source_mapping import SourceMapping
+from data_contracts.sources.registry import Source, known_source
 from pipelines.ingest.batches import batch as ingest_batch
 from pipelines.ingest.batches.batch import BatchRequest, BatchResult
 from pipelines.ingest.batches.retention import PAST_RETENTION, rows_past_retention
@@ -50,7 +51,8 @@ INVOICES = vat_file(
 def ingested(folder: Path, file: RawFile, retention_days: int | None, monkeypatch: pytest.MonkeyPatch) -> BatchResult:
     """Ingest a batch of one file whose contract limits how long rows are kept."""
     contract = dataclasses.replace(source_contract(file.source), retention_days=retention_days)
-    monkeypatch.setattr(ingest_batch, "source_contract", lambda _: contract)
+    source = dataclasses.replace(known_source(file.source), contract=contract)
+    monkeypatch.setattr(ingest_batch, "known_source", lambda _: source)
     raw = write_raw_folder(folder, [file])
     files = find_deliveries(raw, ingest_settings()).files
     return ingest_batch.ingest_batch(BatchRequest(raw, file.source, files, RECORDED_AT, {}, HMAC_KEY))
@@ -112,8 +114,8 @@ def test_a_file_of_which_all_is_too_old_covers_nothing(tmp_path: Path, monkeypat
 def test_days_without_a_column_that_dates_the_rows_are_refused() -> None:
     contract = dataclasses.replace(source_contract("vat_invoices"), retention_days=1)
     undated = SourceMapping("vat_invoices", (), lambda *_: {})
-    with pytest.raises(ConfigurationRefused, match="nothing says when its rows happened"):
-        rows_past_retention(None, None, undated, contract, RECORDED_AT)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationRefused, match="its mapping has no column 'happened'"):
+        rows_past_retention(None, None, Source(contract, undated), RECORDED_AT)  # type: ignore[arg-type]
 
 
 def stated(days: object) -> CompiledContract:

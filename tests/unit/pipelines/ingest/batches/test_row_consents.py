@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_contracts.definition.compiler import source_contract
+from data_contracts.definition.contract import CompiledContract
 from data_contracts.lineage import Origin, ReadResult, empty_quarantine
-from data_contracts.mapping.source_mapping import NamedSellers
-from data_contracts.sources.registry import mapped_sources, source_mapping
+from data_contracts.mapping.source_mapping import NamedSellers, SourceMapping
+from data_contracts.sources.registry import Source, mapped_sources, source_mapping
 from pipelines.ingest.batches.row_consents import WITHHELD_RULES, rows_by_consent
 from pipelines.ingest.consents import SourceConsents
 from pipelines.ingest.stage import Delivery, deliveries_in, ingest_files, ingest_folder, run_delivery
@@ -182,6 +183,11 @@ def test_rows_that_may_be_withheld_one_by_one_belong_to_no_group_and_their_file_
 SELLERS = ("A", "B", "C", "")
 
 
+def naming(contract: CompiledContract, named: NamedSellers) -> Source:
+    """Return a source whose rows name their sellers like this."""
+    return Source(contract, SourceMapping("some", (), lambda *_: {}, named_sellers=named))
+
+
 @given(
     sellers=st.lists(st.sampled_from(SELLERS), max_size=30),
     said=st.dictionaries(st.sampled_from(SELLERS[:-1]), st.sampled_from([None, *WITHHELD_RULES])),
@@ -196,7 +202,7 @@ def test_each_row_is_read_or_withheld_by_its_sellers_consent(
     rows = pa.table({**columns, "source_row": pa.array(range(len(sellers)), pa.int64())})
     text = ReadResult(rows, empty_quarantine(), len(sellers), (), Origin("s", "f", "d"))
     consents_of = SourceConsents(said, otherwise)
-    parted = rows_by_consent(text, NamedSellers("seller_id"), contract, consents_of)
+    parted = rows_by_consent(text, naming(contract, NamedSellers("seller_id")), consents_of)
     expected = {
         row: WITHHELD_RULES[reason]
         for row, seller in enumerate(sellers)
@@ -213,7 +219,7 @@ def test_a_party_reference_equal_to_the_sellers_own_is_the_sellers() -> None:
     rows = pa.table({**columns, "source_row": pa.array([0, 1], pa.int64())})
     text = ReadResult(rows, empty_quarantine(), 2, (), Origin("s", "f", "d"))
     named = NamedSellers(linked=("from_party_reference", "to_party_reference"))
-    parted = rows_by_consent(text, named, contract, SourceConsents({"A": CONSENT_WITHDRAWN}))
+    parted = rows_by_consent(text, naming(contract, named), SourceConsents({"A": CONSENT_WITHDRAWN}))
     assert cells(parted.rows, "source_row") == [1]
 
 
@@ -233,7 +239,7 @@ def test_rows_withheld_raise_no_alarm_of_too_many_broken_rows(tmp_path: Path) ->
     settings = ingest_settings(quarantine_limit_share=0.0)
     deliveries = deliveries_in(raw, settings)
     keys = load_keys("demo", is_demonstration=True, environment={"KEYS_DIR": str(tmp_path / "keys")})
-    outcome = run_delivery(Delivery(raw, deliveries, settings, keys), {"raw": raw}, place, ())
+    outcome = run_delivery(Delivery(raw, deliveries, settings, keys), {"raw": raw}, place)
     assert outcome.record.set_aside == {"quarantined by consent:withdrawn": 1}
     assert outcome.record.notes["quarantined_share"] == 0.0
 
