@@ -34,7 +34,7 @@ class SortedRows:
 
     Attributes:
         accepted: typed rows that break no rule.
-        quarantined: records (QUARANTINE_SCHEMA) with the ordinal as ``source_row``.
+        quarantined: quarantine entries (QUARANTINE_SCHEMA) with the ordinal as ``source_row``.
         duplicates: ``row_order``, ``reason``.
         remarks: remarks, each with the ordinals of the accepted rows it concerns.
     """
@@ -49,7 +49,7 @@ def sort_rows(left: RowsLeft, group_keys: Values | None, source: Source, recorde
     """Sort typed rows.
 
     Args:
-        left: the rows, and the records of those that could not be typed.
+        left: the rows, and the quarantine entries of those that could not be typed.
         group_keys: by ordinal, the key of the row's group, if groups are accepted or set aside as a whole.
         source: the source of the rows.
         recorded_at: moment of recording; no event may be later.
@@ -113,7 +113,7 @@ def _check(left: RowsLeft, group_keys: Values | None, contract: CompiledContract
             before = left.rows.num_rows
             checked = checker.check(left.rows, left.origin)
             left.rows = checked.accepted
-            left.add_records(checked.quarantined)
+            left.add_entries(checked.quarantined)
             reasons = [f"{REPEATED_KEY} ({rule_id})" for rule_id in checked.duplicates["rule_id"].to_pylist()]
             left.add_duplicates(checked.duplicates["source_row"].combine_chunks(), reasons)
             _set_torn_groups_aside(left, group_keys)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.definition.contract import ReadSpec
-from data_contracts.lineage import concat_quarantine, redacted, empty_quarantine
+from data_contracts.lineage import concat_quarantine, empty_quarantine, redacted
 from data_contracts.values.casting import cast_text
 from pipelines.ingest.batches.setting_aside import Reason, RowsLeft
 from pipelines.runs.file_counts import CONSENT_NOT_READABLE, CONSENT_WITHDRAWN, NO_CONSENT

@@ -1,4 +1,4 @@
-"""The one way to set rows of a batch aside: the rows leave the batch, and a record of each remains."""
+"""The one way to set rows of a batch aside: the rows leave the batch, and a quarantine entry of each remains."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.lineage import Origin, SetAside, concat_quarantine, redacted, quarantine_table
+from data_contracts.lineage import Origin, SetAside, concat_quarantine, quarantine_table, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ class Reason:
     keep_contents: bool = True
 
     def values_of(self, rows: pa.Table) -> list[str | None]:
-        """Return the values that the records of rows show."""
+        """Return the values that the quarantine entries of rows show."""
         if self.words is None and self.column is not None:
             cells: Values = rows[self.column]
             return [None if cell is None else str(cell) for cell in cells.to_pylist()]
@@ -50,15 +50,15 @@ class Reason:
 
 
 class RowsLeft:
-    """The rows of a batch that are not set aside, and the records of the others.
+    """The rows of a batch that are not set aside, and the quarantine entries of the others.
 
     Attributes:
         rows: the rows left, each with a ``source_row`` that is unique in the batch.
     """
 
-    def __init__(self, rows: pa.Table, origin: Origin, records: pa.Table | None = None) -> None:
+    def __init__(self, rows: pa.Table, origin: Origin, entries: pa.Table | None = None) -> None:
         self.rows, self.origin = rows, origin
-        self._records = [] if records is None else [records]
+        self._entries = [] if entries is None else [entries]
         self._duplicates: list[pa.Table] = []
 
     def set_aside(self, chosen: Values, reason: Reason) -> None:
@@ -72,13 +72,13 @@ class RowsLeft:
         group = SetAside(
             reason.rule_id, numbers, reason.values_of(out), reason.severity, reason.column, originals=originals
         )
-        self.add_records(quarantine_table(self.origin, [group]))
+        self.add_entries(quarantine_table(self.origin, [group]))
         stays: Values = pc.invert(leaves)
         self.rows = self.rows.filter(stays)
 
-    def add_records(self, records: pa.Table) -> None:
-        """Add the records (QUARANTINE_SCHEMA) of rows that something else took out of the rows left."""
-        self._records.append(records)
+    def add_entries(self, entries: pa.Table) -> None:
+        """Add the quarantine entries (QUARANTINE_SCHEMA) of rows that something else took out of the rows left."""
+        self._entries.append(entries)
 
     def add_duplicates(self, row_order: Values, reasons: Sequence[str]) -> None:
         """Add rows that something else took out of the rows left because they repeat another."""
@@ -86,14 +86,14 @@ class RowsLeft:
         self._duplicates.append(pa.Table.from_arrays(columns, schema=_DUPLICATES))
 
     def erase(self, source_rows: Values) -> None:
-        """Erase the contents of the records of some rows, by ``source_row``."""
-        records = self.quarantined
-        self._records = [redacted(records, pc.is_in(records["source_row"], value_set=source_rows))]
+        """Erase the contents of the quarantine entries of some rows, by ``source_row``."""
+        entries = self.quarantined
+        self._entries = [redacted(entries, pc.is_in(entries["source_row"], value_set=source_rows))]
 
     @property
     def quarantined(self) -> pa.Table:
         """The records of all rows set aside (QUARANTINE_SCHEMA)."""
-        return concat_quarantine(self._records)
+        return concat_quarantine(self._entries)
 
     @property
     def duplicates(self) -> pa.Table:
