@@ -1,4 +1,4 @@
-"""An empty file of the project's own template, for a seller, a platform or a lender to fill in."""
+"""Command ``passport template``: an empty file of one of our own templates, to be filled in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MARK = "\ufeff"
 
 
 def blank_template(table: str, language: Literal["en", "zh"] = "en") -> str:
-    """Give the header line of a table's template as CSV: canonical names, or their Chinese names, read alike.
+    """Return the header line of a table's template as CSV, with canonical or Chinese column names; both can be read.
 
     Raises:
         ConfigurationRefused: the table has no template.
@@ -33,10 +33,10 @@ def blank_template(table: str, language: Literal["en", "zh"] = "en") -> str:
 
 
 def write_blank_template(path: Path, text: str) -> None:
-    """Write a template with a byte-order mark, by which spreadsheets know UTF-8.
+    """Write a template with a byte-order mark, so that spreadsheets read it as UTF-8.
 
     Raises:
-        ConfigurationRefused: something stands there already; it may have been filled in.
+        ConfigurationRefused: the file exists; it may have been filled in.
     """
     if path.exists():
         raise ConfigurationRefused(f"{path} exists and may have been filled in", "name another file")
@@ -44,6 +44,6 @@ def write_blank_template(path: Path, text: str) -> None:
 
 
 def template_list() -> str:
-    """Give one line a template: the table, and what a row of it is."""
+    """Return one line per template: the table, and what one row means."""
     width = max(map(len, template_names()))
     return "\n".join(f"{name:{width}}  {table_contract(name).title}" for name in template_names())

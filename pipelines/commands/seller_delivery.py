@@ -1,6 +1,6 @@
-"""What a seller delivered and what became of it, for the seller's data desk: one page a seller, one over all.
+"""Pages for the sellers' data desk: what was delivered and where the rows went, one page per seller and an overview.
 
-Pages are written when they are asked for: of a profile with thousands of sellers nobody reads thousands of pages.
+Pages are written on request, because nobody reads the thousands of pages of a large profile.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class Received:
     """The deliveries of a profile as they were ingested.
 
     Attributes:
-        files: each file with its account.
+        files: each file with its row counts.
         run_dir: the run of ``ingest`` that read them.
-        about: what every page says of the profile.
-        validated: the run of ``validate`` after it; None where there was none yet.
+        about: what every page says about the profile.
+        validated: the run of ``validate``, or None if it has not run.
     """
 
     files: tuple[tuple[DeliveredFile, FileCounts], ...]
@@ -55,12 +55,12 @@ class Received:
     validated: Path | None = None
 
     def of_seller(self, seller: str) -> list[tuple[DeliveredFile, FileCounts]]:
-        """The files delivered for a seller, in order of source and name."""
+        """Return the files delivered for a seller, in order of source and name."""
         return [(file, account) for file, account in self.files if file.seller == seller]
 
 
 def write_delivery_page(profile: Profile, place: Place, seller: str | None) -> list[Path]:
-    """Write the page of a seller, or without one the page over all sellers, in every language; give the paths.
+    """Write the page of a seller, or the overview without one, in every language; return the paths.
 
     Raises:
         InputRefused: nothing was delivered for the seller.
@@ -82,7 +82,7 @@ def write_delivery_page(profile: Profile, place: Place, seller: str | None) -> l
 
 
 def received_deliveries(profile: Profile, place: Place) -> Received:
-    """Give the files of the profile's raw folder that the ingest in force has an account of."""
+    """Return the files of the profile's raw folder that the ingest run in force has counted."""
     run_dir = current_output(place, "ingest")
     settings = profile.ingest
     raw_dir = settings.raw_dir if settings.raw_dir is not None else current_output(place, "world", "raw")
@@ -103,10 +103,10 @@ def received_deliveries(profile: Profile, place: Place) -> Received:
 
 
 def delivery_document(received: Received, seller: str, examples_per_rule: int) -> dict[str, Any]:
-    """Give everything the page of a seller says, as plain values.
+    """Return the contents of a seller's page as plain values.
 
-    Of rows set aside file, row and value are shown, but never a personal value, and nothing of files that hold the
-    rows of several sellers.
+    For rows set aside it has file, row and value, but never a personal value, and nothing of files with rows of several
+    sellers.
 
     Raises:
         InputRefused: nothing was delivered for the seller.
@@ -178,7 +178,7 @@ def _source_document(
 
 
 def _table_documents(received: Received, files: Sequence[str], examples_per_rule: int) -> list[dict[str, Any]]:
-    """Give the rows of the seller's files that validation set aside, by canonical table and rule."""
+    """Return the rows of the seller's files that validation set aside, by canonical table and rule."""
     folder = None if received.validated is None else received.validated / "quarantine"
     found = []
     for path in sorted(folder.glob("*.parquet")) if folder is not None and folder.is_dir() else ():
@@ -200,7 +200,7 @@ def _summed(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
 
 
 def _coverage_document(run_dir: Path, seller: str) -> list[dict[str, Any]]:
-    """Give the unbroken stretches that are covered, by table and source."""
+    """Return the covered periods without gaps, by table and source."""
     path = run_dir / "tables" / f"{COVERAGE_TABLE}.parquet"
     columns = ["seller_id", "covered_table", "delivered_source", "period_from", "period_to"]
     table = read_parquet(path, columns)
@@ -220,7 +220,7 @@ def _coverage_document(run_dir: Path, seller: str) -> list[dict[str, Any]]:
 
 
 def overview_document(received: Received) -> dict[str, Any]:
-    """Give what the page over all sellers says: totals, and the sellers with most to put right."""
+    """Return the contents of the overview: totals, and the sellers with most to correct."""
     sellers: dict[str, dict[str, Any]] = {}
     reasons: dict[str, Counter[tuple[str, str]]] = {}
     shared = 0

@@ -1,1 +1,1 @@
-"""Stage ``ingest``: read raw files into canonical tables and account for every row."""
+"""Stage ``ingest``: read raw files into canonical tables and count every row."""

@@ -1,4 +1,4 @@
-"""Command ``passport ingest PATH…``: files known by their content become canonical tables, as in the stage."""
+"""Command ``passport ingest PATH…``: recognise files by their content and ingest them like the stage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipelines.signing.keys import KeyRing
 
 ADHOC = "adhoc"
-"""Folder below OUT where these runs stand, since they belong to no profile."""
+"""Folder below OUT for these runs, which belong to no profile."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class Reader:
 
 
 def ingest_paths(paths: Sequence[Path], terms: Terms, reader: Reader, out: Path) -> StageOutcome:
-    """Ingest the files at and below the paths into ``OUT/adhoc/ingest``, laid out as the stage's own runs.
+    """Ingest the files at and below the paths into ``OUT/adhoc/ingest``, laid out like the stage's own runs.
 
-    The moment of recording is that of the latest delivery, or the end of the latest period where that lies later: no
-    clock is asked, so that the same call gives the same bytes again.
+    The moment of recording is the latest delivery, or the end of the latest period if that is later. The clock is never
+    read, so the same call produces the same bytes again.
 
     Raises:
-        InputRefused: a file meets no contract, or several; names what keeps it from the nearest.
-        ConfigurationRefused: nothing says whose a file is, what it covers or when it came.
-        QuarantineLimitExceeded: as of the stage.
+        InputRefused: a file matches no contract, or several equally well; names how it differs from the nearest.
+        ConfigurationRefused: the seller, period or delivery time of a file is unknown.
+        QuarantineLimitExceeded: as in the stage.
     """
     base = common_folder(paths)
     deliveries = find_by_content(paths, base, terms, reader.settings)
@@ -63,7 +63,7 @@ def ingest_paths(paths: Sequence[Path], terms: Terms, reader: Reader, out: Path)
 
 
 def file_lines(run_dir: Path) -> list[str]:
-    """Give one line a file: what it is, and where its rows went."""
+    """Return one line per file: its source, and where its rows went."""
     return [_line(account) for account in counts_of_document(read_json(run_dir / "row_counts.json"))]
 
 
@@ -77,12 +77,12 @@ def _line(account: FileCounts) -> str:
 
 
 def _logged_name(file: DeliveredFile, path: str) -> str:
-    """Name a file for the log by what it is of: two sellers, or two months, may well deliver files of one name."""
+    """Return the log name of a file; two sellers or two months may deliver files with the same name."""
     return f"{file.seller or 'many'}/{file.source}/{file.covered_from}..{file.covered_to}/{path}"
 
 
 def _could_be_recorded(file: DeliveredFile) -> datetime:
-    """Give the first moment at which a file can have been recorded: it had come, and its period was over."""
+    """Return the first moment at which a file could be recorded: delivered, and its period over."""
     over = datetime.combine(file.covered_to + timedelta(days=1), time.min, UTC)
     return max(file.delivered_at, over)
 

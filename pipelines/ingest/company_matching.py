@@ -1,6 +1,6 @@
-"""Companies that registers list under several spellings, matched at the end of ingest; their names end here.
+"""Match companies that registers list under several spellings, at the end of ingest.
 
-The names come from the reading processes in memory, go into one more of these, and are stored nowhere.
+The names come from the sandbox processes in memory, are matched in another one, and are stored nowhere.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ log = logging.getLogger(__name__)
 def matched_companies(
     sources: Iterable[str], names: Sequence[pa.Table], settings: IngestSettings
 ) -> dict[str, pa.Table]:
-    """Give the canonical table ``party_match`` where a source names companies and their names are to be matched.
+    """Return the canonical table ``party_match`` if a source names companies and matching is switched on.
 
     Args:
         sources: the sources delivered.
-        names: names of companies by batch (``data_contracts.entities.register_names``).
-        settings: whether names are matched, and how many at most; beyond that none are, which is logged.
+        names: company names by batch (``data_contracts.entities.register_names``).
+        settings: whether to match, and the maximum number of names; if there are more, none is matched, which is
+            logged.
 
     Raises:
-        InputRefused: the names cannot be matched within the limits of a reading process.
+        InputRefused: the names cannot be matched within the limits of a sandbox process.
     """
     if not settings.match_companies or not any(names_companies(source) for source in sources):
         return {}

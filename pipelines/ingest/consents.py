@@ -1,12 +1,11 @@
-"""What may be read: of sellers who consent, by source and purpose, on the day of recording.
+"""Consents in force on the day of recording: which sellers' files may be read, by source and purpose.
 
-Consents come as rows of the table ``consent`` in the same delivery. What a file holds is not looked at before it is
-known that it may be: it is not opened, and covers nothing, so that what it would have said is missing and never zero.
-Files that no single seller delivered are read, and the rows of each seller go by his consent
-(``pipelines.row_consents``). A lender's own books need no seller's consent.
+Consents are rows of the table ``consent`` in the same delivery. A file without consent is not opened and counts as not
+delivered, so its figures are missing and never zero. Files with rows of several sellers are opened, and each row is
+read or withheld by its seller's consent (``batches.row_consents``). A lender's own books need no seller's consent.
 
-A statement that was set aside may have been a withdrawal: of the seller it names nothing is read until it is put right,
-and if it cannot be told whom it names, nothing at all.
+A consent statement that was set aside may have been a withdrawal. Until it is corrected, nothing of its seller is read;
+if its seller cannot be read either, nothing at all.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ _IN_FORCE: Final = """
 
 @dataclass(frozen=True)
 class SetAsideConsent:
-    """A statement on a consent that was set aside: the seller it names if that is legible, where it stands and why."""
+    """A consent statement that was set aside: its seller if legible, its place, and the rule it breaks."""
 
     seller: str | None
     file: str
@@ -63,10 +62,10 @@ class SetAsideConsent:
 
 @dataclass(frozen=True)
 class SourceConsents:
-    """What consents say of one source.
+    """The consents for one source.
 
     Attributes:
-        by_seller: why nothing of the seller may be read, or None where it may; only what differs from ``otherwise``.
+        by_seller: why nothing of a seller may be read, or None if it may; only where it differs from ``otherwise``.
         otherwise: the same for all other sellers.
         parties: the same for references of parties that are sellers, known from other files.
     """
@@ -76,12 +75,12 @@ class SourceConsents:
     parties: Mapping[str, Withheld] = field(default_factory=dict)
 
     def reason(self, seller: str) -> Withheld | None:
-        """Give why nothing of the seller may be read; None where it may."""
+        """Return why nothing of the seller may be read, or None if it may."""
         return self.by_seller.get(seller, self.otherwise)
 
     @property
     def withholds_any(self) -> bool:
-        """Whether rows of anybody are withheld."""
+        """Whether rows of any seller are withheld."""
         return self.otherwise is not None or any(reason is not None for reason in self.by_seller.values())
 
 
@@ -90,12 +89,12 @@ ALL_MAY_BE_READ: Final = SourceConsents()
 
 @dataclass(frozen=True)
 class Consents:
-    """What the consents of a delivery say on the day of recording.
+    """The consents of a delivery on the day of recording.
 
     Attributes:
         states: by seller and source, ``given``, ``withdrawn`` or ``over``.
-        in_doubt: sellers of whom a statement was set aside.
-        unless_listed: why nothing may be read of a seller and source without consents; None where it may.
+        in_doubt: sellers with a consent statement that was set aside.
+        unless_listed: why nothing may be read of a seller and source without consents, or None if it may.
     """
 
     states: Mapping[tuple[str, str], frozenset[str]]
@@ -103,7 +102,7 @@ class Consents:
     unless_listed: Withheld | None
 
     def of_source(self, source: str, seller_of: Mapping[str, str] = MappingProxyType({})) -> SourceConsents:
-        """Give what they say of a source, and by it of parties that are sellers by ``seller_of``."""
+        """Return the consents for a source; ``seller_of`` maps references of parties to sellers."""
         sellers = {seller for seller, said_of in self.states if said_of in {source, EVERY_SOURCE}} | self.in_doubt
         reasons = {seller: self._reason(seller, source) for seller in sorted(sellers)}
         apart = {seller: reason for seller, reason in reasons.items() if reason != self.unless_listed}
@@ -126,15 +125,15 @@ NOBODY_IS_ASKED: Final = Consents({}, frozenset(), None)
 
 
 def consents_in_force(accepted: pa.Table, set_aside: Iterable[SetAsideConsent], settings: IngestSettings) -> Consents:
-    """Give what consents say on the day of recording, for the purpose of the settings.
+    """Return the consents in force on the day of recording, for the purpose in the settings.
 
     Args:
         accepted: the accepted rows of the canonical table ``consent``.
-        set_aside: the statements set aside.
-        settings: whether consent is needed, for what purpose, and on which day.
+        set_aside: the consent statements that were set aside.
+        settings: whether consent is required, for what purpose, and the day of recording.
 
     Raises:
-        InputRefused: it cannot be told whom a statement that was set aside speaks of.
+        InputRefused: a statement that was set aside does not show its seller.
     """
     day = settings.recorded_at.date()
     parameters = {"purpose": settings.consent_purpose, "moment": settings.recorded_at, "day": day}
@@ -162,7 +161,7 @@ def _named(statement: SetAsideConsent) -> str:
 
 
 def withheld_files(files: Iterable[DeliveredFile], consents: Consents) -> dict[str, Withheld]:
-    """Give the names of the files that may not be read, each with the reason."""
+    """Return the names of the files that may not be read, each with the reason."""
     of_source: dict[str, SourceConsents] = {}
     reasons: dict[str, Withheld] = {}
     for file in files:

@@ -1,6 +1,6 @@
-"""What was delivered of whom for which period: the rows of ``source_coverage``.
+"""Coverage: the rows of ``source_coverage`` say which seller's source was delivered for which period.
 
-No coverage is unknown, never zero: a seller who withholds a file must not look like one to whom nothing happened.
+Without coverage a figure is unknown, never zero: a seller who withholds a file must not look like one without events.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ COVERAGE_TABLE = "source_coverage"
 
 def coverage_table(
     files: Sequence[DeliveredFile],
-    accounts: Mapping[str, FileCounts],
+    counts: Mapping[str, FileCounts],
     sellers_named: Mapping[str, Sequence[str]],
     recorded_at: datetime,
 ) -> pa.Table:
-    """Give one row for each file, seller it speaks of, and canonical table it feeds.
+    """Return one row for each file, seller it concerns, and canonical table it feeds.
 
-    A file of many sellers covers those it names. A file that was rejected, or of whose rows none was accepted, covers
-    nothing, or a spoilt file would read as a quiet year; a file without rows is evidence that nothing happened.
+    A file of many sellers covers those it names. A rejected file, or one without any accepted row, covers nothing;
+    otherwise a corrupt file would read as a quiet year. A file without rows is evidence that nothing happened.
 
     Args:
         files: the files read.
-        accounts: the account of each, by name.
-        sellers_named: by file the sellers named in its accepted rows.
+        counts: row counts of each file, by name.
+        sellers_named: by file, the sellers named in its accepted rows.
         recorded_at: moment of recording.
     """
-    rows = [row for file in files for row in _rows_of(file, accounts[file.name], sellers_named.get(file.name, ()))]
+    rows = [row for file in files for row in _rows_of(file, counts[file.name], sellers_named.get(file.name, ()))]
     names = (
         *("seller_id", "covered_table", "delivered_source", "period_from", "period_to", "delivered_at"),
         *("source", "source_file", "source_sha256", "source_row", "source_coverage_id"),

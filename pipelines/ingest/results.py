@@ -1,4 +1,4 @@
-"""What batches gave, brought together in order without holding what is large, and published."""
+"""Combine the results of batches in order, without holding large ones in memory, and publish them."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class KeptBatch:
-    """What one batch gave, kept until all is published, what is large of it on disk.
+    """The result of one batch, kept until everything is published; large tables are on disk.
 
     Attributes:
         source: the source of its files.
-        result: what it gave, but for the tables and what is stored.
+        result: the result without tables and without spilled rows.
         tables: canonical tables by name.
-        spilled_quarantine, spilled_duplicates: by file the rows set aside that ``result`` does not hold.
+        spilled_quarantine, spilled_duplicates: by file, the rows set aside that ``result`` does not hold.
     """
 
     source: str
@@ -47,7 +47,7 @@ class KeptBatch:
 
 
 def kept_batch(source: str, result: BatchResult | PartitionedResult, keeper: ChunkKeeper) -> KeptBatch:
-    """Give what a batch of a source gave as it is kept."""
+    """Return the result of a batch as it is kept."""
     if isinstance(result, PartitionedResult):
         nothing_held = (QUARANTINE_SCHEMA.empty_table(), DUPLICATE_SCHEMA.empty_table())
         rest = BatchResult({}, *nothing_held, result.accounts, result.sellers_named)
@@ -58,7 +58,7 @@ def kept_batch(source: str, result: BatchResult | PartitionedResult, keeper: Chu
 
 @dataclass(frozen=True)
 class IngestResult:
-    """What a raw folder contains, in memory.
+    """The contents of a raw folder in memory.
 
     Attributes:
         tables: canonical tables by name: those that its sources feed, and ``source_coverage``; possibly without rows.
@@ -75,12 +75,12 @@ class IngestResult:
 
 @dataclass(frozen=True)
 class IngestedTables:
-    """What a raw folder gave, in parts.
+    """The contents of a raw folder as chunks, in memory or on disk.
 
     Attributes:
-        tables: canonical tables by name: those its sources feed, and ``source_coverage``; possibly without rows.
-        quarantine: by identity of the source its rows set aside (QUARANTINE_SCHEMA), in order of file and row.
-        duplicates: the same of rows that repeat another (DUPLICATE_SCHEMA).
+        tables: canonical tables by name: those that its sources feed, and ``source_coverage``; possibly without rows.
+        quarantine: by identity of the source, its rows set aside (QUARANTINE_SCHEMA), in order of file and row.
+        duplicates: the same for rows that repeat another (DUPLICATE_SCHEMA).
         file_counts: row counts of every file.
     """
 
@@ -104,7 +104,7 @@ def _whole(by_source: Mapping[str, ChunkedRows], schema: pa.Schema) -> pa.Table:
 
 
 def joined_tables(sources: Iterable[str], batches: Sequence[KeptBatch]) -> dict[str, ChunkedRows]:
-    """Give each canonical table that the sources feed, its parts in order of batches."""
+    """Return each canonical table that the sources feed, its chunks in order of batches."""
     fed = {name for source in sources for name in known_source(source).mapping.covered_tables}
     parts: dict[str, list[pa.Table | SpilledRows]] = {name: [] for name in table_names() if name in fed}
     for batch in batches:
@@ -116,19 +116,19 @@ def joined_tables(sources: Iterable[str], batches: Sequence[KeptBatch]) -> dict[
 
 
 def all_quarantined(batches: Sequence[KeptBatch]) -> dict[str, ChunkedRows]:
-    """Give the quarantined rows of batches by source."""
+    """Return the quarantined rows of batches by source."""
     records = _in_order([batch.result.quarantine for batch in batches], QUARANTINE_SCHEMA)
     return _by_source(records, [(batch.source, batch.spilled_quarantine) for batch in batches])
 
 
 def all_repeated(batches: Sequence[KeptBatch]) -> dict[str, ChunkedRows]:
-    """Give the repeated rows of batches by source."""
+    """Return the repeated rows of batches by source."""
     records = _in_order([batch.result.duplicates for batch in batches], DUPLICATE_SCHEMA)
     return _by_source(records, [(batch.source, batch.spilled_duplicates) for batch in batches])
 
 
 def _in_order(parts: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
-    """Give records in order of source, file and row, encoded afresh, so that no trace of the batches is left."""
+    """Return entries in order of source, file and row, encoded afresh, independent of the batches."""
     plain = without_dictionaries(schema)
     records = pa.concat_tables([part.cast(plain) for part in parts] or [plain.empty_table()])
     return records.sort_by([(name, "ascending") for name in ("source", "source_file", "source_row")]).cast(schema)
@@ -148,7 +148,7 @@ def _by_source(records: pa.Table, stored: Sequence[tuple[str, Mapping[str, Spill
 
 
 def _between(records: pa.Table, stored: Mapping[str, SpilledRows]) -> tuple[pa.Table | SpilledRows, ...]:
-    """Give the records of a source, in order of file, with the stored ones of other files in their places."""
+    """Return the entries of a source, in order of file, with the spilled ones of other files in between."""
     if not stored:
         return (records,)
     names: Values = records["source_file"]
@@ -163,7 +163,7 @@ def _between(records: pa.Table, stored: Mapping[str, SpilledRows]) -> tuple[pa.T
 
 
 def write_ingested(folder: Path, ingested: IngestedTables) -> None:
-    """Write what a raw folder gave: ``tables/``, ``quarantine/`` and ``duplicates/`` by source, ``row_counts.json``."""
+    """Write ``tables/``, ``quarantine/`` and ``duplicates/`` by source, and ``row_counts.json``."""
     for name, rows in ingested.tables.items():
         rows.write(folder / "tables" / f"{name}.parquet")
     for name, by_source in (("quarantine", ingested.quarantine), ("duplicates", ingested.duplicates)):

@@ -1,4 +1,4 @@
-"""Stage ``ingest``: raw files into canonical tables, what breaks a contract set aside, every row accounted for."""
+"""Stage ``ingest``: read raw files into canonical tables, set bad rows aside, and count every row."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ _WITHOUT_EFFECT = {
 def ingest_folder(
     raw_dir: Path, settings: IngestSettings, hmac_key: bytes, progress: Progress = SILENT
 ) -> IngestResult:
-    """Read a raw folder into canonical tables, which are then held in memory.
+    """Read a raw folder into canonical tables in memory.
 
-    The result depends on the files and settings alone, not on the number of processes or the size of batches.
+    The result depends only on the files and settings, not on the number of processes or the size of batches.
 
     Raises:
         InputRefused: a file cannot be used at all; names file, row, column, rule and remedy.
-        ConfigurationRefused: the key is too short, or the settings make no sense.
-        InternalFault: rows do not add up.
+        ConfigurationRefused: the key is too short, or the settings are inconsistent.
+        InternalFault: the rows do not add up.
     """
     require_key(hmac_key)
     found = deliveries_in(raw_dir, settings)
@@ -106,7 +106,11 @@ def ingest_files(
     hmac_key: bytes,
     workspace: Workspace = IN_MEMORY,
 ) -> IngestedTables:
-    """Read deliveries below a raw folder into canonical tables; otherwise as ``ingest_folder``."""
+    """Read deliveries below a raw folder into canonical tables; otherwise like ``ingest_folder``.
+
+    ``spill`` is a folder for large results, which must stay until they are written. Without it everything is held in
+    memory, and files too large to be read whole are refused.
+    """
     require_key(hmac_key)
     rates = settings.exchange_rate_file
     overrides = {} if rates is None else rate_overrides(rates, settings.recorded_at)
@@ -135,7 +139,7 @@ def ingest_files(
 def _read_what_may_be(
     reading: _Reading, files: Sequence[DeliveredFile]
 ) -> tuple[list[KeptBatch], dict[str, FileCounts]]:
-    """Give the results of the files that may be read, in order of source, and the accounts of the others by name."""
+    """Return the results of the files that may be read, in order of source, and the counts of the others."""
     if reading.settings.consent == "not_required":
         return reading.of(files), {}
     first = reading.of([file for file in files if file.source == CONSENT_SOURCE])
@@ -163,7 +167,7 @@ def _consents(batches: Sequence[KeptBatch], settings: IngestSettings) -> Consent
 
 @dataclass(frozen=True)
 class _Reading:
-    """What reading any files of a delivery takes."""
+    """The input that all batches of a delivery share."""
 
     raw_dir: Path
     settings: IngestSettings
@@ -177,12 +181,12 @@ class _Reading:
         consents: Consents = NOBODY_IS_ASKED,
         seller_of: Mapping[str, str] | None = None,
     ) -> list[KeptBatch]:
-        """Give the result of each batch of the files, in their order.
+        """Return the result of each batch of the files, in their order.
 
         Args:
             files: the files.
-            consents: by which rows of single sellers are withheld.
-            seller_of: the sellers that parties are, by reference, as other files say.
+            consents: the consents that decide which sellers' rows are withheld.
+            seller_of: by party reference, the seller that the party is, known from other files.
         """
         allowed = {source: consents.of_source(source, seller_of or {}) for source in {file.source for file in files}}
         requests = [
@@ -222,10 +226,10 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
 
 @dataclass(frozen=True)
 class Delivery:
-    """Files to ingest, and how.
+    """The files to ingest, with settings and keys.
 
-    ``logged_name`` gives the name under which a file is logged, for the file and its path below ``raw_dir``; ``terms``
-    is what was said of the files besides their content and their list.
+    ``logged_name`` returns the log name of a file, from the file and its path below ``raw_dir``. ``terms`` holds what
+    the caller stated about files that no manifest lists.
     """
 
     raw_dir: Path
@@ -239,17 +243,16 @@ class Delivery:
 def run_delivery(
     delivery: Delivery, files: Mapping[str, Path], place: Place, progress: Progress = SILENT
 ) -> StageOutcome:
-    """Ingest a delivery as a run of the stage, and log what it was given.
+    """Ingest a delivery as a run of the stage, and log its files.
 
     Args:
         delivery: the files to ingest.
-        files: what the run depends on besides our own modules.
-        place: where it stands.
-        progress: receives the number of bytes read.
+        files: the paths that the run depends on.
+        place: where the run is stored.
 
     Raises:
         QuarantineLimitExceeded: more rows were quarantined than the settings allow; everything is written first.
-        IntegrityRefused: the log of deliveries is not as it was written.
+        IntegrityRefused: the delivery log was changed.
     """
     settings, keys = delivery.settings, delivery.keys
     delivery_log = DeliveryLog(place, keys)
@@ -283,7 +286,7 @@ def run_delivery(
 
 
 def _warn_of_changes(paths: Sequence[str]) -> None:
-    """Name the first changed files one by one; the accounts and the log of deliveries name all of them."""
+    """Warn of the first changed files by name; the row counts and the delivery log name all of them."""
     for path in paths[:_CHANGED_FILES_NAMED]:
         log.warning("evidence changed: %s is another file than when it was last logged", path)
     if len(paths) > _CHANGED_FILES_NAMED:
@@ -292,13 +295,13 @@ def _warn_of_changes(paths: Sequence[str]) -> None:
 
 
 def _settings_that_count(settings: IngestSettings, keys: KeyRing) -> dict[str, Any]:
-    """Give the settings on which the output depends, the key among them: pseudonyms change with it."""
+    """Return the settings that decide the output, with the key's fingerprint: pseudonyms depend on it."""
     fingerprint = keyed_digest(keys.hmac_key, "fingerprint of the HMAC key")[:16]
     return {**settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT), "hmac_key_fingerprint": fingerprint}
 
 
 def _refuse_above_limit(outcome: StageOutcome, settings: IngestSettings) -> None:
-    """Raise QuarantineLimitExceeded when more rows were quarantined than the settings allow."""
+    """Raise QuarantineLimitExceeded if more rows were quarantined than the settings allow."""
     share = float(outcome.record.notes["quarantined_share"])
     if share > settings.quarantine_limit_share:
         raise QuarantineLimitExceeded(
@@ -308,7 +311,7 @@ def _refuse_above_limit(outcome: StageOutcome, settings: IngestSettings) -> None
 
 
 def deliveries_in(raw_dir: Path, settings: IngestSettings) -> Deliveries:
-    """Give the files of the folder; its list and zips are as untrusted as what they hold."""
+    """Return the files of the folder; the manifest and archives are untrusted and read in a sandbox."""
     try:
         return run_in_sandbox(Call(find_deliveries, (raw_dir, settings), limits_of(settings)))
     except ChildEnded as ended:
@@ -320,7 +323,7 @@ def deliveries_in(raw_dir: Path, settings: IngestSettings) -> Deliveries:
 
 
 def _batches(files: Sequence[DeliveredFile], batch_bytes: int) -> list[tuple[DeliveredFile, ...]]:
-    """Give the files in batches of one source and about equal size; the files of one group stay together."""
+    """Return the files in batches of one source and similar size; a group is never split."""
     batches: list[list[DeliveredFile]] = []
     size, last = 0, None
     for file in files:

@@ -1,4 +1,4 @@
-"""What a profile says about reading raw files and about judging the canonical tables."""
+"""Profile settings for reading raw files and checking canonical tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class _Settings(BaseModel):
 
 
 class CoveragePeriod(_Settings):
-    """What a delivery without a list of files covers, said once for all its firms."""
+    """The period that a delivery without a manifest covers, for all its firms."""
 
     period_from: date
     period_to: date
@@ -31,28 +31,29 @@ class CoveragePeriod(_Settings):
 
 
 class IngestSettings(_Settings):
-    """How raw files become canonical tables.
+    """Settings of the stage ``ingest``.
 
     Attributes:
-        layout: ``deliveries``, a folder with ``deliveries.csv`` and a folder a source; ``cumcm2020c``, the attachments
-            of that contest as published (two lists of firms, four zips of one invoice file a firm).
-        raw_dir: the folder; None means the world that the profile simulates.
-        sources: the sources to read, in no particular order; empty means all of the layout.
-        recorded_at: moment written into every row as the time of recording. A setting, so that a rerun gives the same
-            bytes.
-        coverage: the period covered, for a layout that cannot say it.
-        consent: whether a seller's file is read only with his consent: ``required``, ``where_listed`` (where consents
-            for the seller and source are delivered, they count; where none are, he is not asked) or ``not_required``.
+        layout: ``deliveries``, a folder with a delivery manifest (``deliveries.csv``) and a folder per source;
+            ``cumcm2020c``, the attachments of that contest as published (two lists of firms, and four zips with one
+            invoice file per firm).
+        raw_dir: the folder; None for the world that the profile simulates.
+        sources: the sources to read, in any order; empty for all sources of the layout.
+        recorded_at: moment of recording, written into every row. A setting, so that a rerun produces the same bytes.
+        coverage: the period covered, for a layout that does not state it.
+        consent: whether a seller's files are read only with consent: ``required``, ``where_listed`` (consents count for
+            sellers and sources that have any; without any, none is needed) or ``not_required``.
         consent_purpose: the purpose for which consent must be given.
-        match_companies: whether companies that registers list are matched by name (``party_match``).
-        most_matched_names: names beyond which they are not, since all are compared in the memory of one process.
+        match_companies: whether to match companies in registers by name (``party_match``).
+        most_matched_names: maximum number of names to match; if there are more, none is, because all names are compared
+            in the memory of one process.
         exchange_rate_file: CSV of rates for currencies that the European Central Bank does not quote.
-        quarantine_limit_share: share of rows in that may be quarantined before the stage ends with exit code 1.
-        worker_count: child processes that read a large delivery side by side. Never changes the result.
-        worker_memory_mib: memory a reading process may use; hostile files end with it, not with the machine.
-        worker_seconds: processor seconds it may use for each ``batch_bytes`` begun, and ten times as many on the
-            clock.
-        batch_bytes: raw bytes a reading process takes at a time, about.
+        quarantine_limit_share: share of rows that may be quarantined before the stage ends with exit code 1.
+        worker_count: number of sandbox processes for a large delivery. Never changes the result.
+        worker_memory_mib: memory limit of a sandbox process; a hostile file ends its process, not the machine.
+        worker_seconds: processor seconds of a sandbox process for each ``batch_bytes`` begun, and ten times as many
+            seconds on the clock.
+        batch_bytes: approximate raw bytes that a sandbox process reads at a time.
     """
 
     layout: Literal["deliveries", "cumcm2020c"] = "deliveries"
@@ -88,11 +89,11 @@ class IngestSettings(_Settings):
 
 
 class ValidationSettings(_Settings):
-    """How the canonical tables are judged.
+    """Settings of the stage ``validate``.
 
     Attributes:
         quarantine_limit_share: share of a table's rows that may break a rule before the stage ends with exit code 1.
-        examples_per_rule: quarantined rows shown in the report for each rule.
+        examples_per_rule: number of quarantined rows that the report shows for each rule.
     """
 
     quarantine_limit_share: float = Field(default=0.01, ge=0.0, le=1.0)
@@ -100,6 +101,6 @@ class ValidationSettings(_Settings):
 
 
 def limits_of(settings: IngestSettings, size_bytes: int = 0) -> Limits:
-    """Give what a process that reads so many bytes may use: for each batch begun the seconds of one."""
+    """Return the sandbox limits for reading this many bytes; the seconds grow with the batches begun."""
     batches = max(math.ceil(size_bytes / settings.batch_bytes), 1)
     return Limits(settings.worker_memory_mib, settings.worker_seconds * batches)

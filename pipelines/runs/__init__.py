@@ -1,1 +1,1 @@
-"""How a stage runs: hash its inputs, work in a draft folder, publish, account for rows."""
+"""Run a stage: hash its inputs, work in a draft folder, publish, count rows."""

@@ -1,4 +1,4 @@
-"""The account of every raw file: rows in = accepted + quarantined + duplicates, or the program is at fault."""
+"""Row counts of every raw file: rows in = accepted + quarantined + duplicates, or the program is at fault."""
 
 from __future__ import annotations
 
@@ -24,19 +24,18 @@ class FileCounts:
     """Where the rows of one file went.
 
     Attributes:
-        source: source contract as ``id@version``; empty for a file nobody listed.
+        source: source contract as ``id@version``; empty for an unlisted file.
         file: path below the raw folder.
-        sha256: digest of its bytes; of a file that is not opened the listed one, empty where none is.
-        status: ``read``; ``unlisted`` for a file set aside whole because no list speaks of it; ``no consent``,
-            ``consent withdrawn`` and ``consent not readable`` for one that may not be opened, so that nobody knows its
-            rows.
+        sha256: digest of its bytes; for a file that is not opened the listed digest, or empty.
+        status: ``read``; ``unlisted`` for a file that no manifest lists; ``no consent``, ``consent withdrawn`` or
+            ``consent not readable`` for a file that may not be opened, so its rows are unknown.
         rows_in: rows (lines, records or items) found.
         accepted: rows that became part of the canonical tables.
-        quarantined: rows set aside by the rule they broke.
-        duplicates: rows set aside by the reason they repeat something.
-        warnings: rows that earned a remark, by remark; they are accepted all the same.
-        notes: remarks on the file as a whole.
-        rejected_by: critical rules on whole files that it breaks; then no row is accepted.
+        quarantined: rows set aside, by the rule they break.
+        duplicates: rows set aside because they repeat something, by reason.
+        warnings: accepted rows with a remark, by remark.
+        notes: remarks about the file as a whole.
+        rejected_by: critical rules about the whole file that it breaks; if any, no row is accepted.
     """
 
     source: str
@@ -53,22 +52,22 @@ class FileCounts:
 
     @property
     def set_aside(self) -> int:
-        """Rows quarantined or repeated."""
+        """Number of rows quarantined or repeated."""
         return sum(self.quarantined.values()) + sum(self.duplicates.values())
 
 
 def is_withheld(account: FileCounts) -> bool:
-    """Whether a file was not opened for want of consent."""
+    """Return whether a file was not opened for lack of consent."""
     return account.status not in {"read", "unlisted"}
 
 
 def rows_kept_out(quarantined: Mapping[str, int]) -> int:
-    """Give how many of the rows counted by rule were set aside for their age or want of consent: nobody's mistake."""
+    """Count the rows set aside for their age or for lack of consent, which are nobody's mistake."""
     return sum(rows for rule_id, rows in quarantined.items() if rule_id.startswith(_KEPT_OUT))
 
 
 def require_balance(account: FileCounts) -> None:
-    """Check that no row of a file vanished or appeared.
+    """Check that no row of a file was lost or added.
 
     Raises:
         InternalFault: rows in are not accepted + quarantined + duplicates.
@@ -82,7 +81,7 @@ def require_balance(account: FileCounts) -> None:
 
 @dataclass(frozen=True)
 class SourceTotal:
-    """The sum of the accounts of one source."""
+    """Sum of the row counts of one source."""
 
     source: str
     files: int
@@ -95,7 +94,7 @@ class SourceTotal:
 
 
 def totals_by_source(accounts: Iterable[FileCounts]) -> list[SourceTotal]:
-    """Give one total a source, in alphabetical order; files that were not opened are left out."""
+    """Return one total per source, in alphabetical order; files that were not opened are left out."""
     by_source: dict[str, list[FileCounts]] = {}
     for account in accounts:
         if account.status == "read":
@@ -124,7 +123,7 @@ def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def row_counts_document(accounts: Iterable[FileCounts]) -> dict[str, Any]:
-    """Give the accounts as they are published: totals by source, the files not opened, and every file that was."""
+    """Return the row counts as published: totals by source, files not opened, and every file read."""
     accounts = list(accounts)
     return {
         "sources": [asdict(total) for total in totals_by_source(accounts)],
@@ -139,7 +138,7 @@ def row_counts_document(accounts: Iterable[FileCounts]) -> dict[str, Any]:
 
 
 def counts_of_document(document: Mapping[str, Any]) -> list[FileCounts]:
-    """Give back the accounts that ``row_counts_document`` published."""
+    """Return the row counts that ``row_counts_document`` published."""
     unlisted = [FileCounts("", file, "", status="unlisted") for file in document["unlisted_files"]]
     withheld = [FileCounts(**entry) for entry in document["withheld_files"]]
     read = [

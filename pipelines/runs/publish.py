@@ -1,4 +1,4 @@
-"""Write files so that a reader sees the old content or the new content, never a torn one."""
+"""Write files so that a reader sees either the old or the new content, never a mixture."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ MANY_FILES = 256
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a results folder for one run; a second one is told so instead of waiting.
+    """Lock a results folder for one run; a second run is refused instead of waiting.
 
     Raises:
-        ConfigurationRefused: another run holds it.
+        ConfigurationRefused: another run holds the lock.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f".{folder.name}.lock").open("a") as lock:
@@ -42,7 +42,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def fsync_path(path: Path) -> None:
-    """Make a file durable, or the names inside a folder; a file's own fsync does not cover its directory entry."""
+    """Make a file durable, or the entries of a folder; the fsync of a file does not cover its folder entry."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -61,7 +61,7 @@ def fsync_tree(folder: Path) -> None:
 
 
 def atomic_write_bytes(path: Path, data: bytes) -> None:
-    """Replace ``path`` by ``data`` in one step: temporary file beside it, fsync, rename, fsync of the folder."""
+    """Replace ``path`` with ``data`` in one step: temporary file, fsync, rename, fsync of the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -78,7 +78,7 @@ def atomic_write_bytes(path: Path, data: bytes) -> None:
 
 
 def json_bytes(value: Mapping[str, Any] | list[Any]) -> bytes:
-    """JSON with sorted keys, two spaces and a closing newline, so that equal values are equal bytes."""
+    """Return JSON with sorted keys, two spaces and a final newline, so that equal values have equal bytes."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False)
     return (text + "\n").encode()
 
@@ -94,7 +94,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is any of six types; th
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:
-    """Write a table as Parquet (zstd, page checksums); equal tables give equal bytes."""
+    """Write a table as Parquet (zstd, page checksums); equal tables have equal bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.partial")
     try:
@@ -108,7 +108,7 @@ def write_parquet(path: Path, table: pa.Table) -> None:
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
-    """Read a Parquet file and check its page checksums; a flipped bit raises instead of passing as data."""
+    """Read a Parquet file and verify its page checksums, so that a flipped bit raises an error."""
     # memory_map would hand out pages before they are verified on some filesystems, and partitioning guesses types.
     table = pq.read_table(path, columns=columns, page_checksum_verification=True, partitioning=None)
     # Each row group has dictionaries of its own, and not all that is done with tables puts up with that.

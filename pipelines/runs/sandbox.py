@@ -1,8 +1,8 @@
-"""Functions that look into untrusted bytes run in a child process, within limits of memory and time.
+"""Run functions that read untrusted bytes in a child process, with limits on memory and time.
 
-A parser that crashes, hangs or eats memory ends the child and not the run. The child is a fresh interpreter, started
-at the first call and kept for the next ones, because starting it takes longer than reading a small file. The limits
-contain faults; they are no sandbox against code that has taken a parser over.
+A parser that crashes, hangs or exhausts memory ends the child, not the run. The child is a fresh interpreter, started
+at the first call and reused, because starting it takes longer than reading a small file. The limits contain accidents;
+they are no protection against code that has taken over a parser.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ _ENDED: Final = "the process that read it "
 
 @dataclass(frozen=True)
 class Limits:
-    """What one call may use: address space of the child in MiB, and seconds of processor time.
+    """Limits of one call: address space of the child in MiB, and processor seconds.
 
-    On the clock it may take ten times as long.
+    The wall-clock limit is ten times the processor limit.
     """
 
     memory_mib: int
@@ -59,7 +59,7 @@ DEFAULT_LIMITS: Final = Limits(memory_mib=6144, cpu_seconds=120)
 
 @dataclass(frozen=True)
 class Call(Generic[Result]):
-    """A function of a module, its arguments, and the limits it runs under; all of it crosses into the child."""
+    """A module-level function, its arguments, and its limits; all of it is pickled and sent to the child."""
 
     function: Callable[..., Result]
     arguments: tuple[Any, ...]
@@ -69,7 +69,7 @@ class Call(Generic[Result]):
 
 
 class ChildEnded(Exception):
-    """The child did not survive a call; ``reason`` says in words how it ended."""
+    """The child ended during a call; ``reason`` says how."""
 
     def __init__(self, call: Call[Any], reason: str) -> None:
         super().__init__(reason)
@@ -77,19 +77,20 @@ class ChildEnded(Exception):
 
 
 def run_in_sandbox(call: Call[Result]) -> Result:
-    """Give what the function returns, or raise what it raises, in a child process.
+    """Return what the function returns, or raise what it raises, in a child process.
 
     Raises:
-        ChildEnded: the child crashed, or needed more memory or time than the limits allow.
+        ChildEnded: the child crashed, or exceeded the limits of memory or time.
     """
     (result,) = run_each_in_sandbox([call], process_count=1)
     return result
 
 
 def run_each_in_sandbox(calls: Sequence[Call[Result]], process_count: int) -> Iterator[Result]:
-    """Give the results of calls in their order, made by up to ``process_count`` children side by side.
+    """Yield the results of calls in their order, computed by up to ``process_count`` children in parallel.
 
-    What a call raises, and ``ChildEnded``, is raised in its turn, so that of several bad calls the first counts.
+    An exception of a call, or ``ChildEnded``, is raised in its turn, so that the first of several bad calls is
+    reported.
     """
     waiting = deque(enumerate(calls))
     running: dict[_Child, int] = {}
@@ -122,7 +123,7 @@ def run_each_in_sandbox(calls: Sequence[Call[Result]], process_count: int) -> It
 
 
 def _finished(running: dict[_Child, int]) -> list[_Child]:
-    """Wait until a child has answered, ended or run out of time; give those."""
+    """Wait until a child has answered, ended or run out of time; return all such children."""
     first_deadline = min(child.deadline for child in running)
     ready = wait([child.connection for child in running], timeout=max(first_deadline - time.monotonic(), 0))
     return [child for child in running if child.connection in ready or child.deadline <= time.monotonic()]
@@ -130,7 +131,7 @@ def _finished(running: dict[_Child, int]) -> list[_Child]:
 
 @dataclass(frozen=True)
 class _Reply:
-    """What became of a call: its result, or what is to be raised instead."""
+    """The outcome of a call: its result, or the exception to raise."""
 
     value: Any = None
     error: BaseException | None = None
@@ -142,7 +143,7 @@ class _Reply:
 
 
 class _Child:
-    """A reading process: ``start`` a call, wait for ``connection`` or ``deadline``, take the ``reply``."""
+    """A child process: ``start`` a call, wait for ``connection`` or ``deadline``, take the ``reply``."""
 
     def __init__(self) -> None:
         self.connection, theirs = Pipe()
@@ -173,7 +174,7 @@ class _Child:
             self.connection.send(call)
 
     def reply(self) -> _Reply:
-        """What became of the call; the child is kept when it answered, and done with when it did not."""
+        """Return the outcome of the call; the child is reused if it answered and discarded if it did not."""
         if self.call is None:
             raise RuntimeError("a child without a call has nothing to say")
         call, self.call = self.call, None
@@ -199,20 +200,20 @@ class _Child:
         return answer
 
     def kill(self) -> None:
-        """End the child, whatever it does."""
+        """Kill the child, whatever it is doing."""
         self.connection.close()
         self.process.kill()
         self.process.wait()
 
     def leave(self) -> None:
-        """Forget a child that belongs to the process we were forked from."""
+        """Detach from a child that belongs to the process we were forked from."""
         self.connection.close()
         self.process.returncode = 0
 
 
 @dataclass(frozen=True)
 class _OutOfMemory:
-    """The child's word that memory ran out; it is not to be used again."""
+    """The child's message that it ran out of memory; it must not be used again."""
 
 
 def _how_it_ended(code: int, limits: Limits) -> str:
@@ -228,7 +229,7 @@ def _beyond_memory(limits: Limits) -> str:
 
 @functools.cache
 def _warm_children() -> list[_Child]:
-    """The idle children of this process."""
+    """Return the idle children of this process."""
     warm: list[_Child] = []
     # Of two processes that used one child, each would read the other's answers.
     os.register_at_fork(after_in_child=lambda: _leave_all(warm))
@@ -241,7 +242,7 @@ def _leave_all(children: list[_Child]) -> None:
 
 
 def _warm_child() -> _Child:
-    """An idle child that lives, else a new one."""
+    """Return an idle child that is alive, or a new one."""
     children = _warm_children()
     while children:
         child = children.pop()
@@ -252,7 +253,7 @@ def _warm_child() -> _Child:
 
 
 def serve(connection: Connection) -> None:
-    """Answer calls until the other side goes away; this is all that a child does."""
+    """Answer calls until the caller goes away; this is all that a child does."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     threading.Thread(target=_end_with_caller, args=(connection.fileno(),), daemon=True).start()
@@ -271,7 +272,7 @@ def serve(connection: Connection) -> None:
 
 
 def _end_with_caller(descriptor: int) -> None:
-    """End this process when the other side goes away, also in the middle of a call: nobody waits for its answer."""
+    """End this process as soon as the caller goes away, even during a call: nobody needs the answer."""
     poll = select.poll()
     poll.register(descriptor, 0)  # of its being closed alone
     poll.poll()
@@ -291,7 +292,7 @@ def _answer(call: Call[Any]) -> _Reply:
 
 
 def _portable(error: Exception) -> Exception:
-    """The error as it can cross, with the traceback that would be lost."""
+    """Return the exception in a form that can be pickled, with its traceback as a note."""
     error.add_note("".join(traceback.format_exception(error)))
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
@@ -301,7 +302,7 @@ def _portable(error: Exception) -> Exception:
 
 
 def _limit(limits: Limits) -> None:
-    """Set the limits of the next call; processor time counts from the start of the child, so the mark moves on."""
+    """Set the limits of the next call; processor time counts from the start of the child, so the limit moves on."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     cpu_seconds = math.ceil(used.ru_utime + used.ru_stime) + limits.cpu_seconds
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, resource.RLIM_INFINITY))

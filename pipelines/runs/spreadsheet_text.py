@@ -1,4 +1,4 @@
-"""Text that a spreadsheet shows as text: a cell that could be taken for a formula is marked as text."""
+"""Escape text so that a spreadsheet never evaluates it as a formula."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DANGEROUS: Final = re.compile(
 
 
 def cell_text(text: str) -> str:
-    """``text``, with an apostrophe before it where a spreadsheet might run it as a formula.
+    """Return ``text``, prefixed with an apostrophe if a spreadsheet might evaluate it as a formula.
 
     >>> cell_text("=1+1"), cell_text("S000123")
     ("'=1+1", 'S000123')

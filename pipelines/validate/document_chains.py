@@ -1,4 +1,4 @@
-"""Documents of exports held together, as a file beside the validated tables and as a section of their report."""
+"""Breaks in the chains of export documents: a file beside the validated tables, and a section of the report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BREAKS_FILE: Final = "document_breaks.parquet"
 
 
 def broken_documents(tables: Mapping[str, pa.Table], as_of: date) -> pa.Table | None:
-    """The breaks in the documents of exports as of a date; None where no document was delivered."""
+    """Return the breaks in the export documents as of a date, or None if no document was delivered."""
     documents = tables.get(DOCUMENTS)
     if documents is None or not documents.num_rows:
         return None
@@ -26,13 +26,14 @@ def broken_documents(tables: Mapping[str, pa.Table], as_of: date) -> pa.Table | 
 
 
 def breaks_document(breaks: pa.Table, documents: pa.Table, as_of: date, shown: int) -> dict[str, Any]:
-    """What the report says: documents by kind, breaks by kind with their sellers and value, and the dearest ones.
+    """Return the report section: documents by kind, breaks by kind with sellers and value, and the most valuable
+    breaks.
 
     Args:
-        breaks: table of ``features.document_chain.BREAK_SCHEMA``.
+        breaks: table of ``features.reconciliation.document_chain.BREAK_SCHEMA``.
         documents: the table ``export_document``.
         as_of: the date of the breaks.
-        shown: of the breaks, those of the highest value.
+        shown: number of most valuable breaks to list.
     """
     rows = breaks.to_pylist()
     by_kind: dict[str, list[dict[str, Any]]] = {name: [] for name in BREAKS}

@@ -1,4 +1,4 @@
-"""Sources held against one another, as a file beside the validated tables and as a section of their report."""
+"""Reconciliation of sources: a file beside the validated tables, and a section of the report."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ RECONCILIATION_FILE: Final = "reconciliation.parquet"
 
 
 def reconciled(tables: Mapping[str, pa.Table], as_of: date) -> pa.Table:
-    """The reconciliation of every seller with a delivery, for all quarters that ended by the date."""
+    """Return the reconciliation of every seller with a delivery, for all quarters that ended by the date."""
     return reconcile(tables, AsOf(as_of))
 
 
 def reconciliation_document(reconciliation: pa.Table, as_of: date, sellers_shown: int) -> dict[str, Any]:
-    """What the report says of the last quarter: claims by grade, the most contradicted sellers, and every tolerance.
+    """Return the report section on the last quarter: claims by grade, the most contradicted sellers, and every
+    tolerance.
 
     Args:
         reconciliation: table of ``features.reconciliation.RECONCILIATION_SCHEMA``.
         as_of: its date.
-        sellers_shown: of the contradicted sellers, those furthest from what could be.
+        sellers_shown: number of contradicted sellers to list, those farthest outside the admissible range first.
     """
     rows = latest(reconciliation).to_pylist()
     graded = {(row["seller_id"], row["claim"]): row["grade"] for row in rows}
@@ -66,7 +67,7 @@ def reconciliation_document(reconciliation: pa.Table, as_of: date, sellers_shown
 
 
 def distance(row: Mapping[str, Any]) -> float:
-    """How far a contradicted amount lies from what it might have been: the logarithm of their ratio, at most 10."""
+    """Return how far a contradicted amount is outside its range: the logarithm of their ratio, at most 10."""
     usd = float(row["usd"])
     if row["verdict"] == ABOVE:
         bound = float(row["highest_usd"])

@@ -1,4 +1,4 @@
-"""Stage ``validate``: canonical tables against their contracts, and the validation report in two languages."""
+"""Stage ``validate``: check canonical tables against their contracts and report in two languages."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ BREAKS_SHOWN = 20
 def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
     """Run the stage.
 
-    It leaves ``tables/``, ``quarantine/``, ``duplicates/``, ``reconciliation.parquet``, ``validation.json``,
-    ``suites/`` and ``data.{en,zh}.html``; ``document_breaks.parquet`` where documents of exports were delivered.
+    It writes ``tables/``, ``quarantine/``, ``duplicates/``, ``reconciliation.parquet``, ``validation.json``,
+    ``suites/`` and ``data.{en,zh}.html``, and ``document_breaks.parquet`` if export documents were delivered.
 
     Raises:
         QuarantineLimitExceeded: a table loses more rows than the profile allows; everything is written first.
@@ -89,12 +89,12 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
 
 
 def validation_document(result: ValidationResult, ingested: Path, examples_per_rule: int) -> dict[str, Any]:
-    """Give everything the report says as plain values: the accounts of the sources and the verdicts on the tables.
+    """Return the contents of the report as plain values: row counts of the sources and verdicts on the tables.
 
     Args:
-        result: of the validation.
-        ingested: the run folder of the ingest that made the tables.
-        examples_per_rule: quarantined rows shown for each rule.
+        result: result of the validation.
+        ingested: run folder of the ingest that made the tables.
+        examples_per_rule: number of quarantined rows to show for each rule.
     """
     row_counts = read_json(ingested / "row_counts.json")
     totals = totals_by_source(counts_of_document(row_counts))
@@ -135,9 +135,9 @@ def _shown(table: str) -> set[str]:
 
 
 def examples(quarantine: pa.Table, count: int, shown_columns: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
-    """Give by rule the first quarantined rows: file, row, column and value.
+    """Return the first quarantined rows by rule: file, row, column and value.
 
-    A value of a column that is not among ``shown_columns`` (a personal one) is left out.
+    Values of columns that are not in ``shown_columns`` (personal ones) are left out.
     """
     shown = set(shown_columns)
     records: Values = quarantine.select(["rule_id", "source_file", "source_row", "column", "value"])

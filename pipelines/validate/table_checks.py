@@ -1,4 +1,8 @@
-"""Canonical tables judged twice: by our own row checks, which decide, and by Great Expectations, which must agree."""
+"""Check canonical tables twice: by our own row checks, which decide, and by Great Expectations, which must agree.
+
+The suites and results of Great Expectations are written as plain JSON with the same bytes for the same tables and
+contracts; its own result documents contain random identifiers and the time of the run.
+"""
 
 from __future__ import annotations
 
@@ -33,16 +37,17 @@ SUITES_FOLDER = "suites"
 
 @dataclass(frozen=True)
 class RuleVerdict:
-    """What both opinions say of one rule on one table.
+    """The verdict of both checks on one rule for one table.
 
     Attributes:
-        rule_id, scope, kind, column, severity, description: the rule as its contract states it.
-        status: ``passed``, ``failed``, or ``not_validated`` where nothing could be judged.
-        bad_rows: rows that break it by our own checks; of a rule on the table as a whole 1 if broken.
-        expectation: name of the expectation that judged it.
-        gx_bad_rows: what Great Expectations counts; None where it could not judge.
-        values_judged: values Great Expectations evaluated; missing ones are left to the rule that demands a value.
-        exception: what it raised, if anything.
+        rule_id, scope, kind, column, severity, description: the rule, as its contract states it.
+        status: ``passed``, ``failed``, or ``not_validated`` if it could not be evaluated.
+        bad_rows: rows that break it by our own checks; for a rule about the whole table, 1 if broken.
+        expectation: name of the expectation that evaluated it.
+        gx_bad_rows: the count of Great Expectations, or None if it could not evaluate the rule.
+        values_judged: values that Great Expectations evaluated; missing values are left to the rule that requires a
+            value.
+        exception: the exception it raised, if any.
     """
 
     rule_id: str
@@ -63,8 +68,8 @@ class RuleVerdict:
 class TableVerdict:
     """Where the rows of one canonical table went, and the verdict on each of its rules.
 
-    ``quarantined`` and ``duplicates`` count rows by rule; ``rejected_by`` names critical rules, which cost the whole
-    table.
+    ``quarantined`` and ``duplicates`` count rows by rule; ``rejected_by`` names the broken critical rules, which reject
+    the whole table.
     """
 
     table: str
@@ -86,7 +91,7 @@ class TableVerdict:
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """What validation gave: accepted rows, rows set aside (QUARANTINE_SCHEMA), and a verdict a table."""
+    """The result of the validation: accepted rows, rows set aside (QUARANTINE_SCHEMA), and verdicts."""
 
     accepted: dict[str, pa.Table]
     quarantine: dict[str, pa.Table]
@@ -95,11 +100,11 @@ class ValidationResult:
 
 
 def validate_tables(tables: Mapping[str, pa.Table], progress: Progress = SILENT) -> ValidationResult:
-    """Judge canonical tables by their contracts, in alphabetical order.
+    """Check canonical tables against their contracts, in alphabetical order.
 
     Raises:
         ConfigurationRefused: there is no such canonical table.
-        InternalFault: the two opinions count differently, or rows do not add up.
+        InternalFault: the two checks count differently, or the rows do not add up.
     """
     unknown = sorted(set(tables) - set(table_names()))
     if unknown:
@@ -171,16 +176,16 @@ def _rule_verdict(rule: Rule, check: CheckResult, finding: GxFinding, contract: 
 
 
 def write_suites(folder: Path, verdicts: Iterable[TableVerdict]) -> None:
-    """Write ``suites/<table>.json``, the suite, and ``suites/<table>.results.json``, its results, for every table."""
+    """Write, for every table, its suite ``suites/<table>.json`` and results ``suites/<table>.results.json``."""
     for verdict in verdicts:
         write_json(folder / SUITES_FOLDER / f"{verdict.table}.json", suite_document(table_contract(verdict.table)))
         write_json(folder / SUITES_FOLDER / f"{verdict.table}.results.json", results_document(verdict))
 
 
 def results_document(verdict: TableVerdict) -> dict[str, Any]:
-    """Give what Great Expectations found on a table, in the form of its validation results.
+    """Return the results of Great Expectations on a table, in the form of its validation results.
 
-    ``success`` is null where nothing could be judged: such a rule has neither passed nor failed.
+    ``success`` is null if nothing could be evaluated: such a rule has neither passed nor failed.
     """
     judged = [rule for rule in verdict.rules if rule.gx_bad_rows is not None]
     passed = sum(rule.status == PASSED for rule in judged)

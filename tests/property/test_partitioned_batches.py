@@ -19,7 +19,12 @@ from data_contracts.definition.templates import PREFIX
 from data_contracts.errors import InputRefused
 from data_contracts.sources.registry import mapped_sources, source_mapping
 from pipelines.ingest.batches.batch import BatchRequest, ingest_batch
-from pipelines.ingest.batches.partitions import PartitionedRequest, PartitionedResult, ingest_in_partitions, partitions_of
+from pipelines.ingest.batches.partitions import (
+    PartitionedRequest,
+    PartitionedResult,
+    ingest_in_partitions,
+    partitions_of,
+)
 from pipelines.ingest.consents import SourceConsents
 from pipelines.ingest.deliveries.manifest import find_deliveries
 from pipelines.runs.file_counts import CONSENT_WITHDRAWN

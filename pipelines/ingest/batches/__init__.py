@@ -1,1 +1,1 @@
-"""Read a batch of files of one source: parse, check, map, set rows aside."""
+"""Process a batch of files of one source: read, check, map, and set rows aside."""

@@ -1,7 +1,7 @@
-"""A batch of files of one source, from bytes to canonical tables, every row accounted for.
+"""One batch of files of one source: from bytes to canonical tables, with every row counted.
 
-The files of a batch are read one by one (so that a fault names its file) and then typed, screened, checked and mapped
-as one table, because thousands of small files would otherwise cost thousands of small tables.
+The files of a batch are read one by one, so that an error names its file. They are then typed, screened, checked and
+mapped as one table, because thousands of small files would otherwise cost thousands of small tables.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BatchRequest:
-    """What one batch needs; crosses into a reading process."""
+    """The input of one batch; sent to a sandbox process."""
 
     raw_dir: Path
     source: str
@@ -75,12 +75,17 @@ class BatchRequest:
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What one batch gave.
+    """The result of one batch.
 
-    ``quarantine`` follows QUARANTINE_SCHEMA, ``duplicates`` DUPLICATE_SCHEMA; ``sellers_named`` tells by file the
-    sellers found in its accepted rows, ``party_sellers`` the sellers that parties of other files' links are.
-    ``set_aside_consents``: the statements on consents that were set aside, where the files hold such.
-    ``company_names``: names under which registers list companies, for matching alone.
+    Attributes:
+        tables: canonical tables by name.
+        quarantine: rows set aside (QUARANTINE_SCHEMA).
+        duplicates: rows that repeat another (DUPLICATE_SCHEMA).
+        file_counts: row counts of every file.
+        sellers_named: by file, the sellers named in its accepted rows.
+        party_sellers: by party reference, the seller that the party is, for files that link parties.
+        set_aside_consents: consent statements that were set aside, if the files contain any.
+        company_names: company names from registers, used for name matching only.
     """
 
     tables: Tables
@@ -97,8 +102,8 @@ def ingest_batch(request: BatchRequest) -> BatchResult:
     """Read, type, screen, check and map the files of a batch.
 
     Raises:
-        InputRefused: a file cannot be its source's at all.
-        InternalFault: rows do not add up.
+        InputRefused: a file does not have the form of its source.
+        InternalFault: the rows do not add up.
     """
     source = known_source(request.source)
     delivered = enumerate(read_deliveries(request.raw_dir, request.files))
@@ -108,15 +113,15 @@ def ingest_batch(request: BatchRequest) -> BatchResult:
 
 @dataclass(frozen=True)
 class SortedBatch:
-    """The rows of a batch, sorted and not yet mapped.
+    """The rows of a batch, sorted but not yet mapped.
 
     Attributes:
-        source: the source whose contract they were checked by.
-        gathered: where each row comes from.
-        text: the rows as they were read and prepared.
-        found: the rows sorted.
-        unread: records of the lines that are no rows.
-        broken: the rules on whole files that are broken.
+        source: the source whose contract the rows were checked against.
+        gathered: the file and physical row of each row.
+        text: the rows as text, after the mapping's preparation.
+        found: the sorted rows.
+        unread: quarantine entries of lines that are not rows.
+        broken: the broken rules about whole files.
     """
 
     source: Source
@@ -139,7 +144,7 @@ def sorted_batch(request: BatchRequest, groups: Sequence[ReadGroup], source: Sou
 
 
 def mapped_batch(request: BatchRequest, batch: SortedBatch) -> BatchResult:
-    """Map sorted rows to canonical tables, and account for every row."""
+    """Map sorted rows to canonical tables, and count every row."""
     contract, mapping = batch.source.contract, batch.source.mapping
     gathered, found = batch.gathered, batch.found
     quarantine = concat_quarantine([batch.unread, gathered.located(found.quarantined)])
@@ -179,7 +184,7 @@ def _sorted(
 def _consents_set_aside(
     source: str, text: ReadResult, found: SortedRows, gathered: Gathered
 ) -> tuple[SetAsideConsent, ...]:
-    """Give the statements on consents that were set aside, but for those that say what another said."""
+    """Return the consent statements that were set aside, except exact repetitions of another statement."""
     if source != CONSENT_SOURCE:
         return ()
     repeated = found.duplicates.filter(pc.starts_with(found.duplicates["reason"], REPEATED_KEY))
@@ -211,9 +216,9 @@ def _one_array(values: Values) -> Values:
 
 
 def _require_all_mapped(raw: pa.Table, tables: Tables, mapping: SourceMapping) -> None:
-    """Check that each accepted row, or each group of rows that makes one record, became one canonical row.
+    """Check that each accepted row, or each group of rows that forms one record, became one canonical row.
 
-    Rows the mapping names silent became none; where rows unfold, each of the others became one or more.
+    Rows that the mapping calls silent become none. If rows unfold, each other row becomes one or more.
     """
     silent = mapping.silent(raw)
     speaking: Values = raw
@@ -230,7 +235,7 @@ def _require_all_mapped(raw: pa.Table, tables: Tables, mapping: SourceMapping) -
 
 
 def _places(tables: list[pa.Table]) -> set[tuple[str | None, int | None]]:
-    """Give the file and physical row of every row."""
+    """Return the file and physical row of every row."""
     return {
         place
         for table in tables
@@ -239,10 +244,10 @@ def _places(tables: list[pa.Table]) -> set[tuple[str | None, int | None]]:
 
 
 def _without_personal_values(quarantine: pa.Table, contract: CompiledContract, hmac_key: bytes) -> pa.Table:
-    """Give the records with what they might show of people sealed, where the source carries personal columns at all.
+    """Return quarantine entries without personal data, if the source has personal columns.
 
-    The original bytes become a seal that only the key opens. Values go: in a row that is out of order, a name or a
-    telephone number may stand in any column.
+    The original bytes are sealed, so that only the key opens them. Values are dropped in all columns, because a name or
+    a telephone number may appear in any column of a malformed row.
     """
     personal = any(column.classification == "personal" for column in contract.columns)
     if not personal or not quarantine.num_rows:
@@ -286,7 +291,7 @@ def _accounts(
 
 
 def _counts(records: Values, reason: str) -> dict[str, dict[str, int]]:
-    """Give by file the number of records by reason."""
+    """Count quarantine entries by file and reason."""
     counts: dict[str, dict[str, int]] = {}
     pairs = Counter(zip(records["source_file"].to_pylist(), records[reason].to_pylist(), strict=True))
     for (file, why), rows in sorted(pairs.items()):

@@ -1,8 +1,8 @@
-"""Many raw files of one source into text rows, each row with the file and physical line it came from.
+"""Read many raw files of one source into text rows, each with its file and physical line.
 
-Reading a small file costs more in preparation than in reading, and a delivery holds tens of thousands. Plain delimited
-files with the same header are therefore joined and read in one go. Plain means that joining cannot change how a line
-is read: no quote, no blank line, no unfinished last line, text that decodes. Any other file is read by itself.
+For a small file, set-up costs more than reading, and a delivery may hold tens of thousands of them. Plain delimited
+files with the same header are therefore joined and read at once. A file is plain if joining cannot change how its lines
+are read: no quotes, no blank line, a complete last line, and valid text. All other files are read one by one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class RawFile:
-    """A file as it stands: its place among the files read, its name and its bytes."""
+    """A file's number in the batch, its name and its bytes."""
 
     number: int
     name: str
@@ -38,7 +38,7 @@ class RawFile:
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What is known of one file once it is read."""
+    """What reading found out about one file as a whole."""
 
     number: int
     name: str
@@ -49,15 +49,15 @@ class FileFacts:
 
 @dataclass(frozen=True)
 class ReadGroup:
-    """Rows of one or several files that were read together.
+    """Rows of one or more files that were read together.
 
     Attributes:
-        rows: the contract's columns as text, ``source_row`` and, where records hold items, ``source_item``.
-        quarantined: records of the lines that are no rows (QUARANTINE_SCHEMA), with file and physical line.
+        rows: the contract's columns as text, ``source_row`` and, if records contain items, ``source_item``.
+        quarantined: quarantine entries of lines that are not rows (QUARANTINE_SCHEMA), with file and physical line.
         file_of: number of each row's file.
-        physical_row: physical line, or record, of each row in its file.
-        original_of: bytes of the rows, asked for by ``source_row``.
-        facts: of the files, in order.
+        physical_row: physical line or record number of each row in its file.
+        original_of: returns the original bytes of rows, by ``source_row``.
+        facts: the facts of the files, in order.
     """
 
     rows: pa.Table
@@ -69,11 +69,11 @@ class ReadGroup:
 
 
 def read_groups(files: Iterable[RawFile], contract: CompiledContract) -> list[ReadGroup]:
-    """Read files, joined where that is safe.
+    """Read files, and join them where that is safe.
 
     Raises:
-        InputRefused: a file cannot be its source's at all; names that file.
-        InternalFault: joined files gave another number of rows than they have lines.
+        InputRefused: a file does not have the form of its source; names the file.
+        InternalFault: joined files returned a different number of rows than they have lines.
     """
     joined: dict[bytes, list[RawFile]] = {}
     groups = []
@@ -88,7 +88,7 @@ def read_groups(files: Iterable[RawFile], contract: CompiledContract) -> list[Re
 
 
 def _plain_header(data: bytes, contract: CompiledContract) -> bytes | None:
-    """Give the header line of a file that may be joined with others, else None."""
+    """Return the header line of a file that can be joined with others, or None."""
     spec = contract.read_spec
     if spec is None or spec.format not in {"delimited", "tabular"} or spec.encoding != "utf-8" or spec.preamble:
         return None
@@ -141,19 +141,19 @@ def _together(header: bytes, files: Sequence[RawFile], contract: CompiledContrac
 
 @dataclass(frozen=True)
 class _Places:
-    """Leads from a line of the joined text back to a file and a line in it."""
+    """Maps a line of the joined text to a file and a line in that file."""
 
     numbers: Values
     lines_before: Values
 
     def of(self, joined_lines: Values) -> tuple[Values, Values]:
-        """Give the position of each line's file among the joined ones, and its physical line there."""
+        """Return, for each line, the position of its file among the joined files and its physical line there."""
         member = np.searchsorted(self.lines_before, joined_lines - 2, side="right") - 1
         return member, joined_lines - self.lines_before[member]
 
 
 def _located(read: ReadResult, files: Sequence[RawFile], place: _Places) -> pa.Table:
-    """Give the quarantine records of joined files with each record's own file and physical line."""
+    """Return the quarantine entries of joined files, each with its own file and physical line."""
     records = read.quarantined
     if not records.num_rows:
         return records

@@ -1,7 +1,7 @@
-"""Rules that cost a delivered file as a whole: how many rows, how fresh, what they must sum to; and critical row rules.
+"""Rules that apply to a delivered file as a whole: row counts, freshness, totals, and critical row rules.
 
-They judge everything a file says that could be read and typed, before repetitions of earlier files are taken out, for a
-total is a total of all rows. The files of a batch are judged together, one query a rule.
+They are evaluated on all rows that could be read and typed, including rows that repeat earlier files, because a total
+is a total of all rows. Each rule is evaluated for all files of a batch in one query.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BrokenFileRule:
-    """A rule that a file breaks: the number of the file in its batch, the rule, and the value that breaks it."""
+    """A rule that a file breaks: the number of the file in its batch, the rule, and the offending value."""
 
     file: int
     rule: Rule
@@ -39,13 +39,13 @@ class BrokenFileRule:
 
     @property
     def note(self) -> str:
-        """What the account of the file says of it; without the value, so that files can be counted by it."""
+        """The note on the file; it omits the value, so that files can be counted by note."""
         what = "file rejected by" if self.rule.severity is Severity.CRITICAL else "file breaks"
         return f"{what} {self.rule.rule_id}: {self.rule.description}"
 
 
 def broken_file_rules(rows: pa.Table, contract: CompiledContract, file_count: int) -> tuple[BrokenFileRule, ...]:
-    """Give what files of a batch break of a contract's file rules and critical row rules, in order of file and rule.
+    """Return the file rules and critical row rules that files of a batch break, in order of file and rule.
 
     Args:
         rows: typed rows of all files, each with its ``file_order``.
@@ -63,7 +63,7 @@ def broken_file_rules(rows: pa.Table, contract: CompiledContract, file_count: in
 
 
 def _broken_by_a_row(rows: pa.Table, contract: CompiledContract) -> Iterator[BrokenFileRule]:
-    """Give the files with a row that breaks a critical rule; a row that repeats another is a duplicate instead."""
+    """Yield the files with a row that breaks a critical rule; repeated keys are duplicates instead."""
     rules = (rule for rule in contract.row_rules() if rule.severity is Severity.CRITICAL)
     critical = [rule for rule in rules if rule.kind is not Kind.UNIQUE]
     if not critical or not rows.num_rows:
@@ -78,7 +78,7 @@ def _broken_by_a_row(rows: pa.Table, contract: CompiledContract) -> Iterator[Bro
 
 
 def _values(rows: pa.Table, rule: Rule, file_count: int) -> Iterator[tuple[int, Decimal | int | float | None]]:
-    """Give the value a rule is about for each file; a sum over no rows says nothing, so it is left out."""
+    """Yield the value of a rule for each file; files without rows are left out, except by row counts."""
     if rule.kind is Kind.ROW_COUNT:
         counts = np.bincount(rows["file_order"].to_numpy(), minlength=file_count)
         yield from enumerate(counts.tolist())
@@ -99,7 +99,7 @@ def set_rejected_aside(left: RowsLeft, broken: Sequence[BrokenFileRule]) -> None
 
 
 def with_file_verdicts(accounts: Sequence[FileCounts], broken: Sequence[BrokenFileRule]) -> tuple[FileCounts, ...]:
-    """Give the accounts of a batch's files, in order, with the rules that each file breaks."""
+    """Return the counts of a batch's files, in order, with the rules that each file breaks."""
     by_file: Mapping[int, list[BrokenFileRule]] = defaultdict(list)
     for one in broken:
         by_file[one.file].append(one)

@@ -1,9 +1,9 @@
-"""A batch larger than memory should hold, taken in parts that do not concern each other.
+"""Process a batch that is too large for memory in independent partitions.
 
-A mapping says by which column its rows part (``SourceMapping.partition_by``): rows that differ in it have nothing to do
-with each other, so that a part judged and mapped by itself gives what it gives among all. Files are read piece by piece
-and their rows put aside by part; each part then goes the way of any batch. What comes of it is stored by the piece it
-came from, so that it is read back in the order of the files, as if they had been taken at once.
+A mapping names the column that partitions its rows (``SourceMapping.partition_by``). Rows with different values in it
+never affect each other, so each partition can be checked and mapped by itself with the same result. Files are read
+piece by piece, and the rows are spilled to disk by partition. Each partition is then processed like any batch. The
+results are spilled by the piece that they came from, so that they can be read back in the order of the files.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ MOST_PARTITIONS = 4096
 
 @dataclass(frozen=True)
 class PartitionedRequest:
-    """A batch to take in parts.
+    """A batch to process in partitions.
 
     Attributes:
-        batch: the batch; its files are delimited UTF-8, none of them in an archive.
-        folder: takes what is put aside: about twice what the files take.
-        partition_bytes: raw bytes of a part, about; two rows of one part never lie in two.
+        batch: the batch; its files are delimited UTF-8 and not in an archive.
+        folder: folder of the spill files, which take about twice the size of the raw files.
+        partition_bytes: approximate raw bytes of a partition.
         piece_bytes: raw bytes read at a time.
     """
 
@@ -76,7 +76,7 @@ class PartitionedRequest:
 
 @dataclass(frozen=True)
 class PartitionedResult:
-    """What a batch taken in parts gave: as a ``BatchResult``, but stored; rows set aside by file."""
+    """The result of a batch processed in partitions: a ``BatchResult`` with its rows in spill files."""
 
     tables: dict[str, SpilledRows]
     quarantine: dict[str, SpilledRows]
@@ -86,14 +86,14 @@ class PartitionedResult:
 
 
 def ingest_in_partitions(request: PartitionedRequest) -> PartitionedResult:
-    """Read, type, screen, check and map the files of a batch part by part.
+    """Read, type, screen, check and map the files of a batch, partition by partition.
 
-    The result is that of ``ingest_batch``, row for row; it does not depend on the sizes of parts and pieces.
+    The result equals that of ``ingest_batch`` row for row, whatever the sizes of partitions and pieces.
 
     Raises:
-        InputRefused: a file cannot be its source's at all.
-        ConfigurationRefused: rows of the source do not part.
-        InternalFault: rows do not add up.
+        InputRefused: a file does not have the form of its source.
+        ConfigurationRefused: the rows of the source cannot be partitioned.
+        InternalFault: the rows do not add up.
     """
     known = known_source(request.batch.source)
     source = replace(known, contract=delimited_form(known.contract))
@@ -108,7 +108,7 @@ def ingest_in_partitions(request: PartitionedRequest) -> PartitionedResult:
 
 
 class _Text:
-    """The text rows of all files, put aside by part, and what is known of the files."""
+    """The text rows of all files, spilled by partition, and the facts of the files."""
 
     def __init__(self, request: PartitionedRequest, source: Source, stack: contextlib.ExitStack) -> None:
         contract = source.contract
@@ -137,19 +137,19 @@ class _Text:
 
     @property
     def starts(self) -> NDArray[np.int64]:
-        """The place at which each piece with rows begins, ascending."""
+        """The positions at which the pieces with rows begin, ascending."""
         return np.array(self._starts, dtype=np.int64)
 
     @property
     def facts(self) -> tuple[FileFacts, ...]:
-        """What is known of the files as a whole."""
+        """The facts of the files as a whole."""
         read = enumerate(zip(self._files, self.readers, strict=True))
         return tuple(FileFacts(number, file.name, one.sha256, one.rows_in, one.notes) for number, (file, one) in read)
 
     def group(self, part: int) -> ReadGroup | None:
-        """Give the rows of a part as if they had been read from a file; None where it has none.
+        """Return the rows of a partition as if they had been read from one file, or None if it has none.
 
-        Original bytes are left open (``_FILLED_LATER``): they are dearer to find row by row than piece by piece.
+        Their original bytes are filled in later (``_FILLED_LATER``), because finding them piece by piece is cheaper.
         """
         if not self._rows_of[part] and not self._lines_of[part]:
             return None
@@ -199,7 +199,7 @@ _FILLED_LATER = b""
 
 
 def _without_words_of(rows: pa.Table, consented: ConsentedRows, naming: Sequence[str]) -> pa.Table:
-    """Give text rows of which those that may not be read say no more than whose they are: nothing else goes to disk."""
+    """Return text rows without the contents of withheld rows: only the seller is spilled to disk."""
     if not consented.withheld.num_rows:
         return rows
     is_withheld: Values = pc.is_in(rows["source_row"], value_set=consented.withheld["source_row"].combine_chunks())
@@ -217,19 +217,19 @@ def _partition_column(source: Source) -> str:
 
 
 def _with_digests(lines: pa.Table, file_of: Values, digests: Sequence[str]) -> pa.Table:
-    """Give records of lines with the digest of each one's file, which was not known before the file was read."""
+    """Return quarantine entries of lines with their file's digest, which is known only once the file is read."""
     values: Values = pa.array(digests, pa.string()).take(file_of)
     place = lines.column_names.index("source_sha256")
     return lines.set_column(place, lines.schema.field(place), values.cast(lines.schema.field(place).type))
 
 
 def partitions_of(texts: Values, missing: Sequence[str], partition_count: int) -> NDArray[np.int64]:
-    """Give the part of each text: the same for texts that are alike but for blanks around them.
+    """Return the partition number of each text; texts that differ only in surrounding spaces share one.
 
     Args:
         texts: text column.
-        missing: words that stand for a missing value, as the empty text does.
-        partition_count: number of parts.
+        missing: texts that count as missing, like the empty text.
+        partition_count: number of partitions.
     """
     trimmed: Values = pc.utf8_trim_whitespace(texts)
     if missing:
@@ -248,7 +248,7 @@ def partitions_of(texts: Values, missing: Sequence[str], partition_count: int) -
 
 
 def _apart(table: pa.Table, number_of: NDArray[np.int64]) -> Iterator[tuple[int, pa.Table]]:
-    """Give the rows of each number, in their order."""
+    """Yield each number with its rows, in their order."""
     order = np.argsort(number_of, kind="stable")
     in_order = table if (np.diff(order) == 1).all() else table.take(pa.array(order, pa.int64()))
     numbers, starts = np.unique(number_of[order], return_index=True)
@@ -257,7 +257,7 @@ def _apart(table: pa.Table, number_of: NDArray[np.int64]) -> Iterator[tuple[int,
 
 
 class _ByPiece:
-    """Stores rows of parts by the piece they came from; ``rows`` gives them back in order of place."""
+    """Spills rows of partitions by the piece that they came from, to read them back in the order of the files."""
 
     def __init__(self, path: Path, schema: pa.Schema, starts: NDArray[np.int64], file_names: Sequence[str]) -> None:
         self._store, self._starts = SpillFile(path, schema), starts
@@ -266,7 +266,7 @@ class _ByPiece:
         self._rows_of_piece = np.zeros(len(starts), dtype=np.int64)
 
     def add(self, table: pa.Table) -> None:
-        """Stores rows, which have ``source_file`` and ``source_row``."""
+        """Spill rows with ``source_file`` and ``source_row``."""
         file_of: Values = pc.index_in(table["source_file"].cast(pa.string()), value_set=pa.array(self._file_names))
         places = file_of.to_numpy().astype(np.int64) * FILE_STEP + table["source_row"].to_numpy()
         order = np.argsort(places, kind="stable")
@@ -278,14 +278,14 @@ class _ByPiece:
             self._rows_of_piece[piece] += rows.num_rows
 
     def done(self) -> SpilledRows:
-        """Gives all rows; nothing can be added any more."""
+        """Return all rows; no rows can be added afterwards."""
         self._store.close()
         return SpilledRows(
             self._store.path, self._store.schema, tuple(map(tuple, self._slices)), self._store.rows, "source_row"
         )
 
     def by_file(self, rows: SpilledRows) -> dict[str, SpilledRows]:
-        """Gives the rows of ``done`` file by file."""
+        """Return the rows of ``done`` by file."""
         found = {}
         for number, name in enumerate(self._file_names):
             first, last = np.searchsorted(self._starts, [number * FILE_STEP, (number + 1) * FILE_STEP])
@@ -296,7 +296,7 @@ class _ByPiece:
 
 
 class _Found:
-    """What becomes of the rows, gathered part by part."""
+    """Collects the results of the partitions."""
 
     def __init__(self, request: PartitionedRequest, source: Source, text: _Text) -> None:
         self._request, self._text, self._contract = request, text, source.contract
@@ -316,7 +316,7 @@ class _Found:
         self._named: dict[str, set[str]] = {}
 
     def take(self, group: ReadGroup) -> None:
-        """Judges and maps the rows of a part."""
+        """Check and map the rows of a partition."""
         batch = self._request.batch
         found = sorted_batch(batch, [group], self._source)
         self._remarks.add(found.gathered.with_physical_rows(found.found.accepted))
@@ -333,7 +333,7 @@ class _Found:
             self._named.setdefault(file, set()).update(sellers)
 
     def result(self) -> PartitionedResult:
-        """Gives everything in order of the files."""
+        """Return all results in the order of the files."""
         duplicates = self._duplicates.done()
         return PartitionedResult(
             tables={name: table.done() for name, table in self._tables.items()},
@@ -361,7 +361,7 @@ class _Found:
         return account
 
     def _with_originals(self, records: SpilledRows) -> SpilledRows:
-        """Gives the records with the bytes that were left open, sealed where the source holds personal columns."""
+        """Return the entries with their original bytes, sealed if the source has personal columns."""
         is_personal = any(column.classification == "personal" for column in self._contract.columns)
         seal = original_sealer(self._request.batch.hmac_key) if is_personal else bytes
         stretches = []

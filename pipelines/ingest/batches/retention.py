@@ -1,8 +1,8 @@
 """Rows older than their contract allows: counted by reason, with nothing of their contents stored.
 
 A contract may state ``retentionDays``. A row whose event is older than that on the day of recording is set aside under
-``retention:past``, whether it breaks a rule or not; its record holds the file and row number, but neither value nor
-original. A group of rows expires when its last row does. A row that could not be typed has no known age.
+``retention:past``, whether it breaks a rule or not. Its quarantine entry holds the file and row number, but neither
+value nor original. A group of rows expires when its last row does. A row that could not be typed has no known age.
 """
 
 from __future__ import annotations
@@ -57,6 +57,6 @@ def rows_past_retention(rows: pa.Table, group_keys: Values | None, source: Sourc
 
 
 def set_expired_aside(left: RowsLeft, expired: Values) -> None:
-    """Set expired rows aside, and erase the contents of the records of those that were quarantined before."""
+    """Set expired rows aside, and erase the contents of the entries of those quarantined before."""
     left.erase(expired)
     left.set_aside(pc.is_in(left.rows["row_order"], value_set=expired), _EXPIRED)

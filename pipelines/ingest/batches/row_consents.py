@@ -1,8 +1,8 @@
-"""Rows of files that hold those of many sellers: read where their seller consents, counted and nothing else otherwise.
+"""Rows of files with many sellers: rows of sellers who consent are read, the others are only counted.
 
-A row withheld is set aside before it is typed or checked, under ``consent:…`` with its file and number alone, neither
-value nor original. Where rows of some are withheld, a row that is set aside for another reason and names nobody is kept
-without its contents as well: it may be theirs.
+Rows of other sellers are withheld: set aside before they are typed or checked, under ``consent:…``, with neither value
+nor original in their quarantine entry. If any rows are withheld, a row that names no seller and is set aside for
+another reason loses its contents too, because it may be one of theirs.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ WITHHELD_RULES: Final[Mapping[Withheld, str]] = {
 
 @dataclass(frozen=True)
 class ConsentedRows:
-    """Text rows parted by consent.
+    """Text rows separated by consent.
 
     Attributes:
-        rows: those that may be read.
-        withheld: records of the others (QUARANTINE_SCHEMA) without contents.
-        nameless: ``source_row`` of the rows that may be read for they name nobody, where anything is withheld at all.
-        withholds_any: whether it is.
+        rows: the rows that may be read.
+        withheld: quarantine entries of the other rows (QUARANTINE_SCHEMA), without contents.
+        nameless: ``source_row`` of the rows that may be read because they name no seller, if any rows are withheld.
+        withholds_any: whether any rows are withheld.
     """
 
     rows: pa.Table
@@ -101,7 +101,7 @@ _REASON: Final = "_reason"
 
 
 def _cells(rows: pa.Table, named: NamedSellers, contract: CompiledContract) -> dict[str, Values]:
-    """Give the columns that tell whose a row is, read as typing reads them."""
+    """Return the columns that name the seller of a row, read as casting reads them."""
     names = {*named.naming, *([named.party] if named.party else [])}
     spec = contract.read_spec or ReadSpec(format="delimited")
     return {
@@ -114,7 +114,7 @@ def _cells(rows: pa.Table, named: NamedSellers, contract: CompiledContract) -> d
 def _reasons(
     cells: Mapping[str, Values], named: NamedSellers, consents: SourceConsents, count: int
 ) -> NDArray[np.int64]:
-    """Give each row's place among WITHHELD_RULES, or ``_READ``."""
+    """Return, for each row, the position of its reason in WITHHELD_RULES, or ``_READ``."""
     found = np.full(count, _READ)
     for place, reason in enumerate(WITHHELD_RULES):
         theirs = np.zeros(count, dtype=bool)
@@ -155,14 +155,14 @@ def _is_in(values: Values, wanted: list[str]) -> NDArray[np.bool_]:
 
 
 def with_rows_withheld(found: SortedRows, consented: ConsentedRows) -> SortedRows:
-    """Give sorted rows with the records of the withheld ones, and without what rows that name nobody held."""
+    """Return sorted rows with the entries of withheld rows, and without the contents of nameless rows."""
     nameless = pc.is_in(found.quarantined["source_row"], value_set=pa.array(consented.nameless, pa.int64()))
     others = redacted(found.quarantined, nameless)
     return replace(found, quarantined=concat_quarantine([others, consented.withheld]))
 
 
 def without_contents(records: pa.Table, consented: ConsentedRows) -> pa.Table:
-    """Give records of lines that could not be read as rows, without contents where anything is withheld."""
+    """Return the entries of unreadable lines, without contents if any rows are withheld."""
     if not consented.withholds_any:
         return records
     return redacted(records, pa.array(np.ones(records.num_rows, dtype=bool)))

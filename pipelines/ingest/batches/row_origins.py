@@ -1,4 +1,4 @@
-"""The rows of many files of one source as one table, with the way back from each row to its file."""
+"""The rows of many files of one source as one table, with the file and physical row of each."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ DUPLICATE_SCHEMA = pa.schema(_DUPLICATE_FIELDS)
 class Gathered:
     """The rows of several files in order of file and line, each with an ordinal that leads back to its file.
 
-    While rows are sorted, ``source_row`` holds the ordinal, which is unique over all files; ``located`` and
-    ``with_physical_rows`` put the physical row back. ``facts`` tells of every file, in order.
+    While rows are sorted, ``source_row`` holds the ordinal, which is unique across files; ``located`` and
+    ``with_physical_rows`` restore the physical row. ``facts`` holds the facts of every file, in order.
     """
 
     def __init__(self, groups: Sequence[ReadGroup], files: Sequence[DeliveredFile]) -> None:
@@ -51,7 +51,7 @@ class Gathered:
         self._first_of_group = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
     def as_one_read(self, contract: CompiledContract) -> ReadResult:
-        """Give the text rows of all files, each with what is known of its file (``data_contracts.sources.mapping``)."""
+        """Return the text rows of all files, with the columns that ``data_contracts.mapping`` describes."""
         rows = pa.concat_tables([group.rows for group in self.groups]).combine_chunks()
         if (self._order != np.arange(rows.num_rows)).any():
             in_order: Values = pa.array(self._order)
@@ -78,12 +78,12 @@ class Gathered:
         return ReadResult(rows, empty_quarantine(), rows.num_rows, (), origin)
 
     def with_physical_rows(self, rows: pa.Table) -> pa.Table:
-        """Give rows with their physical row as ``source_row``."""
+        """Return rows with their physical row as ``source_row``."""
         physical = self._physical_row[rows["row_order"].to_numpy()]
         return rows.set_column(rows.column_names.index("source_row"), "source_row", pa.array(physical, pa.int64()))
 
     def located(self, records: pa.Table) -> pa.Table:
-        """Give records whose ``source_row`` is an ordinal with file, digest and physical row instead."""
+        """Return entries whose ``source_row`` is an ordinal with file, digest and physical row instead."""
         ordinals = records["source_row"].to_numpy()
         for name, values in (
             ("source_file", self._names(self.file_of[ordinals])),
@@ -94,7 +94,7 @@ class Gathered:
         return records
 
     def located_duplicates(self, duplicates: pa.Table, contract: CompiledContract) -> pa.Table:
-        """Give duplicates (``row_order``, ``reason``) in row order as DUPLICATE_SCHEMA."""
+        """Return duplicates (``row_order``, ``reason``) in row order as DUPLICATE_SCHEMA."""
         duplicates = duplicates.sort_by("row_order")
         ordinals = duplicates["row_order"].to_numpy()
         columns = [
@@ -127,6 +127,6 @@ class Gathered:
 
 
 def _repeated(values: Sequence[str | None], file_of: Values) -> Values:
-    """Give the value of each row's file as a dictionary column."""
+    """Return the value of each row's file as a dictionary column."""
     encoded: Values = pa.array(values, pa.string()).dictionary_encode()
     return pa.DictionaryArray.from_arrays(encoded.indices.take(pa.array(file_of)), encoded.dictionary)

@@ -1,10 +1,10 @@
-"""Corrections: what a later delivery says otherwise of a canonical row becomes the next version of it.
+"""Row versions: a later delivery that changes a canonical row adds the next version of it.
 
-Nothing that was said is lost or changed: the earlier version keeps its row and is told when the later one became known
-(``superseded_at``), which is when the later one counts from. Of the versions of a row exactly one is in force at any
-moment (``features.engine.as_of``). What a later delivery does not mention stays as it was: an export of the same period
-may leave rows out for many reasons, and only a row that says otherwise corrects one. A record that is delivered whole,
-such as a settlement, is another matter: its next delivery takes the place of all its rows.
+No version is lost or changed. An earlier version keeps its row and records when the later one became known
+(``superseded_at``), which is when the later one takes effect. At any moment exactly one version of a row is in force
+(``features.engine.as_of``). Rows that a later delivery omits stay as they are, because an export of the same period may
+omit rows for many reasons. Records that are delivered whole, such as settlements, are different: the next delivery
+replaces all their rows.
 """
 
 from __future__ import annotations
@@ -61,17 +61,17 @@ FROM said JOIN versions USING ({key}, file_order) ORDER BY place
 
 
 def with_versions(tables: Tables, files: Sequence[DeliveredFile], delivered_whole: Sequence[str] = ()) -> Tables:
-    """Give canonical tables of one source with the versions of each row numbered and dated.
+    """Return canonical tables of one source with the versions of each row numbered and dated.
 
-    Rows of one seller with the same key from different files are versions of one row, in the order in which the files
-    were delivered, then of their names. Rows of one file never are: which of them holds, no delivery says. Files of
-    different groups, which need not be read together, do not correct each other either.
+    Rows of one seller with the same key from different files are versions of one row, in order of delivery, then of
+    file name. Rows of one file never are, because nothing says which of them is valid. Neither are rows of files of
+    different groups, which may be read in different batches.
 
     Args:
-        tables: canonical tables, without repetitions that say nothing new.
-        files: the files their rows come from.
-        delivered_whole: columns that name records which are delivered whole, in place of the tables' own keys; all rows
-            of a record are then of one version.
+        tables: canonical tables without exact repetitions.
+        files: the files of their rows.
+        delivered_whole: columns that identify records that are delivered whole, instead of the tables' own keys; all
+            rows of a record then belong to one version.
     """
     if len(files) == 1:
         return tables
@@ -98,7 +98,7 @@ def _versioned(name: str, table: pa.Table, files: pa.Table, delivered_whole: Seq
 
 
 def _replaced(table: pa.Table, versions: pa.Table) -> pa.Table:
-    """Give the table with what is known of the versions in the places of their rows."""
+    """Return the table with version columns filled in for the rows that have versions."""
     places: Values = versions["place"]
     is_versioned: Values = pc.is_in(pa.array(np.arange(table.num_rows)), value_set=places)
     for name in _VERSION_COLUMNS:

@@ -1,4 +1,4 @@
-"""Batches of raw files read in child processes; a file that ends its process is found and named."""
+"""Read batches of raw files in sandbox processes; find and name a file that ends its process."""
 
 from __future__ import annotations
 
@@ -32,13 +32,14 @@ _START_BYTES = 8
 def read_batches(
     requests: Sequence[BatchRequest], settings: IngestSettings, spill: Path | None = None
 ) -> Iterator[BatchResult | PartitionedResult]:
-    """Give the result of each batch in order, read by as many child processes as pay.
+    """Yield the result of each batch in order, read by as many sandbox processes as pay off.
 
-    A batch of more than ``WHOLE_BATCHES`` times the settings' ``batch_bytes`` is taken in parts where its source allows
-    it; ``spill`` takes what is put aside, and must stay until the results are done with. Without it none is.
+    A batch larger than ``WHOLE_BATCHES`` times ``batch_bytes`` is processed in partitions if its source allows it.
+    ``spill`` is the folder of the spill files, which must stay until the results are used; without it no batch is
+    partitioned.
 
     Raises:
-        InputRefused: a file is not its source's, is too large, or ended the process that read it; names the file.
+        InputRefused: a file does not have the form of its source, is too large, or ended its process; names the file.
     """
     calls = [
         _call(request, settings, None if spill is None else spill / f"batch-{number:06}")
@@ -78,7 +79,7 @@ def _is_partitioned(request: BatchRequest, settings: IngestSettings) -> bool:
 
 
 def _start_of(path: Path) -> bytes:
-    """Give the first bytes of a file; of one that is not there none, for whoever reads it will say so."""
+    """Return the first bytes of a file, or none if it is missing; whoever reads it reports that."""
     try:
         with path.open("rb") as file:
             return file.read(_START_BYTES)
@@ -117,7 +118,7 @@ def _refusal(ended: ChildEnded, settings: IngestSettings, spill: Path | None) ->
 def _culprits(
     request: BatchRequest, ended: ChildEnded, settings: IngestSettings, spill: Path | None
 ) -> tuple[tuple[DeliveredFile, ...], ChildEnded]:
-    """Give the file that ends a process by itself, found by halving; several where only together they do."""
+    """Find by halving the file that ends a process by itself; return several if only together they do."""
     files = request.files
     folder = None if spill is None else spill / "culprits"
     while len(files) > 1:

@@ -1,1 +1,1 @@
-"""Which files were delivered, by whom, for which period."""
+"""Find out which files were delivered, by whom, and for which period."""

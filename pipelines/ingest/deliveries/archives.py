@@ -1,6 +1,6 @@
-"""Zips and gz files that hold raw files: what is in them, and the bytes of one file.
+"""Zip and gz archives of raw files: their entries, and the bytes of one entry.
 
-An archive inside an archive is not opened: its bytes are no source's, and are refused as such.
+An archive inside an archive is not opened; its bytes match no source and are refused.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ _BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedErro
 
 @dataclass(frozen=True)
 class Entry:
-    """A file in an archive: its name there, and its size unpacked, or of a gz packed, which does not tell."""
+    """A file in an archive: its name, and its unpacked size (of a gz the packed size, the only one known)."""
 
     name: str
     size_bytes: int
 
     @property
     def is_hidden(self) -> bool:
-        """Whether an operating system put it there for itself, and not the deliverer."""
+        """Whether the operating system added the file, not the deliverer."""
         parts = PurePosixPath(self.name).parts
         return "__MACOSX" in parts or any(part.startswith(".") for part in parts)
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file is a zip or gz by its name; workbooks, which are zips too, have names of their own."""
+    """Return whether a file is a zip or gz by its name; workbooks are zips too, but have other names."""
     return name.casefold().endswith((ZIP_SUFFIX, GZIP_SUFFIX))
 
 
 def entries_of(path: Path, name: str) -> tuple[Entry, ...]:
-    """Give the files in an archive, in order of their names; ``name`` stands in messages.
+    """Return the files in an archive, in order of their names; ``name`` is used in messages.
 
     Raises:
-        InputRefused: it is broken, empty, has too many files, or two of one name.
+        InputRefused: the archive is broken or empty, or has too many files or two with the same name.
     """
     if not name.casefold().endswith(ZIP_SUFFIX):
         return (Entry(PurePosixPath(name).name[: -len(GZIP_SUFFIX)], path.stat().st_size),)
@@ -66,7 +66,7 @@ def entries_of(path: Path, name: str) -> tuple[Entry, ...]:
 
 
 class OpenArchives:
-    """Archives below a folder, each opened once; leave it as a context and they are closed."""
+    """Archives below a folder, each opened once; a context manager that closes them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -74,7 +74,7 @@ class OpenArchives:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> OpenArchives:
-        """Give itself."""
+        """Return the archives."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -82,10 +82,10 @@ class OpenArchives:
         self._stack.close()
 
     def read(self, container: str, entry: str) -> bytes:
-        """Give the bytes of a file in an archive.
+        """Return the bytes of a file in an archive.
 
         Raises:
-            InputRefused: the archive or the file is broken, absent or too large.
+            InputRefused: the archive or the file is broken, missing or too large.
         """
         name = f"{container}/{entry}"
         try:
@@ -108,7 +108,7 @@ class OpenArchives:
 
 
 def require_size(name: str, size_bytes: int) -> None:
-    """Refuse a file that is larger than a reader takes whole (InputRefused)."""
+    """Raise InputRefused if a file is too large to be read whole."""
     if size_bytes > LARGEST_FILE_BYTES:
         raise InputRefused(
             file=name,

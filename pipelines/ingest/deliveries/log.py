@@ -1,7 +1,7 @@
-"""The log of deliveries: what every ingest run was given, so that a later change of the evidence shows.
+"""The delivery log: the files of every ingest run, so that later changes to evidence are noticed.
 
-``ledger/deliveries.jsonl`` (``models.chained_log``) gets an entry a run: the digest of the whole delivery, and that of
-each file not logged before, or logged with another. A rerun of the same evidence adds nothing.
+``ledger/deliveries.jsonl`` (``models.registry.chained_log``) has one entry per run: the digest of the whole delivery,
+and of each file that is new or changed since it was last logged. A rerun with the same files adds no entry.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _STAGE: Final = "ingest"
 
 
 class LoggedRun(ChainedEntry):
-    """What one ingest run was given.
+    """The files of one ingest run.
 
-    ``list_sha256``: digest of the list of deliveries, None where there is none. ``files_sha256``: digest of the names
-    and digests of all files. ``files``: by name the digest of those new or changed. ``changed``: names of the changed.
+    ``list_sha256``: digest of the delivery manifest, or None. ``files_sha256``: digest of the names and digests of all
+    files. ``files``: digests of new or changed files by name. ``changed``: names of changed files.
     """
 
     run_id: str
@@ -51,13 +51,13 @@ class LoggedRun(ChainedEntry):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a run is given, beside what was logged before it.
+    """The files of a run, compared with the log.
 
     Attributes:
-        digests: of every file delivered, by the name it is logged under.
-        paths: where each stands below the raw folder.
-        list_sha256: digest of the list of deliveries, or None.
-        earlier: by name the digest logged before of the files that are others now.
+        digests: digest of every file, by its name in the log.
+        paths: path of every file below the raw folder, by the same name.
+        list_sha256: digest of the delivery manifest, or None.
+        earlier: by name, the digest last logged of the files that have changed since.
     """
 
     digests: Mapping[str, str]
@@ -72,17 +72,17 @@ class Evidence:
 
     @property
     def changed_paths(self) -> tuple[str, ...]:
-        """Where the files stand that are others than when they were logged."""
+        """Paths of the files that have changed since they were last logged."""
         return tuple(sorted(self.paths[name] for name in self.earlier))
 
 
 def listed_name(_file: DeliveredFile, path: str) -> str:
-    """Name a file by its path below the raw folder, as the list of deliveries does."""
+    """Return the log name of a listed file: its path below the raw folder, as in the delivery manifest."""
     return path
 
 
 class DeliveryLog:
-    """The log below a place's ``ledger`` folder, signed with the keys of its profile."""
+    """The delivery log in a place's ``ledger`` folder, signed with the keys of its profile."""
 
     def __init__(self, place: Place, keys: KeyRing) -> None:
         self._place, self._keys = place, keys
@@ -91,10 +91,10 @@ class DeliveryLog:
     def evidence(
         self, raw_dir: Path, deliveries: Deliveries, name_of: Callable[[DeliveredFile, str], str] = listed_name
     ) -> Evidence:
-        """Give what a delivery brings; ``name_of`` names a file for the log.
+        """Compare the files of a delivery with the log; ``name_of`` returns the log name of a file.
 
         Raises:
-            IntegrityRefused: the log is not as it was written, or its end is missing.
+            IntegrityRefused: the log was changed or cut off.
         """
         with telling_other_keys(self._place):
             entries = self._log.read(self._keys.public_key)
@@ -114,7 +114,7 @@ class DeliveryLog:
         return Evidence(digests, paths, list_sha256, earlier)
 
     def add(self, evidence: Evidence, run_id: str, recorded_at: datetime) -> None:
-        """Log a run, unless it is the last that was logged."""
+        """Log a run, unless it is the last one logged."""
 
         def made(entries: tuple[LoggedRun, ...], sequence: int, previous_sha256: str) -> LoggedRun | None:
             if entries and entries[-1].run_id == run_id:
@@ -134,7 +134,7 @@ class DeliveryLog:
         self._log.append(made, self._keys.signing_key)
 
     def _require_run_in_force(self, entries: Sequence[LoggedRun]) -> None:
-        """Refuse a log from which the run in force is missing: it was logged before it was published."""
+        """Refuse a log without the run in force, which was logged before it was published."""
         if not (self._place.stage_dir(_STAGE) / CURRENT).is_file():
             return
         try:
@@ -149,7 +149,7 @@ class DeliveryLog:
 
 
 def with_changes_noted(accounts: Sequence[FileCounts], evidence: Evidence) -> tuple[FileCounts, ...]:
-    """Give the accounts with a note on each file that is another than when it was logged."""
+    """Return row counts with a note on each file that has changed since it was logged."""
     changed = set(evidence.changed_paths)
     archives = tuple(f"{path}/" for path in changed)
     return tuple(
@@ -165,7 +165,7 @@ def _digest_of_all(digests: Mapping[str, str]) -> str:
 
 
 def _before(entries: Sequence[LoggedRun], files_sha256: str) -> Sequence[LoggedRun]:
-    """Give the entries before the run of entries at the end that were given these very files."""
+    """Return the entries before the last ones that logged exactly these files."""
     end = len(entries)
     while end and entries[end - 1].files_sha256 == files_sha256:
         end -= 1
@@ -173,5 +173,5 @@ def _before(entries: Sequence[LoggedRun], files_sha256: str) -> Sequence[LoggedR
 
 
 def _logged(entries: Sequence[LoggedRun]) -> dict[str, Any]:
-    """Give the digest last logged of every file."""
+    """Return the digest last logged of every file."""
     return {name: digest for entry in entries for name, digest in entry.files.items()}

@@ -1,4 +1,4 @@
-"""Which raw files there are, whose they are and what they cover: by the list of deliveries, or by the layout."""
+"""Find the raw files with their sellers and periods, from the delivery manifest or from a known layout."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CUMCM_INVOICE_ZIPS = (
 
 @dataclass(frozen=True)
 class Origin:
-    """The record that says what a file covers; becomes the lineage of its coverage rows."""
+    """The record that states what a file covers; the lineage of its coverage rows."""
 
     source: str
     file: str
@@ -49,16 +49,16 @@ class DeliveredFile:
     """One file to read.
 
     Attributes:
-        name: path below the raw folder; a file inside an archive is ``<archive>/<path in the archive>``.
-        source: its source contract.
-        container: the zip or gz that holds it, or None.
-        size_bytes: its size, by which files are grouped.
-        group: files of one group are read together, since rows may repeat from one to the next.
-        seller: the seller it is delivered for, or None when it names many.
+        name: path below the raw folder; for a file in an archive ``<archive>/<path in the archive>``.
+        source: name of its source.
+        container: the zip or gz that contains it, or None.
+        size_bytes: its size, used to form batches.
+        group: files of one group are read in one batch, because rows may repeat across them.
+        seller: the seller it was delivered for, or None if it names several.
         account: store or site, or None.
-        covered_from, covered_to, delivered_at: what it covers and when it came.
-        listed_sha256: the digest it, or the archive that holds it, must have; None where nothing states one.
-        evidence: the record that says all this.
+        covered_from, covered_to, delivered_at: the period it covers, and the time of delivery.
+        listed_sha256: the digest that it, or its archive, must have; None if none is stated.
+        evidence: the record that states all this.
     """
 
     name: str
@@ -77,18 +77,18 @@ class DeliveredFile:
 
 @dataclass(frozen=True)
 class Deliveries:
-    """The files to read, in order of source, group and name; the files nobody listed."""
+    """The files to read, in order of source, group and name, and the names of unlisted files."""
 
     files: tuple[DeliveredFile, ...]
     unlisted: tuple[str, ...]
 
 
 def find_deliveries(raw_dir: Path, settings: IngestSettings) -> Deliveries:
-    """Give the files of a raw folder in the layout its settings name.
+    """Return the files of a raw folder, in the layout that the settings name.
 
     Raises:
-        InputRefused: the folder or its list is missing or broken, or a listed file is absent.
-        ConfigurationRefused: the settings ask for a source that does not exist.
+        InputRefused: the folder or its manifest is missing or broken, or a listed file is missing.
+        ConfigurationRefused: the settings name an unknown source.
     """
     unknown = sorted(set(settings.sources) - set(mapped_sources()))
     if unknown:
@@ -109,10 +109,10 @@ def find_deliveries(raw_dir: Path, settings: IngestSettings) -> Deliveries:
 
 
 def read_deliveries(raw_dir: Path, files: Sequence[DeliveredFile]) -> Iterator[tuple[DeliveredFile, bytes]]:
-    """Give each file with its bytes, in order; an archive is opened once for all its files.
+    """Yield each file with its bytes, in order; an archive is opened once for all its files.
 
     Raises:
-        InputRefused: a file is absent, too large, broken as a zip entry, or not what the list says it is.
+        InputRefused: a file is missing, too large, broken, or does not have its listed digest.
     """
     checked: set[str] = set()
     with OpenArchives(raw_dir) as archives:
@@ -131,10 +131,10 @@ def read_deliveries(raw_dir: Path, files: Sequence[DeliveredFile]) -> Iterator[t
 
 @contextlib.contextmanager
 def open_delivery(raw_dir: Path, file: DeliveredFile) -> Iterator[BinaryIO]:
-    """Open a file that is in no archive, however large it is, for reading.
+    """Open a file of any size that is not in an archive.
 
     Raises:
-        InputRefused: it is absent, or not what the list says it is.
+        InputRefused: the file is missing, or does not have its listed digest.
     """
     try:
         opened = (raw_dir / file.name).open("rb")
@@ -185,7 +185,7 @@ def _listed_deliveries(raw_dir: Path) -> Deliveries:
 
 
 def _unpacked(raw_dir: Path, file: DeliveredFile) -> tuple[list[DeliveredFile], list[str]]:
-    """Give a listed file, or the files in it if it is an archive, and the names of those nobody meant to deliver."""
+    """Return a listed file, or the files in it if it is an archive, and the names of hidden files."""
     if not is_archive(file.name):
         return [file], []
     entries = entries_of(raw_dir / file.name, file.name)
@@ -272,7 +272,7 @@ def _require_of_sample(raw_dir: Path, name: str) -> None:
 
 
 def _implied(source: str, name: str, container: str | None, size_bytes: int, coverage: CoveragePeriod) -> DeliveredFile:
-    """Give a file of a layout without a list: it is evidence of its own coverage, and names its firms itself."""
+    """Return a file of a layout without a manifest: it is evidence of its own coverage and names its firms."""
     return DeliveredFile(
         name=name,
         source=source,

@@ -1,7 +1,7 @@
-"""Which source contract a file meets, by its content: headers, JSON keys, tags and sheet headings, never its name.
+"""Recognise which source contract a file matches, by headers, JSON keys, tags and sheet headings, never by name.
 
-Of a text the first 4 MiB are read, of a workbook or Parquet file all, up to 256 MiB packed and unpacked. A zip or gz is
-looked into, an archive inside it is not; nothing is written.
+The first 4 MiB of a text file are read, and workbooks and Parquet files as a whole, up to 256 MiB packed and unpacked.
+Zip and gz archives are opened, archives inside them are not. Nothing is written.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ _BROKEN_ARCHIVE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImpleme
 
 @dataclass(frozen=True)
 class Recognition:
-    """What one file is.
+    """What a file was recognised as.
 
     Attributes:
         file: its path, or ``<archive>/<path in the archive>``.
-        met: the contracts it meets; usually one.
-        nearest: when it meets none, the one it is nearest to, if any is near.
-        reason: why it could not be compared at all, or None.
+        met: the contracts it matches; usually one.
+        nearest: if it matches none, the nearest contract, if any is near.
+        reason: why it could not be compared with any contract, or None.
     """
 
     file: str
@@ -66,10 +66,10 @@ class Recognition:
 
 
 def recognise(paths: Sequence[Path]) -> Iterator[Recognition]:
-    """Give each file at or below the paths with the contracts it meets, in order of path.
+    """Yield each file at or below the paths with the contracts it matches, in order of path.
 
     Raises:
-        InputRefused: there is nothing at a path.
+        InputRefused: a path does not exist.
     """
     _require_paths(paths)
     for path in paths:
@@ -78,7 +78,7 @@ def recognise(paths: Sequence[Path]) -> Iterator[Recognition]:
 
 
 def recognise_in_sandbox(paths: Sequence[Path]) -> Iterator[Recognition]:
-    """Give the same, each file looked into by a child process within limits; what ends it is said as its reason."""
+    """Call ``recognise`` for each file in a sandbox; a file that ends its process has that as its reason."""
     _require_paths(paths)
     for path in paths:
         for file in files_below(path):
@@ -94,17 +94,17 @@ def _recognised(path: Path) -> list[Recognition]:
 
 @functools.cache
 def recognisable_contracts() -> tuple[CompiledContract, ...]:
-    """Give every contract that describes raw files: the sources', then our own templates'."""
+    """Return every contract that describes raw files: those of sources, then our own templates."""
     return tuple(map(source_contract, (*source_names(), *(f"{PREFIX}{table}" for table in template_names()))))
 
 
 def exit_code_of(recognitions: Sequence[Recognition]) -> int:
-    """Give 0 when every file meets a contract, else 2."""
+    """Return 0 if every file matches a contract, else 2."""
     return 0 if all(found.met for found in recognitions) else EXIT_UNRECOGNISED
 
 
 def described(found: Recognition) -> list[str]:
-    """Give what is known of a file as lines: the contracts it meets, or what keeps it from the nearest one."""
+    """Return lines about a file: the contracts it matches, or how it differs from the nearest one."""
     name = one_line(found.file)
     if found.met:
         return [f"{name}: meets {fit.contract.identity} ({_extent(fit)})" for fit in found.met]
@@ -143,7 +143,7 @@ def _require_paths(paths: Sequence[Path]) -> None:
 
 
 def files_below(path: Path) -> Iterator[Path]:
-    """Give the files of a folder in order; links in it may lead anywhere and are not followed."""
+    """Yield the files of a folder in order; symbolic links are not followed, because they may lead anywhere."""
     if path.is_file():
         yield path
         return
@@ -192,7 +192,7 @@ def _of_archive(archive: zipfile.ZipFile, name: str) -> Iterator[Recognition]:
 
 
 def _of_stream(file: IO[bytes] | gzip.GzipFile, name: str) -> tuple[Recognition, int]:
-    """Give what a file is, and how many bytes of it were read."""
+    """Return what a file was recognised as, and how many of its bytes were read."""
     data = file.read(START_BYTES + 1)
     is_packed = data.startswith((PARQUET_START, *WORKBOOK_STARTS))
     if is_packed:
@@ -205,7 +205,7 @@ def _of_stream(file: IO[bytes] | gzip.GzipFile, name: str) -> tuple[Recognition,
 
 
 def _no_comparison(data: bytes, *, is_packed: bool) -> str | None:
-    """Give why a file is not looked into, or None."""
+    """Return why a file is not compared with contracts, or None."""
     if data.startswith(_GZIP_START):
         return _NESTED
     if len(data) > MOST_WHOLE_BYTES:
@@ -214,7 +214,7 @@ def _no_comparison(data: bytes, *, is_packed: bool) -> str | None:
 
 
 def _no_document(data: bytes) -> str | None:
-    """Give why a zip is no workbook to look into, or None."""
+    """Return why a zip is not a readable workbook, or None."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except zipfile.BadZipFile as error:

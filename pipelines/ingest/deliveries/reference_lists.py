@@ -1,4 +1,4 @@
-"""Lists that describe other files or values: one bad row spoils the whole list, because everything hangs on it."""
+"""Reference lists describe other files or values; one bad row makes the whole list unusable."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ RATES_SOURCE = "exchange_rates"
 
 
 def rows_of_list(data: bytes, source: str, file_name: str) -> list[dict[str, Any]]:
-    """Give the rows of a list by its contract, each with its ``source_row``.
+    """Return the rows of a reference list, read by its contract, each with its ``source_row``.
 
     Raises:
-        InputRefused: the list cannot be read, or a row breaks a rule or repeats another; names the first.
+        InputRefused: the list cannot be read, or a row breaks a rule or repeats another; names the first such row.
     """
     contract = source_contract(source)
     typed = cast_columns(read_file(data, contract, file_name), contract)
@@ -43,10 +43,10 @@ def rows_of_list(data: bytes, source: str, file_name: str) -> list[dict[str, Any
 
 
 def rate_overrides(path: Path, recorded_at: datetime) -> RateOverrides:
-    """Give the exchange rates of a file.
+    """Return the exchange rates in a file.
 
     Raises:
-        InputRefused: there is no such file, a row is bad, or a rate is of a day after ``recorded_at``.
+        InputRefused: the file is missing, a row is bad, or a rate is dated after ``recorded_at``.
     """
     if not path.is_file():
         raise InputRefused(file=str(path), rule="no such file", remedy="correct exchange_rate_file")
@@ -65,4 +65,4 @@ def rate_overrides(path: Path, recorded_at: datetime) -> RateOverrides:
 
 
 RateOverrides = dict[str, dict[date, Decimal]]
-"""Currency to day to US dollars for one unit."""
+"""By currency and day, the value of one unit in US dollars."""

@@ -1,4 +1,4 @@
-"""Files without a list of deliveries, made deliveries: what they are shows by their content, the rest is said once."""
+"""Turn files without a delivery manifest into deliveries: recognised by content, with terms given once."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True)
 class Terms:
-    """What the caller says of files that no list speaks of; None where he says nothing.
+    """What the caller states about files that no manifest lists; None if not stated.
 
     Attributes:
-        seller: whose they are.
-        account: store or site they were exported from.
-        period_from, period_to: first and last day they speak for.
-        delivered_at: when they were handed over, UTC.
+        seller: seller that the files belong to.
+        account: store or site that they were exported from.
+        period_from, period_to: first and last day that they cover.
+        delivered_at: time of delivery, UTC.
     """
 
     seller: str | None = None
@@ -46,7 +46,7 @@ class Terms:
     delivered_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a reference of strange form, and a period that runs backwards."""
+        """Refuse malformed references and a period that ends before it begins."""
         for option, reference in (("--seller", self.seller), ("--account", self.account)):
             if reference is not None and not REFERENCE.fullmatch(reference):
                 raise ConfigurationRefused(
@@ -57,7 +57,7 @@ class Terms:
 
 
 def common_folder(paths: Sequence[Path]) -> Path:
-    """Give the folder below which all paths lie, from which files are named; InputRefused for a path to nowhere."""
+    """Return the folder that contains all paths, or raise InputRefused if a path does not exist."""
     for path in paths:
         if not path.exists():
             raise InputRefused(file=str(path), rule="no such file or folder", remedy="correct the path")
@@ -65,13 +65,13 @@ def common_folder(paths: Sequence[Path]) -> Path:
 
 
 def find_by_content(paths: Sequence[Path], base: Path, terms: Terms, settings: IngestSettings) -> Deliveries:
-    """Give the files at and below the paths, named from ``base``.
+    """Return the files at and below the paths, named relative to ``base``.
 
-    A folder with a list of deliveries is taken by its list, all other files by their content and the terms.
+    A folder with a delivery manifest is read by its manifest, all other files by their content and the terms.
 
     Raises:
-        InputRefused: a file meets no contract, or several equally; names what keeps it from the nearest.
-        ConfigurationRefused: nothing says whose a file is, what it covers or when it came.
+        InputRefused: a file matches no contract, or several equally well; names how it differs from the nearest.
+        ConfigurationRefused: the seller, period or delivery time of a file is unknown.
     """
     files: dict[str, DeliveredFile] = {}
     unlisted: set[str] = set()
@@ -101,7 +101,7 @@ def _listed(folder: Path, base: Path, settings: IngestSettings) -> Deliveries:
 
 
 class _Seen(NamedTuple):
-    """What a file was recognised as; ``archive`` holds it, if any does; ``path`` leads through the archive."""
+    """A recognised file; ``archive`` contains it, if any does; ``path`` leads through the archive."""
 
     recognition: Recognition
     path: Path
@@ -121,7 +121,7 @@ def _recognised(path: Path, base: Path, terms: Terms, settings: IngestSettings) 
 
 
 def _look_into(path: Path) -> list[_Seen]:
-    """Recognise a file, or the files in an archive; runs in a child."""
+    """Recognise a file, or the files in an archive; runs in a sandbox."""
     recognitions = list(recognise([path]))
     if path.name.casefold().endswith(GZIP_SUFFIX):
         (entry,) = entries_of(path, path.name)
@@ -197,7 +197,7 @@ def _what(option: str) -> str:
 
 
 def source_of(found: Recognition) -> str:
-    """Give the source whose contract the file meets best."""
+    """Return the source whose contract the file matches best."""
     met = [fit for fit in found.met if fit.contract.contract_id in mapped_sources()]
     best = [fit for fit in met if fit.similarity == max(one.similarity for one in met)]
     if len(best) != 1:

@@ -1,1 +1,1 @@
-"""Rows that do not fit in memory, kept on disk."""
+"""Keep rows on disk that do not fit in memory."""

@@ -1,4 +1,4 @@
-"""Rows of one table in parts, in memory or on disk, in order: what is large is never held whole."""
+"""The rows of one table as chunks, in memory or on disk, so that a large table is never held whole."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ MOST_HELD_BYTES = 256 * 2**20
 
 @dataclass(frozen=True)
 class ChunkedRows:
-    """The rows of a table as parts in order."""
+    """The rows of a table as chunks in order."""
 
     schema: pa.Schema
     parts: tuple[pa.Table | SpilledRows, ...] = ()
 
     @property
     def num_rows(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         return sum(part.num_rows for part in self.parts)
 
     def chunks(self) -> Iterator[pa.Table]:
-        """Give the rows in order, some at a time."""
+        """Yield the rows in order, chunk by chunk."""
         for part in self.parts:
             if isinstance(part, SpilledRows):
                 yield from part.chunks()
@@ -39,14 +39,14 @@ class ChunkedRows:
                 yield part
 
     def whole(self) -> pa.Table:
-        """Give all rows as one table."""
+        """Return all rows as one table."""
         kept = [chunk for chunk in self.chunks() if chunk.num_rows]
         if not kept:
             return self.schema.empty_table()
         return pa.concat_tables(kept).unify_dictionaries().combine_chunks()
 
     def write(self, path: Path) -> None:
-        """Write all rows as Parquet; the bytes depend on the rows alone, not on the parts they come in."""
+        """Write all rows as Parquet; the bytes do not depend on the chunks."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with GroupedParquet(path, self.schema, dictionaries=True) as file:
             for chunk in self.chunks():
@@ -54,14 +54,14 @@ class ChunkedRows:
 
 
 class ChunkKeeper:
-    """Holds parts in memory as long as they are few, and puts the others on disk."""
+    """Keeps chunks in memory up to a limit, and spills the others to disk."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._held_bytes = self._stored_count = 0
 
     def kept(self, table: pa.Table) -> pa.Table | SpilledRows:
-        """Give rows as they are kept: without a folder, always in memory."""
+        """Return a chunk as it is kept; without a folder it stays in memory."""
         if self._folder is None or self._held_bytes + table.nbytes <= MOST_HELD_BYTES:
             self._held_bytes += table.nbytes
             return table

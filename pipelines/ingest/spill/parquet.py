@@ -1,4 +1,4 @@
-"""Parquet written table by table whose bytes depend on the rows alone, not on how they came."""
+"""Write Parquet table by table, with bytes that depend only on the rows."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ ROW_GROUP_ROWS = 2**17
 
 
 class GroupedParquet:
-    """A Parquet file (zstd, page checksums) under its name once all is written, or not there at all.
+    """A Parquet file (zstd, page checksums) that appears under its name only once it is complete.
 
-    Row groups have ``ROW_GROUP_ROWS`` rows, the last one what is left, and dictionaries of their own. Columns that are
-    no dictionaries are stored as such only where ``dictionaries`` says so: it takes time, and pays where few values
-    occur.
+    Each row group has ``ROW_GROUP_ROWS`` rows (the last one the remainder) and its own dictionaries. Other columns are
+    dictionary-encoded only if ``dictionaries`` is true, which takes time and pays off where values repeat often.
     """
 
     def __init__(self, path: Path, schema: pa.Schema, *, dictionaries: bool = False) -> None:
@@ -61,7 +60,7 @@ class GroupedParquet:
             self._partial.unlink(missing_ok=True)
 
     def write(self, table: pa.Table) -> None:
-        """Adds rows."""
+        """Add rows."""
         self.rows += table.num_rows
         self._waiting_rows += table.num_rows
         self._waiting.append(table)
@@ -77,7 +76,7 @@ class GroupedParquet:
 
 
 def _encoded(values: Values, wanted: pa.DataType) -> Values:
-    """Give a column in one chunk; a dictionary holds its own values only, in order of their first row."""
+    """Return a column in one chunk; a dictionary holds only its own values, in order of first use."""
     if not pa.types.is_dictionary(wanted):
         return values.combine_chunks()
     return values.cast(wanted.value_type).combine_chunks().dictionary_encode()

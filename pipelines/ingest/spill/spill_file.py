@@ -1,7 +1,7 @@
-"""Tables put aside on disk slice by slice and read back in any order, so that memory need not hold them whole.
+"""Spill files: tables written to disk slice by slice and read back in any order.
 
-What is stored lives no longer than the run that stores it. Dictionaries are stored as their words, since each slice has
-words of its own.
+They live no longer than the run that writes them. Dictionary columns are stored as plain text, because each slice has
+a dictionary of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SpillFile:
-    """Takes slices of one schema (``add``) and gives each a number; leave it as a context before reading."""
+    """Takes slices of one schema (``add``) and numbers them; a context manager, closed before reading."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path, self.schema = path, schema
@@ -31,7 +31,7 @@ class SpillFile:
         self.rows = 0
 
     def __enter__(self) -> SpillFile:
-        """Give itself."""
+        """Return the file."""
         return self
 
     def __exit__(
@@ -50,7 +50,7 @@ class SpillFile:
             self._file.close()
 
     def add(self, table: pa.Table) -> tuple[int, ...]:
-        """Store rows and give the numbers of their slices: none for no rows, usually one."""
+        """Store rows; return the numbers of their slices: none for no rows, usually one."""
         first = self._slice_count
         for batch in table.cast(self._plain).combine_chunks().to_batches():
             if batch.num_rows:
@@ -61,7 +61,7 @@ class SpillFile:
 
 
 class SpillReader:
-    """A finished store, to read slices from by their numbers."""
+    """A closed spill file, read by slice number."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._schema = schema
@@ -69,7 +69,7 @@ class SpillReader:
         self._reader = ipc.open_file(self._file)
 
     def __enter__(self) -> SpillReader:
-        """Give itself."""
+        """Return the reader."""
         return self
 
     def __exit__(
@@ -79,21 +79,21 @@ class SpillReader:
         self._file.close()
 
     def read(self, numbers: Iterable[int]) -> pa.Table:
-        """Give the rows of slices, in the order of the numbers."""
+        """Return the rows of slices, in the order of the numbers."""
         batches = [self._reader.get_batch(number) for number in numbers]
         return pa.Table.from_batches(batches, without_dictionaries(self._schema)).cast(self._schema)
 
 
 @dataclass(frozen=True)
 class SpilledRows:
-    """Rows of a store in an order of their own; crosses between processes.
+    """Rows of a spill file in an order of their own; sent between processes.
 
     Attributes:
-        path: the store.
-        schema: of the rows.
-        stretches: the slices of each stretch of the rows. A stretch is read at once, its rows in order of the slices
-            or, where ``sorted_by`` names a column, stably in order of that.
-        num_rows: how many there are.
+        path: the spill file.
+        schema: schema of the rows.
+        stretches: the slices of each stretch of rows. A stretch is read at once; its rows are in order of the slices
+            or, if ``sorted_by`` names a column, stably sorted by it.
+        num_rows: number of rows.
         sorted_by: column, or None.
     """
 
@@ -104,7 +104,7 @@ class SpilledRows:
     sorted_by: str | None = None
 
     def chunks(self) -> Iterator[pa.Table]:
-        """Give the rows stretch by stretch, one table each, possibly without rows."""
+        """Yield the rows stretch by stretch, one table each, possibly without rows."""
         with SpillReader(self.path, self.schema) as slices:
             for numbers in self.stretches:
                 rows = slices.read(numbers)
@@ -112,6 +112,6 @@ class SpilledRows:
 
 
 def without_dictionaries(schema: pa.Schema) -> pa.Schema:
-    """Give a schema with the words in place of dictionaries, all of which may be missing."""
+    """Return a schema with plain types in place of dictionaries; all fields are nullable."""
     plain = (entry.type.value_type if pa.types.is_dictionary(entry.type) else entry.type for entry in schema)
     return pa.schema([pa.field(entry.name, kind) for entry, kind in zip(schema, plain, strict=True)])

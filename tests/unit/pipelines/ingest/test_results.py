@@ -13,7 +13,7 @@ from pipelines.ingest.results import write_ingested
 from pipelines.ingest.spill import parquet as grouped_parquet
 from pipelines.ingest.spill.chunked_rows import ChunkedRows, ChunkKeeper
 from pipelines.ingest.spill.spill_file import SpilledRows, SpillFile
-from pipelines.ingest.stage import deliveries_in, ingest_files
+from pipelines.ingest.stage import Workspace, deliveries_in, ingest_files
 from pipelines.runs.publish import read_parquet
 from tests.factories.raw_files import (
     HMAC_KEY,
@@ -63,7 +63,7 @@ def raw_folder(folder: Path) -> Path:
 
 def published(raw: Path, out: Path, spill: Path | None, **settings: object) -> dict[str, bytes]:
     chosen = ingest_settings(worker_count=1, **settings)
-    write_ingested(out, ingest_files(raw, deliveries_in(raw, chosen), chosen, HMAC_KEY, spill))
+    write_ingested(out, ingest_files(raw, deliveries_in(raw, chosen), chosen, HMAC_KEY, Workspace(spill)))
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
 
 

@@ -17,7 +17,7 @@ from data_contracts.mapping.source_mapping import NamedSellers, SourceMapping
 from data_contracts.sources.registry import Source, mapped_sources, source_mapping
 from pipelines.ingest.batches.row_consents import WITHHELD_RULES, rows_by_consent
 from pipelines.ingest.consents import SourceConsents
-from pipelines.ingest.stage import Delivery, deliveries_in, ingest_files, ingest_folder, run_delivery
+from pipelines.ingest.stage import Delivery, Workspace, deliveries_in, ingest_files, ingest_folder, run_delivery
 from pipelines.reports.delivery_page import PAGE, REASONS, remedy
 from pipelines.reports.rendering import LANGUAGES, Language, page_texts
 from pipelines.reports.validation_page import reading_reason
@@ -253,7 +253,7 @@ def test_a_file_taken_in_parts_withholds_the_same_rows_as_one_taken_at_once(tmp_
     raw = write_raw_folder(tmp_path / "raw", [consents(*withdrawn_for("template_debt")), file])
     settings = ingest_settings(batch_bytes=1_000)
     (tmp_path / "spill").mkdir()
-    parted = ingest_files(raw, deliveries_in(raw, settings), settings, HMAC_KEY, tmp_path / "spill")
+    parted = ingest_files(raw, deliveries_in(raw, settings), settings, HMAC_KEY, Workspace(tmp_path / "spill"))
     whole = ingest_folder(raw, settings, HMAC_KEY)
     assert parted.file_counts == whole.file_counts
     assert parted.tables["debt"].whole().to_pylist() == whole.tables["debt"].to_pylist()
