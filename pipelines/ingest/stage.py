@@ -249,6 +249,7 @@ def run_delivery(
         delivery: the files to ingest.
         files: the paths that the run depends on.
         place: where the run is stored.
+        progress: receives the number of bytes read.
 
     Raises:
         QuarantineLimitExceeded: more rows were quarantined than the settings allow; everything is written first.

@@ -26,8 +26,7 @@ def broken_documents(tables: Mapping[str, pa.Table], as_of: date) -> pa.Table | 
 
 
 def breaks_document(breaks: pa.Table, documents: pa.Table, as_of: date, shown: int) -> dict[str, Any]:
-    """Return the report section: documents by kind, breaks by kind with sellers and value, and the most valuable
-    breaks.
+    """Return the report section: documents by kind, breaks by kind and seller, and the most valuable breaks.
 
     Args:
         breaks: table of ``features.reconciliation.document_chain.BREAK_SCHEMA``.

@@ -25,8 +25,7 @@ def reconciled(tables: Mapping[str, pa.Table], as_of: date) -> pa.Table:
 
 
 def reconciliation_document(reconciliation: pa.Table, as_of: date, sellers_shown: int) -> dict[str, Any]:
-    """Return the report section on the last quarter: claims by grade, the most contradicted sellers, and every
-    tolerance.
+    """Return the report section: claims by grade, the most contradicted sellers, and all tolerances, last quarter.
 
     Args:
         reconciliation: table of ``features.reconciliation.RECONCILIATION_SCHEMA``.
