@@ -14,6 +14,11 @@ Values: TypeAlias = Any
 """An Arrow array, chunked array or scalar. The published type stubs cannot follow types decided at run time."""
 
 
+def with_column(table: pa.Table, name: str, values: Values) -> pa.Table:
+    """Return a table with other values in one of its columns."""
+    return table.set_column(table.column_names.index(name), name, values)
+
+
 def string_bytes(text: pa.StringArray) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     """Return the bytes of a string array and the borders of its values: value ``i`` is ``bytes[b[i]:b[i + 1]]``."""
     buffers: Values = text.buffers()

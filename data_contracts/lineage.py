@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts.arrow import with_column
+
 if TYPE_CHECKING:
     from data_contracts.arrow import Values
 
@@ -120,7 +122,6 @@ def concat_quarantine(tables: Sequence[pa.Table]) -> pa.Table:
 def redacted(records: pa.Table, chosen: Values) -> pa.Table:
     """Return quarantine records without value and original where ``chosen`` is true."""
     for name in ("value", "original"):
-        kind = records.schema.field(name)
-        kept = pc.if_else(chosen, pa.scalar(None, kind.type), records[name])
-        records = records.set_column(records.column_names.index(name), kind, kept)
+        kept = pc.if_else(chosen, pa.scalar(None, records.schema.field(name).type), records[name])
+        records = with_column(records, name, kept)
     return records

@@ -30,16 +30,6 @@ if TYPE_CHECKING:
 
     from data_contracts.arrow import Values
 
-__all__ = [
-    "QUARANTINE_SCHEMA",
-    "CheckResult",
-    "FileFinding",
-    "RowChecker",
-    "check_rows",
-    "concat_quarantine",
-    "drop_duplicates",
-]
-
 _ORIGINAL = "original"
 KEPT = -1
 
@@ -199,23 +189,6 @@ def _text_or_number(column: Values) -> Values:
     return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
 
 
-def drop_duplicates(
-    table: pa.Table, keys: Sequence[str], rule_id: str, origin: Origin | None = None
-) -> tuple[pa.Table, pa.Table]:
-    """Return the rows whose ``keys`` occur for the first time in source order, and quarantine records of the others.
-
-    Missing values count as equal, so rows also match in keys that are empty in both.
-    """
-    later = _later_occurrences(table, keys, np.arange(table.num_rows))
-    if not len(later):
-        return table, empty_quarantine()
-    kept = np.ones(table.num_rows, dtype=bool)
-    kept[later] = False
-    values = _joined(table.take(pa.array(later, pa.int64())), keys)
-    sorter = QuarantineWriter(table, (), origin or Origin(None, None, None))
-    return table.filter(pa.array(kept)), sorter.entry_group(later, _Reason(rule_id, Severity.ERROR, None), values)
-
-
 @dataclass(frozen=True)
 class _Reason:
     rule_id: str
@@ -292,6 +265,7 @@ def _joined(part: pa.Table, columns: Sequence[str]) -> list[str]:
 
 
 def require_types(table: pa.Table, contract: CompiledContract) -> None:
+    """Raise InternalFault unless a table has every column of a contract in the contract's type."""
     for column in contract.columns:
         if column.name not in table.column_names:
             raise InternalFault(f"table for {contract.identity} lacks column {column.name}")
@@ -301,6 +275,7 @@ def require_types(table: pa.Table, contract: CompiledContract) -> None:
 
 
 def accepted_rows(table: pa.Table, contract: CompiledContract, kept: NDArray[np.bool_]) -> pa.Table:
+    """Return the kept rows with the schema of the contract and without the column of original bytes."""
     accepted: Values = table if kept.all() else table.filter(pa.array(kept))
     names = {column.name for column in contract.columns}
     if _ORIGINAL in accepted.column_names and _ORIGINAL not in names:
@@ -310,6 +285,7 @@ def accepted_rows(table: pa.Table, contract: CompiledContract, kept: NDArray[np.
 
 
 def require_balance(result: CheckResult) -> None:
+    """Raise InternalFault unless every row was sorted into exactly one of the three groups."""
     sorted_rows = result.accepted.num_rows + result.quarantined.num_rows + result.duplicates.num_rows
     if sorted_rows != result.rows_in:
         raise InternalFault(f"{result.rows_in} rows came in but {sorted_rows} were sorted")

@@ -10,15 +10,12 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_contracts.compatibility.change import Change, ChangeKind
 from data_contracts.compatibility.columns import column_changes
 from data_contracts.compatibility.rules import rule_changes
-from data_contracts.definition.compiler import load_contract, source_contract, source_names, table_contract, table_names
-from data_contracts.definition.templates import PREFIX
-from data_contracts.errors import ConfigurationRefused, one_line
+from data_contracts.errors import one_line
 from data_contracts.reading.headers import normalised
 
 if TYPE_CHECKING:
@@ -26,33 +23,7 @@ if TYPE_CHECKING:
 
     from data_contracts.definition.contract import Column, CompiledContract, ReadSpec, Rule, SheetSpec
 
-_MOST_CONTRACT_BYTES = 2**20
 _POLICIES = ("refuse", "warn", "allow")
-
-
-def named_contract(name: str) -> CompiledContract:
-    """Return the contract in a file, or the contract of the source, template or canonical table with that name.
-
-    Raises:
-        ConfigurationRefused: no such contract exists, or the file is not a valid contract.
-    """
-    path = Path(name)
-    if path.is_file():
-        if path.stat().st_size > _MOST_CONTRACT_BYTES:
-            raise ConfigurationRefused(f"{name} has more than {_MOST_CONTRACT_BYTES} bytes", "name a contract file")
-        return load_contract(path)
-    if name in source_names() or name.startswith(PREFIX):
-        return source_contract(name)
-    if name in table_names():
-        return table_contract(name)
-    raise ConfigurationRefused(
-        f"{name} is not a file, source or table", f"use a path, or one of {', '.join(known_names())}"
-    )
-
-
-def known_names() -> tuple[str, ...]:
-    """Return the names of all packaged contracts."""
-    return (*source_names(), *table_names())
 
 
 def contract_changes(old: CompiledContract, new: CompiledContract) -> tuple[Change, ...]:

@@ -102,6 +102,7 @@ from __future__ import annotations
 import functools
 import re
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -132,9 +133,9 @@ from data_contracts.errors import ConfigurationRefused
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from importlib.resources.abc import Traversable
-    from pathlib import Path
 
 _SUFFIX = ".odcs.yaml"
+_MOST_CONTRACT_BYTES = 2**20
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 _CONTRACT_PROPERTIES = {"knownLagDays", "retentionDays", "verification", "includes", "template"}
 _VERIFICATION = {"verified": "verified", "thirdParty": "third_party", "notVerified": "not_verified"}
@@ -184,6 +185,31 @@ def _template(name: str) -> Template | None:
     folder = resources.files("data_contracts.tables")
     table, lineage = (_yaml(folder.joinpath(f"{part}{_SUFFIX}").read_bytes()) for part in (name, "_lineage"))
     return template_of(table, lineage)
+
+
+def named_contract(name: str) -> CompiledContract:
+    """Return the contract in a file, or the contract of the source, template or canonical table with that name.
+
+    Raises:
+        ConfigurationRefused: no such contract exists, or the file is not a valid contract.
+    """
+    path = Path(name)
+    if path.is_file():
+        if path.stat().st_size > _MOST_CONTRACT_BYTES:
+            raise ConfigurationRefused(f"{name} has more than {_MOST_CONTRACT_BYTES} bytes", "name a contract file")
+        return load_contract(path)
+    if name in source_names() or name.startswith(PREFIX):
+        return source_contract(name)
+    if name in table_names():
+        return table_contract(name)
+    raise ConfigurationRefused(
+        f"{name} is not a file, source or table", f"use a path, or one of {', '.join(contract_names())}"
+    )
+
+
+def contract_names() -> tuple[str, ...]:
+    """Return the names of all packaged contracts."""
+    return (*source_names(), *table_names())
 
 
 def load_contract(path: Path) -> CompiledContract:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
+from data_contracts.arrow import with_column
 from data_contracts.entities.identifiers import check_identifier
+from data_contracts.mapping.lei_records import IS_RECORD
 from data_contracts.mapping.source_mapping import run_sql
 
 if TYPE_CHECKING:
@@ -34,13 +36,13 @@ _QUERIES: Final[Mapping[str, str]] = {
             seen_at + to_days($known_lag_days) AS known_at, source_file, source_sha256, source_row
         FROM raw WHERE entity_schema = 'Company'
     """,
-    "gleif_entities": """
+    "gleif_entities": f"""
         SELECT 'lei:' || lei AS party_id, legal_name AS name,
             upper(left(coalesce(jurisdiction, address_country), 2)) AS country,
             'lei' AS identifier_kind, lei AS identifier,
             registered_at + to_days($known_lag_days) AS known_at, source_file, source_sha256, source_row
-        FROM raw WHERE registration_state NOT IN ('ANNULLED', 'DUPLICATE', 'PENDING_VALIDATION')
-    """,
+        FROM raw WHERE {IS_RECORD}
+    """,  # noqa: S608 - a constant of our own
     "bods_statements": """
         SELECT 'bods:' || record_number AS party_id, entity_name AS name, upper(left(jurisdiction, 2)) AS country,
             NULL AS identifier_kind, NULL AS identifier,
@@ -91,5 +93,4 @@ def _with_valid_identifiers(names: pa.Table) -> pa.Table:
     """Return the names with valid identifiers in normal form; invalid identifiers become null."""
     pairs = zip(names["identifier_kind"].to_pylist(), names["identifier"].to_pylist(), strict=True)
     numbers = [None if not kind or not text else check_identifier(kind, text).number for kind, text in pairs]
-    place = names.column_names.index("identifier")
-    return names.set_column(place, NAME_SCHEMA.field("identifier"), pa.array(numbers, pa.string()))
+    return with_column(names, "identifier", pa.array(numbers, pa.string()))

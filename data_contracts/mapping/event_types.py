@@ -60,6 +60,11 @@ def unknown_kinds(raw: pa.Table, parts: Sequence[str], rules: Sequence[Mapping[s
     return run_sql(query, {"unknown": UNKNOWN}, raw=raw, kinds=event_types(raw, parts, rules))
 
 
+def money_event_table(mapped: pa.Table, context: MappingContext) -> Tables:
+    """Convert mapped columns to the canonical table ``money_event``, with amounts in US dollars."""
+    return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}
+
+
 def money_events(raw: pa.Table, parts: Sequence[str], package: str, query: str, context: MappingContext) -> Tables:
     """Map ``raw`` to ``money_event`` with a query over ``raw`` and ``event_types``.
 
@@ -67,5 +72,4 @@ def money_events(raw: pa.Table, parts: Sequence[str], package: str, query: str, 
     package of the source, which holds the rules. The query may use ``$known_lag_days``.
     """
     types = event_types(raw, parts, event_type_rules(package))
-    mapped = run_sql(query, {"known_lag_days": context.known_lag_days}, raw=raw, event_types=types)
-    return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}
+    return money_event_table(run_sql(query, context.parameters, raw=raw, event_types=types), context)

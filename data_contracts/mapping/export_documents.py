@@ -8,14 +8,14 @@ version.
 from __future__ import annotations
 
 import functools
-import tomllib
 from dataclasses import dataclass
-from importlib import resources
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from data_contracts.arrow import with_column
 from data_contracts.definition.compiler import source_contract
+from data_contracts.mapping.code_lists import code_list
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
 
 if TYPE_CHECKING:
@@ -132,9 +132,7 @@ class Message:
 
 def currency_codes() -> pa.Table:
     """Return the currencies of the customs code list: ``customs_code``, three digits, and ``iso_4217``."""
-    text = resources.files(__package__).joinpath("customs_codes.toml").read_text(encoding="utf-8")
-    pairs = sorted(tomllib.loads(text)["iso_4217_of"].items())
-    return pa.table({"customs_code": [pair[0] for pair in pairs], "iso_4217": [pair[1] for pair in pairs]})
+    return code_list(__package__, "customs_codes.toml", "iso_4217_of", ("customs_code", "iso_4217"))
 
 
 def message_mapping(message: Message) -> SourceMapping:
@@ -154,7 +152,7 @@ def message_mapping(message: Message) -> SourceMapping:
 def _with_record_keys(text_rows: pa.Table) -> pa.Table:
     """Return text rows with a message number that is unique to each record and shared by its items."""
     keys: Values = run_sql(_RECORD_KEYS, text_rows=text_rows)["record_key"]
-    return text_rows.set_column(text_rows.column_names.index("message_number"), "message_number", keys)
+    return with_column(text_rows, "message_number", keys)
 
 
 def _drafts(raw: pa.Table) -> pa.Table:
@@ -188,6 +186,5 @@ def documents_of(query: str, raw: pa.Table, context: MappingContext) -> Tables:
         raw: typed rows.
         context: context of the mapping.
     """
-    parameters = {"known_lag_days": context.known_lag_days}
-    mapped = run_sql(_DOCUMENTS, parameters, documents=run_sql(query, raw=raw), currencies=currency_codes())
+    mapped = run_sql(_DOCUMENTS, context.parameters, documents=run_sql(query, raw=raw), currencies=currency_codes())
     return {TABLE: canonical_table(TABLE, mapped, context, {"amount_usd": "amount"})}

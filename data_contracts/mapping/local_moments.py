@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from data_contracts.arrow import with_column
 from data_contracts.mapping.zones import utc_offset
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ def with_moments(text_rows: pa.Table) -> pa.Table:
         " ".join((day, time, zone)).strip() if file in foreign else _moment(days[day], day, time, zone)
         for day, time, zone, file in zip(*columns, strict=True)
     ]
-    place = text_rows.column_names.index("happened_at")
-    return text_rows.set_column(place, "happened_at", pa.array(moments, pa.string()))
+    return with_column(text_rows, "happened_at", pa.array(moments, pa.string()))
 
 
 def _day(text: str) -> datetime.date | None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from data_contracts.mapping.event_types import event_type_rules, event_types, unknown_kinds
-from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+from data_contracts.mapping.event_types import event_type_rules, event_types, money_event_table, unknown_kinds
+from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,10 +85,10 @@ class MoneyEventSource:
         """Map raw rows to ``money_event``, one row for each entry."""
         entries = self.entries_of(raw)
         types = event_types(entries, self.kinds, self.rules)
-        parameters = {"prefix": self.source, "platform": self.platform, "known_lag_days": context.known_lag_days}
+        parameters = {"prefix": self.source, "platform": self.platform, **context.parameters}
         query = _EVENTS.format(parts=", ".join(self.kinds))
         mapped = run_sql(query, parameters, entries=entries, event_types=types)
-        return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}
+        return money_event_table(mapped, context)
 
     def mapping(self) -> SourceMapping:
         """Return the mapping of the source."""

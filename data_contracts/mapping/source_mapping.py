@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts.arrow import with_column
 from data_contracts.database import shared_database
 from data_contracts.definition.compiler import table_contract
 from data_contracts.lineage import ReadResult, constant
@@ -49,9 +50,9 @@ class MappingContext:
     rates: ExchangeRates
 
     @property
-    def known_lag_days(self) -> int:
-        """Days from a row's event until it is known, as declared in the contract."""
-        return self.contract.known_lag_days
+    def parameters(self) -> dict[str, object]:
+        """The parameters of mapping queries: ``known_lag_days``, as declared in the contract."""
+        return {"known_lag_days": self.contract.known_lag_days}
 
 
 def _unchanged(rows: pa.Table) -> pa.Table:
@@ -136,12 +137,31 @@ def run_sql(query: str, parameters: Mapping[str, object] | None = None, **tables
     return result.combine_chunks()
 
 
+def query_mapping(
+    query: str, table: str, usd_of: Mapping[str, str] | None = None, *, relabel: bool = False
+) -> Callable[[pa.Table, MappingContext], Tables]:
+    """Return the ``to_canonical`` function of a source that one query maps to one canonical table.
+
+    Args:
+        query: SQL over ``raw``, with ``$known_lag_days`` as parameter.
+        table: the canonical table.
+        usd_of: columns in US dollars to add, as in ``canonical_table``.
+        relabel: whether the query sees the labels of enumerated values instead of the raw values.
+    """
+
+    def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
+        rows = relabelled(raw, context.contract) if relabel else raw
+        mapped = run_sql(query, context.parameters, raw=rows)
+        return {table: canonical_table(table, mapped, context, usd_of)}
+
+    return to_canonical
+
+
 def relabelled(raw: pa.Table, contract: CompiledContract) -> pa.Table:
     """Return the rows with each enumerated raw value replaced by its label in the contract, if it has one."""
     for column in contract.columns:
         if column.labels and column.name in raw.column_names:
-            position = raw.column_names.index(column.name)
-            raw = raw.set_column(position, column.name, _relabelled_column(raw[column.name], dict(column.labels)))
+            raw = with_column(raw, column.name, _relabelled_column(raw[column.name], dict(column.labels)))
     return raw
 
 

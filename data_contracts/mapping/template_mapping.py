@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts.arrow import with_column
 from data_contracts.definition.compiler import table_template
 from data_contracts.definition.templates import EVENT_DATE, KNOWN_AT, PREFIX, SELLER
 from data_contracts.mapping.repetition import repeated_rows
@@ -79,7 +80,7 @@ def _with_seller(text_rows: pa.Table) -> pa.Table:
     delivered_for: Values = text_rows["delivered_for"].cast(pa.string())
     is_empty: Values = pc.equal(pc.utf8_trim_whitespace(named), pa.scalar(""))
     filled: Values = pc.if_else(is_empty, pc.fill_null(delivered_for, ""), named)
-    return text_rows.set_column(text_rows.column_names.index(SELLER), SELLER, filled)
+    return with_column(text_rows, SELLER, filled)
 
 
 def _typed(text: ReadResult, contract: CompiledContract) -> ReadResult:
@@ -89,7 +90,7 @@ def _typed(text: ReadResult, contract: CompiledContract) -> ReadResult:
     lag = pa.scalar(contract.known_lag_days * 86_400_000_000, pa.duration("us"))
     usual: Values = pc.add(rows[EVENT_DATE].cast(pa.timestamp("us")), lag).cast(pa.timestamp("us", "UTC"))
     known = pc.coalesce(rows[KNOWN_AT], usual)
-    return replace(typed, rows=rows.set_column(rows.column_names.index(KNOWN_AT), KNOWN_AT, known))
+    return replace(typed, rows=with_column(rows, KNOWN_AT, known))
 
 
 def _screened(template: Template, raw: pa.Table) -> pa.Table:
@@ -115,5 +116,5 @@ def _to_canonical(template: Template, raw: pa.Table, context: MappingContext) ->
         mapped = mapped.append_column(pseudonym.column, values)
     if template.key_within_seller:
         key: Values = pc.binary_join_element_wise(mapped[SELLER], mapped[template.key], ":")
-        mapped = mapped.set_column(mapped.column_names.index(template.key), template.key, key)
+        mapped = with_column(mapped, template.key, key)
     return {template.table: canonical_table(template.table, mapped, context, template.usd_of)}

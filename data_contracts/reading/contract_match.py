@@ -11,15 +11,13 @@ import csv
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from data_contracts.definition.contract import Column, CompiledContract, ReadSpec
 from data_contracts.errors import InputRefused
 from data_contracts.reading.delimited.decoding import utf8_bytes
 from data_contracts.reading.delimited.lines import find_lines
 from data_contracts.reading.delimited.reader import header_line
 from data_contracts.reading.headers import HeaderMatch, match_headers, require_headers
+from data_contracts.reading.parquet_files import PARQUET_START, open_parquet
 from data_contracts.reading.records.json_paths import JsonText
 from data_contracts.reading.records.xml_reader import record_paths
 from data_contracts.reading.records.xml_text import XmlRecords, xml_encoding
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
     from data_contracts.reading.delimited.lines import PhysicalLines
 
-PARQUET_START = b"PAR1"
 # A zip file (XLSX and other office formats), and the older Excel format.
 WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _HEADER_BYTES = 2**18
@@ -128,14 +125,9 @@ def _no_match(contract: CompiledContract, problem: str) -> ContractMatch:
 
 
 def _parquet_names(data: bytes, file_name: str) -> list[str]:
-    try:
-        with pq.ParquetFile(pa.BufferReader(data)) as file:
-            names: list[str] = file.schema_arrow.names
-            return names
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise InputRefused(
-            file=file_name, rule=f"not a readable Parquet file: {error}", remedy="export the file again"
-        ) from error
+    with open_parquet(data, file_name) as file:
+        names: list[str] = file.schema_arrow.names
+    return names
 
 
 def _text(start: FileStart, encoding: str, file_name: str) -> tuple[bytes, str | None]:

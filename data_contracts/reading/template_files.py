@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused, InputRefused
 from data_contracts.lineage import Origin, ReadResult, empty_quarantine
 from data_contracts.reading.delimited.reader import read_delimited
 from data_contracts.reading.headers import HeaderMatch, match_headers, require_headers
+from data_contracts.reading.parquet_files import PARQUET_START, open_parquet, require_modest_size
 from data_contracts.reading.workbooks.reader import read_workbook
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from data_contracts.definition.contract import CompiledContract
 
 _WORKBOOK_START = b"PK\x03\x04"
-PARQUET_START = b"PAR1"
-# A few bytes of Parquet can encode billions of equal cells.
-_MOST_UNPACKED_BYTES = 2**30
-_MOST_CELLS = 50_000_000
 
 
 def read_tabular(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
@@ -69,33 +65,15 @@ def _of_format(contract: CompiledContract, form: Literal["xlsx", "delimited"]) -
 
 def _read_parquet(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
     """Read a Parquet file. ``source_row`` is the record number, and the original of a row is its cells as JSON."""
-    try:
-        with pq.ParquetFile(pa.BufferReader(data)) as file:
-            require_modest_size(file.metadata, file_name)
-            headers = file.schema_arrow.names
-            match = match_headers(headers, contract)
-            notes = require_headers(match, contract, file_name, 1)
-            table = file.read(columns=[headers[place] for place in match.positions.values()]).combine_chunks()
-    except (pa.ArrowException, OSError) as error:
-        raise InputRefused(
-            file=file_name, rule=f"not a readable Parquet file: {error}", remedy="export the file again"
-        ) from error
+    with open_parquet(data, file_name) as file:
+        require_modest_size(file.metadata, file_name)
+        headers = file.schema_arrow.names
+        match = match_headers(headers, contract)
+        notes = require_headers(match, contract, file_name, 1)
+        table = file.read(columns=[headers[place] for place in match.positions.values()]).combine_chunks()
     rows = _text_rows(table, headers, match, contract, file_name)
     origin = Origin(contract.identity, file_name, sha256_bytes(data), lambda numbers: _originals(rows, numbers))
     return ReadResult(rows, empty_quarantine(), rows.num_rows, match.headers, origin, notes)
-
-
-def require_modest_size(metadata: pq.FileMetaData, file_name: str) -> None:
-    """Raise InputRefused if a Parquet file would unpack to more data than memory should hold."""
-    unpacked_bytes = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
-    cell_count = metadata.num_rows * metadata.num_columns
-    if unpacked_bytes > _MOST_UNPACKED_BYTES or cell_count > _MOST_CELLS:
-        raise InputRefused(
-            file=file_name,
-            rule=f"it unpacks to {unpacked_bytes} bytes in {cell_count} cells; the limits are {_MOST_UNPACKED_BYTES} "
-            f"bytes and {_MOST_CELLS} cells",
-            remedy="split the file and deliver the parts",
-        )
 
 
 def _text_rows(

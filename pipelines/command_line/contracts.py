@@ -22,7 +22,8 @@ def contract_diff(
 
     Exit with 1 if a change is breaking.
     """
-    from data_contracts.compatibility.contracts import change_report, contract_changes, named_contract
+    from data_contracts.compatibility.contracts import change_report, contract_changes
+    from data_contracts.definition.compiler import named_contract
 
     before, after = named_contract(old), named_contract(new)
     changes = contract_changes(before, after)
@@ -41,7 +42,7 @@ def contract_check(
 
     Exit with 1 if the contract rejects the file as a whole.
     """
-    from data_contracts.compatibility.contracts import named_contract
+    from data_contracts.definition.compiler import named_contract
     from pipelines.commands.contract_check import check_file, described
 
     outcome = check_file(file, named_contract(contract), out)

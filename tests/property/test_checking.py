@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.checks.expectations import validate_with_gx
-from data_contracts.checks.rows import CheckResult, check_rows, drop_duplicates
+from data_contracts.checks.rows import CheckResult, check_rows
 from tests.factories.contracts import bad_rows, column, contract_of
 
 # A busy machine must not decide a test.
@@ -114,17 +114,3 @@ def test_great_expectations_counts_the_same(rows: list[Row]) -> None:
         assert finding.exception is None
         assert finding.unexpected_count == expected[finding.rule_id], finding
         assert finding.success is (None if finding.evaluated == 0 else expected[finding.rule_id] == 0)
-
-
-@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 2) | st.none(), st.integers(1, 9)), max_size=12))
-@unhurried
-def test_dropping_duplicates_keeps_the_first_of_each_in_source_order(rows: list[tuple[str, int | None, int]]) -> None:
-    letters, numbers, lines = zip(*rows, strict=True) if rows else ((), (), ())
-    types = [pa.string(), pa.int64(), pa.int64()]
-    arrays = [pa.array(cells, kind) for cells, kind in zip((letters, numbers, lines), types, strict=True)]
-    kept, dropped = drop_duplicates(pa.table(arrays, names=["a", "b", "source_row"]), ["a", "b"], "twice")
-    assert kept.num_rows + dropped.num_rows == len(rows)
-    first = {}
-    for letter, number, line in sorted(rows, key=lambda row: row[2]):
-        first.setdefault((letter, number), line)
-    assert {(row["a"], row["b"]): row["source_row"] for row in kept.to_pylist()} == first

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.errors import InputRefused
-from data_contracts.sources.web_shop_orders.mapping import country_codes
+from data_contracts.mapping.code_lists import country_names
 from tests.factories.raw_files import RawFile, ingested, only_account
 
 if TYPE_CHECKING:
@@ -94,5 +94,5 @@ def test_missing_customers_stay_missing_and_the_others_are_as_many_as_in_the_fil
 def test_every_name_of_a_country_is_known_or_of_no_one_country(lines: pd.DataFrame) -> None:
     names = set(lines["Country"])
     assert len(names) == 40
-    known = set(country_codes()["folded_name"].to_pylist())
+    known = set(country_names("data_contracts.sources.web_shop_orders")["folded_name"].to_pylist())
     assert {name for name in names if name.lower() not in known} == OF_NO_ONE_COUNTRY

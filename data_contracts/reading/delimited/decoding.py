@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from typing import Literal
 
 from data_contracts.errors import ConfigurationRefused, InputRefused
 
-_UTF8_MARK = b"\xef\xbb\xbf"
 _OTHER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 # In all of these encodings a newline, comma, tab or quote byte always stands for itself.
 _LINE_SAFE = {"utf-8", "ascii", "iso-8859-1", "latin-1", "cp1252", "gb18030", "gbk", "cp932", "shift_jis"}
@@ -41,12 +41,12 @@ def utf8_bytes(data: bytes, encoding: str, file_name: str, *, nul_spoils: Litera
     """
     if encoding not in _LINE_SAFE:
         raise ConfigurationRefused(f"encoding {encoding!r} is not supported", f"declare one of {sorted(_LINE_SAFE)}")
-    if _INK.search(data.removeprefix(_UTF8_MARK) if data.startswith(_UTF8_MARK) else data) is None:
+    if _INK.search(data.removeprefix(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else data) is None:
         raise InputRefused(file=file_name, rule="the file is empty", remedy="deliver the file again with its header")
     _refuse_other_marks(data, encoding, file_name)
     _refuse_nul(data if nul_spoils == "file" else data[: data.find(b"\n") + 1] or data, file_name)
     if encoding == "utf-8":
-        text = data.removeprefix(_UTF8_MARK)
+        text = data.removeprefix(codecs.BOM_UTF8)
         _decoded(text, encoding, file_name, START_OF_FILE)
         return text
     _refuse_utf8_lookalike(data, encoding, file_name)
@@ -60,7 +60,7 @@ def require_utf8(data: bytes, file_name: str, before: Before) -> None:
 
 def _refuse_other_marks(data: bytes, encoding: str, file_name: str) -> None:
     found = next((name for mark, name in _OTHER_MARKS.items() if data.startswith(mark)), None)
-    if found is None and data.startswith(_UTF8_MARK) and encoding != "utf-8":
+    if found is None and data.startswith(codecs.BOM_UTF8) and encoding != "utf-8":
         found = "UTF-8"
     if found:
         raise InputRefused(

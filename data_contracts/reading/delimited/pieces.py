@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from bisect import bisect_left
 from dataclasses import dataclass, replace
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 PIECE_BYTES = 16 * 2**20
 # Records may span several lines and lines may be long, but a piece must have a limit.
 LONGEST_PIECE_BYTES = 256 * 2**20
-_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,11 @@ class DelimitedPieces:
     def _without_mark(self) -> bytes:
         """Skip the byte-order mark at the beginning of the file."""
         self._file.seek(0)
-        beginning = self._file.read(len(_MARK))
-        if beginning != _MARK:
+        beginning = self._file.read(len(codecs.BOM_UTF8))
+        if beginning != codecs.BOM_UTF8:
             return beginning
-        self._digest.update(_MARK)
-        self._read_bytes = len(_MARK)
+        self._digest.update(codecs.BOM_UTF8)
+        self._read_bytes = len(codecs.BOM_UTF8)
         return b""
 
     def _next_piece(self, waiting: bytes, *, is_last: bool) -> _Piece | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from dataclasses import dataclass
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from data_contracts.reading.delimited.byte_masks import Positions
 
 HEADER_LINES = 50
-_MARK = b"\xef\xbb\xbf"
 _SMALL_FILE_BYTES = 1 << 20
 
 
@@ -289,7 +289,7 @@ def _record_text(lines: PhysicalLines, found: ClassifiedLines) -> bytes:
     view = memoryview(lines.data)
     text = b"".join(view[lines.starts[a] : lines.stop(int(b))] for a, b in zip(run_first, run_last, strict=True))
     # The parser would remove a byte-order mark at the start, so a mark that belongs to the data is doubled.
-    return _MARK + text if text.startswith(_MARK) else text
+    return codecs.BOM_UTF8 + text if text.startswith(codecs.BOM_UTF8) else text
 
 
 def unusable_lines(lines: PhysicalLines, facts: LineFacts, found: ClassifiedLines, header: Header) -> list[SetAside]:

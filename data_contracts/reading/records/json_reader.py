@@ -14,9 +14,9 @@ from data_contracts.errors import ConfigurationRefused, InputRefused
 from data_contracts.lineage import Origin, OriginalOf, ReadResult, SetAside, quarantine_table
 from data_contracts.reading.delimited.decoding import utf8_bytes
 from data_contracts.reading.delimited.lines import find_lines
+from data_contracts.reading.parquet_files import PARQUET_START
 from data_contracts.reading.records.json_originals import ArrayOriginals
 from data_contracts.reading.records.nested_parquet import nested_parquet_records
-from data_contracts.reading.template_files import PARQUET_START
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -6,11 +6,8 @@ import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from data_contracts.errors import InputRefused
-from data_contracts.reading.template_files import require_modest_size
+from data_contracts.reading.parquet_files import open_parquet, require_modest_size
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,15 +19,10 @@ def nested_parquet_records(data: bytes, wanted: Collection[str], file_name: str)
     Raises:
         InputRefused: the file is damaged, unpacks to too much data, or contains bytes that are not text.
     """
-    try:
-        with pq.ParquetFile(pa.BufferReader(data)) as file:
-            require_modest_size(file.metadata, file_name)
-            present = [name for name in file.schema_arrow.names if name in wanted]
-            rows = file.read(columns=present).to_pylist()
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise InputRefused(
-            file=file_name, rule=f"not a readable Parquet file: {error}", remedy="export the file again"
-        ) from error
+    with open_parquet(data, file_name) as file:
+        require_modest_size(file.metadata, file_name)
+        present = [name for name in file.schema_arrow.names if name in wanted]
+        rows = file.read(columns=present).to_pylist()
     return [{name: _as_json(value, name, file_name) for name, value in row.items()} for row in rows]
 
 

@@ -30,7 +30,6 @@ MOST_PARTS = 2_000_000
 DEEPEST = 32
 _PIECE_BYTES = 2**20
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]{0,200}?\sencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
-_UTF8_MARK = b"\xef\xbb\xbf"
 # GB18030 is a superset of both.
 _WIDER = {"gb2312": "gb18030", "gbk": "gb18030"}
 # Attributes defined by the XML standards themselves; they are not data.
@@ -79,7 +78,7 @@ def xml_as_utf8(data: bytes, spec: ReadSpec, file_name: str) -> bytes:
 
 def xml_encoding(data: bytes, spec: ReadSpec, file_name: str) -> str:
     """Return the encoding that a file declares, else the contract's; raise InputRefused if it is not allowed."""
-    declared = _DECLARED.match(data.removeprefix(_UTF8_MARK))
+    declared = _DECLARED.match(data.removeprefix(codecs.BOM_UTF8))
     if declared is None:
         return spec.encoding
     encoding = _codec_name(declared[1].decode("ascii"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from data_contracts.arrow import with_column
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
 from data_contracts.privacy import keyed_pseudonyms
 
@@ -72,7 +73,7 @@ ORDER BY min(row_order)
 def prepare(text_rows: pa.Table) -> pa.Table:
     """Return the rows with their order number on every line, unique across files."""
     keys: Values = run_sql(_KEYS, text_rows=text_rows)["order_key"]
-    return text_rows.set_column(text_rows.column_names.index("order_number"), "order_number", keys)
+    return with_column(text_rows, "order_number", keys)
 
 
 def screen(raw: pa.Table) -> pa.Table:
@@ -87,8 +88,7 @@ def silent(raw: pa.Table) -> pa.Table:
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Map raw rows to ``purchase_order``; suppliers become keyed pseudonyms."""
-    parameters = {"known_lag_days": context.known_lag_days}
-    mapped = run_sql(_PLACED, parameters, raw=raw, orders=run_sql(_ORDERS, raw=raw))
+    mapped = run_sql(_PLACED, context.parameters, raw=raw, orders=run_sql(_ORDERS, raw=raw))
     mapped = mapped.append_column("supplier_id", keyed_pseudonyms(mapped["supplier"], context.hmac_key, "supplier"))
     return {"purchase_order": canonical_table("purchase_order", mapped, context, {"amount_usd": "amount"})}
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts.arrow import with_column
 from data_contracts.definition.contract import CompiledContract, ReadSpec
 from data_contracts.lineage import ReadResult, concat_quarantine
-from data_contracts.mapping.event_types import event_type_rules, event_types, unknown_kinds
+from data_contracts.mapping.event_types import event_type_rules, event_types, money_event_table, unknown_kinds
 from data_contracts.mapping.repetition import rows_delivered_before
-from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
 from data_contracts.sources.amazon_date_range.moments import iso_moment
 from data_contracts.values.casting import cast_columns
 
@@ -98,15 +99,11 @@ def prepare(text_rows: pa.Table) -> pa.Table:
     Text in an unknown form stays unchanged, so that casting sets it aside.
     """
     for name in _MOMENTS:
-        text_rows = _replaced(text_rows, name, _iso_moments(text_rows[name]))
+        text_rows = with_column(text_rows, name, _iso_moments(text_rows[name]))
     for name in (*AMOUNT_COLUMNS, "row_total"):
         plain = pc.replace_substring(text_rows[name], "\u2212", "-")
-        text_rows = _replaced(text_rows, name, pc.replace_substring_regex(plain, "[$€£¥￥]", ""))
+        text_rows = with_column(text_rows, name, pc.replace_substring_regex(plain, "[$€£¥￥]", ""))
     return text_rows
-
-
-def _replaced(rows: pa.Table, name: str, values: Values) -> pa.Table:
-    return rows.set_column(rows.column_names.index(name), name, values)
 
 
 def _iso_moments(values: Values) -> Values:
@@ -163,8 +160,8 @@ def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Map raw rows to ``money_event``, one row for each non-zero amount."""
     amounts = run_sql(_AMOUNTS, raw=_placed(raw))
     types = event_types(amounts, _KIND, event_type_rules(__package__))
-    mapped = run_sql(_EVENTS, {"known_lag_days": context.known_lag_days}, amounts=amounts, event_types=types)
-    return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}
+    mapped = run_sql(_EVENTS, context.parameters, amounts=amounts, event_types=types)
+    return money_event_table(mapped, context)
 
 
 def _placed(raw: pa.Table) -> pa.Table:

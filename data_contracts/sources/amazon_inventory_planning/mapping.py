@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+from data_contracts.mapping.source_mapping import SourceMapping, query_mapping, run_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,16 +55,10 @@ def screen(raw: pa.Table) -> pa.Table:
     return run_sql(_REPEATED, raw=raw)
 
 
-def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Map raw rows to ``inventory_snapshot``."""
-    mapped = run_sql(_SNAPSHOTS, {"known_lag_days": context.known_lag_days}, raw=raw)
-    return {"inventory_snapshot": canonical_table("inventory_snapshot", mapped, context)}
-
-
 MAPPING = SourceMapping(
     source="amazon_inventory_planning",
     covered_tables=("inventory_snapshot",),
-    to_canonical=to_canonical,
+    to_canonical=query_mapping(_SNAPSHOTS, "inventory_snapshot"),
     happened="counted_on",
     screen=screen,
 )

@@ -19,8 +19,8 @@ from data_contracts.definition.compiler import source_contract
 from data_contracts.definition.contract import CompiledContract, ReadSpec
 from data_contracts.lineage import ReadResult, concat_quarantine
 from data_contracts.mapping.event_types import event_type_of as matching_event_type
-from data_contracts.mapping.event_types import event_type_rules, event_types, unknown_kinds
-from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+from data_contracts.mapping.event_types import event_type_rules, event_types, money_event_table, unknown_kinds
+from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
 from data_contracts.values.casting import cast_columns
 
 if TYPE_CHECKING:
@@ -186,10 +186,9 @@ def remarks(raw: pa.Table) -> pa.Table:
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Map raw rows to ``money_event``: one row for each amount, and one payout for each settlement."""
-    parameters = {"known_lag_days": context.known_lag_days}
     types = event_types(run_sql(_AMOUNTS, raw=raw), _KIND, event_type_rules(__package__))
-    mapped = run_sql(_EVENTS, parameters, raw=raw, event_types=types)
-    return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}
+    mapped = run_sql(_EVENTS, context.parameters, raw=raw, event_types=types)
+    return money_event_table(mapped, context)
 
 
 MAPPING = SourceMapping(

@@ -112,7 +112,7 @@ def silent(raw: pa.Table) -> pa.Table:
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Map raw rows to ``party`` (one row a record) and ``party_link`` (one row a statement and kind of link)."""
-    statements = run_sql(_STATEMENTS, {"known_lag_days": context.known_lag_days}, raw=raw)
+    statements = run_sql(_STATEMENTS, context.parameters, raw=raw)
     left_out = run_sql(_SILENT, statements=statements)
     parties = run_sql(_PARTIES, statements=statements, silent=left_out)
     links = run_sql(_LINKS, statements=statements, silent=left_out)

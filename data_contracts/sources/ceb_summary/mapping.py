@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from data_contracts.arrow import with_column
 from data_contracts.mapping.export_documents import LINEAGE, SENT_ON, TABLE, documents_of, screened
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
 
@@ -46,7 +47,7 @@ FROM raw WHERE entry_number IS NOT NULL GROUP BY message_number
 def prepare(text_rows: pa.Table) -> pa.Table:
     """Return the rows with a key of message, list and declaration in place of the message number."""
     keys: Values = run_sql(_KEYS, text_rows=text_rows)["list_key"]
-    return text_rows.set_column(text_rows.column_names.index("message_number"), "message_number", keys)
+    return with_column(text_rows, "message_number", keys)
 
 
 def silent(raw: pa.Table) -> pa.Table:

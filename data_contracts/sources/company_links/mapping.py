@@ -67,10 +67,9 @@ WHERE entity_schema IN ('Ownership', 'Directorship', 'UnknownLink')
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Map raw rows to ``party`` and ``party_link``; a fact is known from when it was first seen."""
-    parameters = {"known_lag_days": context.known_lag_days}
-    links = run_sql(_LINKS, parameters, raw=raw)
+    links = run_sql(_LINKS, context.parameters, raw=raw)
     return {
-        "party": canonical_table("party", run_sql(_PARTIES, parameters, raw=raw), context),
+        "party": canonical_table("party", run_sql(_PARTIES, context.parameters, raw=raw), context),
         "party_link": canonical_table("party_link", links, context, {"amount_usd": "amount"}),
     }
 

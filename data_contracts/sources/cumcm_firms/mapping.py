@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from data_contracts.mapping.source_mapping import SourceMapping, query_mapping
 
 # The bank gives no dates, so its records are dated at the end of the period that the sample covers.
 _RECORDS = """
@@ -23,13 +18,9 @@ SELECT
 FROM raw
 """
 
-
-def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Map raw rows to ``credit_record``."""
-    mapped = run_sql(_RECORDS, {"known_lag_days": context.known_lag_days}, raw=raw)
-    return {"credit_record": canonical_table("credit_record", mapped, context)}
-
-
 MAPPING = SourceMapping(
-    source="cumcm_firms", covered_tables=("credit_record",), to_canonical=to_canonical, needs_seller=False
+    source="cumcm_firms",
+    covered_tables=("credit_record",),
+    to_canonical=query_mapping(_RECORDS, "credit_record"),
+    needs_seller=False,
 )

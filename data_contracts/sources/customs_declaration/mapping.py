@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import tomllib
-from importlib import resources
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts.arrow import with_column
+from data_contracts.mapping.code_lists import code_list
 from data_contracts.mapping.repetition import repeated_rows
 from data_contracts.mapping.source_mapping import (
     MappingContext,
@@ -59,17 +59,15 @@ ORDER BY row_order
 
 def country_codes() -> pa.Table:
     """Return ISO 3166 country codes: ``alpha_3`` as customs writes them, ``alpha_2`` as the canonical tables do."""
-    text = resources.files(__package__).joinpath("countries.toml").read_text(encoding="utf-8")
-    pairs = sorted(tomllib.loads(text)["alpha_2_of"].items())
-    return pa.table({"alpha_3": [pair[0] for pair in pairs], "alpha_2": [pair[1] for pair in pairs]})
+    return code_list(__package__, "countries.toml", "alpha_2_of", ("alpha_3", "alpha_2"))
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Map raw rows to ``export_declaration``; consignees become keyed pseudonyms of their normalised names."""
     labelled = relabelled(raw, context.contract)
-    mapped = run_sql(_ITEMS, {"known_lag_days": context.known_lag_days}, raw=labelled, countries=country_codes())
+    mapped = run_sql(_ITEMS, context.parameters, raw=labelled, countries=country_codes())
     consignees = keyed_pseudonyms(mapped["consignee_id"], context.hmac_key, "consignee")
-    mapped = mapped.set_column(mapped.column_names.index("consignee_id"), "consignee_id", consignees)
+    mapped = with_column(mapped, "consignee_id", consignees)
     usd_of = {"declared_amount_usd": "declared_amount"}
     return {"export_declaration": canonical_table("export_declaration", mapped, context, usd_of)}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts.arrow import with_column
 from data_contracts.mapping.source_mapping import SourceMapping
 from data_contracts.sources.customs_declaration.mapping import screened, to_canonical
 
@@ -24,7 +25,7 @@ def prepare(text_rows: pa.Table) -> pa.Table:
     exchanged: Values = pc.and_(pc.equal(final, pa.scalar("CHN")), abroad)
     for name, own, other in (("origin_country", origin, final), ("final_country", final, origin)):
         values: Values = pc.if_else(exchanged, other, own)
-        text_rows = text_rows.set_column(text_rows.column_names.index(name), name, values)
+        text_rows = with_column(text_rows, name, values)
     return text_rows
 
 

@@ -91,7 +91,7 @@ def remarks(raw: pa.Table) -> pa.Table:
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Map raw rows to ``site_day``."""
     events = run_sql(_EVENTS, raw=raw)
-    mapped = run_sql(_DAYS, {"known_lag_days": context.known_lag_days}, events=events)
+    mapped = run_sql(_DAYS, context.parameters, events=events)
     return {"site_day": canonical_table("site_day", mapped, context)}
 
 

@@ -7,28 +7,16 @@ import re
 import pyarrow as pa
 
 from data_contracts.entities.identifiers import check_identifier
-from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+from data_contracts.mapping.lei_records import IS_RECORD, older_records, unregistered_records
+from data_contracts.mapping.source_mapping import SourceMapping, query_mapping, run_sql
 
 _FORM = re.compile("[0-9A-Z]{18}[0-9]{2}")
-_NO_RECORD = "('ANNULLED', 'DUPLICATE', 'PENDING_VALIDATION')"
 
-_REPEATED = """
-SELECT row_order, 'repeated record' AS reason, CAST(NULL AS VARCHAR) AS rule_id
-FROM (
-    SELECT row_order, row_number() OVER (PARTITION BY delivered_for, lei ORDER BY updated_at DESC, row_order) AS copy
-    FROM raw ANTI JOIN wrong USING (lei) WHERE lei IS NOT NULL
-)
-WHERE copy > 1
-UNION ALL
-SELECT row_order, reason, 'lei:check_digits' AS rule_id FROM raw JOIN wrong USING (lei)
-ORDER BY row_order
+_WRONG = """
+SELECT row_order, reason, 'lei:check_digits' AS rule_id FROM raw JOIN wrong USING (lei) ORDER BY row_order
 """
 
-_SILENT = f"""
-SELECT row_order, 'record annulled, doubled or not yet validated' AS reason
-FROM raw WHERE registration_state IN {_NO_RECORD} ORDER BY row_order
-"""  # noqa: S608 - put together from constants of this module
-
+# Matching decides which seller a company is.
 _PARTIES = f"""
 SELECT
     'lei:' || lei AS party_id,
@@ -39,7 +27,7 @@ SELECT
     registered_at + to_days($known_lag_days) AS known_at,
     least(coalesce(registered_on, CAST(registered_at AS DATE)), CAST(known_at AS DATE)) AS event_date,
     source_file, source_sha256, source_row
-FROM raw WHERE registration_state NOT IN {_NO_RECORD}
+FROM raw WHERE {IS_RECORD}
 ORDER BY row_order
 """  # noqa: S608 - put together from constants of this module
 
@@ -51,26 +39,17 @@ def screen(raw: pa.Table) -> pa.Table:
     columns = {
         name: pa.array([pair[place] for pair in wrong], pa.string()) for place, name in enumerate(("lei", "reason"))
     }
-    return run_sql(_REPEATED, raw=raw, wrong=pa.table(columns))
-
-
-def silent(raw: pa.Table) -> pa.Table:
-    """Return the records that are not companies."""
-    return run_sql(_SILENT, raw=raw)
-
-
-def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Map raw rows to ``party``; matching decides which seller a company is."""
-    mapped = run_sql(_PARTIES, {"known_lag_days": context.known_lag_days}, raw=raw)
-    return {"party": canonical_table("party", mapped, context)}
+    listed = pa.table(columns)
+    sound = run_sql("SELECT * FROM raw ANTI JOIN wrong USING (lei)", raw=raw, wrong=listed)
+    return pa.concat_tables([older_records(sound, ("lei",)), run_sql(_WRONG, raw=raw, wrong=listed)])
 
 
 MAPPING = SourceMapping(
     source="gleif_entities",
     covered_tables=("party",),
-    to_canonical=to_canonical,
+    to_canonical=query_mapping(_PARTIES, "party"),
     happened="registered_at",
     screen=screen,
-    silent=silent,
+    silent=unregistered_records,
     needs_seller=False,
 )

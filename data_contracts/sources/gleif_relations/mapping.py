@@ -2,31 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
 
-from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-_NO_RECORD = "('ANNULLED', 'DUPLICATE', 'PENDING_VALIDATION')"
-_KEY = "start_lei, end_lei, relation_kind"
-
-_REPEATED = f"""
-SELECT row_order, 'repeated record' AS reason, CAST(NULL AS VARCHAR) AS rule_id
-FROM (
-    SELECT row_order, row_number() OVER (
-        PARTITION BY delivered_for, {_KEY} ORDER BY updated_at DESC, row_order
-    ) AS copy
-    FROM raw WHERE start_lei IS NOT NULL AND end_lei IS NOT NULL
-)
-WHERE copy > 1 ORDER BY row_order
-"""  # noqa: S608 - put together from constants of this module
-
-_SILENT = f"""
-SELECT row_order, 'record annulled, doubled or not yet validated' AS reason
-FROM raw WHERE registration_state IN {_NO_RECORD} ORDER BY row_order
-"""  # noqa: S608 - put together from constants of this module
+from data_contracts.mapping.lei_records import IS_RECORD, older_records, unregistered_records
+from data_contracts.mapping.source_mapping import SourceMapping, query_mapping
 
 _LINKS = f"""
 WITH relations AS (
@@ -36,7 +15,7 @@ WITH relations AS (
                 "PeriodType": "VARCHAR"}}]'),
             lambda part: part.PeriodType = 'RELATIONSHIP_PERIOD'
         )[1] AS period
-    FROM raw WHERE registration_state NOT IN {_NO_RECORD}
+    FROM raw WHERE {IS_RECORD}
 ), dated AS (
     SELECT *, coalesce(try_cast(left(period.StartDate, 10) AS DATE), CAST(registered_at AS DATE)) AS valid_from,
         -- An end is known from the last update of the record, not earlier.
@@ -60,28 +39,12 @@ ORDER BY row_order
 """  # noqa: S608 - put together from constants of this module
 
 
-def screen(raw: pa.Table) -> pa.Table:
-    """Return the relationships superseded by a newer delivery."""
-    return run_sql(_REPEATED, raw=raw)
-
-
-def silent(raw: pa.Table) -> pa.Table:
-    """Return the records that state no relationship."""
-    return run_sql(_SILENT, raw=raw)
-
-
-def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Map raw rows to ``party_link``."""
-    mapped = run_sql(_LINKS, {"known_lag_days": context.known_lag_days}, raw=raw)
-    return {"party_link": canonical_table("party_link", mapped, context)}
-
-
 MAPPING = SourceMapping(
     source="gleif_relations",
     covered_tables=("party_link",),
-    to_canonical=to_canonical,
+    to_canonical=query_mapping(_LINKS, "party_link"),
     happened="registered_at",
-    screen=screen,
-    silent=silent,
+    screen=functools.partial(older_records, key=("start_lei", "end_lei", "relation_kind")),
+    silent=unregistered_records,
     needs_seller=False,
 )

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
 
 from data_contracts.mapping.repetition import repeated_rows
-from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from data_contracts.mapping.source_mapping import SourceMapping, query_mapping
 
 _APPLICATIONS = """
 SELECT
@@ -24,23 +21,13 @@ SELECT
 FROM raw
 """
 
-
-def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Map raw rows to ``application``."""
-    mapped = run_sql(_APPLICATIONS, {"known_lag_days": context.known_lag_days}, raw=raw)
-    return {"application": canonical_table("application", mapped, context)}
-
-
-def screen(raw: pa.Table) -> pa.Table:
-    """Return the applications that repeat their last delivery exactly."""
-    return repeated_rows(raw, "lender_applications", "repeated application", "application_number")
-
-
 MAPPING = SourceMapping(
     source="lender_applications",
     covered_tables=("application",),
-    to_canonical=to_canonical,
+    to_canonical=query_mapping(_APPLICATIONS, "application"),
     happened="applied_on",
-    screen=screen,
+    screen=functools.partial(
+        repeated_rows, source="lender_applications", reason="repeated application", identity="application_number"
+    ),
     needs_seller=False,
 )

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
 
 from data_contracts.mapping.repetition import repeated_rows
-from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from data_contracts.mapping.source_mapping import SourceMapping, query_mapping
 
 _LOANS = """
 SELECT
@@ -26,23 +23,11 @@ SELECT
 FROM raw
 """
 
-
-def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Map raw rows to ``loan``."""
-    mapped = run_sql(_LOANS, {"known_lag_days": context.known_lag_days}, raw=raw)
-    return {"loan": canonical_table("loan", mapped, context, {"principal_usd": "principal"})}
-
-
-def screen(raw: pa.Table) -> pa.Table:
-    """Return the loans that repeat their last delivery exactly."""
-    return repeated_rows(raw, "lender_loans", "repeated loan", "loan_number")
-
-
 MAPPING = SourceMapping(
     source="lender_loans",
     covered_tables=("loan",),
-    to_canonical=to_canonical,
+    to_canonical=query_mapping(_LOANS, "loan", {"principal_usd": "principal"}),
     happened="disbursed_on",
-    screen=screen,
+    screen=functools.partial(repeated_rows, source="lender_loans", reason="repeated loan", identity="loan_number"),
     needs_seller=False,
 )

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
 
 from data_contracts.mapping.repetition import repeated_rows
-from data_contracts.mapping.source_mapping import (
-    MappingContext,
-    SourceMapping,
-    Tables,
-    canonical_table,
-    relabelled,
-    run_sql,
-)
+from data_contracts.mapping.source_mapping import SourceMapping, query_mapping
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
+# An entry is known from the time it was booked.
 _ENTRIES = """
 SELECT
     entry_number AS repayment_id,
@@ -31,24 +22,13 @@ SELECT
 FROM raw
 """
 
-
-def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Map raw rows to ``repayment``; an entry is known from the time it was booked."""
-    labelled = relabelled(raw, context.contract)
-    mapped = run_sql(_ENTRIES, {"known_lag_days": context.known_lag_days}, raw=labelled)
-    return {"repayment": canonical_table("repayment", mapped, context, {"amount_usd": "amount"})}
-
-
-def screen(raw: pa.Table) -> pa.Table:
-    """Return the entries that repeat their last delivery exactly."""
-    return repeated_rows(raw, "lender_repayments", "repeated entry", "entry_number")
-
-
 MAPPING = SourceMapping(
     source="lender_repayments",
     covered_tables=("repayment",),
-    to_canonical=to_canonical,
+    to_canonical=query_mapping(_ENTRIES, "repayment", {"amount_usd": "amount"}, relabel=True),
     happened="booked_at",
-    screen=screen,
+    screen=functools.partial(
+        repeated_rows, source="lender_repayments", reason="repeated entry", identity="entry_number"
+    ),
     needs_seller=False,
 )

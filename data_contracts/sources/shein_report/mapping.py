@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.mapping.event_types import event_type_rules, event_types, unknown_kinds
+from data_contracts.mapping.event_types import event_type_rules, event_types, money_event_table, unknown_kinds
 from data_contracts.mapping.repetition import superseded_records
 from data_contracts.mapping.source_mapping import (
     MappingContext,
     SourceMapping,
     Tables,
-    canonical_table,
     relabelled,
     run_sql,
 )
@@ -95,11 +94,10 @@ def remarks(raw: pa.Table) -> pa.Table:
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Map raw rows to ``money_event``: one row for each detail, and one payout for each settled report."""
     with_kinds = run_sql(_KINDS, raw=relabelled(raw, context.contract))
-    parameters = {"known_lag_days": context.known_lag_days}
     adjustments = run_sql(_ADJUSTMENTS, raw=with_kinds)
     types = event_types(adjustments, ("kind", "category"), event_type_rules(__package__))
-    mapped = run_sql(_EVENTS, parameters, raw=with_kinds, event_types=types)
-    return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}
+    mapped = run_sql(_EVENTS, context.parameters, raw=with_kinds, event_types=types)
+    return money_event_table(mapped, context)
 
 
 MAPPING = SourceMapping(

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from data_contracts.mapping.event_types import money_event_table
 from data_contracts.mapping.repetition import superseded_records
 from data_contracts.mapping.source_mapping import (
     MappingContext,
     SourceMapping,
     Tables,
-    canonical_table,
     relabelled,
     run_sql,
 )
@@ -134,8 +134,8 @@ def remarks(raw: pa.Table) -> pa.Table:
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Map raw rows to ``money_event``: price and charges of each item, and one payout for each settled report."""
     heads = _heads(relabelled(raw, context.contract), "paid")
-    mapped = run_sql(_EVENTS, {"known_lag_days": context.known_lag_days}, heads=heads)
-    return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}
+    mapped = run_sql(_EVENTS, context.parameters, heads=heads)
+    return money_event_table(mapped, context)
 
 
 def _heads(raw: pa.Table, paid: str) -> pa.Table:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
 
 from data_contracts.mapping.repetition import repeated_rows
-from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from data_contracts.mapping.source_mapping import SourceMapping, query_mapping
 
 _DAYS = """
 SELECT
@@ -26,18 +23,10 @@ SELECT
 FROM (SELECT *, coalesce(account, delivered_for) AS site_id FROM raw)
 """
 
-
-def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Map raw rows to ``site_day``."""
-    mapped = run_sql(_DAYS, {"known_lag_days": context.known_lag_days}, raw=raw)
-    return {"site_day": canonical_table("site_day", mapped, context)}
-
-
-def screen(raw: pa.Table) -> pa.Table:
-    """Return the days that repeat their last delivery exactly."""
-    return repeated_rows(raw, "shop_traffic", "repeated day", "visited_on")
-
-
 MAPPING = SourceMapping(
-    source="shop_traffic", covered_tables=("site_day",), to_canonical=to_canonical, happened="visited_on", screen=screen
+    source="shop_traffic",
+    covered_tables=("site_day",),
+    to_canonical=query_mapping(_DAYS, "site_day"),
+    happened="visited_on",
+    screen=functools.partial(repeated_rows, source="shop_traffic", reason="repeated day", identity="visited_on"),
 )

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from data_contracts.arrow import with_column
 from data_contracts.mapping.repetition import LinesOfRecords, repeated_records
-from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
-from data_contracts.privacy import keyed_pseudonyms
+from data_contracts.mapping.site_orders import site_order_table
+from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,7 +71,7 @@ ORDER BY row_order
 def prepare(text_rows: pa.Table) -> pa.Table:
     """Return the rows with order keys that are unique across shops and exports in place of order numbers."""
     keys = run_sql(_KEYS, text_rows=text_rows)["order_key"]
-    return text_rows.set_column(text_rows.column_names.index("order_name"), "order_name", keys)
+    return with_column(text_rows, "order_name", keys)
 
 
 def screen(raw: pa.Table) -> pa.Table:
@@ -81,10 +82,8 @@ def screen(raw: pa.Table) -> pa.Table:
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Map raw rows to ``site_order``; customers become keyed pseudonyms of their e-mail addresses."""
-    mapped = run_sql(_ORDERS, {"known_lag_days": context.known_lag_days}, raw=raw)
-    mapped = mapped.append_column("customer_id", keyed_pseudonyms(mapped["email"], context.hmac_key, "customer"))
-    usd_of = {"total_usd": "total_amount", "refunded_usd": "refunded_amount", "discount_usd": "discount_amount"}
-    return {"site_order": canonical_table("site_order", mapped, context, usd_of)}
+    mapped = run_sql(_ORDERS, context.parameters, raw=raw)
+    return site_order_table(mapped, "email", context)
 
 
 MAPPING = SourceMapping(

@@ -6,13 +6,10 @@ therefore has the type ``other`` and the status ``estimated``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
 
 from data_contracts.mapping.repetition import rows_delivered_before
-from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from data_contracts.mapping.source_mapping import SourceMapping, query_mapping
 
 _EVENTS = """
 SELECT
@@ -36,17 +33,9 @@ ORDER BY row_order
 """
 
 
-def screen(raw: pa.Table) -> pa.Table:
-    """Return the rows of a snapshot delivered again; the same row in a later snapshot is still pending."""
-    return rows_delivered_before(raw, "temu_pending", besides="covered_to")
-
-
-def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Map raw rows to ``money_event``, one row for each estimate."""
-    mapped = run_sql(_EVENTS, {"known_lag_days": context.known_lag_days}, raw=raw)
-    return {"money_event": canonical_table("money_event", mapped, context, {"amount_usd": "amount"})}
-
-
 MAPPING = SourceMapping(
-    source="temu_pending", covered_tables=("money_event",), to_canonical=to_canonical, screen=screen
+    source="temu_pending",
+    covered_tables=("money_event",),
+    to_canonical=query_mapping(_EVENTS, "money_event", {"amount_usd": "amount"}),
+    screen=functools.partial(rows_delivered_before, source="temu_pending", besides="covered_to"),
 )

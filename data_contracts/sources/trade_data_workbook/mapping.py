@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from data_contracts.arrow import with_column
 from data_contracts.entities.company_names import parse_company_name
+from data_contracts.mapping.code_lists import country_names
 from data_contracts.mapping.export_documents import TABLE
 from data_contracts.mapping.repetition import rows_delivered_before
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
@@ -58,13 +58,6 @@ ORDER BY row_order
 """  # noqa: S608 - put together from constants
 
 
-def country_names() -> pa.Table:
-    """Return ISO 3166 alpha-2 codes (``alpha_2``) by lower-case country name (``folded_name``)."""
-    text = resources.files(__package__).joinpath("countries.toml").read_text(encoding="utf-8")
-    pairs = sorted(tomllib.loads(text)["alpha_2_of"].items())
-    return pa.table({"folded_name": [name.lower() for name, _ in pairs], "alpha_2": [code for _, code in pairs]})
-
-
 def prepare(text_rows: pa.Table) -> pa.Table:
     """Return the rows with ISO days and tariff codes without punctuation."""
     texts: list[Any] = text_rows["recorded_on"].to_pylist()
@@ -72,7 +65,7 @@ def prepare(text_rows: pa.Table) -> pa.Table:
     days = iso_days(texts, files)
     codes: Values = run_sql(_CODES, text_rows=text_rows)["code"]
     for name, values in (("recorded_on", pa.array(days, pa.string())), ("tariff_code", codes)):
-        text_rows = text_rows.set_column(text_rows.column_names.index(name), name, values)
+        text_rows = with_column(text_rows, name, values)
     return text_rows
 
 
@@ -103,8 +96,9 @@ def _of_other_exporters(raw: pa.Table) -> pa.Table:
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Map raw rows to ``export_document``; buyers become keyed pseudonyms, as consignees do in declarations."""
-    parameters = {"known_lag_days": context.known_lag_days}
-    mapped = run_sql(_RECORDS, parameters, raw=raw, names=country_names(), codes=customs.country_codes())
+    mapped = run_sql(
+        _RECORDS, context.parameters, raw=raw, names=country_names(__package__), codes=customs.country_codes()
+    )
     buyers = keyed_pseudonyms(mapped["counterparty"], context.hmac_key, "consignee")
     mapped = mapped.append_column("counterparty_id", buyers)
     return {TABLE: canonical_table(TABLE, mapped, context, {"amount_usd": "amount"})}

@@ -6,12 +6,9 @@ import pyarrow as pa
 
 from data_contracts.mapping.repetition import repeated_rows
 from data_contracts.mapping.source_mapping import (
-    MappingContext,
     NamedSellers,
     SourceMapping,
-    Tables,
-    canonical_table,
-    relabelled,
+    query_mapping,
     run_sql,
 )
 
@@ -75,17 +72,10 @@ def screen(raw: pa.Table) -> pa.Table:
     return pa.concat_tables([repeated, run_sql(_FOREIGN, raw=raw)])
 
 
-def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Map raw rows to ``trade_invoice``."""
-    labelled = relabelled(raw, context.contract)
-    mapped = run_sql(_INVOICES, {"known_lag_days": context.known_lag_days}, raw=labelled)
-    return {"trade_invoice": canonical_table("trade_invoice", mapped, context, {"net_amount_usd": "net_amount"})}
-
-
 MAPPING = SourceMapping(
     source="vat_invoices",
     covered_tables=("trade_invoice",),
-    to_canonical=to_canonical,
+    to_canonical=query_mapping(_INVOICES, "trade_invoice", {"net_amount_usd": "net_amount"}, relabel=True),
     happened="issued_on",
     prepare=prepare,
     screen=screen,

@@ -6,17 +6,17 @@ its lines on the day it was written. It is not known before that day.
 
 from __future__ import annotations
 
-import tomllib
-from importlib import resources
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
+from data_contracts.arrow import with_column
+from data_contracts.mapping.code_lists import country_names
 from data_contracts.mapping.repetition import LinesOfRecords, repeated_records
-from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
-from data_contracts.privacy import keyed_pseudonyms
+from data_contracts.mapping.site_orders import site_order_table
+from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from data_contracts.arrow import Values
 
 # Order numbers repeat between shops, and a second export repeats orders of the first.
@@ -71,17 +71,10 @@ ORDER BY min(row_order)
 """
 
 
-def country_codes() -> pa.Table:
-    """Return ISO 3166 alpha-2 codes (``alpha_2``) by lower-case country name (``folded_name``)."""
-    text = resources.files(__package__).joinpath("countries.toml").read_text(encoding="utf-8")
-    pairs = sorted(tomllib.loads(text)["alpha_2_of"].items())
-    return pa.table({"folded_name": [name.lower() for name, _ in pairs], "alpha_2": [code for _, code in pairs]})
-
-
 def prepare(text_rows: pa.Table) -> pa.Table:
     """Return the rows with order keys that are unique across shops and files in place of order numbers."""
     keys: Values = run_sql(_KEYS, text_rows=text_rows)["order_key"]
-    return text_rows.set_column(text_rows.column_names.index("order_number"), "order_number", keys)
+    return with_column(text_rows, "order_number", keys)
 
 
 def screen(raw: pa.Table) -> pa.Table:
@@ -97,11 +90,8 @@ def silent(raw: pa.Table) -> pa.Table:
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Map raw rows to ``site_order``; customers become keyed pseudonyms of shop and number."""
-    parameters = {"known_lag_days": context.known_lag_days}
-    mapped = run_sql(_ORDERS, parameters, lines=run_sql(_LINES, raw=raw), countries=country_codes())
-    mapped = mapped.append_column("customer_id", keyed_pseudonyms(mapped["customer"], context.hmac_key, "customer"))
-    usd_of = {"total_usd": "total_amount", "refunded_usd": "refunded_amount", "discount_usd": "discount_amount"}
-    return {"site_order": canonical_table("site_order", mapped, context, usd_of)}
+    mapped = run_sql(_ORDERS, context.parameters, lines=run_sql(_LINES, raw=raw), countries=country_names(__package__))
+    return site_order_table(mapped, "customer", context)
 
 
 MAPPING = SourceMapping(

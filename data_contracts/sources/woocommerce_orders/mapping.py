@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
-from data_contracts.privacy import keyed_pseudonyms
+from data_contracts.mapping.site_orders import site_order_table
+from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,11 +101,8 @@ def silent(raw: pa.Table) -> pa.Table:
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Map raw rows to ``site_order``; customers become keyed pseudonyms of their e-mail addresses."""
-    parameters = {"known_lag_days": context.known_lag_days}
-    mapped = run_sql(_ORDERS, parameters, orders=run_sql(_READ, raw=raw))
-    mapped = mapped.append_column("customer_id", keyed_pseudonyms(mapped["email"], context.hmac_key, "customer"))
-    usd_of = {"total_usd": "total_amount", "refunded_usd": "refunded_amount", "discount_usd": "discount_amount"}
-    return {"site_order": canonical_table("site_order", mapped, context, usd_of)}
+    mapped = run_sql(_ORDERS, context.parameters, orders=run_sql(_READ, raw=raw))
+    return site_order_table(mapped, "email", context)
 
 
 MAPPING = SourceMapping(

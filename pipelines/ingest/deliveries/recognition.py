@@ -17,14 +17,9 @@ from typing import IO, TYPE_CHECKING
 from data_contracts.definition.compiler import source_contract, source_names, template_names
 from data_contracts.definition.templates import PREFIX
 from data_contracts.errors import InputRefused, one_line
-from data_contracts.reading.contract_match import (
-    PARQUET_START,
-    WORKBOOK_STARTS,
-    ContractMatch,
-    FileStart,
-    match_contracts,
-)
+from data_contracts.reading.contract_match import WORKBOOK_STARTS, ContractMatch, FileStart, match_contracts
 from data_contracts.reading.headers import closest_header, normalised
+from data_contracts.reading.parquet_files import PARQUET_START
 from data_contracts.values.lookalikes import differing_characters, skeleton
 from pipelines.runs.sandbox import Call, ChildEnded, run_in_sandbox
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from data_contracts.checks.rows import QUARANTINE_SCHEMA, CheckResult, RowChecker, check_rows, drop_duplicates
+from data_contracts.checks.rows import QUARANTINE_SCHEMA, CheckResult, RowChecker, check_rows
 from data_contracts.definition.compiler import table_contract
 from data_contracts.definition.contract import CompiledContract
 from data_contracts.errors import ConfigurationRefused, InternalFault
@@ -266,19 +266,3 @@ def test_the_rows_of_every_canonical_table_add_up() -> None:
         result = check_rows(sample_table(contract, 500), contract)
         assert result.rows_in == 500
         assert result.accepted.num_rows + result.quarantined.num_rows + result.duplicates.num_rows == 500
-
-
-def test_equal_rows_are_dropped_with_a_record_of_each() -> None:
-    rows = pa.table({"a": ["x", "x", None, None, "y"], "b": [1, 1, 2, 2, 3], "source_row": [2, 3, 4, 5, 6]})
-    kept, dropped = drop_duplicates(rows, ["a", "b"], "repeated_row", Origin("s", "f", "0"))
-    assert kept["source_row"].to_pylist() == [2, 4, 6]
-    assert dropped["source_row"].to_pylist() == [3, 5]
-    assert dropped["value"].to_pylist() == ["x|1", "|2"]
-    assert dropped.schema == QUARANTINE_SCHEMA
-
-
-def test_rows_without_duplicates_are_given_back_as_they_are() -> None:
-    rows = pa.table({"a": ["x", "y"]})
-    kept, dropped = drop_duplicates(rows, ["a"], "repeated_row")
-    assert kept is rows
-    assert dropped.num_rows == 0

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from data_contracts.errors import InputRefused
+from data_contracts.mapping.code_lists import country_names
 from data_contracts.privacy import keyed_pseudonyms
 from data_contracts.sources.customs_declaration.mapping import country_codes
 from data_contracts.sources.trade_data_workbook.days import iso_days
-from data_contracts.sources.trade_data_workbook.mapping import country_names
 from pipelines.ingest.deliveries.recognition import recognise
 from tests.factories.files.workbooks import workbook
 from tests.factories.raw_files import (
@@ -190,6 +190,6 @@ def test_each_file_has_a_midnight_of_its_own() -> None:
 
 
 def test_names_of_countries_are_of_countries_that_exist() -> None:
-    names = country_names()
+    names = country_names("data_contracts.sources.trade_data_workbook")
     assert set(cells(names, "alpha_2")) <= set(cells(country_codes(), "alpha_2"))
     assert len(set(cells(names, "folded_name"))) == names.num_rows > 100
