@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.definition.compiler import table_contract
+from data_contracts.definition.matrix import FeatureColumn, matrix_contract
 from data_contracts.entities.party_matches import PARTY_MATCH
 from data_contracts.errors import ConfigurationRefused, InputRefused, InternalFault
 from data_contracts.progress import SILENT, counted
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from data_contracts.definition.contract import CompiledContract
     from data_contracts.progress import Progress
     from features.catalogue import FeatureSet
     from features.record import FeatureRecord
@@ -91,11 +93,15 @@ class FeatureMatrix:
         return np.column_stack(columns) if columns else np.empty((self.table.num_rows, 0))
 
 
+def contract_of_matrix(feature_set: FeatureSet) -> CompiledContract:
+    """Return the contract of a feature set's matrix: one row per seller and date, and no infinite feature."""
+    columns = [FeatureColumn(one.name, one.unit, one.description, one.title_zh) for one in feature_set.records]
+    return matrix_contract(columns)
+
+
 def matrix_schema(feature_set: FeatureSet) -> pa.Schema:
     """Return the Arrow schema of a feature set's matrix."""
-    fields: list[pa.Field[Any]] = [pa.field("seller_id", pa.string(), nullable=False)]
-    fields.append(pa.field("as_of", pa.date32(), nullable=False))
-    return pa.schema([*fields, *(pa.field(name, pa.float64()) for name in feature_set.names)])
+    return contract_of_matrix(feature_set).arrow_schema
 
 
 def build_features(

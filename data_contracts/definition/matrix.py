@@ -25,7 +25,7 @@ class FeatureColumn(NamedTuple):
     description_zh: str = ""
 
 
-def matrix_contract(feature_columns: Sequence[tuple[str, str, str] | FeatureColumn]) -> CompiledContract:
+def matrix_contract(features: Sequence[FeatureColumn]) -> CompiledContract:
     """Return the ``feature_matrix`` contract with these features as float64 columns, in order; null means missing.
 
     Besides the rules of the key it has one rule: no feature is infinite. Its digest also covers the features.
@@ -34,7 +34,6 @@ def matrix_contract(feature_columns: Sequence[tuple[str, str, str] | FeatureColu
         ConfigurationRefused: a feature name is taken, occurs twice or is not an identifier.
     """
     base = table_contract("feature_matrix")
-    features = [FeatureColumn(*given) for given in feature_columns]
     names = [column.name for column in base.columns] + [feature.name for feature in features]
     odd = [name for name in names if not IDENTIFIER.fullmatch(name)]
     if odd:

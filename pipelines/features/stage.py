@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts.checks.rows import check_rows
 from data_contracts.definition.compiler import table_names
+from data_contracts.errors import InternalFault
 from data_contracts.progress import SILENT
-from features.build import BuildSettings, build_features, graph_settings
+from features.build import BuildSettings, FeatureMatrix, build_features, contract_of_matrix, graph_settings
 from features.catalogue import load_feature_set
 from features.graph.edges import GraphSettings
 from features.graph.groups import related_components
@@ -43,6 +45,7 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
         observations = observe(tables, profile.observations)
         feature_set = load_feature_set(profile.features.feature_set)
         matrix = build_features(tables, observations, feature_set, settings=BuildSettings(progress=progress))
+        require_contract(matrix)
         write_parquet(folder / "matrix.parquet", matrix.table)
         graph = graph_settings(feature_set, GraphSettings())
         write_parquet(folder / "components.parquet", components_of(tables, observations, graph))
@@ -55,6 +58,18 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
         )
 
     return run_stage("features", place, StageInputs({"tables": source}, settings, CODE), work)
+
+
+def require_contract(matrix: FeatureMatrix) -> None:
+    """Check a matrix against its contract.
+
+    Raises:
+        InternalFault: a seller and date occurs twice, or a feature is infinite.
+    """
+    checked = check_rows(matrix.table, contract_of_matrix(matrix.feature_set))
+    broken = [f"{rule_id} ({rows} rows)" for rule_id, rows in checked.counts_by_rule.items() if rows]
+    if broken:
+        raise InternalFault(f"the feature matrix breaks its contract: {', '.join(broken)}")
 
 
 def read_tables(folder: Path) -> dict[str, pa.Table]:

@@ -9,7 +9,7 @@ from data_contracts.checks.rows import check_rows
 from data_contracts.definition.matrix import FeatureColumn, matrix_contract
 from data_contracts.errors import ConfigurationRefused
 
-FEATURES = [("sales_90d", "USD", "Sales"), FeatureColumn("refund_rate", "ratio", "Refunds", "退款率")]
+FEATURES = [FeatureColumn("sales_90d", "USD", "Sales"), FeatureColumn("refund_rate", "ratio", "Refunds", "退款率")]
 
 
 def matrix(*rows: tuple[str | None, float | None, float | None]) -> pa.Table:
@@ -50,4 +50,4 @@ def test_the_digest_follows_the_features_and_their_order() -> None:
 @pytest.mark.parametrize("name", ["seller_id", "sales_90d", "Sales", 'x" OR 1=1 --'])
 def test_a_name_that_is_taken_or_no_identifier_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationRefused, match=r"(invalid|duplicate) feature names"):
-        matrix_contract([*FEATURES, (name, "x", "x")])
+        matrix_contract([*FEATURES, FeatureColumn(name, "x", "x")])
