@@ -116,7 +116,7 @@ def delivery_document(received: Received, seller: str, examples_per_rule: int) -
         raise InputRefused(
             file=str(received.run_dir / "row_counts.json"),
             rule=f"no file was delivered for seller {seller!r}",
-            remedy="give the seller as the list of deliveries writes it",
+            remedy="write the seller as in the delivery manifest",
         )
     by_source: dict[str, list[FileCounts]] = {}
     for file, account in own:

@@ -52,7 +52,7 @@ def ingest_paths(paths: Sequence[Path], terms: Terms, reader: Reader, out: Path)
     base = common_folder(paths)
     deliveries = find_by_content(paths, base, terms, reader.settings)
     if not deliveries.files:
-        raise InputRefused(file=str(base), rule="there is no file to ingest", remedy="name files, or a folder of them")
+        raise InputRefused(file=str(base), rule="there are no files to ingest", remedy="name files or a folder")
     recorded_at = max(_could_be_recorded(file) for file in deliveries.files)
     changes = {"layout": "deliveries", "sources": (), "recorded_at": recorded_at}
     settings = reader.settings.model_copy(update=changes)

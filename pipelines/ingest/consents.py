@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 CONSENT_TABLE: Final = "consent"
 EVERY_SOURCE: Final = "all"
 
-# Of each consent the row known last holds; where one day gave and withdrew it, the withdrawal. It speaks of all sources
-# that earlier rows of the consent named too: these are not such of which nobody said anything.
+# The last known row of each consent counts; if a consent was given and withdrawn on one day, the withdrawal counts. It
+# applies to all sources that earlier rows of the consent named.
 _IN_FORCE: Final = """
     WITH known AS (
         SELECT *, row_number() OVER (
@@ -154,8 +154,8 @@ def _named(statement: SetAsideConsent) -> str:
             file=statement.file,
             row=statement.row,
             column=statement.column,
-            rule=f"rule {statement.rule_id} is broken, and whose consent the row speaks of cannot be read",
-            remedy="correct the row: it may withdraw a consent, so nothing is read before it is legible",
+            rule=f"rule {statement.rule_id} is broken, and the seller of the consent cannot be read",
+            remedy="correct the row: it may withdraw a consent, so nothing is read until its seller is legible",
         )
     return statement.seller
 

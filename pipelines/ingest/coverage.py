@@ -59,7 +59,7 @@ def coverage_table(
     first_day = table["period_from"]
     for name, values in (
         ("event_date", first_day),
-        # A source can be exported up to any day of its period from its first day on; delivery is another matter.
+        # A source can be exported from the first day of its period on; the time of delivery is another column.
         ("known_at", first_day.cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))),
         ("recorded_at", recorded),
     ):

@@ -54,11 +54,11 @@ log = logging.getLogger(__name__)
 
 STAGE = "ingest"
 CODE: Final = ("data_contracts", "pipelines/ingest", *GROUND)
-# Whose its rows are shows from the parties of another source.
+# The sellers of its rows are known only from the parties of another source.
 LINKS_SOURCE = f"{PREFIX}party_link"
-# A folder made anew under the same names would fill the screen otherwise.
+# Otherwise a folder with many regenerated files would fill the screen.
 _CHANGED_FILES_NAMED = 10
-# The folder counts by its content; the others change how the stage works, not what it gives.
+# The folder is hashed by content; the other settings change how the stage works, not its result.
 _WITHOUT_EFFECT = {
     *("raw_dir", "worker_count", "worker_memory_mib", "worker_seconds"),
     *("batch_bytes", "quarantine_limit_share"),
@@ -289,7 +289,7 @@ def run_delivery(
 def _warn_of_changes(paths: Sequence[str]) -> None:
     """Warn of the first changed files by name; the row counts and the delivery log name all of them."""
     for path in paths[:_CHANGED_FILES_NAMED]:
-        log.warning("evidence changed: %s is another file than when it was last logged", path)
+        log.warning("evidence changed: %s differs from the file last logged under this name", path)
     if len(paths) > _CHANGED_FILES_NAMED:
         more = len(paths) - _CHANGED_FILES_NAMED
         log.warning("evidence changed: %d more files; ledger/deliveries.jsonl names them all", more)
@@ -319,7 +319,7 @@ def deliveries_in(raw_dir: Path, settings: IngestSettings) -> Deliveries:
         raise InputRefused(
             file=str(raw_dir),
             rule=f"its files could not be listed: {ended.reason}",
-            remedy="look for a list or zip of abnormal size or form",
+            remedy="check the manifest and archives for abnormal size or form",
         ) from ended
 
 

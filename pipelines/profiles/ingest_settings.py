@@ -26,7 +26,7 @@ class CoveragePeriod(_Settings):
     @model_validator(mode="after")
     def _runs_forward(self) -> Self:
         if self.period_to < self.period_from:
-            raise ValueError("period_to lies before period_from")
+            raise ValueError("period_to is before period_from")
         return self
 
 

@@ -36,7 +36,7 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ConfigurationRefused(
-                f"{folder} is locked by another run", "wait for it to end, or give another --out"
+                f"{folder} is locked by another run", "wait for it to end, or use another --out"
             ) from error
         yield
 
@@ -98,7 +98,7 @@ def write_parquet(path: Path, table: pa.Table) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.partial")
     try:
-        # A file of our own, so that every write to disk passes through Python, where a test can let it fail.
+        # Opened in Python, so that tests can make every write to disk fail.
         with temporary.open("wb") as file:
             pq.write_table(table, file, compression="zstd", write_page_checksum=True)
         temporary.replace(path)
@@ -109,7 +109,7 @@ def write_parquet(path: Path, table: pa.Table) -> None:
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
     """Read a Parquet file and verify its page checksums, so that a flipped bit raises an error."""
-    # memory_map would hand out pages before they are verified on some filesystems, and partitioning guesses types.
+    # On some file systems memory_map returns pages before they are verified; partitioning would guess types.
     table = pq.read_table(path, columns=columns, page_checksum_verification=True, partitioning=None)
-    # Each row group has dictionaries of its own, and not all that is done with tables puts up with that.
+    # Each row group has its own dictionaries, which some table operations do not support.
     return table.unify_dictionaries()

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 MEBIBYTE: Final = 2**20
-# Waiting for a disk or for other processes is no fault of the file, so the clock allows more than the processor does.
+# A file is not to blame for waiting for the disk or other processes, so the clock limit is higher.
 CLOCK_SECONDS_A_CPU_SECOND: Final = 10
 SECONDS_TO_START: Final = 60
 SECONDS_TO_DIE: Final = 5
-# Allocators reserve address space in advance, a gigabyte and more; the limit is to speak of what is used.
+# Allocators reserve a gigabyte or more of address space in advance; the limit should count only what is used.
 _THRIFTY: Final = {"MALLOC_ARENA_MAX": "2", "MIMALLOC_ARENA_RESERVE": "64MiB"}
 _ENDED: Final = "the process that read it "
 
@@ -64,7 +64,7 @@ class Call(Generic[Result]):
     function: Callable[..., Result]
     arguments: tuple[Any, ...]
     limits: Limits = DEFAULT_LIMITS
-    # Paths mean what they mean to the caller, who may have moved since the child was started.
+    # Relative paths refer to the caller's folder, which may have changed since the child was started.
     working_folder: str = field(default_factory=os.getcwd)
 
 
@@ -98,7 +98,7 @@ def run_each_in_sandbox(calls: Sequence[Call[Result]], process_count: int) -> It
     try:
         for turn in range(len(calls)):
             while turn not in done:
-                # A child may run ahead, but only so far that what it made does not pile up.
+                # Children may run ahead, but only so far that results do not pile up.
                 while waiting and len(running) < process_count and waiting[0][0] < turn + 2 * process_count:
                     number, call = waiting.popleft()
                     child = _warm_child()
@@ -107,7 +107,7 @@ def run_each_in_sandbox(calls: Sequence[Call[Result]], process_count: int) -> It
                 for child in _finished(running):
                     number, reply = running.pop(child), child.reply()
                     if isinstance(reply.error, ChildEnded) and child.answered:
-                        # What earlier calls left behind is no fault of this one: a fresh child judges it.
+                        # Earlier calls may have weakened the child, so a fresh child repeats the call.
                         child = _Child()  # noqa: PLW2901 - the next to make this call
                         running[child] = number
                         child.start(reply.error.call)
@@ -149,7 +149,7 @@ class _Child:
         self.connection, theirs = Pipe()
         command = [sys.executable, "-P", "-m", __name__, str(theirs.fileno())]
         found_at = os.pathsep.join(entry or os.curdir for entry in sys.path)
-        # A crashing parser writes to the terminal what the one line of its refusal already says.
+        # A crashing parser would write to the terminal what its one-line refusal already says.
         self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command,
             pass_fds=[theirs.fileno()],
@@ -159,7 +159,7 @@ class _Child:
             stderr=subprocess.DEVNULL,
         )
         theirs.close()
-        # The time a call may take is not to go into starting; a child that cannot start says so by its end.
+        # Starting does not count towards the time of a call; a child that cannot start simply ends.
         with contextlib.suppress(EOFError):
             if self.connection.poll(SECONDS_TO_START):
                 self.connection.recv()
@@ -189,7 +189,7 @@ class _Child:
                 self.process.wait(timeout=SECONDS_TO_DIE)
             self.kill()
             code = self.process.returncode
-            if code == -signal.SIGINT:  # whoever sits at the terminal ended both of us
+            if code == -signal.SIGINT:  # the user interrupted both processes
                 return _Reply(error=KeyboardInterrupt())
             return _Reply(error=ChildEnded(call, _how_it_ended(code, call.limits)))
         if isinstance(answer, _OutOfMemory):
@@ -231,7 +231,7 @@ def _beyond_memory(limits: Limits) -> str:
 def _warm_children() -> list[_Child]:
     """Return the idle children of this process."""
     warm: list[_Child] = []
-    # Of two processes that used one child, each would read the other's answers.
+    # If two processes shared a child, each would read the other's answers.
     os.register_at_fork(after_in_child=lambda: _leave_all(warm))
     return warm
 
@@ -274,7 +274,7 @@ def serve(connection: Connection) -> None:
 def _end_with_caller(descriptor: int) -> None:
     """End this process as soon as the caller goes away, even during a call: nobody needs the answer."""
     poll = select.poll()
-    poll.register(descriptor, 0)  # of its being closed alone
+    poll.register(descriptor, 0)  # only to learn that it was closed
     poll.poll()
     os._exit(0)
 
@@ -286,7 +286,7 @@ def _answer(call: Call[Any]) -> _Reply:
     except MemoryError:
         raise
     except Exception as error:
-        if type(error).__name__ == "OutOfMemoryException":  # DuckDB's, which need not be imported to know it
+        if type(error).__name__ == "OutOfMemoryException":  # DuckDB's, without importing it
             raise MemoryError from error
         return _Reply(error=_portable(error))
 
@@ -310,7 +310,7 @@ def _limit(limits: Limits) -> None:
 
 
 if __name__ == "__main__":
-    # Pickle knows the classes of this file by the name under which others import it.
+    # Pickle needs the module name under which other modules import these classes.
     from pipelines.runs.sandbox import serve as serve_calls
 
     serve_calls(Connection(int(sys.argv[1])))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-# What spreadsheets evaluate at the start of a cell: = + - @ (and their full-width forms), tab, carriage return; also
-# after blanks of any kind, quotes, or a line break inside the cell, where some programs start reading anew.
+# Spreadsheets evaluate cells that start with = + - @ (also full-width), tab or carriage return, even after spaces or
+# quotes, or after a line break inside the cell.
 _DANGEROUS: Final = re.compile(
     "(?:^|[\\r\\n])[\\s\\u00a0\\u200b\\ufeff\"']*[=+\\-@\\uff1d\\uff0b\\uff0d\\uff20\\t\\r|%]"
 )

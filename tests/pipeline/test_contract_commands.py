@@ -32,14 +32,14 @@ def test_recognise_names_the_contract_of_each_file_and_ends_with_0_or_2(tmp_path
     done = typed("recognise", tmp_path / "a.csv")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        f"{tmp_path}/a.csv: meets lender_loans@2.0.0 (9 of its 9 columns)",
+        f"{tmp_path}/a.csv: matches lender_loans@2.0.0 (9 of its 9 columns)",
         "recognise: 1 files, 1 meet a contract, 0 meet none",
     ]
     (tmp_path / "b.csv").write_bytes(LOANS.replace(b"Principal", b"Principle"))
     done = typed("recognise", tmp_path)
     assert done.returncode == 2
     assert done.stdout.splitlines()[1:] == [
-        f"{tmp_path}/b.csv: meets no contract; nearest: lender_loans@2.0.0 (8 of its 9 columns, 1 foreign)",
+        f"{tmp_path}/b.csv: matches no contract; nearest: lender_loans@2.0.0 (8 of its 9 columns, 1 foreign)",
         "  missing: 'Principal' (贷款本金); closest present: 'Principle'",
         "  foreign: 'Principle'",
         "recognise: 2 files, 1 meet a contract, 1 meet none",

@@ -197,7 +197,7 @@ def test_a_file_that_is_not_the_listed_one_is_refused_in_parts_too(tmp_path: Pat
     (tmp_path / "spill").mkdir()
     with (tmp_path / "raw" / request.files[0].name).open("ab") as file:
         file.write(b"\n")
-    with pytest.raises(InputRefused, match="SHA-256 is not the one listed"):
+    with pytest.raises(InputRefused, match="SHA-256 differs from the one in row"):
         ingest_in_partitions(PartitionedRequest(request, tmp_path / "spill", 100, 100))
     absent = replace(request, files=(replace(request.files[0], name="f/absent.csv"),))
     with pytest.raises(InputRefused, match="is not in the folder"):

@@ -120,7 +120,7 @@ def _together(header: bytes, files: Sequence[RawFile], contract: CompiledContrac
     bodies = [file.data.removeprefix(_MARK)[len(header) + 1 :] for file in files]
     read = read_file(b"".join((header, b"\n", *bodies)), contract, files[0].name)
     lines = np.array([body.count(b"\n") for body in bodies], dtype=np.int64)
-    # Line 1 of the joined text is the header, and so is line 1 of each file.
+    # Line 1 of the joined text is the header, like line 1 of each file.
     lines_before = np.concatenate([[0], np.cumsum(lines)[:-1]])
     place = _Places(np.array([file.number for file in files]), lines_before)
     member, physical_row = place.of(read.rows["source_row"].to_numpy())
@@ -128,7 +128,7 @@ def _together(header: bytes, files: Sequence[RawFile], contract: CompiledContrac
     aside, _ = place.of(read.quarantined["source_row"].to_numpy())
     rows_in = np.bincount(member, minlength=len(files)) + np.bincount(aside, minlength=len(files))
     if (rows_in != lines).any():
-        raise InternalFault(f"{int(lines.sum())} lines of {contract.identity} gave {int(rows_in.sum())} rows")
+        raise InternalFault(f"{int(lines.sum())} lines of {contract.identity} were read as {int(rows_in.sum())} rows")
     return ReadGroup(
         rows=read.rows,
         quarantined=quarantined,

@@ -49,10 +49,10 @@ if TYPE_CHECKING:
     from pipelines.ingest.batches.batch import BatchRequest, BatchResult
     from pipelines.ingest.batches.row_consents import ConsentedRows
 
-# Of a text no more than so many bytes decide its part.
+# No more than this many bytes of a text decide its partition.
 _LONGEST_KEY = 256
 _KEY_SEED = 20261122
-# A place in a batch is the number of the file and the physical row in it, as one number.
+# A position in a batch combines the number of the file and the physical row in it.
 FILE_STEP = 2**40
 MOST_PARTITIONS = 4096
 
@@ -194,7 +194,7 @@ class _Text:
 
 
 _FALSE: Values = pa.scalar(value=False)
-# No row is empty, and a row whose bytes are not to be kept has none at all.
+# Marks originals to fill in later: no row is empty, and a row whose bytes must not be kept has null.
 _FILLED_LATER = b""
 
 

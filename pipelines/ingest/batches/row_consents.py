@@ -118,7 +118,7 @@ def _reasons(
     found = np.full(count, _READ)
     for place, reason in enumerate(WITHHELD_RULES):
         theirs = np.zeros(count, dtype=bool)
-        # Who is delivered under a reference may stand under it in the network too.
+        # A seller may appear in the network under the reference of the delivery too.
         parties = [name for known in (consents.by_seller, consents.parties) for name in _with(known, reason)]
         if named.seller is not None:
             theirs = _is_withheld(cells[named.seller], reason, consents)

@@ -43,7 +43,7 @@ class Gathered:
         counts = [group.rows.num_rows for group in groups]
         file_of = np.concatenate([np.zeros(0, dtype=np.int64), *(group.file_of for group in groups)])
         physical_row = np.concatenate([np.zeros(0, dtype=np.int64), *(group.physical_row for group in groups)])
-        # Rows of one file keep their order, for they stand in one group.
+        # Rows of one file keep their order, because they are all in one group.
         self._order = np.argsort(file_of, kind="stable")
         self.file_of = file_of[self._order].astype(np.int32)
         self._physical_row = physical_row[self._order]

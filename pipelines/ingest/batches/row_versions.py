@@ -32,8 +32,8 @@ SELECT rows.* EXCLUDE (source_file), files.* EXCLUDE (source_file)
 FROM rows JOIN files ON CAST(rows.source_file AS VARCHAR) = files.source_file
 """
 
-# A version counts from the delivery that brought it, or from when its row could be known if that was later; never from
-# before the version it follows.
+# A version takes effect with the delivery that brought it, or when its row could be known, if later; never before the
+# version it follows.
 _VERSIONS = """
 WITH said AS (
     SELECT * FROM rows SEMI JOIN (

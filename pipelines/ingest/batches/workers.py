@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from pipelines.ingest.deliveries.manifest import DeliveredFile
     from pipelines.profiles.ingest_settings import IngestSettings
 
-# Below this it takes longer to start a second process than to read.
+# Below this, starting a second process takes longer than reading.
 SMALL_DELIVERY_BYTES = 24 * MEBIBYTE
-# What is taken at once takes fifteen times its bytes in memory, and no less time than in parts from here on.
+# Above this many batches, processing in partitions is no slower; a batch read whole takes fifteen times its bytes.
 WHOLE_BATCHES = 3
 _START_BYTES = 8
 
@@ -93,9 +93,9 @@ def _require_size(request: BatchRequest) -> None:
             in_archive = file.container is not None and known_source(request.source).mapping.partition_by is not None
             raise InputRefused(
                 file=file.name,
-                rule=f"the file has {file.size_bytes} bytes, and of {request.source} no more than {LARGEST_FILE_BYTES} "
-                f"are read {'from an archive' if in_archive else 'at once'}",
-                remedy="deliver it unpacked" if in_archive else "deliver it in parts",
+                rule=f"the file has {file.size_bytes} bytes, more than the {LARGEST_FILE_BYTES} that a file of "
+                f"{request.source} may have {'in an archive' if in_archive else 'because it is read whole'}",
+                remedy="deliver it unpacked" if in_archive else "split the file",
             )
 
 
@@ -111,7 +111,7 @@ def _refusal(ended: ChildEnded, settings: IngestSettings, spill: Path | None) ->
     return InputRefused(
         file=f"{files[0].name}{others}",
         rule=ended.reason,
-        remedy="look for abnormal size or form, or raise worker_memory_mib or worker_seconds",
+        remedy="check the file for abnormal size or form, or raise worker_memory_mib or worker_seconds",
     )
 
 
@@ -129,7 +129,7 @@ def _culprits(
             except ChildEnded as again:
                 files, ended = half, again
                 break
-            except PassportError:  # refused for a reason of its own, which is another matter
+            except PassportError:  # refused for another reason
                 continue
         else:
             return files, ended

@@ -58,10 +58,10 @@ def entries_of(path: Path, name: str) -> tuple[Entry, ...]:
         raise _unreadable(name, error) from error
     if not 0 < len(found) <= MOST_ENTRIES:
         raise InputRefused(
-            file=name, rule=f"the zip holds {len(found)} files", remedy=f"put from 1 to {MOST_ENTRIES} into one"
+            file=name, rule=f"the zip contains {len(found)} files", remedy=f"put 1 to {MOST_ENTRIES} files into a zip"
         )
     if len({entry.name for entry in found}) < len(found):
-        raise InputRefused(file=name, rule="the zip holds two files of one name", remedy="pack it again")
+        raise InputRefused(file=name, rule="the zip contains two files with the same name", remedy="pack it again")
     return tuple(sorted(found, key=lambda entry: entry.name))
 
 
@@ -95,7 +95,7 @@ class OpenArchives:
             else:
                 data = self._zip(container).read(entry)
         except FileNotFoundError as error:
-            raise InputRefused(file=container, rule="the archive is not there", remedy="deliver it again") from error
+            raise InputRefused(file=container, rule="the archive is missing", remedy="deliver it again") from error
         except (*_BROKEN, KeyError) as error:
             raise _unreadable(name, error) from error
         require_size(name, len(data))
@@ -112,8 +112,8 @@ def require_size(name: str, size_bytes: int) -> None:
     if size_bytes > LARGEST_FILE_BYTES:
         raise InputRefused(
             file=name,
-            rule=f"the file has {size_bytes} bytes or more, unpacked, and the most is {LARGEST_FILE_BYTES}",
-            remedy="deliver it in parts",
+            rule=f"the file has at least {size_bytes} bytes unpacked, more than {LARGEST_FILE_BYTES}",
+            remedy="split the file",
         )
 
 

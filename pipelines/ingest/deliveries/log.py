@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pipelines.signing.keys import KeyRing
 
 LOG_FILE: Final = "deliveries.jsonl"
-EVIDENCE_CHANGED: Final = "evidence changed: the file is another than when it was last logged"
+EVIDENCE_CHANGED: Final = "evidence changed: the file differs from the one last logged under this name"
 LOGGED_NOTE: Final = "delivery_log"
 _STAGE: Final = "ingest"
 
@@ -139,12 +139,12 @@ class DeliveryLog:
             return
         try:
             run_dir = current_run(self._place, _STAGE)
-        except IntegrityRefused:  # the stage makes a rotten run again
+        except IntegrityRefused:  # the stage repeats a damaged run
             return
         is_logged = LOGGED_NOTE in read_manifest(run_dir)["record"]["notes"]
         if is_logged and run_dir.name not in {entry.run_id for entry in entries}:
             raise IntegrityRefused(
-                f"{self._log.path}: the run in force, {run_dir.name}, is not in it; remedy: put back the log's copy"
+                f"{self._log.path}: it lacks the run in force, {run_dir.name}; remedy: restore the log from a backup"
             )
 
 

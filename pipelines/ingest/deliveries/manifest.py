@@ -92,17 +92,19 @@ def find_deliveries(raw_dir: Path, settings: IngestSettings) -> Deliveries:
     """
     unknown = sorted(set(settings.sources) - set(mapped_sources()))
     if unknown:
-        raise ConfigurationRefused(f"there is no source {unknown[0]!r}", f"use some of {', '.join(mapped_sources())}")
+        raise ConfigurationRefused(f"there is no source {unknown[0]!r}", f"use only {', '.join(mapped_sources())}")
     if not raw_dir.is_dir():
         raise InputRefused(file=str(raw_dir), rule="no such folder", remedy="name the folder that holds the raw files")
     if settings.layout == "cumcm2020c":
         if settings.coverage is None:
-            raise ConfigurationRefused("layout cumcm2020c states no coverage", "set the period the sample covers")
+            raise ConfigurationRefused(
+                "layout cumcm2020c needs a coverage period", "set ingest.coverage to the period of the sample"
+            )
         found = _cumcm_deliveries(raw_dir, settings.coverage)
     else:
         found = _listed_deliveries(raw_dir)
     wanted = settings.sources or mapped_sources()
-    if settings.consent != "not_required":  # which files may be read shows only from the consents
+    if settings.consent != "not_required":  # the consents decide which files may be read
         wanted = (*wanted, CONSENT_SOURCE)
     kept = sorted((file for file in found.files if file.source in wanted), key=lambda f: (f.source, f.group, f.name))
     return Deliveries(tuple(kept), found.unlisted)
@@ -157,8 +159,8 @@ def _require_listed_digest(file: DeliveredFile, sha256: str) -> None:
     if file.listed_sha256 not in {None, sha256}:
         raise InputRefused(
             file=file.container or file.name,
-            rule=f"the file's SHA-256 is not the one listed in row {file.evidence.row} of {file.evidence.file}",
-            remedy="deliver the file again, or correct the list",
+            rule=f"the file's SHA-256 differs from the one in row {file.evidence.row} of {file.evidence.file}",
+            remedy="deliver the file again, or correct the manifest",
         )
 
 
@@ -167,8 +169,8 @@ def _listed_deliveries(raw_dir: Path) -> Deliveries:
     if not path.is_file():
         raise InputRefused(
             file=MANIFEST_FILE,
-            rule=f"the folder {raw_dir} has no list of deliveries",
-            remedy=f"add {MANIFEST_FILE}, one row a file",
+            rule=f"the folder {raw_dir} has no delivery manifest",
+            remedy=f"add {MANIFEST_FILE} with one row per file",
         )
     data = path.read_bytes()
     evidence_digest = sha256_bytes(data)
@@ -213,7 +215,7 @@ def _listed_file(raw_dir: Path, row: dict[str, Any], evidence_digest: str) -> De
             file=MANIFEST_FILE,
             row=evidence.row,
             column="Seller ref",
-            rule=f"files of {source} do not name their seller, and neither does the list",
+            rule=f"files of {source} do not name their seller, and neither does the manifest",
             remedy="fill in the seller",
         )
     path = raw_dir / name
@@ -239,7 +241,7 @@ def _absent(name: str, evidence: Origin) -> InputRefused:
     return InputRefused(
         file=name,
         rule=f"the file is listed in row {evidence.row} of {evidence.file} but is not in the folder",
-        remedy="deliver the file, or take it off the list",
+        remedy="deliver the file, or remove it from the manifest",
     )
 
 
@@ -267,7 +269,9 @@ def _cumcm_file(raw_dir: Path, name: str, coverage: CoveragePeriod) -> Delivered
 def _require_of_sample(raw_dir: Path, name: str) -> None:
     if not (raw_dir / name).is_file():
         raise InputRefused(
-            file=name, rule=f"not in the folder {raw_dir}", remedy="fetch the whole sample, see docs/data.md"
+            file=name,
+            rule=f"missing from the folder {raw_dir}",
+            remedy="download the complete sample, see docs/data.md",
         )
 
 

@@ -34,10 +34,10 @@ START_BYTES = 4 * 2**20
 MOST_WHOLE_BYTES = 2**28
 MOST_ENTRIES = 10_000
 MOST_ARCHIVE_BYTES = 2**31
-# Below this a file shares a word or two with a contract, as "date" or "description", and nothing is learnt from it.
+# Below this, a file shares only a common word or two with a contract, such as "date", which says nothing.
 LEAST_NEARNESS = 0.1
 _ZIP_START, _GZIP_START = b"PK\x03\x04", b"\x1f\x8b"
-# What office programs put into the zips that are their documents.
+# Entries that office programs put into their documents, which are zips.
 _DOCUMENT_PARTS = {"[Content_Types].xml", "mimetype"}
 _NESTED = "an archive inside an archive is not opened"
 _BROKEN_ARCHIVE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
@@ -102,11 +102,11 @@ def described(found: Recognition) -> list[str]:
     """Return lines about a file: the contracts it matches, or how it differs from the nearest one."""
     name = one_line(found.file)
     if found.met:
-        return [f"{name}: meets {fit.contract.identity} ({_extent(fit)})" for fit in found.met]
+        return [f"{name}: matches {fit.contract.identity} ({_extent(fit)})" for fit in found.met]
     if found.nearest is None:
-        return [f"{name}: meets no contract: {one_line(found.reason or 'it has few or no columns of any')}"]
+        return [f"{name}: matches no contract: {one_line(found.reason or 'it has few or no columns of any contract')}"]
     fit = found.nearest
-    lines = [f"{name}: meets no contract; nearest: {fit.contract.identity} ({_extent(fit)})"]
+    lines = [f"{name}: matches no contract; nearest: {fit.contract.identity} ({_extent(fit)})"]
     lines += [f"  wrong: {fit.problem}"] if fit.problem else []
     lines += [f"  missing: {_missing(column, fit.foreign)}" for column in fit.missing]
     lines += [f"  foreign: {header!r}" for header in fit.foreign]
@@ -169,13 +169,15 @@ def _is_document(archive: zipfile.ZipFile) -> bool:
 def _of_archive(archive: zipfile.ZipFile, name: str) -> Iterator[Recognition]:
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     if not entries or len(entries) > MOST_ENTRIES:
-        yield Recognition(name, reason=f"the zip holds {len(entries)} files; from 1 to {MOST_ENTRIES} are looked into")
+        yield Recognition(name, reason=f"the zip contains {len(entries)} files; 1 to {MOST_ENTRIES} are supported")
         return
     left = MOST_ARCHIVE_BYTES
     for entry in sorted(entries, key=lambda entry: entry.filename):
         inside = f"{name}/{entry.filename}"
         if left <= 0:
-            yield Recognition(inside, reason=f"the files before it in the zip unpack to {MOST_ARCHIVE_BYTES} bytes")
+            yield Recognition(
+                inside, reason=f"the files before it in the zip already unpack to {MOST_ARCHIVE_BYTES} bytes"
+            )
             continue
         try:
             with archive.open(entry) as file:
@@ -204,7 +206,7 @@ def _no_comparison(data: bytes, *, is_packed: bool) -> str | None:
     if data.startswith(_GZIP_START):
         return _NESTED
     if len(data) > MOST_WHOLE_BYTES:
-        return f"it is larger than {MOST_WHOLE_BYTES} bytes, and its columns show only in the whole"
+        return f"it is larger than {MOST_WHOLE_BYTES} bytes and can only be recognised as a whole"
     return _no_document(data) if is_packed and data.startswith(_ZIP_START) else None
 
 
@@ -213,7 +215,7 @@ def _no_document(data: bytes) -> str | None:
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except zipfile.BadZipFile as error:
-        return f"it begins like a workbook or zip and is none: {error}"
+        return f"it starts like a workbook or zip but is not one: {error}"
     unpacked_bytes = sum(part.file_size for part in archive.infolist())
     if unpacked_bytes > MOST_WHOLE_BYTES:
         return f"it unpacks to {unpacked_bytes} bytes, more than {MOST_WHOLE_BYTES}"

@@ -36,7 +36,7 @@ def rows_of_list(data: bytes, source: str, file_name: str) -> list[dict[str, Any
                 row=first["source_row"],
                 column=first["column"],
                 rule=f"rule {first['rule_id']} is broken by {first['value']!r}",
-                remedy="correct the row, for one bad row spoils such a list",
+                remedy="correct the row: a reference list is used only if every row is good",
             )
     rows: list[dict[str, Any]] = checked.accepted.to_pylist()
     return rows
@@ -57,7 +57,7 @@ def rate_overrides(path: Path, recorded_at: datetime) -> RateOverrides:
                 file=path.name,
                 row=row["source_row"],
                 column="Date",
-                rule=f"{row['rate_on']} lies after the day of recording, {recorded_at.date()}",
+                rule=f"{row['rate_on']} is after the day of recording, {recorded_at.date()}",
                 remedy="correct the day of the rate",
             )
         rates.setdefault(row["money_code"], {})[row["rate_on"]] = row["usd"]

@@ -50,10 +50,11 @@ class Terms:
         for option, reference in (("--seller", self.seller), ("--account", self.account)):
             if reference is not None and not REFERENCE.fullmatch(reference):
                 raise ConfigurationRefused(
-                    f"{option} {reference!r} is no reference", "use letters, digits, dots and dashes, at most 64"
+                    f"{option} {reference!r} is not a valid reference",
+                    "use up to 64 letters, digits, dots, underscores and dashes",
                 )
         if self.period_from and self.period_to and self.period_to < self.period_from:
-            raise ConfigurationRefused(f"--to {self.period_to} lies before --from {self.period_from}", "exchange them")
+            raise ConfigurationRefused(f"--to {self.period_to} is before --from {self.period_from}", "swap them")
 
 
 def common_folder(paths: Sequence[Path]) -> Path:
@@ -137,7 +138,7 @@ def _in_a_child(path: Path, call: Call[Result]) -> Result:
         return run_in_sandbox(call)
     except ChildEnded as ended:
         raise InputRefused(
-            file=str(path), rule=ended.reason, remedy="look for abnormal size or form, or take the file out"
+            file=str(path), rule=ended.reason, remedy="check the file for abnormal size or form, or remove it"
         ) from ended
 
 
@@ -147,11 +148,11 @@ def _require_all_met(recognitions: Sequence[Recognition]) -> None:
         return
     first, *others = unmet
     _, *reasons = "; ".join(line.strip() for line in described(first)).split(": ", 1)
-    more = f" ({len(others)} more files meet none either)" if others else ""
+    more = f" ({len(others)} more files match none either)" if others else ""
     raise InputRefused(
         file=first.file,
-        rule=f"{reasons[0] if reasons else 'meets no contract'}{more}",
-        remedy="deliver it as exported, list it in deliveries.csv, or take it out; passport recognise tells of each",
+        rule=f"{reasons[0] if reasons else 'matches no contract'}{more}",
+        remedy="deliver it as exported, list it in deliveries.csv, or remove it; passport recognise explains each file",
     )
 
 
@@ -171,8 +172,8 @@ def _delivered(seen: _Seen, base: Path, terms: Terms) -> DeliveredFile:
     ]
     if missing or terms.period_from is None or terms.period_to is None or terms.delivered_at is None:
         raise ConfigurationRefused(
-            f"{name} ({source}) is on no list of deliveries, and nothing says {', '.join(map(_what, missing))}",
-            f"give {' '.join(missing)}, or list it in {MANIFEST_FILE}",
+            f"{name} ({source}) is in no delivery manifest, and no option states {', '.join(map(_what, missing))}",
+            f"add {' '.join(missing)}, or list it in {MANIFEST_FILE}",
         )
     seller = terms.seller if needs_seller else None
     return DeliveredFile(
@@ -192,7 +193,12 @@ def _delivered(seen: _Seen, base: Path, terms: Terms) -> DeliveredFile:
 
 
 def _what(option: str) -> str:
-    said = {"--seller": "whose it is", "--from": "from when", "--to": "until when", "--delivered-at": "when it came"}
+    said = {
+        "--seller": "its seller",
+        "--from": "its first day",
+        "--to": "its last day",
+        "--delivered-at": "its time of delivery",
+    }
     return said[option]
 
 
@@ -204,7 +210,9 @@ def source_of(found: Recognition) -> str:
         names = ", ".join(fit.contract.contract_id for fit in (best or found.met))
         raise InputRefused(
             file=one_line(found.file),
-            rule=f"it meets {names} alike" if best else f"it meets {names}, which is no delivery of its own",
-            remedy=f"say which in {MANIFEST_FILE}" if best else "take it out; a profile names it",
+            rule=f"it matches {names} equally well"
+            if best
+            else f"it matches {names}, which is a reference list and not a delivery",
+            remedy=f"state the source in {MANIFEST_FILE}" if best else "remove it, and name it in the profile instead",
         )
     return best[0].contract.contract_id

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Arrow bytes that the parts of a run take in memory before the next ones go to disk.
+# Arrow bytes that the chunks of a run take in memory before further chunks go to disk.
 MOST_HELD_BYTES = 256 * 2**20
 
 

@@ -24,7 +24,7 @@ class SpillFile:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path, self.schema = path, schema
         self._plain = without_dictionaries(schema)
-        # A file of our own, so that every write to disk passes through Python, where a test can let it fail.
+        # Opened in Python, so that tests can make every write to disk fail.
         self._file = path.open("wb")
         self._writer = ipc.new_file(self._file, self._plain, options=ipc.IpcWriteOptions(compression="lz4"))
         self._slice_count = 0

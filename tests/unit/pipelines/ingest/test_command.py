@@ -118,10 +118,10 @@ def test_the_same_call_is_up_to_date_and_another_seller_is_another_run(tmp_path:
 @pytest.mark.parametrize(
     ("left_out", "says"),
     [
-        ("seller", "nothing says whose it is; remedy: give --seller"),
-        ("period_from", "nothing says from when; remedy: give --from"),
-        ("period_to", "nothing says until when; remedy: give --to"),
-        ("delivered_at", "nothing says when it came; remedy: give --delivered-at"),
+        ("seller", "no option states its seller; remedy: add --seller"),
+        ("period_from", "no option states its first day; remedy: add --from"),
+        ("period_to", "no option states its last day; remedy: add --to"),
+        ("delivered_at", "no option states its time of delivery; remedy: add --delivered-at"),
     ],
 )
 def test_facts_missing_about_a_file_are_requested(left_out: str, says: str, tmp_path: Path) -> None:
@@ -150,9 +150,9 @@ def test_a_file_that_meets_no_contract_is_refused_with_the_nearest_and_what_is_m
 @pytest.mark.parametrize(
     ("terms", "says"),
     [
-        ({"seller": "../S1"}, "--seller '../S1' is no reference"),
-        ({"account": ""}, "--account '' is no reference"),
-        ({"period_from": date(2024, 1, 1)}, "--to 2023-12-31 lies before --from 2024-01-01"),
+        ({"seller": "../S1"}, "--seller '../S1' is not a valid reference"),
+        ({"account": ""}, "--account '' is not a valid reference"),
+        ({"period_from": date(2024, 1, 1)}, "--to 2023-12-31 is before --from 2024-01-01"),
     ],
 )
 def test_terms_that_make_no_sense_are_refused(terms: dict[str, object], says: str) -> None:
@@ -164,7 +164,7 @@ def test_a_path_to_nowhere_and_an_empty_folder_are_refused(tmp_path: Path) -> No
     with pytest.raises(InputRefused, match="no such file or folder"):
         ingested(tmp_path / "out", tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputRefused, match="there is no file to ingest"):
+    with pytest.raises(InputRefused, match="there are no files to ingest"):
         ingested(tmp_path / "out", tmp_path / "empty")
 
 
@@ -215,7 +215,7 @@ def test_a_file_delivered_again_with_other_content_for_the_same_period_is_named(
     changed = ingested(tmp_path / "out", path)
     (line,) = file_lines(changed.run_dir)
     assert line.startswith("v.csv: vat_invoices@2.0.0: rows in 2, accepted 2, set aside 0; ")
-    assert line.endswith("evidence changed: the file is another than when it was last logged")
+    assert line.endswith("evidence changed: the file differs from the one last logged under this name")
     next_year = Terms(**{**vars(TERMS), "period_from": date(2024, 1, 1), "period_to": date(2024, 12, 31)})
     written(path, vat_file("sale", [vat_row("4").replace("2023/3/5", "2024/3/5")]))
     assert "evidence changed" not in file_lines(ingested(tmp_path / "out", path, terms=next_year).run_dir)[0]

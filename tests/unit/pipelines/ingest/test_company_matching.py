@@ -55,7 +55,7 @@ def test_names_are_found_in_nothing_the_stage_leaves(tmp_path: Path, caplog: pyt
     keys = load_keys("demo", is_demonstration=True, environment={"KEYS_DIR": str(tmp_path / "keys")})
     delivery = Delivery(raw, deliveries_in(raw, settings), settings, keys)
     with caplog.at_level(logging.DEBUG):
-        outcome = run_delivery(delivery, {"raw": raw}, Place("matching", tmp_path / "out"), ())
+        outcome = run_delivery(delivery, {"raw": raw}, Place("matching", tmp_path / "out"))
     assert pq.read_table(outcome.run_dir / "tables" / f"{PARTY_MATCH}.parquet").num_rows
     left = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     texts = [str(pq.read_table(one).to_pydict()) if one.suffix == ".parquet" else one.read_text() for one in left]

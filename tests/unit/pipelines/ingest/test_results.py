@@ -112,7 +112,9 @@ def test_a_large_file_of_a_source_that_is_read_at_once_is_refused_by_name(
 ) -> None:
     monkeypatch.setattr("pipelines.ingest.batches.workers.LARGEST_FILE_BYTES", 1000)
     raw = raw_folder(tmp_path / "raw")
-    with pytest.raises(InputRefused, match="of amazon_settlement_v2 no more than 1000 are read at once") as refusal:
+    with pytest.raises(
+        InputRefused, match="more than the 1000 that a file of amazon_settlement_v2 may have because it is read whole"
+    ) as refusal:
         published(raw, tmp_path / "out", tmp_path, batch_bytes=1500)
     assert refusal.value.file == "a/1.txt"
     (raw / "a/1.txt").unlink()

@@ -287,7 +287,7 @@ def test_a_list_that_cannot_be_trusted_is_refused(tmp_path: Path, old: str, new:
 def test_a_changed_file_is_refused_by_its_digest(tmp_path: Path) -> None:
     folder = write_raw_folder(tmp_path, [SALE])
     (folder / SALE.name).write_bytes(SALE.data.replace(b"100.0", b"900.0"))
-    with pytest.raises(InputRefused, match=r"SHA-256 is not the one listed in row 2 of deliveries\.csv"):
+    with pytest.raises(InputRefused, match=r"SHA-256 differs from the one in row 2 of deliveries\.csv"):
         ingest_folder(folder, ingest_settings(), HMAC_KEY)
 
 

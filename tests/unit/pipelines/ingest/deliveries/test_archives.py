@@ -69,7 +69,7 @@ def test_files_that_an_operating_system_adds_to_a_zip_are_set_aside_and_counted(
 
 def test_an_archive_must_have_the_digest_that_is_listed(tmp_path: Path) -> None:
     file = delivered("v.zip", zipped({"1.csv": FIRST}))
-    with pytest.raises(InputRefused, match="SHA-256 is not the one listed in row 2") as refusal:
+    with pytest.raises(InputRefused, match="SHA-256 differs from the one in row 2") as refusal:
         ingested_after(tmp_path, file, zipped({"1.csv": SECOND}))
     assert refusal.value.file == "v.zip"
 
@@ -93,7 +93,7 @@ def twice() -> bytes:
     ("name", "data", "file", "says"),
     [
         ("v.zip", b"PK\3\4 and no more", "v.zip", "the archive cannot be read"),
-        ("v.zip", zipped({}), "v.zip", "the zip holds 0 files"),
+        ("v.zip", zipped({}), "v.zip", "the zip contains 0 files"),
         ("v.zip", zipped({"1.csv": FIRST})[:-60], "v.zip", "the archive cannot be read"),
         ("v.zip", zipped({"in.zip": zipped({"1.csv": FIRST})}), "v.zip/in.zip", ""),
         ("v.csv.gz", gzip.compress(FIRST)[:-20], "v.csv.gz/v.csv", "the archive cannot be read"),

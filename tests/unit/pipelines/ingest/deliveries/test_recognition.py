@@ -205,7 +205,7 @@ def test_records_cut_off_in_the_middle_are_recognised_by_those_before(
         (gzip.compress(gzip.compress(LOANS)), "archive inside an archive"),
         (gzip.compress(zipped({"a.csv": LOANS})), "archive inside an archive"),
         (zipped({"a.zip": zipped({"a.csv": LOANS})}), "archive inside an archive"),
-        (zipped({}), "holds 0 files"),
+        (zipped({}), "contains 0 files"),
         (gzip.compress(LOANS)[:-12], "cannot be read"),
         (b"section,parent,description,hscode\n", "few or no columns"),
         (b"[" * 100_000, "few or no columns"),
@@ -248,11 +248,11 @@ def test_a_bomb_is_read_no_further_than_the_limits(monkeypatch: pytest.MonkeyPat
     met = [bool(one.met) for one in recognise([tmp_path / "many.zip"])]
     assert met == [True, True, False]
     monkeypatch.setattr(recognition, "MOST_ENTRIES", 2)
-    assert "holds 3 files" in reason_of(next(recognise([tmp_path / "many.zip"])))
+    assert "contains 3 files" in reason_of(next(recognise([tmp_path / "many.zip"])))
 
 
 def test_a_name_in_an_archive_cannot_forge_a_line(tmp_path: Path) -> None:
-    (tmp_path / "a.zip").write_bytes(zipped({"x\nb.csv: meets lender_loans@2.0.0": b"nothing\n"}))
+    (tmp_path / "a.zip").write_bytes(zipped({"x\nb.csv: matches lender_loans@2.0.0": b"nothing\n"}))
     (found,) = recognise([tmp_path / "a.zip"])
     assert all("\n" not in line for line in described(found))
 
