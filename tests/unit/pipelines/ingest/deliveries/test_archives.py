@@ -112,7 +112,7 @@ def test_an_archive_that_cannot_be_read_is_refused_in_one_line(
 
 
 def test_a_zip_with_two_files_of_one_name_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputRefused, match="two files of one name"):
+    with pytest.raises(InputRefused, match="two files with the same name"):
         ingested(tmp_path, [delivered("v.zip", twice())])
 
 
@@ -126,6 +126,6 @@ def test_an_encrypted_or_altered_file_in_a_zip_is_refused_by_its_name(tmp_path: 
 
 def test_a_gz_that_unpacks_to_more_than_a_reader_takes_is_refused(tmp_path: Path) -> None:
     members = gzip.compress(bytes(2**20)) * 1025
-    with pytest.raises(InputRefused, match="or more, unpacked") as refusal:
+    with pytest.raises(InputRefused, match="at least 1073741825 bytes unpacked") as refusal:
         ingested(tmp_path, [delivered("v.csv.gz", members)])
     assert refusal.value.file == "v.csv.gz/v.csv"
