@@ -41,14 +41,16 @@ def run_stage_of(profile_name: str, out: Path, stage: str, terminal: Terminal) -
     """
     import importlib
 
+    from pipelines.index.publish import refreshed_pages
     from pipelines.profiles import load_profile
     from pipelines.runs.stages import Place
 
     profile = load_profile(profile_name)
+    place = Place(profile.name, out)
     run: Callable[[Profile, Place, Progress], StageOutcome] = importlib.import_module(f"pipelines.{stage}.stage").run
     started = time.perf_counter()
-    with terminal.progress(stage) as progress:
-        outcome = run(profile, Place(profile.name, out), progress)
+    with refreshed_pages(profile, place), terminal.progress(stage) as progress:
+        outcome = run(profile, place, progress)
     line, details = stage_lines(stage, outcome, time.perf_counter() - started)
     terminal.say(line)
     terminal.detail("\n".join(details))

@@ -16,6 +16,8 @@ from pipelines.runs.file_counts import rows_kept_out
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pipelines.reports.rendering import Texts
+
 State = Literal["ok", "watch", "stop", "none"]
 
 SEVERITY: Mapping[State, int] = {"ok": 0, "none": 1, "watch": 2, "stop": 3}
@@ -42,6 +44,15 @@ class Finding:
     key: str
     values: Mapping[str, str] = field(default_factory=dict)
 
+    def headline(self, texts: Texts) -> str:
+        """Return the finding in few words, for a headline."""
+        short = f"head_{self.key}"
+        return texts(short if short in texts.words else self.key, **self.values)
+
+    def sentence(self, texts: Texts) -> str:
+        """Return the finding with its figures."""
+        return texts(self.key, **self.values)
+
 
 @dataclass(frozen=True)
 class Light:
@@ -54,6 +65,12 @@ class Light:
     def state(self) -> State:
         """State of the gravest finding."""
         return self.findings[0].state
+
+    def details(self, texts: Texts) -> tuple[str, ...]:
+        """Return the sentences below the headline, which is left out where it says it all."""
+        first = self.findings[0]
+        repeated = first.headline(texts) == first.sentence(texts)
+        return tuple(finding.sentence(texts) for finding in self.findings[1 if repeated else 0 :])
 
     @property
     def concerns(self) -> tuple[Finding, ...]:
@@ -149,7 +166,7 @@ def model_light(evaluation: Mapping[str, Any] | None) -> Light:
         {**_interval(area), "rows": whole(sample["rows"]), "bad": whole(sample["bad"])},
     )
     found = [*_ranking(evaluation, area), *_calibration(measures), tested]
-    return _light("model", found, Finding("ok", "model_ok", _interval(area)))
+    return _light("model", found, Finding("ok", "model_ok"))
 
 
 def _ranking(evaluation: Mapping[str, Any], area: Mapping[str, Any]) -> Iterator[Finding]:
@@ -212,7 +229,8 @@ def drift_light(monitor: Mapping[str, Any] | None) -> Light:
     if monitor is None:
         return Light("drift", (Finding("none", "drift_none"),))
     variables = monitor["variables"]
-    alerts = [one for one in variables if one["alert"]]
+    features = [one for one in variables if one["name"] != SCORE]
+    alerts = [one for one in features if one["alert"]]
     score = next((one for one in variables if one["name"] == SCORE), None)
     found = []
     if score is not None:
@@ -223,7 +241,7 @@ def drift_light(monitor: Mapping[str, Any] | None) -> Light:
             found.append(Finding("watch", "drift_scores_shift", values))
         else:
             found.append(Finding("ok", "drift_scores_hold", values))
-    counts = {"alerts": whole(len(alerts)), "variables": whole(len(variables))}
+    counts = {"alerts": whole(len(alerts)), "variables": whole(len(features))}
     if alerts:
         found.append(Finding("watch", "drift_alerts", counts))
     return _light("drift", found, Finding("ok", "drift_ok", counts))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from models.evaluation.bootstrap import MEASURES
 from pipelines.reports.charts import (
     ChartWords,
-    Frame,
     RatePoint,
     Series,
     SeriesPoint,
@@ -20,6 +19,7 @@ from pipelines.reports.charts import (
 from pipelines.reports.feature_values import ratio_of_medians, value_with_unit
 from pipelines.reports.forest import ForestCell, forest_scale
 from pipelines.reports.lights import model_light
+from pipelines.reports.rates import CHART, rates_chart
 from pipelines.reports.rendering import LANGUAGES, Language, Texts, banners, page_texts, render_page
 from pipelines.reports.tuning_words import candidate_words
 
@@ -47,7 +47,6 @@ ABLATION_PREFIX = "without_"
 SCORECARD = "scorecard"
 PLAIN_MODELS = (SCORECARD, "best_single_variable")
 KEY_MEASURES = ("auc", "ks", "brier", "log_loss", "calibration_slope")
-CHART = Frame(width=400, height=260)
 
 
 @dataclass(frozen=True)
@@ -287,19 +286,10 @@ def _periods(periods: Sequence[Mapping[str, Any]], texts: Texts) -> dict[str, ob
     names = [part["part"] for part in periods]
     areas = Series("a", tuple(_series_point(part["auc"]) for part in periods))
     words = ChartWords(texts("auc_chart_title"), texts("quarter_axis"), texts("auc_axis"))
-    expected = Series("b", tuple(SeriesPoint(_hundred(part["rates"]["expected"])) for part in periods))
-    observed = Series(
-        "a",
-        tuple(
-            SeriesPoint(*(_hundred(part["rates"][name]) for name in ("observed", "observed_lower", "observed_upper")))
-            for part in periods
-        ),
-    )
-    rate_words = ChartWords(texts("rates_chart_title"), texts("quarter_axis"), texts("rate_axis"))
     return {
         "rows": periods,
         "auc_chart": series_chart(names, [areas], words, CHART),
-        "rate_chart": series_chart(names, [expected, observed], rate_words, CHART),
+        "rate_chart": rates_chart(periods, texts),
     }
 
 
@@ -307,10 +297,6 @@ def _series_point(estimate: Mapping[str, Any] | None) -> SeriesPoint:
     if estimate is None:
         return SeriesPoint(None)
     return SeriesPoint(estimate["value"], estimate["lower"], estimate["upper"])
-
-
-def _hundred(share: float | None) -> float | None:
-    return None if share is None else 100 * share
 
 
 def _segments(

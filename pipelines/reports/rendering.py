@@ -252,6 +252,16 @@ def power_of_ten(value: float) -> str:
     return "10" + str(math.ceil(math.log10(value))).translate(SUPERSCRIPTS)
 
 
+def duration(seconds: float | None, texts: Texts) -> str:
+    """Return a time taken: seconds with a decimal below ten, minutes from one on; a dash where absent."""
+    if seconds is None or _is_absent(seconds):
+        return NOT_AVAILABLE
+    if round(seconds) < 60:
+        return texts("seconds_words", seconds=number(seconds, 1 if seconds < 9.95 else 0))
+    minutes, rest = divmod(round(seconds), 60)
+    return texts("minutes_words", minutes=whole(minutes), seconds=whole(rest))
+
+
 FORMATS: Mapping[str, Callable[..., str]] = {
     "number": number,
     "whole": whole,
@@ -260,5 +270,6 @@ FORMATS: Mapping[str, Callable[..., str]] = {
     "short_digest": short_digest,
     "significant": significant,
     "power_of_ten": power_of_ten,
+    "duration": duration,
 }
 """Filters every template may use on figures."""

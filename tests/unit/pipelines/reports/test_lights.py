@@ -2,89 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
 
-from pipelines.reports import lights
 from pipelines.reports.lights import Finding, LedgerState, Light, data_light, drift_light, gates_light, model_light
 from pipelines.reports.rendering import LANGUAGES, Language, page_texts
-from tests.factories.pages import ABOUT
-
-SHA, OTHER_SHA = "ab" * 32, "cd" * 32
-
-
-def rule(status: str = "passed", exception: str | None = None) -> dict[str, Any]:
-    return {"status": status, "exception": exception, "severity": "error"}
-
-
-def validation() -> dict[str, Any]:
-    return {
-        "about": dict(ABOUT),
-        "sources": [{"rows_in": 1000, "quarantined": {"line:width": 2}, "duplicates": {"repeated row": 8}}],
-        "tables": [
-            {
-                "table": "loan",
-                "rows_in": 990,
-                "quarantined": {},
-                "rejected_by": [],
-                "rules": [rule(), rule("not_validated")],
-            }
-        ],
-        "reconciliation": {"contradicted_sellers": 0},
-        "unlisted_files": [],
-        "withheld_files": [],
-    }
-
-
-def estimate(value: float, lower: float | None, upper: float | None) -> dict[str, Any]:
-    return {"value": value, "lower": lower, "upper": upper}
-
-
-def evaluation() -> dict[str, Any]:
-    return {
-        "sample": {"rows": 3779, "bad": 173},
-        "models": [
-            {
-                "measures": {
-                    "auc": estimate(0.825, 0.770, 0.871),
-                    "expected_to_observed": estimate(1.18, 0.94, 1.57),
-                    "calibration_slope": estimate(1.02, 0.82, 1.23),
-                }
-            }
-        ],
-        "differences": [difference("scorecard", "better"), difference("best_single_variable", "better")],
-    }
-
-
-def difference(other: str, verdict: str) -> dict[str, Any]:
-    gain = estimate(0.012, -0.009, 0.032)
-    return {"measure": "auc", "other": other, "verdict": verdict, "gain": gain, "detectable_gain": 0.030}
-
-
-def registration(*, refused: bool = False) -> dict[str, Any]:
-    return {
-        "outcome": "refused" if refused else "promoted",
-        "bundle_sha256": SHA,
-        "champion": {"version": "3", "bundle_sha256": OTHER_SHA if refused else SHA},
-        "gates": [{"passed": True}] * 7 + [{"passed": not refused}],
-    }
-
-
-def monitor(*, score_index: float = 0.02, score_alert: bool = False, alerts: int = 0) -> dict[str, Any]:
-    score = {"name": lights.SCORE, "index": score_index, "alert": score_alert}
-    return {"variables": [score, *({"name": f"x{i}", "index": 0.3, "alert": i < alerts} for i in range(5))]}
-
-
-def changed(document: dict[str, Any], *path: str | int, to: object) -> dict[str, Any]:
-    """Return a copy of a document with one value changed."""
-    document = copy.deepcopy(document)
-    place: Any = document
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = to
-    return document
+from tests.factories.run_documents import (
+    OTHER_SHA,
+    SHA,
+    changed,
+    estimate,
+    evaluation,
+    monitor,
+    registration,
+    rule,
+    validation,
+)
 
 
 def keys(light: Light) -> list[str]:

@@ -1,0 +1,71 @@
+"""The promotion page: what every gate measured, what it could have noticed, and who decided what, when and why."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from pipelines.reports.lights import gates_light
+from pipelines.reports.rendering import (
+    LANGUAGES,
+    Language,
+    Texts,
+    banners,
+    page_texts,
+    render_page,
+    with_typographic_minus,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipelines.index.run_record import RunRecord
+
+TEMPLATE = "promotion_page.html.j2"
+FIGURE = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+
+
+def render_promotion_page(run: RunRecord, language: Language) -> str:
+    """Return the promotion page of a run whose model has been put through the gates.
+
+    Raises:
+        ValueError: no model has been put through the gates.
+    """
+    if run.registration is None:
+        raise ValueError("there is no registration to show")
+    texts = page_texts(TEMPLATE.removesuffix(".html.j2"), language)
+    entries = run.promotions.entries
+    context = {
+        **banners(run.profile.evidence, texts, is_synthetic=run.profile.is_synthetic),
+        "file_names": {other: f"promotion.{other}.html" for other in LANGUAGES},
+        "registration": run.registration,
+        "light": gates_light(run.registration, run.trained_sha256, run.promotions.state),
+        "gates": [gate_row(gate, texts) for gate in run.registration["gates"]],
+        "champion": run.promotions.champion(run.profile.model.name),
+        "entries": [(entry, sum(gate.passed for gate in entry.gates)) for entry in reversed(entries)],
+        "ledger": run.promotions.state,
+    }
+    return render_page(TEMPLATE, language, context)
+
+
+def gate_row(gate: Mapping[str, Any], texts: Texts) -> dict[str, object]:
+    """Return a gate's line: its name, and value, limit and power each as (words, whether they stay in English)."""
+    return {
+        "title": texts.of_code("gate", gate["gate"]),
+        "passed": gate["passed"],
+        **{part: gate_words(gate, part, texts) for part in ("measured", "limit", "power")},
+    }
+
+
+def gate_words(gate: Mapping[str, Any], part: str, texts: Texts) -> tuple[str, bool]:
+    """Return what a gate says in the page's words, and whether it stays in the gate's own, which are English.
+
+    The page has a sentence for each part of the line of a gate that was passed; the figures are taken from the gate's
+    own words, in order. What a failed gate found is told in its own words.
+    """
+    said = str(gate[part])
+    figures = [with_typographic_minus(figure) for figure in FIGURE.findall(said)]
+    sentence = texts.words.get(f"{part}_{gate['gate']}_{len(figures)}")
+    if sentence is None or not gate["passed"]:
+        return said, texts.language != "en"
+    return sentence.format(*figures), False
