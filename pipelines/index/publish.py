@@ -8,10 +8,17 @@ between runs of its stage, and a changed sentence is no reason to register or to
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from data_contracts.errors import ConfigurationRefused, IntegrityRefused, PassportError
+from data_contracts.errors import (
+    ConfigurationRefused,
+    GateFailed,
+    IntegrityRefused,
+    PassportError,
+    QuarantineLimitExceeded,
+)
 from pipelines.index.health_page import render_health_page
 from pipelines.index.index_page import INDEX_FILES, render_index_page
 from pipelines.index.passport_list import passport_lines, render_passport_list
@@ -58,10 +65,13 @@ def write_pages(profile: Profile, place: Place) -> Path:
 
 @contextmanager
 def refreshed_pages(profile: Profile, place: Place) -> Iterator[None]:
-    """Write the pages once the work of a stage is done, and also when it ends in a refusal: that is what they show."""
+    """Write the pages once the work of a stage is done.
+
+    A run whose data went over the limit, or whose model failed a gate, was published first: its pages are written too.
+    """
     try:
         yield
-    except PassportError:
+    except (GateFailed, QuarantineLimitExceeded):
         with suppress(PassportError):
             write_pages(profile, place)
         raise
@@ -112,6 +122,7 @@ def _write(path: Path, text: str) -> None:
 def _point_to_passports(run: RunRecord) -> None:
     """Let the folder ``passports`` be a relative link to those of the run in force, swapped in one step."""
     link, score = run.root / PASSPORTS, run.stage("score")
+    _remove_copied(link)
     folder = None if score is None or score.record is None or score.folder is None else score.folder / PASSPORTS
     if folder is None or not folder.is_dir():
         link.unlink(missing_ok=True)
@@ -123,3 +134,16 @@ def _point_to_passports(run: RunRecord) -> None:
     draft.unlink(missing_ok=True)
     draft.symlink_to(target, target_is_directory=True)
     draft.replace(link)
+
+
+def _remove_copied(link: Path) -> None:
+    """Remove the folder that copying or unpacking a profile's folder has made of the link to the passports.
+
+    Raises:
+        ConfigurationRefused: it holds something else than passports.
+    """
+    if link.is_symlink() or not link.is_dir():
+        return
+    if any(path.suffix not in {".json", ".html"} for path in link.iterdir()):
+        raise ConfigurationRefused(f"{link} holds other files than passports", "move them away")
+    shutil.rmtree(link)

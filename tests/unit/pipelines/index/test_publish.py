@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from data_contracts.errors import ConfigurationRefused
+from data_contracts.errors import ConfigurationRefused, GateFailed, PassportError, QuarantineLimitExceeded
 from pipelines.index.index_page import INDEX_FILES
 from pipelines.index.publish import refreshed_pages, write_pages
 from pipelines.reports.rendering import LANGUAGES
@@ -143,6 +143,24 @@ def test_a_newer_run_moves_the_folder_of_passports(root: Path) -> None:
     assert (root / "passports").readlink() == Path("score/run2/passports")
 
 
+def test_a_copy_that_made_a_folder_of_the_link_is_put_right(root: Path, tmp_path: Path) -> None:
+    copied = Place(PROFILE.name, tmp_path / "copied")
+    shutil.copytree(root, copied.root)
+    assert not (copied.root / "passports").is_symlink()
+    write_pages(PROFILE, copied)
+    assert (copied.root / "passports").readlink() == Path("score/run1/passports")
+    assert dead_links(copied.root) == []
+
+
+def test_a_folder_of_somebody_else_is_left_alone(root: Path) -> None:
+    (root / "passports").unlink()
+    (root / "passports").mkdir()
+    (root / "passports" / "notes.txt").write_text("mine")
+    with pytest.raises(ConfigurationRefused, match="other files than passports"):
+        write_pages(PROFILE, place_of(root))
+    assert (root / "passports" / "notes.txt").read_text() == "mine"
+
+
 def test_refused_models_and_contradictions_come_first(tmp_path: Path) -> None:
     documents = {
         "register": registration(refused=True),
@@ -157,15 +175,17 @@ def test_refused_models_and_contradictions_come_first(tmp_path: Path) -> None:
     assert ranked.index("1 of 8 gates failed") < ranked.index("Sources contradict each other for 5 sellers")
 
 
-def test_pages_are_refreshed_when_a_stage_ends_in_a_refusal(tmp_path: Path) -> None:
+@pytest.mark.parametrize("refusal", [GateFailed, QuarantineLimitExceeded])
+def test_a_run_that_was_published_and_then_refused_has_its_pages(refusal: type[PassportError], tmp_path: Path) -> None:
     place = publish_run(tmp_path, ALL_STAGES[:3])
-    with pytest.raises(ConfigurationRefused, match="no"), refreshed_pages(PROFILE, place):
-        raise ConfigurationRefused("no", "none")
+    with pytest.raises(refusal, match="over the limit"), refreshed_pages(PROFILE, place):
+        raise refusal("over the limit")
     assert (place.root / "index.html").is_file()
 
 
-def test_a_fault_of_the_program_leaves_the_pages_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", [ConfigurationRefused("no", "none"), ZeroDivisionError()])
+def test_work_that_published_nothing_leaves_the_pages_alone(fault: Exception, tmp_path: Path) -> None:
     place = publish_run(tmp_path, ALL_STAGES[:3])
-    with pytest.raises(ZeroDivisionError), refreshed_pages(PROFILE, place):
-        raise ZeroDivisionError
+    with pytest.raises(type(fault)), refreshed_pages(PROFILE, place):
+        raise fault
     assert not (place.root / "index.html").exists()
