@@ -101,7 +101,7 @@ run: score monitor explain ## Set up and go the whole way: raw files to passport
 
 ifneq ($(HAS_WORLD),0)
 world: $(P)/world/CURRENT ## Simulate the synthetic seller world (profiles that have one)
-$(P)/world/CHECKED: $(PROFILE_FILE) $(CONTRACTS) $(call code,simulator) $(call rooms,world reports) | $(VENV)/.run-ready
+$(P)/world/CHECKED: $(PROFILE_FILE) $(CONTRACTS) $(call code,simulator) $(call rooms,world) | $(VENV)/.run-ready
 	$(call STAGE,world)
 else
 world: ; @echo "profile $(PROFILE) reads real files; it has no synthetic world"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipelines.profiles import Profile
 
 
-CODE: Final = ("data_contracts", "simulator", "pipelines/reports", "pipelines/world", *GROUND)
+CODE: Final = ("data_contracts", "simulator", "pipelines/world", *GROUND)
 
 
 def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
