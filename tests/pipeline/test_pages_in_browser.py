@@ -1,156 +1,42 @@
-"""Pages in headless Chromium, offline: no script runs, no network request is made, text stays text."""
+"""Pages in headless Chromium, offline: no script runs, no network request is made, text stays text, nothing is cut."""
 
 from __future__ import annotations
 
-import copy
-import functools
-import http.server
-import os
 import re
-import shutil
-import subprocess
-import tempfile
-import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from models.explanation.explain import explain_model
-from models.explanation.explanation import ExplainSettings
-from pipelines.commands.seller_delivery import delivery_document, overview_document
-from pipelines.reports.delivery_page import render_deliveries_page, render_delivery_page
-from pipelines.reports.explanation_page import ExplanationSubject, render_explanation_page
 from pipelines.reports.model_page import render_model_page
-from pipelines.reports.passport_page import render_passport_page
 from pipelines.reports.rendering import LANGUAGES, Language
-from tests.factories.deliveries import SELLER, received
-from tests.factories.model_reports import identity, out_of_time_report, small_sample_report
-from tests.factories.models import small_credit_model, small_world
+from tests.factories.browser import Layout, dump, find_chromium, layouts, serving, sheets_of_paper, title_of
+from tests.factories.model_reports import identity, small_sample_report
 from tests.factories.pages import HOSTILE
-from tests.factories.passports import passport_json
+from tests.factories.rendered_pages import PAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-SUBJECT = ExplanationSubject("seller-default", "1", "synthetic world", is_synthetic=True, points_to_double_odds=40.0)
-DEADLINE_SECONDS = 120
+WIDTHS = (390, 820, 1280)
+MOST_SHEETS = {"passport": 2, "index": 2, "promotion": 1, "health": 1, "passports": 1, "delivery": 2, "deliveries": 1}
+"""Most sheets of A4 that a page may take; the reports are as long as what they report."""
 
 
 @pytest.fixture(scope="module")
 def chromium() -> str:
     """Return a Chromium (``CHROMIUM``, else from the path), or skip."""
-    found = os.environ.get("CHROMIUM") or next((path for path in map(shutil.which, NAMES) if path), None)
+    found = find_chromium()
     if found is None:
         pytest.skip("no Chromium on this machine; install one, or name it in CHROMIUM, to open pages in a browser")
     return found
 
 
-class Recorder(http.server.SimpleHTTPRequestHandler):
-    """Server of a folder that records all requests."""
-
-    asked: list[str]
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        super().do_GET()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name its base gives it
-        """Stay silent."""
-
-
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
     """Return the address of a server of ``tmp_path``, and the list of requested paths."""
-    recorder = type("FolderRecorder", (Recorder,), {"asked": []})
-    handler = functools.partial(recorder, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", recorder.asked
-        server.shutdown()
-        thread.join()
-
-
-def dump(chromium: str, address: str, folder: Path, *options: str) -> str:
-    """Return the page's document after everything has loaded and run."""
-    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-    command += [f"--user-data-dir={folder / 'chromium'}", "--virtual-time-budget=2000", *options, "--dump-dom", address]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=True)
-    return done.stdout
-
-
-def title_of(document: str) -> str:
-    found = re.search(r"<title>(.*?)</title>", document, re.DOTALL)
-    assert found is not None
-    return found.group(1)
-
-
-@functools.cache
-def explanation_text(hostile: str | None, language: Language) -> str:
-    sample = small_world().dataset
-    days = list(sample.as_of[:200].astype(object))
-    explained = explain_model(
-        small_credit_model(), sample.X[:200], list(sample.seller_id[:200]), days, ExplainSettings(tested_rows=20)
-    ).to_dict()
-    if hostile is not None:
-        for feature in explained["features"]:
-            feature |= {"title_en": hostile, "title_zh": hostile}
-        for local in explained["local"]:
-            local["seller_id"] = hostile
-    return render_explanation_page(explained, SUBJECT, language)
-
-
-def model_text(hostile: str | None, language: Language) -> str:
-    document = out_of_time_report()
-    if hostile is not None:
-        document["population"] = {**document["population"], "dropped": {hostile: 9041}}
-    return render_model_page(document, identity(), language)
-
-
-def passport_text(hostile: str | None, language: Language) -> str:
-    passport = passport_json()
-    if hostile is not None:
-        subject = passport["credentialSubject"]
-        for reason in (*subject["points"]["for"], *subject["points"]["against"]):
-            reason |= {"en": hostile, "zh": hostile}
-        subject["warnings"][0] |= {"en": hostile, "zh": hostile}
-        passport["issuer"]["name"] = hostile
-    return render_passport_page(passport, language)
-
-
-@functools.cache
-def delivery_documents() -> tuple[dict[str, Any], dict[str, Any]]:
-    with tempfile.TemporaryDirectory() as folder:
-        deliveries = received(Path(folder))
-        return delivery_document(deliveries, SELLER, 3), overview_document(deliveries)
-
-
-def delivery_text(hostile: str | None, language: Language) -> str:
-    document = copy.deepcopy(delivery_documents()[0])
-    if hostile is not None:
-        document["files"][0] |= {"file": hostile, "notes": [hostile]}
-        for source in document["sources"]:
-            for shown in source["examples"].values():
-                shown[0] |= {"file": hostile, "value": hostile}
-    return render_delivery_page(document, language)
-
-
-def deliveries_text(hostile: str | None, language: Language) -> str:
-    document = copy.deepcopy(delivery_documents()[1])
-    if hostile is not None:
-        document["about"]["title"] = document["worst"][0]["seller_id"] = hostile
-    return render_deliveries_page(document, language)
-
-
-PAGES: dict[str, Callable[[str | None, Language], str]] = {
-    "model": model_text,
-    "explanation": explanation_text,
-    "passport": passport_text,
-    "delivery": delivery_text,
-    "deliveries": deliveries_text,
-}
+    with serving(tmp_path) as found:
+        yield found
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -220,3 +106,46 @@ def test_a_printed_page_is_not_wider_than_the_paper(
 def test_a_table_wider_than_the_paper_would_be_noticed(chromium: str, tmp_path: Path) -> None:
     wide = PAGES["passport"](None, "en").replace("</main>", "<p style='width:900px'>wide</p></main>")
     assert width_on_paper(chromium, wide, tmp_path) > 695
+
+
+@pytest.fixture(scope="module")
+def found_layouts(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> list[Layout]:
+    """Return the layout of every page in every language at every width, from one start of the browser."""
+    pages = {f"{page}.{language}.html": PAGES[page](None, language) for page in PAGES for language in LANGUAGES}
+    return layouts(chromium, pages, WIDTHS, tmp_path_factory.mktemp("layouts"))
+
+
+def test_every_page_is_laid_out_at_every_width(found_layouts: list[Layout]) -> None:
+    assert len(found_layouts) == len(PAGES) * len(LANGUAGES) * len(WIDTHS)
+    assert all(layout.height > 300 for layout in found_layouts)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_nothing_passes_the_edge_of_a_screen(page: str, width: int, found_layouts: list[Layout]) -> None:
+    names = {f"{page}.{language}.html" for language in LANGUAGES}
+    for layout in found_layouts:
+        if layout.page in names and layout.width == width:
+            assert layout.beyond == (), layout
+            assert layout.scroll <= width, layout
+
+
+def test_an_element_beyond_the_edge_would_be_noticed(chromium: str, tmp_path: Path) -> None:
+    wide = PAGES["passport"](None, "en").replace("</main>", "<p style='width:600px' class='wide'>wide</p></main>")
+    narrow, enough = layouts(chromium, {"wide.html": wide}, (390, 820), tmp_path)
+    assert narrow.beyond == ("P.wide",)
+    assert narrow.scroll > 390
+    assert enough.beyond == ()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("page", sorted(MOST_SHEETS))
+def test_a_page_takes_no_more_paper_than_it_should(
+    page: str, language: Language, chromium: str, tmp_path: Path
+) -> None:
+    assert 1 <= sheets_of_paper(chromium, PAGES[page](None, language), tmp_path) <= MOST_SHEETS[page]
+
+
+def test_a_page_that_is_too_long_would_be_noticed(chromium: str, tmp_path: Path) -> None:
+    long = PAGES["promotion"](None, "en").replace("</main>", "<p style='height:300mm'>long</p></main>")
+    assert sheets_of_paper(chromium, long, tmp_path) > MOST_SHEETS["promotion"]
