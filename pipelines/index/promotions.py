@@ -26,7 +26,7 @@ class Promotions:
     state: LedgerState = field(default_factory=LedgerState)
 
     def champion(self, model_name: str) -> LedgerEntry | None:
-        """The promotion in force of a model name."""
+        """Return the promotion in force of a model name."""
         return champion_in_force(self.entries, model_name)
 
 

@@ -83,7 +83,7 @@ class RunRecord:
     feature_titles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def stage(self, name: str) -> StageRun | None:
-        """The run of a stage; None for a stage that the profile does not have."""
+        """Return the run of a stage; None for a stage that the profile does not have."""
         return next((run for run in self.stages if run.stage == name), None)
 
     @property

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PAGE_OF_LIGHT: Final = {"data": "data", "model": "model", "gates": "promotion", "drift": "health"}
 WITHOUT_DECISIONS: Final = frozenset({"data_rules", "data_exceptions", "data_withheld", "data_unlisted"})
-"""Findings about rules and files, of which no count of decisions is known."""
+"""Findings about rules and files: how many decisions they touch is not known."""
 
 
 @dataclass(frozen=True)

@@ -74,12 +74,12 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
 
 
 def training_rows(profile: Profile, sample: LabelledSample) -> Dataset:
-    """The observations the champion was trained on."""
+    """Return the observations the champion was trained on."""
     return sample.dataset if profile.split is None else split_out_of_time(sample.dataset, profile.split).train
 
 
 def scored_rows(matrix: pa.Table, scores: pa.Table, names: tuple[str, ...]) -> tuple[FloatArray, int]:
-    """Features (n, p) of the scored applicants, and how many scored rows the matrix does not hold."""
+    """Return the features (n, p) of the scored applicants, and the number of scored rows missing in the matrix."""
     keys = ["seller_id", "as_of"]
     frame = scores.select([*keys, "status"]).to_pandas()
     scored = frame[frame["status"].astype(str) != "refused"][keys]
@@ -90,7 +90,7 @@ def scored_rows(matrix: pa.Table, scores: pa.Table, names: tuple[str, ...]) -> t
 def compare(
     model: CreditModel, reference: Dataset, current: FloatArray, settings: DriftSettings, progress: Progress = SILENT
 ) -> list[Drift]:
-    """Drift of the model's output and of every feature; a quarter of a seller's life is no evidence of its own."""
+    """Measure the drift of the model's output and of every feature; evidence is counted by seller, not by quarter."""
     sellers = len(np.unique(reference.seller_id))
     outputs = measure_drift(LOG_ODDS, model.log_odds(reference.X), model.log_odds(current), sellers, settings)
     features = [

@@ -13,7 +13,7 @@ COLUMNS_SPANNED = re.compile(r"\bcolspan=\"(\d+)\"")
 
 @dataclass
 class _Table:
-    """Where the reader is in a table: the heads seen so far and the column of the next cell."""
+    """Position of the reader in a table: the heads seen so far and the column of the next cell."""
 
     is_stack: bool
     in_head: bool = False
@@ -21,7 +21,7 @@ class _Table:
     column: int = 0
 
     def label(self) -> str:
-        """Head of the column of the next cell."""
+        """Return the head of the column of the next cell."""
         return self.heads[self.column] if self.column < len(self.heads) else ""
 
 
@@ -57,5 +57,5 @@ def with_cell_labels(page: str) -> str:
 
 
 def _words(markup: str) -> str:
-    """Words of a head as an attribute's value."""
+    """Return the words of a head as the value of an attribute."""
     return html.escape(html.unescape(" ".join(MARKUP.sub(" ", markup).split())))

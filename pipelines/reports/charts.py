@@ -1,9 +1,8 @@
 """Charts as inline SVG, drawn from figures that are already computed.
 
-A chart is a handful of lines, dots and words. Drawing them here instead of through a plotting library lets axis words
-stand in the page's language and font, takes a fraction of a millisecond where matplotlib takes 120 ms and 3 s to load,
-gives the same bytes for the same figures, and reads no mark-up in names. Colours come from the page's style sheet by
-class, so that screen and print agree.
+A chart is a handful of lines, dots and words. Without a plotting library its words have the page's language and font,
+equal figures make equal bytes, and names are never read as markup. Colours come from the page's style sheet by class,
+so that screen and print agree.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 LOG_TICKS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 CHARACTER_WIDTH = 6.5
-"""Pixels that a character of a tick takes, near enough to keep ticks apart."""
+"""Approximate width of a character of a tick in pixels, to keep ticks apart."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Scale:
-    """From values to pixels along one axis."""
+    """Scale of one axis, from values to pixels."""
 
     low: float
     high: float
@@ -55,7 +54,7 @@ class Scale:
     is_log: bool = False
 
     def place(self, value: float) -> float:
-        """Pixel of a value; values beyond the ends stay at the ends."""
+        """Return the pixel of a value; values beyond the ends stay at the ends."""
         low, high, inside = self.low, self.high, min(max(value, self.low), self.high)
         if self.is_log:
             low, high, inside = math.log(low), math.log(high), math.log(inside)
@@ -71,13 +70,13 @@ class Plane:
     y: Scale
 
     def at(self, x: float, y: float) -> tuple[float, float]:
-        """Pixels of a point."""
+        """Return the pixels of a point."""
         return self.x.place(x), self.y.place(y)
 
 
 @dataclass(frozen=True)
 class RatePoint:
-    """Expected against observed default rate of one group, with the observed rate's interval."""
+    """Expected and observed default rate of one group, with the interval of the observed rate."""
 
     expected: float
     observed: float
@@ -113,7 +112,7 @@ class DependencePoint:
 
 
 def calibration_chart(points: Sequence[RatePoint], words: ChartWords, frame: Frame) -> TrustedMarkup:
-    """Observed against expected default rate on logarithmic axes, with the diagonal of perfect calibration.
+    """Draw observed against expected default rates on logarithmic axes, with the diagonal of perfect calibration.
 
     A group without any default has no place on such an axis: it is drawn hollow at the floor.
     """
@@ -134,7 +133,7 @@ def calibration_chart(points: Sequence[RatePoint], words: ChartWords, frame: Fra
 def series_chart(
     categories: Sequence[str], series: Sequence[Series], words: ChartWords, frame: Frame, reference: float | None = None
 ) -> TrustedMarkup:
-    """Values with intervals over ordered categories, one dot a series and category; ``reference`` is a level line."""
+    """Draw values with intervals over ordered categories: one dot per series and category, and a reference line."""
     values = [
         value
         for one in series
@@ -159,7 +158,7 @@ def series_chart(
 def column_chart(
     categories: Sequence[str], stacks: Sequence[Sequence[float]], tones: Sequence[str], words: ChartWords, frame: Frame
 ) -> TrustedMarkup:
-    """Stacked columns: ``stacks`` holds the heights of each category's parts, ``tones`` the colour of each part.
+    """Draw stacked columns: ``stacks`` holds the heights of each category's parts, ``tones`` the colour of each part.
 
     Whole numbers are counts, fractions are shares and get percent on the axis.
     """
@@ -182,7 +181,7 @@ def dependence_chart(
     words: ChartWords,
     frame: Frame,
 ) -> TrustedMarkup:
-    """Points against a feature's value: a line through the means, a band for most rows, a diamond for "missing".
+    """Draw points against a feature's value: a line for the means, a band for most rows, a diamond for missing values.
 
     The horizontal axis counts groups of rows, so that long tails do not press the rest together; its ticks show the
     values themselves.
@@ -208,7 +207,7 @@ def dependence_chart(
 
 
 def nice_range(low: float, high: float, wanted: int = 5) -> tuple[float, float, tuple[float, ...]]:
-    """Round ends that hold a range, and round ticks between them.
+    """Return round ends that enclose a range, and round ticks between them.
 
     Returns:
         Low end, high end, and ticks 1, 2 or 5 times a power of ten apart.
@@ -234,18 +233,18 @@ def _rate(value: float) -> str:
 
 
 def _short(value: float) -> str:
-    """A value for a tick: millions with an M, the rest with three significant digits."""
+    """Format a value for a tick: millions with an M, the rest with three significant digits."""
     return significant(value) if abs(value) < 999_500 else f"{significant(float(f'{value / 1e6:.3g}'))}M"
 
 
 def _plain(value: float, ticks: Sequence[float]) -> str:
-    """A tick with as many decimals as its neighbours need."""
+    """Format a tick with as many decimals as its neighbours need."""
     step = abs(ticks[1] - ticks[0]) if len(ticks) > 1 else 1.0
     return whole(value) if step >= 1 else number(value, math.ceil(-math.log10(step) - 1e-9))
 
 
 def _every(count: int, longest: int, frame: Frame) -> int:
-    """Every how many categories a tick fits."""
+    """Return n such that a label at every n-th category fits."""
     room = (frame.width - frame.left - frame.right) / max(count, 1)
     return max(1, math.ceil((longest * CHARACTER_WIDTH + 8) / room))
 

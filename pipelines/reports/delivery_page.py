@@ -1,4 +1,4 @@
-"""The pages for a seller's data desk: what was delivered, what was set aside and why, and how to put it right."""
+"""The pages for a seller's data desk: what was delivered, what was set aside and why, and how to correct it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ENUM_SHOWN = 8
 
 
 def render_delivery_page(document: Mapping[str, Any], language: Language) -> str:
-    """The page of one seller, from what ``pipelines.seller_delivery.delivery_document`` gave.
+    """Return the page of one seller, from the result of ``pipelines.commands.seller_delivery.delivery_document``.
 
     Raises:
         KeyError: a part of the document is absent.
@@ -63,7 +63,7 @@ def render_delivery_page(document: Mapping[str, Any], language: Language) -> str
 
 
 def render_deliveries_page(document: Mapping[str, Any], language: Language) -> str:
-    """The page over all sellers, from what ``pipelines.seller_delivery.overview_document`` gave.
+    """Return the page of all sellers, from the result of ``pipelines.commands.seller_delivery.overview_document``.
 
     Raises:
         KeyError: a part of the document is absent.
@@ -110,7 +110,7 @@ def _source(source: Mapping[str, Any], words: Texts, texts: Texts) -> dict[str, 
 
 
 def _of_table(table: Mapping[str, Any], words: Texts, texts: Texts) -> Iterator[dict[str, Any]]:
-    """What validation set aside in a canonical table, after the file could be read."""
+    """Yield what validation set aside in a canonical table, after the file was read."""
     contract = table_contract(table["table"])
     stated = {rule.rule_id: rule for rule in contract.rules}
     for code, rows in table["quarantined"].items():
@@ -132,7 +132,7 @@ def _covered(stretch: Mapping[str, Any], words: Texts) -> dict[str, Any]:
 
 
 def remedy(code: str, contract: CompiledContract, words: Texts, texts: Texts) -> str:
-    """How rows set aside for a reason, given by its code, can be put right before they are delivered again."""
+    """Return how to correct the rows that were set aside for a reason, given by its code."""
     column_rule, type_rule = COLUMN_RULE.fullmatch(code), TYPE_RULE.fullmatch(code)
     rule = next((rule for rule in contract.rules if rule.rule_id == code), None)
     if type_rule:
@@ -161,7 +161,7 @@ def _remedy_of_column(rule: Rule, column: str, texts: Texts) -> str:
 
 
 def _bounds(rule: Rule) -> str:
-    """An interval in signs that need no language: ``≥ 0, < 1``."""
+    """Return an interval in signs that need no translation: ``≥ 0, < 1``."""
     bounds = rule.arguments.bounds
     if bounds is None:
         return ""

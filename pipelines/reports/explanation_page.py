@@ -1,4 +1,4 @@
-"""The explanation page: what moves the score, whether it moves it the way it should, and why single sellers score."""
+"""The explanation page: what moves the score, whether it moves it the right way, and why single sellers score."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MULTIPLE = Frame(width=300, height=190, left=44, right=12, top=8, bottom=40)
 
 @dataclass(frozen=True)
 class ExplanationSubject:
-    """Which model is explained, on what evidence, and what its scale is (points to double the odds)."""
+    """The model that is explained, its evidence, and its scale (points to double the odds)."""
 
     name: str
     version: str
@@ -43,7 +43,7 @@ class ExplanationSubject:
 
 
 def render_explanation_page(explanation: Mapping[str, Any], subject: ExplanationSubject, language: Language) -> str:
-    """The page of one explanation.
+    """Return the page of one explanation.
 
     Args:
         explanation: ``models.explanation.Explanation.to_dict()``.
@@ -84,7 +84,7 @@ def _title(feature: Mapping[str, Any], texts: Texts) -> str:
 
 
 def _weighted(groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Groups with the length of their bar, the heaviest of them 1."""
+    """Add the length of its bar to each group; the longest is 1."""
     heaviest = max((group["mean_absolute_points"] for group in groups), default=0.0) or 1.0
     return [{**group, "bar": group["mean_absolute_points"] / heaviest} for group in groups]
 
@@ -96,7 +96,7 @@ def _used(dependence: Iterable[Mapping[str, Any]]) -> int:
 def _multiples(
     explanation: Mapping[str, Any], dependence: Mapping[str, Mapping[str, Any]], texts: Texts
 ) -> list[dict[str, object]]:
-    """Small charts of the features that weigh, heaviest first, all on one scale of points."""
+    """Return small charts of the features with weight, heaviest first, all on one scale of points."""
     shown = [one for one in explanation["features"] if dependence[one["name"]]["verdict"] != "unused"][:MOST_CURVES]
     limits = _limits([dependence[feature["name"]] for feature in shown])
     return [
@@ -120,7 +120,7 @@ def _limits(dependence: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
 
 
 def _expected(feature: Mapping[str, Any], dependence: Mapping[str, Any]) -> str:
-    """Which way the points should go as the value rises: a key of the page's words."""
+    """Return the key of the words for how points should change as the value rises."""
     if dependence["centre"] is not None:
         return "expected_middle"
     return {1: "expected_falls", -1: "expected_rises", 0: "expected_free"}[feature["direction"]]
@@ -166,7 +166,7 @@ def _local(local: Mapping[str, Any], features: Mapping[str, Mapping[str, Any]], 
 
 
 def explanation_verdict(explanation: Mapping[str, Any], texts: Texts) -> Finding:
-    """Return the page's verdict: whether points add up, whether a feature works the wrong way, and what weighs most."""
+    """Return the verdict: do points add up, does a feature work the wrong way, and what weighs most."""
     unequal = explanation["additivity"]["unequal_scores"]
     if unequal:
         return Finding("stop", "verdict_not_additive", {"rows": whole(unequal)})

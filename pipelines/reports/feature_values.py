@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from pipelines.reports.rendering import Texts
 
 LOGARITHM = "ln "
-"""How the unit of a logarithm begins; what follows is the unit of the thing itself."""
+"""Prefix of the unit of a logarithm; the rest is the unit of the original value."""
 
 RATIO = "ratio"
 TIMES = "×"
 
 
 def plain_value(value: float, unit: str) -> tuple[float, str]:
-    """A value and its unit as people think of them: a logarithm is undone, everything else stays.
+    """Return a value and its unit before the logarithm was taken; other values stay as they are.
 
     Amounts and counts enter models as ln(1 + amount), ratios as ln(ratio).
     """
@@ -29,13 +29,13 @@ def plain_value(value: float, unit: str) -> tuple[float, str]:
 
 
 def unit_words(unit: str, texts: Texts) -> str:
-    """Words for the unit of plain values; nothing where the number speaks for itself."""
+    """Return the words for the unit of plain values; empty where the number needs none."""
     _, plain = plain_value(0.0, unit)
     return texts.of_code("unit", plain)
 
 
 def value_with_unit(value: float | None, unit: str, texts: Texts) -> str:
-    """A value in words: shares as percent, the rest with three significant digits and the unit's name."""
+    """Format a value: shares as percent, the rest with three significant digits and the name of the unit."""
     if value is None:
         return texts("value_missing")
     if unit == "share":
@@ -47,7 +47,7 @@ def value_with_unit(value: float | None, unit: str, texts: Texts) -> str:
 
 
 def ratio_of_medians(trained: float | None, scored: float | None, unit: str) -> float | None:
-    """How many times as large the second median is; None unless both are above zero."""
+    """Return the second median divided by the first; None unless both are above zero."""
     if trained is None or scored is None:
         return None
     before, after = plain_value(trained, unit)[0], plain_value(scored, unit)[0]

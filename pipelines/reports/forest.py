@@ -1,4 +1,4 @@
-"""Geometry of interval marks in table cells: where a value and its interval stand between two ends."""
+"""Geometry of interval marks in table cells: where a value and its interval are drawn on a scale."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class ForestCell:
 
 @dataclass(frozen=True)
 class ForestScale:
-    """The two ends that all cells of a column share, and the value of its upright line."""
+    """The two ends that all cells of a column share, and the value of its vertical line."""
 
     low: float
     high: float
     reference: float | None = None
 
     def cell(self, estimate: Mapping[str, Any], limit: float | None = None) -> ForestCell | None:
-        """Cell of an estimate (value, lower, upper); None where its interval is undefined."""
+        """Return the cell of an estimate (value, lower, upper); None where its interval is undefined."""
         value, lower, upper = (estimate[name] for name in ("value", "lower", "upper"))
         if value is None or lower is None or upper is None:
             return None
@@ -45,14 +45,14 @@ class ForestScale:
         )
 
     def place(self, value: float) -> float:
-        """Percent of the width, kept inside the cell."""
+        """Return a value's place in percent of the width, kept inside the cell."""
         return 100 * min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
 
 def forest_scale(
     estimates: Sequence[Mapping[str, Any]], reference: float | None = None, others: Sequence[float] = ()
 ) -> ForestScale:
-    """A scale that holds every interval, the reference and other values, with a margin."""
+    """Return a scale that encloses every interval, the reference and the other values, with a margin."""
     values = [one[name] for one in estimates for name in ("value", "lower", "upper") if one[name] is not None]
     values += [*others, *([] if reference is None else [reference])]
     low, high = min(values, default=0.0), max(values, default=1.0)

@@ -38,7 +38,7 @@ PLAIN_MODELS = ("scorecard", "best_single_variable")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing a rule found: its state, the key of its words and the values the words need."""
+    """One result of a rule: its state, the key of its words and the values for the words."""
 
     state: State
     key: str
@@ -80,7 +80,7 @@ class Light:
 
 @dataclass(frozen=True)
 class LedgerState:
-    """What reading the promotion ledger showed.
+    """Result of checking the promotion ledger.
 
     ``fault`` says what is wrong with the chain or its signature, None when both hold; ``is_checked`` is false where no
     key was at hand to check the signature with.
@@ -91,7 +91,7 @@ class LedgerState:
 
 
 def data_light(validation: Mapping[str, Any] | None) -> Light:
-    """Return the light of the data from ``validation.json``, or from None where nothing was validated."""
+    """Return the light of the data from ``validation.json``; None means that nothing was validated."""
     if validation is None:
         return Light("data", (Finding("none", "data_none"),))
     passed, failed = (
@@ -148,7 +148,7 @@ def rows_set_aside(sources: Sequence[Mapping[str, Any]]) -> tuple[int, int, floa
 
 
 def broken_share(sources: Sequence[Mapping[str, Any]]) -> float:
-    """Return the share of delivered rows that break a rule; rows kept out for age or want of consent do not count."""
+    """Return the share of delivered rows that break a rule; rows kept out for age or lack of consent do not count."""
     rows = sum(source["rows_in"] for source in sources)
     broken = sum(sum(source["quarantined"].values()) - rows_kept_out(source["quarantined"]) for source in sources)
     return broken / rows if rows else 0.0
@@ -225,7 +225,7 @@ def gates_light(registration: Mapping[str, Any] | None, trained_sha256: str | No
 
 
 def drift_light(monitor: Mapping[str, Any] | None) -> Light:
-    """Return the light of the drift from ``monitor.json``, or from None where nothing was compared."""
+    """Return the light of the drift from ``monitor.json``; None means that nothing was compared."""
     if monitor is None:
         return Light("drift", (Finding("none", "drift_none"),))
     variables = monitor["variables"]

@@ -1,4 +1,4 @@
-"""The model report: what a risk team reads before it lets a model decide."""
+"""The model report: what a risk team reads before it lets a model make decisions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ BANDS = tuple(
         (r"(?P<edge>\S+) and above", "band_above"),
     )
 )
-"""How training names the bands of a segment, and the words for each."""
+"""Names that training gives to the bands of a segment, and the key of the words for each."""
 
 DEMONSTRATION_EVIDENCE = "demonstration sample"
 SIGNIFICANT = 0.05
@@ -51,7 +51,7 @@ KEY_MEASURES = ("auc", "ks", "brier", "log_loss", "calibration_slope")
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """What a model is and what it was made from, as its bundle states it.
+    """Identity and origin of a model, as its bundle states them.
 
     ``components`` are pairs of kind and weight; ``scale`` holds base score, base odds and points to double the odds;
     ``feature_titles`` maps each feature to its title by language.
@@ -79,11 +79,11 @@ class ModelIdentity:
 
 
 def render_model_page(evaluation: Mapping[str, Any], identity: ModelIdentity, language: Language) -> str:
-    """The report of one model.
+    """Return the report of one model.
 
     Args:
         evaluation: what training wrote as ``evaluation.json``: the evaluation itself under ``evaluation``, and the
-            sections target, population, split, audit, training and extra, each of which may be None.
+            sections target, population, split, audit, training and extra. A section may be None.
         identity: of the model.
         language: of the page.
 
@@ -147,7 +147,7 @@ def _present(value: float | None) -> tuple[float, ...]:
 
 
 def _sections(context: Mapping[str, object]) -> tuple[str, ...]:
-    """The sections that have something to say, in the order of the page."""
+    """Return the sections that have content, in the order of the page."""
     optional = ("population", "split", "models", "ablations", "calibration", "grades", "stability", "variants")
     later = ("populations", "audit", "training")
     has = {**context, "stability": context["periods"] or context["segments"]}
@@ -156,7 +156,7 @@ def _sections(context: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def model_words(name: str, texts: Texts) -> str:
-    """A model's name in words: a known one's, "without" a pillar's, or the name as it is."""
+    """Return a model's name in words: a known name, "without" a pillar, or the name itself."""
     words = texts.of_code("model", name)
     if words == name and name.startswith(ABLATION_PREFIX):
         pillar = texts.of_code("pillar", name.removeprefix(ABLATION_PREFIX))
@@ -208,7 +208,7 @@ def _models(evaluation: Mapping[str, Any], texts: Texts) -> list[dict[str, objec
 
 
 def _comparisons(evaluation: Mapping[str, Any], role: str, texts: Texts) -> list[dict[str, object]]:
-    """The champion's paired AUC gain over every baseline, or over every ablation."""
+    """Return the champion's paired AUC gain over every baseline, or over every ablation."""
     names = [model["name"] for model in evaluation["models"] if model["role"] == role]
     found = [one for one in evaluation["differences"] if one["measure"] == "auc" and one["other"] in names]
     limits = [one["detectable_gain"] for one in found if one["detectable_gain"] is not None]
@@ -246,7 +246,7 @@ def _calibration(evaluation: Mapping[str, Any], texts: Texts) -> dict[str, objec
 
 
 def _slope_verdict(slope: Mapping[str, Any]) -> str:
-    """How a calibration slope lies to 1: unknown, good, cautious (above) or extreme (below)."""
+    """Compare a calibration slope with 1: unknown, good, cautious (above) or extreme (below)."""
     if slope["lower"] is None:
         return "unknown"
     if slope["lower"] > 1:
@@ -255,7 +255,7 @@ def _slope_verdict(slope: Mapping[str, Any]) -> str:
 
 
 def rate_verdict(row: Mapping[str, Any]) -> str:
-    """How expected and observed rate of a group compare: empty, understated, overstated or within."""
+    """Compare the expected and observed rate of a group: empty, understated, overstated or within."""
     if not row["rows"]:
         return "empty"
     if row["understated"] < SIGNIFICANT:
@@ -275,7 +275,7 @@ def _grades(grades: Mapping[str, Any] | None, texts: Texts) -> dict[str, object]
 
 
 def _small_grades(grades: Mapping[str, Any] | None) -> int:
-    """How many filled grades hold too few defaults to be judged on their own."""
+    """Count the filled grades that have too few defaults to be judged on their own."""
     rows = grades["rows"] if grades else []
     return sum(row["rows"] > 0 and row["bad"] < FEWEST_DEFAULTS for row in rows)
 
@@ -320,7 +320,7 @@ def _segments(
 
 
 def segment_words(part: str, texts: Texts) -> str:
-    """A segment's name in words: bands such as "below 3", "3 to 12", "12 and above", or a code, or as it is."""
+    """Return a segment's name in words: a band such as "below 3", a code, or the name itself."""
     for pattern, key in BANDS:
         match = pattern.fullmatch(part)
         if match:
@@ -329,7 +329,7 @@ def segment_words(part: str, texts: Texts) -> str:
 
 
 def _audit(audit: Mapping[str, Any] | None, texts: Texts) -> dict[str, object] | None:
-    """Promises with the number of trials and of breaks; None where nothing was tried."""
+    """Return the promises with their numbers of trials and breaks; None where nothing was tried."""
     if audit is None:
         return None
     monotonicity, hiding = audit["monotonicity"], audit["hiding"]
@@ -360,12 +360,12 @@ def _training(training: Mapping[str, Any] | None, texts: Texts) -> dict[str, obj
 
 
 def _not_above(comparisons: Sequence[dict[str, object]]) -> list[dict[str, object]]:
-    """The comparisons a reader must not miss: plain models that the champion is not shown to beat."""
+    """Return the comparisons that the summary must name: plain models that the champion does not beat significantly."""
     return [one for one in comparisons if one["other"] in PLAIN_MODELS and one["verdict"] in ("not_shown", "worse")]
 
 
 def _powered(comparisons: Sequence[dict[str, object]]) -> dict[str, object] | None:
-    """A comparison with another model, the scorecard's if it is one, for the sentence on power."""
+    """Return the comparison for the sentence on power: the scorecard's if there is one."""
     found = sorted(comparisons, key=lambda one: one["other"] != SCORECARD)
     return next((one for one in found if one["verdict"] != "identical"), None)
 
@@ -381,7 +381,7 @@ def _variants(extra: Mapping[str, Any] | None, texts: Texts) -> list[dict[str, o
 
 
 def _populations(extra: Mapping[str, Any] | None, texts: Texts) -> dict[str, object] | None:
-    """The two populations feature by feature, the farthest moved first."""
+    """Return both populations feature by feature, largest shift first."""
     if extra is None or not extra["populations"]:
         return None
     found = extra["populations"]

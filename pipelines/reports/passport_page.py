@@ -1,4 +1,4 @@
-"""A passport as one page: what its JSON says, laid out for a person who decides."""
+"""A passport as one page: the content of its JSON, laid out for the person who decides."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RULER_TICKS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 
 
 def render_passport_page(passport: Mapping[str, Any], language: str) -> str:
-    """The page of one passport.
+    """Return the page of one passport.
 
     Args:
         passport: the parsed JSON of a passport (a credential with its proof, or one not yet signed).
@@ -81,7 +81,7 @@ def _assessment(assessment: Mapping[str, Any], texts: Texts) -> dict[str, object
 
 
 def ruler_place(probability: float) -> float:
-    """Where a probability stands on the page's logarithmic ruler, 0 at its left end and 1 at its right."""
+    """Return the place of a probability on the logarithmic ruler: 0 at its left end, 1 at its right end."""
     low, high = (math.log(end) for end in RULER_ENDS)
     place = (math.log(max(probability, RULER_ENDS[0])) - low) / (high - low)
     return min(1.0, place)
@@ -103,7 +103,7 @@ def _pillars(points: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _claims(claims: list[Mapping[str, Any]], texts: Texts) -> list[dict[str, object]]:
-    """Claims for the page: the amount claimed of each, and what the witnesses show beside what they might."""
+    """Return the claims for the page: amounts, and what each source shows beside its plausible range."""
     return [
         {
             "title": texts.of_code("claim", claim["claim"]),
@@ -140,7 +140,7 @@ def _reasons(points: Mapping[str, Any], texts: Texts) -> dict[str, object]:
 
 
 def _reason(reason: Mapping[str, Any], texts: Texts) -> dict[str, object]:
-    """A reason's line; its value stands beside the words unless the words already state it."""
+    """Return a reason's line; its value is shown beside the words unless the words state it."""
     words, value = str(reason[texts.language]), reason.get("value")
     is_stated = value is not None and format_value(float(value)) in words
     shown = value_with_unit(None if value is None else float(value), reason.get("unit", ""), texts)

@@ -1,7 +1,7 @@
-"""From a template, a language and a context to one self-contained HTML page.
+"""Render a template in a language into one self-contained HTML page.
 
-A page holds its style and its pictures, asks the network for nothing and runs no script (its own content policy forbids
-both), so that it opens anywhere, offline, and may be filed. Whatever comes from data is escaped: names stay text.
+A page contains its style and its pictures, makes no network request and runs no script; its content policy forbids
+both. So it opens anywhere, offline, and can be filed. Text from data is escaped.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 Language = Literal["en", "zh"]
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
-"""Languages every page is written in."""
+"""Languages of every page."""
 
 CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 """What a page may load: its own inline style and embedded pictures, nothing else."""
 
 SYNTHETIC_EVIDENCE = "synthetic world"
-"""Evidence of what was made by the simulator; its pages carry the synthetic banner."""
+"""Evidence of results that the simulator made; their pages carry the synthetic banner."""
 
 NO_LETTER = re.compile(r"[^0-9A-Za-z]+")
-"""What a code holds that a key of the texts does not."""
+"""Characters of a code that a key of the texts replaces by an underscore."""
 
 SHARED_TEXTS = ("common", "verdicts")
 """Files of words that every page may use."""
@@ -43,14 +43,14 @@ WAY_BACK = "<!--way-back-->"
 """Where ``with_way_back`` puts the link to the index page."""
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-"""Digits and minus as they stand in an exponent."""
+"""Digits and minus sign of an exponent."""
 
 NOT_AVAILABLE = "–"
 """Shown where a figure is absent."""
 
 
 class TextMissingError(LookupError):
-    """A template asks for words that a page's texts do not hold in its language."""
+    """A template uses words that the texts of a page lack in its language."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class TrustedMarkup:
     markup: str
 
     def __html__(self) -> str:
-        """The markup itself; Jinja2 asks for this before it escapes."""
+        """Return the markup itself; Jinja2 calls this before it escapes."""
         return self.markup
 
     def __str__(self) -> str:
-        """The markup itself."""
+        """Return the markup itself."""
         return self.markup
 
 
@@ -76,7 +76,7 @@ class Texts:
     words: Mapping[str, str]
 
     def __call__(self, key: str, **values: object) -> str:
-        """Words under a key, with values put into their ``{named}`` places.
+        """Return the words under a key, with values put into their ``{named}`` places.
 
         Raises:
             TextMissingError: the key is unknown, or a named place has no value.
@@ -91,12 +91,12 @@ class Texts:
             raise TextMissingError(f"text {key!r} in {self.language!r} needs a value for {error}") from error
 
     def of_code(self, kind: str, code: str) -> str:
-        """Words for a code such as a pillar's or a reason's, or the code itself where the page has none for it."""
+        """Return the words for a code such as a pillar's or a reason's, or the code itself if the page has none."""
         return self.words.get(f"{kind}_{NO_LETTER.sub('_', code)}", code)
 
 
 def render_page(template: str, language: Language, context: Mapping[str, object]) -> str:
-    """One page as HTML text.
+    """Return one page as HTML text.
 
     Besides what the template itself asks for, ``layout.html.j2`` reads from the context: ``file_names`` (language to
     file name, for the link to the other language), ``synthetic`` (shows the banner) and ``evidence`` (a line such as
@@ -171,7 +171,9 @@ def css_text(words: object) -> TrustedMarkup:
 
 
 def with_way_back(page: str, address: str, words: str) -> str:
-    """Return a page whose head links to ``address``; stages write pages that do not know where they will be kept.
+    """Return a page with a link to ``address`` in its head.
+
+    A stage cannot write the link itself: it does not know where its pages will be kept.
 
     Raises:
         ValueError: the page has no place for the link.
@@ -182,13 +184,13 @@ def with_way_back(page: str, address: str, words: str) -> str:
 
 
 def banners(evidence: str | None, texts: Texts, *, is_synthetic: bool) -> dict[str, object]:
-    """The layout's ``synthetic`` and ``evidence`` values: what the page's figures rest on, said at its top."""
+    """Return the ``synthetic`` and ``evidence`` values of the layout, which say at the top what the figures rest on."""
     said = evidence is not None and evidence != SYNTHETIC_EVIDENCE
     return {"synthetic": is_synthetic, "evidence": texts.of_code("evidence", str(evidence)) if said else None}
 
 
 def in_language(words: str | Mapping[str, str], language: Language) -> str:
-    """Words in a page's language: a mapping from language to words, or words that are the same in all."""
+    """Return the words of a page's language from a mapping, or words that are the same in all languages."""
     return words if isinstance(words, str) else words[language]
 
 
@@ -197,24 +199,24 @@ def _is_absent(value: float | None) -> bool:
 
 
 def with_typographic_minus(text: str) -> str:
-    """A number's text with the minus sign proper instead of a hyphen."""
+    """Replace hyphens in a number by the minus sign."""
     return text.replace("-", "\N{MINUS SIGN}")
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number with thousands separators and a fixed count of decimals; a dash where absent."""
+    """Format a number with thousands separators and a fixed number of decimals; a dash if absent."""
     if value is None or _is_absent(value):
         return NOT_AVAILABLE
     return with_typographic_minus(f"{round(value, digits) + 0.0:,.{digits}f}")
 
 
 def whole(value: float | None) -> str:
-    """A whole number with thousands separators; a dash where absent."""
+    """Format a whole number with thousands separators; a dash if absent."""
     return number(value, 0)
 
 
 def signed(value: float | None, digits: int = 0) -> str:
-    """A number that always shows its sign, save zero."""
+    """Format a number with its sign, except zero."""
     if value is None or _is_absent(value):
         return NOT_AVAILABLE
     rounded = round(value, digits) + 0.0
@@ -222,19 +224,19 @@ def signed(value: float | None, digits: int = 0) -> str:
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """A share (1 = 100 %) as percent."""
+    """Format a share (1 = 100 %) as percent."""
     if share is None or _is_absent(share):
         return NOT_AVAILABLE
     return f"{number(100 * share, digits)}%"
 
 
 def short_digest(digest: str | None) -> str:
-    """First 12 characters of a digest, enough for an eye to compare."""
+    """Return the first 12 characters of a digest, enough to compare by eye."""
     return NOT_AVAILABLE if not digest else digest[:12]
 
 
 def significant(value: float | None) -> str:
-    """A figure of any size with three significant digits, never in powers of ten; a dash where absent."""
+    """Format a number of any size with three significant digits, never in powers of ten; a dash if absent."""
     if value is None or _is_absent(value):
         return NOT_AVAILABLE
     size = abs(value)
@@ -246,14 +248,14 @@ def significant(value: float | None) -> str:
 
 
 def power_of_ten(value: float) -> str:
-    """The least power of ten that is not below a small positive number, such as 10⁻¹⁴; zero as it is."""
+    """Return the least power of ten that is not below a small positive number, such as 10⁻¹⁴; "0" for zero."""
     if value <= 0:
         return "0"
     return "10" + str(math.ceil(math.log10(value))).translate(SUPERSCRIPTS)
 
 
 def duration(seconds: float | None, texts: Texts) -> str:
-    """Return a time taken: seconds with a decimal below ten, minutes from one on; a dash where absent."""
+    """Format a time taken: seconds with a decimal below ten, minutes from one on; a dash if absent."""
     if seconds is None or _is_absent(seconds):
         return NOT_AVAILABLE
     if round(seconds) < 60:

@@ -1,4 +1,4 @@
-"""What training tried, in words: the settings of a candidate as training's log writes them, said to a reader."""
+"""Candidates of training in words: the settings in its log, said to a reader."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BLENDED = re.compile(r"blend share_of_gbm=(?P<share>[\d.]+) rest=(?P<rest>\w+)")
 
 
 def candidate_words(name: str, texts: Texts) -> str:
-    """A tried candidate in words; its name as it is where the log writes in a form unknown here."""
+    """Return a candidate in words, or its name if its form is unknown."""
     if match := PENALISED.fullmatch(name):
         return texts(
             "candidate_penalised",
@@ -35,7 +35,7 @@ def candidate_words(name: str, texts: Texts) -> str:
 
 
 def _boosted_words(text: str, rounds: int, texts: Texts) -> str | None:
-    """Settings of boosted trees in words; None where they are not those known here."""
+    """Return the settings of boosted trees in words; None if they are not the known ones."""
     try:
         parameters: Mapping[str, float] = json.loads(text)
         return texts(

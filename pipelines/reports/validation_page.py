@@ -40,7 +40,7 @@ class Reason:
 
 
 def render_validation_page(document: Mapping[str, Any], language: Language) -> str:
-    """The report of one validation.
+    """Return the report of one validation.
 
     Args:
         document: what the stage wrote as ``validation.json``: ``about``, ``sources``, the files not opened
@@ -100,7 +100,7 @@ def _source(source: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
 
 
 def source_title(name: str, texts: Texts) -> str:
-    """The title of a source, or of the table whose own template it is."""
+    """Return the title of a source; for an own template, that of its table."""
     if not name.startswith(PREFIX):
         return titled("source", name, source_contract(name).title, texts)
     table = name.removeprefix(PREFIX)
@@ -108,7 +108,7 @@ def source_title(name: str, texts: Texts) -> str:
 
 
 def titled(kind: str, name: str, otherwise: str, texts: Texts) -> str:
-    """The words of a page for a table or source, else those of its contract."""
+    """Return the words of a page for a table or source, else those of its contract."""
     return texts.words.get(f"{kind}_{name}", otherwise)
 
 
@@ -137,7 +137,7 @@ def _reasons(
 
 
 def duplicate_reason(code: str, texts: Texts) -> Reason:
-    """Words for the reason a raw row counts as a repetition, from its code."""
+    """Return the words for the reason a raw row counts as a duplicate, from its code."""
     key = REPEATED_KEY.fullmatch(code)
     if key:
         return Reason(texts("duplicate_key", named=key["key"]), "")
@@ -146,7 +146,7 @@ def duplicate_reason(code: str, texts: Texts) -> Reason:
 
 
 def reading_reason(code: str, contract: CompiledContract, texts: Texts) -> Reason:
-    """Words for the reason a raw row was set aside or remarked on, from its code, in the page's language."""
+    """Return the words for the reason a raw row was set aside or got a remark, from its code."""
     for start, key in UNKNOWN_KINDS.items():
         if code.startswith(start):
             return Reason(texts(key, kind=code.removeprefix(start)), "")
@@ -167,7 +167,7 @@ def reading_reason(code: str, contract: CompiledContract, texts: Texts) -> Reaso
 
 
 def _stated_rule(code: str, description: str, texts: Texts) -> Reason:
-    """Words for a rule that its contract states in words of its own, which are English."""
+    """Return the words for a rule that its contract states in English."""
     if texts.language == "en":
         return Reason(description, code)
     words = texts.words.get(f"rule_{code}")
@@ -175,7 +175,7 @@ def _stated_rule(code: str, description: str, texts: Texts) -> Reason:
 
 
 def rule_reason(rule: Mapping[str, Any], contract: CompiledContract, texts: Texts) -> Reason:
-    """Words for a rule of a canonical table: the contract's own in English, those of its kind in other languages."""
+    """Return the words for a rule of a canonical table: the contract's own in English, those of its kind in Chinese."""
     code = rule["rule_id"]
     if texts.language == "en":
         return _stated_rule(code, rule["description"], texts)
@@ -188,7 +188,7 @@ def rule_reason(rule: Mapping[str, Any], contract: CompiledContract, texts: Text
 
 
 def column_words(contract: CompiledContract, name: str, texts: Texts) -> str:
-    """The header of a raw column in English, its Chinese meaning in Chinese; the name itself for an unknown column."""
+    """Return the header of a raw column in English, its meaning in Chinese; for an unknown column, its name."""
     column = next((column for column in contract.columns if column.name == name), None)
     if column is None:
         return name

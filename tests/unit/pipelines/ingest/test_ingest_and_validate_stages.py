@@ -120,7 +120,7 @@ def test_validate_holds_documents_of_exports_together_where_there_are_any(tmp_pa
     (found,) = read_parquet(run_dir / "document_breaks.parquet").to_pylist()
     assert (found["break_kind"], found["document_number"]) == ("list_value_differs", "O2")
     assert read_json(run_dir / "validation.json")["export_documents"]["documents"] == {"list": 2, "order": 2}
-    assert "Documents of exports held together" in (run_dir / "data.en.html").read_text(encoding="utf-8")
+    assert "Export documents compared" in (run_dir / "data.en.html").read_text(encoding="utf-8")
 
 
 def test_a_table_that_loses_too_many_rows_ends_with_exit_1_and_its_report(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_a_claim_is_stated_with_the_amounts_of_its_sources() -> None:
     assert (customs["usd"], customs["claimed_usd"], customs["verdict"]) == ("38900.00", "120300.50", "agrees")
     assert "claimed_usd" not in sales["amounts"][0]
     assert "platform sales 120,300 USD" in sales["en"]
-    assert "export declarations 38,900 USD against 120,300 USD" in sales["en"]
+    assert "export declarations 38,900 USD compared with 120,300 USD" in sales["en"]
     assert "出口报关 38,900 美元" in sales["zh"]
     assert (goods["grade"], goods["amounts"]) == ("not_evidenced", [])
 
@@ -213,7 +213,7 @@ def test_a_passport_with_claims_verifies_and_shows_them_in_both_languages() -> N
     validator = jsonschema.Draft202012Validator(passport_schema())
     unsigned = {name: part for name, part in json.loads(passport.data).items() if name != "proof"}
     validator.validate(unsigned)
-    for language, words in (("en", "less than should be"), ("zh", "偏低")):
+    for language, words in (("en", "less than is plausible"), ("zh", "偏低")):
         assert words in passport.pages[language]
         assert "120,3" in passport.pages[language]
 

@@ -42,7 +42,7 @@ def test_features_are_in_the_order_of_their_weight() -> None:
     places = [table.index(f">{feature['title_en']}<") for feature in used]
     assert len(places) == 9
     assert places == sorted(places)
-    assert "On offer, but without weight in this model (1): Site session trend." in read_page(page).text
+    assert "Available, but without weight in this model (1): Site session trend." in read_page(page).text
 
 
 def test_every_used_feature_has_a_curve_and_an_unused_one_has_none() -> None:
@@ -67,11 +67,12 @@ def test_the_steps_of_every_seller_lead_from_the_base_to_the_score() -> None:
 def test_a_feature_that_works_the_other_way_is_named() -> None:
     changed = copy.deepcopy(explanation())
     assert (
-        "No feature works against its expected sign" in read_page(render_explanation_page(changed, SUBJECT, "en")).text
+        "No feature works against its expected direction"
+        in read_page(render_explanation_page(changed, SUBJECT, "en")).text
     )
     changed["dependence"][0]["verdict"] = "against"
     text = read_page(render_explanation_page(changed, SUBJECT, "en")).text
-    assert "Against the expected sign: Payout sum 90d." in text
+    assert "Against the expected direction: Payout sum 90d." in text
 
 
 def test_points_that_do_not_add_up_are_confessed() -> None:

@@ -50,18 +50,18 @@ def test_every_observation_of_the_waterfall_is_shown() -> None:
 def test_no_improvement_is_claimed_below_the_detectable_gain() -> None:
     document = copy.deepcopy(out_of_time_report())
     text = text_of(document, identity())
-    assert "Better than “coin”" in text
+    assert "Significantly better than 'coin'" in text
     for difference in document["evaluation"]["differences"]:
         difference["verdict"] = "not_shown"
     text = text_of(document, identity())
-    assert "Better than" not in text
-    assert "Not shown to be better than “coin”, and not claimed to be" in text
+    assert "Significantly better than" not in text
+    assert "No significant difference from 'coin': ΔAUC" in text
 
 
 def test_a_champion_not_shown_above_the_scorecard_says_so_in_the_summary() -> None:
     document = copy.deepcopy(out_of_time_report())
     against = next(one for one in document["evaluation"]["differences"] if one["other"] == "scorecard")
-    said = "not shown to be better than the plain scorecard"
+    said = "not significantly better than the plain scorecard"
     for verdict in ("not_shown", "worse"):
         against["verdict"] = verdict
         assert said in text_of(document, identity())
@@ -74,29 +74,29 @@ def test_a_gain_above_zero_but_too_small_to_claim_is_only_suggested() -> None:
     document = copy.deepcopy(out_of_time_report())
     loss = next(one for one in document["evaluation"]["differences"] if one["other"] == "without_liquidity")
     loss |= {"verdict": "not_shown", "gain": {**loss["gain"], "lower": 0.001, "value": 0.01, "upper": 0.02}}
-    assert "suggested, not claimed" in text_of(document, identity())
+    assert "suggested, not significant" in text_of(document, identity())
     loss["gain"]["lower"] = -0.001
-    assert "suggested, not claimed" not in text_of(document, identity())
+    assert "suggested, not significant" not in text_of(document, identity())
 
 
 def test_a_champion_that_is_its_own_baseline_says_so_and_power_is_that_of_another() -> None:
     document = copy.deepcopy(out_of_time_report())
     document["evaluation"]["differences"][0]["verdict"] = "identical"
     text = text_of(document, identity())
-    assert "The same model as “Binned logistic scorecard”" in text
-    assert "Against “coin” a true gain" in text
+    assert "The same model as 'Binned logistic scorecard'" in text
+    assert "Compared with 'coin', a true ΔAUC" in text
 
 
 def test_calibration_that_misses_one_is_called_off() -> None:
     document = copy.deepcopy(out_of_time_report())
     slope = document["evaluation"]["models"][0]["measures"]["calibration_slope"]
-    assert "Calibrated as far as the sample can tell" in text_of(document, identity())
+    assert "Calibration slope: the 95% CI" in text_of(document, identity())
     slope |= {"lower": 0.5, "value": 0.6, "upper": 0.8}
-    assert "Not well calibrated: the slope's interval 0.50 to 0.80 lies below 1" in text_of(document, identity())
+    assert "Not well calibrated: the 95% CI of the slope, 0.50 to 0.80, is below 1" in text_of(document, identity())
     slope |= {"lower": 1.1, "value": 1.2, "upper": 1.3}
-    assert "Not well calibrated: the slope's interval 1.10 to 1.30 lies above 1" in text_of(document, identity())
+    assert "Not well calibrated: the 95% CI of the slope, 1.10 to 1.30, is above 1" in text_of(document, identity())
     slope |= {"lower": None, "value": None, "upper": None}
-    assert "does not allow a calibration slope" in text_of(document, identity())
+    assert "too small for a calibration slope" in text_of(document, identity())
 
 
 @pytest.mark.parametrize("section", ["population", "split", "audit", "training", "extra"])
@@ -121,16 +121,16 @@ def test_the_small_sample_report_states_what_it_cannot_show() -> None:
     for said in (
         "Evidence: demonstration sample",
         "must not be used for any credit decision",
-        "48% of the bad firms issued no more sales invoices from 2019-12-01 on, against 22% of the good ones",
+        "48% of the bad firms issued no more sales invoices from 2019-12-01 on, compared with 22% of the good ones",
         "without features that stop when trading stops",
         "only what was known by 2019-06-30",
-        "302 firms without a credit record are scored by a model that learned from 123",
-        "1 of 1 features have moved by more than chance does",
-        "Net sales, last 365 days 5,200,000 CNY 10,800,000 CNY 2.08 0.41 0.22 moved",
-        "Section 7 measures how much that matters",
+        "302 firms without a credit record are scored by a model trained on 123",
+        "1 of 1 features have shifted by more than chance explains",
+        "Net sales, last 365 days 5,200,000 CNY 10,800,000 CNY 2.08 0.41 0.22 shifted",
+        "Section 7 measures the effect",
         "defaults support a rough ranking and little more",
         "credit_rating: pure value",
-        "The flag has no date.",
+        "The flag has no date:",
         "One observation a firm.",
         "The probability has no time horizon.",
     ):

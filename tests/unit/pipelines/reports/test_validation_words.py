@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from data_contracts.definition.compiler import source_contract, source_names, table_contract, table_names
 from pipelines.reports.rendering import page_texts
 from pipelines.reports.validation_page import reading_reason, rule_reason
+
+BESIDE = re.compile(r" \([\u4e00-\u9fff]+\)")
+"""A Chinese name beside an English title, which an English page leaves out."""
 
 
 @pytest.mark.parametrize("table", table_names())
@@ -43,3 +48,18 @@ def test_remarks_of_mappings_have_words_in_both_languages(source: str, remark: s
     )
     assert remark not in {english, chinese}
     assert any("\u4e00" <= character <= "\u9fff" for character in chinese)
+
+
+def test_the_english_words_of_rules_tables_and_sources_are_those_of_their_contracts() -> None:
+    words = page_texts("validation_page", "en").words
+    contracts = [*map(source_contract, source_names()), *map(table_contract, table_names())]
+    stated: dict[str, set[str]] = {}
+    for contract in contracts:
+        for rule in contract.rules:
+            stated.setdefault(f"rule_{rule.rule_id}", set()).add(rule.description)
+    for kind, names, contract_of in (
+        ("source", source_names(), source_contract),
+        ("table", table_names(), table_contract),
+    ):
+        stated |= {f"{kind}_{name}": {BESIDE.sub("", contract_of(name).title)} for name in names}
+    assert {key: text for key, text in words.items() if key in stated and text not in stated[key]} == {}
