@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from models.explanation.reasons import format_value
 from pipelines.reports.feature_values import value_with_unit
 from pipelines.reports.grade_colours import STANDARD_GRADES, coloured
+from pipelines.reports.names import brief_source
 from pipelines.reports.rendering import LANGUAGES, SYNTHETIC_EVIDENCE, Language, Texts, banners, page_texts, render_page
 from pipelines.reports.steps import staircase
 
@@ -49,11 +50,11 @@ def _page_context(passport: Mapping[str, Any], language: Language) -> dict[str, 
         "proof": passport.get("proof"),
         "passport_id": passport["id"],
         "assessment": _assessment(subject["assessment"], texts),
-        "pillars": _pillars(subject["points"]),
+        "pillars": _pillars(subject["points"], texts),
         "reasons": _reasons(subject["points"], texts),
         "warnings": [warning[language] for warning in subject["warnings"]],
         "claims": _claims(subject.get("claims", []), texts),
-        "coverage": subject.get("data_coverage"),
+        "coverage": _coverage(subject.get("data_coverage", []), texts),
         "contracts": subject.get("contracts"),
     }
 
@@ -87,7 +88,7 @@ def ruler_place(probability: float) -> float:
     return min(1.0, place)
 
 
-def _pillars(points: Mapping[str, Any]) -> dict[str, object]:
+def _pillars(points: Mapping[str, Any], texts: Texts) -> dict[str, object]:
     """Return the pillars as steps from the base to the score."""
     pillars = points["pillars"]
     stairs = staircase(int(points["base"]), [int(pillar["points"]) for pillar in pillars])
@@ -95,11 +96,25 @@ def _pillars(points: Mapping[str, Any]) -> dict[str, object]:
         {
             "words": {language: pillar[language] for language in LANGUAGES},
             "step": step,
-            "evidence": pillar.get("evidence"),
+            "evidence": _evidence(pillar.get("evidence"), texts),
         }
         for pillar, step in zip(pillars, stairs.steps, strict=True)
     ]
     return {"stairs": stairs, "rows": rows}
+
+
+def _evidence(evidence: Mapping[str, Any] | None, texts: Texts) -> dict[str, object] | None:
+    if evidence is None:
+        return None
+    return {"grade": evidence["grade"], "sources": [brief_source(name, texts) for name in evidence["sources"]]}
+
+
+def _coverage(deliveries: list[Mapping[str, Any]], texts: Texts) -> list[dict[str, object]]:
+    """Return what was delivered, with source and table in words."""
+    return [
+        {**one, "source": brief_source(one["source"], texts), "table": texts.of_code("table", one["table"])}
+        for one in deliveries
+    ]
 
 
 def _claims(claims: list[Mapping[str, Any]], texts: Texts) -> list[dict[str, object]]:

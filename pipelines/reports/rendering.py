@@ -36,7 +36,7 @@ SYNTHETIC_EVIDENCE = "synthetic world"
 NO_LETTER = re.compile(r"[^0-9A-Za-z]+")
 """Characters of a code that a key of the texts replaces by an underscore."""
 
-SHARED_TEXTS = ("common", "verdicts")
+SHARED_TEXTS = ("common", "verdicts", "names")
 """Files of words that every page may use."""
 
 WAY_BACK = "<!--way-back-->"

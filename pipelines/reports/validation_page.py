@@ -108,8 +108,9 @@ def source_title(name: str, texts: Texts) -> str:
 
 
 def titled(kind: str, name: str, otherwise: str, texts: Texts) -> str:
-    """Return the words of a page for a table or source, else those of its contract."""
-    return texts.words.get(f"{kind}_{name}", otherwise)
+    """Return the words of a page for a table or source, else those of its contract; in Chinese, a short name before."""
+    brief = texts.words.get(f"brief_{name}", otherwise) if texts.language == "zh" else otherwise
+    return texts.words.get(f"{kind}_{name}", brief)
 
 
 _BECAME = {
