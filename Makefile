@@ -58,7 +58,7 @@ RAW_FILES := $(if $(RAW_DIR),$(shell find $(RAW_DIR) 2>/dev/null))
 
 STAGES := world ingest validate features train explain register score monitor
 
-.PHONY: help run test setup setup-test lock $(STAGES) bench bench-world lint types layers docs docs-check prose notebooks wheel clean force
+.PHONY: help run test setup setup-test lock $(STAGES) bench bench-world lint types layers docs docs-check pictures prose notebooks wheel clean force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -160,6 +160,9 @@ docs: $(VENV)/.test-ready ## Generate the contract, source and feature pages
 
 docs-check: $(VENV)/.test-ready ## Fail when a generated page differs from its contract or feature
 	$(PASSPORT) docs --folder docs --check
+
+pictures: $(VENV)/.run-ready ## Take the pictures of the README from a finished run (needs Chromium)
+	$(PASSPORT) pictures --profile $(PROFILE) --out $(OUT)
 
 prose: $(VENV)/.test-ready ## Spelling, word list and proselint over documents, help, pages and docstrings
 	$(BIN)/codespell

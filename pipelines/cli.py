@@ -29,7 +29,7 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     ),
     "Results and passports": (pages.index, scoring.summary, scoring.show, scoring.verify),
     RAW_FILES: (raw_files.recognise, raw_files.manifest, raw_files.template, raw_files.delivery),
-    "Development": (contracts.docs,),
+    "Development": (contracts.docs, pages.pictures),
 }
 
 
