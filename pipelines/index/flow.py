@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipelines.reports.lights import SCORE
 from pipelines.reports.rendering import whole
 from pipelines.runs.stages import MANIFEST
 
@@ -74,8 +75,8 @@ def _figures(stage: str, record: StageRecord, run: RunRecord) -> tuple[str, dict
     if stage == "score":
         return whole(record.rows_kept), {**set_aside, "passports": whole(float(notes["passports"]))}
     if stage == "monitor":
-        variables = len(run.monitor["variables"]) if run.monitor is not None else 0
-        return whole(float(notes["alerts"])), {"variables": whole(variables)}
+        features = [one for one in (run.monitor or {"variables": ()})["variables"] if one["name"] != SCORE]
+        return whole(sum(one["alert"] for one in features)), {"variables": whole(len(features))}
     return whole(record.rows_kept), set_aside
 
 

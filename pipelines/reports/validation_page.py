@@ -195,7 +195,7 @@ def column_words(contract: CompiledContract, name: str, texts: Texts) -> str:
         return name
     if texts.language == "zh" and column.description_zh:
         return f"“{column.description_zh}”"
-    return f"“{column.header}”" if column.header else name
+    return f"'{column.header}'" if column.header else name
 
 
 def _table(table: Mapping[str, Any], texts: Texts) -> dict[str, Any]:

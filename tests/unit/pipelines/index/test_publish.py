@@ -80,7 +80,7 @@ def test_a_run_in_order_needs_nobody(root: Path) -> None:
     # counts only where validation says so.
     assert set(lights_of(root).values()) == {"ok"}
     assert "Usable. One thing needs a person before passports go out." in text_of(root)
-    assert "1 sellers could not be scored" in text_of(root)
+    assert "Sellers that could not be scored: 1" in text_of(root)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -172,7 +172,7 @@ def test_refused_models_and_contradictions_come_first(tmp_path: Path) -> None:
     assert lights_of(place.root) == {"data": "watch", "model": "ok", "gates": "stop", "drift": "ok"}
     assert "Do not use this run: 1 of 3 findings are critical." in text
     ranked = text[text.index("What needs a person") :]
-    assert ranked.index("1 of 8 gates failed") < ranked.index("Sources contradict each other for 5 sellers")
+    assert ranked.index("1 of 8 gates failed") < ranked.index("Sellers whose sources contradict each other: 5")
 
 
 @pytest.mark.parametrize("refusal", [GateFailed, QuarantineLimitExceeded])
