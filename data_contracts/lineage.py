@@ -1,4 +1,4 @@
-"""Lineage of rows, and the quarantine record of each row that is set aside."""
+"""Lineage of rows, and the quarantine entry of each row that is set aside."""
 
 from __future__ import annotations
 
@@ -32,21 +32,30 @@ QUARANTINE_SCHEMA = pa.schema(
 )
 """One row for each row set aside: its lineage, the first rule it broke, the offending value and the raw bytes."""
 
+ROW_ORDER = "row_order"
+"""Column that numbers the rows of a batch of files, in which physical rows are not unique."""
+
 OriginalOf = Callable[[Sequence[int]], list[bytes | None]]
+PlaceOf = Callable[[Sequence[int]], "tuple[Values, Values, Values]"]
 
 
-def _no_originals(source_rows: Sequence[int]) -> list[bytes | None]:
-    return [None] * len(source_rows)
+def _no_originals(rows: Sequence[int]) -> list[bytes | None]:
+    return [None] * len(rows)
 
 
 @dataclass(frozen=True)
 class Origin:
-    """The file that rows were read from. ``original_of`` returns the bytes at given physical rows."""
+    """The file that rows were read from, or the files of a batch.
+
+    Rows are known by number: the physical row in a single file, ``row_order`` in a batch. ``original_of`` returns the
+    original bytes of rows. ``place_of`` is only set for a batch: it returns file, digest and physical row of rows.
+    """
 
     source: str | None
     source_file: str | None
     source_sha256: str | None
     original_of: OriginalOf = field(default=_no_originals, repr=False, compare=False)
+    place_of: PlaceOf | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -69,10 +78,10 @@ class ReadResult:
 
 @dataclass(frozen=True)
 class SetAside:
-    """Rows that broke one rule: parallel sequences of physical rows, offending values and (optional) original bytes."""
+    """Rows that broke one rule: parallel sequences of row numbers, offending values and (optional) original bytes."""
 
     rule_id: str
-    source_rows: Sequence[int]
+    rows: Sequence[int]
     values: Sequence[str | None]
     severity: str = "error"
     column: str | None = None
@@ -86,26 +95,39 @@ def constant(value: str | None, length: int) -> pa.Array[Any]:
 
 
 def quarantine_table(origin: Origin, groups: Sequence[SetAside]) -> pa.Table:
-    """Return the quarantine records of ``groups`` as a QUARANTINE_SCHEMA table, ordered by physical row."""
-    tables = [_group_table(origin, group) for group in groups if len(group.source_rows)]
-    return concat_quarantine(tables).sort_by("source_row") if tables else empty_quarantine()
+    """Return the quarantine entries of ``groups`` as a QUARANTINE_SCHEMA table, ordered by row.
+
+    In a batch of files, the table also has the column ``row_order``.
+    """
+    tables = [_group_table(origin, group) for group in groups if len(group.rows)]
+    if not tables:
+        return empty_quarantine()
+    return concat_quarantine(tables).sort_by("source_row" if origin.place_of is None else ROW_ORDER)
+
+
+def row_numbers(rows: pa.Table) -> Values:
+    """Return the numbers by which the origin of rows or quarantine entries knows them, as one array."""
+    return rows[ROW_ORDER if ROW_ORDER in rows.column_names else "source_row"].combine_chunks()
 
 
 def _group_table(origin: Origin, group: SetAside) -> pa.Table:
-    length = len(group.source_rows)
-    originals = group.originals if group.originals is not None else origin.original_of(group.source_rows)
-    columns = [
+    length = len(group.rows)
+    originals = group.originals if group.originals is not None else origin.original_of(group.rows)
+    numbers: Values = pa.array(group.rows, pa.int64())
+    place: tuple[Values, ...] = (constant(origin.source_file, length), constant(origin.source_sha256, length), numbers)
+    if origin.place_of is not None:
+        place = origin.place_of(group.rows)
+    columns: list[Values] = [
         constant(origin.source, length),
-        constant(origin.source_file, length),
-        constant(origin.source_sha256, length),
-        pa.array(group.source_rows, pa.int64()),
+        *place,
         constant(group.rule_id, length),
         constant(group.severity, length),
         constant(group.column, length),
         pa.array(group.values, pa.string()),
         pa.array(originals, pa.binary()),
     ]
-    return pa.Table.from_arrays(columns, schema=QUARANTINE_SCHEMA)
+    table = pa.Table.from_arrays(columns, schema=QUARANTINE_SCHEMA)
+    return table if origin.place_of is None else table.append_column(ROW_ORDER, numbers)
 
 
 def empty_quarantine() -> pa.Table:
@@ -120,7 +142,7 @@ def concat_quarantine(tables: Sequence[pa.Table]) -> pa.Table:
 
 
 def redacted(records: pa.Table, chosen: Values) -> pa.Table:
-    """Return quarantine records without value and original where ``chosen`` is true."""
+    """Return quarantine entries without value and original where ``chosen`` is true."""
     for name in ("value", "original"):
         kept = pc.if_else(chosen, pa.scalar(None, records.schema.field(name).type), records[name])
         records = with_column(records, name, kept)

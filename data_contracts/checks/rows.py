@@ -14,11 +14,13 @@ from data_contracts.definition.contract import CompiledContract, Kind, Rule, Sev
 from data_contracts.errors import InternalFault
 from data_contracts.lineage import (
     QUARANTINE_SCHEMA,
+    ROW_ORDER,
     Origin,
     StringDictionary,
     concat_quarantine,
     constant,
     empty_quarantine,
+    row_numbers,
 )
 
 if TYPE_CHECKING:
@@ -197,7 +199,7 @@ class _Reason:
 
 
 class QuarantineWriter:
-    """Writes the quarantine records of a table's rows."""
+    """Writes the quarantine entries of a table's rows."""
 
     def __init__(self, table: pa.Table, rules: Sequence[Rule], origin: Origin) -> None:
         self._table, self._rules, self._origin = table, rules, origin
@@ -229,7 +231,8 @@ class QuarantineWriter:
             pa.array(values, pa.string()),
             self._originals(part),
         ]
-        return pa.Table.from_arrays(columns, schema=QUARANTINE_SCHEMA)
+        table = pa.Table.from_arrays(columns, schema=QUARANTINE_SCHEMA)
+        return table.append_column(ROW_ORDER, part[ROW_ORDER]) if ROW_ORDER in part.column_names else table
 
     def _lineage(self, part: pa.Table, name: str, otherwise: str | None) -> Values:
         if name not in part.column_names:
@@ -242,8 +245,7 @@ class QuarantineWriter:
             return part[_ORIGINAL]
         if "source_row" not in part.column_names:
             return pa.nulls(part.num_rows, pa.binary())
-        source_rows: Values = part["source_row"].to_pylist()
-        return pa.array(self._origin.original_of(source_rows), pa.binary())
+        return pa.array(self._origin.original_of(row_numbers(part).to_pylist()), pa.binary())
 
     def _values(self, rule: Rule, positions: NDArray[np.int64]) -> Sequence[str | None]:
         part = self._table.take(pa.array(positions, pa.int64()))

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from data_contracts.arrow import Values, string_bytes
 from data_contracts.definition.contract import Column, CompiledContract, ReadSpec
-from data_contracts.lineage import ReadResult, SetAside, concat_quarantine, quarantine_table
+from data_contracts.lineage import ReadResult, SetAside, concat_quarantine, quarantine_table, row_numbers
 from data_contracts.values.datetimes import dates_from_text, timestamps_from_text
 
 _DATE_FORMATS = ("yyyy-MM-dd",)
@@ -61,8 +61,8 @@ def _whole(column: Values) -> Values:
 
 def _bad_cells(text: pa.Table, raw: Values, rows: Values, column: str) -> SetAside:
     taken = pa.array(rows, pa.int64())
-    source_rows: Values = text["source_row"].take(taken).to_pylist()
-    return SetAside(f"type:{column}", source_rows, raw.take(taken).to_pylist(), column=column)
+    numbers: list[int] = row_numbers(text).take(taken).to_pylist()
+    return SetAside(f"type:{column}", numbers, raw.take(taken).to_pylist(), column=column)
 
 
 def cast_text(raw: Values, column: Column, spec: ReadSpec) -> tuple[Values, np.ndarray[Any, Any] | None]:

@@ -392,7 +392,7 @@ def _merged(groups: Sequence[SetAside]) -> list[SetAside]:
     merged: dict[tuple[str, str | None], tuple[list[int], list[str | None]]] = {}
     for group in groups:
         rows, values = merged.setdefault((group.rule_id, group.column), ([], []))
-        rows.extend(group.source_rows)
+        rows.extend(group.rows)
         values.extend(group.values)
     return [SetAside(rule, rows, values, column=column) for (rule, column), (rows, values) in merged.items()]
 

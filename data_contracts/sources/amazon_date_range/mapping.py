@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from data_contracts.arrow import with_column
 from data_contracts.definition.contract import CompiledContract, ReadSpec
-from data_contracts.lineage import ReadResult, concat_quarantine
+from data_contracts.lineage import ROW_ORDER, ReadResult, concat_quarantine
 from data_contracts.mapping.event_types import event_type_rules, event_types, money_event_table, unknown_kinds
 from data_contracts.mapping.repetition import rows_delivered_before
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
@@ -123,7 +123,7 @@ def cast(result: ReadResult, contract: CompiledContract) -> ReadResult:
         own = dataclasses.replace(spec, decimal_mark=decimal, thousands_mark=thousands)
         chosen = dataclasses.replace(result, rows=result.rows.filter(pc.equal(written, language)))
         parts.append(cast_columns(chosen, dataclasses.replace(contract, read_spec=own)))
-    rows = pa.concat_tables([part.rows for part in parts]).unify_dictionaries().sort_by("source_row")
+    rows = pa.concat_tables([part.rows for part in parts]).unify_dictionaries().sort_by(ROW_ORDER)
     return dataclasses.replace(result, rows=rows, quarantined=concat_quarantine([part.quarantined for part in parts]))
 
 

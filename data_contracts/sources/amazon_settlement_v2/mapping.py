@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from data_contracts.definition.compiler import source_contract
 from data_contracts.definition.contract import CompiledContract, ReadSpec
-from data_contracts.lineage import ReadResult, concat_quarantine
+from data_contracts.lineage import ROW_ORDER, ReadResult, concat_quarantine
 from data_contracts.mapping.event_types import event_type_of as matching_event_type
 from data_contracts.mapping.event_types import event_type_rules, event_types, money_event_table, unknown_kinds
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
@@ -150,7 +150,7 @@ def cast(result: ReadResult, contract: CompiledContract) -> ReadResult:
     """Cast the text rows, each settlement with the decimal mark of its marketplace, never cell by cell."""
     marks = decimal_marks(result.rows)
     parts = [_cast_by_mark(result, contract, marks, mark) for mark in sorted({".", *marks.to_pylist()})]
-    rows = pa.concat_tables([part.rows for part in parts]).unify_dictionaries().sort_by("source_row")
+    rows = pa.concat_tables([part.rows for part in parts]).unify_dictionaries().sort_by(ROW_ORDER)
     return dataclasses.replace(result, rows=rows, quarantined=concat_quarantine([part.quarantined for part in parts]))
 
 

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from data_contracts.entities.register_names import NAME_SCHEMA, company_names
 from data_contracts.errors import InternalFault
-from data_contracts.lineage import SetAside, concat_quarantine, quarantine_table
+from data_contracts.lineage import QUARANTINE_SCHEMA, SetAside, concat_quarantine, quarantine_table, row_numbers
 from data_contracts.mapping.currency import load_exchange_rates
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables
 from data_contracts.privacy import original_sealer
@@ -147,14 +147,14 @@ def mapped_batch(request: BatchRequest, batch: SortedBatch) -> BatchResult:
     """Map sorted rows to canonical tables, and count every row."""
     contract, mapping = batch.source.contract, batch.source.mapping
     gathered, found = batch.gathered, batch.found
-    quarantine = concat_quarantine([batch.unread, gathered.located(found.quarantined)])
+    quarantine = concat_quarantine([batch.unread, found.quarantined.select(QUARANTINE_SCHEMA.names)])
     duplicates = gathered.located_duplicates(found.duplicates, contract)
     accounts = with_file_verdicts(_accounts(gathered, found, quarantine, duplicates, contract), batch.broken)
-    raw = gathered.with_physical_rows(found.accepted)
     rates = load_exchange_rates(request.overrides)
-    mapped = mapping.to_canonical(raw, MappingContext(contract, request.recorded_at, request.hmac_key, rates))
+    context = MappingContext(contract, request.recorded_at, request.hmac_key, rates)
+    mapped = mapping.to_canonical(found.accepted, context)
     tables = with_versions(mapped, request.files, mapping.delivered_whole)
-    _require_all_mapped(raw, tables, mapping)
+    _require_all_mapped(found.accepted, tables, mapping)
     return BatchResult(
         tables=tables,
         quarantine=_without_personal_values(quarantine, contract, request.hmac_key),
@@ -163,7 +163,7 @@ def mapped_batch(request: BatchRequest, batch: SortedBatch) -> BatchResult:
         sellers_named=_sellers_named(tables),
         party_sellers=sellers_of_parties(batch.text.rows, batch.source),
         set_aside_consents=_consents_set_aside(request.source, batch.text, found, gathered),
-        company_names=company_names(request.source, contract.identity, raw, contract.known_lag_days),
+        company_names=company_names(request.source, contract.identity, found.accepted, contract.known_lag_days),
     )
 
 
@@ -190,9 +190,9 @@ def _consents_set_aside(
     repeated = found.duplicates.filter(pc.starts_with(found.duplicates["reason"], REPEATED_KEY))
     keys = [SetAside(row["reason"], [row["row_order"]], [None], originals=[None]) for row in repeated.to_pylist()]
     records = concat_quarantine([found.quarantined, quarantine_table(text.origin, keys)])
-    sellers = text.rows["seller_id"].take(records["source_row"]).to_pylist()
+    sellers = text.rows["seller_id"].take(row_numbers(records)).to_pylist()
     unread = [group.quarantined for group in gathered.groups]
-    located = concat_quarantine([gathered.located(records), *unread]).to_pylist()
+    located = concat_quarantine([records.select(QUARANTINE_SCHEMA.names), *unread]).to_pylist()
     return tuple(
         SetAsideConsent(
             _legible(seller, record["column"]),

@@ -319,7 +319,7 @@ class _Found:
         """Check and map the rows of a partition."""
         batch = self._request.batch
         found = sorted_batch(batch, [group], self._source)
-        self._remarks.add(found.gathered.with_physical_rows(found.found.accepted))
+        self._remarks.add(found.found.accepted)
         result = mapped_batch(batch, found)
         self._add(result)
 

@@ -13,6 +13,7 @@ from data_contracts.checks.rows import RowChecker
 from data_contracts.checks.rule_sql import RuleDatabase
 from data_contracts.checks.spreadsheet_damage import DAMAGED_RULE, damaged_cells
 from data_contracts.definition.contract import Kind, Severity
+from data_contracts.lineage import row_numbers
 from pipelines.ingest.batches.retention import rows_past_retention, set_expired_aside
 from pipelines.ingest.batches.setting_aside import Reason
 
@@ -34,7 +35,7 @@ class SortedRows:
 
     Attributes:
         accepted: typed rows that break no rule.
-        quarantined: quarantine entries (QUARANTINE_SCHEMA) with the ordinal as ``source_row``.
+        quarantined: quarantine entries (QUARANTINE_SCHEMA, and ``row_order``).
         duplicates: ``row_order``, ``reason``.
         remarks: remarks, each with the ordinals of the accepted rows it concerns.
     """
@@ -115,7 +116,7 @@ def _check(left: RowsLeft, group_keys: Values | None, contract: CompiledContract
             left.rows = checked.accepted
             left.add_entries(checked.quarantined)
             reasons = [f"{REPEATED_KEY} ({rule_id})" for rule_id in checked.duplicates["rule_id"].to_pylist()]
-            left.add_duplicates(checked.duplicates["source_row"].combine_chunks(), reasons)
+            left.add_duplicates(row_numbers(checked.duplicates), reasons)
             _set_torn_groups_aside(left, group_keys)
             if left.rows.num_rows == before or not _judges_groups(contract, group_keys):
                 return
@@ -141,7 +142,7 @@ def _judges_groups(contract: CompiledContract, group_keys: Values | None) -> boo
 
 def _set_torn_groups_aside(left: RowsLeft, group_keys: Values | None) -> None:
     """Set aside the rows left over from groups of which a row has been set aside."""
-    lost: Values = left.quarantined["source_row"]
+    lost: Values = row_numbers(left.quarantined)
     if group_keys is None or not len(lost):
         return
     keys = group_keys.take(left.rows["row_order"])

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.definition.contract import ReadSpec
-from data_contracts.lineage import concat_quarantine, empty_quarantine, redacted
+from data_contracts.lineage import concat_quarantine, empty_quarantine, redacted, row_numbers
 from data_contracts.values.casting import cast_text
 from pipelines.ingest.batches.setting_aside import Reason, RowsLeft
 from pipelines.runs.file_counts import CONSENT_NOT_READABLE, CONSENT_WITHDRAWN, NO_CONSENT
@@ -48,7 +48,7 @@ class ConsentedRows:
     Attributes:
         rows: the rows that may be read.
         withheld: quarantine entries of the other rows (QUARANTINE_SCHEMA), without contents.
-        nameless: ``source_row`` of the rows that may be read because they name no seller, if any rows are withheld.
+        nameless: numbers of the rows that may be read because they name no seller, if any rows are withheld.
         withholds_any: whether any rows are withheld.
     """
 
@@ -62,7 +62,7 @@ def rows_by_consent(text: ReadResult, source: Source, consents: SourceConsents) 
     """Separate text rows by the consent of the sellers that they name.
 
     Args:
-        text: rows as read, with a unique ``source_row``.
+        text: rows as read.
         source: the source of the rows; its mapping says how rows name their seller, if consent is needed.
         consents: the consents for the source.
     """
@@ -77,11 +77,10 @@ def rows_by_consent(text: ReadResult, source: Source, consents: SourceConsents) 
     names_somebody = np.zeros(text.rows.num_rows, dtype=bool)
     for name in named.naming:
         names_somebody |= _is_given(cells[name])
-    source_rows = text.rows["source_row"].to_numpy()
     return ConsentedRows(
         rows=left.rows.drop_columns(_REASON),
         withheld=left.quarantined,
-        nameless=source_rows[(reasons == _READ) & ~names_somebody],
+        nameless=row_numbers(text.rows).to_numpy()[(reasons == _READ) & ~names_somebody],
         withholds_any=True,
     )
 
@@ -156,7 +155,7 @@ def _is_in(values: Values, wanted: list[str]) -> NDArray[np.bool_]:
 
 def with_rows_withheld(found: SortedRows, consented: ConsentedRows) -> SortedRows:
     """Return sorted rows with the entries of withheld rows, and without the contents of nameless rows."""
-    nameless = pc.is_in(found.quarantined["source_row"], value_set=pa.array(consented.nameless, pa.int64()))
+    nameless = pc.is_in(row_numbers(found.quarantined), value_set=pa.array(consented.nameless, pa.int64()))
     others = redacted(found.quarantined, nameless)
     return replace(found, quarantined=concat_quarantine([others, consented.withheld]))
 

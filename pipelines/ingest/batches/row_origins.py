@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from data_contracts.arrow import with_column
 from data_contracts.lineage import Origin, ReadResult, empty_quarantine
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ DUPLICATE_SCHEMA = pa.schema(_DUPLICATE_FIELDS)
 class Gathered:
     """The rows of several files in order of file and line, each with an ordinal that leads back to its file.
 
-    While rows are sorted, ``source_row`` holds the ordinal, which is unique across files; ``located`` and
-    ``with_physical_rows`` restore the physical row. ``facts`` holds the facts of every file, in order.
+    The ordinal is the column ``row_order``. ``facts`` holds the facts of every file, in order.
     """
 
     def __init__(self, groups: Sequence[ReadGroup], files: Sequence[DeliveredFile]) -> None:
@@ -57,7 +57,7 @@ class Gathered:
             in_order: Values = pa.array(self._order)
             rows = rows.take(in_order)
         ordinal = pa.array(np.arange(rows.num_rows, dtype=np.int64))
-        rows = rows.set_column(rows.column_names.index("source_row"), "source_row", ordinal)
+        rows = with_column(rows, "source_row", pa.array(self._physical_row, pa.int64()))
         if "source_item" not in rows.column_names:
             rows = rows.append_column("source_item", pa.array(np.zeros(rows.num_rows, dtype=np.int64)))
         file_of: Values = pa.array(self.file_of)
@@ -74,24 +74,8 @@ class Gathered:
             ("delivered_at", delivered_at.take(file_of)),
         ):
             rows = rows.append_column(name, values)
-        origin = Origin(contract.identity, None, None, self._originals)
+        origin = Origin(contract.identity, None, None, self._originals, self._places)
         return ReadResult(rows, empty_quarantine(), rows.num_rows, (), origin)
-
-    def with_physical_rows(self, rows: pa.Table) -> pa.Table:
-        """Return rows with their physical row as ``source_row``."""
-        physical = self._physical_row[rows["row_order"].to_numpy()]
-        return rows.set_column(rows.column_names.index("source_row"), "source_row", pa.array(physical, pa.int64()))
-
-    def located(self, records: pa.Table) -> pa.Table:
-        """Return entries whose ``source_row`` is an ordinal with file, digest and physical row instead."""
-        ordinals = records["source_row"].to_numpy()
-        for name, values in (
-            ("source_file", self._names(self.file_of[ordinals])),
-            ("source_sha256", self._digests(self.file_of[ordinals])),
-            ("source_row", pa.array(self._physical_row[ordinals], pa.int64())),
-        ):
-            records = records.set_column(records.column_names.index(name), name, values)
-        return records
 
     def located_duplicates(self, duplicates: pa.Table, contract: CompiledContract) -> pa.Table:
         """Return duplicates (``row_order``, ``reason``) in row order as DUPLICATE_SCHEMA."""
@@ -99,12 +83,16 @@ class Gathered:
         ordinals = duplicates["row_order"].to_numpy()
         columns = [
             _repeated([contract.identity], np.zeros(len(ordinals), dtype=np.int32)),
-            self._names(self.file_of[ordinals]),
-            self._digests(self.file_of[ordinals]),
-            pa.array(self._physical_row[ordinals], pa.int64()),
+            *self._places(ordinals.tolist()),
             duplicates["reason"].cast(pa.string()).dictionary_encode().combine_chunks(),
         ]
         return pa.Table.from_arrays(columns, schema=DUPLICATE_SCHEMA)
+
+    def _places(self, ordinals: Sequence[int]) -> tuple[Values, Values, Values]:
+        """Return file, digest and physical row of rows."""
+        wanted = np.asarray(ordinals, dtype=np.int64)
+        file_of = self.file_of[wanted]
+        return self._names(file_of), self._digests(file_of), pa.array(self._physical_row[wanted], pa.int64())
 
     def _names(self, file_of: Values) -> Values:
         return _repeated([one.name for one in self.facts], file_of)

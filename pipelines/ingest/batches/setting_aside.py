@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.lineage import Origin, SetAside, concat_quarantine, quarantine_table, redacted
+from data_contracts.lineage import Origin, SetAside, concat_quarantine, quarantine_table, redacted, row_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ class Reason:
 
     Attributes:
         rule_id: the rule that they break.
-        words: the value that their records show, for all rows or by ``source_row``; None for their value of ``column``.
+        words: the value that their records show, for all rows or by row number; None for their value of ``column``.
         column: the column at fault, or None.
         severity: of the rule.
         keep_contents: whether the records keep values and original bytes, or only file and row.
@@ -45,15 +45,14 @@ class Reason:
             return [None if cell is None else str(cell) for cell in cells.to_pylist()]
         if self.words is None or isinstance(self.words, str):
             return [self.words] * rows.num_rows
-        numbers: Values = rows["source_row"]
-        return [self.words[number] for number in numbers.to_pylist()]
+        return [self.words[number] for number in row_numbers(rows).to_pylist()]
 
 
 class RowsLeft:
     """The rows of a batch that are not set aside, and the quarantine entries of the others.
 
     Attributes:
-        rows: the rows left, each with a ``source_row`` that is unique in the batch.
+        rows: the rows left, each with a row number that its origin knows.
     """
 
     def __init__(self, rows: pa.Table, origin: Origin, entries: pa.Table | None = None) -> None:
@@ -67,7 +66,7 @@ class RowsLeft:
         out: Values = self.rows.filter(leaves)
         if not out.num_rows:
             return
-        numbers: list[int] = out["source_row"].to_pylist()
+        numbers: list[int] = row_numbers(out).to_pylist()
         originals = None if reason.keep_contents else [None] * len(numbers)
         group = SetAside(
             reason.rule_id, numbers, reason.values_of(out), reason.severity, reason.column, originals=originals
@@ -85,10 +84,10 @@ class RowsLeft:
         columns: list[Values] = [row_order, pa.array(reasons, pa.string())]
         self._duplicates.append(pa.Table.from_arrays(columns, schema=_DUPLICATES))
 
-    def erase(self, source_rows: Values) -> None:
-        """Erase the contents of the quarantine entries of some rows, by ``source_row``."""
+    def erase(self, numbers: Values) -> None:
+        """Erase the contents of the quarantine entries of some rows, by row number."""
         entries = self.quarantined
-        self._entries = [redacted(entries, pc.is_in(entries["source_row"], value_set=source_rows))]
+        self._entries = [redacted(entries, pc.is_in(row_numbers(entries), value_set=numbers))]
 
     @property
     def quarantined(self) -> pa.Table:
