@@ -28,24 +28,9 @@ def test_incidents_of_a_kind_are_all_of_that_kind_and_no_others(tiny_world: Worl
     assert all((week < tiny_world.timeline.weeks).all() for _, week, _ in found.values())
 
 
-def test_same_settings_make_the_same_world(tiny_world: World) -> None:
-    again = simulate(tiny_world.settings)
-    assert np.array_equal(again.flows, tiny_world.flows)
-    assert np.array_equal(again.default_day, tiny_world.default_day)
-    for table, columns in tiny_world.events.items():
-        for name, values in columns.items():
-            assert np.array_equal(again.events[table][name], values), (table, name)
-
-
 def test_another_seed_makes_another_world(tiny_world: World) -> None:
     other = simulate(tiny_world.settings.model_copy(update={"seed": 4}))
     assert not np.array_equal(other.cash, tiny_world.cash)
-
-
-def test_the_observation_seed_does_not_change_the_world(tiny_world: World) -> None:
-    other = simulate(tiny_world.settings.model_copy(update={"observation_seed": 99}))
-    assert np.array_equal(other.cash, tiny_world.cash)
-    assert np.array_equal(other.default_day, tiny_world.default_day)
 
 
 def test_closing_cash_is_opening_cash_plus_booked_movements(tiny_world: World) -> None:
