@@ -58,7 +58,7 @@ RAW_FILES := $(if $(RAW_DIR),$(shell find $(RAW_DIR) 2>/dev/null))
 
 STAGES := world ingest validate features train explain register score monitor
 
-.PHONY: help run test setup setup-test lock $(STAGES) bench bench-world lint types layers docs docs-check pictures prose notebooks wheel clean force
+.PHONY: help run test test-fast setup setup-test lock $(STAGES) bench bench-world lint types layers docs docs-check pictures prose notebooks wheel clean force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -142,8 +142,16 @@ $(P)/monitor/CHECKED: $(P)/score/CURRENT $(P)/train/CURRENT $(P)/features/CURREN
 	$(call STAGE,monitor)
 
 # ---- quality ------------------------------------------------------------------------------------------------------
-test: $(VENV)/.test-ready ## Set up and run the tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+# One process per processor, each with one OpenMP thread. PYTEST_ARGS comes last, so that it can change every option:
+# PYTEST_ARGS="tests/unit/features -n 0" runs some tests in one process.
+test test-fast: export OMP_NUM_THREADS ?= 1
+PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
+
+test: $(VENV)/.test-ready ## Set up and run all tests on all processors (PYTEST_ARGS=...)
+	$(PYTEST) $(PYTEST_ARGS)
+
+test-fast: $(VENV)/.test-ready ## Run all tests but the slow ones: an answer within two minutes
+	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
 lint: $(VENV)/.test-ready ## Style: ruff
 	$(BIN)/ruff check .

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+# Every test in these folders runs whole stages, kills processes or reads the real data.
+SLOW_FOLDERS = {"faults", "pipeline", "real"}
+
 # Timings never decide a test: the machines that run them are shared.
 settings.register_profile("shared_machine", deadline=None)
 settings.load_profile("shared_machine")
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark all tests of the slow folders; elsewhere a test that takes more than about two seconds says so itself."""
+    for item in items:
+        if SLOW_FOLDERS.intersection(item.path.relative_to(Path(__file__).parent).parts):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

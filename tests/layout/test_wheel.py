@@ -19,6 +19,8 @@ import pytest
 from pipelines.signing.keys import KeyRing, trust_file_for
 from tests.factories.models import signing_key, small_world, write_small_bundle
 
+pytestmark = pytest.mark.slow
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGES = ("data_contracts", "features", "models", "pipelines", "simulator")
 BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -232,6 +233,7 @@ def mutants(draw: st.DrawFn) -> tuple[Document, Document, Expected]:
     return before, after, expected
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(mutants())
 def test_a_mutated_contract_shows_exactly_the_change_made(mutant: tuple[Document, Document, Expected]) -> None:

@@ -7,6 +7,7 @@ import io
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -76,6 +77,7 @@ def _csv(content: list[list[str]]) -> bytes:
     return text.getvalue().encode()
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(content=st.lists(short_or_good, max_size=30), piece_bytes=st.integers(1, 1500))
 def test_the_verdict_does_not_depend_on_where_pieces_end(content: list[list[str]], piece_bytes: int) -> None:

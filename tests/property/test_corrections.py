@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from features.catalogue import FeatureSet
     from tests.factories.feature_worlds import Rows
 
+pytestmark = pytest.mark.slow
+
 BUILD = BuildSettings(graph=GraphSettings(hub_sellers=2, counterparty_hub_sellers=2), threads=1)
 # What a corrected row may say otherwise, by table.
 OTHERWISE: dict[str, dict[str, Any]] = {

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from features.catalogue import FeatureSet
     from tests.factories.feature_worlds import Rows
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = BuildSettings(graph=GraphSettings(hub_sellers=2, counterparty_hub_sellers=2), threads=1)
 ASKED = observations([(seller, AS_OF.isoformat()) for seller in SELLERS])
 

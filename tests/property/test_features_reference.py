@@ -130,6 +130,7 @@ def spread(feature: Feature, rows: list[tuple[Any, ...]]) -> float | None:
     }[feature.aggregate]()
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(world=worlds())
 def test_the_shared_pass_equals_one_query_a_feature(every_base_feature: FeatureSet, world: Rows) -> None:

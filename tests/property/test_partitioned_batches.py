@@ -116,6 +116,7 @@ def _in_order(records: pa.Table) -> list[dict[str, Any]]:
     return sorted(records.to_pylist(), key=lambda row: (row["source_file"], row["source_row"]))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     # Mappings of their own, and of the templates, which have one in common, those with warnings about groups.

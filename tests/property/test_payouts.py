@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -46,6 +47,7 @@ def report(number: int, sales: Sequence[Any], changes: Sequence[Any], state: int
 
 
 # A busy machine must not decide a test.
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(REPORTS)
 def test_reports_that_add_up_are_kept_whole_and_close_to_zero_once_paid(drawn: list[Any]) -> None:

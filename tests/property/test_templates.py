@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +30,7 @@ def mixed_files(draw: st.DrawFn) -> tuple[str, list[dict[str, str]]]:
     return table, [template_row(table, name) | cells for name, cells in zip(identifiers, replaced, strict=True)]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(mixed_files())
 def test_every_row_of_any_mix_is_accounted_for(mixed: tuple[str, list[dict[str, str]]]) -> None:

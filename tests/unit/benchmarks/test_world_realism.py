@@ -217,24 +217,28 @@ def small_sample(tmp_path_factory: pytest.TempPathFactory) -> WorldSample:
     return make_sample(profile.model_copy(update=fewer), tmp_path_factory.mktemp("world"))
 
 
+@pytest.mark.slow
 def test_only_dates_of_training_and_test_get_features(small_sample: WorldSample) -> None:
     days = [str(day) for day in np.unique(small_sample.dataset.as_of)]
     assert days == ["2021-06-30", "2021-09-30", "2021-12-31", "2022-12-31"]
     assert small_sample.observations.num_rows > small_sample.matrix.num_rows
 
 
+@pytest.mark.slow
 def test_nothing_later_than_a_date_changes_its_features(small_sample: WorldSample) -> None:
     found = dropping_the_future(small_sample)
     assert found["cells_changed"] == 0
     assert found["later_records_dropped"] > 0
 
 
+@pytest.mark.slow
 def test_rates_and_missing_sources_are_those_of_the_labelled_observations(small_sample: WorldSample) -> None:
     labels = small_sample.labels.table["label"].to_pylist()
     assert default_rates(small_sample)["default_rate"] == pytest.approx(sum(labels) / len(labels))
     assert 0 < missing_sources(small_sample)["site_order"]["among_good"] < 1
 
 
+@pytest.mark.slow
 def test_a_pillar_whose_features_alone_vary_weighs_all_and_weights_add_up_to_one(small_sample: WorldSample) -> None:
     pillars = {record.name: str(record.pillar) for record in small_sample.feature_set.records}
     fixed = {name: np.zeros(1) for name, pillar in pillars.items() if pillar != "liquidity"}
@@ -252,6 +256,7 @@ def test_a_pillar_whose_features_alone_vary_weighs_all_and_weights_add_up_to_one
     assert found["share"]["liquidity"] <= found["heaviest"] < 1
 
 
+@pytest.mark.slow
 def test_the_leak_shows_a_default_at_any_time_and_only_to_related_sellers(small_sample: WorldSample) -> None:
     day = date(2022, 12, 31)
     graph = party_graph(small_sample.tables["party"], small_sample.tables["party_link"], AsOf(day), GraphSettings())

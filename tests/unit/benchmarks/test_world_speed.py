@@ -16,6 +16,7 @@ def test_resident_memory_is_that_of_a_living_process_and_nothing_of_one_that_is_
     assert resident_bytes(2**22 + 1) == 0
 
 
+@pytest.mark.slow
 def test_a_world_is_measured_row_by_row_and_removed(tmp_path: Path) -> None:
     found = watched(300, 1, tmp_path)
     assert found["rows"] == sum(found["rows_by_source"].values()) > 10_000

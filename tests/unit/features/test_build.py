@@ -57,6 +57,7 @@ def reads(name: str) -> set[str]:
 ASKED = observations([("S1", "2024-06-30")])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("withheld", SELLER_TABLES)
 def test_a_withheld_table_makes_everything_that_reads_it_missing(withheld: str) -> None:
     world = busy_seller()
@@ -109,6 +110,7 @@ def test_a_table_that_is_not_there_counts_as_not_delivered() -> None:
     assert row["loan_count"] is None
 
 
+@pytest.mark.slow
 def test_an_empty_lenders_book_means_no_events_and_a_missing_book_means_unknown() -> None:
     feature_set = load_feature_set("seller_core")
     read = tables_read(feature_set)

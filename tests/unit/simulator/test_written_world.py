@@ -44,12 +44,14 @@ def deliveries(written: Written) -> list[dict[str, str]]:
     return table(written.raw / "deliveries.csv")
 
 
+@pytest.mark.slow
 def test_same_settings_write_the_same_bytes(written: Written, tmp_path: Path) -> None:
     write_world(TINY, tmp_path)
     assert content(tmp_path / "raw") == content(written.raw)
     assert content(tmp_path / "truth") == content(written.truth)
 
 
+@pytest.mark.slow
 def test_another_observation_changes_raw_files_and_leaves_the_truth(written: Written, tmp_path: Path) -> None:
     write_world(TINY.model_copy(update={"observation_seed": 99}), tmp_path)
     was, now = content(written.truth), content(tmp_path / "truth")
@@ -78,6 +80,7 @@ def test_deliveries_start_soon_and_never_reveal_a_closing(written: Written, deli
     assert (written.world.closed_week < written.world.timeline.weeks).any()
 
 
+@pytest.mark.slow
 def test_some_sellers_lack_each_source_and_the_refusals_follow_quality(written: Written) -> None:
     crowd = simulate(written.world.settings.model_copy(update={"seller_count": 3_000}))
     observed = observe(crowd)
@@ -88,6 +91,7 @@ def test_some_sellers_lack_each_source_and_the_refusals_follow_quality(written: 
     assert crowd.firms.quality[refused].mean() < crowd.firms.quality[~refused].mean()
 
 
+@pytest.mark.slow
 def test_no_refusals_means_more_files(written: Written, tmp_path: Path) -> None:
     settings = TINY.model_copy(update={"observation": UNHARMED.model_copy(update={"refusal_share": 0.0})})
     record = write_world(settings, tmp_path)
@@ -290,6 +294,7 @@ def test_cash_in_the_truth_adds_up_by_year(written: Written) -> None:
     assert len(rows) == written.world.firms.count * 6
 
 
+@pytest.mark.slow
 def test_progress_counts_every_seller(tmp_path: Path) -> None:
     recorder = Recorder()
     write_world(TINY, tmp_path, progress=recorder)

@@ -163,6 +163,7 @@ def test_every_check_that_is_switched_off_exists() -> None:
     assert set(off) <= names
 
 
+@pytest.mark.slow
 def test_the_command_fails_on_findings_and_on_a_name_that_matches_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -86,6 +86,7 @@ def test_patterns_mean_the_same_to_both_judges(values: list[str], passed: bool) 
     assert [f.unexpected_count == 0 for f in found] == [passed, passed]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["money_event", "export_declaration", "site_order", "score"])
 def test_both_judges_count_alike_on_many_mixed_rows(name: str) -> None:
     contract = table_contract(name)

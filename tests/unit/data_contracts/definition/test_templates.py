@@ -315,6 +315,7 @@ def test_parquet_moments_and_numbers_mean_what_their_text_would(tmp_path: Path) 
     assert found == expected
 
 
+@pytest.mark.slow
 def test_a_parquet_file_that_would_unpack_to_too_much_is_refused_before_it_is_read(tmp_path: Path) -> None:
     columns = {name: pa.array([cell]) for name, cell in template_row("pledge").items()}
     repeated = pa.table(columns).take(pa.array([0] * 4_000_000))

@@ -24,9 +24,10 @@ def headers(contract: CompiledContract) -> set[str]:
 
 
 @pytest.mark.parametrize("source", source_names())
-@pytest.mark.parametrize("table", table_names())
-def test_no_source_holds_the_columns_of_a_canonical_table(source: str, table: str) -> None:
-    assert not {column.name for column in table_contract(table).columns} <= headers(source_contract(source))
+def test_no_source_holds_the_columns_of_a_canonical_table(source: str) -> None:
+    found = headers(source_contract(source))
+    held = [name for name in table_names() if {column.name for column in table_contract(name).columns} <= found]
+    assert held == []
 
 
 @pytest.mark.parametrize("source", source_names())

@@ -110,6 +110,7 @@ def test_shared_attributes_and_holders_equal_plain_sets(rows: list[dict[str, Any
         assert values(graph, signal) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(rows=links, defaulted=st.sets(st.sampled_from(SELLERS), max_size=4))
 def test_default_excess_equals_plain_counting(rows: list[dict[str, Any]], defaulted: set[str]) -> None:

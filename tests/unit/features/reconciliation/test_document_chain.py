@@ -257,6 +257,7 @@ ROWS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_order_of_rows_and_what_comes_later_change_no_break(rows: list[Row], random: Any) -> None:  # noqa: ANN401

@@ -249,6 +249,7 @@ def test_a_quarter_ends_on_the_day_before_the_next(start: str, end: str) -> None
 money = st.integers(min_value=0, max_value=90_000)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(usd=money, exports=money, later=money, factor=st.integers(min_value=2, max_value=9))
 def test_later_knowledge_changes_nothing_and_more_fraud_never_looks_better(

@@ -61,6 +61,7 @@ def written(path: Path, data: bytes) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_files_folders_zips_and_gz_are_recognised_and_ingested_like_a_listed_folder(tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     paths = [

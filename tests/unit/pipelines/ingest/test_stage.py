@@ -127,6 +127,7 @@ def test_no_mixture_of_good_and_bad_lines_loses_a_row(
     assert account.duplicates.get("repeated invoice", 0) == max(kinds.count("again") - 1, 0)
 
 
+@pytest.mark.slow
 def test_processes_and_batches_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_raw_folder(tmp_path / "raw", small_world())
     alone = ingested_and_written(folder, ingest_settings(worker_count=1), tmp_path / "alone")
@@ -141,6 +142,7 @@ def written(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_the_order_of_the_list_changes_nothing(tmp_path: Path) -> None:
     files = small_world()
     first, second = ingested(tmp_path / "a", files), ingested(tmp_path / "b", files[::-1])

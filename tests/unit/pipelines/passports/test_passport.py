@@ -81,6 +81,7 @@ def test_an_issued_passport_is_its_canonical_bytes_and_verifies() -> None:
     assert (verified.valid_from, verified.valid_until) == (ISSUED_ON, date(2025, 6, 14))
 
 
+@pytest.mark.slow
 def test_every_changed_byte_of_a_whole_passport_is_refused() -> None:
     data = issue_passport(scored_rows()[0], small_bundle(), EVIDENCE, TERMS).data
     verify_credential(data, ISSUED_ON, TRUST)

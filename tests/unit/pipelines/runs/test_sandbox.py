@@ -29,6 +29,7 @@ def test_results_come_in_the_order_of_the_calls() -> None:
     assert list(run_each_in_sandbox([Call(math.sqrt, (n * n,)) for n in range(20)], process_count=2)) == list(range(20))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "says"),
     [
@@ -55,6 +56,7 @@ def held(mebibytes: int) -> int:
     return len(_HELD)
 
 
+@pytest.mark.slow
 def test_memory_of_an_earlier_call_does_not_count_against_the_next() -> None:
     half = Call(held, (900,), Limits(memory_mib=2048, cpu_seconds=60))
     run_in_sandbox(Call(math.sqrt, (4,)))

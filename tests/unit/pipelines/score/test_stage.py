@@ -362,6 +362,7 @@ def test_the_stage_scores_the_latest_applicants_and_a_rerun_does_nothing(
         assert {claim["claim"]: claim["grade"] for claim in claims}["sales"] == "single_source"
 
 
+@pytest.mark.slow
 def test_scoring_and_verifying_import_no_tracking_validation_or_explanation_package() -> None:
     heavy = ("mlflow", "great_expectations", "shap", "networkx", "matplotlib")
     modules = "pipelines.score.command, pipelines.passports.verify"
@@ -371,6 +372,7 @@ def test_scoring_and_verifying_import_no_tracking_validation_or_explanation_pack
     assert found.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_a_run_killed_between_parts_continues_with_the_same_bytes(
     options: ScoreOptions, matrix_file: Path, tmp_path: Path
 ) -> None:

@@ -63,6 +63,7 @@ def test_a_published_range_names_its_source_or_is_called_a_target_of_this_projec
         assert (figure.lower is None) == (figure.upper is None)
 
 
+@pytest.mark.slow
 def test_equal_settings_have_equal_figures_and_another_seed_has_others() -> None:
     small = WorldSettings(seller_count=300, district_sellers=300)
     assert marginals(simulate(small)) == marginals(simulate(small))

@@ -70,6 +70,7 @@ def test_dishonest_sellers_commit_fraud_more_often(deceitful: World) -> None:
         assert honesty[fraud_cases(deceitful, kind).seller].mean() < honesty.mean() - 0.3, kind
 
 
+@pytest.mark.slow
 def test_more_of_one_kind_of_fraud_leaves_the_draws_of_the_others_unchanged() -> None:
     settings = WorldSettings(seller_count=200, seed=5)
     more = settings.model_copy(update={"fraud": settings.fraud.model_copy(update={"over_declaration_rate": 0.3})})
@@ -79,6 +80,7 @@ def test_more_of_one_kind_of_fraud_leaves_the_draws_of_the_others_unchanged() ->
     assert np.array_equal(fraud_cases(few, fraud.BRUSHING).seller, fraud_cases(many, fraud.BRUSHING).seller)
 
 
+@pytest.mark.slow
 def test_money_of_a_diverted_loan_is_gone_and_the_trade_is_weaker(deceitful: World) -> None:
     honest = simulate(
         deceitful.settings.model_copy(update={"fraud": MANY.model_copy(update={"loan_diversion_share": 0})})
@@ -209,6 +211,7 @@ def declared(world: World) -> dict[str, tuple[float, float, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_over_declaration_raises_the_value_of_the_same_pieces(deceitful: World) -> None:
     lying, honest = declared(deceitful), declared(without(deceitful, "over_declaration_rate"))
     assert lying.keys() == honest.keys()
@@ -232,6 +235,7 @@ def visits(world: World) -> dict[tuple[str, str], tuple[int, int, int]]:
     return found
 
 
+@pytest.mark.slow
 def test_inflated_visits_only_add_to_the_true_ones_while_the_case_lasts(deceitful: World) -> None:
     lying, honest = visits(deceitful), visits(without(deceitful, "inflated_traffic_rate"))
     assert lying.keys() == honest.keys()

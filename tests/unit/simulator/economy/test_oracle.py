@@ -9,6 +9,8 @@ from simulator.economy.oracle import HORIZON_DAYS, TrueRisk, true_risk
 from simulator.economy.simulation import simulate
 from simulator.settings import WorldSettings
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = WorldSettings.model_validate(
     {"seller_count": 400, "first_day": "2019-01-01", "last_day": "2021-12-31", "seed": 12}
 )

@@ -108,6 +108,7 @@ def test_a_guarantor_pays_when_the_guaranteed_seller_defaults() -> None:
     assert flow(world, "guarantee_paid").sum() < 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_default_rate_of_open_loans_stays_in_its_band(seed: int) -> None:
     world = simulate(WorldSettings(seller_count=800, seed=seed))

@@ -216,6 +216,7 @@ def test_wrong_invoices_are_cancelled_in_red_and_the_money_stays_the_same(see: C
     assert len(cancelled) >= reds * 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shares",
     [

@@ -101,6 +101,7 @@ def test_the_truth_lists_links_that_are_late_or_missing(written: Written) -> Non
             assert waited >= timedelta(days=180)
 
 
+@pytest.mark.slow
 def test_data_of_later_defaulters_is_missing_more_often() -> None:
     settings = WorldSettings(seller_count=3_000, seed=5)
     generous = settings.observation.model_copy(update={"refusal_share": 0.12})

@@ -46,6 +46,7 @@ def test_districts_differ_in_their_seeds() -> None:
     assert len(seeds) == 334
 
 
+@pytest.mark.slow
 def test_more_processes_write_the_same_bytes(folder: Path, record: WorldRecord) -> None:
     again = write_world(THREE, folder / "two", processes=2)
     assert again == record

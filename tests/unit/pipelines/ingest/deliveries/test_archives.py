@@ -40,6 +40,7 @@ def delivered(name: str, data: bytes) -> RawFile:
     return RawFile(name, "vat_invoices", data, "S000001")
 
 
+@pytest.mark.slow
 def test_every_file_of_a_listed_zip_is_read_as_if_it_stood_in_the_folder(tmp_path: Path) -> None:
     loose = ingested(tmp_path / "loose", [delivered("v/1.csv", FIRST), delivered("v/2.csv", SECOND)])
     packed = ingested(tmp_path / "packed", [delivered("v.zip", zipped({"2.csv": SECOND, "1.csv": FIRST}))])
@@ -124,6 +125,7 @@ def test_an_encrypted_or_altered_file_in_a_zip_is_refused_by_its_name(tmp_path: 
     assert refusal.value.file == "v.zip/1.csv"
 
 
+@pytest.mark.slow
 def test_a_gz_that_unpacks_to_more_than_a_reader_takes_is_refused(tmp_path: Path) -> None:
     members = gzip.compress(bytes(2**20)) * 1025
     with pytest.raises(InputRefused, match="at least 1073741825 bytes unpacked") as refusal:

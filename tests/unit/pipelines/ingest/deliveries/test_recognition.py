@@ -262,6 +262,7 @@ def test_a_path_with_nothing_there_is_refused(tmp_path: Path) -> None:
         list(recognise([tmp_path / "absent"]))
 
 
+@pytest.mark.slow
 def test_a_workbook_that_takes_all_memory_is_reported_and_the_other_files_are_recognised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
