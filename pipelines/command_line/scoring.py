@@ -19,52 +19,59 @@ if TYPE_CHECKING:
     from pipelines.score.command import ScoreOutcome
 
 
+ApplicantsArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        help="Applicant file (CSV, XLSX, Parquet) or folder of raw exports (default: the profile's own applicants)."
+    ),
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="URI", help="models:/NAME@ALIAS or models:/NAME/VERSION (default: the profile's champion)."
+    ),
+]
+BundleOption = Annotated[
+    Path | None,
+    typer.Option("--bundle", metavar="FOLDER", help="Folder of a model bundle, instead of a registered model."),
+]
+RegistryOption = Annotated[
+    str | None,
+    typer.Option("--registry", metavar="URI", help="MLflow tracking URI (default: the registry of the profile)."),
+]
+SignerTrustOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--trust", metavar="FILE", help="Trust file of those who may sign bundles (default: the profile's own key)."
+    ),
+]
+AsOfOption = Annotated[
+    datetime | None,
+    typer.Option("--as-of", metavar="DATE", formats=[DAY], help="As-of date for rows that state none."),
+]
+IssuedOnOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--issued-on",
+        metavar="DATE",
+        formats=[DAY],
+        help="Date of issue (default: today; a demonstration has its own).",
+    ),
+]
+
+
 def score(
     context: typer.Context,
-    applicants: Annotated[
-        Path | None,
-        typer.Argument(
-            help="Applicant file (CSV, XLSX, Parquet) or folder of raw exports (default: the profile's own applicants)."
-        ),
-    ] = None,
+    applicants: ApplicantsArgument = None,
     profile: ProfileOption = "demo",
     out: OutOption = DEFAULT_OUT,
     *,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            metavar="URI",
-            help="models:/NAME@ALIAS or models:/NAME/VERSION (default: the profile's champion).",
-        ),
-    ] = None,
-    bundle: Annotated[
-        Path | None,
-        typer.Option("--bundle", metavar="FOLDER", help="Folder of a model bundle, instead of a registered model."),
-    ] = None,
-    registry: Annotated[
-        str | None,
-        typer.Option("--registry", metavar="URI", help="MLflow tracking URI (default: the registry of the profile)."),
-    ] = None,
-    trust: Annotated[
-        Path | None,
-        typer.Option(
-            "--trust", metavar="FILE", help="Trust file of those who may sign bundles (default: the profile's own key)."
-        ),
-    ] = None,
-    as_of: Annotated[
-        datetime | None,
-        typer.Option("--as-of", metavar="DATE", formats=[DAY], help="As-of date for rows that state none."),
-    ] = None,
-    issued_on: Annotated[
-        datetime | None,
-        typer.Option(
-            "--issued-on",
-            metavar="DATE",
-            formats=[DAY],
-            help="Date of issue (default: today; a demonstration has its own).",
-        ),
-    ] = None,
+    model: ModelOption = None,
+    bundle: BundleOption = None,
+    registry: RegistryOption = None,
+    trust: SignerTrustOption = None,
+    as_of: AsOfOption = None,
+    issued_on: IssuedOnOption = None,
     artifacts: Annotated[
         Path, typer.Option("--artifacts", metavar="FOLDER", help="Folder that holds the profile's stages.")
     ] = DEFAULT_OUT,

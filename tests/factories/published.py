@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from models.registry.mlflow_registry import CHAMPION, ModelAddress, RegisteredVersion, Registry, version_at
 from pipelines.runs.publish import write_json, write_parquet
 from pipelines.runs.stages import CURRENT, Place, write_manifest
 from tests.factories.models import small_world
@@ -68,3 +69,8 @@ def publish_candidate(place: Place, judged: Mapping[str, Any] | None = None, run
     write_small_bundle(train / "bundle")
     write_json(train / "evaluation.json", dict(judged or evaluation()))
     record(features, train)
+
+
+def champion_version(registry: Registry) -> RegisteredVersion | None:
+    """Return the version in force, or None when none was ever promoted."""
+    return version_at(registry, ModelAddress(registry.model_name, CHAMPION, None))

@@ -34,8 +34,9 @@ from pipelines.validate import stage as validate
 from pipelines.validate.reconciliation import reconciled
 from pipelines.validate.table_checks import validate_tables
 from tests.factories.faults.crashes import Scene
+from tests.factories.files.templates import template_csv, template_row
 from tests.factories.invoice_world import AS_OF, publish_tables, write_invoice_bundle
-from tests.factories.published import evaluation, publish, publish_candidate, record
+from tests.factories.published import champion_version, evaluation, publish, publish_candidate, record
 from tests.factories.raw_files import (
     RawFile,
     amazon_amount,
@@ -46,9 +47,7 @@ from tests.factories.raw_files import (
     vat_row,
     write_raw_folder,
 )
-from tests.factories.registries import champion_version
 from tests.factories.scoring import KEYS, META, write_small_bundle
-from tests.factories.templates import template_csv, template_row
 
 PROFILE = "test"
 FIRST_DELIVERY = (RawFile("v/1.csv", "vat_invoices", vat_file("sale", [vat_row("1"), vat_row("2")]), "S000001"),)

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from data_contracts.definition.compiler import template_names
+from tests.factories.files.templates import SELLER, template_row
 from tests.factories.raw_files import RawFile, ingested, only_account
-from tests.factories.templates import SELLER, template_row
 
 PASSPORT = Path(sys.executable).with_name("passport")
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -105,6 +106,7 @@ def test_accepted_rows_break_no_rule_but_warnings(rows: list[Row]) -> None:
     assert all(count == 0 for rule, count in again.counts_by_rule.items() if rule != "kind_balanced")
 
 
+@pytest.mark.slow
 @given(ROWS.filter(lambda rows: len(rows) > 0))
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 def test_great_expectations_counts_the_same(rows: list[Row]) -> None:

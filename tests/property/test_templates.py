@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from data_contracts.definition.compiler import source_contract, table_contract, template_names
 from data_contracts.definition.templates import PREFIX
+from tests.factories.files.templates import SELLER, template_csv, template_row
 from tests.factories.raw_files import RawFile, ingested, only_account
-from tests.factories.templates import SELLER, template_csv, template_row
 
 CELLS = st.one_of(
     st.sampled_from(["", " ", "0", "-1", "99999999999999", "1,5", "2023-02-29", "2023-3-5", "31/12/2023", "NaN", "是"]),

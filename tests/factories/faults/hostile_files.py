@@ -23,8 +23,8 @@ from pipelines.ingest.batches.batch import BatchRequest, ingest_batch
 from pipelines.ingest.deliveries.manifest import DeliveredFile, Origin
 from pipelines.ingest.deliveries.reference_lists import RATES_SOURCE, rate_overrides, rows_of_list
 from pipelines.runs.file_counts import FileCounts
+from tests.factories.files.templates import SELLER
 from tests.factories.raw_files import HMAC_KEY
-from tests.factories.templates import SELLER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,6 +12,7 @@ import pyarrow as pa
 from data_contracts.definition.compiler import source_contract
 from data_contracts.definition.templates import PREFIX
 from data_contracts.sources.registry import mapped_sources, source_mapping
+from tests.factories.files.templates import template_row
 from tests.factories.raw_files import (
     AMAZON_HEADER,
     APPLICATIONS_HEADER,
@@ -23,7 +24,6 @@ from tests.factories.raw_files import (
     amazon_total,
     shopify_order,
 )
-from tests.factories.templates import template_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -202,7 +202,7 @@ def test_progress_counts_every_date() -> None:
     recorder = Recorder()
     asked = observations([("S1", "2024-06-30"), ("S1", "2024-03-31"), ("S2", "2024-03-31")])
     build_features(
-        canonical_tables(busy_seller()),
+        canonical_tables(**busy_seller()),
         asked,
         load_feature_set("trade_invoice"),
         settings=BuildSettings(progress=recorder),

@@ -31,8 +31,8 @@ from data_contracts.definition.templates import PREFIX
 from data_contracts.errors import ConfigurationRefused, InputRefused
 from data_contracts.privacy import keyed_pseudonyms
 from tests.factories.contracts import sample_table
+from tests.factories.files.templates import SELLER, template_csv, template_row
 from tests.factories.raw_files import HMAC_KEY, RawFile, cells, ingested, only_account
-from tests.factories.templates import SELLER, template_csv, template_row
 
 if TYPE_CHECKING:
     from data_contracts.definition.contract import CompiledContract

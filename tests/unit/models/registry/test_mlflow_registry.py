@@ -20,7 +20,9 @@ from models.registry.mlflow_registry import (
 )
 from tests.factories.faults.crashes import KILLED, every
 from tests.factories.faults.disk_faults import dying_at, in_a_child, untroubled, watched_disk
-from tests.factories.registries import champion_version
+from tests.factories.published import champion_version
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pytest
 
 from pipelines.runs.file_counts import counts_of_document, row_counts_document
 from pipelines.runs.publish import read_json
+from tests.factories.files.templates import template_csv, template_row
 from tests.factories.raw_files import (
     LOANS_HEADER,
     RawFile,
@@ -19,7 +20,6 @@ from tests.factories.raw_files import (
     vat_row,
     write_raw_folder,
 )
-from tests.factories.templates import template_csv, template_row
 
 if TYPE_CHECKING:
     from pipelines.ingest.stage import IngestResult

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from data_contracts.errors import InputRefused
+from tests.factories.files.templates import template_csv
 from tests.factories.raw_files import RawFile, ingested
-from tests.factories.templates import template_csv
 from tests.unit.pipelines.ingest.test_consents import OTHERS, SALE, consent, consents, status_of, withdrawn
 
 if TYPE_CHECKING:

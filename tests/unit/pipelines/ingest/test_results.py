@@ -15,6 +15,7 @@ from pipelines.ingest.spill.chunked_rows import ChunkedRows, ChunkKeeper
 from pipelines.ingest.spill.spill_file import SpilledRows, SpillFile
 from pipelines.ingest.stage import Workspace, deliveries_in, ingest_files
 from pipelines.runs.publish import read_parquet
+from tests.factories.files.templates import template_csv, template_row
 from tests.factories.raw_files import (
     HMAC_KEY,
     RawFile,
@@ -26,7 +27,6 @@ from tests.factories.raw_files import (
     vat_row,
     write_raw_folder,
 )
-from tests.factories.templates import template_csv, template_row
 
 if TYPE_CHECKING:
     from pathlib import Path

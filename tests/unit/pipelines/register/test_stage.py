@@ -18,7 +18,7 @@ from pipelines.runs.publish import read_json, write_json
 from pipelines.runs.stages import Place, current_run
 from pipelines.signing.keys import KeyRing, load_keys
 from tests.factories import published, scoring
-from tests.factories.registries import champion_version
+from tests.factories.published import champion_version
 
 
 @pytest.fixture(scope="module")

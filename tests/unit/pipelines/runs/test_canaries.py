@@ -23,10 +23,12 @@ from pipelines.profiles.ingest_settings import ValidationSettings
 from pipelines.runs.stages import Place, current_run
 from pipelines.signing.keys import load_keys
 from pipelines.validate import stage as validate
+from tests.factories.files.templates import SELLER, template_csv, template_row
 from tests.factories.files.workbooks import workbook
 from tests.factories.raw_files import RawFile, ingest_settings, write_raw_folder
-from tests.factories.templates import SELLER, template_csv, template_row
 from tests.unit.data_contracts.sources.test_privacy import SAMPLES, spiked
+
+pytestmark = pytest.mark.slow
 
 
 def personal_columns(source: str) -> list[str]:

@@ -65,6 +65,7 @@ def rows(folder: Path, pattern: str) -> list[dict[str, str]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("record")
 def test_no_identifier_of_one_district_is_used_in_another(folder: Path) -> None:
     raw = folder / "one" / "raw"
@@ -81,6 +82,7 @@ def test_no_identifier_of_one_district_is_used_in_another(folder: Path) -> None:
     assert idents.most_common(1)[0][1] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("record")
 def test_truth_and_borrowers_name_the_same_sellers(folder: Path) -> None:
     sellers = {row["seller_id"] for row in rows(folder / "one" / "truth", "sellers.csv")}

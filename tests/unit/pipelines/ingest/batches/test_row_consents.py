@@ -24,6 +24,7 @@ from pipelines.reports.validation_page import reading_reason
 from pipelines.runs.file_counts import CONSENT_WITHDRAWN, NO_CONSENT, row_counts_document, rows_kept_out
 from pipelines.runs.stages import Place
 from pipelines.signing.keys import load_keys
+from tests.factories.files.templates import template_csv, template_row
 from tests.factories.raw_files import (
     HMAC_KEY,
     RawFile,
@@ -36,7 +37,6 @@ from tests.factories.raw_files import (
     vat_row,
     write_raw_folder,
 )
-from tests.factories.templates import template_csv, template_row
 from tests.unit.pipelines.ingest.test_consents import consent, consents, withdrawn
 
 if TYPE_CHECKING:

@@ -25,6 +25,7 @@ from pipelines.ingest.deliveries.recognition import (
 )
 from pipelines.runs.sandbox import Call, Limits
 from tests.factories.files.header_files import every_column, header_file, in_locale, locales_of, needed_columns
+from tests.factories.files.templates import template_csv, template_row
 from tests.factories.files.workbooks import workbook, workbook_with
 from tests.factories.files.xml_files import ceb_message, declaration_message, declared_item, list_record, summary_record
 from tests.factories.raw_files import (
@@ -38,7 +39,6 @@ from tests.factories.raw_files import (
     vat_file,
     vat_row,
 )
-from tests.factories.templates import template_csv, template_row
 
 Columns = Callable[[CompiledContract], list[Column]]
 SOURCES = [contract.contract_id for contract in recognisable_contracts()]
