@@ -1,1 +1,1 @@
-"""Default models: data sets, training, evaluation, explanation, bundles."""
+"""Default models: training, evaluation, explanation, bundles and registry."""

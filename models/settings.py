@@ -1,4 +1,4 @@
-"""Settings of labels, leak check and training, in a module that is light to import."""
+"""Settings of labels, leak check and training, in a module that is quick to import."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from models.components.settings import FitSettings
 class LabelSettings(BaseModel):
     """The target: default within ``performance_days`` after the observation date.
 
-    ``data_until`` is the last day the default records cover. A default is taken to be on record
-    ``reporting_lag_days`` after it happened, so an observation is mature when both have passed.
+    ``data_until`` is the last day that the default records cover. A default is assumed to be on record
+    ``reporting_lag_days`` after it happened, so an observation is mature when both periods have passed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,13 +28,17 @@ class LabelSettings(BaseModel):
 
 
 class LeakSettings(BaseModel):
-    """When a feature is taken for a leak.
+    """When a feature counts as a leak.
 
-    ``largest_probability``: a pure group counts only if chance would make it this rarely. A group of defaulters only
-    must have ``fewest_rows`` rows and ``value_share`` of all defaulters where it is one value, ``tail_share`` where it
-    is an end of the range; a value of non-defaulters only must have ``good_share`` of them. ``auc_limit`` is compared
-    with the lower bound of the feature's own AUC, ``standard_errors`` below the estimate.
-    ``reviewed`` names features that people have looked at and found honest.
+    Attributes:
+        largest_probability: a pure group counts only if chance would produce it this rarely.
+        fewest_rows: fewest rows of a pure group.
+        value_share: share of all defaulters that a group of defaulters must have if it is one value.
+        tail_share: share of all defaulters that a group of defaulters must have if it is an end of the range.
+        good_share: share of all non-defaulters that a group of non-defaulters must have.
+        auc_limit: limit for the lower bound of the feature's own AUC.
+        standard_errors: distance of that lower bound below the estimate.
+        reviewed: features that people have examined and cleared.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,9 +56,23 @@ class LeakSettings(BaseModel):
 class TrainingSettings(BaseModel):
     """How a candidate is trained.
 
-    ``champion``: the kind, or ``auto`` for the simplest kind whose out-of-fold log-loss lies within one standard error
-    of the best. ``fold_kind``: by related-party component, or stratified by outcome where every firm is observed once.
-    ``fits`` is the budget of booster fits a repeat of the folds; at least one booster is tried whatever the budget.
+    Attributes:
+        champion: kind of the champion, or ``auto`` for the simplest kind whose out-of-fold log-loss is within one
+            standard error of the best.
+        seed: random seed of folds and boosters.
+        threads: threads of a fit; they change no result.
+        folds: folds of the cross-validation.
+        repeats: how often the cross-validation is repeated with other folds.
+        fold_kind: folds by related-party component, or stratified by outcome if every firm is observed once.
+        fits: budget of booster fits for one repeat of the folds; at least one booster is tried whatever the budget.
+        max_rounds: most boosting rounds of a fit.
+        patience: rounds without improvement after which a fit stops.
+        ablations: whether to fit the champion's kind without each pillar, for comparison.
+        encoding: how features may enter a model.
+        binning: how finely a scorecard bins its columns.
+        leaks: when a feature counts as a leak.
+        scale: points scale of the score.
+        grades: master scale of the grades.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,5 +94,5 @@ class TrainingSettings(BaseModel):
     grades: GradeScale = GradeScale()
 
     def fit_settings(self, rounds: int | None = None) -> FitSettings:
-        """Gives what every booster fit shares, for ``rounds`` rounds or up to the most allowed."""
+        """Return the settings of every booster fit, for ``rounds`` rounds or up to the most allowed."""
         return FitSettings(self.seed, self.threads, rounds or self.max_rounds, self.patience)

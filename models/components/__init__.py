@@ -1,1 +1,1 @@
-"""Additive model components in log-odds, their encoding, calibration and scale."""
+"""Additive model components in log-odds, with their encoding, calibration and scale."""

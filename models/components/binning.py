@@ -1,4 +1,4 @@
-"""Monotone weight-of-evidence binning by quantiles and pooling of adjacent violators."""
+"""Monotone weight-of-evidence binning: quantile cuts, then pooling of adjacent violators."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 
 class BinningSettings(BaseModel):
-    """How finely columns are cut.
+    """How finely columns are binned.
 
-    ``smallest_share`` is the least share of rows in a bin; ``smoothing_rows`` rows at the overall default rate are
-    added to every first cut, so that a small bin cannot claim a large effect.
+    Attributes:
+        first_cuts: number of quantile intervals to start from.
+        smallest_share: smallest share of rows in a bin.
+        smoothing_rows: rows at the overall default rate that are added to every first interval, so that a small bin
+            cannot show a large effect.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,27 +33,27 @@ class BinningSettings(BaseModel):
 
 
 class BinnedColumn(NamedTuple):
-    """Bins of one column: bin i holds values up to and including ``edges[i]``, the last one everything above.
+    """Bins of one column: bin i holds values up to and including ``edges[i]``, the last bin everything above.
 
-    ``evidence`` is the log-odds of default of each bin less that of the sample: higher means more risk.
+    ``evidence`` is the log-odds of default of each bin minus that of the sample: higher means more risk.
     """
 
     edges: tuple[float, ...]
     evidence: tuple[float, ...]
 
     def transform(self, values: FloatArray) -> FloatArray:
-        """Gives the evidence of each value (n,)."""
+        """Return the evidence of each value (n,)."""
         return np.asarray(self.evidence)[np.searchsorted(np.asarray(self.edges), values, side="left")]
 
 
 def bin_columns(
     encoded: FloatArray, y: npt.NDArray[np.integer], directions: Sequence[int], settings: BinningSettings
 ) -> tuple[BinnedColumn, ...]:
-    """Bins each column of ``encoded`` (n, q) against outcomes ``y`` (n,), 1 = default.
+    """Bin each column of ``encoded`` (n, q) against outcomes ``y`` (n,), 1 = default.
 
-    Evidence rises with the value where the direction is +1 and falls where it is -1; where it is 0 the direction that
-    fits the sample better is taken. Encoded missing values lie beyond the worst end of their column and so can only
-    join the worst bin or stand as a worse one.
+    Evidence rises with the value where the direction is +1 and falls where it is -1. Where it is 0, the direction that
+    fits the sample better is used. Encoded missing values lie beyond the worst end of their column, so they either join
+    the worst bin or form a worse one.
     """
     target = np.asarray(y, dtype=np.float64)
     rate = float(target.mean())
@@ -66,7 +69,7 @@ def _bin_column(values: FloatArray, y: FloatArray, direction: int, settings: Bin
     cuts = np.linspace(0.0, 1.0, settings.first_cuts + 1)[1:-1]
     ends = (values.min(), values.max())
     inner = np.unique(np.quantile(values, cuts, method="lower"))
-    # A column's extreme value may be the code of a missing one: keep it apart from its neighbours.
+    # A column's extreme may be the code of a missing value: keep it apart from its neighbours.
     second_end = values[values < ends[1]].max(initial=ends[0])
     edges = np.unique(np.concatenate([inner, [ends[0], second_end]]))
     edges = edges[edges < ends[1]]
@@ -104,7 +107,7 @@ class _Block(NamedTuple):
 
 
 def _pool(rows: FloatArray, weight: FloatArray, rate: FloatArray, least_rows: float) -> list[_Block]:
-    """Joins neighbours until rates strictly rise and every block has ``least_rows`` rows, where there are as many."""
+    """Merge neighbours until rates strictly rise and each block has ``least_rows`` rows, if there are enough."""
     blocks: list[_Block] = []
     for row_count, row_weight, row_rate in zip(rows.tolist(), weight.tolist(), rate.tolist(), strict=True):
         blocks.append(_Block(row_count, row_weight, row_rate, 1))
@@ -121,7 +124,7 @@ def _pool(rows: FloatArray, weight: FloatArray, rate: FloatArray, least_rows: fl
 
 
 def _nearer_neighbour(blocks: list[_Block], position: int) -> int:
-    """Position of the left one of the two blocks to join: the small block and the neighbour closer in rate."""
+    """Return the left position of the two blocks to merge: the small block and its neighbour closer in rate."""
     if position == 0:
         return 0
     if position == len(blocks) - 1:

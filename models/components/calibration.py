@@ -20,8 +20,8 @@ _ITERATIONS = 100
 class AffineCalibrator(BaseModel):
     """Log-odds of default = ``intercept + slope * margin``, with the covariance of the two estimates.
 
-    The slope is positive, or a better margin could get a worse probability. ``covariance`` holds the variance of the
-    intercept, the covariance of both, and the variance of the slope.
+    The slope is positive; otherwise a better margin could receive a worse probability. ``covariance`` holds the
+    variance of the intercept, the covariance of both, and the variance of the slope.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -31,11 +31,11 @@ class AffineCalibrator(BaseModel):
     covariance: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def log_odds(self, margin: FloatArray) -> FloatArray:
-        """Gives calibrated log-odds of default for raw margins of any shape."""
+        """Return the calibrated log-odds of default for raw margins of any shape."""
         return np.asarray(self.intercept + self.slope * margin, dtype=np.float64)
 
     def standard_error(self, margin: FloatArray) -> FloatArray:
-        """Gives the standard error of the calibrated log-odds that comes from estimating the line."""
+        """Return the standard error of the calibrated log-odds that comes from estimating the line."""
         intercept, both, slope = self.covariance
         return np.asarray(np.sqrt(np.maximum(intercept + 2.0 * both * margin + slope * margin**2, 0.0)))
 
@@ -54,12 +54,12 @@ IDENTITY = AffineCalibrator(slope=1.0, intercept=0.0)
 
 
 def fit_affine(margin: FloatArray, y: npt.NDArray[np.integer], clusters: npt.NDArray[np.str_]) -> AffineCalibrator:
-    """Fits slope and intercept by maximum likelihood on out-of-fold margins (n,) and outcomes (n,), 1 = default.
+    """Fit slope and intercept by maximum likelihood on out-of-fold margins (n,) and outcomes (n,), 1 = default.
 
-    The covariance is the cluster-robust sandwich over ``clusters`` (n,), since related sellers default together.
-    A slope that comes out at zero or below carries no ranking: the smallest slope allowed is used in its place and the
-    intercept alone is fitted, which gives everybody nearly the base rate. Numbers are rounded to nine decimals, so
-    that they do not depend on how the linear algebra is spread over threads.
+    The covariance is the cluster-robust sandwich over ``clusters`` (n,), since related sellers default together. A
+    fitted slope of zero or less has no ranking power: the smallest allowed slope replaces it and only the intercept is
+    fitted, so everyone receives nearly the base rate. Numbers are rounded to nine decimals, so that they do not depend
+    on how the linear algebra is split over threads.
     """
     target = np.asarray(y, dtype=np.float64)
     design = np.column_stack([np.ones_like(margin), margin])
@@ -81,7 +81,7 @@ def fit_affine(margin: FloatArray, y: npt.NDArray[np.integer], clusters: npt.NDA
 
 
 def _maximum_likelihood(design: FloatArray, y: FloatArray, start: FloatArray) -> FloatArray:
-    """Newton's method with step halving; a tiny ridge keeps perfectly separated margins finite."""
+    """Run Newton's method with step halving; a tiny ridge keeps perfectly separated margins finite."""
     offset = start if start.shape == y.shape else np.zeros_like(y)
     beta = np.zeros(design.shape[1])
     ridge = 1e-6 * np.eye(design.shape[1])

@@ -1,10 +1,10 @@
-"""How a feature enters a model, so that leaving it out is never better than reporting it.
+"""How a feature enters a model, so that withholding it is never better than reporting it.
 
-A constrained feature is clipped to the range seen in training and its missing value becomes a number one step beyond
-the worst end of that range. The components are monotone in the feature's direction, so the missing value carries at
-least the risk of any reported one, for one feature and for any set of them together. A two-sided feature becomes two
-distances from its centre, each of which can only raise risk. A feature without a direction has no worst end: it is
-used only if it was always observed in training, and a row that lacks it gets no score.
+A constrained feature is clipped to the range seen in training, and its missing value becomes a number one step beyond
+the worst end of that range. The components are monotone in the feature's direction, so a missing value carries at least
+the risk of any reported one, for one feature and for any set of them together. A two-sided feature becomes two
+distances from its centre, each of which can only raise risk. A feature without a direction has no worst end: it is used
+only if it was always observed in training, and a row that lacks it receives no score.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Treatment = Literal["one_sided", "two_sided", "free", "set_aside"]
 
 _WINDOW_SUFFIX = re.compile(r"(_\d+d)+$")
 _STEP_SHARE_OF_RANGE = 0.05
-_STEP_SHARE_OF_SIZE = 1e-6  # so that the step is never lost in rounding
+_STEP_SHARE_OF_SIZE = 1e-6  # keeps the step from being lost in rounding
 
 
 class DeclaredFeature(Protocol):
-    """What a feature record declares and a model needs to know of it."""
+    """The facts of a feature record that a model needs."""
 
     @property
     def name(self) -> str:
@@ -39,7 +39,7 @@ class DeclaredFeature(Protocol):
 
     @property
     def pillar(self) -> str:
-        """Pillar it belongs to."""
+        """Pillar that it belongs to."""
         ...
 
     @property
@@ -49,7 +49,7 @@ class DeclaredFeature(Protocol):
 
     @property
     def direction(self) -> Direction:
-        """+1 raises the probability of default, -1 lowers it, 0 neither."""
+        """+1 if a higher value raises the probability of default, -1 if it lowers it, 0 if neither is claimed."""
         ...
 
     @property
@@ -64,10 +64,10 @@ class DeclaredFeature(Protocol):
 
 
 class FeatureFacts(BaseModel):
-    """The declared part of a model feature: what it is called, where it belongs, which way it is expected to work.
+    """The declared part of a model feature: its name, its place and its expected effect.
 
     ``direction`` is +1 where a higher value raises the probability of default, -1 where it lowers it, 0 where neither
-    is claimed. ``family`` groups features that say nearly the same; the default is the name without its windows.
+    is claimed. ``family`` groups features that say nearly the same; by default it is the name without its windows.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -84,9 +84,11 @@ class FeatureFacts(BaseModel):
 class EncodingSettings(BaseModel):
     """How features may enter a model.
 
-    ``two_sided`` names features whose risk grows with the distance from the training median. ``set_aside`` names
-    features the model must not use. ``free_features`` says what becomes of a feature without direction that was always
-    observed: it is used and rows without it are refused, or it is set aside.
+    Attributes:
+        two_sided: features whose risk grows with the distance from the training median.
+        set_aside: features that the model must not use.
+        free_features: what to do with a feature without a direction that was always observed: use it and refuse rows
+            without it, or set it aside.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,9 +101,9 @@ class EncodingSettings(BaseModel):
 class ModelFeature(FeatureFacts):
     """A feature as a model uses it, with the range seen in training.
 
-    ``lower`` and ``upper`` are the finite extremes of the training window, in the unit of the feature; ``step`` is
-    how far beyond the worst of them the missing value lies; ``centre`` is the reference of a two-sided feature.
-    A ``set_aside`` feature keeps its place in the matrix and does nothing.
+    ``lower`` and ``upper`` are the finite extremes of the training window, in the feature's unit. ``step`` is how far
+    beyond the worst of them a missing value is placed. ``centre`` is the reference of a two-sided feature. A
+    ``set_aside`` feature keeps its column in the matrix and has no effect.
     """
 
     treatment: Treatment
@@ -112,7 +114,7 @@ class ModelFeature(FeatureFacts):
 
     @property
     def columns(self) -> tuple[tuple[str, Direction], ...]:
-        """Name and direction of the encoded columns the feature gives: none, one or two."""
+        """Name and direction of the feature's encoded columns: none, one or two."""
         if self.treatment == "set_aside":
             return ()
         if self.treatment == "two_sided":
@@ -120,7 +122,7 @@ class ModelFeature(FeatureFacts):
         return ((self.name, self.direction),)
 
     def encode(self, values: FloatArray) -> tuple[FloatArray, ...]:
-        """Gives the encoded columns of ``values`` (n,); NaN and both infinities count as missing.
+        """Return the encoded columns of ``values`` (n,); NaN and infinities count as missing.
 
         Missing stays NaN only for a ``free`` feature, which has no worst end.
         """
@@ -143,7 +145,7 @@ class ModelFeature(FeatureFacts):
 
 
 def feature_family(name: str) -> str:
-    """Gives the family of a feature name: the name without its window suffixes.
+    """Return the family of a feature name: the name without its window suffixes.
 
     >>> feature_family("payout_net_sum_90d")
     'payout_net_sum'
@@ -152,7 +154,7 @@ def feature_family(name: str) -> str:
 
 
 def feature_facts(records: Iterable[DeclaredFeature]) -> tuple[FeatureFacts, ...]:
-    """Gives the declared facts of feature records, in their order."""
+    """Return the declared facts of feature records, in their order."""
     return tuple(
         FeatureFacts(
             name=record.name,
@@ -168,7 +170,7 @@ def feature_facts(records: Iterable[DeclaredFeature]) -> tuple[FeatureFacts, ...
 
 
 def fit_encoding(X: FloatArray, facts: Sequence[FeatureFacts], settings: EncodingSettings) -> tuple[ModelFeature, ...]:
-    """Gives one model feature per column of the training matrix ``X`` (n, p), in the order of ``facts``."""
+    """Return one model feature per column of the training matrix ``X`` (n, p), in the order of ``facts``."""
     if X.ndim != 2 or X.shape[1] != len(facts):
         raise ValueError(f"matrix of shape {X.shape} does not have the {len(facts)} columns of the feature set")
     return tuple(_fit_feature(X[:, index], fact, settings) for index, fact in enumerate(facts))
@@ -198,7 +200,7 @@ def _treatment(fact: FeatureFacts, observed: int, rows: int, settings: EncodingS
 
 
 def encoded_columns(features: Sequence[ModelFeature]) -> tuple[tuple[str, Direction], ...]:
-    """Name and direction of the encoded columns of all features, in order.
+    """Return name and direction of the encoded columns of all features, in order.
 
     Direction +1 may only raise risk, -1 may only lower it, 0 is free.
     """
@@ -206,7 +208,7 @@ def encoded_columns(features: Sequence[ModelFeature]) -> tuple[tuple[str, Direct
 
 
 def encode_matrix(features: Sequence[ModelFeature], X: FloatArray) -> FloatArray:
-    """Gives the encoded columns (n, q) of ``X`` (n, p): clipped to the training range, missing beyond its worst end."""
+    """Return encoded columns (n, q) of ``X`` (n, p): clipped to the training range, missing beyond its worst end."""
     if X.ndim != 2 or X.shape[1] != len(features):
         raise ValueError(f"matrix of shape {X.shape} does not have the model's {len(features)} columns")
     columns = [column for i, feature in enumerate(features) for column in feature.encode(X[:, i])]

@@ -1,4 +1,4 @@
-"""The gradient-boosted component: LightGBM on numbers alone, monotone where a direction is declared."""
+"""The gradient-boosted component: LightGBM on numeric columns, monotone where a direction is declared."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class GbmParameters(BaseModel):
 
 @dataclass(frozen=True)
 class LightGbmComponent:
-    """A booster as its text: header and trees, without the training parameters LightGBM appends.
+    """A booster as text: header and trees, without the training parameters that LightGBM appends.
 
-    ``threads`` is how many threads a prediction may use; it changes no bit of the result.
+    ``threads`` is the number of threads a prediction may use; it changes no bit of the result.
     """
 
     text: str
@@ -54,14 +54,14 @@ class LightGbmComponent:
         return lgb.Booster(model_str=self.text)
 
     def margin(self, encoded: FloatArray) -> FloatArray:
-        """Gives raw log-odds (n,) of encoded rows (n, q)."""
+        """Return the raw log-odds (n,) of encoded rows (n, q)."""
         require_columns(encoded, self.column_count, "booster")
         if len(encoded) == 0:
             return np.empty(0)
         return np.asarray(self.booster.predict(encoded, raw_score=True, num_threads=self.threads), dtype=np.float64)
 
     def contributions(self, encoded: FloatArray) -> tuple[float, FloatArray]:
-        """Gives base and path-dependent SHAP values (n, q), which add up to the margin."""
+        """Return the base and path-dependent SHAP values (n, q), which add up to the margin."""
         require_columns(encoded, self.column_count, "booster")
         if len(encoded) == 0:
             return self._base, np.empty((0, self.column_count))
@@ -84,7 +84,7 @@ class GbmFold(NamedTuple):
 
 
 def prepare_fold(encoded: FloatArray, y: npt.NDArray[np.integer], held_out: npt.NDArray[np.bool_]) -> GbmFold:
-    """Bins the training part of a fold; ``held_out`` (n,) marks the rows it is judged on."""
+    """Bin the training part of a fold; ``held_out`` (n,) marks the rows to evaluate on."""
     train = _lightgbm_dataset(encoded[~held_out], y[~held_out])
     matrix = np.ascontiguousarray(encoded[held_out])
     return GbmFold(train, train.create_valid(matrix, y[held_out].astype(np.float64)), held_out, matrix)
@@ -93,7 +93,7 @@ def prepare_fold(encoded: FloatArray, y: npt.NDArray[np.integer], held_out: npt.
 def fit_fold(
     fold: GbmFold, directions: Sequence[int], parameters: GbmParameters, settings: FitSettings
 ) -> tuple[Any, int]:
-    """Fits until the held-out log-loss stops falling; gives the booster and its best number of rounds."""
+    """Fit until the held-out log-loss stops falling; return the booster and its best number of rounds."""
     booster = lgb.train(
         _lightgbm_parameters(directions, parameters, settings),
         fold.train,
@@ -106,7 +106,7 @@ def fit_fold(
 
 
 def fold_margin(booster: Any, fold: GbmFold, rounds: int) -> FloatArray:  # noqa: ANN401 - lightgbm ships no types
-    """Gives the raw log-odds of a fold's held-out rows after ``rounds`` rounds, or all there are if fewer."""
+    """Return the raw log-odds of a fold's held-out rows after ``rounds`` rounds, or after all if there are fewer."""
     margin = booster.predict(fold.held_out_matrix, raw_score=True, num_iteration=rounds)
     return np.asarray(margin, dtype=np.float64)
 
@@ -118,7 +118,7 @@ def fit_gbm(
     parameters: GbmParameters,
     settings: FitSettings,
 ) -> LightGbmComponent:
-    """Fits ``settings.max_rounds`` rounds on all rows of ``encoded`` (n, q)."""
+    """Fit ``settings.max_rounds`` rounds on all rows of ``encoded`` (n, q)."""
     booster = lgb.train(
         _lightgbm_parameters(directions, parameters, settings),
         _lightgbm_dataset(encoded, y),
@@ -129,7 +129,7 @@ def fit_gbm(
 
 
 def _lightgbm_dataset(encoded: FloatArray, y: npt.NDArray[np.integer]) -> Any:  # noqa: ANN401 - lightgbm ships no types
-    # The pre-filter drops columns by the first trial's leaf size, which would make the next trial raise.
+    # The pre-filter drops columns by the first trial's leaf size, so the next trial would raise.
     return lgb.Dataset(
         np.ascontiguousarray(encoded),
         np.asarray(y, dtype=np.float64),
@@ -152,7 +152,7 @@ def _lightgbm_parameters(
         "bagging_fraction": parameters.row_share,
         "bagging_freq": 1 if parameters.row_share < 1.0 else 0,
         "monotone_constraints": list(directions),
-        # The other methods of LightGBM are less strict in the trees they refuse; this one is the plain proof.
+        # Other methods allow trees whose monotonicity cannot be proved split by split; this one does not.
         "monotone_constraints_method": "basic",
         "seed": settings.seed,
         "num_threads": settings.threads,

@@ -1,9 +1,9 @@
-"""The linear component: a logistic regression on columns brought to a normal scale by rank, additive by construction.
+"""The linear component: a logistic regression on rank-normalised columns, additive by construction.
 
-Money and counts have heavy tails, and a missing value stands apart from all others, so neither raw values nor plain
-standard deviations would do: a few giants would set the scale for everybody. The normal score of a value's rank
-(van der Waerden 1952) is monotone, has no tails, and puts the missing where their share of the rows puts them. It is
-stored at a few quantiles and interpolated between them.
+Money and counts have heavy tails, and a missing value lies apart from all others. Raw values or plain standardisation
+would let a few very large sellers set the scale for everyone. The normal score of a value's rank (van der Waerden 1952)
+is monotone, has no tails, and places missing values by their share of the rows. It is stored at a few quantiles and
+interpolated between them.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _STEP_SHARE = 0.05
 
 
 class NormalScale(BaseModel):
-    """A rising line of straight pieces from the values of one column to standard normal scores.
+    """A rising piecewise-linear map from the values of one column to standard normal scores.
 
-    ``scores[i]`` belongs to ``knots[i]``; values beyond the first or last knot have the score of that knot. Over the
+    ``scores[i]`` belongs to ``knots[i]``; values beyond the first or last knot take the score of that knot. Over the
     training rows the scores have mean 0 and standard deviation 1.
     """
 
@@ -54,14 +54,14 @@ class NormalScale(BaseModel):
         return self
 
     def transform(self, values: FloatArray) -> FloatArray:
-        """Gives the score of each value (n,), never falling as the value rises, to the last bit."""
+        """Return the score of each value (n,), which never falls as the value rises, to the last bit."""
         knots, scores = np.asarray(self.knots), np.asarray(self.scores)
         if len(knots) == 1:
             return np.full(len(values), scores[0])
         piece = np.clip(np.searchsorted(knots, values, side="right") - 1, 0, len(knots) - 2)
         inside = np.clip(values, knots[0], knots[-1])
         way = (inside - knots[piece]) / np.diff(knots)[piece]
-        # Rounding may carry the end of a piece past the start of the next one.
+        # Rounding may push the end of a piece past the start of the next one.
         return np.asarray(np.minimum(scores[piece] + way * np.diff(scores)[piece], scores[piece + 1]))
 
 
@@ -75,7 +75,7 @@ class LinearColumn(BaseModel):
 
 
 class LinearTable(BaseModel):
-    """A whole linear component as data: what is written into a bundle."""
+    """A whole linear component as data, as written into a bundle."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -85,7 +85,7 @@ class LinearTable(BaseModel):
 
 @dataclass(frozen=True)
 class LinearComponent:
-    """Gives margins and contributions of a logistic regression; the base is the margin of the mean training seller."""
+    """A logistic regression with margins and contributions; the base is the margin of the mean training seller."""
 
     table: LinearTable
     kind: ClassVar[str] = "linear"
@@ -96,11 +96,11 @@ class LinearComponent:
         return len(self.table.columns)
 
     def margin(self, encoded: FloatArray) -> FloatArray:
-        """Gives raw log-odds (n,) of encoded rows (n, q)."""
+        """Return the raw log-odds (n,) of encoded rows (n, q)."""
         return sum_of_contributions(*self.contributions(encoded))
 
     def contributions(self, encoded: FloatArray) -> tuple[float, FloatArray]:
-        """Gives the base and, per row and column, the coefficient times the score (n, q)."""
+        """Return the base and, for each row and column, the coefficient times the score (n, q)."""
         require_columns(encoded, self.column_count, "linear component")
         values = np.zeros(encoded.shape)
         for position, column in enumerate(self.table.columns):
@@ -112,10 +112,10 @@ class LinearComponent:
 def fit_linear(
     encoded: FloatArray, y: npt.NDArray[np.integer], directions: Sequence[int], penalty: float
 ) -> LinearComponent:
-    """Fits scales and coefficients on ``encoded`` (n, q) and outcomes ``y`` (n,), 1 = default.
+    """Fit scales and coefficients on ``encoded`` (n, q) and outcomes ``y`` (n,), 1 = default.
 
-    A coefficient is never negative where the direction is +1, never positive where it is -1 and free where it is 0;
-    ``penalty`` is the ridge on the coefficients. They are rounded to nine decimals as those of a scorecard are.
+    A coefficient is never negative where the direction is +1, never positive where it is -1, and free where it is 0.
+    ``penalty`` is the ridge on the coefficients. They are rounded to nine decimals, as in a scorecard.
     """
     scales = normal_scales(encoded, directions)
     intercept, weights = fit_weights(risk_design(scales, encoded, directions), y, penalty)
@@ -131,9 +131,9 @@ def fit_linear(
 
 
 def risk_design(scales: Sequence[NormalScale], encoded: FloatArray, directions: Sequence[int]) -> FloatArray:
-    """Gives the scores of ``encoded`` (n, q) turned so that more means more risk, for weights that are not negative.
+    """Return the scores of ``encoded`` (n, q), signed so that more means more risk, for non-negative weights.
 
-    A column without direction stands there twice, once each way round: the ridge leaves weight on one of them only.
+    A column without direction appears twice, once with each sign; the ridge leaves weight on only one of them.
     """
     columns = []
     for position, (scale, direction) in enumerate(zip(scales, directions, strict=True)):
@@ -143,7 +143,7 @@ def risk_design(scales: Sequence[NormalScale], encoded: FloatArray, directions: 
 
 
 def normal_scales(encoded: FloatArray, directions: Sequence[int]) -> tuple[NormalScale, ...]:
-    """Fits the scale of each column of ``encoded`` (n, q)."""
+    """Fit the scale of each column of ``encoded`` (n, q)."""
     return tuple(_normal_scale(np.sort(encoded[:, i]), direction) for i, direction in enumerate(directions))
 
 
@@ -161,9 +161,9 @@ def _normal_scale(ordered: FloatArray, direction: int) -> NormalScale:
 
 
 def _knots(ordered: FloatArray) -> FloatArray:
-    """Quantiles and ends of a column, and next to either end the value after it.
+    """Return quantiles and ends of a column, and the value next to each end.
 
-    An end may be the code of a missing value: no line may lead from there into the middle of the reported ones.
+    An end may be the code of a missing value: no line may lead from there into the middle of the reported values.
     """
     last = len(ordered) - 1
     quantiles = ordered[np.arange(_PARTS + 1) * last // _PARTS]
@@ -173,7 +173,7 @@ def _knots(ordered: FloatArray) -> FloatArray:
 
 
 def _with_step_beyond(knots: FloatArray, scores: FloatArray, direction: int) -> tuple[FloatArray, FloatArray]:
-    """Adds a knot beyond the worst end, where a value lies that was never missing in training and is missing now."""
+    """Add a knot beyond the worst end, for values that were never missing in training but are missing now."""
     end = {1: -1, -1: 0}.get(direction)
     if end is None:
         return knots, scores

@@ -26,8 +26,8 @@ _ADDITIVITY_TOLERANCE = 1e-9
 class Contributions(NamedTuple):
     """What each feature adds to the calibrated log-odds of default.
 
-    ``base + values.sum(axis=1)`` equals ``log_odds`` within 1e-9; ``values`` is (n, p) in feature order. A row that
-    may not be scored is NaN throughout.
+    ``base + values.sum(axis=1)`` equals ``log_odds`` within 1e-9. ``values`` is (n, p) in feature order. A row that may
+    not be scored is NaN throughout.
     """
 
     base: float
@@ -36,7 +36,7 @@ class Contributions(NamedTuple):
 
 
 class Component(Protocol):
-    """One additive part of a model, fed with encoded columns (n, q)."""
+    """One additive part of a model, which takes encoded columns (n, q)."""
 
     @property
     def kind(self) -> str:
@@ -44,20 +44,20 @@ class Component(Protocol):
         ...
 
     def margin(self, encoded: FloatArray) -> FloatArray:
-        """Raw log-odds of default (n,)."""
+        """Return the raw log-odds of default (n,)."""
         ...
 
     def contributions(self, encoded: FloatArray) -> tuple[float, FloatArray]:
-        """Base and contributions (n, q) that add up to the margin."""
+        """Return base and contributions (n, q) that add up to the margin."""
         ...
 
 
 @dataclass(frozen=True)
 class CreditModel:
-    """Probability of default of a seller, and what adds up to it.
+    """The probability of default of a seller, and the contributions that add up to it.
 
-    Every method takes ``X``: float64 (n, p), columns in the order of ``features``, NaN where nothing is known.
-    Every number of a row depends on that row alone, bit for bit, whatever the size or order of the batch.
+    Every method takes ``X``: float64 (n, p), columns in the order of ``features``, NaN where a value is missing. Every
+    number of a row depends on that row alone, bit for bit, whatever the size or order of the batch.
     """
 
     features: tuple[ModelFeature, ...]
@@ -71,7 +71,7 @@ class CreditModel:
         if not self.components or len(self.components) != len(self.weights):
             raise ValueError("a model needs at least one component and one weight for each")
         if any(not 0.0 <= weight < np.inf for weight in self.weights):
-            # A negative weight would turn a component's monotone directions around.
+            # A negative weight would reverse a component's monotone directions.
             raise ValueError("weights of components must be finite and not negative")
 
     @property
@@ -84,11 +84,11 @@ class CreditModel:
         return np.asarray([i for i, feature in enumerate(self.features) for _ in feature.columns], dtype=np.intp)
 
     def encode(self, X: FloatArray) -> FloatArray:
-        """Gives the encoded columns (n, q): clipped to the training range, missing beyond the worst end of it."""
+        """Return the encoded columns (n, q): clipped to the training range, missing beyond its worst end."""
         return encode_matrix(self.features, X)
 
     def missing_required(self, X: FloatArray) -> BoolArray:
-        """Tells (n,) which rows lack a feature without direction; such rows must be refused, their numbers are NaN."""
+        """Return (n,) which rows lack a feature without direction; they must be refused, their results are NaN."""
         missing = np.zeros(len(X), dtype=np.bool_)
         for index, feature in enumerate(self.features):
             if feature.treatment == "free":
@@ -96,7 +96,7 @@ class CreditModel:
         return missing
 
     def margin(self, X: FloatArray) -> FloatArray:
-        """Gives the raw margin (n,): the weighted sum of the components, before calibration."""
+        """Return the raw margin (n,): the weighted sum of the components, before calibration."""
         encoded = self.encode(X)
         total = np.zeros(len(X))
         for component, weight in zip(self.components, self.weights, strict=True):
@@ -105,19 +105,27 @@ class CreditModel:
         return total
 
     def log_odds(self, X: FloatArray) -> FloatArray:
-        """Gives the calibrated log-odds of default (n,)."""
+        """Return the calibrated log-odds of default (n,)."""
         return self.calibrator.log_odds(self.margin(X))
 
     def probability(self, X: FloatArray) -> FloatArray:
-        """Gives the calibrated probability of default (n,) within the performance window."""
+        """Return the calibrated probability of default (n,) within the performance window."""
         return np.asarray(expit(self.log_odds(X)), dtype=np.float64)
 
     def score(self, X: FloatArray) -> IntArray:
-        """Gives the issued integer score (n,), equal to that of ``issue_points``; ValueError for a row without one."""
+        """Return the issued integer score (n,), equal to that of ``issue_points``.
+
+        Raises:
+            ValueError: a row may not be scored.
+        """
         return self.scale.score(self.log_odds(X))
 
     def contributions(self, X: FloatArray) -> Contributions:
-        """Gives what each feature adds to the calibrated log-odds; InternalFault if the sums do not hold."""
+        """Return what each feature adds to the calibrated log-odds.
+
+        Raises:
+            InternalFault: the contributions do not add up to the log-odds.
+        """
         encoded = self.encode(X)
         values = np.zeros((len(X), len(self.features)))
         base = self.calibrator.intercept
@@ -132,11 +140,15 @@ class CreditModel:
         return Contributions(base, values, log_odds)
 
     def issue_points(self, contributions: Contributions) -> IssuedPoints:
-        """Gives the integer points of contributions of this model; ValueError for a row that may not be scored."""
+        """Return the integer points of contributions of this model.
+
+        Raises:
+            ValueError: a row may not be scored.
+        """
         return self.scale.issue_points(contributions.base, contributions.values, contributions.log_odds)
 
     def grades_of(self, X: FloatArray) -> list[str]:
-        """Gives the grade names (n,)."""
+        """Return the grade names (n,)."""
         return self.grades.grades_of(self.probability(X))
 
 

@@ -29,7 +29,7 @@ class IssuedPoints(NamedTuple):
 
 
 class PointsScale(BaseModel):
-    """Points to double the odds: ``base_score`` stands for good:bad odds of ``base_odds`` to one.
+    """Points to double the odds (PDO): ``base_score`` means good:bad odds of ``base_odds`` to one.
 
     score = base_score + factor * (ln(odds of no default) - ln(base_odds)) with factor = points_to_double_odds / ln 2.
     A higher score means less risk. Nothing is clipped.
@@ -47,23 +47,23 @@ class PointsScale(BaseModel):
         return self.points_to_double_odds / math.log(2.0)
 
     def exact_score(self, log_odds: FloatArray) -> FloatArray:
-        """Gives the score before rounding for log-odds of default of any shape."""
+        """Return the score before rounding, for log-odds of default of any shape."""
         return np.asarray(self.base_score - self.factor * (log_odds + math.log(self.base_odds)), dtype=np.float64)
 
     def score(self, log_odds: FloatArray) -> IntArray:
-        """Gives the issued integer score (halves go to the even number) for finite log-odds of default."""
+        """Return the issued integer score (halves round to even) for finite log-odds of default."""
         exact = self.exact_score(log_odds)
         if not np.isfinite(exact).all():
             raise ValueError("a row without finite log-odds has no score; refuse it before points are issued")
         return np.rint(exact).astype(np.int32)
 
     def issue_points(self, base: float, values: FloatArray, log_odds: FloatArray) -> IssuedPoints:
-        """Turns contributions in log-odds into integers that add up to the score.
+        """Turn contributions in log-odds into integers that add up to the score.
 
         ``base`` and ``values`` (n, p) are contributions to the log-odds of default ``log_odds`` (n,). Each feature
-        first gets its exact points rounded down; what is then missing to the score goes one by one to the largest
-        remainders, ties in feature order. A feature that contributed exactly nothing gets nothing, unless no other
-        feature contributed.
+        first receives its exact points rounded down. What is then missing from the score is allotted one by one to the
+        largest remainders, ties in feature order. A feature with a contribution of exactly zero receives nothing,
+        unless no feature contributed.
         """
         score = self.score(log_odds)
         base_points = int(np.rint(self.exact_score(np.asarray(base))))
@@ -77,7 +77,7 @@ class PointsScale(BaseModel):
 def _largest_remainder(
     remainder: FloatArray, contributed: npt.NDArray[np.bool_], shortfall: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """Allots ``shortfall`` (n,), of any sign and size, over the columns of ``remainder`` (n, p)."""
+    """Allot ``shortfall`` (n,), of any sign and size, over the columns of ``remainder`` (n, p)."""
     eligible = contributed | ~contributed.any(axis=1, keepdims=True)
     count = eligible.sum(axis=1)
     everybody, extra = np.divmod(shortfall, np.maximum(count, 1))
@@ -88,7 +88,7 @@ def _largest_remainder(
 
 
 def points_by_group(points: IntArray, groups: Sequence[str]) -> dict[str, IntArray]:
-    """Sums points (n, p) over columns of the same group; the groups come in order of first appearance, each (n,)."""
+    """Sum points (n, p) over columns of the same group; groups in order of first appearance, each (n,)."""
     if points.shape[1] != len(groups):
         raise ValueError(f"{points.shape[1]} columns of points but {len(groups)} group names")
     names = np.asarray(groups)
@@ -116,15 +116,15 @@ class GradeScale(BaseModel):
         return self
 
     def index_of(self, probability: FloatArray) -> npt.NDArray[np.int64]:
-        """Gives the position of the grade (0 = best) of each probability of default."""
+        """Return the position (0 = best) of the grade of each probability of default."""
         if not ((probability >= 0.0) & (probability <= 1.0)).all():
-            raise ValueError("a probability of default lies between 0 and 1")
+            raise ValueError("a probability of default must be between 0 and 1")
         return np.searchsorted(np.asarray(self.upper_bounds), probability, side="left").astype(np.int64)
 
     def grade_of(self, probability: float) -> str:
-        """Gives the name of the grade of one probability of default."""
+        """Return the name of the grade of one probability of default."""
         return self.names[int(self.index_of(np.asarray([probability]))[0])]
 
     def grades_of(self, probability: FloatArray) -> list[str]:
-        """Gives the grade names of probabilities of default (n,)."""
+        """Return the grade names of probabilities of default (n,)."""
         return [self.names[i] for i in self.index_of(probability)]

@@ -29,7 +29,7 @@ _SMALLEST_GAIN = 1e-10
 class ScorecardColumn(BaseModel):
     """Log-odds of each bin of one encoded column, and their mean over the training rows.
 
-    Bin i holds values up to and including ``edges[i]``, the last one everything above.
+    Bin i holds values up to and including ``edges[i]``, the last bin everything above.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -48,7 +48,7 @@ class ScorecardColumn(BaseModel):
 
 
 class ScorecardTable(BaseModel):
-    """A whole scorecard as data: what is written into a bundle."""
+    """A whole scorecard as data, as written into a bundle."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -58,7 +58,7 @@ class ScorecardTable(BaseModel):
 
 @dataclass(frozen=True)
 class ScorecardComponent:
-    """A scorecard that gives margins and contributions; the base is the margin of the mean training seller."""
+    """A scorecard with margins and contributions; the base is the margin of the mean training seller."""
 
     table: ScorecardTable
     kind: ClassVar[str] = "scorecard"
@@ -76,11 +76,11 @@ class ScorecardComponent:
         return total
 
     def margin(self, encoded: FloatArray) -> FloatArray:
-        """Gives raw log-odds (n,) of encoded rows (n, q)."""
+        """Return the raw log-odds (n,) of encoded rows (n, q)."""
         return sum_of_contributions(*self.contributions(encoded))
 
     def contributions(self, encoded: FloatArray) -> tuple[float, FloatArray]:
-        """Gives the base and, per row and column, the bin's log-odds less the column's mean (n, q)."""
+        """Return the base and, for each row and column, the bin's log-odds minus the column's mean (n, q)."""
         require_columns(encoded, self.column_count, "scorecard")
         values = np.empty(encoded.shape)
         for position, column in enumerate(self.table.columns):
@@ -96,7 +96,7 @@ def fit_scorecard(
     penalty: float,
     binning: BinningSettings | None = None,
 ) -> ScorecardComponent:
-    """Bins ``encoded`` (n, q) and fits the weights of the evidence; ``penalty`` is the ridge on the weights."""
+    """Bin ``encoded`` (n, q) and fit the weights of the evidence; ``penalty`` is the ridge on the weights."""
     columns = bin_columns(encoded, y, directions, binning or BinningSettings())
     evidence = evidence_matrix(columns, encoded)
     intercept, weights = fit_weights(evidence, y, penalty)
@@ -104,7 +104,7 @@ def fit_scorecard(
 
 
 def evidence_matrix(columns: Sequence[BinnedColumn], encoded: FloatArray) -> FloatArray:
-    """Gives the evidence (n, q) of encoded rows."""
+    """Return the evidence (n, q) of encoded rows."""
     if not columns:
         return np.empty((len(encoded), 0))
     return np.column_stack([column.transform(encoded[:, i]) for i, column in enumerate(columns)])
@@ -116,12 +116,12 @@ def fit_weights(
     penalty: float,
     start: tuple[float, FloatArray] | None = None,
 ) -> tuple[float, FloatArray]:
-    """Gives intercept and weights (q,) of a ridge logistic regression whose weights are never negative.
+    """Fit a ridge logistic regression with non-negative weights; return intercept and weights (q,).
 
-    A negative weight would turn the declared direction of a column around. Newton's method; each quadratic step is a
-    non-negative least-squares problem, halved until the penalised loss falls. Rounded to nine decimals, far above the
-    error of the method, so that the result does not depend on how the linear algebra is spread over threads.
-    ``start`` is where to begin: the solution for a neighbouring penalty saves steps.
+    A negative weight would reverse the declared direction of a column. Newton's method: each quadratic step is a
+    non-negative least-squares problem, halved until the penalised loss falls. Results are rounded to nine decimals, far
+    above the error of the method, so that they do not depend on how the linear algebra is split over threads.
+    ``start`` is where to begin; the solution for a neighbouring penalty saves steps.
     """
     target = np.asarray(y, dtype=np.float64)
     rate = float(target.mean())
@@ -150,7 +150,7 @@ def _loss(evidence: FloatArray, y: FloatArray, penalty: float, intercept: float,
 def _newton_step(
     evidence: FloatArray, y: FloatArray, penalty: float, intercept: float, weights: FloatArray
 ) -> tuple[float, FloatArray]:
-    """Minimises the quadratic model of the loss over weights >= 0; the intercept is eliminated first."""
+    """Minimise the quadratic model of the loss over weights >= 0; the intercept is eliminated first."""
     width = evidence.shape[1]
     p = expit(intercept + evidence @ weights)
     curvature = np.maximum(p * (1.0 - p), 1e-9)
@@ -167,7 +167,7 @@ def _newton_step(
 def assemble_scorecard(
     columns: Sequence[BinnedColumn], evidence: FloatArray, intercept: float, weights: FloatArray
 ) -> ScorecardComponent:
-    """Makes the scorecard of binned columns and their weights; a column of weight zero keeps one empty bin."""
+    """Build the scorecard from binned columns and their weights; a zero-weight column keeps one empty bin."""
     table = ScorecardTable(
         intercept=intercept,
         columns=tuple(_scorecard_column(column, evidence[:, i], float(weights[i])) for i, column in enumerate(columns)),

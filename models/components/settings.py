@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class FitSettings(NamedTuple):
-    """What is the same for every fit of a training run."""
+    """Settings shared by every fit of a training run."""
 
     seed: int = 0
     threads: int = 1

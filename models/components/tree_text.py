@@ -1,7 +1,7 @@
-"""Reads LightGBM's text as data and checks it, so that LightGBM's own parser only ever sees a sound model.
+"""Read LightGBM's text as data and check it, so that LightGBM's own parser only ever sees a sound model.
 
-That parser trusts what it reads: a child index out of range is a write or a jump to anywhere, a loop never ends.
-Everything it will use is therefore read here first, and anything not known is refused.
+That parser trusts its input: a child index out of range writes or jumps anywhere, and a loop never ends. Everything it
+will use is therefore read here first, and anything unknown is refused.
 """
 
 from __future__ import annotations
@@ -59,19 +59,23 @@ class Tree(NamedTuple):
 
 
 def read_trees(text: str, column_count: int) -> tuple[Tree, ...]:
-    """Gives the trees of a LightGBM text of ``column_count`` numeric columns; IntegrityRefused when it is not sound.
+    """Return the trees of a LightGBM text with ``column_count`` numeric columns.
 
-    Checked are: header, tree count and sizes, lengths of all lists, finite numbers, no categorical or linear leaves,
-    feature and child indices in range, every node and leaf reached exactly once (so no loops), positive row counts.
+    Checked are: header, tree count and sizes, lengths of all lists, finite numbers, no categorical splits or linear
+    leaves, feature and child indices in range, every node and leaf reached exactly once (so no loops), positive row
+    counts.
+
+    Raises:
+        IntegrityRefused: the text is not sound.
     """
     if not text.isascii() or not text.endswith(_END) or text.count(_END) != 1:
-        raise _refused("it does not end where its trees end")
+        raise _refused("it does not end after its trees")
     head, blank, body = text.partition("\n\n")
     if not blank:
         raise _refused("it has no trees")
     sizes = _header(head, column_count)
     if sum(sizes) + len(_END) != len(body):
-        raise _refused("its trees are not of the stated sizes")
+        raise _refused("its trees do not have the stated sizes")
     trees = []
     start = 0
     for number, size in enumerate(sizes):
@@ -81,10 +85,13 @@ def read_trees(text: str, column_count: int) -> tuple[Tree, ...]:
 
 
 def refuse_unproven_direction(trees: Sequence[Tree], directions: Sequence[int]) -> None:
-    """Refuses trees in which a split on a column with a direction does not part the leaves in that direction.
+    """Refuse trees in which a split on a directed column does not separate the leaves in that direction.
 
     If at every such split all leaves on one side are at most all leaves on the other, the tree is monotone in the
     column whatever the other columns hold, and so is any sum of such trees.
+
+    Raises:
+        IntegrityRefused: a split breaks its direction.
     """
     for number, tree in enumerate(trees):
         extremes: dict[int, tuple[float, float]] = {}
@@ -111,23 +118,23 @@ def _refused(reason: str) -> IntegrityRefused:
 def _header(head: str, column_count: int) -> list[int]:
     lines = head.split("\n")
     if lines[0] != "tree":
-        raise _refused("it is no LightGBM text")
+        raise _refused("it is not a LightGBM text")
     fields = _fields(lines[1:], "header")
     if tuple(key for key in _HEADER_KEYS if key != "monotone_constraints") != tuple(
         key for key in fields if key != "monotone_constraints"
     ):
-        raise _refused("its header is not the one expected")
+        raise _refused("its header has other fields than expected")
     for key, value in _FIXED_HEADER.items():
         if fields[key] != value:
             raise _refused(f"header {key} is not {value}")
     if fields["max_feature_idx"] != str(column_count - 1):
-        raise _refused(f"it has not the model's {column_count} columns")
+        raise _refused(f"it does not have the model's {column_count} columns")
     names = [f"Column_{i}" for i in range(column_count)]
     ranges = fields["feature_infos"].split(" ")
     if fields["feature_names"].split(" ") != names or len(ranges) != column_count:
-        raise _refused(f"it has not the model's {column_count} columns")
+        raise _refused(f"it does not have the model's {column_count} columns")
     if not all(_RANGE.fullmatch(item) for item in ranges):
-        raise _refused("a column of it is not numeric")
+        raise _refused("one of its columns is not numeric")
     if "monotone_constraints" in fields:
         _integers(fields["monotone_constraints"], column_count, "monotone_constraints")
     sizes = fields["tree_sizes"].split(" ")
@@ -139,7 +146,7 @@ def _fields(lines: Sequence[str], place: str) -> dict[str, str]:
     for line in lines:
         key, equals, value = line.partition("=")
         if not equals or key in fields:
-            raise _refused(f"{place} holds a line that is no field, or one twice")
+            raise _refused(f"{place} has a malformed or repeated field")
         fields[key] = value
     return fields
 
@@ -148,10 +155,10 @@ def _tree(block: str, number: int, column_count: int) -> Tree:
     place = f"tree {number}"
     lines = block.split("\n")
     if lines[0] != f"Tree={number}" or lines[-3:] != ["", "", ""]:
-        raise _refused(f"{place} does not begin and end where it should")
+        raise _refused(f"{place} does not begin and end as expected")
     fields = _fields(lines[1:-3], place)
     if fields.keys() != _TREE_KEYS:
-        raise _refused(f"{place} holds unknown fields or lacks known ones")
+        raise _refused(f"{place} has unknown or missing fields")
     leaves = _integers(fields["num_leaves"], 1, place)[0]
     if not 1 <= leaves <= _LARGEST_TREE_LEAVES:
         raise _refused(f"{place} has {leaves} leaves")
@@ -160,7 +167,7 @@ def _tree(block: str, number: int, column_count: int) -> Tree:
     _numbers(fields["shrinkage"], 1, place)
     if leaves == 1:
         if any(fields[key] for key in (*_SPLIT_INTEGERS, *_SPLIT_NUMBERS)):
-            raise _refused(f"{place} has splits but one leaf")
+            raise _refused(f"{place} has splits but only one leaf")
         return Tree((), (), (), (), _numbers(fields["leaf_value"], 1, place))
     return _splits(fields, leaves, place, column_count)
 
@@ -173,7 +180,7 @@ def _splits(fields: dict[str, str], leaves: int, place: str, column_count: int) 
     if min(leaf_counts) < 1 or min(integers["internal_count"]) < 1:
         raise _refused(f"{place} has a node without rows")
     if any(not 0 <= feature < column_count for feature in integers["split_feature"]):
-        raise _refused(f"{place} splits a column that is not there")
+        raise _refused(f"{place} splits a column that does not exist")
     if any(kind & _CATEGORICAL_BIT or not 0 <= kind <= 10 for kind in integers["decision_type"]):
         raise _refused(f"{place} has a split that is not numeric")
     left, right = integers["left_child"], integers["right_child"]
@@ -185,10 +192,10 @@ def _splits(fields: dict[str, str], leaves: int, place: str, column_count: int) 
 
 def _refuse_unsound_children(left: Sequence[int], right: Sequence[int], leaves: int, place: str) -> None:
     children = sorted([*left, *right])
-    # Every leaf and every node but the root is the child of exactly one node …
+    # Every leaf, and every node except the root, is the child of exactly one node …
     if children != [*range(-leaves, 0), *range(1, leaves - 1)]:
-        raise _refused(f"{place} has a child that is out of range, or reached twice, or never")
-    # … and of one that comes before it, so that every walk ends.
+        raise _refused(f"{place} has a child that is out of range, reached twice or never reached")
+    # … and of one that comes before it, so that every path ends.
     for node, pair in enumerate(zip(left, right, strict=True)):
         if any(0 <= child <= node for child in pair):
             raise _refused(f"{place} has a loop")
@@ -197,15 +204,15 @@ def _refuse_unsound_children(left: Sequence[int], right: Sequence[int], leaves: 
 def _integers(value: str, count: int, place: str) -> list[int]:
     items = value.split(" ")
     if len(items) != count or not all(_INTEGER.fullmatch(item) for item in items):
-        raise _refused(f"{place} does not hold {count} whole numbers where it should")
+        raise _refused(f"{place} does not have {count} whole numbers in a field")
     return [int(item) for item in items]
 
 
 def _numbers(value: str, count: int, place: str) -> tuple[float, ...]:
     items = value.split(" ")
     if len(items) != count or not all(_NUMBER.fullmatch(item) for item in items):
-        raise _refused(f"{place} does not hold {count} numbers where it should")
+        raise _refused(f"{place} does not have {count} numbers in a field")
     numbers = tuple(float(item) for item in items)
     if not all(map(math.isfinite, numbers)):
-        raise _refused(f"{place} holds a number that is not finite")
+        raise _refused(f"{place} has a number that is not finite")
     return numbers

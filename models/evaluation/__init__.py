@@ -1,4 +1,4 @@
-"""How good a model is, with intervals."""
+"""Evaluation of models, every figure with its interval."""
 
 from models.evaluation.evaluate import evaluate, evaluate_repeats
 from models.evaluation.results import Evaluation, EvaluationSettings

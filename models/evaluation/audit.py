@@ -1,4 +1,4 @@
-"""What a model promises beyond its accuracy, tried out on real rows: reasons add up, signs hold, hiding never pays."""
+"""An audit of what a model promises beyond accuracy: reasons add up, signs hold, hiding never pays."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class AuditSettings(BaseModel):
-    """How much to try: rows drawn, pairs of features blanked together, steps of a sweep, and the seed of the draw."""
+    """How much to try: rows drawn, pairs of features blanked together, steps of a sweep, and the random seed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,10 +33,10 @@ class AuditSettings(BaseModel):
 class ModelAudit:
     """Counts of trials and of broken promises.
 
-    ``additivity_error`` is the largest gap between contributions and log-odds; ``unequal_points`` counts rows whose
-    issued points miss the score. A hiding trial blanks one feature or a pair in one row and is a gain when the
-    log-odds of default fall; those of pairs are counted once more as joint. A monotone trial is one step of a feature
-    towards more risk and a break when they fall.
+    ``additivity_error`` is the largest gap between contributions and log-odds. ``unequal_points`` counts rows whose
+    issued points miss the score. A hiding trial blanks one feature or a pair in one row; it is a gain if the log-odds
+    of default fall. Trials with pairs are also counted separately as joint. A monotone trial moves one feature one step
+    towards more risk; it is a break if the log-odds of default fall.
     """
 
     rows: int
@@ -51,13 +51,16 @@ class ModelAudit:
 
 
 def audit_model(model: CreditModel, X: FloatArray, settings: AuditSettings, progress: Progress = SILENT) -> ModelAudit:
-    """Try the model's promises on rows drawn from ``X`` (n, p; NaN = missing), without replacement.
+    """Test the model's promises on rows drawn without replacement from ``X`` (n, p; NaN = missing).
 
-    Rows the model refuses to score are left out. Raises ValueError when none remains: nothing would be tried.
+    Rows that the model refuses to score are left out.
+
+    Raises:
+        ValueError: no row can be scored.
     """
     scorable = X[~model.missing_required(X)]
     if len(scorable) == 0:
-        raise ValueError("no row of the sample can be scored, so nothing can be tried")
+        raise ValueError("no row of the sample can be scored, so nothing can be tested")
     generator = np.random.default_rng(settings.seed)
     chosen = generator.choice(len(scorable), size=min(settings.rows, len(scorable)), replace=False)
     sample = scorable[np.sort(chosen)]
@@ -74,7 +77,7 @@ def audit_model(model: CreditModel, X: FloatArray, settings: AuditSettings, prog
 def _hiding(
     model: CreditModel, sample: FloatArray, settings: AuditSettings, generator: np.random.Generator
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Trials and gains of blanking each feature, and those of blanking ``pairs`` random pairs of features."""
+    """Return trials and gains of blanking each feature, and of blanking ``pairs`` random pairs of features."""
     count = sample.shape[1]
     single = [(index,) for index in range(count)]
     pairs = [tuple(generator.choice(count, size=2, replace=False)) for _ in range(settings.pairs if count > 1 else 0)]
@@ -82,21 +85,21 @@ def _hiding(
 
 
 def _blanked(model: CreditModel, sample: FloatArray, sets: Sequence[tuple[int, ...]]) -> tuple[int, int]:
-    """Trials and gains of blanking each set of columns in every row that knows one of them."""
+    """Return trials and gains of blanking each set of columns in every row that has a value in one of them."""
     reported = model.log_odds(sample)
     trials = gains = 0
     for columns in sets:
         hidden = sample.copy()
         hidden[:, list(columns)] = np.nan
         tried = np.isfinite(sample[:, list(columns)]).any(axis=1)
-        # A row that may not be scored without the feature is NaN here, and no gain.
+        # A row that may not be scored without the feature is NaN here and counts as no gain.
         gains += int((model.log_odds(hidden) < reported)[tried].sum())
         trials += int(tried.sum())
     return trials, gains
 
 
 def _monotone(model: CreditModel, sample: FloatArray, steps: int, progress: Progress) -> tuple[int, int]:
-    """Trials and breaks of moving each directed feature step by step towards more risk."""
+    """Return trials and breaks of moving each directed feature step by step towards more risk."""
     trials = breaks = 0
     swept = counted(model.features, "features moved step by step", len(model.features), progress)
     for index, feature in enumerate(swept):
@@ -110,7 +113,7 @@ def _monotone(model: CreditModel, sample: FloatArray, steps: int, progress: Prog
 
 
 def _sweeps(feature: ModelFeature, steps: int) -> Iterator[FloatArray]:
-    """Values of a feature in order of rising risk, a step beyond the training range included; none for a free one."""
+    """Yield values of a feature in order of rising risk, one step beyond the training range; none for a free one."""
     low, high = feature.lower - feature.step, feature.upper + feature.step
     if feature.treatment == "one_sided":
         ends = (low, high) if feature.direction > 0 else (high, low)

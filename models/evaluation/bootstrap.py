@@ -1,7 +1,7 @@
-"""Redraws of whole related-party components, and every measure on them.
+"""Bootstrap draws of whole related-party components, and every measure on them.
 
-Sellers that belong together default together; drawing rows would pretend that they are independent and make intervals
-too narrow. So components are drawn with replacement and each brings all its rows.
+Related sellers default together. Drawing single rows would treat them as independent and make intervals too narrow, so
+components are drawn with replacement, each with all its rows.
 """
 
 from __future__ import annotations
@@ -37,49 +37,47 @@ MEASURES = (
     "calibration_intercept",
     "expected_to_observed",
 )
-"""Names of the measures, in the order in which results list them."""
+"""Names of the measures, in the order of the results."""
 
 CELLS_AT_ONCE = 400_000
-"""Weights held at a time (draws x rows), so that memory stays small and inside the processor's cache."""
+"""Number of weights (draws x rows) held at a time: memory stays small and inside the processor's cache."""
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Rows to evaluate on: ``label`` (rows,) 1 = bad; ``cluster`` (rows,) number of the row's component, from 0."""
+    """The evaluated rows: ``label`` (rows,) 1 = bad; ``cluster`` (rows,) number of the row's component, from 0."""
 
     label: IntArray
     cluster: IntArray
 
     def __post_init__(self) -> None:
-        """Refuse rows of unequal number and labels other than 0 and 1."""
+        """Refuse unequal row counts and labels other than 0 and 1."""
         if self.label.shape != self.cluster.shape or self.label.ndim != 1 or self.label.size == 0:
-            raise ValueError(
-                f"labels {self.label.shape} and clusters {self.cluster.shape} must be one-dimensional, equal"
-            )
+            raise ValueError(f"labels {self.label.shape} and clusters {self.cluster.shape} must be equal vectors")
         if not np.isin(self.label, (0, 1)).all():
             raise ValueError("labels must be 0 (good) or 1 (bad)")
 
     def subset(self, rows: IntArray) -> Outcomes:
-        """The same for some rows; component numbers stay, so that the same redraws apply."""
+        """Return some of the rows; component numbers stay, so the same draws apply."""
         return Outcomes(self.label[rows], self.cluster[rows])
 
 
 def draw_counts(clusters: int, draws: int, seed: int) -> IntArray:
-    """How often each component is drawn: (draws, clusters); each row sums to ``clusters``."""
+    """Return how often each component is drawn: (draws, clusters); each row sums to ``clusters``."""
     generator = np.random.default_rng(seed)
     drawn = (generator.integers(0, clusters, clusters) for _ in range(draws))
     return np.stack([np.bincount(components, minlength=clusters) for components in drawn])
 
 
 def measures_of_sample(outcomes: Outcomes, probability: FloatArray) -> dict[str, float]:
-    """Every measure on the sample itself; NaN where undefined."""
+    """Return every measure on the sample itself; NaN where undefined."""
     clusters = int(outcomes.cluster.max()) + 1
     on_sample = measure_draws(outcomes, probability, np.ones((1, clusters), dtype=np.int64))
     return {name: float(values[0]) for name, values in on_sample.items()}
 
 
 def measure_draws(outcomes: Outcomes, probability: FloatArray, counts: IntArray) -> dict[str, FloatArray]:
-    """Every measure on redrawn samples.
+    """Compute every measure on the bootstrap draws.
 
     Args:
         outcomes: the rows.
@@ -87,7 +85,7 @@ def measure_draws(outcomes: Outcomes, probability: FloatArray, counts: IntArray)
         counts: (draws, clusters) from ``draw_counts``.
 
     Returns:
-        Measure to its values (draws,), NaN where a draw leaves it undefined.
+        For each measure its values (draws,), NaN where a draw leaves it undefined.
     """
     ranking = rank_rows(probability)
     ranked_cluster = outcomes.cluster[ranking.order]
@@ -105,13 +103,13 @@ def measure_draws(outcomes: Outcomes, probability: FloatArray, counts: IntArray)
 
 
 def compared_draws(outcomes: Outcomes, probability: FloatArray, counts: IntArray) -> dict[str, FloatArray]:
-    """The measures on which models are compared in pairs, on redrawn samples, at a fraction of the cost of all."""
+    """Compute only the measures used in paired comparisons, at a fraction of the cost of all."""
     means = _mean_measures(outcomes, probability, counts)
     return {"auc": auc_draws(outcomes, probability, counts), "brier": means["brier"], "log_loss": means["log_loss"]}
 
 
 def auc_draws(outcomes: Outcomes, probability: FloatArray, counts: IntArray) -> FloatArray:
-    """The AUC alone on redrawn samples (draws,): what periods and segments need."""
+    """Compute the AUC alone on the bootstrap draws (draws,), as periods and segments need it."""
     ranking = rank_rows(probability)
     chunks = _weights_in_chunks(counts, outcomes.cluster[ranking.order])
     return np.concatenate([auc_of_steps(step_weights(outcomes.label, ranking, weight)) for weight in chunks])
@@ -126,7 +124,7 @@ def _weights_in_chunks(counts: IntArray, ranked_cluster: IntArray) -> Iterator[F
 def _row_measures(
     label: IntArray, ranking: Ranking, log_odds: FloatArray, weight: FloatArray, start: tuple[float, float]
 ) -> Mapping[str, FloatArray]:
-    """Measures that need every row's weight; ``log_odds`` and ``weight`` are in ranking order."""
+    """Compute the measures that need every row's weight; ``log_odds`` and ``weight`` are in ranking order."""
     steps = step_weights(label, ranking, weight)
     area = auc_of_steps(steps)
     intercept, slope = calibration_lines(label[ranking.order], log_odds, weight, start)
@@ -141,9 +139,9 @@ def _row_measures(
 
 
 def _mean_measures(outcomes: Outcomes, probability: FloatArray, counts: IntArray) -> Mapping[str, FloatArray]:
-    """Measures that are means over rows: sums by component suffice, so a draw is one row of a matrix product."""
+    """Compute the measures that are means over rows: sums by component suffice, so a draw is a matrix row."""
     clusters = counts.shape[1]
-    weights = counts.astype(np.float64)  # numpy multiplies matrices of whole numbers without its fast library
+    weights = counts.astype(np.float64)  # numpy multiplies integer matrices without BLAS
 
     def drawn_sum(values: FloatArray) -> FloatArray:
         return np.asarray(weights @ np.bincount(outcomes.cluster, values, minlength=clusters))

@@ -1,4 +1,4 @@
-"""Whether predicted probabilities of default mean what they say, on a sample and on weighted redraws of it."""
+"""Calibration of predicted probabilities of default, on a sample and on its bootstrap draws."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from models.evaluation.estimates import FloatArray, IntArray
 
 SMALLEST_PROBABILITY = 1e-12
-"""Predictions are kept this far from 0 and 1 where a logarithm is taken."""
+"""Distance that predictions keep from 0 and 1 where a logarithm is taken."""
 
 NEWTON_STEPS = 40
 LONGEST_STEP = 2.0
@@ -21,18 +21,18 @@ CONVERGED = 1e-8
 
 
 def log_odds_of(probability: FloatArray) -> FloatArray:
-    """Log-odds of probabilities, finite at 0 and 1."""
+    """Return the log-odds of probabilities, finite at 0 and 1."""
     kept = np.clip(probability, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
     return np.asarray(np.log(kept) - np.log1p(-kept))
 
 
 def squared_errors(label: IntArray, probability: FloatArray) -> FloatArray:
-    """Squared error of each row; their mean is the Brier score."""
+    """Return the squared error of each row; the mean is the Brier score."""
     return np.asarray((probability - label) ** 2)
 
 
 def log_losses(label: IntArray, probability: FloatArray) -> FloatArray:
-    """Negative log-likelihood of each row in nats; their mean is the log-loss."""
+    """Return the negative log-likelihood of each row in nats; the mean is the log-loss."""
     kept = np.clip(probability, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
     return np.asarray(-np.where(label == 1, np.log(kept), np.log1p(-kept)))
 
@@ -41,8 +41,8 @@ def log_losses(label: IntArray, probability: FloatArray) -> FloatArray:
 class BrierParts:
     """Brier score = ``reliability`` - ``resolution`` + ``uncertainty``, exactly.
 
-    Rows are grouped in bins. Resolution is the generalised one, which takes in how predictions vary and co-vary with
-    outcomes inside a bin (Stephenson, Coelho, Jolliffe 2008, doi 10.1175/2007WAF2006116.1); without it the three parts
+    Rows are grouped in bins. Resolution is the generalised one, which includes how predictions vary and co-vary with
+    outcomes inside a bin (Stephenson, Coelho, Jolliffe 2008, doi 10.1175/2007WAF2006116.1). Without it the three parts
     would miss the Brier score by that remainder.
     """
 
@@ -52,7 +52,7 @@ class BrierParts:
 
 
 def brier_parts(label: IntArray, probability: FloatArray, bin_of_row: IntArray) -> BrierParts:
-    """Parts of the Brier score for rows grouped by ``bin_of_row`` (rows,)."""
+    """Return the parts of the Brier score for rows grouped by ``bin_of_row`` (rows,)."""
     _, group = np.unique(bin_of_row, return_inverse=True)
     count = np.bincount(group).astype(np.float64)
     expected = np.bincount(group, probability) / count
@@ -68,7 +68,7 @@ def brier_parts(label: IntArray, probability: FloatArray, bin_of_row: IntArray) 
 
 
 def mean_parts(parts: Sequence[BrierParts]) -> BrierParts:
-    """Mean of each part over repeats; it decomposes the mean Brier score."""
+    """Return the mean of each part over repeats; it decomposes the mean Brier score."""
     return BrierParts(
         reliability=float(np.mean([one.reliability for one in parts])),
         resolution=float(np.mean([one.resolution for one in parts])),
@@ -79,15 +79,15 @@ def mean_parts(parts: Sequence[BrierParts]) -> BrierParts:
 def calibration_lines(
     label: IntArray, log_odds: FloatArray, weight: FloatArray, start: tuple[float, float] = (0.0, 1.0)
 ) -> tuple[FloatArray, FloatArray]:
-    """Logistic regression of outcomes on predicted log-odds, one fit a draw, by Newton's method.
+    """Fit a logistic regression of outcomes on predicted log-odds for each draw, by Newton's method.
 
-    Perfectly calibrated predictions give slope 1 and intercept 0; a slope below 1 means they are too extreme.
+    Perfectly calibrated predictions have slope 1 and intercept 0; a slope below 1 means they are too extreme.
 
     Args:
         label: (rows,) 1 for a bad row.
         log_odds: (rows,) predicted.
         weight: (draws, rows).
-        start: intercept and slope to start from; the fit of the whole sample is near every draw's.
+        start: intercept and slope to start from; the fit of the whole sample is close to every draw's.
 
     Returns:
         Intercepts and slopes, (draws,) each; NaN where a draw has no finite fit (one class only, or separable).
@@ -108,7 +108,7 @@ def calibration_lines(
 
 
 def _newton_step(label: IntArray, log_odds: FloatArray, weight: FloatArray, line: FloatArray) -> FloatArray:
-    """Newton step (2, draws) of the two-parameter logistic likelihood."""
+    """Return the Newton step (2, draws) of the two-parameter logistic likelihood."""
     fitted = 1 / (1 + np.exp(-(line[0][:, np.newaxis] + line[1][:, np.newaxis] * log_odds)))
     residual = weight * (label - fitted)
     curvature = weight * fitted * (1 - fitted)
@@ -121,6 +121,6 @@ def _newton_step(label: IntArray, log_odds: FloatArray, weight: FloatArray, line
 
 
 def equal_count_bins(probability: FloatArray, bins: int) -> IntArray:
-    """Bin number (rows,) of each prediction, 0 the lowest; tied predictions share a bin, so bins may be fewer."""
+    """Return the bin (rows,) of each prediction, 0 the lowest; tied predictions share one, so bins may be fewer."""
     edges = np.unique(np.quantile(probability, np.linspace(0, 1, bins + 1)[1:-1]))
     return np.asarray(np.searchsorted(edges, probability, side="right"))

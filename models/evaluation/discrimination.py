@@ -1,7 +1,7 @@
-"""How well predictions separate bad sellers from good ones, on a sample and on weighted redraws of it.
+"""Discrimination: how well predictions separate bad sellers from good ones, on a sample and on bootstrap draws.
 
-Every function takes row weights of shape (draws, rows), so that a thousand bootstrap draws cost one pass: a redrawn
-sample is the same rows with other counts.
+Every function takes row weights of shape (draws, rows). A bootstrap draw is the same rows with other counts, so a
+thousand draws cost one pass.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Ranking:
     """Rows in ascending order of predicted probability.
 
-    ``order`` (rows,) holds row numbers; ``starts`` (groups,) the places where a new distinct probability begins, so
+    ``order`` (rows,) holds row numbers; ``starts`` (groups,) the positions where a new distinct probability begins, so
     that tied rows count as one step.
     """
 
@@ -28,7 +28,7 @@ class Ranking:
 
 
 def rank_rows(probability: FloatArray) -> Ranking:
-    """Ranking of rows by predicted probability of default, ties grouped."""
+    """Rank rows by predicted probability of default, ties grouped."""
     order = np.argsort(probability, kind="stable")
     ascending = probability[order]
     is_start = np.concatenate([[True], ascending[1:] != ascending[:-1]])
@@ -44,11 +44,11 @@ class StepWeights:
 
 
 def step_weights(label: IntArray, ranking: Ranking, ordered_weight: FloatArray) -> StepWeights:
-    """Weights by step.
+    """Return the weights by step.
 
     Args:
-        label: (rows,) 1 for a bad row, in the sample's own order.
-        ranking: of the same rows.
+        label: (rows,) 1 for a bad row, in the order of the sample.
+        ranking: ranking of the same rows.
         ordered_weight: (draws, rows) weights already in ranking order.
     """
     bad = ordered_weight * label[ranking.order].astype(np.float64)
@@ -60,9 +60,10 @@ def step_weights(label: IntArray, ranking: Ranking, ordered_weight: FloatArray) 
 
 
 def auc_of_steps(steps: StepWeights) -> FloatArray:
-    """Area under the ROC curve (draws,): chance that a bad row ranks above a good one, ties counting one half.
+    """Return the area under the ROC curve (draws,).
 
-    NaN where a draw lacks one of the two classes.
+    It is the chance that a bad row ranks above a good one, ties counting one half. NaN where a draw lacks one of the
+    two classes.
     """
     good_below = np.cumsum(steps.good, axis=1) - steps.good
     wins = (steps.bad * (good_below + 0.5 * steps.good)).sum(axis=1)
@@ -70,7 +71,7 @@ def auc_of_steps(steps: StepWeights) -> FloatArray:
 
 
 def ks_of_steps(steps: StepWeights) -> FloatArray:
-    """Kolmogorov-Smirnov distance (draws,) between the predictions of bad and of good rows."""
+    """Return the Kolmogorov-Smirnov distance (draws,) between the predictions of bad and of good rows."""
     bad_share = np.cumsum(steps.bad, axis=1)
     good_share = np.cumsum(steps.good, axis=1)
     bad_total, good_total = bad_share[:, -1:], good_share[:, -1:]
@@ -79,7 +80,7 @@ def ks_of_steps(steps: StepWeights) -> FloatArray:
 
 
 def average_precision_of_steps(steps: StepWeights) -> FloatArray:
-    """Average precision (draws,): mean precision over the bad rows when sellers are refused from the worst down."""
+    """Return the average precision (draws,): mean precision over the bad rows, refusing the worst first."""
     bad = steps.bad[:, ::-1]
     caught = np.cumsum(bad, axis=1)
     refused = caught + np.cumsum(steps.good[:, ::-1], axis=1)
@@ -88,7 +89,7 @@ def average_precision_of_steps(steps: StepWeights) -> FloatArray:
 
 
 def auc(label: IntArray, probability: FloatArray) -> float:
-    """Area under the ROC curve of one sample; NaN when one class is absent."""
+    """Return the area under the ROC curve of one sample; NaN when one class is absent."""
     return float(auc_of_steps(step_weights(label, rank_rows(probability), np.ones((1, label.size))))[0])
 
 

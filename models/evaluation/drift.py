@@ -1,8 +1,8 @@
-"""Has the population moved? Population stability with a critical value for the samples at hand.
+"""Population drift: the stability index (PSI) with a critical value for the sample sizes at hand.
 
-The usual .10 / .25 limits ignore sample size: two samples of 200 from one population often exceed .10, while at 5,000
-a tenth of that is already significant. So each index comes with the probability of seeing it without any drift,
-found by simulation, and an alert needs both: significance after Holm's correction and an effect worth acting on.
+The usual limits of 0.10 and 0.25 ignore sample size. Two samples of 200 from one population often exceed 0.10, while at
+5,000 a tenth of that is already significant. Each index therefore comes with the probability of seeing it without any
+drift, found by simulation. An alert needs both: significance after Holm's correction and an effect worth acting on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,15 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class DriftSettings:
-    """How drift is judged: bins by reference quantiles, simulations, family-wise error, smallest index of interest."""
+    """How drift is judged.
+
+    Attributes:
+        bins: bins by reference quantiles.
+        simulations: driftless pairs of samples to simulate.
+        family_wise_error: chance of any false alert over all variables.
+        smallest_index: smallest index worth an alert.
+        seed: random seed of the simulation.
+    """
 
     bins: int = 10
     simulations: int = 20_000
@@ -29,7 +37,7 @@ class DriftSettings:
 
 @dataclass(frozen=True)
 class Drift:
-    """Stability of one variable; ``p_value`` is the share of driftless simulations with an index at least as large."""
+    """Drift of one variable; ``p_value`` is the share of driftless simulations with an index at least as large."""
 
     name: str
     index: float
@@ -41,7 +49,7 @@ class Drift:
 
 
 def stability_index(reference: IntArray, current: IntArray) -> FloatArray:
-    """Population stability index of counts by bin, half a row added to each bin.
+    """Return the population stability index of counts by bin, with half a row added to each bin.
 
     ``reference`` and ``current`` have shape (..., bins); the result has shape (...). It is the symmetrised
     Kullback-Leibler divergence (Jeffreys 1946) of the two smoothed distributions.
@@ -53,7 +61,7 @@ def stability_index(reference: IntArray, current: IntArray) -> FloatArray:
 
 
 def bin_counts(reference: FloatArray, current: FloatArray, bins: int) -> tuple[IntArray, IntArray]:
-    """Counts of both samples in the reference's quantile bins, missing values in a bin of their own (the last)."""
+    """Count both samples in the reference's quantile bins; missing values have their own bin, the last."""
     known = reference[~np.isnan(reference)]
     edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1])) if known.size else np.empty(0)
 
@@ -68,10 +76,10 @@ def bin_counts(reference: FloatArray, current: FloatArray, bins: int) -> tuple[I
 def measure_drift(
     name: str, reference: FloatArray, current: FloatArray, reference_units: int, settings: DriftSettings
 ) -> Drift:
-    """Drift of one variable between two samples of shape (n,).
+    """Measure the drift of one variable between two samples of shape (n,).
 
     ``reference_units`` is the number of independent units behind the reference rows: sellers, not seller-quarters,
-    since a seller's quarters resemble each other. ``alert`` is left false here; it depends on all variables together.
+    since a seller's quarters resemble each other. ``alert`` stays false here; it depends on all variables together.
     """
     counted_reference, counted_current = bin_counts(reference, current, settings.bins)
     index = float(stability_index(counted_reference, counted_current))
@@ -88,12 +96,13 @@ def measure_drift(
 
 
 def judge(drifts: list[Drift], settings: DriftSettings) -> list[Drift]:
-    """Mark the alerts: significant after Holm's step-down correction (1979) and at least the smallest index.
+    """Mark the alerts: significant after Holm's step-down correction (1979), and at least the smallest index.
 
-    Raises ValueError when the simulations are too few for any p-value to pass the correction.
+    Raises:
+        ValueError: there are too few simulations for any p-value to pass the correction.
     """
     if drifts and 1 / (1 + settings.simulations) > settings.family_wise_error / len(drifts):
-        raise ValueError(f"{settings.simulations} simulations cannot resolve {len(drifts)} variables; raise them")
+        raise ValueError(f"{settings.simulations} simulations are too few for {len(drifts)} variables")
     ordered = sorted(drifts, key=lambda drift: drift.p_value)
     significant: set[str] = set()
     for rank, drift in enumerate(ordered):
@@ -107,7 +116,7 @@ def judge(drifts: list[Drift], settings: DriftSettings) -> list[Drift]:
 
 
 def _driftless_indices(pooled: IntArray, reference_size: int, current_size: int, settings: DriftSettings) -> FloatArray:
-    """Indices of pairs of samples drawn from one distribution: what chance alone gives at these sizes."""
+    """Simulate indices of pairs of samples from one distribution: what chance alone yields at these sizes."""
     generator = np.random.default_rng(settings.seed)
     shares = pooled / pooled.sum()
     draws = (settings.simulations,)

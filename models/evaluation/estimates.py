@@ -21,7 +21,7 @@ IntArray: TypeAlias = "NDArray[np.int64]"
 class Estimate:
     """A figure on the sample, with the percentile interval and the standard error of its bootstrap draws.
 
-    ``draws`` counts the draws on which the figure was defined (a draw without a single bad seller has no AUC).
+    ``draws`` counts the draws in which the figure was defined (a draw without a bad seller has no AUC).
     """
 
     value: float
@@ -32,7 +32,7 @@ class Estimate:
 
 
 def estimate_from_draws(value: float, draws: FloatArray, confidence: float = 0.95) -> Estimate:
-    """An estimate from the figure on the sample and its bootstrap draws (shape (draws,), NaN where undefined)."""
+    """Build an estimate from the figure on the sample and its bootstrap draws (draws,), NaN where undefined."""
     defined = draws[np.isfinite(draws)]
     if defined.size < 2:
         return Estimate(value, math.nan, math.nan, math.nan, int(defined.size))
@@ -42,10 +42,10 @@ def estimate_from_draws(value: float, draws: FloatArray, confidence: float = 0.9
 
 
 def to_json_value(value: object) -> Any:  # noqa: ANN401 - JSON is any of six types
-    """Dataclasses, tuples, mappings, dates and floats as JSON values; a float that is not finite becomes null.
+    """Convert dataclasses, tuples, mappings, dates and floats to JSON values; a float that is not finite becomes null.
 
     Raises:
-        TypeError: a value of another type, which the caller should have turned into one of these.
+        TypeError: the value is of another type, which the caller should have converted.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_json_value(getattr(value, field.name)) for field in dataclasses.fields(value)}
@@ -59,4 +59,4 @@ def to_json_value(value: object) -> Any:  # noqa: ANN401 - JSON is any of six ty
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    raise TypeError(f"{type(value).__name__} has no place in a result")
+    raise TypeError(f"{type(value).__name__} cannot be part of a result")

@@ -1,10 +1,9 @@
 """From predictions on a sample to an evaluation.
 
-Two protocols share all of it. Out of time, every row was predicted once, by models that saw only earlier rows. Under
-repeated cross-validation (a sample too small to hold rows back) every seller was predicted once a repeat, by models
-that did not see it; a measure is then the mean over repeats, and the bootstrap draws sellers, never folds, because it
-is the sellers that are few. Its interval says what other sellers might have shown, with the fitted models as they
-are.
+There are two protocols. Out of time, every row was predicted once, by models trained only on earlier rows. In repeated
+cross-validation (for a sample too small to hold rows back), every seller was predicted once per repeat, by models
+trained without it; a measure is then the mean over repeats. The bootstrap draws sellers, never folds, because sellers
+are what is scarce. Its interval says what other sellers might have shown, with the fitted models as they are.
 """
 
 from __future__ import annotations
@@ -40,14 +39,14 @@ if TYPE_CHECKING:
     from models.evaluation.results import Protocol
 
 POOLED_SEGMENT = "small groups together"
-"""Name of the part that holds the segments too small to be shown."""
+"""Name of the segment that pools the groups too small to be shown."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Rows, and every model's predicted probabilities on them, (repeats, rows) each.
+    """The evaluated rows, and each model's predicted probabilities on them, (repeats, rows) each.
 
-    ``frame`` holds one row a row of ``outcomes``, with seller_id and, where known, as_of, grade and segment columns.
+    ``frame`` has one row per row of ``outcomes``, with seller_id and, where known, as_of, grade and segment columns.
     """
 
     frame: pd.DataFrame
@@ -55,20 +54,20 @@ class Predictions:
     by_model: dict[str, FloatArray]
 
     def mean_probability(self, model: str) -> FloatArray:
-        """Mean over repeats of a model's predicted probability, (rows,)."""
+        """Return a model's predicted probability averaged over repeats, (rows,)."""
         return np.asarray(self.by_model[model].mean(axis=0))
 
 
 def evaluate(
     holdout: pd.DataFrame, settings: EvaluationSettings, random_split: pd.DataFrame | None = None
 ) -> Evaluation:
-    """Evaluation of models on rows that lie after everything they were trained on.
+    """Evaluate models on rows later than everything they were trained on.
 
     Args:
-        holdout: one row a seller and date: seller_id, as_of, label (1 = bad), component_id, ``pd_<model>`` for each
-            model of the settings, and where wanted ``grade`` and the segment columns.
+        holdout: one row per seller and date: seller_id, as_of, label (1 = bad), component_id, ``pd_<model>`` for each
+            model in the settings, and optionally ``grade`` and the segment columns.
         settings: what to compute.
-        random_split: the same columns (the champion's prediction suffices) from the champion's recipe under a random
+        random_split: the same columns (the champion's prediction is enough) from the champion's recipe under a random
             split, for contrast.
 
     Raises:
@@ -81,15 +80,15 @@ def evaluate(
 
 
 def evaluate_repeats(out_of_fold: pd.DataFrame, settings: EvaluationSettings) -> Evaluation:
-    """Evaluation of models from repeated cross-validation.
+    """Evaluate models by repeated cross-validation.
 
     Args:
-        out_of_fold: one row a seller and repeat: seller_id, repeat, label, ``pd_<model>``; ``component_id`` where
-            sellers are related (else each is its own); ``grade`` and the segment columns where wanted.
+        out_of_fold: one row per seller and repeat: seller_id, repeat, label, ``pd_<model>``; ``component_id`` if
+            sellers are related (otherwise each is its own component); optionally ``grade`` and the segment columns.
         settings: what to compute.
 
     Raises:
-        ValueError: as ``evaluate``; or a seller is not predicted exactly once in every repeat.
+        ValueError: as in ``evaluate``; or a seller is not predicted exactly once in every repeat.
     """
     _require_columns(out_of_fold, ("seller_id", "repeat", "label", *_wanted_columns(settings)))
     ordered = out_of_fold.sort_values(["repeat", "seller_id"], kind="stable")
@@ -126,7 +125,7 @@ def _single_predictions(frame: pd.DataFrame, models: Sequence[str]) -> Predictio
 def _probabilities(frame: pd.DataFrame, model: str) -> FloatArray:
     values = frame[f"pd_{model}"].to_numpy(dtype=np.float64)
     if not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(f"pd_{model} holds values that are not probabilities")
+        raise ValueError(f"pd_{model} contains values that are not probabilities")
     return values
 
 
@@ -158,7 +157,7 @@ def _evaluation(
 
 
 def _measured(predictions: Predictions, model: str, settings: EvaluationSettings, counts: IntArray) -> MeasuredModel:
-    """A model's measures, averaged over repeats on the sample and on each redraw."""
+    """Return a model's measures, averaged over repeats, on the sample and on each draw."""
     repeats, outcomes = predictions.by_model[model], predictions.outcomes
     is_ablation = settings.role_of(model) == "ablation"
     draw = compared_draws if is_ablation else measure_draws
@@ -210,7 +209,7 @@ def _grades(predictions: Predictions, champion: FloatArray, settings: Evaluation
 
 
 def _periods(predictions: Predictions, settings: EvaluationSettings, counts: IntArray) -> tuple[PartResult, ...]:
-    """Results by calendar quarter of the as-of date; none where there is only one."""
+    """Return results by calendar quarter of the as-of date; none if there is only one."""
     if "as_of" not in predictions.frame:
         return ()
     quarters = pd.to_datetime(predictions.frame["as_of"]).dt.to_period("Q")

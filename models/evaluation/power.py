@@ -1,4 +1,4 @@
-"""What a sample of this size can and cannot show."""
+"""Paired comparisons of models, and the smallest gain that a sample can show."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ LOWER_IS_BETTER = frozenset({"brier", "log_loss"})
 
 @dataclass(frozen=True)
 class Difference:
-    """A model against the champion on the same redrawn samples.
+    """The champion against another model on the same bootstrap draws.
 
     ``gain`` is positive where the champion is better, whichever way the measure runs. ``detectable_gain`` is the
-    smallest true gain that this sample would show with the wanted power. ``verdict`` is "better" only where the
-    interval excludes zero **and** the gain reaches the detectable one; otherwise no improvement is claimed. It is
-    "worse" as soon as the interval lies below zero: harm needs less proof than merit. It is "identical" where no redraw
-    tells the two apart.
+    smallest true gain that this sample would show with the wanted power. ``verdict`` is "better" only if the interval
+    excludes zero **and** the gain reaches the detectable one; otherwise no improvement is claimed. It is "worse" as
+    soon as the whole interval is below zero: harm needs less proof than merit. It is "identical" if no draw
+    distinguishes the two.
     """
 
     other: str
@@ -39,16 +39,17 @@ class Difference:
 
 
 def detectable_gain(standard_error: float, power: float = 0.8, significance: float = 0.05) -> float:
-    """Smallest true difference that a two-sided test finds with the given power, from the difference's standard error.
+    """Return the smallest true difference that a two-sided test finds with the given power.
 
-    The normal approximation (z of 1 - significance/2 plus z of power) x standard error: 2.80 standard errors as set.
+    Normal approximation: (z of 1 - significance/2 plus z of power) x the standard error of the difference, which is
+    2.80 standard errors with the defaults.
     """
     return float((norm.ppf(1 - significance / 2) + norm.ppf(power)) * standard_error)
 
 
 @dataclass(frozen=True)
 class MeasuredModel:
-    """A model's measures on the sample and on its redraws; at least the compared ones."""
+    """A model's measures on the sample and on its draws; at least the compared ones."""
 
     name: str
     on_sample: Mapping[str, float]
@@ -56,7 +57,7 @@ class MeasuredModel:
 
 
 def differences(champion: MeasuredModel, other: MeasuredModel, power: float = 0.8) -> tuple[Difference, ...]:
-    """The champion against another model on every compared measure; both must come from the same redraws."""
+    """Compare the champion with another model on every compared measure; both must come from the same draws."""
     return tuple(_difference(champion, other, measure, power) for measure in COMPARED_MEASURES)
 
 

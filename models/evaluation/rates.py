@@ -1,4 +1,4 @@
-"""Expected against observed default rates: by grade, by band of predicted probability, and in all."""
+"""Expected and observed default rates: by grade, by band of predicted probability, and in total."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ JEFFREYS_PRIOR = 0.5
 class RateRow:
     """Default rate of one group of rows.
 
-    ``expected`` is the mean predicted probability, ``observed`` the share of bad rows with its Jeffreys interval
+    ``expected`` is the mean predicted probability; ``observed`` is the share of bad rows, with its Jeffreys interval
     ``observed_lower`` .. ``observed_upper``. ``understated`` is the one-sided Jeffreys p-value that European
-    supervisors ask for: how probable, given the outcomes, that the true rate is at or below the expected one. Small
-    means that the model promises too little risk. Rates are None for a group without rows. Rows are treated as
-    independent here, so that p-values are too small where related sellers default together.
+    supervisors ask for: the probability, given the outcomes, that the true rate is at or below the expected one. A
+    small value means that the model understates risk. Rates are None for a group without rows. Rows are treated as
+    independent here, so p-values are too small where related sellers default together.
     """
 
     name: str
@@ -40,9 +40,9 @@ class RateRow:
 
 
 def jeffreys_interval(bad: int, rows: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Equal-tailed interval of a default rate under Jeffreys' prior Beta(1/2, 1/2).
+    """Return the equal-tailed interval of a default rate under Jeffreys' prior Beta(1/2, 1/2).
 
-    With no bad row the lower end is 0, with no good row the upper end is 1 (Brown, Cai, DasGupta 2001).
+    Without bad rows the lower end is 0, without good rows the upper end is 1 (Brown, Cai, DasGupta 2001).
     """
     tail = (1 - confidence) / 2
     shape = (bad + JEFFREYS_PRIOR, rows - bad + JEFFREYS_PRIOR)
@@ -52,12 +52,15 @@ def jeffreys_interval(bad: int, rows: int, confidence: float = 0.95) -> tuple[fl
 
 
 def jeffreys_p_value(bad: int, rows: int, expected: float) -> float:
-    """Posterior probability that the true rate is at or below ``expected`` (ECB reporting instructions, 2019)."""
+    """Return the probability that the true rate is at or below ``expected``, given the outcomes.
+
+    The posterior under Jeffreys' prior (ECB reporting instructions, 2019).
+    """
     return float(beta.cdf(expected, bad + JEFFREYS_PRIOR, rows - bad + JEFFREYS_PRIOR))
 
 
 def rate_row(name: str, label: IntArray, probability: FloatArray, confidence: float = 0.95) -> RateRow:
-    """Expected and observed rate of one group of rows."""
+    """Return expected and observed rate of one group of rows."""
     rows, bad = int(label.size), int(label.sum())
     if rows == 0:
         return RateRow(name, 0, 0, None, None, None, None, None)
@@ -67,7 +70,7 @@ def rate_row(name: str, label: IntArray, probability: FloatArray, confidence: fl
 
 
 def rates_by_band(label: IntArray, probability: FloatArray, bands: int) -> tuple[RateRow, ...]:
-    """Rates in bands of equal count, named "1", "2" and so on from the lowest predicted probability to the highest."""
+    """Return rates in bands of equal count, named "1", "2", … from the lowest predicted probability to the highest."""
     band = equal_count_bins(probability, bands)
     return tuple(
         rate_row(str(number + 1), label[band == value], probability[band == value])
@@ -79,9 +82,9 @@ def rates_by_band(label: IntArray, probability: FloatArray, bands: int) -> tuple
 class GradeTable:
     """Rates by grade from best to worst.
 
-    ``concentration`` is the Herfindahl index of the grades' shares of rows (1 = all in one grade); ``largest_share``
-    the share of the fullest grade; ``is_monotone`` whether observed rates never fall from a grade to the next worse
-    one that holds rows.
+    ``concentration`` is the Herfindahl index of the grades' shares of rows (1 = all in one grade). ``largest_share`` is
+    the share of the fullest grade. ``is_monotone`` says whether observed rates never fall from a grade to the next
+    worse one that has rows.
     """
 
     rows: tuple[RateRow, ...]
@@ -92,7 +95,7 @@ class GradeTable:
 
 
 def grade_table(label: IntArray, probability: FloatArray, grade: Sequence[str], order: Sequence[str]) -> GradeTable:
-    """Rates by grade.
+    """Compute the rates by grade.
 
     Args:
         label: (rows,) 1 for a bad row.

@@ -1,4 +1,4 @@
-"""What an evaluation asks for and what it gives."""
+"""Settings and results of an evaluation."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Role = Literal["champion", "baseline", "ablation"]
 class EvaluationSettings:
     """How to evaluate.
 
-    ``champion``, ``baselines`` and ``ablations`` name models; the sample holds a column ``pd_<name>`` for each.
-    ``segment_columns`` are text columns of the sample by which results are broken down. A part or segment needs
+    ``champion``, ``baselines`` and ``ablations`` name models; the sample has a column ``pd_<name>`` for each.
+    ``segment_columns`` are text columns of the sample by which results are broken down. A period or segment needs
     ``smallest_class`` bad and good rows for an AUC, and ``smallest_group`` sellers to be shown by itself.
     """
 
@@ -42,7 +42,7 @@ class EvaluationSettings:
     smallest_group: int = 10
 
     def role_of(self, model: str) -> Role:
-        """What part a model plays."""
+        """Return the role of a model: champion, baseline or ablation."""
         if model == self.champion:
             return "champion"
         return "baseline" if model in self.baselines else "ablation"
@@ -55,7 +55,7 @@ class EvaluationSettings:
 
 @dataclass(frozen=True)
 class SampleSize:
-    """What the evaluation rests on. ``components`` are what the bootstrap draws."""
+    """Size of the evaluated sample. ``components`` are the units that the bootstrap draws."""
 
     rows: int
     bad: int
@@ -70,9 +70,9 @@ class SampleSize:
 class ModelResult:
     """One model's measures, each with its interval, and the parts of its Brier score.
 
-    An ablation has the compared measures only (AUC, Brier score, log-loss): it is there for its difference.
-    ``spread_over_repeats`` is the standard deviation of the AUC over repeats of the cross-validation: what the choice
-    of folds alone moves. None for an out-of-time test.
+    An ablation has only the compared measures (AUC, Brier score, log-loss): it serves for its difference.
+    ``spread_over_repeats`` is the standard deviation of the AUC over repeats of the cross-validation, that is, the
+    effect of the choice of folds alone. None for an out-of-time test.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How good a model is, with intervals."""
+    """The complete evaluation of a candidate: every figure with its interval."""
 
     protocol: Protocol
     settings: EvaluationSettings
@@ -118,14 +118,14 @@ class Evaluation:
 
     @property
     def champion(self) -> ModelResult:
-        """The champion's own result."""
+        """Result of the champion."""
         return self.models[0]
 
     def model(self, name: str) -> ModelResult:
-        """The result of a model by name.
+        """Return the result of a model by name.
 
         Raises:
-            KeyError: no such model was evaluated.
+            KeyError: the model was not evaluated.
         """
         for result in self.models:
             if result.name == name:
@@ -133,10 +133,10 @@ class Evaluation:
         raise KeyError(name)
 
     def difference(self, other: str, measure: str = "auc") -> Difference:
-        """The champion's gain over a model by name.
+        """Return the champion's gain over a model by name.
 
         Raises:
-            KeyError: no such model or measure was compared.
+            KeyError: the model or measure was not compared.
         """
         for found in self.differences:
             if (found.other, found.measure) == (other, measure):
@@ -144,6 +144,6 @@ class Evaluation:
         raise KeyError((other, measure))
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as JSON values; a figure that is undefined is null."""
+        """Return the evaluation as JSON values; an undefined figure is null."""
         found: dict[str, Any] = to_json_value(self)
         return found

@@ -1,4 +1,4 @@
-"""Whether a model holds over time and in every part of the portfolio."""
+"""Stability of a model over time and across the parts of the portfolio."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ WEEKS_A_QUARTER = 13
 
 @dataclass(frozen=True)
 class PartResult:
-    """A model on one part of the sample: a quarter, or a segment.
+    """A model on one part of the sample: a quarter or a segment.
 
-    ``auc`` is None where the part holds too few bad or good rows to say anything.
+    ``auc`` is None where the part has too few bad or good rows.
     """
 
     part: str
@@ -35,14 +35,14 @@ class PartResult:
 def results_by_part(
     outcomes: Outcomes, probability: FloatArray, part_of_row: Sequence[str], counts: IntArray, smallest_class: int
 ) -> tuple[PartResult, ...]:
-    """Rates and AUC of each part, parts in the order of their names.
+    """Return rates and AUC of each part, in order of their names.
 
     Args:
         outcomes: the whole sample.
         probability: (rows,) predicted.
         part_of_row: (rows,) name of each row's part.
-        counts: (draws, components) redraws of the whole sample.
-        smallest_class: a part with fewer bad rows or fewer good rows gets no AUC.
+        counts: (draws, components) bootstrap draws of the whole sample.
+        smallest_class: a part with fewer bad rows or fewer good rows has no AUC.
     """
     names = np.asarray(part_of_row, dtype=object)
     found = []
@@ -69,7 +69,7 @@ def _auc(inside: Outcomes, probability: FloatArray, counts: IntArray, smallest_c
 def pool_small_parts(
     part_of_row: Sequence[str], seller_id: Sequence[str], smallest: int, pooled_name: str
 ) -> list[str]:
-    """Parts with those of fewer than ``smallest`` sellers put together, so that no small group is published."""
+    """Pool the parts with fewer than ``smallest`` sellers, so that no small group is published."""
     sellers: dict[str, set[str]] = {}
     for part, seller in zip(part_of_row, seller_id, strict=True):
         sellers.setdefault(part, set()).add(seller)
@@ -77,9 +77,9 @@ def pool_small_parts(
 
 
 def stability_score(gini_by_quarter: Sequence[float]) -> float | None:
-    """Mean Gini + 88 min(0, trend a week) - 0.5 x standard deviation around the trend.
+    """Return mean Gini + 88 min(0, weekly trend) - 0.5 x standard deviation around the trend.
 
-    The metric of the Home Credit 2024 competition, whose periods were weeks; a quarter counts as 13 of them. None with
+    The metric of the Home Credit 2024 competition, whose periods were weeks; a quarter counts as 13 of them. None for
     fewer than three quarters.
     """
     ginis = np.asarray(gini_by_quarter, dtype=np.float64)

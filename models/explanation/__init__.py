@@ -1,1 +1,1 @@
-"""SHAP values, points and reasons."""
+"""SHAP values, points and reasons of a model."""

@@ -1,6 +1,6 @@
-"""What a model makes of a population, in points: which features weigh, which way they work, why single sellers score.
+"""Explain a model on a population, in points: which features weigh, in which direction, and why sellers score.
 
-Everything comes from the model's own contributions, so what is said here adds up to what is scored.
+Everything comes from the model's own contributions, so the explanation adds up to the score.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ def explain_model(
     as_of: Sequence[datetime.date | None],
     settings: ExplainSettings,
 ) -> Explanation:
-    """Explanation of a model on a population.
+    """Explain a model on a population.
 
     Args:
         model: the model.
         X: (n, p), columns in the model's feature order, NaN = missing.
-        seller_id: (n,) whose rows these are.
-        as_of: (n,) as of when.
+        seller_id: (n,) seller of each row.
+        as_of: (n,) as-of date of each row.
         settings: how much to explain.
 
     Raises:
@@ -117,7 +117,7 @@ def _additivity(explained: _Explained, gap: FloatArray) -> Additivity:
 
 
 def _feature_importance(model: CreditModel, explained: _Explained) -> tuple[FeatureImportance, ...]:
-    """Features by weight, heaviest first; ties in feature order."""
+    """Rank features by weight, heaviest first; ties in feature order."""
     weight = np.abs(explained.exact_points).mean(axis=0)
     total = float(weight.sum()) or 1.0
     missing = np.isnan(explained.X).mean(axis=0)
@@ -140,11 +140,11 @@ def _feature_importance(model: CreditModel, explained: _Explained) -> tuple[Feat
 
 
 def group_importance(groups: Sequence[str], points: FloatArray) -> tuple[GroupImportance, ...]:
-    """Groups by weight, heaviest first; ties in order of first appearance.
+    """Rank groups by weight, heaviest first; ties in order of first appearance.
 
     Args:
         groups: (p,) group of each column.
-        points: (n, p) what each column gives or takes in each row, in points or in log-odds.
+        points: (n, p) contribution of each column in each row, in points or in log-odds.
     """
     names = list(dict.fromkeys(groups))
     columns = [[i for i, group in enumerate(groups) if group == name] for name in names]
@@ -196,7 +196,7 @@ def _dependence_bins(values: FloatArray, points: FloatArray, bins: int) -> tuple
 
 
 def _correlation(feature: ModelFeature, values: FloatArray, points: FloatArray) -> float | None:
-    """Rank correlation of expected with contributed risk; None where there is nothing to compare."""
+    """Return the rank correlation of expected and contributed risk; None where there is nothing to compare."""
     if feature.treatment == "two_sided" and feature.centre is not None:
         expected = np.abs(values - feature.centre)
     elif feature.direction != 0:
@@ -216,7 +216,7 @@ def _verdict(
     if feature.treatment not in ("one_sided", "two_sided"):
         return "unconstrained"
     if correlation is None or correlation >= settings.clear_correlation:
-        # Without any spread among known values, only "missing" can weigh, and that is encoded as the worst case.
+        # If all known values are equal, only "missing" can have weight, and it is encoded as the worst case.
         return "consistent"
     return "weak" if correlation > 0 else "against"
 
@@ -224,7 +224,7 @@ def _verdict(
 def _local_explanations(
     model: CreditModel, explained: _Explained, probability: FloatArray, cut_off: float, settings: ExplainSettings
 ) -> tuple[LocalExplanation, ...]:
-    """The strongest seller, the one nearest the cut-off, the weakest; by log-odds, ties in row order."""
+    """Explain the strongest seller, the one nearest the cut-off, and the weakest; by log-odds, ties in row order."""
     roles: tuple[tuple[LocalRole, int], ...] = (
         ("strongest", int(np.argmin(explained.log_odds))),
         ("near_cut_off", int(np.argmin(np.abs(probability - cut_off)))),

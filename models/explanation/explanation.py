@@ -1,4 +1,4 @@
-"""What an explanation of a model holds: all in points, where points above zero speak for the seller."""
+"""The explanation of a model, all in points: positive points count in the seller's favour."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ LocalRole = Literal["strongest", "near_cut_off", "weakest"]
 class ExplainSettings:
     """How much to explain.
 
-    ``largest_sample`` bounds the rows explained (drawn without replacement by ``seed``); ``bins`` the points of a
-    dependence curve; ``lines`` the features listed for a single seller before "all others". ``cut_off_probability`` is
-    the probability of default nearest to which a seller is shown; None takes the sample's mean. Reasons are tested on
-    ``tested_rows``, with values moved at random by ``movement`` of their interquartile range. A feature whose mean
-    absolute points are below ``smallest_points`` counts as unused; ``clear_correlation`` is the rank correlation from
-    which a dependence counts as clear.
+    Attributes:
+        largest_sample: most rows to explain, drawn without replacement.
+        bins: points of a dependence curve.
+        lines: features listed for a single seller before "all others".
+        cut_off_probability: probability of default whose nearest seller is shown; None takes the sample's mean.
+        tested_rows: rows on which reasons are tested.
+        movement: random shift of values in these tests, as a share of their interquartile range.
+        smallest_points: mean absolute points below which a feature counts as unused.
+        clear_correlation: rank correlation from which a dependence counts as clear.
+        seed: random seed of all draws.
     """
 
     largest_sample: int = 4000
@@ -39,7 +43,7 @@ class ExplainSettings:
 
 @dataclass(frozen=True)
 class FeatureImportance:
-    """How much one feature weighs: mean absolute points, and its share of the sum over features."""
+    """How much one feature weighs: its mean absolute points, and its share of the sum over features."""
 
     name: str
     title_en: str
@@ -55,7 +59,7 @@ class FeatureImportance:
 
 @dataclass(frozen=True)
 class GroupImportance:
-    """How much a family or a pillar weighs: mean absolute value of its points summed within each row."""
+    """How much a family or a pillar weighs: the mean absolute value of its points summed within each row."""
 
     name: str
     features: int
@@ -80,9 +84,9 @@ class DependenceBin:
 class Dependence:
     """A feature's points against its value.
 
-    ``correlation`` is the rank correlation between the expected risk (the value, its negative, or its distance from
-    ``centre``, by the feature's direction) and the risk contributed; None without a direction or without contribution.
-    ``missing_points`` is the mean over rows without the value, None where there are none.
+    ``correlation`` is the rank correlation between expected risk (the value, its negative, or its distance from
+    ``centre``, by the feature's direction) and contributed risk; None without a direction or without a contribution.
+    ``missing_points`` is the mean over rows without the value; None if there are none.
     """
 
     feature: str
@@ -96,7 +100,7 @@ class Dependence:
 
 @dataclass(frozen=True)
 class LocalLine:
-    """One feature's issued points for one seller; ``value`` is None where nothing is known."""
+    """One feature's issued points for one seller; ``value`` is None if it is missing."""
 
     feature: str
     value: float | None
@@ -122,10 +126,10 @@ class LocalExplanation:
 class ReasonTests:
     """Whether reasons deserve trust.
 
-    ``faithful_share``: of ``reset_rows`` sellers in the riskier half, the share whose risk falls when the family named
-    as the first reason against them is set to what is usual among the safer half. ``same_first_share`` and
-    ``same_two_share``: of ``moved_rows`` sellers, the share whose first reason against, and whose set of the first two,
-    stay when every known value moves a little. None where no row could be tested.
+    ``faithful_share``: of ``reset_rows`` sellers in the riskier half, the share whose risk falls when the family of the
+    first negative reason is set to the median of the safer half. ``same_first_share`` and ``same_two_share``: of
+    ``moved_rows`` sellers, the share whose first negative reason, and whose set of the first two, stay the same when
+    every known value moves a little. None where no row could be tested.
     """
 
     reset_rows: int
@@ -146,7 +150,7 @@ class Additivity:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a model makes of a population. ``refused`` rows lack a value the model cannot do without."""
+    """The explanation of a model on a population. ``refused`` counts rows without a value that the model requires."""
 
     population: int
     refused: int
@@ -162,6 +166,6 @@ class Explanation:
     additivity: Additivity
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as JSON values."""
+        """Return the explanation as JSON values."""
         found: dict[str, Any] = to_json_value(self)
         return found

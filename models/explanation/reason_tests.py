@@ -1,4 +1,4 @@
-"""Trials of a model's reasons: does taking a reason away help, and do reasons stay when values move a little?"""
+"""Tests of a model's reasons: does removing a reason help, and do reasons stay when values move a little?"""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 def try_reasons(
     model: CreditModel, X: FloatArray, log_odds: FloatArray, points: IntArray, settings: ExplainSettings
 ) -> ReasonTests:
-    """Trials on rows drawn from a population.
+    """Test the reasons on rows drawn from a population.
 
     Args:
         model: the model.
         X: (n, p) rows it can score.
-        log_odds: (n,) of default, by the model.
-        points: (n, p) issued.
-        settings: how many rows, how far to move them, and the seed.
+        log_odds: (n,) predicted log-odds of default.
+        points: (n, p) issued points.
+        settings: how many rows, how far to move them, and the random seed.
     """
     generator = np.random.default_rng(settings.seed)
     tested = np.sort(generator.choice(len(X), size=min(settings.tested_rows, len(X)), replace=False))
@@ -57,13 +57,13 @@ def _family_of_feature(families: Sequence[str]) -> npt.NDArray[np.int64]:
 
 
 def _first_two(points: IntArray, families: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Numbers (n, 2) of the families of the first two reasons against, -1 where there is none."""
+    """Return the numbers (n, 2) of the families of the first two negative reasons, -1 where there is none."""
     leading = batch_reasons(points, families).negative_feature[:, :2]
     return np.asarray(np.append(_family_of_feature(families), -1)[leading])
 
 
 def _moved(X: FloatArray, population: FloatArray, movement: float, generator: np.random.Generator) -> FloatArray:
-    """Rows whose known values are moved at random by a share of the population's interquartile range."""
+    """Shift the known values of rows at random by a share of the population's interquartile range."""
     known = np.where(np.isfinite(population).any(axis=0), population, 0.0)
     lower, upper = np.nanquantile(known, [0.25, 0.75], axis=0)
     return np.asarray(X + movement * (upper - lower) * generator.normal(size=X.shape))
@@ -72,7 +72,7 @@ def _moved(X: FloatArray, population: FloatArray, movement: float, generator: np
 def _falls_when_reset(
     model: CreditModel, X: FloatArray, log_odds: FloatArray, rows: npt.NDArray[np.int64], family: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.bool_]:
-    """For those of ``rows`` in the riskier half: whether risk falls once ``family`` takes the safer half's medians."""
+    """Return, for riskier ``rows``, whether risk falls when ``family`` is set to the medians of the safer half."""
     middle = float(np.median(log_odds))
     usual = _usual_values(X[log_odds <= middle])
     risky = log_odds[rows] > middle
@@ -84,7 +84,7 @@ def _falls_when_reset(
 
 
 def _usual_values(X: FloatArray) -> FloatArray:
-    """Median of the known values of each column; NaN for a column that nobody reports."""
+    """Return the median of the known values of each column; NaN for a column that nobody reports."""
     reported = np.isfinite(X).any(axis=0)
     medians = np.nanmedian(np.where(reported, X, 0.0), axis=0)
     return np.asarray(np.where(reported, medians, np.nan))

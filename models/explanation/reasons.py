@@ -1,4 +1,4 @@
-"""Reasons of a score: whole points by feature family, up to four each way, and one line for all others."""
+"""Reasons of a score: whole points by feature family, up to four positive and four negative, and all others."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from models.components.scale import IntArray
 
 REASONS_EACH_WAY = 4
-DICTIONARY_VERSION = "1.0.0"
+DICTIONARY_VERSION = "1.1.0"
 _LOGARITHM = "ln "
-# Counts, ratios, indices and flags speak for themselves.
+# Counts, indices and flags need no unit.
 _UNIT_WORDS = {
     "USD": ("USD", "美元"),
     "days": ("days", "天"),
@@ -29,7 +29,7 @@ _UNIT_WORDS = {
 
 
 class ReasonText(BaseModel):
-    """Code and wording of one feature as a reason; ``{value}`` stands for the seller's value with its unit."""
+    """Code and wording of one feature as a reason; ``{value}`` is replaced by the seller's value with its unit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,7 +47,7 @@ class ReasonText(BaseModel):
 
 
 class ReasonDictionary(BaseModel):
-    """The wording of every reason a model can give, one entry per feature in feature order."""
+    """The wording of every reason of a model, one entry per feature in feature order."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -56,9 +56,9 @@ class ReasonDictionary(BaseModel):
 
 
 class Reason(BaseModel):
-    """One line of an explanation: the points of a feature family and what its leading feature says.
+    """One line of an explanation: the points of a feature family, worded by its leading feature.
 
-    ``points`` above zero speak for the seller. ``value`` is in ``unit`` and None where nothing is known.
+    Positive ``points`` count in the seller's favour. ``value`` is in ``unit``, None if it is missing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -86,8 +86,8 @@ class RowReasons(NamedTuple):
 class BatchReasons:
     """Reasons of a batch as arrays, best first.
 
-    ``feature`` (n, 4) is the position of the leading feature of each named family and -1 where there is no further
-    reason; ``points`` (n, 4) are the points of that family, 0 where there is none; ``all_others`` is (n,).
+    ``feature`` (n, 4) is the position of the leading feature of each named family, -1 where there is no further reason.
+    ``points`` (n, 4) are the points of that family, 0 where there is none. ``all_others`` is (n,).
     """
 
     positive_feature: IntArray
@@ -98,7 +98,7 @@ class BatchReasons:
 
 
 def reason_dictionary(facts: Sequence[FeatureFacts]) -> ReasonDictionary:
-    """Makes the dictionary of a feature set from what its records declare."""
+    """Build the dictionary of a feature set from the facts its records declare."""
     return ReasonDictionary(version=DICTIONARY_VERSION, entries=tuple(_reason_text(fact) for fact in facts))
 
 
@@ -110,19 +110,19 @@ def _reason_text(fact: FeatureFacts) -> ReasonText:
         pillar=fact.pillar,
         unit=fact.unit,
         raises_en=f"{fact.title_en} ({{value}}) raises the score",
-        raises_zh=f"{fact.title_zh}（{{value}}）提高评分",
+        raises_zh=f"{fact.title_zh}（{{value}}）拉高评分",
         lowers_en=f"{fact.title_en} ({{value}}) lowers the score",
-        lowers_zh=f"{fact.title_zh}（{{value}}）降低评分",
+        lowers_zh=f"{fact.title_zh}（{{value}}）拉低评分",
         missing_en=f"{fact.title_en}: no data",
-        missing_zh=f"{fact.title_zh}：没有数据",
+        missing_zh=f"{fact.title_zh}：无数据",
     )
 
 
 def batch_reasons(points: IntArray, families: Sequence[str]) -> BatchReasons:
-    """Picks the reasons of every row of ``points`` (n, p).
+    """Select the reasons of every row of ``points`` (n, p).
 
-    Families are ranked by their points, ties in order of first appearance; the leading feature of a family is the one
-    with the most points the same way, ties in feature order.
+    Families are ranked by their points, ties in order of first appearance. The leading feature of a family is the one
+    with the most points in the same direction, ties in feature order.
     """
     names = list(dict.fromkeys(families))
     family_of = np.asarray([names.index(family) for family in families], dtype=np.intp)
@@ -149,7 +149,7 @@ def _sum_columns(points: IntArray, family_of: npt.NDArray[np.intp], count: int) 
 
 
 def _top(points: IntArray) -> tuple[IntArray, IntArray]:
-    """Positions (n, 4) of the largest positive entries, best first, -1 where fewer; and their points."""
+    """Return positions (n, 4) of the largest positive entries, best first, -1 if there are fewer; and their points."""
     count = points.shape[1]
     wanted = min(REASONS_EACH_WAY, count)
     # One integer key per entry makes the order total, so a partial sort cannot break ties differently.
@@ -177,7 +177,7 @@ def _leading_features(points: IntArray, family_of: npt.NDArray[np.intp], chosen:
 
 
 def reason_rows(batch: BatchReasons, X: FloatArray, dictionary: ReasonDictionary) -> Iterator[RowReasons]:
-    """Words the reasons of a batch row by row; ``X`` (n, p) holds the values as delivered, NaN = unknown."""
+    """Yield the worded reasons of a batch row by row; ``X`` (n, p) holds the values as delivered, NaN = missing."""
     for row in range(len(X)):
         yield RowReasons(
             _worded(batch.positive_feature[row], batch.positive_points[row], X[row], dictionary),
@@ -189,7 +189,7 @@ def reason_rows(batch: BatchReasons, X: FloatArray, dictionary: ReasonDictionary
 def reasons_for_row(
     points_row: IntArray, x_row: FloatArray, model: CreditModel, dictionary: ReasonDictionary
 ) -> RowReasons:
-    """Gives the worded reasons of one row from its issued points (p,) and its values (p,) as delivered."""
+    """Return the worded reasons of one row from its issued points (p,) and its values (p,) as delivered."""
     batch = batch_reasons(points_row[None, :], [feature.family for feature in model.features])
     return next(reason_rows(batch, x_row[None, :], dictionary))
 
@@ -227,7 +227,7 @@ def _reason(text: ReasonText, points: int, value: float) -> Reason:
 
 
 def worded_value(value: float, unit: str) -> tuple[str, str]:
-    """Gives a value in English and in Chinese: shares in per cent, logarithms undone, counts bare.
+    """Return a value in English and in Chinese: shares in per cent, logarithms undone, counts bare.
 
     Features in ``ln USD`` and ``ln count`` are ln(1 + x); ``ln ratio`` is ln(x).
 
@@ -249,7 +249,7 @@ def worded_value(value: float, unit: str) -> tuple[str, str]:
 
 
 def format_value(value: float) -> str:
-    """Gives a value with three significant digits, thousands separated, never in powers of ten.
+    """Return a value with three significant digits and thousands separators, never in scientific notation.
 
     >>> format_value(1234567.0), format_value(0.04217), format_value(-3.0)
     ('1,234,567', '0.0422', '-3')

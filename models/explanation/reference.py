@@ -1,4 +1,4 @@
-"""The population a model was trained on, as far as scoring and explaining need it."""
+"""The training population, as far as scoring and explaining need it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from models.components.encoding import FloatArray
     from models.components.model import CreditModel
 
-# Contributions are dear; their means over this many rows, evenly spaced, say as much.
+# Contributions are slow to compute; means over this many evenly spaced rows are accurate enough.
 _MOST_EXPLAINED_ROWS = 2000
 QUANTILE_LEVELS = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 
@@ -21,8 +21,8 @@ QUANTILE_LEVELS = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 class FeatureReference(BaseModel):
     """A feature in the training population.
 
-    ``quantiles`` stand at QUANTILE_LEVELS over the known values (empty if none was known);
-    ``mean_contribution`` and ``mean_absolute_contribution`` are in calibrated log-odds, over up to 2,000 rows.
+    ``quantiles`` are at QUANTILE_LEVELS over the known values (empty if none was known). ``mean_contribution`` and
+    ``mean_absolute_contribution`` are in calibrated log-odds, over up to 2,000 rows.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -35,7 +35,7 @@ class FeatureReference(BaseModel):
 
 
 class ReferencePopulation(BaseModel):
-    """Size, default rate, scores and features of the training population; score quantiles at QUANTILE_LEVELS."""
+    """Size, defaults, scores and features of the training population; score quantiles at QUANTILE_LEVELS."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -46,7 +46,7 @@ class ReferencePopulation(BaseModel):
 
 
 def describe_reference(model: CreditModel, X: FloatArray, y: npt.NDArray[np.integer]) -> ReferencePopulation:
-    """Describes the training rows ``X`` (n, p) and outcomes ``y`` (n,) under a model."""
+    """Describe the training rows ``X`` (n, p) and outcomes ``y`` (n,) under a model."""
     evenly = np.linspace(0, len(X) - 1, min(len(X), _MOST_EXPLAINED_ROWS)).astype(np.int64)
     contributions = model.contributions(X[evenly])
     return ReferencePopulation(

@@ -1,1 +1,1 @@
-"""Signed bundles, promotion gates, the ledger and the MLflow registry."""
+"""Signed bundles, promotion gates, the promotion ledger and the MLflow registry."""

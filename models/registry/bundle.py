@@ -1,10 +1,10 @@
 """A model as a signed folder of text files: written once, verified before anything reads it, replayed before use.
 
-manifest.json manifest.sig      what is there and who vouches for it (see ``models.sealed_folder``)
-model.json                      features, encoding, weights, calibrator, scale, grades, which component is where
+manifest.json manifest.sig      list of the files and its signature (see ``models.registry.sealed_folder``)
+model.json                      features, encoding, weights, calibrator, scale, grades, file of each component
 components/0.txt | 0.json …     LightGBM trees as text, linear components and scorecards as JSON
 reasons.json reference.json     wording of reasons; the training population
-golden.json                     rows with the numbers the model gave for them, bit by bit
+golden.json                     rows with the model's results for them, bit for bit
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Document = TypeVar("Document", bound=BaseModel)
 
 
 class BundleMeta(BaseModel):
-    """What a model is, what it was made from, and how far its evidence goes."""
+    """What a model is, what it was made from, and what its evidence is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -78,7 +78,7 @@ class GoldenRows(BaseModel):
 
 
 class BundleContents(NamedTuple):
-    """What goes into a bundle besides its meta data."""
+    """The contents of a bundle, apart from its metadata."""
 
     model: CreditModel
     dictionary: ReasonDictionary
@@ -87,7 +87,7 @@ class BundleContents(NamedTuple):
 
 
 class Bundle(NamedTuple):
-    """A verified bundle: the model, its wording and population, and whose signature it bears on which digest."""
+    """A verified bundle: the model, its wording, its population, its digest and the key that signed it."""
 
     model: CreditModel
     dictionary: ReasonDictionary
@@ -117,7 +117,7 @@ class _ModelDocument(BaseModel):
 
 
 def bundle_contents(model: CreditModel, X: FloatArray, y: npt.NDArray[np.integer]) -> BundleContents:
-    """Gathers a bundle's contents from a model and its training rows ``X`` (n, p) and outcomes ``y`` (n,)."""
+    """Build a bundle's contents from a model, its training rows ``X`` (n, p) and outcomes ``y`` (n,)."""
     return BundleContents(
         model=model,
         dictionary=reason_dictionary(model.features),
@@ -127,9 +127,9 @@ def bundle_contents(model: CreditModel, X: FloatArray, y: npt.NDArray[np.integer
 
 
 def write_bundle(contents: BundleContents, meta: BundleMeta, signing_key: Ed25519PrivateKey, folder: Path) -> str:
-    """Writes a bundle into an empty or absent folder and gives its digest; the same contents give the same bytes.
+    """Write a bundle to an empty or absent folder and return its digest; equal contents produce equal bytes.
 
-    A model whose components do not prove its directions is refused here already, before anybody signs it.
+    A model whose components do not prove its directions is refused here, before anyone signs it.
     """
     component_files = {f"components/{i}{_suffix(c)}": c for i, c in enumerate(contents.model.components)}
     documents: dict[str, BaseModel] = {
@@ -145,13 +145,13 @@ def write_bundle(contents: BundleContents, meta: BundleMeta, signing_key: Ed2551
 
 
 def load_bundle(folder: Path, trusted_keys: Iterable[Ed25519PublicKey], threads: int = 1) -> Bundle:
-    """Loads a bundle for scoring with ``threads`` threads.
+    """Load a bundle for scoring with ``threads`` threads.
 
-    In this order: signature and digests of everything; the structure and directions of the components, read by our own
-    code; only then LightGBM; and last the golden rows, which must come out the same to the bit.
+    The order of the checks: signature and digests of everything; then the structure and directions of the components,
+    read by our own code; only then LightGBM; last the golden rows, which must come out the same to the bit.
 
     Raises:
-        IntegrityRefused: at the first of these that fails.
+        IntegrityRefused: one of these checks failed.
     """
     unsealed = unseal(folder, trusted_keys)
     meta = _document(BundleMeta, json.dumps(unsealed.about).encode(), "manifest.json")
@@ -172,7 +172,7 @@ def load_bundle(folder: Path, trusted_keys: Iterable[Ed25519PublicKey], threads:
 
 
 def golden_inputs(model: CreditModel, X: FloatArray) -> FloatArray:
-    """Picks rows (32, p) that cover a model: spread over the scores of ``X``, each end of it, and one all missing."""
+    """Select rows (32, p) that cover a model: spread over the scores of ``X``, each end, and one with all missing."""
     scorable = X[~model.missing_required(X)]
     order = np.argsort(model.log_odds(scorable), kind="stable")
     spread = order[np.linspace(0, len(order) - 1, GOLDEN_ROWS - 3).round().astype(np.int64)]
@@ -184,7 +184,7 @@ def golden_inputs(model: CreditModel, X: FloatArray) -> FloatArray:
 
 
 def golden_rows(model: CreditModel, inputs: FloatArray) -> GoldenRows:
-    """Gives inputs (n, p) with what the model makes of them."""
+    """Return inputs (n, p) with the model's results for them."""
     issued = model.issue_points(model.contributions(inputs))
     return GoldenRows(
         inputs=tuple(tuple(None if np.isnan(v) else float(v).hex() for v in row) for row in inputs),
@@ -197,22 +197,22 @@ def golden_rows(model: CreditModel, inputs: FloatArray) -> GoldenRows:
 
 
 def refuse_changed_golden_rows(model: CreditModel, golden: GoldenRows) -> None:
-    """Refuses a model that does not give the golden rows' numbers again, to the bit."""
+    """Refuse a model that does not reproduce the golden rows to the bit."""
     inputs = np.asarray([[np.nan if v is None else float.fromhex(v) for v in row] for row in golden.inputs])
     if inputs.ndim != 2 or inputs.shape[1] != len(model.features):
         raise IntegrityRefused("bundle refused: its golden rows do not have the model's columns")
     if golden_rows(model, inputs) != golden:
         raise IntegrityRefused(
-            "bundle refused: its golden rows do not come out the same; remedy: use the locked library versions"
+            "bundle refused: its golden rows are not reproduced; remedy: use the locked library versions"
         )
 
 
 def _refuse_inconsistent(bundle: Bundle) -> None:
     names = bundle.model.feature_names
     if tuple(entry.feature for entry in bundle.dictionary.entries) != names:
-        raise IntegrityRefused("bundle refused: its reasons are not those of its features")
+        raise IntegrityRefused("bundle refused: its reasons do not belong to its features")
     if tuple(feature.name for feature in bundle.reference.features) != names:
-        raise IntegrityRefused("bundle refused: its reference population does not have its features")
+        raise IntegrityRefused("bundle refused: its reference population has other features")
     if not bundle.golden.inputs:
         raise IntegrityRefused("bundle refused: it has no golden rows")
     refuse_changed_golden_rows(bundle.model, bundle.golden)
@@ -222,7 +222,7 @@ def _refuse_unknown_files(document: _ModelDocument, files: Mapping[str, bytes]) 
     known = {"model.json", "reasons.json", "reference.json", "golden.json"}
     unknown = sorted(set(files) - known - {entry.file for entry in document.components})
     if unknown:
-        raise IntegrityRefused(f"bundle refused: {unknown[0]} is no file of a bundle of this form")
+        raise IntegrityRefused(f"bundle refused: {unknown[0]} is not a file of this bundle format")
 
 
 def _suffix(component: Component) -> str:
@@ -234,7 +234,7 @@ def _component_bytes(component: Component) -> bytes:
         return component.text.encode("ascii")
     if isinstance(component, LinearComponent | ScorecardComponent):
         return _json_bytes(component.table)
-    raise TypeError(f"a component of kind {component.kind} has no file form")
+    raise TypeError(f"a component of kind {component.kind} has no file format")
 
 
 def _json_bytes(document: BaseModel) -> bytes:
@@ -265,7 +265,7 @@ def _document(kind: type[Document], data: bytes, name: str) -> Document:
     try:
         return kind.model_validate_json(data)
     except (ValidationError, ValueError) as error:
-        raise IntegrityRefused(f"bundle refused: {name} is not what this version of the program reads") from error
+        raise IntegrityRefused(f"bundle refused: {name} cannot be read by this version of the program") from error
 
 
 def _model(document: _ModelDocument, files: Mapping[str, bytes], threads: int) -> CreditModel:
@@ -301,7 +301,7 @@ def _component(
 
 
 def _refuse_unfit(name: str, directions: tuple[int, ...], slopes: Sequence[FloatArray]) -> None:
-    """Refuses a component unless it has a slope of the right sign, or none, everywhere in every column."""
+    """Refuse a component unless its slope in every column has the declared sign or is zero."""
     if len(slopes) != len(directions):
         raise IntegrityRefused(f"bundle refused: {name} does not have the model's {len(directions)} columns")
     for position, (slope, direction) in enumerate(zip(slopes, directions, strict=True)):

@@ -1,8 +1,8 @@
-"""A log that is only ever added to, and that shows when anything else was done to it.
+"""An append-only log that shows any other change.
 
-A JSON-lines file. Each entry carries the digest of the one before it, and the last line is a head signed over the
-number of entries and the digest of the last: an edited, removed, reordered, added or cut-off line is found. What no
-file can show by itself is that it was replaced whole by an older state of itself; for that, keep a head elsewhere.
+A JSON-lines file. Each entry carries the digest of the one before it, and the last line is a signed head over the
+number of entries and the digest of the last. An edited, removed, reordered, added or truncated line is detected. A file
+cannot show by itself that it was replaced as a whole by an older state; to detect that, keep a head elsewhere.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class _Head(BaseModel):
 
     entries: int
     last_sha256: str
-    # Hexadecimal digits have two spellings, of which only this one was written.
+    # Hexadecimal digits can be written in two cases; the log only has lower case.
     signature: str = Field(pattern=r"^[0-9a-f]{128}$")
 
 
@@ -61,9 +61,12 @@ class ChainedLog(Generic[Entry]):
     def append(
         self, make: Callable[[tuple[Entry, ...], int, str], Entry | None], key: Ed25519PrivateKey
     ) -> Entry | None:
-        """Write at the end what ``make`` gives for the entries there are, the next number, and the last digest.
+        """Append what ``make`` returns for the entries so far, the next number and the last digest.
 
-        Nothing is written where it gives None. Raises IntegrityRefused when what stands there is broken.
+        Nothing is written if it returns None.
+
+        Raises:
+            IntegrityRefused: the existing log is broken.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._locked():
@@ -74,16 +77,16 @@ class ChainedLog(Generic[Entry]):
         return entry
 
     def read(self, public_key: Ed25519PublicKey) -> tuple[Entry, ...]:
-        """Every entry in order, after checking the chain and the signed head; empty where there is no log yet.
+        """Read every entry in order, after checking the chain and the signed head; empty if there is no log yet.
 
         Raises:
-            IntegrityRefused: naming the first line that is not as it was written.
+            IntegrityRefused: a line was changed; the message names the first.
         """
         if not self.path.exists():
             return ()
         lines = self.path.read_bytes().split(b"\n")
         if len(lines) < 3 or lines[-1] != b"":
-            raise IntegrityRefused(f"{self.path}: the end of the ledger is cut off")
+            raise IntegrityRefused(f"{self.path}: the end of the {self.title} is missing")
         entries = tuple(self._entry(number, line) for number, line in enumerate(lines[:-2], start=1))
         previous = NOTHING_BEFORE
         for number, entry in enumerate(entries, start=1):
@@ -97,9 +100,9 @@ class ChainedLog(Generic[Entry]):
         try:
             entry = self.entry_type.model_validate_json(line)
         except ValidationError as error:
-            raise IntegrityRefused(f"{self.path}: line {number} is no ledger entry") from error
+            raise IntegrityRefused(f"{self.path}: line {number} is not an entry of the {self.title}") from error
         if _line(entry) != line:
-            raise IntegrityRefused(f"{self.path}: line {number} is not spelt as it was written")
+            raise IntegrityRefused(f"{self.path}: line {number} is not as it was written")
         return entry
 
     def _check_head(self, line: bytes, entries: Sequence[Entry], public_key: Ed25519PublicKey) -> None:
@@ -111,16 +114,16 @@ class ChainedLog(Generic[Entry]):
             public_key.verify(bytes.fromhex(head.signature), self._head_message(len(entries), last))
         except (ValueError, InvalidSignature) as error:
             raise IntegrityRefused(
-                f"{self.path}: the head is not signed by the key of this ledger; "
-                "remedy: use the key it was signed with, or move it away to start another"
+                f"{self.path}: the head is not signed with the current key; "
+                f"remedy: use the key it was signed with, or move the {self.title} away to start another"
             ) from error
 
     def _write(self, entries: Sequence[Entry], key: Ed25519PrivateKey) -> None:
-        """Replace the file in one step, so that no reader and no crash ever meets half a line."""
+        """Replace the file in one step, so that neither a reader nor a crash ever sees half a line."""
         last = _digest(entries[-1])
         signature = key.sign(self._head_message(len(entries), last)).hex()
         records: list[BaseModel] = [*entries, _Head(entries=len(entries), last_sha256=last, signature=signature)]
-        draft = self.path.with_name(f".{self.path.name}.partial")  # under the lock: a killed process's is written over
+        draft = self.path.with_name(f".{self.path.name}.partial")  # overwritten if a killed process left one
         with draft.open("wb") as file:
             file.writelines(_line(record) + b"\n" for record in records)
             file.flush()

@@ -1,7 +1,7 @@
-"""The gates a candidate passes before it may become champion. They fail closed: what is not shown is not passed.
+"""Promotion gates. They fail closed: what is not shown is not passed.
 
-Every gate says what it measured, against which limit, and what it could have noticed at all: a gate that a sample of
-27 defaults cannot fail is worth nothing without that sentence.
+Every gate states what it measured, the limit, and what it could have detected. Without the last, a gate that a sample
+of 27 defaults can never fail would be worthless.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ CALIBRATION_SLOPE = "calibration_slope"
 class GateSettings(BaseModel):
     """Limits of the gates.
 
-    ``baseline`` names the model a champion may not be worse than. ``calibration_required`` is off only for
-    demonstrations, whose samples may be too small to show a slope.
+    ``baseline`` names the model that a champion may not be worse than. ``calibration_required`` is off only for
+    demonstrations, whose samples may be too small to estimate a slope.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,9 +38,9 @@ class GateSettings(BaseModel):
 
 @dataclass(frozen=True)
 class BundleEvidence:
-    """What reading the bundle showed; ``fault`` is why it was refused, None when it was read.
+    """The result of reading the bundle; ``fault`` is the reason of its refusal, None when it was read.
 
-    ``golden_rows`` counts the rows whose stored results came out bit for bit.
+    ``golden_rows`` counts the rows whose stored results were reproduced bit for bit.
     """
 
     fault: str | None
@@ -51,10 +51,10 @@ class BundleEvidence:
 
 @dataclass(frozen=True)
 class GateEvidence:
-    """All that is known of a candidate; None where a piece is missing, which fails every gate that needs it.
+    """Everything known about a candidate; a missing piece is None and fails every gate that needs it.
 
-    ``evaluation`` is ``Evaluation.to_dict()``; ``matrix_sha256`` and ``matrix_names`` are the digest and the names of
-    the feature set the matrix in force was built with.
+    ``evaluation`` is ``Evaluation.to_dict()``. ``matrix_sha256`` and ``matrix_names`` are the digest and the names of
+    the feature set that the current matrix was built with.
     """
 
     bundle: BundleEvidence | None
@@ -66,7 +66,7 @@ class GateEvidence:
 
 @dataclass(frozen=True)
 class GateResult:
-    """One gate's answer: what was measured, the limit, and what the measurement could have noticed."""
+    """The result of one gate: what was measured, the limit, and what the measurement could have detected."""
 
     gate: str
     passed: bool
@@ -76,7 +76,7 @@ class GateResult:
 
 
 def run_gates(evidence: GateEvidence, settings: GateSettings) -> tuple[GateResult, ...]:
-    """Every gate's answer, in a fixed order; promotion needs all of them."""
+    """Run every gate, in a fixed order; promotion needs all of them."""
     return (
         _signature(evidence.bundle),
         _golden_rows(evidence.bundle, settings),
@@ -90,7 +90,7 @@ def run_gates(evidence: GateEvidence, settings: GateSettings) -> tuple[GateResul
 
 
 def failed_gates(results: Sequence[GateResult]) -> tuple[str, ...]:
-    """Names of the gates that were not passed; no results at all count as a failed gate."""
+    """Return the names of the failed gates; no results at all count as a failed gate."""
     return tuple(result.gate for result in results if not result.passed) if results else ("no gate was run",)
 
 
@@ -99,65 +99,71 @@ def _no_evidence(gate: str, limit: str, what: str) -> GateResult:
 
 
 def _signature(bundle: BundleEvidence | None) -> GateResult:
-    gate, limit = "signature", "every file has its signed digest"
+    gate, limit = "signature", "every file matches its signed digest"
     if bundle is None:
         return _no_evidence(gate, limit, "no bundle was read")
-    measured = "holds" if bundle.fault is None else f"refused: {bundle.fault}"
+    measured = "valid" if bundle.fault is None else f"refused: {bundle.fault}"
     return GateResult(gate, bundle.fault is None, measured, limit, "any changed byte")
 
 
 def _golden_rows(bundle: BundleEvidence | None, settings: GateSettings) -> GateResult:
-    gate, limit = "golden_rows", f"at least {settings.smallest_golden_rows} rows, all equal to the last bit"
+    gate, limit = "golden_rows", f"at least {settings.smallest_golden_rows} rows, all reproduced bit for bit"
     if bundle is None or bundle.fault is not None:
         return _no_evidence(gate, limit, "no bundle was read")
     passed = bundle.golden_rows >= settings.smallest_golden_rows
-    return GateResult(gate, passed, f"{bundle.golden_rows} rows equal", limit, "any other scoring of these rows")
+    return GateResult(
+        gate, passed, f"{bundle.golden_rows} rows reproduced", limit, "any change in the scores of these rows"
+    )
 
 
 def _schema(evidence: GateEvidence) -> GateResult:
-    gate, limit = "schema", "the bundle's feature set is the matrix's, name by name"
+    gate, limit = "schema", "bundle and feature matrix have the same feature set"
     bundle = evidence.bundle
     if bundle is None or bundle.fault is not None or not evidence.matrix_sha256 or not evidence.matrix_names:
-        return _no_evidence(gate, limit, "bundle or feature matrix is missing")
+        return _no_evidence(gate, limit, "the bundle or the feature matrix is missing")
     if bundle.feature_names != evidence.matrix_names:
-        strange = sorted({*bundle.feature_names} ^ {*evidence.matrix_names}) or ["the order"]
+        different = sorted({*bundle.feature_names} ^ {*evidence.matrix_names}) or ["the order"]
         return GateResult(
-            gate, passed=False, measured=f"differ in {', '.join(strange[:5])}", limit=limit, power="names"
+            gate,
+            passed=False,
+            measured=f"they differ in {', '.join(different[:5])}",
+            limit=limit,
+            power="any other name or order",
         )
     passed = bundle.feature_set_sha256 == evidence.matrix_sha256
-    measured = f"{len(bundle.feature_names)} names equal, digest {'equal' if passed else 'differs'}"
-    return GateResult(gate, passed, measured, limit, "any changed definition of a feature")
+    measured = f"{len(bundle.feature_names)} names equal, digest {'equal' if passed else 'different'}"
+    return GateResult(gate, passed, measured, limit, "any changed feature definition")
 
 
 def _reasons_add_up(audit: ModelAudit | None, settings: GateSettings) -> GateResult:
-    gate, limit = "reasons_add_up", f"gap of at most {settings.largest_additivity_error:g}, points equal in every row"
+    gate, limit = "reasons_add_up", f"gap at most {settings.largest_additivity_error:g}, points add up in every row"
     if audit is None or audit.rows < settings.smallest_audit_rows:
-        return _no_evidence(gate, limit, f"fewer than {settings.smallest_audit_rows} rows were tried")
+        return _no_evidence(gate, limit, f"fewer than {settings.smallest_audit_rows} rows were tested")
     passed = audit.additivity_error <= settings.largest_additivity_error and audit.unequal_points == 0
-    measured = f"largest gap {audit.additivity_error:.2g}, {audit.unequal_points} of {audit.rows} rows unequal"
+    measured = f"largest gap {audit.additivity_error:.2g}, points off in {audit.unequal_points} of {audit.rows} rows"
     return GateResult(gate, passed, measured, limit, _rule_of_three(audit.rows))
 
 
 def _signs_hold(audit: ModelAudit | None, settings: GateSettings) -> GateResult:
     gate, limit = "signs_hold", "no step towards more risk lowers the probability of default"
     if audit is None or audit.rows < settings.smallest_audit_rows or audit.monotone_trials == 0:
-        return _no_evidence(gate, limit, "no sweep was tried")
-    measured = f"{audit.monotone_breaks} of {audit.monotone_trials} steps"
+        return _no_evidence(gate, limit, "no steps were tested")
+    measured = f"{audit.monotone_breaks} of {audit.monotone_trials} steps lower it"
     return GateResult(gate, audit.monotone_breaks == 0, measured, limit, _rule_of_three(audit.monotone_trials))
 
 
 def _hiding_never_pays(audit: ModelAudit | None, settings: GateSettings) -> GateResult:
     gate, limit = "hiding_never_pays", "no blanked feature or pair lowers the probability of default"
     if audit is None or audit.rows < settings.smallest_audit_rows or audit.hiding_trials == 0:
-        return _no_evidence(gate, limit, "nothing was blanked")
-    measured = f"{audit.hiding_gains} of {audit.hiding_trials} trials"
+        return _no_evidence(gate, limit, "no values were blanked")
+    measured = f"{audit.hiding_gains} of {audit.hiding_trials} trials lower it"
     return GateResult(gate, audit.hiding_gains == 0, measured, limit, _rule_of_three(audit.hiding_trials))
 
 
 def _not_worse(evaluation: Mapping[str, Any] | None, settings: GateSettings) -> GateResult:
-    """Refuses a candidate whose AUC is shown to be below the baseline's: the whole interval lies under zero."""
+    """Fail a candidate whose AUC is significantly below the baseline's: the whole interval is below zero."""
     gate = f"not_worse_than_{settings.baseline}"
-    limit = "upper bound of the paired AUC difference is not below 0"
+    limit = "upper bound of the paired AUC difference at least 0"
     difference = _auc_difference(evaluation, settings.baseline)
     bad = ((evaluation or {}).get("sample") or {}).get("bad")
     if difference is None or not _is_figure(bad):
@@ -166,14 +172,14 @@ def _not_worse(evaluation: Mapping[str, Any] | None, settings: GateSettings) -> 
     return GateResult(
         gate,
         passed=gain["upper"] >= 0,
-        measured=f"{gain['value']:+.4f} ({gain['lower']:+.4f} to {gain['upper']:+.4f})",
+        measured=f"{gain['value']:+.4f}, 95 % CI {gain['lower']:+.4f} to {gain['upper']:+.4f}",
         limit=limit,
-        power=f"{bad} defaults show a loss of {detectable:.3f} AUC in most samples, a smaller one seldom",
+        power=f"a loss of {detectable:.3f} AUC or more, given {bad} defaults",
     )
 
 
 def _auc_difference(evaluation: Mapping[str, Any] | None, baseline: str) -> Mapping[str, Any] | None:
-    """The champion's paired AUC difference to the baseline, if all of its figures are there."""
+    """Return the champion's paired AUC difference to the baseline, if all of its figures are present."""
     for difference in (evaluation or {}).get("differences", ()):
         if difference.get("other") == baseline and difference.get("measure") == "auc":
             gain = difference.get("gain") or {}
@@ -184,7 +190,7 @@ def _auc_difference(evaluation: Mapping[str, Any] | None, baseline: str) -> Mapp
 
 def _calibration(evaluation: Mapping[str, Any] | None, settings: GateSettings) -> GateResult:
     gate = "calibration_slope"
-    limit = "interval of the slope holds 1" if settings.calibration_required else "reported only (demonstration)"
+    limit = "95 % CI of the slope contains 1" if settings.calibration_required else "reported only (demonstration)"
     models = (evaluation or {}).get("models") or ()
     slope = ((models[0].get("measures") or {}).get(CALIBRATION_SLOPE) or {}) if models else {}
     if not all(_is_figure(slope.get(name)) for name in ("value", "lower", "upper")):
@@ -193,9 +199,9 @@ def _calibration(evaluation: Mapping[str, Any] | None, settings: GateSettings) -
     return GateResult(
         gate,
         passed=lower <= 1.0 <= upper or not settings.calibration_required,
-        measured=f"{value:.3f} ({lower:.3f} to {upper:.3f})",
+        measured=f"{value:.3f}, 95 % CI {lower:.3f} to {upper:.3f}",
         limit=limit,
-        power=f"a slope further than {(upper - lower) / 2:.2f} from 1",
+        power=f"a slope more than {(upper - lower) / 2:.2f} away from 1",
     )
 
 
@@ -204,5 +210,5 @@ def _is_figure(value: object) -> bool:
 
 
 def _rule_of_three(trials: int) -> str:
-    """None of n independent trials leaves room for a rate of about 3/n at 95 % confidence."""
-    return f"a break in more than {3 / trials:.2g} of such trials"
+    """Return the break rate that could go unnoticed: about 3/n at 95 % confidence after n clean trials."""
+    return f"breaks in more than {3 / trials:.2g} of such trials"

@@ -1,8 +1,8 @@
 """Model versions and their aliases in MLflow.
 
-MLflow holds a bundle as plain files of a run, its figures, and which version is champion. It never loads one: what is
-fetched from it is as foreign as anything from outside and goes through ``models.bundle.load_bundle``. Only versions
-whose source is an artifact of their own run are fetched, because MLflow itself takes any path as a source.
+MLflow stores a bundle as plain files of a run, its metrics, and which version is champion. It never loads a bundle: a
+download is as foreign as anything from outside and goes through ``models.registry.bundle.load_bundle``. Only versions
+whose source is an artifact of their own run are downloaded, because MLflow itself accepts any path as a source.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Registry:
 
 @dataclass(frozen=True)
 class VersionRecord:
-    """What is written down with a version: the digest of its bundle, its figures, and tags such as contract digests."""
+    """What is recorded with a version: the digest of its bundle, its metrics, and tags such as contract digests."""
 
     bundle_sha256: str
     metrics: Mapping[str, float]
@@ -53,7 +53,7 @@ class VersionRecord:
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """A version of a registered model, and the digest its bundle is said to have."""
+    """A version of a registered model, and the recorded digest of its bundle."""
 
     model_name: str
     version: str
@@ -63,7 +63,7 @@ class RegisteredVersion:
 
 @dataclass(frozen=True)
 class ModelAddress:
-    """``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``; exactly one of alias and version is given."""
+    """``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``; exactly one of alias and version is set."""
 
     name: str
     alias: str | None
@@ -71,20 +71,24 @@ class ModelAddress:
 
 
 def parse_address(address: str) -> ModelAddress:
-    """The parts of a ``models:/`` address; ConfigurationRefused when it is none."""
+    """Parse a ``models:/`` address.
+
+    Raises:
+        ConfigurationRefused: it is not a model address.
+    """
     found = _ADDRESS.fullmatch(address)
     if found is None:
         raise ConfigurationRefused(
-            f"{address!r} is no model address", "write models:/NAME@champion or models:/NAME/3, or give --bundle DIR"
+            f"{address!r} is not a model address", "write models:/NAME@champion or models:/NAME/3, or use --bundle DIR"
         )
     return ModelAddress(found["name"], found["alias"], found["version"])
 
 
 def register_bundle(bundle_dir: Path, record: VersionRecord, registry: Registry) -> RegisteredVersion:
-    """Register a bundle as a new version, or find the version that holds these very bytes already.
+    """Register a bundle as a new version, or return the version that already holds the same bytes.
 
-    MLflow shows a run as running until its version stands. What a registration of these bytes that was killed has left
-    running is closed here: as finished where its version stands, else as failed.
+    MLflow shows a run as running until its version exists. Runs left running by a killed registration of the same bytes
+    are closed here: as finished if their version exists, otherwise as failed.
     """
     client = _client(registry.tracking_uri)
     with _locked(registry.tracking_uri, "register"):
@@ -106,12 +110,12 @@ def register_bundle(bundle_dir: Path, record: VersionRecord, registry: Registry)
 
 
 def set_alias(registry: Registry, alias: str, version: str) -> None:
-    """Point an alias to a version, away from whatever it pointed to."""
+    """Point an alias to a version, away from any other."""
     _client(registry.tracking_uri).set_registered_model_alias(registry.model_name, alias, version)
 
 
 def version_at(registry: Registry, address: ModelAddress) -> RegisteredVersion | None:
-    """The version an address points to, or None when the registry has no such name, alias or version."""
+    """Return the version an address points to, or None when the registry has no such name, alias or version."""
     mlflow = _mlflow()
     client = _client(registry.tracking_uri)
     try:
@@ -130,19 +134,19 @@ def version_at(registry: Registry, address: ModelAddress) -> RegisteredVersion |
 
 
 def fetch_bundle(address: str, tracking_uri: str, folder: Path) -> tuple[Path, RegisteredVersion]:
-    """Copy the bundle behind a ``models:/`` address into ``folder`` (emptied of nothing, made 0700).
+    """Download the bundle behind a ``models:/`` address into ``folder`` (created or set to mode 0700).
 
-    The bundle is not trusted yet: give the path to ``load_bundle``, which checks signature and digests first.
+    The bundle is not trusted yet: pass the path to ``load_bundle``, which checks signature and digests first.
 
     Raises:
-        ConfigurationRefused: no such name, alias or version.
-        IntegrityRefused: the version's source is not an artifact of its own run, or it led outside ``folder``.
+        ConfigurationRefused: the name, alias or version does not exist.
+        IntegrityRefused: the version's source is not an artifact of its own run, or leads outside ``folder``.
     """
     parsed = parse_address(address)
     version = version_at(Registry(tracking_uri, parsed.name), parsed)
     if version is None:
         raise ConfigurationRefused(
-            f"{address} is not in the registry {tracking_uri}", "run: make register, or give --registry URI"
+            f"{address} is not in the registry {tracking_uri}", "run: make register, or use --registry URI"
         )
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
@@ -150,14 +154,14 @@ def fetch_bundle(address: str, tracking_uri: str, folder: Path) -> tuple[Path, R
     try:
         copied = Path(client.download_artifacts(version.run_id, BUNDLE_ARTIFACT, str(folder)))
     except _mlflow().exceptions.MlflowException as error:
-        raise IntegrityRefused(f"{address}: the registry does not give the files of its bundle") from error
+        raise IntegrityRefused(f"{address}: the registry does not deliver the files of its bundle") from error
     if not copied.resolve().is_relative_to(folder.resolve()) or any(path.is_symlink() for path in copied.rglob("*")):
         raise IntegrityRefused(f"{address}: the bundle leads outside its folder")
     return copied, version
 
 
 def _checked(version: Any) -> RegisteredVersion:  # noqa: ANN401 - an MLflow entity, which has no types
-    """A version whose source is the bundle of its own run, and nothing else."""
+    """Return a version, refused unless its source is the bundle of its own run."""
     run_id = str(version.run_id or "")
     if not _RUN_ID.fullmatch(run_id) or version.source != f"runs:/{run_id}/{BUNDLE_ARTIFACT}":
         raise IntegrityRefused(
@@ -173,16 +177,16 @@ def _version_with_digest(client: Any, name: str, digest: str) -> RegisteredVersi
 
 
 def _close_left_runs(client: Any, experiment: str, digest: str, known: RegisteredVersion | None) -> None:  # noqa: ANN401 - untyped
-    """Close the runs that registrations of a digest left running: nobody else is at work on it."""
+    """Close the runs that earlier registrations of a digest left running: nobody else is working on it."""
     for run in client.search_runs([experiment], f"tags.{DIGEST_TAG} = '{digest}' and attributes.status = 'RUNNING'"):
-        stands = known is not None and known.run_id == run.info.run_id
-        client.set_terminated(run.info.run_id, "FINISHED" if stands else "FAILED")
+        is_registered = known is not None and known.run_id == run.info.run_id
+        client.set_terminated(run.info.run_id, "FINISHED" if is_registered else "FAILED")
 
 
 def _log_run(client: Any, bundle_dir: Path, record: VersionRecord, experiment: str) -> str:  # noqa: ANN401 - untyped
-    """One run, still running, that holds the bundle, its figures and tags; its id.
+    """Create a run, still running, with the bundle, its metrics and tags; return its id.
 
-    It is made with its tags, so that there is no moment at which it could not be found by them.
+    It is created with its tags, so that it can be found by them at any moment.
     """
     mlflow = _mlflow()
     run = client.create_run(experiment, tags=_tags(record))
@@ -198,7 +202,7 @@ def _tags(record: VersionRecord) -> dict[str, str]:
 
 
 def _name_model(client: Any, name: str) -> None:  # noqa: ANN401 - untyped
-    """Let the registry know the name of a model, if it does not yet."""
+    """Create the registered model, unless it exists."""
     try:
         client.create_registered_model(name)
     except _mlflow().exceptions.MlflowException as error:
@@ -215,8 +219,8 @@ def _experiment(client: Any, registry: Registry) -> str:  # noqa: ANN401 - untyp
 
 
 def _mlflow() -> Any:  # noqa: ANN401 - MLflow ships no types
-    """MLflow itself. Importing it takes seconds, so only what needs a registry does."""
-    # Read by MLflow while it is imported; whoever set them otherwise meant it.
+    """Import MLflow. That takes seconds, so only code that needs a registry does it."""
+    # MLflow reads these while it is imported; values set by the user stay.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -228,12 +232,12 @@ def _mlflow() -> Any:  # noqa: ANN401 - MLflow ships no types
 
 
 def _client(tracking_uri: str) -> Any:  # noqa: ANN401 - MLflow ships no types
-    """An MLflow client; for a database file its schema is made first, by one process at a time."""
+    """Return an MLflow client; the schema of a database file is created first, by one process at a time."""
     mlflow = _mlflow()
     with _locked(tracking_uri, "schema"):
         client = mlflow.MlflowClient(tracking_uri=tracking_uri)
         if tracking_uri.startswith(SQLITE_PREFIX):
-            client.get_experiment("0")  # touches the store, which creates or migrates its tables
+            client.get_experiment("0")  # the first access creates or migrates the tables
     return client
 
 
@@ -241,7 +245,7 @@ def _client(tracking_uri: str) -> Any:  # noqa: ANN401 - MLflow ships no types
 def _locked(tracking_uri: str, purpose: str) -> Iterator[None]:
     """Hold a lock beside a database file; two processes that both create its tables break each other.
 
-    A tracking server has a lock of its own.
+    A tracking server has its own lock.
     """
     if not tracking_uri.startswith(SQLITE_PREFIX):
         yield

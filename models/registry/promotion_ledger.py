@@ -1,4 +1,4 @@
-"""The promotion ledger: who made which model champion, when, why, and what every gate said (``models.chained_log``)."""
+"""The promotion ledger: who promoted which model, when, why, and the result of every gate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEDGER_FILE: Final = "promotions.jsonl"
 
 
 class GateLine(BaseModel):
-    """What one gate said about the candidate."""
+    """The result of one gate for the candidate."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,7 +30,7 @@ class GateLine(BaseModel):
 
 
 class Decision(BaseModel):
-    """A candidate was promoted, or turned away; ``version`` is None for a candidate that was never registered."""
+    """A candidate was promoted or refused; ``version`` is None for a candidate that was never registered."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,7 +51,11 @@ class LedgerEntry(ChainedEntry, Decision):
 
 
 def append_decision(folder: Path, decision: Decision, key: Ed25519PrivateKey) -> LedgerEntry:
-    """Write a decision at the end of the ledger in ``folder``; IntegrityRefused when what stands there is broken."""
+    """Append a decision to the ledger in ``folder``.
+
+    Raises:
+        IntegrityRefused: the existing ledger is broken.
+    """
 
     def made(entries: tuple[LedgerEntry, ...], sequence: int, previous_sha256: str) -> LedgerEntry:
         champion = champion_in_force(entries, decision.model_name)
@@ -64,15 +68,15 @@ def append_decision(folder: Path, decision: Decision, key: Ed25519PrivateKey) ->
 
     entry = _ledger(folder).append(made, key)
     if entry is None:
-        raise InternalFault("a decision was made and not written")
+        raise InternalFault("a decision was not written to the ledger")
     return entry
 
 
 def read_ledger(folder: Path, public_key: Ed25519PublicKey) -> tuple[LedgerEntry, ...]:
-    """Every decision in order, after checking the chain and the signed head; empty where there is no ledger yet.
+    """Read every decision in order, after checking the chain and the signed head; empty if there is no ledger yet.
 
     Raises:
-        IntegrityRefused: naming the first line that is not as it was written.
+        IntegrityRefused: a line was changed; the message names the first.
     """
     return _ledger(folder).read(public_key)
 
@@ -82,6 +86,6 @@ def _ledger(folder: Path) -> ChainedLog[LedgerEntry]:
 
 
 def champion_in_force(entries: Sequence[LedgerEntry], model_name: str) -> LedgerEntry | None:
-    """The last promotion of a model name, or None."""
+    """Return the last promotion of a model name, or None."""
     promoted = [entry for entry in entries if entry.outcome == "promoted" and entry.model_name == model_name]
     return promoted[-1] if promoted else None

@@ -1,7 +1,7 @@
 """A folder of files under one signature: nothing in it is parsed before all of it is verified.
 
 ``manifest.json`` (canonical JSON, RFC 8785) lists every other file with its size and SHA-256; ``manifest.sig`` holds
-the key id and an Ed25519 signature of the manifest. Any file more, less, renamed, linked or changed is refused.
+the key id and an Ed25519 signature of the manifest. Any added, missing, renamed, linked or changed file is refused.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.sig"
 FORMAT: Final = "credit-model-bundle/1"
 
-# The signature says what it signs, so that it can never stand for a signature of anything else made with that key.
+# The signed text names its purpose, so that no other signature with the same key can be passed off as this one.
 _CONTEXT = f"{FORMAT} {MANIFEST}\n".encode()
 _SIGNATURE_LINE = re.compile(rb"([0-9a-f]{16}) ([0-9a-f]{128})\n")
 _LARGEST_MANIFEST_BYTES = 1 << 20
@@ -57,7 +57,7 @@ class _Manifest(BaseModel):
 
 
 class Unsealed(NamedTuple):
-    """The verified content: what the issuer says of it, the bytes of each file, the digest, the key that signed."""
+    """The verified content: the issuer's statements, the bytes of each file, the digest, the key that signed."""
 
     about: dict[str, Any]
     files: dict[str, bytes]
@@ -66,19 +66,19 @@ class Unsealed(NamedTuple):
 
 
 def key_id(public_key: Ed25519PublicKey) -> str:
-    """Gives the name of a public key: the first 16 hexadecimal digits of the SHA-256 of its 32 bytes."""
+    """Return the id of a public key: the first 16 hexadecimal digits of the SHA-256 of its 32 bytes."""
     raw = public_key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     return hashlib.sha256(raw).hexdigest()[:16]
 
 
 def seal(folder: Path, files: Mapping[str, bytes], about: Mapping[str, Any], key: Ed25519PrivateKey) -> str:
-    """Writes ``files`` (path below the folder, with /, to bytes) with manifest and signature; gives the digest.
+    """Write ``files`` (path below the folder, with /, to bytes) with manifest and signature; return the digest.
 
-    The digest is the SHA-256 of the manifest and so of everything. ``about`` may hold text, whole numbers, true and
+    The digest is the SHA-256 of the manifest and so covers everything. ``about`` may hold text, whole numbers, true and
     false, lists and objects. The folder must be empty or absent.
     """
     if folder.exists() and any(folder.iterdir()):
-        raise ConfigurationRefused(f"folder {folder.name} is not empty", "give a new folder to write the bundle to")
+        raise ConfigurationRefused(f"folder {folder.name} is not empty", "write the bundle to a new folder")
     listed = {path: {"sha256": sha256_bytes(data), "size": len(data)} for path, data in files.items()}
     content: dict[str, Any] = {"format": FORMAT, "about": dict(about), "files": listed}
     manifest = rfc8785.dumps(content)
@@ -91,13 +91,14 @@ def seal(folder: Path, files: Mapping[str, bytes], about: Mapping[str, Any], key
 
 
 def unseal(folder: Path, trusted_keys: Iterable[Ed25519PublicKey]) -> Unsealed:
-    """Reads a sealed folder; IntegrityRefused unless a trusted key signed exactly what is there.
+    """Read a sealed folder. Each file is read once, and the bytes returned are the bytes verified.
 
-    Each file is read once, and what is given back is what was verified.
+    Raises:
+        IntegrityRefused: no trusted key signed exactly what the folder contains.
     """
     present = _paths_below(folder)
     if MANIFEST not in present or SIGNATURE not in present:
-        raise _refused(folder, f"{MANIFEST} or {SIGNATURE} is not there")
+        raise _refused(folder, f"{MANIFEST} or {SIGNATURE} is missing")
     manifest_bytes = _read(folder, MANIFEST, _LARGEST_MANIFEST_BYTES)
     signer = _verified_signer(folder, manifest_bytes, _read(folder, SIGNATURE, 1024), trusted_keys)
     manifest = _manifest(folder, manifest_bytes)
@@ -108,7 +109,7 @@ def unseal(folder: Path, trusted_keys: Iterable[Ed25519PublicKey]) -> Unsealed:
     for name, facts in manifest.files.items():
         data = _read(folder, name, facts.size)
         if len(data) != facts.size or sha256_bytes(data) != facts.sha256:
-            raise _refused(folder, f"file {name} is not the one that was signed")
+            raise _refused(folder, f"file {name} differs from the one that was signed")
         files[name] = data
     return Unsealed(manifest.about, files, sha256_bytes(manifest_bytes), signer)
 
@@ -118,13 +119,13 @@ def _refused(folder: Path, reason: str) -> IntegrityRefused:
 
 
 def _with_folders(files: Iterable[str]) -> set[str]:
-    """Gives the paths of files and, ending in /, of the folders they lie in."""
+    """Return the paths of files and of the folders that contain them, the latter ending in /."""
     parts = [name.split("/") for name in files]
     return {"/".join(p) for p in parts} | {"/".join(p[:i]) + "/" for p in parts for i in range(1, len(p))}
 
 
 def _paths_below(folder: Path) -> set[str]:
-    """Paths of all files and (ending in /) folders below a folder; refuses whatever is neither."""
+    """Return the paths of all files and (ending in /) folders below a folder; refuse anything that is neither."""
     if folder.is_symlink() or not folder.is_dir():
         raise _refused(folder, "it is not a folder")
     found: set[str] = set()
@@ -146,7 +147,7 @@ def _paths_below(folder: Path) -> set[str]:
 
 
 def _read(folder: Path, name: str, most_bytes: int) -> bytes:
-    """Reads at most ``most_bytes`` + 1 bytes of a file, never through a link put there since the listing."""
+    """Read at most ``most_bytes`` + 1 bytes of a file, never through a link created since the listing."""
     try:
         descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
@@ -156,7 +157,7 @@ def _read(folder: Path, name: str, most_bytes: int) -> bytes:
     except OSError as error:
         raise _refused(folder, f"file {name} cannot be read ({error.strerror})") from error
     if len(data) > most_bytes:
-        raise _refused(folder, f"file {name} is longer than it may be")
+        raise _refused(folder, f"file {name} is larger than allowed")
     return data
 
 
@@ -177,7 +178,7 @@ def _verified_signer(
         return signer
     else:
         raise _refused(folder, f"it was signed by an unknown key {signer}")
-    raise _refused(folder, "its signature does not fit")
+    raise _refused(folder, "its signature is not valid")
 
 
 def _manifest(folder: Path, data: bytes) -> _Manifest:

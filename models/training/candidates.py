@@ -1,4 +1,4 @@
-"""From a labelled sample to a champion and the baselines it must be seen beside."""
+"""Train a champion, and the baselines it is compared with, from a labelled sample."""
 
 from __future__ import annotations
 
@@ -52,20 +52,23 @@ log = logging.getLogger(__name__)
 
 Kind = Literal["linear", "scorecard", "gbm", "blend"]
 KINDS: tuple[Kind, ...] = ("linear", "scorecard", "gbm", "blend")
-"""Kinds of champion, the simplest first: a linear model takes one number a column from the outcomes, a scorecard one a
-bin, a booster its splits as well, and a blend is two models at once."""
+"""Kinds of champion, simplest first.
+
+A linear model takes one number per column from the outcomes, a scorecard one per bin, a booster also its splits, and a
+blend is two models at once.
+"""
 
 BEST_SINGLE = "best_single_variable"
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trained champion and what it is measured against.
+    """A trained champion and its baselines.
 
-    ``baselines`` holds every kind, the best single variable and ablations named ``without_<pillar>``; all take the
-    same matrix as the champion. Ablations carry the champion's parameters and calibrator: they are for comparing
-    rankings. ``out_of_fold`` has one row a training observation and repeat: seller_id, as_of, label, component_id,
-    repeat, fold, and the calibrated probability of every kind and of the champion.
+    ``baselines`` holds every kind, the best single variable and ablations named ``without_<pillar>``; all take the same
+    matrix as the champion. Ablations carry the champion's parameters and calibrator: they serve to compare rankings.
+    ``out_of_fold`` has one row per training observation and repeat: seller_id, as_of, label, component_id, repeat,
+    fold, and the calibrated probability of every kind and of the champion.
     """
 
     champion: CreditModel
@@ -77,12 +80,12 @@ class Candidate:
 
     @property
     def models(self) -> dict[str, CreditModel]:
-        """The champion under ``champion``, and every baseline."""
+        """The champion as ``champion``, and every baseline."""
         return {"champion": self.champion, **self.baselines}
 
 
 class _Tuned(NamedTuple):
-    """What tuning settled, and the out-of-fold margins (repeats, n) it was settled on.
+    """The result of tuning, and the out-of-fold margins (repeats, n) it is based on.
 
     ``penalties`` are those of the linear and the scorecard kind; ``partner`` is the one of them in the blend.
     """
@@ -97,11 +100,11 @@ class _Tuned(NamedTuple):
 
 
 def train_candidate(train: Dataset, settings: TrainingSettings, progress: Progress = SILENT) -> Candidate:
-    """Trains on the training side of a split; the same rows and settings give the same candidate, bit for bit.
+    """Train on the training side of a split; equal rows and settings produce the same candidate, bit for bit.
 
     Raises:
-        GateFailed: a feature is taken for a leak.
-        ConfigurationRefused: no feature can be used, or a fold has not both outcomes.
+        GateFailed: a feature counts as a leak.
+        ConfigurationRefused: no feature can be used, or a fold lacks one of the outcomes.
     """
     refuse_leaks(train, settings.leaks)
     features = fit_encoding(train.X, train.facts, settings.encoding)
@@ -123,9 +126,9 @@ def train_candidate(train: Dataset, settings: TrainingSettings, progress: Progre
 
 
 def predictions(models: Mapping[str, CreditModel], dataset: Dataset) -> pd.DataFrame:
-    """Gives one row an observation: seller_id, as_of, label, component_id and each model's probability.
+    """Return one row per observation: seller_id, as_of, label, component_id and each model's probability.
 
-    A row a model may not score has NaN there.
+    NaN where a model may not score the row.
     """
     frame = _identity(dataset)
     for name, model in models.items():
@@ -136,11 +139,15 @@ def predictions(models: Mapping[str, CreditModel], dataset: Dataset) -> pd.DataF
 def nested_cross_validation(
     dataset: Dataset, settings: TrainingSettings, folds: int, repeats: int, progress: Progress = SILENT
 ) -> pd.DataFrame:
-    """Trains anew, tuning included, without each of ``folds`` parts in turn, ``repeats`` times over.
+    """Train from scratch, tuning included, without each of ``folds`` parts in turn, ``repeats`` times.
 
-    For samples with one observation a firm, which have no later window to be tested on. Gives the columns of
-    ``predictions`` for every model plus repeat and fold; every observation appears once a repeat, held out. The fits
+    For samples with one observation per firm, which have no later window for a test. Returns the columns of
+    ``predictions`` for every model, plus repeat and fold; every observation appears once per repeat, held out. The fits
     run in ``settings.threads`` processes, which changes no result.
+
+    Raises:
+        GateFailed: a feature counts as a leak.
+        ConfigurationRefused: as in ``train_candidate``.
     """
     refuse_leaks(dataset, settings.leaks)
     fixed = _with_same_treatment_everywhere(dataset, settings)
@@ -157,13 +164,13 @@ def nested_cross_validation(
 def _held_out(
     dataset: Dataset, settings: TrainingSettings, held_out: npt.NDArray[np.bool_], repeat: int, fold: int
 ) -> pd.DataFrame:
-    """Trains without the held-out rows and gives their predictions."""
+    """Train without the held-out rows and return their predictions."""
     candidate = train_candidate(dataset.rows(~held_out), settings.model_copy(update={"threads": 1}))
     return predictions(candidate.models, dataset.rows(held_out)).assign(repeat=repeat, fold=fold)
 
 
 def _with_same_treatment_everywhere(dataset: Dataset, settings: TrainingSettings) -> TrainingSettings:
-    """Sets features aside for every fold that the whole sample sets aside, and drops the leak check already done."""
+    """Set aside in every fold what the whole sample sets aside, and skip the leak check already done."""
     features = fit_encoding(dataset.X, dataset.facts, settings.encoding)
     set_aside = tuple(feature.name for feature in features if feature.treatment == "set_aside")
     encoding = settings.encoding.model_copy(update={"set_aside": set_aside})
@@ -177,7 +184,8 @@ def _sample(train: Dataset, features: tuple[ModelFeature, ...], settings: Traini
         for fold in range(settings.folds):
             if min(len(np.unique(train.y[assigned == fold])), len(np.unique(train.y[assigned != fold]))) < 2:
                 raise ConfigurationRefused(
-                    f"fold {fold} of {train.n} observations has not both outcomes", "use fewer folds or a larger sample"
+                    f"fold {fold} of {train.n} observations lacks one of the outcomes",
+                    "use fewer folds or a larger sample",
                 )
     encoded = encode_matrix(features, train.X)
     if encoded.shape[1] == 0:
@@ -208,7 +216,7 @@ def _tune(sample: Sample, settings: TrainingSettings, progress: Progress) -> _Tu
 
 
 def _partner(trials: dict[Kind, tuple[Trial, ...]]) -> Kind:
-    """The kind with the least out-of-fold log-loss, the first of two equal ones."""
+    """Return the kind with the lowest out-of-fold log-loss, the first of equal ones."""
     return min(trials, key=lambda kind: min(trial.log_loss for trial in trials[kind]))
 
 
@@ -230,7 +238,7 @@ def _choose_kind(tuned: _Tuned, sample: Sample, settings: TrainingSettings) -> K
 
 
 def _clustered_error(excess: FloatArray, sample: Sample) -> float:
-    """Standard error of the mean of ``excess`` (n,) when rows of one component move together."""
+    """Return the standard error of the mean of ``excess`` (n,) when rows of one component move together."""
     _, cluster = np.unique(sample.cluster, return_inverse=True)
     sums = np.bincount(cluster, weights=excess - excess.mean())
     return float(np.sqrt(np.sum(sums**2))) / len(excess)
@@ -248,7 +256,7 @@ def _every_kind(
 def _fit(
     kind: Kind, features: tuple[ModelFeature, ...], train: Dataset, tuned: _Tuned, settings: TrainingSettings
 ) -> CreditModel:
-    """Fits one kind on all training rows with what tuning settled."""
+    """Fit one kind on all training rows with the tuned settings."""
     if kind == "blend":
         gbm = _fit("gbm", features, train, tuned, settings)
         return _blend(gbm, _fit(tuned.partner, features, train, tuned, settings), tuned)
@@ -277,7 +285,7 @@ def _blend(gbm: CreditModel, partner: CreditModel, tuned: _Tuned) -> CreditModel
 def _ablations(
     kind: Kind, train: Dataset, tuned: _Tuned, settings: TrainingSettings, progress: Progress
 ) -> dict[str, CreditModel]:
-    """Fits the champion's kind once more without each pillar it could use."""
+    """Fit the champion's kind again without each pillar it could use."""
     ablated = {}
     pillars = list(dict.fromkeys(fact.pillar for fact in train.facts))
     for pillar in counted(pillars, "pillars left out in turn", len(pillars), progress):
@@ -302,9 +310,9 @@ class _Single(NamedTuple):
 def _best_single(
     features: tuple[ModelFeature, ...], train: Dataset, sample: Sample, settings: TrainingSettings
 ) -> _Single:
-    """Makes a linear model of the one feature that ranks best by itself in the training window.
+    """Build a linear model of the one feature that ranks best by itself in the training window.
 
-    Its scale rises with the feature without a flat piece, so that it ranks sellers exactly as the feature does.
+    Its scale rises with the feature without flat pieces, so that it ranks sellers exactly as the feature does.
     """
     strengths = [_own_auc(feature, train.X[:, i], train.y) for i, feature in enumerate(features)]
     best = features[int(np.argmax(strengths))]
@@ -322,7 +330,7 @@ def _best_single(
 
 
 def _own_auc(feature: ModelFeature, values: FloatArray, y: npt.NDArray[np.int8]) -> float:
-    """AUC of one encoded feature by itself; 0 for one set aside, the better way round for one without direction."""
+    """Return the AUC of one encoded feature; 0 if set aside, in the better direction if it has none."""
     columns = feature.encode(values)
     if not columns:
         return 0.0

@@ -1,4 +1,4 @@
-"""The labelled sample and its splits: out of time and by related-party component at once."""
+"""The labelled sample and its splits, out of time and by related-party component at once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Dataset:
     """Labelled observations, one row each.
 
     ``X`` is float64 (n, p) in the order of ``facts``, NaN = missing; ``y`` (n,) is 1 for default; ``as_of`` (n,) are
-    days; ``component_id`` (n,) names the related-party group a seller belongs to.
+    days; ``component_id`` (n,) names the related-party group of a seller.
     """
 
     X: FloatArray
@@ -44,7 +44,7 @@ class Dataset:
     def __post_init__(self) -> None:
         lengths = {len(self.X), len(self.y), len(self.seller_id), len(self.as_of), len(self.component_id)}
         if len(lengths) != 1 or self.X.ndim != 2 or self.X.shape[1] != len(self.facts):
-            raise ValueError("the parts of a dataset do not have the same rows, or the matrix not one column a feature")
+            raise ValueError("a dataset needs equal row counts and one matrix column per feature")
 
     @property
     def n(self) -> int:
@@ -57,7 +57,7 @@ class Dataset:
         return tuple(fact.name for fact in self.facts)
 
     def rows(self, chosen: BoolArray | IntVector) -> Dataset:
-        """Gives the chosen observations, by mask or by position."""
+        """Return the chosen observations, by mask or by position."""
         return Dataset(
             self.X[chosen],
             self.y[chosen],
@@ -69,7 +69,7 @@ class Dataset:
 
 
 class Assembled(NamedTuple):
-    """A dataset and how many observations were used or left out, by reason."""
+    """A dataset, and how many observations were used or left out, by reason."""
 
     dataset: Dataset
     counts: dict[str, int]
@@ -78,10 +78,9 @@ class Assembled(NamedTuple):
 class SplitSettings(BaseModel):
     """An out-of-time and by-component split.
 
-    Test observations lie on ``test_from`` or later; a training observation's performance window ends on that day
-    at the latest, since both dates mean the end of their day.
-    A component is on the test side when the hash of ``salt`` and its id falls into the first ``test_share`` of the
-    range, so the side never depends on which other components there are.
+    Test observations are on ``test_from`` or later. A training observation's performance window ends on that day at the
+    latest, since both dates mean the end of their day. A component is on the test side when the hash of ``salt`` and
+    its id falls into the first ``test_share`` of the range, so the side never depends on the other components.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -103,15 +102,18 @@ class Split(NamedTuple):
 def assemble(
     matrix: pa.Table, labels: pa.Table, components: pa.Table | None, facts: Sequence[FeatureFacts]
 ) -> Assembled:
-    """Joins features (seller_id, as_of, features…), labels (LABEL_SCHEMA) and components (seller_id, component_id).
+    """Join features (seller_id, as_of, features…), labels (LABEL_SCHEMA) and components (seller_id, component_id).
 
-    A repeated observation or a missing feature column is refused. A seller without a component is one of its own.
+    A seller without a component is a component of its own.
+
+    Raises:
+        ConfigurationRefused: an observation is repeated, or a feature column is missing.
     """
     names = [fact.name for fact in facts]
     absent = [name for name in ["seller_id", "as_of", *names] if name not in matrix.column_names]
     if absent:
         raise ConfigurationRefused(
-            f"feature matrix lacks {', '.join(absent)}", "build the features of this feature set again"
+            f"feature matrix lacks {', '.join(absent)}", "rebuild the features of this feature set"
         )
     keys = ["seller_id", "as_of"]
     left = labels.select([*keys, "label"]).to_pandas()
@@ -158,7 +160,11 @@ def _refuse_repeated(frame: pd.DataFrame, keys: list[str], what: str) -> None:
 
 
 def split_out_of_time(dataset: Dataset, settings: SplitSettings) -> Split:
-    """Splits by time and component; an empty side or one without both outcomes is refused."""
+    """Split by time and component.
+
+    Raises:
+        ConfigurationRefused: a side is empty or lacks one of the outcomes.
+    """
     test_from = np.datetime64(settings.test_from, "D")
     late = dataset.as_of >= test_from
     window_over = dataset.as_of + np.timedelta64(settings.performance_days, "D") <= test_from
@@ -175,7 +181,7 @@ def split_out_of_time(dataset: Dataset, settings: SplitSettings) -> Split:
 
 
 def split_random(dataset: Dataset, settings: SplitSettings) -> Split:
-    """Splits observations at random by the hash of seller and date: a contrast only, it knows the future."""
+    """Split observations at random by the hash of seller and date: for contrast only, since it knows the future."""
     observation = np.char.add(np.char.add(dataset.seller_id, "@"), dataset.as_of.astype(np.str_))
     test = hash_share(observation, settings.salt) < settings.test_share
     counts = {"train": int((~test).sum()), "test": int(test.sum())}
@@ -186,14 +192,14 @@ def _checked(split: Split) -> Split:
     for side, part in (("training", split.train), ("test", split.test)):
         if len(np.unique(part.y)) < 2:
             raise ConfigurationRefused(
-                f"the {side} side has {part.n} observations and not both outcomes ({split.counts})",
+                f"the {side} side has {part.n} observations and lacks one of the outcomes ({split.counts})",
                 "move test_from or change test_share",
             )
     return split
 
 
 def hash_share(identifiers: TextVector, salt: str) -> FloatArray:
-    """Gives each identifier a number in [0, 1) that depends on nothing but the identifier and the salt."""
+    """Return for each identifier a number in [0, 1) that depends only on the identifier and the salt."""
     distinct, index = np.unique(identifiers, return_inverse=True)
     shares = [
         int.from_bytes(hashlib.sha256(f"{salt}\x00{identifier}".encode()).digest()[:8], "big") / 2.0**64
@@ -203,14 +209,14 @@ def hash_share(identifiers: TextVector, salt: str) -> FloatArray:
 
 
 def component_folds(component_id: TextVector, folds: int, salt: str) -> IntVector:
-    """Gives each observation a fold 0..folds-1 such that a component is never in two."""
+    """Assign each observation a fold 0..folds-1 such that no component is in two."""
     return np.floor(hash_share(component_id, salt) * folds).astype(np.int64)
 
 
 def stratified_folds(y: npt.NDArray[np.integer], folds: int, seed: Sequence[int]) -> IntVector:
-    """Gives each observation a fold 0..folds-1 such that every fold has its share of both outcomes.
+    """Assign each observation a fold 0..folds-1 such that every fold has its share of both outcomes.
 
-    For samples with one observation a firm, where no component is split off.
+    For samples with one observation per firm, where no component is split off.
     """
     generator = np.random.default_rng(list(seed))
     assigned = np.empty(len(y), dtype=np.int64)

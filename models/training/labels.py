@@ -1,4 +1,4 @@
-"""Who defaulted within the performance window, who did not, and whose window is not over."""
+"""Labels: default within the performance window, no default, or window not over."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _LABEL_FIELDS: list[pa.Field[Any]] = [
     pa.field("label", pa.int8()),
 ]
 LABEL_SCHEMA = pa.schema(_LABEL_FIELDS)
-"""One row an observation: label 1 = default within the performance window, 0 = none."""
+"""One row per observation: label 1 = default within the performance window, 0 = none."""
 
 
 class Labels(NamedTuple):
-    """Labelled observations (LABEL_SCHEMA, sorted by date and seller) and how many went where, by reason."""
+    """Labelled observations (LABEL_SCHEMA, sorted by date and seller), and how many went where, by reason."""
 
     table: pa.Table
     counts: dict[str, int]
 
 
 def performance_labels(observations: pa.Table, defaults: pa.Table, settings: LabelSettings) -> Labels:
-    """Labels observations (seller_id, as_of) by the dates of default (seller_id, default_date, known_at).
+    """Label observations (seller_id, as_of) by the dates of default (seller_id, default_date, known_at).
 
-    The day of observation belongs to the past: a default on it counts as one before. Sellers with a default on record
-    by then leave the sample; so do observations whose window is not over by ``data_until``, whatever is known of them
-    already, or young cohorts would hold nothing but bad outcomes.
+    The day of observation belongs to the past: a default on it counts as earlier. Sellers with a default on record by
+    then leave the sample. So do observations whose window is not over by ``data_until``, whatever is known of them
+    already; otherwise young cohorts would contain only bad outcomes.
     """
     frame = observations.select(["seller_id", "as_of"]).to_pandas()
     _refuse_duplicates(frame, ["seller_id", "as_of"], "observations")
@@ -55,7 +55,7 @@ def performance_labels(observations: pa.Table, defaults: pa.Table, settings: Lab
 
 
 def recorded_labels(credit_record: pa.Table, as_of: dt.date) -> Labels:
-    """Labels sellers by the outcome a lender states without a date (credit_record.is_default), as of one day.
+    """Label sellers by an outcome that a lender states without a date (credit_record.is_default), as of one day.
 
     Rows without a stated outcome are counted as ``no_recorded_outcome`` and left out.
     """
@@ -79,7 +79,7 @@ def _visible_defaults(defaults: pa.Table, last: np.datetime64) -> pd.DataFrame:
 def _nearest_defaults(
     sellers: pd.Series, as_of: npt.NDArray[np.datetime64], defaults: pd.DataFrame
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.datetime64]]:
-    """Tells per observation whether a default lies on or before it, and the first day of default after it (or NaT)."""
+    """Return for each observation whether a default is on or before it, and the first default after it (or NaT)."""
     days = {seller: np.sort(group.to_numpy()) for seller, group in defaults.groupby("seller_id")["default_day"]}
     none = np.empty(0, dtype="datetime64[D]")
     before = np.zeros(len(as_of), dtype=np.bool_)
@@ -114,5 +114,5 @@ def _refuse_duplicates(frame: pd.DataFrame, keys: list[str], what: str) -> None:
     if len(repeated):
         first = ", ".join(f"{key} {repeated.iloc[0][key]}" for key in keys)
         raise ConfigurationRefused(
-            f"{len(repeated)} repeated {what}, the first of {first}", "keep one row for each before labelling"
+            f"{len(repeated)} repeated {what}, the first is {first}", "keep one row for each before labelling"
         )

@@ -1,8 +1,8 @@
-"""Finds features that know the outcome. It looks at values and outcomes, never at names.
+"""Find features that know the outcome. The check looks at values and outcomes, never at names.
 
-A high AUC alone proves nothing: on a small sample an honest variable can reach .9. What honest variables do not do is
-to hold a value that only defaulters have (a rating given after the event, a field filled in by the collections desk),
-to split off most defaulters without a single exception, or to rank almost perfectly beyond any doubt of sampling.
+A high AUC alone proves nothing: on a small sample an honest variable can reach 0.9. Honest variables do not have a
+value that only defaulters have (a rating given after the event, a field filled in by the collections desk), do not
+separate most defaulters without a single exception, and do not rank almost perfectly beyond any doubt of sampling.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class LeakFinding(NamedTuple):
-    """A feature taken for a leak: which rule says so and what it saw."""
+    """A feature that counts as a leak, the rule that found it, and the evidence."""
 
     feature: str
     rule: str
@@ -33,7 +33,7 @@ class LeakFinding(NamedTuple):
 
 
 def find_leaks(dataset: Dataset, settings: LeakSettings) -> tuple[LeakFinding, ...]:
-    """Gives the findings of a labelled sample, in feature order, reviewed features left out."""
+    """Return the findings of a labelled sample, in feature order, reviewed features left out."""
     bad = dataset.y == 1
     findings = []
     for position, name in enumerate(dataset.feature_names):
@@ -46,7 +46,11 @@ def find_leaks(dataset: Dataset, settings: LeakSettings) -> tuple[LeakFinding, .
 
 
 def refuse_leaks(dataset: Dataset, settings: LeakSettings) -> None:
-    """Raises GateFailed naming every feature that ``find_leaks`` finds."""
+    """Check a labelled sample for leaks.
+
+    Raises:
+        GateFailed: there are findings; the message names every feature.
+    """
     findings = find_leaks(dataset, settings)
     if findings:
         named = "; ".join(f"{finding.feature} ({finding.rule}: {finding.evidence})" for finding in findings)
@@ -60,7 +64,7 @@ def _rules(values: FloatArray, bad: BoolArray, settings: LeakSettings) -> Iterat
     groups = _Groups.of(np.where(known, values, np.inf), bad)
     yield from _pure_value(_Groups.of(known.astype(np.float64), bad), "presence", settings)
     yield from _pure_value(groups, "value", settings)
-    # An amount that is nearly always nothing says as much by not being nothing as a flag does.
+    # An amount that is nearly always zero can leak by being non-zero, just as a flag can.
     commonest = groups.level[int(np.argmax(groups.rows))]
     unusual = np.where(known, values, np.inf) != commonest
     yield from _pure_value(_Groups.of(unusual.astype(np.float64), bad), f"other than {commonest:.6g}", settings)
@@ -69,7 +73,7 @@ def _rules(values: FloatArray, bad: BoolArray, settings: LeakSettings) -> Iterat
 
 
 class _Groups(NamedTuple):
-    """Rows and defaulters of each distinct value, values rising."""
+    """Rows and defaulters of each distinct value, in ascending order of values."""
 
     level: FloatArray
     rows: npt.NDArray[np.int64]
@@ -120,12 +124,15 @@ def _near_perfect_ranking(
 
 
 def _log_chance(count: int, of_kind: int, rows: int) -> float:
-    """Log-probability that ``count`` rows drawn from ``rows`` are all among the ``of_kind`` of one outcome."""
+    """Return the log-probability that ``count`` of ``rows`` drawn rows are all among the ``of_kind`` of one outcome."""
     return float(gammaln(of_kind + 1) - gammaln(of_kind - count + 1) - gammaln(rows + 1) + gammaln(rows - count + 1))
 
 
 def _auc_and_error(values: FloatArray, bad: BoolArray) -> tuple[float, float]:
-    """AUC in the better direction and its standard error (DeLong, DeLong and Clarke-Pearson 1988, by midranks)."""
+    """Return the AUC in the better direction, and its standard error.
+
+    Method of DeLong, DeLong and Clarke-Pearson 1988, by midranks.
+    """
     bads, goods = values[bad], values[~bad]
     both = rankdata(values)
     beaten_by_bad = (both[bad] - rankdata(bads)) / len(goods)

@@ -1,4 +1,4 @@
-"""Chooses size and regularisation of each kind of component by cross-validation inside the training window."""
+"""Choose size and regularisation of each kind of component by cross-validation inside the training window."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Sample(NamedTuple):
 
 
 class GbmChoice(NamedTuple):
-    """The booster that did best out of fold: its parameters, rounds and margins (repeats, n)."""
+    """The best booster out of fold: its parameters, rounds and margins (repeats, n)."""
 
     parameters: GbmParameters
     rounds: int
@@ -53,14 +53,14 @@ class GbmChoice(NamedTuple):
 
 
 class PenaltyChoice(NamedTuple):
-    """The penalty of a scorecard or linear component that did best out of fold, and its margins (repeats, n)."""
+    """The best penalty of a scorecard or linear component out of fold, and its margins (repeats, n)."""
 
     penalty: float
     margin: FloatArray
 
 
 class Trial(NamedTuple):
-    """One line of the tuning log: what was tried and its out-of-fold log-loss after calibration."""
+    """One line of the tuning log: the setting tried, and its out-of-fold log-loss after calibration."""
 
     kind: str
     setting: str
@@ -68,7 +68,7 @@ class Trial(NamedTuple):
 
 
 def plan_folds(dataset: Dataset, kind: str, folds: int, repeats: int, seed: int) -> npt.NDArray[np.int64]:
-    """Gives folds (repeats, n): by component, or (for one observation a firm) stratified by outcome."""
+    """Return folds (repeats, n): by component, or (for one observation per firm) stratified by outcome."""
     if kind == "component":
         plan = [component_folds(dataset.component_id, folds, f"fold-{seed}-{r}") for r in range(repeats)]
     else:
@@ -77,7 +77,7 @@ def plan_folds(dataset: Dataset, kind: str, folds: int, repeats: int, seed: int)
 
 
 def gbm_grid(rows: int, defaults: int) -> tuple[GbmParameters, ...]:
-    """Gives the boosters to try, the likeliest first, for a sample of this size."""
+    """Return the boosters to try, most promising first, for a sample of this size."""
     if defaults < _FEW_DEFAULTS:
         part = max(5, rows // 16)
         return (
@@ -107,9 +107,9 @@ def gbm_grid(rows: int, defaults: int) -> tuple[GbmParameters, ...]:
 def tune_gbm(
     sample: Sample, grid: Sequence[GbmParameters], settings: FitSettings, progress: Progress = SILENT
 ) -> tuple[GbmChoice, tuple[Trial, ...]]:
-    """Tries boosters on every fold, each stopped early, and gives the one with the least out-of-fold log-loss.
+    """Try boosters on every fold with early stopping; return the one with the lowest out-of-fold log-loss.
 
-    The rounds are the mean of the folds' best rounds, so that all folds are judged at the same size.
+    The rounds are the mean of the folds' best rounds, so that all folds are compared at the same size.
     """
     prepared = [(repeat, prepare_fold(sample.encoded, sample.y, held_out)) for repeat, held_out in _every_fold(sample)]
     choices, trials = [], []
@@ -131,7 +131,7 @@ def tune_gbm(
 
 
 def tune_scorecard(sample: Sample, binning: BinningSettings) -> tuple[PenaltyChoice, tuple[Trial, ...]]:
-    """Bins and fits scorecards on every fold and gives the penalty with the least out-of-fold log-loss."""
+    """Fit scorecards on every fold and return the penalty with the lowest out-of-fold log-loss."""
     margins = np.empty((len(SCORECARD_PENALTIES), *sample.folds.shape))
     for repeat, held_out in _every_fold(sample):
         columns = bin_columns(sample.encoded[~held_out], sample.y[~held_out], sample.directions, binning)
@@ -141,7 +141,7 @@ def tune_scorecard(sample: Sample, binning: BinningSettings) -> tuple[PenaltyCho
 
 
 def tune_linear(sample: Sample) -> tuple[PenaltyChoice, tuple[Trial, ...]]:
-    """Fits linear components on every fold and gives the penalty with the least out-of-fold log-loss."""
+    """Fit linear components on every fold and return the penalty with the lowest out-of-fold log-loss."""
     margins = np.empty((len(LINEAR_PENALTIES), *sample.folds.shape))
     for repeat, held_out in _every_fold(sample):
         scales = normal_scales(sample.encoded[~held_out], sample.directions)
@@ -151,7 +151,7 @@ def tune_linear(sample: Sample) -> tuple[PenaltyChoice, tuple[Trial, ...]]:
 
 
 def _every_fold(sample: Sample) -> Iterator[tuple[int, BoolArray]]:
-    """Each repeat with the rows (n,) held out in each of its folds."""
+    """Yield each repeat with the rows (n,) held out in each of its folds."""
     for repeat, assigned in enumerate(sample.folds):
         for fold in np.unique(assigned):
             yield repeat, assigned == fold
@@ -160,7 +160,7 @@ def _every_fold(sample: Sample) -> Iterator[tuple[int, BoolArray]]:
 def _margins_of_penalties(
     design: FloatArray, y: npt.NDArray[np.int8], held_out: BoolArray, penalties: Sequence[float]
 ) -> FloatArray:
-    """Margins (penalties, held-out rows) of fits on the other rows; each fit begins where a harder one ended."""
+    """Return margins (penalties, held-out rows) of fits on the other rows; a harder fit starts the next."""
     train, train_y, judged = design[~held_out], y[~held_out], design[held_out]
     margins = np.empty((len(penalties), len(judged)))
     fitted = None
@@ -182,7 +182,7 @@ def _best_penalty(
 def tune_blend(
     gbm: FloatArray, partner: FloatArray, partner_kind: str, sample: Sample
 ) -> tuple[float, tuple[Trial, ...]]:
-    """Gives the booster's share in a blend of both margins (repeats, n) with the least out-of-fold log-loss."""
+    """Return the booster's share, in a blend of both margins (repeats, n), with the lowest out-of-fold log-loss."""
     trials = tuple(
         Trial(
             "blend",
@@ -195,13 +195,13 @@ def tune_blend(
 
 
 def row_losses(margin: FloatArray, sample: Sample) -> FloatArray:
-    """Gives the log-loss of every row (n,), averaged over repeats, of margins (repeats, n) after calibration."""
+    """Return the log-loss of every row (n,), averaged over repeats, of margins (repeats, n) after calibration."""
     z = cross_fitted_log_odds(margin, sample)
     return np.asarray((np.logaddexp(0.0, z) - sample.y * z).mean(axis=0))
 
 
 def cross_fitted_log_odds(margin: FloatArray, sample: Sample) -> FloatArray:
-    """Calibrates out-of-fold margins (repeats, n), each fold by a line fitted on the other folds."""
+    """Calibrate out-of-fold margins (repeats, n), each fold by a line fitted on the other folds."""
     z = np.empty(margin.shape)
     for repeat, held_out in _every_fold(sample):
         rest = ~held_out

@@ -62,7 +62,7 @@ def test_a_missing_value_is_shown_as_missing() -> None:
     reason = reasons_for_row(points, x, MODEL, DICTIONARY).negative[0]
     assert reason.value is None
     assert reason.text_en == "Refund share 90d: no data"
-    assert "没有数据" in reason.text_zh
+    assert "无数据" in reason.text_zh
 
 
 def test_a_known_value_is_shown_with_its_unit() -> None:

@@ -136,7 +136,7 @@ def test_an_address_that_leads_nowhere_is_refused(registry: Registry, tmp_path: 
     "address", ["seller-default", "models:/", "models:/a/b/c", "models:/../x@champion", "models:/a@b/1", "runs:/x/y"]
 )
 def test_an_invalid_address_is_refused(address: str) -> None:
-    with pytest.raises(ConfigurationRefused, match="no model address"):
+    with pytest.raises(ConfigurationRefused, match="not a model address"):
         parse_address(address)
 
 

@@ -162,7 +162,7 @@ def test_a_leak_stops_training() -> None:
 
 def test_a_sample_too_small_for_its_folds_is_refused() -> None:
     tiny = small_world().dataset.rows(np.arange(12))
-    with pytest.raises(ConfigurationRefused, match="both outcomes"):
+    with pytest.raises(ConfigurationRefused, match="lacks one of the outcomes"):
         train_candidate(tiny, SETTINGS)
 
 

@@ -80,7 +80,7 @@ def test_the_random_split_uses_every_row_and_mixes_times() -> None:
 
 
 def test_a_split_without_both_outcomes_on_a_side_is_refused() -> None:
-    with pytest.raises(ConfigurationRefused, match="both outcomes"):
+    with pytest.raises(ConfigurationRefused, match="lacks one of the outcomes"):
         split_out_of_time(world(300).dataset, SPLIT.model_copy(update={"test_from": dt.date(2030, 1, 1)}))
 
 

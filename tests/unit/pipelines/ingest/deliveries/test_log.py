@@ -165,7 +165,7 @@ def test_keys_lost_while_outputs_stay_are_refused_in_a_line_whose_remedies_both_
     ingested(tmp_path, SALE)
     monkeypatch.setenv("KEYS_DIR", str(tmp_path / "other keys"))
     root = tmp_path / "out" / "test"
-    with pytest.raises(IntegrityRefused, match="not signed by the key") as refusal:
+    with pytest.raises(IntegrityRefused, match="not signed with the current key") as refusal:
         ingested(tmp_path, SALE)
     assert f"; remedy: put back the keys that {root} was made with (KEYS_DIR or " in str(refusal.value)
     assert f"move {root} away and make it again" in str(refusal.value)
