@@ -29,7 +29,7 @@ _NOTES: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 def synthetic_profile() -> Profile:
-    """The profile whose run is published."""
+    """Return the profile of the published run."""
     return load_profile("small")
 
 

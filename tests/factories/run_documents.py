@@ -13,12 +13,12 @@ GATE = {"gate": "signature", "passed": True, "measured": "holds", "limit": "a li
 
 
 def rule(status: str = "passed", exception: str | None = None) -> dict[str, Any]:
-    """A rule's verdict."""
+    """Return a rule's verdict."""
     return {"status": status, "exception": exception, "severity": "error"}
 
 
 def validation() -> dict[str, Any]:
-    """What the lights and the index page read of ``validation.json``."""
+    """Return what the lights and the index page read of ``validation.json``."""
     rules = [rule(), rule("not_validated")]
     return {
         "about": dict(ABOUT),
@@ -31,12 +31,12 @@ def validation() -> dict[str, Any]:
 
 
 def estimate(value: float, lower: float | None, upper: float | None) -> dict[str, Any]:
-    """An estimate with its interval."""
+    """Return an estimate with its interval."""
     return {"value": value, "lower": lower, "upper": upper}
 
 
 def evaluation() -> dict[str, Any]:
-    """What the lights and the index page read of the ``evaluation`` part of ``evaluation.json``."""
+    """Return what the lights and the index page read of ``evaluation`` in ``evaluation.json``."""
     rates = {
         "rows": 700,
         "bad": 35,
@@ -63,13 +63,13 @@ def evaluation() -> dict[str, Any]:
 
 
 def difference(other: str, verdict: str) -> dict[str, Any]:
-    """A paired comparison of the champion's AUC."""
+    """Return a paired comparison of the champion's AUC."""
     gain = estimate(0.012, -0.009, 0.032)
     return {"measure": "auc", "other": other, "verdict": verdict, "gain": gain, "detectable_gain": 0.030}
 
 
 def registration(*, refused: bool = False) -> dict[str, Any]:
-    """What registering left: every gate passed, or the last one failed while an earlier champion stays."""
+    """Return a registration: every gate passed, or the last one failed while an earlier champion stays."""
     gates = [dict(GATE) for _ in range(7)] + [{**GATE, "gate": "calibration_slope", "passed": not refused}]
     return {
         "outcome": "refused" if refused else "promoted",
@@ -81,7 +81,7 @@ def registration(*, refused: bool = False) -> dict[str, Any]:
 
 
 def monitor(*, score_index: float = 0.02, score_alert: bool = False, alerts: int = 0) -> dict[str, Any]:
-    """What monitoring left: five features, the first ``alerts`` of which have drifted."""
+    """Return a monitoring result of five features; the first ``alerts`` of them have drifted."""
     features = [_variable(f"x{i}", 0.3, alert=i < alerts, shift=(-1) ** i * (3.0 - i / 2)) for i in range(5)]
     return {
         "is_synthetic": True,
@@ -102,7 +102,7 @@ def _variable(name: str, index: float, *, alert: bool, shift: float | None) -> d
 
 
 def changed(document: dict[str, Any], *path: str | int, to: object) -> dict[str, Any]:
-    """A copy of a document with one value changed."""
+    """Return a copy of a document with one value changed."""
     document = copy.deepcopy(document)
     place: Any = document
     for key in path[:-1]:

@@ -184,7 +184,7 @@ def wrong_rows(case: Case) -> Iterator[str]:
     changed = [row for row in case.found.accepted if not _taken(known, repr(row))]
     cut_off = any("cut off" in note for note in case.found.account.notes) if case.found.account else False
     if case.variant.file == "st_truncated.csv" and cut_off:
-        changed = changed[:-1]  # the last row is told of as doubtful
+        changed = changed[:-1]  # the last row is reported as doubtful
     for row in changed:
         if not any(is_told(row, clean, case) for clean in case.clean.accepted):
             yield f"wrong row accepted: {row}"

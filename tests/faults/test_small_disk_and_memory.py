@@ -22,7 +22,7 @@ from tests.faults.small_disk import CANNOT_MOUNT
 
 PURCHASES = ["订单编号", "买家会员名", "卖家会员名", "实付款(元)", "订单状态", "订单创建时间", "订单付款时间", "数量"]
 PURCHASE = ["1234567890123456789", "a", "b", 5, "交易成功", "2023-03-05 09:00:00", "2023-03-05 09:00:00", 1]
-# A lone cell in the last column spans a sheet of 49 million cells, of which every one takes memory once it is read.
+# A lone cell in the last column spans a sheet of 49 million cells; each takes memory once it is read.
 FAR_CELL = b'<row r="3000"><c r="XFD3000"><v>1</v></c></row>'
 
 

@@ -1,4 +1,4 @@
-"""The house stands as it is described: packages are ours, imports are light, indexes stay unnamed."""
+"""The layout is as documented: packages are ours, imports are light, no package index is named."""
 
 from __future__ import annotations
 

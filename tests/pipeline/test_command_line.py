@@ -183,7 +183,7 @@ def test_a_refused_delivery_leaves_what_was_published_as_it_was(desk: Desk) -> N
 
 
 def on_a_terminal(desk: Desk, *arguments: object, **more: str) -> str:
-    """What a command prints, results and progress together, where both go to a pseudo-terminal."""
+    """Run a command on a pseudo-terminal; return results and progress together."""
     ours, theirs = pty.openpty()
     found = environment(desk.keys, MLFLOW_DISABLE_TELEMETRY="true", **{"TERM": "xterm-256color", **more})
     command = [str(PASSPORT), *map(str, arguments)]

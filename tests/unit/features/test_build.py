@@ -72,7 +72,7 @@ def test_a_withheld_table_makes_everything_that_reads_it_missing(withheld: str) 
     assert {name for name in affected - excused if after[name] is not None} == set()
     assert {name for name in affected if before[name] is not None}, "nothing was there to be withheld"
     assert all(after[name] == before[name] for name in set(feature_set.names) - affected)
-    # The registry is no source of the seller's own, so its absence is not held against the seller here too.
+    # The registry is no source of the seller's own, so its absence does not count here.
     own_sources_missing = int(withheld != "party_link")
     assert after["missing_source_count_365d"] == before["missing_source_count_365d"] + own_sources_missing
     for name in SITE_IS_OPTIONAL:

@@ -32,7 +32,7 @@ def tied_sample(rows: int = 400, seed: int = 3) -> tuple[np.ndarray, np.ndarray]
 
 
 def measured(label: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """Every measure of one sample of unrelated rows."""
+    """Return every measure of one sample of unrelated rows."""
     return measures_of_sample(Outcomes(label, np.arange(label.size)), probability)
 
 

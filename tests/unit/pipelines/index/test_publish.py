@@ -27,7 +27,7 @@ def pages_under(root: Path) -> list[Path]:
 
 
 def dead_links(root: Path) -> list[str]:
-    """Links of the pages under a profile's folder that lead nowhere inside it."""
+    """Return the links of a profile folder's pages that lead nowhere inside it."""
     dead = []
     for page in pages_under(root):
         text = page.read_text(encoding="utf-8")
@@ -53,7 +53,7 @@ def lights_of(root: Path) -> dict[str, str]:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """The folder of a profile whose whole run is in order, with its pages."""
+    """Return the folder of a profile with a complete run and its pages."""
     place = publish_run(tmp_path)
     write_pages(PROFILE, place)
     return place.root

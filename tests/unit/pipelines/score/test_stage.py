@@ -284,7 +284,7 @@ def test_an_interrupted_run_continues_with_the_same_bytes(
         score_command(matrix_file, small)
     assert not small.out.exists()
     score_command(matrix_file, small)
-    assert len(calls) == 4 + 3  # six chunks, of which three were kept
+    assert len(calls) == 4 + 3  # six chunks; three of them were kept
     for name in RESULTS:
         assert (small.out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert not list(small.out.parent.glob(".out.parts-*"))

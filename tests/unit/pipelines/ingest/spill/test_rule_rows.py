@@ -1,4 +1,4 @@
-"""Rows on disk that rules are asked of: found by position, and honest about a disk without room."""
+"""Rows on disk for rules: found by position; a full disk is reported as such."""
 
 from __future__ import annotations
 
