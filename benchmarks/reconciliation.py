@@ -80,14 +80,14 @@ def counted(reconciliation: pa.Table, truth: Path) -> Counts:
             # 'contradicted' sorts before 'corroborated', so min() finds a contradiction.
             "graded AS (FROM by_claim UNION ALL SELECT seller_id, quarter_end, ?, min(grade) FROM by_claim "
             "GROUP BY seller_id, quarter_end), "
-            "lies AS (SELECT seller_id, kind, coalesce(try_cast(\"from\" AS DATE), DATE '1900-01-01') AS first, "
+            "fraud AS (SELECT seller_id, kind, coalesce(try_cast(\"from\" AS DATE), DATE '1900-01-01') AS first, "
             "coalesce(try_cast(\"to\" AS DATE), DATE '2999-12-31') AS last "
             "FROM read_csv(?, header = true, all_varchar = true)), "
-            "lying AS (SELECT DISTINCT seller_id, quarter_end, kind, date_diff('day', "
+            "affected AS (SELECT DISTINCT seller_id, quarter_end, kind, date_diff('day', "
             "greatest(first, quarter_end - 365), least(last, quarter_end)) >= ? AS is_long "
-            "FROM graded JOIN lies USING (seller_id) WHERE first <= quarter_end AND last > quarter_end - 365) "
+            "FROM graded JOIN fraud USING (seller_id) WHERE first <= quarter_end AND last > quarter_end - 365) "
             "SELECT claim, coalesce(kind, ?) AS kind, count(*), count(*) FILTER (grade = 'contradicted') "
-            "FROM graded LEFT JOIN lying USING (seller_id, quarter_end) WHERE coalesce(is_long, true) "
+            "FROM graded LEFT JOIN affected USING (seller_id, quarter_end) WHERE coalesce(is_long, true) "
             "GROUP BY ALL ORDER BY ALL",
             [ANY, str(truth), _FEWEST_DAYS, HONEST],
         ).fetchall()

@@ -205,12 +205,12 @@ signed.groupby("as_of").rank(pct=True).xs(ids[brusher], level="seller_id").round
 # %% [markdown]
 # ## The honest seller who ran out of cash
 #
-# Of the defaulted sellers in no group or guarantee circle and without any lie, the most honest one. First what truly
+# Of the defaulted sellers in no group or guarantee circle and without any fraud, the most honest one. First what truly
 # happened: blows, and where the money of the last year went.
 
 # %%
-liars = set(np.concatenate([fraud_cases(truth, kind).seller for kind in fraud.KINDS]).tolist())
-may = (truth.default_day >= 0) & (fraud.rings(truth.network) < 0) & ~np.isin(np.arange(len(ids)), list(liars))
+fraudsters = set(np.concatenate([fraud_cases(truth, kind).seller for kind in fraud.KINDS]).tolist())
+may = (truth.default_day >= 0) & (fraud.rings(truth.network) < 0) & ~np.isin(np.arange(len(ids)), list(fraudsters))
 honest = int(np.where(may, truth.firms.honesty, -np.inf).argmax())
 assert may[honest]
 week = truth.default_day[honest] // 7

@@ -61,14 +61,14 @@ def test_sources_of_most_sellers_agree_and_passports_state_the_claims(small_run:
 
 
 def test_goods_declared_too_high_are_contradicted_more_often_than_those_of_others(small_run: FinishedRun) -> None:
-    lies = pd.read_csv(small_run.at("world") / "truth" / "lies.csv", parse_dates=["from", "to"])
-    liars = lies[lies["kind"] == "over_declaration"]
+    cases = pd.read_csv(small_run.at("world") / "truth" / "lies.csv", parse_dates=["from", "to"])
+    fraudsters = cases[cases["kind"] == "over_declaration"]
     rows = pd.read_parquet(small_run.at("validate") / "reconciliation.parquet")
     goods = rows[(rows["claim"] == "cost_of_goods") & rows["verdict"].isin(["agrees", "below", "above"])]
     goods = goods[goods["source"] == "customs"].assign(end=pd.to_datetime(goods["quarter_end"]))
-    seen = goods.merge(liars, on="seller_id")
+    seen = goods.merge(fraudsters, on="seller_id")
     seen = seen[(seen["from"] + pd.Timedelta(days=90) <= seen["end"]) & ~(seen["to"] < seen["end"])]
-    others = goods[~goods["seller_id"].isin(set(liars["seller_id"]))]
+    others = goods[~goods["seller_id"].isin(set(fraudsters["seller_id"]))]
     assert len(seen) > 5
     assert (seen["verdict"] == "above").mean() > 5 * (others["verdict"] == "above").mean()
 

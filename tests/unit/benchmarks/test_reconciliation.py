@@ -34,7 +34,7 @@ def test_a_seller_is_honest_only_without_any_fraud_in_the_year_and_fraudulent_on
     truth.write_text(
         HEADER
         + "S1,over_declaration,2023-03-01,2023-09-30,,,1\n"
-        + "S2,over_declaration,2023-12-01,,,,1\n"  # has just begun: neither honest nor lying
+        + "S2,over_declaration,2023-12-01,,,,1\n"  # has just begun: neither honest nor fraudulent
         + "S3,over_declaration,2021-01-01,2022-06-30,,,1\n",  # long over
         encoding="utf-8",
     )
@@ -62,21 +62,21 @@ def test_one_contradicted_claim_contradicts_the_seller(tmp_path: Path) -> None:
     assert (found["sales", HONEST], found[ANY, HONEST]) == (Count(1, 0), Count(1, 1))
 
 
-def worlds(honest: int, lying: int) -> list[Counts]:
+def worlds(honest: int, fraudulent: int) -> list[Counts]:
     """Return three worlds with so many contradicted among a hundred."""
     return [
         {
             (claim, kind): Count(100, share + noise)
             for claim in ("sales", ANY)
-            for kind, share in ((HONEST, honest), ("over_declaration", lying), ("round_trip", lying))
+            for kind, share in ((HONEST, honest), ("over_declaration", fraudulent), ("round_trip", fraudulent))
         }
         for noise in (0, 1, 2)
     ]
 
 
 def test_the_targets_are_corroborated_honest_sellers_and_visible_fraud() -> None:
-    good = summary(worlds(honest=3, lying=50))
+    good = summary(worlds(honest=3, fraudulent=50))
     assert good["meets_bars"] is True
     assert good["claims"]["sales"]["over_declaration"]["above_honest"]["mean"] == pytest.approx(0.47)
-    assert summary(worlds(honest=30, lying=90))["meets_bars"] is False
-    assert summary(worlds(honest=3, lying=3))["meets_bars"] is False
+    assert summary(worlds(honest=30, fraudulent=90))["meets_bars"] is False
+    assert summary(worlds(honest=3, fraudulent=3))["meets_bars"] is False

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from simulator.economy.simulated_world import World
     from tests.unit.simulator.conftest import Written
 
-# Ten times as many lies as usual, so that a small world holds every kind.
+# Ten times as much fraud as usual, so that a small world holds every kind.
 MANY = FraudSettings(
     brusher_share=0.25, brushing_rate=2.0, inflated_traffic_rate=0.1, over_declaration_rate=0.08, round_trip_rate=0.15,
     loan_diversion_share=0.1, borrowed_identity_share=0.08, double_pledge_share=0.2, forged_trade_rate=0.08,
@@ -42,32 +42,32 @@ SPOTLESS = ObservationSettings(
 
 
 @pytest.fixture(scope="module")
-def deceitful() -> World:
+def fraud_world() -> World:
     return simulate(WorldSettings(seller_count=500, seed=8, fraud=MANY))
 
 
-def test_every_kind_of_fraud_occurs_within_its_sellers_trading_life(deceitful: World) -> None:
+def test_every_kind_of_fraud_occurs_within_its_sellers_trading_life(fraud_world: World) -> None:
     for kind in fraud.KINDS:
-        found = fraud_cases(deceitful, kind)
+        found = fraud_cases(fraud_world, kind)
         assert len(found.seller) >= 8, kind
-        assert (found.first_week >= deceitful.firms.entry_week[found.seller]).all()
-        assert (found.first_week <= deceitful.closed_week[found.seller]).all()
+        assert (found.first_week >= fraud_world.firms.entry_week[found.seller]).all()
+        assert (found.first_week <= fraud_world.closed_week[found.seller]).all()
         assert (found.end_week > found.first_week).all()
         assert (found.size > 0).all()
 
 
-def test_no_seller_has_two_open_cases_of_one_campaign(deceitful: World) -> None:
+def test_no_seller_has_two_open_cases_of_one_campaign(fraud_world: World) -> None:
     for kind in (fraud.BRUSHING, fraud.INFLATED_TRAFFIC, fraud.OVER_DECLARATION, fraud.ROUND_TRIP, fraud.FORGED_TRADE):
-        found = fraud_cases(deceitful, kind)
+        found = fraud_cases(fraud_world, kind)
         order = np.lexsort((found.first_week, found.seller))
         same = found.seller[order][1:] == found.seller[order][:-1]
         assert (found.first_week[order][1:][same] >= found.end_week[order][:-1][same]).all()
 
 
-def test_dishonest_sellers_commit_fraud_more_often(deceitful: World) -> None:
-    honesty = deceitful.firms.honesty
+def test_dishonest_sellers_commit_fraud_more_often(fraud_world: World) -> None:
+    honesty = fraud_world.firms.honesty
     for kind in (fraud.OVER_DECLARATION, fraud.LOAN_DIVERTED, fraud.FORGED_TRADE, fraud.DOUBLE_PLEDGE):
-        assert honesty[fraud_cases(deceitful, kind).seller].mean() < honesty.mean() - 0.3, kind
+        assert honesty[fraud_cases(fraud_world, kind).seller].mean() < honesty.mean() - 0.3, kind
 
 
 @pytest.mark.slow
@@ -81,22 +81,22 @@ def test_more_of_one_kind_of_fraud_leaves_the_draws_of_the_others_unchanged() ->
 
 
 @pytest.mark.slow
-def test_money_of_a_diverted_loan_is_gone_and_the_trade_is_weaker(deceitful: World) -> None:
+def test_money_of_a_diverted_loan_is_gone_and_the_trade_is_weaker(fraud_world: World) -> None:
     honest = simulate(
-        deceitful.settings.model_copy(update={"fraud": MANY.model_copy(update={"loan_diversion_share": 0})})
+        fraud_world.settings.model_copy(update={"fraud": MANY.model_copy(update={"loan_diversion_share": 0})})
     )
-    found = fraud_cases(deceitful, fraud.LOAN_DIVERTED)
+    found = fraud_cases(fraud_world, fraud.LOAN_DIVERTED)
     first = int(found.first_week.min())
     mine = found.seller[found.first_week == first]
     drawn = FLOWS.index("owner_drawn")
-    assert (deceitful.flows[drawn, first, mine] < honest.flows[drawn, first, mine]).all()
+    assert (fraud_world.flows[drawn, first, mine] < honest.flows[drawn, first, mine]).all()
     after = slice(first + 1, first + 27)
-    orders = deceitful.flows[FLOWS.index("supplier_paid"), after, mine].sum()
+    orders = fraud_world.flows[FLOWS.index("supplier_paid"), after, mine].sum()
     assert orders > honest.flows[FLOWS.index("supplier_paid"), after, mine].sum()  # less is paid: closer to nought
 
 
-def test_rings_pass_nearly_one_amount_around_within_days(deceitful: World) -> None:
-    found = related_invoices(deceitful)
+def test_rings_pass_nearly_one_amount_around_within_days(fraud_world: World) -> None:
+    found = related_invoices(fraud_world)
     ring = found.is_round_trip
     assert ring.sum() > 50
     assert (~ring).sum() > 50
@@ -108,28 +108,28 @@ def test_rings_pass_nearly_one_amount_around_within_days(deceitful: World) -> No
     assert matched > 50
 
 
-def test_rings_are_drawn_within_control_groups_and_guarantee_circles_only(deceitful: World) -> None:
-    found, ring = fraud_cases(deceitful, fraud.ROUND_TRIP), fraud.rings(deceitful.network)
+def test_rings_are_drawn_within_control_groups_and_guarantee_circles_only(fraud_world: World) -> None:
+    found, ring = fraud_cases(fraud_world, fraud.ROUND_TRIP), fraud.rings(fraud_world.network)
     assert (ring[found.seller] >= 0).all()
     assert np.array_equal(ring[found.seller], ring[found.other])
     assert (found.seller != found.other).all()
 
 
-def test_borrowed_devices_belong_to_strangers(deceitful: World) -> None:
-    found, group = fraud_cases(deceitful, fraud.BORROWED_IDENTITY), deceitful.network.group
+def test_borrowed_devices_belong_to_strangers(fraud_world: World) -> None:
+    found, group = fraud_cases(fraud_world, fraud.BORROWED_IDENTITY), fraud_world.network.group
     assert ((group[found.seller] < 0) | (group[found.seller] != group[found.other])).all()
-    assert (found.first_week - deceitful.firms.entry_week[found.seller] < 4).all()
+    assert (found.first_week - fraud_world.firms.entry_week[found.seller] < 4).all()
 
 
-def test_a_borrowed_device_and_an_agencys_device_link_strangers(deceitful: World) -> None:
-    found = list(shared_devices(deceitful))
+def test_a_borrowed_device_and_an_agencys_device_link_strangers(fraud_world: World) -> None:
+    found = list(shared_devices(fraud_world))
     borrowed = {(tie.seller, tie.owner) for tie in found if tie.owner >= 0}
-    listed = fraud_cases(deceitful, fraud.BORROWED_IDENTITY)
+    listed = fraud_cases(fraud_world, fraud.BORROWED_IDENTITY)
     assert borrowed == set(zip(listed.seller.tolist(), listed.other.tolist(), strict=True))
     clients = Counter(tie.agency for tie in found if tie.kind == "device" and tie.owner < 0)
     assert clients
     assert max(clients.values()) <= 3
-    (file,) = company_link_files(deceitful, observe(deceitful))
+    (file,) = company_link_files(fraud_world, observe(fraud_world))
     lines = [json.loads(line) for line in b"".join(bytes(part) for part in file.parts).splitlines()]
     users: dict[str, set[str]] = defaultdict(set)
     for line in lines:
@@ -137,24 +137,24 @@ def test_a_borrowed_device_and_an_agencys_device_link_strangers(deceitful: World
             users[line["properties"]["object"][0]].add(line["properties"]["subject"][0])
     together = [holders for holders in users.values() if len(holders) > 1]
     for seller, owner in borrowed:
-        pair = {f"co-{deceitful.seller_id(seller)}", f"co-{deceitful.seller_id(owner)}"}
+        pair = {f"co-{fraud_world.seller_id(seller)}", f"co-{fraud_world.seller_id(owner)}"}
         assert any(pair <= holders for holders in together)
 
 
-def test_brushers_drop_a_trace_after_its_check_became_common(deceitful: World) -> None:
-    brushers = np.flatnonzero(deceitful.firms.is_brusher)
+def test_brushers_drop_a_trace_after_its_check_became_common(fraud_world: World) -> None:
+    brushers = np.flatnonzero(fraud_world.firms.is_brusher)
     for check in CHECKS:
-        first = deceitful.timeline.week_of(check.first_day)
+        first = fraud_world.timeline.week_of(check.first_day)
         before, after = np.full(len(brushers), first), np.full(len(brushers), first + 66)
-        assert 0.5 < shows_trace(deceitful, check.trace, brushers, before).mean() < 1
-        assert not shows_trace(deceitful, check.trace, brushers, after).any()
+        assert 0.5 < shows_trace(fraud_world, check.trace, brushers, before).mean() < 1
+        assert not shows_trace(fraud_world, check.trace, brushers, after).any()
 
 
-def test_fake_orders_adapt_and_in_the_end_have_buyers_in_common(deceitful: World) -> None:
-    view = View(deceitful, observe(deceitful), np.arange(deceitful.firms.count))
+def test_fake_orders_adapt_and_in_the_end_have_buyers_in_common(fraud_world: World) -> None:
+    view = View(fraud_world, observe(fraud_world), np.arange(fraud_world.firms.count))
     orders = site_orders(view)
     assert orders is not None
-    firsts = {check.trace: 7 * deceitful.timeline.week_of(check.first_day) for check in CHECKS}
+    firsts = {check.trace: 7 * fraud_world.timeline.week_of(check.first_day) for check in CHECKS}
     early = orders.is_fake & (orders.day < firsts[FEW_BUYERS])
     late = orders.is_fake & (orders.day > firsts[NOT_SENT] + 7 * 70)
     assert min(early.sum(), late.sum()) > 100
@@ -165,11 +165,11 @@ def test_fake_orders_adapt_and_in_the_end_have_buyers_in_common(deceitful: World
     assert 0.01 < honest.sum() / (~orders.is_fake).sum() < 0.1  # some true buyers roam, so it proves nothing
 
 
-def test_fake_orders_come_only_while_their_seller_brushes(deceitful: World) -> None:
-    orders = site_orders(View(deceitful, observe(deceitful), np.arange(deceitful.firms.count)))
+def test_fake_orders_come_only_while_their_seller_brushes(fraud_world: World) -> None:
+    orders = site_orders(View(fraud_world, observe(fraud_world), np.arange(fraud_world.firms.count)))
     assert orders is not None
-    strength = size_in_force(deceitful, fraud.BRUSHING)
-    weeks = np.minimum(orders.day[orders.is_fake, None] // 7 + np.arange(-4, 1), deceitful.timeline.weeks - 1)
+    strength = size_in_force(fraud_world, fraud.BRUSHING)
+    weeks = np.minimum(orders.day[orders.is_fake, None] // 7 + np.arange(-4, 1), fraud_world.timeline.weeks - 1)
     assert (strength[np.maximum(weeks, 0), orders.seller[orders.is_fake, None]] > 0).any(axis=1).all()
 
 
@@ -212,17 +212,19 @@ def declared(world: World) -> dict[str, tuple[float, float, str]]:
 
 
 @pytest.mark.slow
-def test_over_declaration_raises_the_value_of_the_same_pieces(deceitful: World) -> None:
-    lying, honest = declared(deceitful), declared(without(deceitful, "over_declaration_rate"))
-    assert lying.keys() == honest.keys()
-    dear = {entry for entry in lying if lying[entry][0] > honest[entry][0] + 0.02}
+def test_over_declaration_raises_the_value_of_the_same_pieces(fraud_world: World) -> None:
+    fraudulent, honest = declared(fraud_world), declared(without(fraud_world, "over_declaration_rate"))
+    assert fraudulent.keys() == honest.keys()
+    dear = {entry for entry in fraudulent if fraudulent[entry][0] > honest[entry][0] + 0.02}
     assert len(dear) > 50
-    assert all(lying[entry][0] == pytest.approx(honest[entry][0]) for entry in lying.keys() - dear)
-    assert all(1.3 < lying[entry][0] / honest[entry][0] < 3 for entry in dear)
-    same_pieces = [abs(lying[entry][1] / honest[entry][1] - 1) < 0.2 for entry in dear if honest[entry][1] > 20]
+    assert all(fraudulent[entry][0] == pytest.approx(honest[entry][0]) for entry in fraudulent.keys() - dear)
+    assert all(1.3 < fraudulent[entry][0] / honest[entry][0] < 3 for entry in dear)
+    same_pieces = [abs(fraudulent[entry][1] / honest[entry][1] - 1) < 0.2 for entry in dear if honest[entry][1] > 20]
     assert np.mean(same_pieces) > 0.95
-    liars = {deceitful.seller_id(int(seller)) for seller in fraud_cases(deceitful, fraud.OVER_DECLARATION).seller}
-    assert {lying[entry][2] for entry in dear} <= liars
+    fraudsters = {
+        fraud_world.seller_id(int(seller)) for seller in fraud_cases(fraud_world, fraud.OVER_DECLARATION).seller
+    }
+    assert {fraudulent[entry][2] for entry in dear} <= fraudsters
 
 
 def visits(world: World) -> dict[tuple[str, str], tuple[int, int, int]]:
@@ -236,13 +238,15 @@ def visits(world: World) -> dict[tuple[str, str], tuple[int, int, int]]:
 
 
 @pytest.mark.slow
-def test_inflated_visits_only_add_to_the_true_ones_while_the_case_lasts(deceitful: World) -> None:
-    lying, honest = visits(deceitful), visits(without(deceitful, "inflated_traffic_rate"))
-    assert lying.keys() == honest.keys()
-    more = {key for key in lying if lying[key] != honest[key]}
+def test_inflated_visits_only_add_to_the_true_ones_while_the_case_lasts(fraud_world: World) -> None:
+    fraudulent, honest = visits(fraud_world), visits(without(fraud_world, "inflated_traffic_rate"))
+    assert fraudulent.keys() == honest.keys()
+    more = {key for key in fraudulent if fraudulent[key] != honest[key]}
     assert len(more) > 500
-    assert all(lying[key][0] > honest[key][0] for key in more)
-    liars = {deceitful.seller_id(int(seller)) for seller in fraud_cases(deceitful, fraud.INFLATED_TRAFFIC).seller}
-    assert {seller for seller, _ in more} <= liars
-    for sessions, bounced, visitors in lying.values():
+    assert all(fraudulent[key][0] > honest[key][0] for key in more)
+    fraudsters = {
+        fraud_world.seller_id(int(seller)) for seller in fraud_cases(fraud_world, fraud.INFLATED_TRAFFIC).seller
+    }
+    assert {seller for seller, _ in more} <= fraudsters
+    for sessions, bounced, visitors in fraudulent.values():
         assert max(bounced, visitors) <= sessions
