@@ -124,7 +124,7 @@ def _duckdb(path: Path, partitions: int, folder: Path, *, is_sorted: bool) -> Me
 def ingest_whole(request: BatchRequest, _folder: Path) -> Measured:
     """Ingest a batch whole."""
     with measured() as outcome:
-        outcome.result = sum(account.accepted for account in ingest_batch(request).accounts)
+        outcome.result = sum(account.accepted for account in ingest_batch(request).file_counts)
     return outcome
 
 
@@ -132,7 +132,7 @@ def ingest_partitioned(request: BatchRequest, folder: Path, partition_bytes: int
     """Ingest a batch in partitions of about this size."""
     with measured() as outcome:
         result = ingest_in_partitions(PartitionedRequest(request, folder, partition_bytes, PIECE_BYTES))
-        outcome.result = sum(account.accepted for account in result.accounts)
+        outcome.result = sum(account.accepted for account in result.file_counts)
     return outcome
 
 

@@ -50,7 +50,7 @@ def kept_batch(source: str, result: BatchResult | PartitionedResult, keeper: Chu
     """Return the result of a batch as it is kept."""
     if isinstance(result, PartitionedResult):
         nothing_held = (QUARANTINE_SCHEMA.empty_table(), DUPLICATE_SCHEMA.empty_table())
-        rest = BatchResult({}, *nothing_held, result.accounts, result.sellers_named)
+        rest = BatchResult({}, *nothing_held, result.file_counts, result.sellers_named)
         return KeptBatch(source, rest, result.tables, result.quarantine, result.duplicates)
     kept = {name: keeper.kept(table) for name, table in result.tables.items()}
     return KeptBatch(source, replace(result, tables={}), kept)

@@ -117,12 +117,12 @@ def ingest_files(
     reading = _Reading(raw_dir, settings, overrides, hmac_key, workspace)
     workspace.progress.start("bytes read", sum(file.size_bytes for file in deliveries.files))
     batches, withheld = _read_what_may_be(reading, deliveries.files)
-    accounts = {account.file: account for batch in batches for account in batch.result.accounts}
+    all_counts = {counts.file: counts for batch in batches for counts in batch.result.file_counts}
     named = {file: sellers for batch in batches for file, sellers in batch.result.sellers_named.items()}
     sources = {file.source for file in deliveries.files}
     matches = matched_companies(sources, [batch.result.company_names for batch in batches], settings)
     opened = [file for file in deliveries.files if file.name not in withheld]
-    coverage = coverage_table(opened, accounts, named, settings.recorded_at)
+    coverage = coverage_table(opened, all_counts, named, settings.recorded_at)
     unlisted = [FileCounts("", name, "", status="unlisted") for name in deliveries.unlisted]
     return IngestedTables(
         tables={
@@ -132,7 +132,7 @@ def ingest_files(
         },
         quarantine=all_quarantined(batches),
         duplicates=all_repeated(batches),
-        file_counts=(*accounts.values(), *withheld.values(), *unlisted),
+        file_counts=(*all_counts.values(), *withheld.values(), *unlisted),
     )
 
 
@@ -339,23 +339,23 @@ def _batches(files: Sequence[DeliveredFile], batch_bytes: int) -> list[tuple[Del
 
 
 def _record(result: IngestedTables, evidence: Evidence) -> StageRecord:
-    rows_in = sum(account.rows_in for account in result.file_counts)
-    kept_out = sum(rows_kept_out(account.quarantined) for account in result.file_counts)
+    rows_in = sum(counts.rows_in for counts in result.file_counts)
+    kept_out = sum(rows_kept_out(counts.quarantined) for counts in result.file_counts)
     quarantined = sum(rows.num_rows for rows in result.quarantine.values())
     set_aside: dict[str, int] = {}
-    for account in result.file_counts:
-        for rule_id, rows in account.quarantined.items():
+    for counts in result.file_counts:
+        for rule_id, rows in counts.quarantined.items():
             set_aside[f"quarantined by {rule_id}"] = set_aside.get(f"quarantined by {rule_id}", 0) + rows
-        for reason, rows in account.duplicates.items():
+        for reason, rows in counts.duplicates.items():
             set_aside[reason] = set_aside.get(reason, 0) + rows
     return StageRecord(
         rows_in=rows_in,
-        rows_kept=sum(account.accepted for account in result.file_counts),
+        rows_kept=sum(counts.accepted for counts in result.file_counts),
         set_aside=dict(sorted(set_aside.items())),
         notes={
             "files": len(result.file_counts),
-            "unlisted_files": sum(account.status == "unlisted" for account in result.file_counts),
-            "files_without_consent": sum(is_withheld(account) for account in result.file_counts),
+            "unlisted_files": sum(counts.status == "unlisted" for counts in result.file_counts),
+            "files_without_consent": sum(is_withheld(counts) for counts in result.file_counts),
             "files_changed_since_logged": len(evidence.earlier),
             LOGGED_NOTE: LOG_FILE,
             "quarantined_share": (quarantined - kept_out) / rows_in if rows_in else 0.0,

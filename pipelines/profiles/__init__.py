@@ -139,10 +139,10 @@ class Profile(_Settings):
 
 
 def load_profile(name_or_path: str) -> Profile:
-    """The profile of a shipped name, or of a TOML file.
+    """Return the profile of a shipped name, or of a TOML file.
 
     Relative paths in a file are relative to the working folder. ``DATA_DIR`` in the environment replaces the parent
-    of ``ingest.raw_dir``. Raises ConfigurationRefused when there is no such profile or a setting makes no sense.
+    of ``ingest.raw_dir``. Raises ConfigurationRefused if there is no such profile or a setting is invalid.
     """
     content = _read(name_or_path)
     try:

@@ -56,9 +56,9 @@ class FileCounts:
         return sum(self.quarantined.values()) + sum(self.duplicates.values())
 
 
-def is_withheld(account: FileCounts) -> bool:
+def is_withheld(counts: FileCounts) -> bool:
     """Return whether a file was not opened for lack of consent."""
-    return account.status not in {"read", "unlisted"}
+    return counts.status not in {"read", "unlisted"}
 
 
 def rows_kept_out(quarantined: Mapping[str, int]) -> int:
@@ -66,16 +66,16 @@ def rows_kept_out(quarantined: Mapping[str, int]) -> int:
     return sum(rows for rule_id, rows in quarantined.items() if rule_id.startswith(_KEPT_OUT))
 
 
-def require_balance(account: FileCounts) -> None:
+def require_balance(counts: FileCounts) -> None:
     """Check that no row of a file was lost or added.
 
     Raises:
         InternalFault: rows in are not accepted + quarantined + duplicates.
     """
-    if account.rows_in != account.accepted + account.set_aside:
+    if counts.rows_in != counts.accepted + counts.set_aside:
         raise InternalFault(
-            f"rows of {account.file} do not add up: {account.rows_in} in, {account.accepted} accepted, "
-            f"{sum(account.quarantined.values())} quarantined, {sum(account.duplicates.values())} duplicates"
+            f"rows of {counts.file} do not add up: {counts.rows_in} in, {counts.accepted} accepted, "
+            f"{sum(counts.quarantined.values())} quarantined, {sum(counts.duplicates.values())} duplicates"
         )
 
 
@@ -93,25 +93,25 @@ class SourceTotal:
     notes: Mapping[str, int]
 
 
-def totals_by_source(accounts: Iterable[FileCounts]) -> list[SourceTotal]:
+def totals_by_source(all_counts: Iterable[FileCounts]) -> list[SourceTotal]:
     """Return one total per source, in alphabetical order; files that were not opened are left out."""
     by_source: dict[str, list[FileCounts]] = {}
-    for account in accounts:
-        if account.status == "read":
-            by_source.setdefault(account.source, []).append(account)
+    for counts in all_counts:
+        if counts.status == "read":
+            by_source.setdefault(counts.source, []).append(counts)
     return [_total(source, by_source[source]) for source in sorted(by_source)]
 
 
-def _total(source: str, accounts: list[FileCounts]) -> SourceTotal:
+def _total(source: str, all_counts: list[FileCounts]) -> SourceTotal:
     return SourceTotal(
         source=source,
-        files=len(accounts),
-        rows_in=sum(account.rows_in for account in accounts),
-        accepted=sum(account.accepted for account in accounts),
-        quarantined=_summed(account.quarantined for account in accounts),
-        duplicates=_summed(account.duplicates for account in accounts),
-        warnings=_summed(account.warnings for account in accounts),
-        notes=dict(sorted(Counter(note for account in accounts for note in account.notes).items())),
+        files=len(all_counts),
+        rows_in=sum(counts.rows_in for counts in all_counts),
+        accepted=sum(counts.accepted for counts in all_counts),
+        quarantined=_summed(counts.quarantined for counts in all_counts),
+        duplicates=_summed(counts.duplicates for counts in all_counts),
+        warnings=_summed(counts.warnings for counts in all_counts),
+        notes=dict(sorted(Counter(note for counts in all_counts for note in counts.notes).items())),
     )
 
 
@@ -122,18 +122,18 @@ def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return dict(sorted(total.items()))
 
 
-def row_counts_document(accounts: Iterable[FileCounts]) -> dict[str, Any]:
+def row_counts_document(all_counts: Iterable[FileCounts]) -> dict[str, Any]:
     """Return the row counts as published: totals by source, files not opened, and every file read."""
-    accounts = list(accounts)
+    all_counts = list(all_counts)
     return {
-        "sources": [asdict(total) for total in totals_by_source(accounts)],
-        "unlisted_files": [account.file for account in accounts if account.status == "unlisted"],
+        "sources": [asdict(total) for total in totals_by_source(all_counts)],
+        "unlisted_files": [counts.file for counts in all_counts if counts.status == "unlisted"],
         "withheld_files": [
-            {"file": account.file, "source": account.source, "sha256": account.sha256, "status": account.status}
-            for account in accounts
-            if is_withheld(account)
+            {"file": counts.file, "source": counts.source, "sha256": counts.sha256, "status": counts.status}
+            for counts in all_counts
+            if is_withheld(counts)
         ],
-        "files": [asdict(account) for account in accounts if account.status == "read"],
+        "files": [asdict(counts) for counts in all_counts if counts.status == "read"],
     }
 
 

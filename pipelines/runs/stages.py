@@ -1,10 +1,10 @@
-"""One way to run a stage: hash what goes in, do the work, publish what comes out, record both.
+"""Run a stage: hash its inputs, do the work, publish the output, record both.
 
-A stage's run folder is named by the digest of its inputs, settings and code. The file ``CURRENT`` names the run in
-force and is what Make watches: it changes only when the content it points to changes.
+A run folder is named by the digest of its inputs, settings and code. The file ``CURRENT`` names the run in force and is
+the Make target; it changes only if the content of the run changes.
 
-``CURRENT`` leads to the run's manifest, the manifest holds a digest of itself and one of every file, and whoever reads
-a published file asks for it by ``current_output``, which compares: stored data cannot rot unseen.
+``CURRENT`` points to a run whose manifest holds its own digest and one of every file. Published files are read through
+``current_output``, which compares them with the manifest, so that damaged data is noticed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 GROUND: Final = ("pipelines/profiles", "pipelines/runs", "pipelines/signing")
-"""Folders below every stage: how settings are read, runs are published and outputs are signed."""
+"""Folders below every stage: settings, publication of runs, and signatures."""
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 MANIFEST_DIGEST = "manifest_sha256"
@@ -44,7 +44,7 @@ _POINTER = re.compile(rb"([0-9A-Za-z]+)\n")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a profile's outputs live: one folder a stage under ``out/<profile>``."""
+    """The folder of a profile's outputs: one folder per stage under ``out/<profile>``."""
 
     profile_name: str
     out: Path
@@ -55,7 +55,7 @@ class Place:
         return self.out / self.profile_name
 
     def stage_dir(self, stage: str) -> Path:
-        """The folder of a stage: its run folders and ``CURRENT``."""
+        """Return the folder of a stage, with its run folders and ``CURRENT``."""
         return self.root / stage
 
 
@@ -73,7 +73,7 @@ class StageInputs:
 
 @dataclass(frozen=True)
 class StageRecord:
-    """Row counts of a stage: ``rows_in == rows_kept + sum(set_aside.values())``, and notes worth keeping."""
+    """Row counts of a stage, with ``rows_in == rows_kept + sum(set_aside.values())``, and notes."""
 
     rows_in: int
     rows_kept: int
@@ -81,14 +81,14 @@ class StageRecord:
     notes: dict[str, str | int | float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse a record in which rows are missing."""
+        """Refuse a record whose rows do not add up."""
         if self.rows_in != self.rows_kept + sum(self.set_aside.values()):
             raise ValueError(f"rows are lost: {self.rows_in} in, {self.rows_kept} kept, set aside {self.set_aside}")
 
 
 @dataclass(frozen=True)
 class StageOutcome:
-    """What a stage left behind: its run folder, its record, and whether it was already current."""
+    """The outcome of a stage: its run folder, its record, and whether it was up to date."""
 
     run_dir: Path
     record: StageRecord
@@ -96,7 +96,7 @@ class StageOutcome:
 
 
 def digest_of_path(path: Path) -> str:
-    """SHA-256 of a file, or of a folder as the sorted list of its relative names and file digests."""
+    """Return the SHA-256 of a file, or of a folder as its sorted relative names and file digests."""
     if path.is_file():
         return sha256_file(path)
     if not path.is_dir():
@@ -107,7 +107,7 @@ def digest_of_path(path: Path) -> str:
 
 
 def digest_of_code(folders: tuple[str, ...]) -> str:
-    """SHA-256 over every source, contract, template and text of our folders; profiles are settings, not code."""
+    """Return the SHA-256 of all sources, contracts, templates and texts in folders; profiles are settings, not code."""
     root = Path(__file__).resolve().parents[2]
     suffixes = {".py", ".yaml", ".j2", ".css", ".toml", ".json"}
     profiles = root / "pipelines" / "profiles"
@@ -118,10 +118,10 @@ def digest_of_code(folders: tuple[str, ...]) -> str:
 
 
 def run_stage(stage: str, place: Place, inputs: StageInputs, work: Callable[[Path], StageRecord]) -> StageOutcome:
-    """Run ``work`` in a fresh folder and publish it, or find that the published run is still right.
+    """Run ``work`` in a new folder and publish it, or find that the published run is still valid.
 
-    ``work`` receives a temporary folder, writes its files there and returns its row counts. Nothing of it is visible
-    under the stage's folder until every file is on disk.
+    ``work`` receives a temporary folder, writes its files there and returns its row counts. Nothing appears in the
+    stage's folder until every file is on disk.
     """
     started = time.perf_counter()
     folder = place.stage_dir(stage)
@@ -150,11 +150,11 @@ def run_stage(stage: str, place: Place, inputs: StageInputs, work: Callable[[Pat
 
 
 def current_run(place: Place, stage: str) -> Path:
-    """The run folder in force of a stage, its manifest checked; its files are for ``current_output`` to check.
+    """Return the run folder in force, with its manifest checked; ``current_output`` checks its files.
 
     Raises:
         ConfigurationRefused: the stage has not run; names the command that runs it.
-        IntegrityRefused: ``CURRENT`` or the manifest is not as it was written.
+        IntegrityRefused: ``CURRENT`` or the manifest was changed.
     """
     pointer = place.stage_dir(stage) / CURRENT
     if not pointer.is_file():
@@ -173,13 +173,13 @@ def current_run(place: Place, stage: str) -> Path:
 
 
 def current_output(place: Place, stage: str, name: str = "") -> Path:
-    """A file or folder of the run in force, byte for byte as it was published; without ``name`` the whole run folder.
+    """Return a file or folder of the run in force, unchanged since it was published; without ``name``, the run folder.
 
-    The path is given as it is where the run has published nothing of that name and nothing stands there.
+    If the run published nothing under that name and nothing exists there, the path is returned unchecked.
 
     Raises:
         ConfigurationRefused: the stage has not run.
-        IntegrityRefused: a file is changed, missing, or none of the run's; names it, and the command that mends it.
+        IntegrityRefused: a file is changed, missing or foreign; names it, and the command that repairs it.
     """
     run_dir = current_run(place, stage)
     listed = read_manifest(run_dir)["outputs"]
@@ -193,10 +193,10 @@ def current_output(place: Place, stage: str, name: str = "") -> Path:
 
 
 def read_manifest(run_dir: Path) -> dict[str, Any]:
-    """The manifest of a run.
+    """Return the manifest of a run.
 
     Raises:
-        IntegrityRefused: it is absent, or not the bytes that were written.
+        IntegrityRefused: it is missing or was changed.
     """
     path = run_dir / MANIFEST
     try:
@@ -212,12 +212,12 @@ def read_manifest(run_dir: Path) -> dict[str, Any]:
 
 
 def manifest_bytes(facts: Mapping[str, Any]) -> bytes:
-    """What a manifest says, with the digest of just that, by which a changed manifest is noticed."""
+    """Return a manifest with a digest of its own facts, so that a changed manifest is noticed."""
     return json_bytes({**facts, MANIFEST_DIGEST: sha256_bytes(json_bytes(facts))})
 
 
 def write_manifest(run_dir: Path, facts: Mapping[str, Any]) -> None:
-    """Write the manifest of a run folder: ``facts`` and the digest of every file there is."""
+    """Write the manifest of a run folder: ``facts`` and the digest of every file."""
     atomic_write_bytes(run_dir / MANIFEST, manifest_bytes({**facts, "outputs": _file_digests(run_dir)}))
 
 
@@ -227,10 +227,10 @@ def _rotten(place: Place, stage: str, what: str) -> IntegrityRefused:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what a run that was killed has left; whoever holds the lock knows that nobody is at work on it."""
+    """Remove what a killed run left behind; the lock guarantees that no run is working in it."""
     for draft in sorted(folder.glob(f"{_DRAFT_PREFIX}*")):
         swept = draft if draft.name.startswith(_SWEPT_PREFIX) else draft.with_name(f"{_SWEPT_PREFIX}{draft.name}")
-        # Under another name first: a reading process about to end puts nothing more into a folder it does not find.
+        # Renamed first, so that a sandbox process that is about to end cannot write into it any more.
         draft.rename(swept)
         shutil.rmtree(swept)
     for draft in sorted(folder.glob(f".{CURRENT}.*")):
@@ -240,7 +240,7 @@ def _sweep(folder: Path) -> None:
 def _publish(
     run_dir: Path, identity: Mapping[str, Any], work: Callable[[Path], StageRecord], started: float
 ) -> StageRecord:
-    """Do the work in a temporary folder beside ``run_dir``, then rename it there with its manifest."""
+    """Work in a temporary folder beside ``run_dir``, then rename it to ``run_dir`` with its manifest."""
     run_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=run_dir.parent, prefix=_DRAFT_PREFIX, ignore_cleanup_errors=True) as temporary:
         draft = Path(temporary) / run_dir.name
@@ -265,7 +265,7 @@ def _as_json(settings: BaseModel | Mapping[str, Any]) -> Any:  # noqa: ANN401 - 
 
 
 def _file_digests(run_dir: Path, name: str = "") -> dict[str, str]:
-    """The digest of every file of a run but its manifest, or of one file or folder in it, by path below the run."""
+    """Return the digest of every file of a run except its manifest, or of one file or folder in it."""
     chosen = run_dir / name
     paths: Iterable[Path] = [chosen] if chosen.is_file() else chosen.rglob("*")
     manifest = run_dir / MANIFEST
@@ -274,7 +274,7 @@ def _file_digests(run_dir: Path, name: str = "") -> dict[str, str]:
 
 
 def _is_intact(run_dir: Path) -> bool:
-    """Whether a run folder holds exactly the files of its manifest, byte for byte."""
+    """Return whether a run folder contains exactly the files of its manifest, unchanged."""
     try:
         outputs: dict[str, str] = read_manifest(run_dir)["outputs"]
     except IntegrityRefused:
@@ -283,14 +283,14 @@ def _is_intact(run_dir: Path) -> bool:
 
 
 def _pointed_to(pointer: Path) -> Path | None:
-    """The run folder a pointer names, or None when it names none."""
+    """Return the run folder that a pointer names, or None."""
     found = _POINTER.fullmatch(pointer.read_bytes()) if pointer.is_file() else None
     run_dir = pointer.with_name(found.group(1).decode()) if found else pointer
     return run_dir if run_dir.is_dir() else None
 
 
 def _point_to(run_dir: Path) -> None:
-    """Let ``CURRENT`` name a run, unless the run it names already holds the same files, untouched."""
+    """Point ``CURRENT`` to a run, unless the run it names has the same files, unchanged."""
     pointer = run_dir.with_name(CURRENT)
     present = _pointed_to(pointer)
     if present == run_dir:

@@ -91,7 +91,7 @@ def test_every_line_is_in_one_place_alone(mixes: list[list[str]], ending: str, l
     }
     accepted, aside, twice = where(result.tables["loan"]), where(result.quarantine), where(result.duplicates)
     assert sorted([*accepted, *aside, *twice]) == sorted(counted)
-    for account in result.accounts:
+    for account in result.file_counts:
         own = [row for name, row in counted if name == account.file]
         assert account.rows_in == len(own) == account.accepted + account.set_aside
     said = {(f"{n}.csv", row): kind for n, kinds in enumerate(mixes) for row, kind in enumerate(kinds, start=2)}

@@ -95,7 +95,7 @@ def _of_parts(result: PartitionedResult) -> dict[str, object]:
         "tables": {name: _rows(table) for name, table in result.tables.items()},
         "quarantine": [row for file in sorted(result.quarantine) for row in _rows(result.quarantine[file])],
         "duplicates": [row for file in sorted(result.duplicates) for row in _rows(result.duplicates[file])],
-        "accounts": result.accounts,
+        "accounts": result.file_counts,
         "sellers": result.sellers_named,
     }
 
@@ -107,7 +107,7 @@ def _at_once(request: BatchRequest) -> dict[str, object]:
         "tables": tables | {name: table.to_pylist() for name, table in result.tables.items()},
         "quarantine": _in_order(result.quarantine),
         "duplicates": _in_order(result.duplicates),
-        "accounts": result.accounts,
+        "accounts": result.file_counts,
         "sellers": result.sellers_named,
     }
 
@@ -183,7 +183,7 @@ def test_rows_of_sellers_without_consent_are_withheld_in_partitions_and_never_st
     (tmp_path / "spill").mkdir()
     parted = ingest_in_partitions(PartitionedRequest(request, tmp_path / "spill", 400, 300))
     assert _of_parts(parted) == _at_once(request)
-    assert parted.accounts[0].quarantined["consent:withdrawn"] > 0
+    assert parted.file_counts[0].quarantined["consent:withdrawn"] > 0
     with pa.OSFile(str(tmp_path / "spill" / "text.arrow"), "rb") as file:
         stored = ipc.open_file(file).read_all().to_pylist()
     withheld = [row for row in stored if row["seller_id"] == "S2"]

@@ -91,7 +91,7 @@ class BatchResult:
     tables: Tables
     quarantine: pa.Table
     duplicates: pa.Table
-    accounts: tuple[FileCounts, ...]
+    file_counts: tuple[FileCounts, ...]
     sellers_named: dict[str, tuple[str, ...]]
     party_sellers: dict[str, str] = field(default_factory=dict)
     set_aside_consents: tuple[SetAsideConsent, ...] = ()
@@ -149,7 +149,7 @@ def mapped_batch(request: BatchRequest, batch: SortedBatch) -> BatchResult:
     gathered, found = batch.gathered, batch.found
     quarantine = concat_quarantine([batch.unread, found.quarantined.select(QUARANTINE_SCHEMA.names)])
     duplicates = gathered.located_duplicates(found.duplicates, contract)
-    accounts = with_file_verdicts(_accounts(gathered, found, quarantine, duplicates, contract), batch.broken)
+    all_counts = with_file_verdicts(_all_counts(gathered, found, quarantine, duplicates, contract), batch.broken)
     rates = load_exchange_rates(request.overrides)
     context = MappingContext(contract, request.recorded_at, request.hmac_key, rates)
     mapped = mapping.to_canonical(found.accepted, context)
@@ -159,7 +159,7 @@ def mapped_batch(request: BatchRequest, batch: SortedBatch) -> BatchResult:
         tables=tables,
         quarantine=_without_personal_values(quarantine, contract, request.hmac_key),
         duplicates=duplicates,
-        accounts=accounts,
+        file_counts=all_counts,
         sellers_named=_sellers_named(tables),
         party_sellers=sellers_of_parties(batch.text.rows, batch.source),
         set_aside_consents=_consents_set_aside(request.source, batch.text, found, gathered),
@@ -261,7 +261,7 @@ def _without_personal_values(quarantine: pa.Table, contract: CompiledContract, h
     return quarantine
 
 
-def _accounts(
+def _all_counts(
     gathered: Gathered, found: SortedRows, quarantine: pa.Table, duplicates: pa.Table, contract: CompiledContract
 ) -> tuple[FileCounts, ...]:
     accepted = np.bincount(found.accepted["file_order"].to_numpy(), minlength=len(gathered.facts))
@@ -272,9 +272,9 @@ def _accounts(
         for file, rows in enumerate(np.bincount(gathered.file_of[ordinals], minlength=0)):
             if rows:
                 remarks.setdefault(file, Counter())[remark] += int(rows)
-    accounts = []
+    all_counts = []
     for one in gathered.facts:
-        account = FileCounts(
+        counts = FileCounts(
             source=contract.identity,
             file=one.name,
             sha256=one.sha256,
@@ -285,9 +285,9 @@ def _accounts(
             warnings=dict(sorted(remarks.get(one.number, Counter()).items())),
             notes=one.notes,
         )
-        require_balance(account)
-        accounts.append(account)
-    return tuple(accounts)
+        require_balance(counts)
+        all_counts.append(counts)
+    return tuple(all_counts)
 
 
 def _counts(records: Values, reason: str) -> dict[str, dict[str, int]]:

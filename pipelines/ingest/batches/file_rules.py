@@ -98,18 +98,18 @@ def set_rejected_aside(left: RowsLeft, broken: Sequence[BrokenFileRule]) -> None
         left.set_aside(pc.equal(left.rows["file_order"], pa.scalar(file, pa.int32())), reason)
 
 
-def with_file_verdicts(accounts: Sequence[FileCounts], broken: Sequence[BrokenFileRule]) -> tuple[FileCounts, ...]:
+def with_file_verdicts(all_counts: Sequence[FileCounts], broken: Sequence[BrokenFileRule]) -> tuple[FileCounts, ...]:
     """Return the counts of a batch's files, in order, with the rules that each file breaks."""
     by_file: Mapping[int, list[BrokenFileRule]] = defaultdict(list)
     for one in broken:
         by_file[one.file].append(one)
     return tuple(
         replace(
-            account,
-            notes=(*account.notes, *(one.note for one in by_file[number])),
+            counts,
+            notes=(*counts.notes, *(one.note for one in by_file[number])),
             rejected_by=tuple(one.rule.rule_id for one in by_file[number] if one.rule.severity is Severity.CRITICAL),
         )
         if number in by_file
-        else account
-        for number, account in enumerate(accounts)
+        else counts
+        for number, counts in enumerate(all_counts)
     )

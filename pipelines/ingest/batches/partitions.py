@@ -81,7 +81,7 @@ class PartitionedResult:
     tables: dict[str, SpilledRows]
     quarantine: dict[str, SpilledRows]
     duplicates: dict[str, SpilledRows]
-    accounts: tuple[FileCounts, ...]
+    file_counts: tuple[FileCounts, ...]
     sellers_named: dict[str, tuple[str, ...]]
 
 
@@ -100,8 +100,8 @@ def ingest_in_partitions(request: PartitionedRequest) -> PartitionedResult:
     with contextlib.ExitStack() as stack:
         text = _Text(request, source, stack)
         found = _Found(request, source, text)
-        for part in range(text.partition_count):
-            group = text.group(part)
+        for partition in range(text.partition_count):
+            group = text.group(partition)
             if group is not None:
                 found.take(group)
         return found.result()
@@ -130,7 +130,7 @@ class _Text:
                 file = stack.enter_context(open_delivery(request.batch.raw_dir, delivered))
                 reader = DelimitedPieces(file, contract, delivered.name, request.piece_bytes)
                 for piece in reader:
-                    self._put_aside(piece, number, rows, lines)
+                    self._spill(piece, number, rows, lines)
                 self.readers.append(reader)
         self._rows = stack.enter_context(SpillReader(rows.path, rows.schema))
         self._lines = stack.enter_context(SpillReader(lines.path, lines.schema))
@@ -146,15 +146,15 @@ class _Text:
         read = enumerate(zip(self._files, self.readers, strict=True))
         return tuple(FileFacts(number, file.name, one.sha256, one.rows_in, one.notes) for number, (file, one) in read)
 
-    def group(self, part: int) -> ReadGroup | None:
+    def group(self, partition: int) -> ReadGroup | None:
         """Return the rows of a partition as if they had been read from one file, or None if it has none.
 
         Their original bytes are filled in later (``_FILLED_LATER``), because finding them piece by piece is cheaper.
         """
-        if not self._rows_of[part] and not self._lines_of[part]:
+        if not self._rows_of[partition] and not self._lines_of[partition]:
             return None
-        rows = self._rows.read(self._rows_of[part])
-        lines = self._lines.read(self._lines_of[part])
+        rows = self._rows.read(self._rows_of[partition])
+        lines = self._lines.read(self._lines_of[partition])
         file_of = rows["file_of"].to_numpy()
         rows_in = np.bincount(file_of, minlength=len(self._files))
         of_lines = pc.index_in(lines["source_file"].cast(pa.string()), value_set=pa.array(self._names))
@@ -175,7 +175,7 @@ class _Text:
     def _names(self) -> list[str]:
         return [file.name for file in self._files]
 
-    def _put_aside(self, piece: ReadResult, number: int, rows: SpillFile, lines: SpillFile) -> None:
+    def _spill(self, piece: ReadResult, number: int, rows: SpillFile, lines: SpillFile) -> None:
         first_rows = [table["source_row"][0].as_py() for table in (piece.rows, piece.quarantined) if table.num_rows]
         if not first_rows:
             return
@@ -185,12 +185,12 @@ class _Text:
         missing = spec.missing_tokens if spec else ()
         partition_of = partitions_of(piece.rows[self._key], missing, self.partition_count)
         consented = rows_by_consent(piece, self._source, self._consents)
-        told = _without_words_of(piece.rows, consented, named.naming if named else ())
-        for part, rows_of_partition in _apart(told.append_column("file_of", file_of), partition_of):
-            self._rows_of[part] += rows.add(rows_of_partition)
+        shown = _without_words_of(piece.rows, consented, named.naming if named else ())
+        for partition, rows_of_partition in _apart(shown.append_column("file_of", file_of), partition_of):
+            self._rows_of[partition] += rows.add(rows_of_partition)
         unread = without_contents(piece.quarantined, consented)
-        for part, rows_of_partition in _apart(unread, unread["source_row"].to_numpy() % self.partition_count):
-            self._lines_of[part] += lines.add(rows_of_partition)
+        for partition, rows_of_partition in _apart(unread, unread["source_row"].to_numpy() % self.partition_count):
+            self._lines_of[partition] += lines.add(rows_of_partition)
 
 
 _FALSE: Values = pa.scalar(value=False)
@@ -312,7 +312,7 @@ class _Found:
         self._quarantine = _ByPiece(folder / "records.arrow", QUARANTINE_SCHEMA, text.starts, names)
         self._duplicates = _ByPiece(folder / "duplicates.arrow", DUPLICATE_SCHEMA, text.starts, names)
         self._remarks = GroupWarnings(source.contract, folder, FILE_STEP)
-        self._accounts: list[tuple[FileCounts, ...]] = []
+        self._all_counts: list[tuple[FileCounts, ...]] = []
         self._named: dict[str, set[str]] = {}
 
     def take(self, group: ReadGroup) -> None:
@@ -328,7 +328,7 @@ class _Found:
             self._tables[name].add(table)
         self._quarantine.add(result.quarantine)
         self._duplicates.add(result.duplicates)
-        self._accounts.append(result.accounts)
+        self._all_counts.append(result.file_counts)
         for file, sellers in result.sellers_named.items():
             self._named.setdefault(file, set()).update(sellers)
 
@@ -339,26 +339,26 @@ class _Found:
             tables={name: table.done() for name, table in self._tables.items()},
             quarantine=self._quarantine.by_file(self._with_originals(self._quarantine.done())),
             duplicates=self._duplicates.by_file(duplicates),
-            accounts=tuple(self._account(one) for one in self._text.facts),
+            file_counts=tuple(self._counts_of(one) for one in self._text.facts),
             sellers_named={file: tuple(sorted(sellers)) for file, sellers in sorted(self._named.items())},
         )
 
-    def _account(self, facts: FileFacts) -> FileCounts:
-        of_parts = [accounts[facts.number] for accounts in self._accounts]
+    def _counts_of(self, facts: FileFacts) -> FileCounts:
+        of_partitions = [all_counts[facts.number] for all_counts in self._all_counts]
         remarked = self._remarks.counts_of(facts.number)
-        account = FileCounts(
+        counts = FileCounts(
             source=self._contract.identity,
             file=facts.name,
             sha256=facts.sha256,
             rows_in=facts.rows_in,
-            accepted=sum(account.accepted for account in of_parts),
-            quarantined=_summed(account.quarantined for account in of_parts),
-            duplicates=_summed(account.duplicates for account in of_parts),
-            warnings=_summed([*(account.warnings for account in of_parts), remarked]),
+            accepted=sum(counts.accepted for counts in of_partitions),
+            quarantined=_summed(counts.quarantined for counts in of_partitions),
+            duplicates=_summed(counts.duplicates for counts in of_partitions),
+            warnings=_summed([*(counts.warnings for counts in of_partitions), remarked]),
             notes=facts.notes,
         )
-        require_balance(account)
-        return account
+        require_balance(counts)
+        return counts
 
     def _with_originals(self, records: SpilledRows) -> SpilledRows:
         """Return the entries with their original bytes, sealed if the source has personal columns."""

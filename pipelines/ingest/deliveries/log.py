@@ -148,15 +148,15 @@ class DeliveryLog:
             )
 
 
-def with_changes_noted(accounts: Sequence[FileCounts], evidence: Evidence) -> tuple[FileCounts, ...]:
+def with_changes_noted(all_counts: Sequence[FileCounts], evidence: Evidence) -> tuple[FileCounts, ...]:
     """Return row counts with a note on each file that has changed since it was logged."""
     changed = set(evidence.changed_paths)
     archives = tuple(f"{path}/" for path in changed)
     return tuple(
-        replace(account, notes=(*account.notes, EVIDENCE_CHANGED))
-        if account.file in changed or account.file.startswith(archives)
-        else account
-        for account in accounts
+        replace(counts, notes=(*counts.notes, EVIDENCE_CHANGED))
+        if counts.file in changed or counts.file.startswith(archives)
+        else counts
+        for counts in all_counts
     )
 
 

@@ -117,7 +117,7 @@ def read_spoilt(folder: Path, name: str, source: str) -> Reading:
             result = ingest_batch(request)
     except InputRefused as refusal:
         return Reading(refusal=refusal)
-    (account,) = result.accounts
+    (account,) = result.file_counts
     rows = kept[0].accepted
     plain = rows.drop_columns([column for column in _ABOUT_THE_FILE if column in rows.column_names]).to_pylist()
     key = source_mapping(source).group_column

@@ -63,7 +63,7 @@ def batch_of(folder: Path, *files: RawFile) -> BatchResult:
 
 
 def by_name(result: BatchResult) -> dict[str, FileCounts]:
-    return {account.file.rpartition("/")[2]: account for account in result.accounts}
+    return {account.file.rpartition("/")[2]: account for account in result.file_counts}
 
 
 def test_a_file_that_breaks_a_critical_rule_is_set_aside_whole_and_the_others_go_on(
@@ -102,7 +102,7 @@ def test_a_row_that_breaks_a_critical_rule_rejects_only_its_file(
 def test_a_total_counts_rows_that_an_earlier_file_held(tmp_path: Path) -> None:
     result = batch_of(tmp_path, repayments("a", DUE), repayments("b", DUE, PAID))
     assert by_name(result)["b.csv"].duplicates == {"repeated entry": 1}
-    assert [account.notes for account in result.accounts] == [(), ()]
+    assert [account.notes for account in result.file_counts] == [(), ()]
 
 
 def test_a_warning_is_noted_on_its_file_and_sets_nothing_aside(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_platform_report_whose_newest_entry_is_old_is_remarked_on(
 ) -> None:
     data = amazon_file([amazon_total("1", "10.00"), amazon_amount("1", "10.00")])
     file = RawFile("a/1.txt", "amazon_settlement_v2", data, "S000001", covered_to=covered_to)
-    (account,) = batch_of(tmp_path, file).accounts
+    (account,) = batch_of(tmp_path, file).file_counts
     assert account.accepted == 2
     assert any("recent" in note for note in account.notes) == is_stale
 

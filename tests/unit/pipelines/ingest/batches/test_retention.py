@@ -76,7 +76,7 @@ def test_rows_older_than_their_contract_allows_are_counted_and_nothing_of_them_i
     assert originals[4] is None
     assert b"2025/3/5" in originals[5]
     assert cells(result.quarantine, "value").count(None) >= 2
-    (account,) = result.accounts
+    (account,) = result.file_counts
     assert (account.rows_in, account.accepted, account.set_aside) == (4, 1, 3)
     assert rows_kept_out(account.quarantined) == 1
 
@@ -84,8 +84,8 @@ def test_rows_older_than_their_contract_allows_are_counted_and_nothing_of_them_i
 def test_a_row_of_the_last_day_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     age = (RECORDED_AT.date() - datetime(2023, 3, 5, tzinfo=UTC).date()).days
     one = sale(vat_file("sale", [vat_row("1")]))
-    assert ingested(tmp_path / "a", one, age, monkeypatch).accounts[0].accepted == 1
-    assert ingested(tmp_path / "b", one, age - 1, monkeypatch).accounts[0].accepted == 0
+    assert ingested(tmp_path / "a", one, age, monkeypatch).file_counts[0].accepted == 1
+    assert ingested(tmp_path / "b", one, age - 1, monkeypatch).file_counts[0].accepted == 0
 
 
 def test_rows_of_one_record_go_when_the_last_of_them_is_too_old(
@@ -107,7 +107,7 @@ def test_rows_of_one_record_go_when_the_last_of_them_is_too_old(
 
 def test_a_file_of_which_all_is_too_old_covers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loans = RawFile("l.csv", "lender_loans", csv_file(LOANS_HEADER, ["L1,S1,N,2019-01-01,2020-01-01,1,CNY,1,1"]))
-    (account,) = ingested(tmp_path, loans, 30, monkeypatch).accounts
+    (account,) = ingested(tmp_path, loans, 30, monkeypatch).file_counts
     assert (account.rows_in, account.accepted) == (1, 0)
 
 
