@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pipelines.index.run_record import RunRecord
 
 TEMPLATE = "promotion_page.html.j2"
-FIGURE = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+FIGURE = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\d.]|\s?%)")
+"""A figure in the words of a gate; the level of an interval ("95 %") is none."""
 
 
 def render_promotion_page(run: RunRecord, language: Language) -> str:

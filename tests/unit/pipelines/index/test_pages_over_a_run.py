@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pipelines.index.grades import grade_columns, grades_title
 from pipelines.index.health_page import drift_rows
 from pipelines.index.index_page import rates_title
 from pipelines.index.passport_list import passport_lines
-from pipelines.index.promotion_page import gate_row
+from pipelines.index.promotion_page import FIGURE, gate_row
 from pipelines.index.promotions import read_promotions
 from pipelines.index.run_record import GradeCount
 from pipelines.profiles import Profile
@@ -39,13 +40,15 @@ AUDIT = ModelAudit(
 )
 
 
-def passed_gates(*, calibration_required: bool = True) -> list[dict[str, Any]]:
+def judged_gates(
+    *, audit: ModelAudit = AUDIT, slope: float = 1.0, calibration_required: bool = True
+) -> list[dict[str, Any]]:
     evidence = GateEvidence(
         bundle=BundleEvidence(None, 32, SHA, ("a", "b")),
         matrix_sha256=SHA,
         matrix_names=("a", "b"),
-        evaluation=published.evaluation()["evaluation"],
-        audit=AUDIT,
+        evaluation=published.evaluation(slope=slope)["evaluation"],
+        audit=audit,
     )
     return [vars(gate) for gate in run_gates(evidence, GateSettings(calibration_required=calibration_required))]
 
@@ -56,7 +59,7 @@ def test_every_part_of_a_passed_gate_has_words_in_every_language(
     language: Language, *, calibration_required: bool
 ) -> None:
     texts = page_texts("promotion_page", language)
-    gates = passed_gates(calibration_required=calibration_required)
+    gates = judged_gates(calibration_required=calibration_required)
     assert len(gates) == 8
     assert all(gate["passed"] for gate in gates)
     for gate in gates:
@@ -69,10 +72,37 @@ def test_every_part_of_a_passed_gate_has_words_in_every_language(
             assert "{" not in words
 
 
+SENTENCES = {
+    ("reasons_add_up", "measured"): "largest gap 6e−15; 2 of 200 rows differ",
+    ("signs_hold", "measured"): "3 of 380000 steps break it",
+    ("hiding_never_pays", "measured"): "4 of 23275 trials gain",
+    ("not_worse_than_scorecard", "measured"): "ΔAUC +0.0100, 95% CI +0.0050 to +0.0150",
+    ("not_worse_than_scorecard", "power"): "a loss of 0.020 AUC or more, given 240 defaults",
+    ("calibration_slope", "measured"): "1.010, 95% CI 0.810 to 1.210",
+    ("calibration_slope", "power"): "a slope more than 0.20 away from 1",
+}
+"""Every sentence with two figures or more: were their order to change in a gate, the page would swap them."""
+
+
 def test_figures_of_a_gate_keep_their_places() -> None:
-    gates = {gate["gate"]: gate_row(gate, page_texts("promotion_page", "zh")) for gate in passed_gates()}
+    audit = replace(AUDIT, unequal_points=2, monotone_breaks=3, hiding_gains=4)
+    gates = {gate["gate"]: {**gate, "passed": True} for gate in judged_gates(audit=audit, slope=1.01)}
+    texts = page_texts("promotion_page", "en")
+    several = {
+        (name, part)
+        for name, gate in gates.items()
+        for part in ("measured", "limit", "power")
+        if len(FIGURE.findall(gate[part])) > 1
+    }
+    assert several == set(SENTENCES)
+    for (name, part), sentence in SENTENCES.items():
+        assert gate_row(gates[name], texts)[part] == (sentence, False)
+
+
+def test_a_chinese_sentence_takes_the_figures_of_the_gate() -> None:
+    gates = {gate["gate"]: gate_row(gate, page_texts("promotion_page", "zh")) for gate in judged_gates()}
     assert gates["signs_hold"]["measured"] == ("380000 步中 0 步违背", False)
-    assert gates["not_worse_than_scorecard"]["measured"] == ("ΔAUC +0.0100，95% 区间 +0.0050 至 +0.0150", False)
+    assert gates["not_worse_than_scorecard"]["power"] == ("240 个违约可发现 0.020 及以上的 AUC 损失", False)
 
 
 def test_what_a_failed_gate_found_is_told_in_its_own_words() -> None:
