@@ -323,7 +323,7 @@ def _rows_as_of(snapshot: Snapshot, sellers: list[str], found: pa.Table, feature
 
 
 def _covered_only(values: NDArray[np.float64], record: GraphFeature, own: pa.Table) -> NDArray[np.float64]:
-    """Blank the values of sellers whose own rows of a needed table were not delivered."""
+    """Remove the values of sellers whose own rows of a needed table were not delivered."""
     for table in record.tables:
         if table not in ALWAYS_COVERED:
             covered = own[CoverageNeed(table, record.window_days).column].to_numpy() == 1
@@ -332,7 +332,7 @@ def _covered_only(values: NDArray[np.float64], record: GraphFeature, own: pa.Tab
 
 
 def _without_absent_tables(matrix: pa.Table, feature_set: FeatureSet, absent: frozenset[str]) -> pa.Table:
-    """Blank the features computed from a lender table that is absent."""
+    """Remove the values of features computed from a lender table that is absent."""
     for name, tables in tables_read(feature_set).items():
         if tables & absent:
             place = matrix.column_names.index(name)

@@ -52,8 +52,8 @@ _FIELDS: list[pa.Field[Any]] = [
     pa.field("documents", pa.int32(), nullable=False),
 ]
 BREAK_SCHEMA: Final = pa.schema(_FIELDS)
-"""One row per break: the document that shows it and the one it was compared with, the value of both in US dollars, the
-days by which the first is later than the second, and how many documents are involved.
+"""One row per break: the document that shows it and the one it was compared with, the value of both in US dollars, how
+many days the first is later than the second, and how many documents are involved.
 """
 
 
@@ -126,7 +126,7 @@ class ChainSettings:
         tolerance_share: share of the larger of two values; doubled when their currencies differ.
         tolerance_amount: in the currency of the values, on top.
         weight_tolerance_share, weight_tolerance_kg: share of the larger of two weights, and kilograms on top.
-        slack_days: days by which documents may come in the wrong order.
+        slack_days: how many days documents may be in the wrong order.
         threads: threads of the embedded engine; None for all processors. They change no bit of the result.
     """
 

@@ -3,7 +3,7 @@
 A constrained feature is clipped to the range seen in training, and its missing value becomes a number one step beyond
 the worst end of that range. The components are monotone in the feature's direction, so a missing value carries at least
 the risk of any reported one, for one feature and for any set of them together. A two-sided feature becomes two
-distances from its centre, each of which can only raise risk. A feature without a direction has no worst end: it is used
+distances from its centre, and each can only raise risk. A feature without a direction has no worst end: it is used
 only if it was always observed in training, and a row that lacks it receives no score.
 """
 

@@ -25,8 +25,8 @@ class EvaluationSettings:
     """How to evaluate.
 
     ``champion``, ``baselines`` and ``ablations`` name models; the sample has a column ``pd_<name>`` for each.
-    ``segment_columns`` are text columns of the sample by which results are broken down. A period or segment needs
-    ``smallest_class`` bad and good rows for an AUC, and ``smallest_group`` sellers to be shown by itself.
+    ``segment_columns`` are text columns of the sample; results are broken down by their values. A period or segment
+    needs ``smallest_class`` bad and good rows for an AUC, and ``smallest_group`` sellers to be shown by itself.
     """
 
     champion: str = "champion"

@@ -219,7 +219,7 @@ def _experiment(client: Any, registry: Registry) -> str:  # noqa: ANN401 - untyp
 
 
 def _mlflow() -> Any:  # noqa: ANN401 - MLflow ships no types
-    """Import MLflow. That takes seconds, so only code that needs a registry does it."""
+    """Return MLflow. Importing it takes seconds, so only code that needs a registry does."""
     # MLflow reads these while it is imported; values set by the user stay.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
