@@ -53,6 +53,7 @@ RAW_TARGET :=
 RAW_SETTING := $(shell sed -n 's/^raw_dir = "\(.*\)"/\1/p' $(PROFILE_FILE) 2>/dev/null)
 RAW_DIR := $(if $(DATA_DIR),$(DATA_DIR)/$(notdir $(RAW_SETTING)),$(RAW_SETTING))
 endif
+RATES := $(wildcard $(shell sed -n 's/^exchange_rate_file *= *"\(.*\)"/\1/p' $(PROFILE_FILE) 2>/dev/null))
 # Folders too: they tell of a file that was taken away.
 RAW_FILES := $(if $(RAW_DIR),$(shell find $(RAW_DIR) 2>/dev/null))
 
@@ -108,7 +109,7 @@ world: ; @echo "profile $(PROFILE) reads real files; it has no synthetic world"
 endif
 
 ingest: $(P)/ingest/CURRENT ## Read raw files into canonical tables; set aside what breaks a contract
-$(P)/ingest/CHECKED: $(RAW_TARGET) $(RAW_FILES) $(PROFILE_FILE) $(CONTRACTS) $(call rooms,ingest) | $(VENV)/.run-ready
+$(P)/ingest/CHECKED: $(RAW_TARGET) $(RAW_FILES) $(RATES) $(PROFILE_FILE) $(CONTRACTS) $(call code,models/registry) $(call rooms,ingest) | $(VENV)/.run-ready
 	$(call STAGE,ingest)
 
 validate: $(P)/validate/CURRENT ## Check canonical tables; write the validation report
@@ -128,12 +129,12 @@ $(P)/explain/CHECKED: $(P)/train/CURRENT $(P)/features/CURRENT $(PROFILE_FILE) $
 	$(call STAGE,explain)
 
 register: $(P)/register/CURRENT ## Pass the gates and register the bundle in MLflow as champion
-$(P)/register/CHECKED: $(P)/train/CURRENT $(P)/features/CURRENT $(PROFILE_FILE) $(MODELS) $(call rooms,register) | $(VENV)/.run-ready
+$(P)/register/CHECKED: $(P)/train/CURRENT $(P)/features/CURRENT $(PROFILE_FILE) $(MODELS) $(call rooms,register features) | $(VENV)/.run-ready
 	$(call STAGE,register)
 
 score: $(P)/score/CURRENT ## Score the profile's applicants and issue their passports
 $(P)/score/CHECKED: $(P)/register/CURRENT $(P)/train/CURRENT $(P)/features/CURRENT $(P)/validate/CURRENT \
-                    $(PROFILE_FILE) $(MODELS) $(call rooms,score ingest features passports reports) | $(VENV)/.run-ready
+                    $(PROFILE_FILE) $(MODELS) $(call rooms,score score_rows.py ingest validate features register passports reports) | $(VENV)/.run-ready
 	$(call STAGE,score)
 
 monitor: $(P)/monitor/CURRENT ## Compare the scored applicants with the training population

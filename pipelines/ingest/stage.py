@@ -36,9 +36,9 @@ from pipelines.ingest.spill.chunked_rows import ChunkedRows, ChunkKeeper
 from pipelines.profiles.ingest_settings import limits_of
 from pipelines.runs.file_counts import FileCounts, is_withheld, rows_kept_out
 from pipelines.runs.sandbox import Call, ChildEnded, run_in_sandbox
-from pipelines.runs.stages import GROUND, StageInputs, StageOutcome, StageRecord, current_run, run_stage
+from pipelines.runs.stages import GROUND, StageInputs, StageOutcome, StageRecord, current_run, digest_of_path, run_stage
 from pipelines.runs.storage_faults import report_disk_faults
-from pipelines.signing.keys import keyed_digest, load_keys
+from pipelines.signing.keys import hmac_key_fingerprint, load_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +53,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STAGE = "ingest"
-CODE: Final = ("data_contracts", "pipelines/ingest", *GROUND)
+# The log of deliveries is a chained log of the registry.
+CODE: Final = ("data_contracts", "models/registry", "pipelines/ingest", *GROUND)
 # The sellers of its rows are known only from the parties of another source.
 LINKS_SOURCE = f"{PREFIX}party_link"
 # Otherwise a folder with many regenerated files would fill the screen.
@@ -61,7 +62,7 @@ _CHANGED_FILES_NAMED = 10
 # The folder is hashed by content; the other settings change how the stage works, not its result.
 _WITHOUT_EFFECT = {
     *("raw_dir", "worker_count", "worker_memory_mib", "worker_seconds"),
-    *("batch_bytes", "quarantine_limit_share"),
+    *("batch_bytes", "quarantine_limit_share", "exchange_rate_file"),
 }
 
 
@@ -262,7 +263,7 @@ def run_delivery(
     inputs = StageInputs(
         files=files,
         settings={
-            **_settings_that_count(settings, keys),
+            **deciding_settings(settings, keys.hmac_key),
             "changed_evidence": dict(evidence.earlier),
             "terms": dict(delivery.terms),
         },
@@ -295,10 +296,18 @@ def _warn_of_changes(paths: Sequence[str]) -> None:
         log.warning("evidence changed: %d more files; ledger/deliveries.jsonl names them all", more)
 
 
-def _settings_that_count(settings: IngestSettings, keys: KeyRing) -> dict[str, Any]:
-    """Return the settings that decide the output, with the key's fingerprint: pseudonyms depend on it."""
-    fingerprint = keyed_digest(keys.hmac_key, "fingerprint of the HMAC key")[:16]
-    return {**settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT), "hmac_key_fingerprint": fingerprint}
+def deciding_settings(settings: IngestSettings, hmac_key: bytes) -> dict[str, Any]:
+    """Return what decides the result besides the raw files and the code, as JSON values.
+
+    The HMAC key is among it, as a fingerprint, because pseudonyms change with it, and the exchange rates with their
+    digest, because a file may change under the same name.
+    """
+    rates = settings.exchange_rate_file
+    return {
+        **settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
+        "exchange_rates_sha256": None if rates is None else digest_of_path(rates),
+        "hmac_key_fingerprint": hmac_key_fingerprint(hmac_key),
+    }
 
 
 def _refuse_above_limit(outcome: StageOutcome, settings: IngestSettings) -> None:

@@ -40,7 +40,8 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
     scored_file = current_output(place, "score", "passports.parquet")
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
     settings = DriftSettings()
-    inputs = StageInputs({**files.named(), "bundle": bundle_dir, "scores": scored_file}, asdict(settings), CODE)
+    decided_by = {**profile.model_dump(mode="json", include=set(profile.TRAINING_SECTIONS)), "drift": asdict(settings)}
+    inputs = StageInputs({**files.named(), "bundle": bundle_dir, "scores": scored_file}, decided_by, CODE)
 
     def work(folder: Path) -> StageRecord:
         model = load_bundle(bundle_dir, [keys.public_key]).model

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from pipelines.profiles import Profile
     from pipelines.profiles.score_settings import RegistrationSettings
 
-CODE: Final = ("data_contracts", "features", "models", "pipelines/register", *GROUND)
+CODE: Final = ("data_contracts", "features", "models", "pipelines/features", "pipelines/register", *GROUND)
 REGISTRATION_FILE: Final = "registration.json"
 LEDGER_FOLDER: Final = "ledger"
 DATABASE: Final = "mlflow.db"
@@ -95,7 +95,11 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
     """
     files = CandidateFiles.of(place)
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
-    settings = {**profile.registration.model_dump(mode="json"), "signed_by": keys.did}
+    settings = {
+        **profile.registration.model_dump(mode="json"),
+        **profile.model_dump(mode="json", include={"model"}),
+        "signed_by": keys.did,
+    }
     inputs = StageInputs(asdict(files), settings, CODE)
 
     def work(folder: Path) -> StageRecord:

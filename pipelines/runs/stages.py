@@ -107,11 +107,13 @@ def digest_of_path(path: Path) -> str:
 
 
 def digest_of_code(folders: tuple[str, ...]) -> str:
-    """Return the SHA-256 of all sources, contracts, templates and texts in folders; profiles are settings, not code."""
+    """Return the SHA-256 of all sources, contracts, templates and texts in folders or modules; profiles are not code."""
     root = Path(__file__).resolve().parents[2]
     suffixes = {".py", ".yaml", ".j2", ".css", ".toml", ".json"}
     profiles = root / "pipelines" / "profiles"
-    paths = sorted({path for folder in folders for path in (root / folder).rglob("*") if path.suffix in suffixes})
+    places = (root / folder for folder in folders)
+    found = (path for place in places for path in (place.rglob("*") if place.is_dir() else (place,)))
+    paths = sorted({path for path in found if path.suffix in suffixes})
     sources = (path for path in paths if path.parent != profiles or path.suffix == ".py")
     lines = (f"{path.relative_to(root).as_posix()}\t{sha256_file(path)}\n" for path in sources)
     return sha256_bytes("".join(lines).encode())

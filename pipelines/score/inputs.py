@@ -17,7 +17,7 @@ from features.catalogue import load_feature_set
 from features.engine.as_of import AsOf
 from features.reconciliation.reconcile import ReconciliationSettings, reconcile
 from pipelines.features.stage import read_tables
-from pipelines.ingest.stage import ingest_folder
+from pipelines.ingest.stage import deciding_settings, ingest_folder
 from pipelines.profiles.ingest_settings import limits_of
 from pipelines.runs.file_counts import is_withheld
 from pipelines.runs.publish import json_bytes
@@ -50,6 +50,8 @@ class ScoreInput:
     was scored by SHA-256, ``as_of`` is the date given for rows without one; ``coverage`` is the table
     ``source_coverage``, and ``reconcile`` holds the sources of some sellers against one another as of a date (rows of
     ``features.reconciliation``, of the last quarter); both are None where nothing is known of the sources.
+    ``read_with`` holds the settings and a fingerprint of the key that raw exports were read with: with others, the same
+    files may give other rows.
     """
 
     rows: int
@@ -60,6 +62,7 @@ class ScoreInput:
     coverage: pa.Table | None = field(default=None, repr=False)
     pillar_tables: Mapping[str, frozenset[str]] | None = None
     reconcile: Callable[[date, Sequence[str]], pa.Table] | None = field(default=None, repr=False)
+    read_with: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,8 @@ def _from_folder(folder: Path, request: Request, ingest: IngestSettings, hmac_ke
     surroundings, more = _surroundings(request.place)
     merged = merged_tables(surroundings.tables, tables, {str(seller) for seller in sellers.to_pylist()})
     source = SellerTables(merged, {**surroundings.digests, "raw_exports": digest})
-    return _from_tables(identified(sellers, request.as_of), source, request, (*notes, *more))
+    rows = _from_tables(identified(sellers, request.as_of), source, request, (*notes, *more))
+    return replace(rows, read_with=deciding_settings(ingest, hmac_key))
 
 
 def _validated(tables: Mapping[str, pa.Table]) -> tuple[dict[str, pa.Table], int]:

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 CODE: Final = (
     *("data_contracts", "features", "models"),
-    *("pipelines/ingest", "pipelines/features", "pipelines/passports", "pipelines/reports", "pipelines/score"),
+    *("pipelines/ingest", "pipelines/validate", "pipelines/features", "pipelines/register"),
+    *("pipelines/passports", "pipelines/reports", "pipelines/score", "pipelines/score_rows.py"),
     *GROUND,
 )
 SUMMARY_FILE: Final = "summary.json"
@@ -64,6 +65,7 @@ class ScoreJob:
             "bundle": self.model.bundle.digest,
             "version": self.model.version,
             "rows": dict(self.rows.digests),
+            "read_with": dict(self.rows.read_with),
             "limits": self.limits.model_dump(mode="json"),
             "issued_on": self.issued_on.isoformat(),
             "with_reasons": self.with_reasons,

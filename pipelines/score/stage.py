@@ -23,7 +23,14 @@ from pipelines.score.inputs import COVERAGE, Request, described_input, identifie
 from pipelines.score.model import champion_model
 from pipelines.score.results import CODE, ScoreJob, write_results
 from pipelines.score_rows import REFUSED
-from pipelines.signing.keys import TRUST_FILE, KeyRing, keys_folder, load_keys, trust_file_for
+from pipelines.signing.keys import (
+    TRUST_FILE,
+    KeyRing,
+    hmac_key_fingerprint,
+    keys_folder,
+    load_keys,
+    trust_file_for,
+)
 from pipelines.validate.reconciliation import RECONCILIATION_FILE
 
 if TYPE_CHECKING:
@@ -55,6 +62,7 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
         **profile.scoring.model_dump(mode="json"),
         **profile.model_dump(mode="json", include={"is_demonstration", "observations", "target"}),
         "signed_by": keys.did,
+        "hmac_key_fingerprint": hmac_key_fingerprint(keys.hmac_key),
     }
     parts = place.stage_dir("score") / ".parts"
 

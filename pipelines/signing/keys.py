@@ -192,6 +192,11 @@ def keyed_digest(hmac_key: bytes, purpose: str, *parts: str) -> str:
     return hmac.new(hmac_key, message, hashlib.sha256).hexdigest()
 
 
+def hmac_key_fingerprint(hmac_key: bytes) -> str:
+    """Return 16 hexadecimal digits that change with the key and do not reveal it."""
+    return keyed_digest(hmac_key, "fingerprint of the HMAC key")[:16]
+
+
 def read_trust_file(path: Path) -> TrustList:
     """The issuers a trust file lists.
 

@@ -15,6 +15,8 @@ from pipelines.runs.stages import Place, StageRecord, current_run, read_manifest
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROFILE = "small"
 STAGES = ("world", "ingest", "validate", "features", "train", "explain", "register", "score", "monitor")
+IMPORT_LOG = "imports"
+"""Folder beside the outputs that says which modules each stage loaded."""
 # Variables that a Make running the tests passes to the Make inside a test.
 _OF_AN_OUTER_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "PROFILE", "OUT", "VENV")
 
@@ -47,14 +49,21 @@ def environment(keys: Path, **more: str) -> dict[str, str]:
     return {**inherited, "KEYS_DIR": str(keys), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **more}
 
 
+def import_log(folder: Path) -> dict[str, str]:
+    """Environment variables under which every Python process notes in ``folder`` which of our modules it loads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    witness = CHECKOUT / "tests" / "factories" / "import_log"
+    return {"IMPORT_LOG": str(folder), "PYTHONPATH": f"{witness}{os.pathsep}{CHECKOUT}"}
+
+
 def make(
-    out: Path, keys: Path, *arguments: str, profile: str = PROFILE, checkout: Path = CHECKOUT
+    out: Path, keys: Path, *arguments: str, profile: str = PROFILE, checkout: Path = CHECKOUT, **more: str
 ) -> subprocess.CompletedProcess[str]:
     """Run ``make`` with the Python environment of the tests; nothing is installed."""
     ready = f"{sys.prefix}/.run-ready"
     command = ["make", "--no-print-directory", "-o", ready, f"VENV={sys.prefix}", f"PROFILE={profile}", f"OUT={out}"]
     # PYTHONPATH comes before the installed checkout, so that a copy of the checkout runs.
-    found = environment(keys, PYTHONPATH=str(checkout))
+    found = environment(keys, **{"PYTHONPATH": str(checkout), **more})
     return subprocess.run([*command, *arguments], cwd=checkout, env=found, capture_output=True, text=True, check=False)
 
 
@@ -66,7 +75,7 @@ def finished_run(folder: Path) -> FinishedRun:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not answer.is_file():
-            done = make(run.place.out, run.keys, "run")
+            done = make(run.place.out, run.keys, "run", **import_log(folder / IMPORT_LOG))
             answer.write_text(f"{done.returncode}\n{done.stdout}{done.stderr}")
     code, _, said = answer.read_text().partition("\n")
     if code != "0":

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+import pipelines.score.command
 import pipelines.score.results
 from data_contracts.errors import ConfigurationRefused, InputRefused, IntegrityRefused
 from models.registry.mlflow_registry import CHAMPION, VersionRecord, register_bundle, set_alias
@@ -26,6 +27,7 @@ from pipelines.register.stage import registry_of
 from pipelines.runs.publish import locked, read_json, read_parquet
 from pipelines.runs.stages import Place, current_run
 from pipelines.score.command import ScoreOptions, ScoreOutcome, score_command
+from pipelines.score.results import ScoreJob
 from pipelines.score.scorer import score_chunk
 from pipelines.score.stage import run
 from pipelines.signing.keys import KeyRing, trust_file_for
@@ -36,11 +38,14 @@ from tests.factories.invoice_world import (
     invoice_matrix,
     invoice_meta,
     publish_tables,
+    raw_files,
     write_invoice_bundle,
     write_raw_invoices,
 )
 from tests.factories.progress import Recorder
+from tests.factories.raw_files import RawFile, amazon_amount, amazon_file, amazon_total, write_raw_folder
 from tests.factories.scoring import KEYS
+from tests.unit.pipelines.ingest.test_consents import consent, consents
 
 ISSUED_ON = date(2024, 7, 15)
 RESULTS = {"passports.parquet", "scores.jsonl", "scores.csv", "reasons.json", "summary.json"}
@@ -288,6 +293,69 @@ def test_an_interrupted_run_continues_with_the_same_bytes(
     for name in RESULTS:
         assert (small.out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert not list(small.out.parent.glob(".out.parts-*"))
+
+
+def of_folder(options: ScoreOptions, **ingest: Any) -> ScoreOptions:  # noqa: ANN401 - settings of any kind
+    """Options to score a folder of raw exports with other settings of ingest."""
+    settings = options.profile.ingest.model_copy(update=ingest)
+    return replace(options, profile=options.profile.model_copy(update={"ingest": settings}), as_of=AS_OF)
+
+
+def test_a_run_stopped_before_it_published_is_not_taken_up_where_consent_is_now_required(
+    options: ScoreOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Both sellers stay applicants; only the second one's invoices may not be read.
+    given = consents(
+        consent(seller_id=SELLERS[0]),
+        consent("C2", seller_id=SELLERS[1], consented_source="amazon_settlement_v2"),
+    )
+    settlement = amazon_file([amazon_total("1", "10.00"), amazon_amount("1", "10.00")])
+    settled = RawFile("a/1.txt", "amazon_settlement_v2", settlement, SELLERS[1], "STORE", covered_to="2024-06-30")
+    folder = write_raw_folder(tmp_path / "raw", [given, settled, *raw_files(SELLERS[:2])])
+
+    def stopped(*_: Any) -> None:  # noqa: ANN401 - takes whatever it is given
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as before_publishing:
+        before_publishing.setattr(pipelines.score.command, "replace_folder", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            score_command(folder, of_folder(options, consent="not_required"))
+    assert list(options.out.parent.glob(".out.parts-*"))
+    found = figures(score_command(folder, of_folder(options, consent="required")))
+    shutil.rmtree(options.out)
+    afresh = figures(score_command(folder, of_folder(options, consent="required")))
+    with_everything = figures(score_command(folder, of_folder(options, consent="not_required")))
+    assert found == afresh
+    assert found[SELLERS[1]] != with_everything[SELLERS[1]]
+
+
+def test_settings_rates_and_keys_that_decide_how_raw_exports_are_read_are_in_the_key(
+    options: ScoreOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_raw_invoices(tmp_path / "raw", SELLERS[:2])
+    rates = tmp_path / "rates.csv"
+    keys: list[str] = []
+
+    def noted(job: ScoreJob, *_: Any) -> None:  # noqa: ANN401 - takes whatever it is given
+        keys.append(job.key)
+        raise KeyboardInterrupt
+
+    def run_with(**ingest: Any) -> None:  # noqa: ANN401 - settings of any kind
+        with pytest.raises(KeyboardInterrupt):
+            score_command(folder, of_folder(options, **ingest))
+
+    monkeypatch.setattr(pipelines.score.command, "_publish", noted)
+    run_with()
+    run_with(consent="not_required")
+    run_with(match_companies=False)
+    for rate in ("0.0325", "0.0326"):
+        rates.write_text(f"Currency,Date,USD per unit\nTWD,2022-12-30,{rate}\n")
+        run_with(exchange_rate_file=rates)
+    monkeypatch.setattr(ScoreOptions, "keys", lambda _: replace(KEYS, hmac_key=bytes(32)))
+    run_with()
+    assert len(set(keys)) == 6
+    run_with(worker_count=1, batch_bytes=1000)
+    assert keys[6] == keys[5]
 
 
 def test_results_replace_results_and_nothing_else(options: ScoreOptions, matrix_file: Path) -> None:
