@@ -107,7 +107,7 @@ def digest_of_path(path: Path) -> str:
 
 
 def digest_of_code(folders: tuple[str, ...]) -> str:
-    """Return the SHA-256 of all sources, contracts, templates and texts in folders or modules; profiles are not code."""
+    """Return the SHA-256 of all sources, contracts, templates and texts in folders or modules, without profiles."""
     root = Path(__file__).resolve().parents[2]
     suffixes = {".py", ".yaml", ".j2", ".css", ".toml", ".json"}
     profiles = root / "pipelines" / "profiles"
