@@ -224,7 +224,7 @@ def validate_scene(ingest_scene: Scene, tmp_path_factory: pytest.TempPathFactory
     def around(_: Path) -> Iterator[None]:
         with mock.patch.multiple(
             validate,
-            validate_tables=lambda _: result,
+            validate_tables=lambda *_: result,
             reconciled=lambda *_: checked,
             render_validation_page=lambda document, language: render(json.dumps(document), language),
         ):

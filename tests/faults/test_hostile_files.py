@@ -28,7 +28,7 @@ from data_contracts.definition.contract import Column
 from data_contracts.definition.templates import PREFIX
 from data_contracts.reading.headers import match_headers
 from data_contracts.sources.registry import REFERENCE_LISTS
-from tests.factories.faults.hostile_files import Reading, one_database, read_spoilt
+from tests.factories.faults.hostile_files import Reading, read_spoilt
 from tests.factories.files.delimited_samples import DelimitedSample, delimited_samples
 
 csv.field_size_limit(2**24)
@@ -89,16 +89,15 @@ def test_a_corrupted_file_is_refused_set_aside_or_read_unchanged(generator: Path
     (tmp_path / "clean").write_bytes(sample.as_delivered(sample.as_csv()))
     faults: list[str] = []
     became: Counter[str] = Counter()
-    with one_database():
-        clean = read_spoilt(tmp_path, "clean", sample.source)
-        assert clean.refusal is None, clean.refusal
-        assert len(clean.accepted) == len(sample.rows), clean.account
-        for place, variant in enumerate(variants(generator, sample, tmp_path)):
-            if (place + number) % SHARE == 0 and is_founded(variant, sample):
-                found = read_spoilt(tmp_path, variant.file, sample.source)
-                case = Case(sample, variant, (tmp_path / variant.file).read_bytes(), clean, found)
-                faults += [f"{variant.file}: {fault}" for fault in violations(case)]
-                became[outcome(found)] += 1
+    clean = read_spoilt(tmp_path, "clean", sample.source)
+    assert clean.refusal is None, clean.refusal
+    assert len(clean.accepted) == len(sample.rows), clean.account
+    for place, variant in enumerate(variants(generator, sample, tmp_path)):
+        if (place + number) % SHARE == 0 and is_founded(variant, sample):
+            found = read_spoilt(tmp_path, variant.file, sample.source)
+            case = Case(sample, variant, (tmp_path / variant.file).read_bytes(), clean, found)
+            faults += [f"{variant.file}: {fault}" for fault in violations(case)]
+            became[outcome(found)] += 1
     write_counts(sample.source, {**became, "violations": len(faults)})
     assert not faults, "\n".join(faults)
 

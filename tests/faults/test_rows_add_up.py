@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.ingest.batches.batch import BatchRequest, BatchResult, ingest_batch
-from tests.factories.faults.hostile_files import delivered_file, one_database
+from tests.factories.faults.hostile_files import delivered_file
 from tests.factories.raw_files import HMAC_KEY, LOANS_HEADER
 
 SOURCE = "lender_loans"
@@ -32,12 +30,6 @@ BAD_LINES = {
     "blanks only": "   ",
 }
 GOOD, REPEATED, BLANK = "good", "repeated", "blank"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_database() -> Iterator[None]:
-    with one_database():
-        yield
 
 
 def lines_of(kinds: list[str], first: int) -> list[str]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
-
-import duckdb
 
 import pipelines.ingest.batches.batch
 from data_contracts.definition.compiler import source_contract
@@ -27,8 +24,6 @@ from tests.factories.files.templates import SELLER
 from tests.factories.raw_files import HMAC_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import pyarrow as pa
 
 
@@ -38,37 +33,6 @@ RECORDED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 _PLACE_IN_FILE = re.compile(r"@[0-9]+$")
 # What a row is besides what its file says.
 _ABOUT_THE_FILE = ("source_row", "source_item", "row_order", "source_file", "source_sha256", "file_order")
-
-
-@contextmanager
-def one_database() -> Iterator[None]:
-    """Let thousands of small reads share one DuckDB database, because opening one takes longer than a read."""
-    with duckdb.connect(config={"threads": 1, "enable_external_access": False}) as shared:
-
-        def connect(*_: object, **__: object) -> _Cursor:
-            return _Cursor(shared)
-
-        with mock.patch.object(duckdb, "connect", connect):
-            yield
-
-
-class _Cursor:
-    """A cursor in place of a connection; it cannot lock the shared settings."""
-
-    def __init__(self, shared: duckdb.DuckDBPyConnection) -> None:
-        self._cursor = shared.cursor()
-
-    def execute(self, query: str, *arguments: object) -> object:
-        return self._cursor.execute(query.replace("SET lock_configuration = true", ""), *arguments)
-
-    def __enter__(self) -> _Cursor:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._cursor.close()
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._cursor, name)
 
 
 @dataclass(frozen=True)
