@@ -79,14 +79,20 @@ $(VENV)/.run-ready: requirements.lock pyproject.toml
 $(VENV)/.test-ready: requirements-test.lock pyproject.toml
 	$(call install,requirements-test.lock,$@)
 
+$(VENV)/.docs-ready: requirements-docs.lock $(VENV)/.test-ready
+	$(call install,requirements-docs.lock,$@)
+
 setup: $(VENV)/.run-ready ## Install what the pipeline needs, from the hash lock
 setup-test: $(VENV)/.test-ready ## Install what the tests need, from the hash lock
 
-lock: ## Resolve the hash locks again from pyproject.toml (needs uv)
-	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
-	  --generate-hashes pyproject.toml --group build -o requirements.lock
-	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
-	  --generate-hashes pyproject.toml --group test -c requirements.lock -o requirements-test.lock
+# Each lock keeps the versions that it and the locks before it have pinned, so that nothing moves without need.
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal --python-version 3.11 \
+           --no-emit-index-url --generate-hashes
+
+lock: ## Resolve the locks again from pyproject.toml (needs uv)
+	$(COMPILE) pyproject.toml --group build -o requirements.lock
+	$(COMPILE) pyproject.toml --group test -c requirements.lock -o requirements-test.lock
+	$(COMPILE) --group pyproject.toml:docs -c requirements-test.lock -o requirements-docs.lock
 
 # ---- the way of the data ------------------------------------------------------------------------------------------
 # CHECKED is when a stage last looked at its inputs; CURRENT names the run in force and moves only when content does.
@@ -184,6 +190,9 @@ notebooks: $(VENV)/.test-ready ## Execute the notebooks
 		$(BIN)/jupytext --quiet --set-kernel python3 --to ipynb --output $$executed $$notebook; \
 		$(BIN)/jupyter-execute --inplace $$executed; \
 	done
+
+site: notebooks $(VENV)/.docs-ready ## Build the documentation site: OUT/site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m tools.site $(OUT)/notebooks $(OUT)/site_pages $(OUT)/site
 
 # These judge the synthetic world over many seeds, for most of an hour, and fail when a band is missed.
 WORLD_BENCHMARKS := benchmarks/fraud_rules.py benchmarks/reconciliation.py benchmarks/world_realism.py

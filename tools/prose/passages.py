@@ -24,10 +24,13 @@ DOCUMENTS = ("README.md", "GLOSSARY.md", "CHANGELOG.md", "CONTRIBUTING.md", "SEC
 CODE_FOLDERS = ("data_contracts", "features", "models", "pipelines", "simulator", "benchmarks", "notebooks", "tools")
 PAGE_TEXTS = "pipelines/reports/texts/*.toml"
 
-_NOT_PROSE = re.compile(
-    r"^(?P<fence>```|~~~).*?^(?P=fence)[^\n]*$"  # fenced code
-    r"|<!--.*?-->"
-    r"|(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)"  # inline code
+CODE = re.compile(
+    r"^(?P<fence>```|~~~).*?^(?P=fence)[^\n]*$"  # fenced
+    r"|(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)",  # inline
+    re.DOTALL | re.MULTILINE,
+)
+_NO_PROSE = re.compile(
+    r"<!--.*?-->"
     r"|(?<=\]\()[^)\s]+"  # target of a link
     r"|https?://\S+"
     r"|^[ \t]*>>>[^\n]*$",  # doctest
@@ -55,7 +58,9 @@ class Passage:
 
 def without_code(text: str) -> str:
     """Return the text with code, link targets and addresses replaced by dashes; line breaks stay where they are."""
-    return _NOT_PROSE.sub(lambda found: re.sub(r"[^\n]", "─", found.group()), text)
+    for pattern in (CODE, _NO_PROSE):
+        text = pattern.sub(lambda found: re.sub(r"[^\n]", "─", found.group()), text)
+    return text
 
 
 def all_passages(checkout: Path) -> Iterator[Passage]:

@@ -164,7 +164,7 @@ def test_every_check_that_is_switched_off_exists() -> None:
 
 
 @pytest.mark.slow
-def test_the_command_fails_on_findings_and_on_a_name_that_matches_nothing(
+def test_the_command_passes_the_checks_themselves_and_fails_on_a_name_that_matches_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["tools/"]) == 0

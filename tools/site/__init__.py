@@ -1,0 +1,1 @@
+"""The documentation site: gathers the pages that MkDocs builds, those of ``docs/`` and those kept elsewhere."""
