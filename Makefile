@@ -33,7 +33,11 @@ endif
 ifeq ($(wildcard $(PROFILE_FILE)),)
 $(error there is no profile '$(PROFILE)'; use one of $(basename $(notdir $(wildcard pipelines/profiles/*.toml))), or a TOML file)
 endif
-STAGE = $(PASSPORT) $(1) --profile $(PROFILE) --out $(OUT) && touch $(P)/$(1)/CHECKED
+# QUIET=1 prints nothing on success. VERBOSE=1 prints each command, why rows were set aside, and where outputs are.
+QUIET ?=
+VERBOSE ?=
+VOLUME := $(if $(QUIET), --quiet)$(if $(VERBOSE), --verbose)
+STAGE = $(if $(VERBOSE),,@)$(PASSPORT)$(VOLUME) $(1) --profile $(PROFILE) --out $(OUT) && touch $(P)/$(1)/CHECKED
 
 # The folders that decide a stage's output: those its stage.py names. The stage itself decides by content whether
 # anything has to be done again; a test holds that Make watches every file that the stage hashes.
@@ -63,13 +67,16 @@ STAGES := world ingest validate features train explain register score monitor
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  variables    PROFILE=$(PROFILE) OUT=$(OUT) DATA_DIR=$(DATA_DIR) PYTHON=$(PYTHON)"
+	@echo "  variables    PROFILE=$(PROFILE) OUT=$(OUT) DATA_DIR=$(DATA_DIR) PYTHON=$(PYTHON) QUIET=$(QUIET) VERBOSE=$(VERBOSE)"
 
 # ---- set-up -------------------------------------------------------------------------------------------------------
+# Twice quiet, pip keeps warnings about its own configuration and version to itself and still prints errors.
+PIP_INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq)
 define install
-$(if $(UV),$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
-$(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet) --require-hashes -r $(1)
-$(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet) --no-deps --no-build-isolation -e .
+@$(if $(QUIET),,echo "installing into $(VENV), once")
+@$(if $(UV),$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
+@$(PIP_INSTALL) --require-hashes -r $(1)
+@$(PIP_INSTALL) --no-deps --no-build-isolation -e .
 @touch $(2)
 endef
 
@@ -104,7 +111,7 @@ $(foreach stage,$(STAGES),$(if $(wildcard $(P)/$(stage)/CURRENT),,$(P)/$(stage)/
 force:
 
 run: score monitor explain ## Set up and go the whole way: raw files to passports (PROFILE=demo)
-	@$(PASSPORT) summary --profile $(PROFILE) --out $(OUT)
+	@$(if $(QUIET),:,echo && $(PASSPORT) summary --profile $(PROFILE) --out $(OUT))
 
 ifneq ($(HAS_WORLD),0)
 world: $(P)/world/CURRENT ## Simulate the synthetic seller world (profiles that have one)

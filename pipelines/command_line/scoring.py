@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from datetime import date, datetime
 from pathlib import Path
@@ -12,9 +13,11 @@ import typer
 
 from pipelines.command_line.options import DAY, DEFAULT_OUT, OutOption, ProfileOption
 from pipelines.command_line.stages import run_stage_of
-from pipelines.command_line.terminal import Terminal, seconds_text
+from pipelines.command_line.terminal import Terminal, file_link, program, seconds_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipelines.profiles import Profile
     from pipelines.score.command import ScoreOutcome
 
@@ -189,9 +192,18 @@ def show(
 
 def summary(profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
     """Print the champion's figures, where to look, and what to try next."""
-    from pipelines.commands.summary import describe_run
+    from pipelines.commands.summary import summarise
     from pipelines.profiles import load_profile
     from pipelines.runs.stages import Place
 
     chosen = load_profile(profile)
-    typer.echo(describe_run(chosen, Place(chosen.name, out)))
+    found = summarise(chosen, profile, Place(chosen.name, out), os.environ)
+    links = {title: file_link(path) for title, path in found.places.items()}
+    tries = {title: shlex.join((program(), *arguments)) for title, arguments in found.commands.items()}
+    lines = [*found.figures, "", "Where to look", *_listed(links), "", "What to try next", *_listed(tries)]
+    typer.echo("\n".join(lines))
+
+
+def _listed(texts: Mapping[str, str]) -> list[str]:
+    width = max(map(len, texts))
+    return [f"  {title:{width}}  {text}" for title, text in texts.items()]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
 import typer
@@ -14,7 +16,6 @@ from data_contracts.progress import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from data_contracts.progress import Progress
     from pipelines.runs.stages import StageOutcome, StageRecord
@@ -96,6 +97,13 @@ def seconds_text(seconds: float) -> str:
     ('2.3 s', '62 s')
     """
     return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:,.0f} s"
+
+
+def program() -> str:
+    """Return how to call ``passport`` again: by its name if the shell finds it, else as it was called."""
+    called = sys.argv[0]
+    found = shutil.which("passport")
+    return "passport" if found is not None and Path(found).resolve() == Path(called).resolve() else called
 
 
 def file_link(path: Path) -> str:

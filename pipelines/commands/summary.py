@@ -1,49 +1,135 @@
-"""What a finished run holds, in a few lines for a terminal."""
+"""The results of a finished run in a few lines for a terminal, where to look, and what to try next."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.errors import InputRefused
 from pipelines.runs.publish import read_json, read_parquet
 from pipelines.runs.stages import current_output
+from pipelines.score_rows import INTERVAL_LEVEL, REFUSED
+from pipelines.signing.keys import TRUST_FILE, keys_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import date
+    from pathlib import Path
+
     from pipelines.profiles import Profile
     from pipelines.runs.stages import Place
 
 SCORES = "passports.parquet"
-MEASURES = ("auc", "ks", "brier", "log_loss", "calibration_slope")
+MEASURES = {
+    "auc": "AUC",
+    "ks": "KS",
+    "brier": "Brier score",
+    "log_loss": "log loss",
+    "calibration_slope": "calibration slope",
+}
+PROTOCOLS = {"out_of_time": "out of time", "repeated_cross_validation": "by repeated cross-validation"}
 
 
-def describe_run(profile: Profile, place: Place) -> str:
-    """The champion's figures with their intervals, the alerts, and where each page is."""
+@dataclass(frozen=True)
+class RunSummary:
+    """A finished run.
+
+    Attributes:
+        figures: the champion's measures and the drift, in lines.
+        places: the files and folders to look at, by what they are.
+        commands: arguments of ``passport`` that work on this run, by what they do.
+    """
+
+    figures: tuple[str, ...]
+    places: Mapping[str, Path]
+    commands: Mapping[str, tuple[str, ...]]
+
+
+def summarise(profile: Profile, profile_name: str, place: Place, environment: Mapping[str, str]) -> RunSummary:
+    """Return the summary of a run.
+
+    Args:
+        profile: the profile that ran.
+        profile_name: its name or TOML file, as a command takes it.
+        place: where its outputs are.
+        environment: names the folder of the keys.
+
+    Raises:
+        ConfigurationRefused: a stage has not run.
+    """
+    trust = keys_folder(profile.name, environment) / TRUST_FILE
+    scored = current_output(place, "score")
+    return RunSummary(
+        figures=tuple(_figures(profile, place)),
+        places=dict(_places(place)),
+        commands={
+            "score a file of sellers": (
+                *("score", str(scored / "scores.csv"), "--profile", profile_name, "--artifacts", str(place.out)),
+                *("--out", "results", "--passports", "3"),
+            ),
+            **_about_passports(scored, trust, profile.scoring.issued_on),
+            **_about_sellers(scored, ("--profile", profile_name, "--out", str(place.out))),
+        },
+    )
+
+
+def _figures(profile: Profile, place: Place) -> Iterator[str]:
     evaluation = read_json(current_output(place, "train", "evaluation.json"))["evaluation"]
-    measures = evaluation["models"][0]["measures"]
-    sample = evaluation["sample"]
-    alerts = read_json(current_output(place, "monitor", "monitor.json"))["alerts"]
-    lines = [
-        f"{profile.title}{' (synthetic)' if profile.is_synthetic else ''}: evidence: {profile.evidence}",
-        (
-            f"tested on {sample['rows']:,} observations of {sample['sellers']:,} sellers, {sample['bad']:,} bad"
-            f" ({evaluation['protocol'].replace('_', ' ')})"
-        ),
-        *(f"  {name.replace('_', ' ')}: {_figure(measures[name])}" for name in MEASURES),
-        f"drift alerts: {_first(alerts)}",
-        "pages:",
-    ]
-    for stage in ("validate", "explain"):
-        lines += [f"  {page}" for page in sorted(current_output(place, stage).glob("*.html"))]
-    lines.append(f"passports: {current_output(place, 'score', 'passports')}")
-    return "\n".join(lines)
+    sample, measures = evaluation["sample"], evaluation["models"][0]["measures"]
+    yield f"{profile.title}; evidence: {profile.evidence}"
+    yield (
+        f"Champion, tested {PROTOCOLS[evaluation['protocol']]} on {sample['rows']:,} observations of "
+        f"{sample['sellers']:,} sellers, {sample['bad']:,} of them in default:"
+    )
+    width = max(map(len, MEASURES.values()))
+    for name, title in MEASURES.items():
+        yield f"  {title:{width}}  {_estimate(measures[name])}"
+    monitored = read_json(current_output(place, "monitor", "monitor.json"))
+    yield f"Drift: {len(monitored['alerts'])} of {len(monitored['variables'])} variables have shifted"
+
+
+def _estimate(estimate: Mapping[str, float]) -> str:
+    return f"{estimate['value']:.3f} (95 % CI {estimate['lower']:.3f} to {estimate['upper']:.3f})"
+
+
+def _places(place: Place) -> Iterator[tuple[str, Path]]:
+    index = place.root / "index.html"
+    if index.is_file():
+        yield "all pages", index
+    for title, stage, name in (
+        ("data", "validate", "data.en.html"),
+        ("model", "explain", "model.en.html"),
+        ("explanation", "explain", "explanation.en.html"),
+    ):
+        page = current_output(place, stage) / name
+        if page.is_file():
+            yield title, page
+    scored = current_output(place, "score")
+    yield "scores", scored / "scores.csv"
+    if (scored / "passports").is_dir():
+        yield "passports", scored / "passports"
+
+
+def _about_passports(scored: Path, trust: Path, issued_on: date) -> dict[str, tuple[str, ...]]:
+    passport = min((scored / "passports").glob("*.json"), default=None)
+    if passport is None or not trust.is_file():
+        return {}
+    arguments = ("verify", str(passport), "--trust", str(trust), "--on", issued_on.isoformat())
+    return {"verify a passport": arguments}
+
+
+def _about_sellers(scored: Path, options: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    rows = read_parquet(scored / SCORES, ["seller_id", "status"]).to_pylist()
+    seller = next((str(row["seller_id"]) for row in rows if row["status"] != REFUSED), None)
+    return {} if seller is None else {"show a seller": ("show", seller, *options)}
 
 
 def describe_seller(place: Place, seller: str) -> str:
-    """A scored seller's result: score, probability of default, and the reasons that add up to the score.
+    """Return a seller's score, probability of default, and the reasons that add up to the score.
 
     Raises:
-        InputRefused: the seller is not among those scored.
+        InputRefused: the seller was not scored.
     """
     scores = current_output(place, "score", SCORES)
     rows = [row for row in read_parquet(scores).to_pylist() if row["seller_id"] == seller]
@@ -54,25 +140,24 @@ def describe_seller(place: Place, seller: str) -> str:
     return "\n".join(_described(row) for row in rows)
 
 
-def _first(names: list[str], shown: int = 5) -> str:
-    more = f" and {len(names) - shown} more (monitor.json)" if len(names) > shown else ""
-    return (", ".join(names[:shown]) or "none") + more
-
-
-def _figure(estimate: dict[str, Any]) -> str:
-    return f"{estimate['value']:.4f} ({estimate['lower']:.4f} to {estimate['upper']:.4f})"
-
-
 def _described(row: dict[str, Any]) -> str:
     head = f"{row['seller_id']} as of {row['as_of']}: {row['status']} {row['codes']}".rstrip()
     if row["score"] is None:
         return head
     lines = [
-        f"{head}; score {row['score']}, grade {row['grade']}, PD {row['probability_of_default']:.4f}",
+        head,
+        f"  score {row['score']}, grade {row['grade']}, probability of default {_probability(row)}",
         f"  {row['base_points']:+5d}  base",
     ]
     if row["reasons"] is not None:
         reasons = json.loads(row["reasons"])
-        lines += [f"  {reason['points']:+5d}  {reason['code']}" for reason in (*reasons["for"], *reasons["against"])]
+        lines += [f"  {reason['points']:+5d}  {reason['en']}" for reason in (*reasons["for"], *reasons["against"])]
         lines.append(f"  {reasons['all_others']:+5d}  all others")
     return "\n".join(lines)
+
+
+def _probability(row: dict[str, Any]) -> str:
+    value = f"{row['probability_of_default']:.4f}"
+    if row["pd_lower"] is None:
+        return value
+    return f"{value} ({INTERVAL_LEVEL:.0%} CI {row['pd_lower']:.4f} to {row['pd_upper']:.4f})".replace("%", " %")
