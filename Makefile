@@ -73,7 +73,7 @@ help: ## List the targets
 # Twice quiet, pip keeps warnings about its own configuration and version to itself and still prints errors.
 PIP_INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq)
 define install
-@$(if $(QUIET),,echo "installing into $(VENV), once")
+@$(if $(QUIET),,echo "installing into $(VENV)")
 @$(if $(UV),$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
 @$(PIP_INSTALL) --require-hashes -r $(1)
 @$(PIP_INSTALL) --no-deps --no-build-isolation -e .

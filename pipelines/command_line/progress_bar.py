@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from data_contracts.progress import Progress
 
 # From here on a count is easier to read in millions.
-_MANY = 1_000_000
+_MANY = 10_000_000
+_MILLION = 1_000_000
 _FRAMES_A_SECOND = 5
 _BAR_WIDTH = 30
 
@@ -78,11 +79,11 @@ class _TimeLeft(ProgressColumn):
 def count_text(done: float, total: float) -> str:
     """Return how much of how much is done.
 
-    >>> count_text(7, 19), count_text(3_150_000, 6_748_654)
-    ('7 of 19', '3.2 of 6.7 million')
+    >>> count_text(1200, 40_000), count_text(3_160_000, 147_200_000)
+    ('1,200 of 40,000', '3.2 of 147.2 million')
     """
     if total >= _MANY:
-        return f"{done / _MANY:,.1f} of {total / _MANY:,.1f} million"
+        return f"{done / _MILLION:,.1f} of {total / _MILLION:,.1f} million"
     return f"{done:,.0f} of {total:,.0f}"
 
 

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from data_contracts.progress import Progress
     from pipelines.runs.stages import StageOutcome, StageRecord
 
-# What a stage counts where it is not rows, and what happened to what it counted.
+# What a stage counts, and what happened to it; rows in, kept and set aside where nothing else is said.
 _COUNTED: dict[str, tuple[str, str, str]] = {
+    "features": ("observations in", "kept", "set aside"),
+    "train": ("observations in", "kept", "set aside"),
+    "explain": ("observations in", "explained", "set aside"),
     "register": ("gates", "passed", "failed"),
     "score": ("applicants", "scored", "refused"),
+    "monitor": ("applicants", "compared", "set aside"),
 }
 _ROWS = ("rows in", "kept", "set aside")
 
@@ -81,6 +85,8 @@ def stage_lines(stage: str, outcome: StageOutcome, seconds: float) -> tuple[str,
 
 
 def _counts(stage: str, record: StageRecord) -> str:
+    if stage == "world":
+        return f"{record.rows_kept:,} rows written"
     what, kept, aside = _COUNTED.get(stage, _ROWS)
     counts = [f"{record.rows_in:,} {what}", f"{record.rows_kept:,} {kept}"]
     reasons = sum(rows > 0 for rows in record.set_aside.values())
@@ -111,7 +117,7 @@ def file_link(path: Path) -> str:
     if not _is_terminal(sys.stdout):
         return str(path)
     # OSC 8, the escape sequence for hyperlinks; terminals that do not know it print the text alone.
-    return f"\x1b]8;;{path.resolve().as_uri()}\x1b\\{path}\x1b]8;;\x1b\\"
+    return f"\x1b]8;;{path.absolute().as_uri()}\x1b\\{path}\x1b]8;;\x1b\\"
 
 
 def _is_terminal(stream: TextIO) -> bool:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.errors import InputRefused
+from pipelines.index.index_page import INDEX_FILES
+from pipelines.index.publish import PASSPORTS
+from pipelines.index.readers import page_address
 from pipelines.runs.publish import read_json, read_parquet
 from pipelines.runs.stages import current_output
 from pipelines.score_rows import INTERVAL_LEVEL, REFUSED
@@ -58,17 +61,19 @@ def summarise(profile: Profile, profile_name: str, place: Place, environment: Ma
     Raises:
         ConfigurationRefused: a stage has not run.
     """
+    # First, so that the first stage that has not run is the one named.
+    figures = tuple(_figures(profile, place))
     trust = keys_folder(profile.name, environment) / TRUST_FILE
     scored = current_output(place, "score")
     return RunSummary(
-        figures=tuple(_figures(profile, place)),
-        places=dict(_places(place)),
+        figures=figures,
+        places=dict(_places(place, scored)),
         commands={
             "score a file of sellers": (
                 *("score", str(scored / "scores.csv"), "--profile", profile_name, "--artifacts", str(place.out)),
                 *("--out", "results", "--passports", "3"),
             ),
-            **_about_passports(scored, trust, profile.scoring.issued_on),
+            **_about_passports(_passports(place, scored), trust, profile.scoring.issued_on),
             **_about_sellers(scored, ("--profile", profile_name, "--out", str(place.out))),
         },
     )
@@ -79,8 +84,8 @@ def _figures(profile: Profile, place: Place) -> Iterator[str]:
     sample, measures = evaluation["sample"], evaluation["models"][0]["measures"]
     yield f"{profile.title}; evidence: {profile.evidence}"
     yield (
-        f"Champion, tested {PROTOCOLS[evaluation['protocol']]} on {sample['rows']:,} observations of "
-        f"{sample['sellers']:,} sellers, {sample['bad']:,} of them in default:"
+        f"Champion, tested {PROTOCOLS[evaluation['protocol']]} on {sample['rows']:,} observations "
+        f"({sample['bad']:,} defaults) of {sample['sellers']:,} sellers:"
     )
     width = max(map(len, MEASURES.values()))
     for name, title in MEASURES.items():
@@ -93,26 +98,27 @@ def _estimate(estimate: Mapping[str, float]) -> str:
     return f"{estimate['value']:.3f} (95 % CI {estimate['lower']:.3f} to {estimate['upper']:.3f})"
 
 
-def _places(place: Place) -> Iterator[tuple[str, Path]]:
-    index = place.root / "index.html"
-    if index.is_file():
-        yield "all pages", index
-    for title, stage, name in (
-        ("data", "validate", "data.en.html"),
-        ("model", "explain", "model.en.html"),
-        ("explanation", "explain", "explanation.en.html"),
-    ):
-        page = current_output(place, stage) / name
-        if page.is_file():
-            yield title, page
-    scored = current_output(place, "score")
-    yield "scores", scored / "scores.csv"
-    if (scored / "passports").is_dir():
-        yield "passports", scored / "passports"
+def _places(place: Place, scored: Path) -> Iterator[tuple[str, Path]]:
+    """Yield what there is to look at: pages at their stable addresses, then the files of the score stage."""
+    candidates = {
+        "index of all pages": place.root / INDEX_FILES["en"],
+        "model report": place.root / page_address("model", "en"),
+        "explanation": place.root / page_address("explanation", "en"),
+        "data report": place.root / page_address("data", "en"),
+        "passports": _passports(place, scored),
+        "scores": scored / "scores.csv",
+    }
+    yield from ((title, path) for title, path in candidates.items() if path.exists())
 
 
-def _about_passports(scored: Path, trust: Path, issued_on: date) -> dict[str, tuple[str, ...]]:
-    passport = min((scored / "passports").glob("*.json"), default=None)
+def _passports(place: Place, scored: Path) -> Path:
+    """Return the stable address of the passports, or their run folder if the pages have not been written."""
+    stable = place.root / PASSPORTS
+    return stable if stable.is_dir() else scored / PASSPORTS
+
+
+def _about_passports(passports: Path, trust: Path, issued_on: date) -> dict[str, tuple[str, ...]]:
+    passport = min(passports.glob("*.json"), default=None)
     if passport is None or not trust.is_file():
         return {}
     arguments = ("verify", str(passport), "--trust", str(trust), "--on", issued_on.isoformat())

@@ -6,7 +6,7 @@ import fcntl
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.profiles import Profile, load_profile
@@ -18,16 +18,17 @@ STAGES = ("world", "ingest", "validate", "features", "train", "explain", "regist
 IMPORT_LOG = "imports"
 """Folder beside the outputs that says which modules each stage loaded."""
 # Variables that a Make running the tests passes to the Make inside a test.
-_OF_AN_OUTER_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "PROFILE", "OUT", "VENV")
+_OF_AN_OUTER_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "PROFILE", "OUT", "VENV", "QUIET", "VERBOSE")
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A finished run of all stages of a profile: its outputs and its keys. Tests must not change them."""
+    """A finished run of all stages of a profile: its outputs, its keys, and what ``make run`` printed."""
 
     profile: Profile
     place: Place
     keys: Path
+    printed: str = ""
 
     @property
     def trust(self) -> Path:
@@ -80,4 +81,4 @@ def finished_run(folder: Path) -> FinishedRun:
     code, _, said = answer.read_text().partition("\n")
     if code != "0":
         raise AssertionError(f"make run exited with {code}:\n{said}")
-    return run
+    return replace(run, printed=said)

@@ -43,7 +43,9 @@ class Workshop:
         """Return the stages for which Make runs (or, with ``-n``, would run) a command, in order."""
         done = make(self.out, self.keys, *arguments, checkout=self.checkout)
         assert done.returncode == 0, done.stdout + done.stderr
-        return re.findall(rf"^\S+/passport ({'|'.join(STAGES)}) --profile", done.stdout, flags=re.MULTILINE)
+        # A dry run prints the command of a stage, a real one the stage's line.
+        pattern = rf"^(?:\S+/passport (?=\w+ --profile))?({'|'.join(STAGES)})(?: --profile|: )"
+        return re.findall(pattern, done.stdout, flags=re.MULTILINE)
 
     def state(self, *names: str) -> dict[str, tuple[str, int]]:
         """Return content and time of ``CURRENT`` and ``CHECKED`` of every stage, or of the named ones."""
@@ -84,6 +86,31 @@ def test_after_a_finished_run_there_is_nothing_to_do(finished: Workshop) -> None
     assert finished.make("-n", "run") == []
     assert finished.make("run") == []
     assert finished.state() == before
+
+
+def test_a_run_prints_one_line_a_stage_and_then_where_to_look(small_run: FinishedRun) -> None:
+    stages, _, rest = small_run.printed.partition("\n\n")
+    assert [line.partition(":")[0] for line in stages.splitlines()] == [
+        *("world", "ingest", "validate", "features", "train", "register", "score", "monitor", "explain"),
+    ]
+    assert all(re.search(r", [\d,.]+ s$", line) for line in stages.splitlines())
+    assert "\x1b" not in small_run.printed
+    listed = [line.split()[-1] for line in rest.partition("Where to look\n")[2].partition("\n\n")[0].splitlines()]
+    assert str(small_run.place.root / "index.html") in listed
+    assert all(Path(name).exists() for name in listed)
+
+
+def test_a_quiet_run_prints_nothing(finished: Workshop) -> None:
+    next(finished.raw.glob("shopify_orders/*/*.csv")).touch()
+    done = make(finished.out, finished.keys, "run", "QUIET=1", checkout=finished.checkout)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_verbose_run_prints_commands_and_reasons(finished: Workshop) -> None:
+    next(finished.raw.glob("shopify_orders/*/*.csv")).touch()
+    done = make(finished.out, finished.keys, "run", "VERBOSE=1", checkout=finished.checkout)
+    assert re.search(r"^\S+/passport --verbose ingest --profile", done.stdout, flags=re.MULTILINE)
+    assert re.search(r"^  quarantined by \S+: [\d,]+$", done.stdout, flags=re.MULTILINE)
 
 
 def test_on_an_empty_place_every_stage_is_to_do(finished: Workshop, tmp_path: Path) -> None:

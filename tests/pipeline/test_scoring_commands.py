@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
@@ -205,6 +207,17 @@ def test_one_refused_passport_does_not_keep_the_others_from_an_answer(holder: De
 def test_an_invalid_trust_file_is_refused(holder: Desk) -> None:
     (holder.folder / "trust.json").write_text("{}")
     assert "trust.json" in holder.refusal("verify", "passport.json", "--trust", "trust.json")
+
+
+def test_what_a_finished_run_suggests_can_be_typed(small_run: FinishedRun, tmp_path: Path) -> None:
+    desk = Desk(tmp_path, small_run.keys)
+    said = desk.type("summary", "--profile", PROFILE, "--out", small_run.place.out).stdout
+    suggested = dict(re.findall(r"^  (\S+(?: \S+)*)  +(\S.*)$", said.partition("What to try next\n")[2], re.MULTILINE))
+    assert [*suggested] == ["score a file of sellers", "verify a passport", "show a seller"]
+    for command in suggested.values():
+        done = desk.type(*shlex.split(command)[1:])
+        assert done.returncode == 0, command + done.stdout + done.stderr
+    assert len(list((tmp_path / "results" / "passports").glob("*.json"))) == 3
 
 
 def test_the_registered_champion_scores_named_sellers_and_shows_them(small_run: FinishedRun, tmp_path: Path) -> None:

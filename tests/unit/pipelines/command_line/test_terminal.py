@@ -30,6 +30,7 @@ def test_gates_pass_and_applicants_are_scored() -> None:
         "register: 6,000,000 gates, 5,999,999 passed, 1 failed (1 reason)"
     )
     assert stage_lines("score", outcome(), 1)[0].startswith("score: 6,000,000 applicants, 6,000,000 scored")
+    assert stage_lines("world", outcome(), 1)[0] == "world: 6,000,000 rows written, 1.0 s"
 
 
 def test_reasons_and_the_folder_are_details() -> None:
@@ -62,4 +63,4 @@ def test_without_a_terminal_a_link_is_the_path(capsys: pytest.CaptureFixture[str
 def test_seconds_and_counts_are_short() -> None:
     assert [seconds_text(value) for value in (0.04, 9.94, 9.96, 1234.5)] == ["0.0 s", "9.9 s", "10 s", "1,234 s"]
     assert count_text(1_200, 40_000) == "1,200 of 40,000"
-    assert count_text(3_150_000, 6_748_654) == "3.1 of 6.7 million"
+    assert count_text(3_160_000, 147_200_000) == "3.2 of 147.2 million"
