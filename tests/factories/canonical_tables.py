@@ -1,7 +1,7 @@
 """Tiny canonical Arrow tables from a few rows with only the cells that a test needs.
 
 ``canonical_table("money_event", [{"seller_id": "S1", "amount": 10, "event_date": "2024-01-05"}])`` fills every other
-column with an inconspicuous default, so that a test names only what matters.
+column with a harmless default, so that a test names only what matters.
 """
 
 from __future__ import annotations

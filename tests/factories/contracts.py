@@ -1,4 +1,4 @@
-"""Tiny contracts, and tables that keep or break them."""
+"""Tiny contracts, and tables that satisfy or break them."""
 
 from __future__ import annotations
 

@@ -36,19 +36,19 @@ def _cast(cells: list[str], column: Column) -> list[object]:
 
 
 @given(st.lists(amounts, min_size=1) | st.lists(st.decimals(-99, 99, places=2).map(str), min_size=1))
-def test_amounts_do_not_depend_on_the_cells_beside_them(cells: list[str]) -> None:
+def test_amounts_do_not_depend_on_other_cells(cells: list[str]) -> None:
     assert _cast(cells, AMOUNT) == _cast([*cells, "no number"], AMOUNT)[:-1]
 
 
 @given(st.lists(st.decimals(-(10**9), 10**9, places=2), min_size=1), st.integers(0, 4))
-def test_amounts_of_one_form_are_exact(numbers: list[Decimal], places: int) -> None:
+def test_amounts_in_one_format_are_exact(numbers: list[Decimal], places: int) -> None:
     rounded = [round(number, min(places, 2)) for number in numbers]
     cells = [f"{number:.{places}f}" for number in rounded]
     assert _cast(cells, AMOUNT) == [(number, False) for number in rounded]
 
 
 @given(st.lists(st.text("0123456789.-", min_size=1, max_size=7), min_size=1, max_size=3))
-def test_an_amount_has_digits_on_either_side_of_its_point(cells: list[str]) -> None:
+def test_an_amount_needs_digits_on_both_sides_of_its_decimal_mark(cells: list[str]) -> None:
     for cell, (value, bad) in zip(cells, _cast(cells, AMOUNT), strict=True):
         whole, point, fraction = cell.removeprefix("-").partition(".")
         sound = (
@@ -86,7 +86,7 @@ ZONED_MOMENT = replace(MOMENT, cell=CellSpec(formats=("yyyy-MM-dd HH:mm:ss z", f
 
 
 @given(st.lists(zoned_moments, min_size=1))
-def test_a_zone_shifts_a_moment_however_it_is_written(given_moments: list[tuple[datetime, str]]) -> None:
+def test_a_zone_offset_shifts_a_time_in_every_notation(given_moments: list[tuple[datetime, str]]) -> None:
     written = [(moment.replace(microsecond=0), zone) for moment, zone in given_moments]
     cells = [
         f"{moment:%Y-%m-%d}{' ' if zone.startswith(' ') else 'T'}{moment:%H:%M:%S}{zone}" for moment, zone in written

@@ -87,7 +87,7 @@ def test_each_rule_counts_the_rows_that_break_it(rows: list[Row]) -> None:
 
 @given(ROWS)
 @unhurried
-def test_every_row_comes_out_once(rows: list[Row]) -> None:
+def test_every_row_is_accepted_quarantined_or_a_duplicate_exactly_once(rows: list[Row]) -> None:
     result = checked(rows)
     assert result.rows_in == len(rows)
     assert result.accepted.num_rows + result.quarantined.num_rows + result.duplicates.num_rows == len(rows)
@@ -99,7 +99,7 @@ def test_every_row_comes_out_once(rows: list[Row]) -> None:
 
 @given(ROWS)
 @unhurried
-def test_accepted_rows_break_no_rule_but_warnings(rows: list[Row]) -> None:
+def test_accepted_rows_break_only_warnings(rows: list[Row]) -> None:
     accepted = checked(rows).accepted
     again = check_rows(accepted, CONTRACT)
     assert again.accepted.num_rows == accepted.num_rows
@@ -109,7 +109,7 @@ def test_accepted_rows_break_no_rule_but_warnings(rows: list[Row]) -> None:
 @pytest.mark.slow
 @given(ROWS.filter(lambda rows: len(rows) > 0))
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
-def test_great_expectations_counts_the_same(rows: list[Row]) -> None:
+def test_great_expectations_counts_the_same_rows(rows: list[Row]) -> None:
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
     expected = check_rows(table, CONTRACT).counts_by_rule
     for finding in validate_with_gx(table, CONTRACT).findings:

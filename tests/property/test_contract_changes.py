@@ -50,7 +50,7 @@ def set_custom(part: Document, name: str, value: object) -> None:
 
 
 def is_named_elsewhere(document: Document, name: str) -> bool:
-    """Return whether a rule or the file form names a column."""
+    """Return whether a rule or the file format names a column."""
     spoken = json.dumps([schema(document).get("quality"), document.get("servers")], ensure_ascii=False)
     return re.search(rf"\b{name}\b", spoken) is not None
 
@@ -236,7 +236,7 @@ def mutants(draw: st.DrawFn) -> tuple[Document, Document, Expected]:
 @pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(mutants())
-def test_a_mutated_contract_shows_exactly_the_change_made(mutant: tuple[Document, Document, Expected]) -> None:
+def test_a_changed_contract_reports_exactly_that_change(mutant: tuple[Document, Document, Expected]) -> None:
     before, after, expected = mutant
     old, new = compiled(before), compiled(after)
     assert [(change.kind, change.place, change.breaking) for change in contract_changes(old, new)] == [expected]

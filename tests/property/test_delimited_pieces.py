@@ -83,7 +83,7 @@ def _records(table: pa.Table) -> list[dict[str, object]]:
 
 @settings(max_examples=200, deadline=None)
 @given(files, st.integers(1, 400), st.booleans())
-def test_rows_records_and_notes_do_not_depend_on_where_pieces_end(
+def test_rows_quarantine_and_notes_do_not_depend_on_where_pieces_end(
     parts: tuple[str, list[str], list[str], str, bool], piece_bytes: int, quoted_newlines: bool
 ) -> None:
     data, contract = _file(parts), _contract(quoted_newlines)
@@ -105,7 +105,7 @@ def test_rows_records_and_notes_do_not_depend_on_where_pieces_end(
 
 @settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=300), st.integers(1, 100))
-def test_a_file_refused_at_once_is_refused_in_pieces(data: bytes, piece_bytes: int) -> None:
+def test_a_file_refused_whole_is_refused_in_pieces(data: bytes, piece_bytes: int) -> None:
     contract = _contract()
     try:
         read_delimited(data, contract, "file.csv")

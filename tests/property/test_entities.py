@@ -44,20 +44,20 @@ PARTIES = st.lists(st.tuples(spellings(), IDENTIFIERS), max_size=8).map(
 
 
 @given(WRITTEN)
-def test_normalising_twice_is_normalising_once(text: str) -> None:
+def test_normalising_twice_changes_nothing_more(text: str) -> None:
     once = normalised_name(text)
     assert normalised_name(once) == once
 
 
 @given(WRITTEN)
-def test_a_name_in_full_width_or_capitals_is_the_same_name(text: str) -> None:
+def test_full_width_letters_and_capitals_do_not_change_a_name(text: str) -> None:
     assert normalised_name(unicodedata.normalize("NFKC", text)) == normalised_name(text)
     ascii_only = "".join(sign for sign in text if sign.isascii())
     assert normalised_name(ascii_only.upper()) == normalised_name(ascii_only)
 
 
 @given(WRITTEN)
-def test_any_text_can_be_taken_apart_and_its_key_has_no_blanks(text: str) -> None:
+def test_any_text_can_be_parsed_and_its_key_has_no_spaces(text: str) -> None:
     name = parse_company_name(text)
     assert not set(name.key) & set(" ()")
     assert name.syllables == () or "".join(name.syllables) == name.key
@@ -72,7 +72,7 @@ def test_an_identifier_is_valid_or_has_a_reason_and_its_normal_form_is_stable(ki
 
 
 @given(spellings(), spellings(), IDENTIFIERS, IDENTIFIERS)
-def test_comparing_knows_no_left_and_right(one: str, other: str, ours: object, theirs: object) -> None:
+def test_comparison_is_symmetric(one: str, other: str, ours: object, theirs: object) -> None:
     left, right = Party("a", parse_company_name(one), ours), Party("b", parse_company_name(other), theirs)  # type: ignore[arg-type]
     assert compare(left, right, EvidenceSettings()) == compare(right, left, EvidenceSettings())
 
@@ -112,7 +112,7 @@ def test_no_group_holds_the_identifiers_of_two_companies(found: list[Party]) -> 
 
 @settings(deadline=None)
 @given(PARTIES.filter(lambda found: len(found) > 1), st.booleans(), st.data())
-def test_a_reviewers_word_wins(found: list[Party], is_same: bool, data: st.DataObject) -> None:
+def test_a_reviewers_decision_overrides_the_match(found: list[Party], is_same: bool, data: st.DataObject) -> None:
     pair = data.draw(st.lists(st.sampled_from([party.ident for party in found]), min_size=2, max_size=2, unique=True))
     override = Override(pair[0], pair[1], is_same=is_same, reviewer="reviewer", note="seen")
     matching = match_parties(found, overrides=[override])

@@ -125,7 +125,7 @@ def _in_order(records: pa.Table) -> list[dict[str, Any]]:
     partition_count=st.integers(1, 5),
     piece_bytes=st.integers(40, 2000),
 )
-def test_rows_taken_in_parts_become_what_they_become_at_once(
+def test_partitioned_batches_equal_one_batch(
     source: str,
     chosen: list[list[tuple[str, int, int, int]]],
     partition_count: int,
@@ -141,7 +141,7 @@ def test_rows_taken_in_parts_become_what_they_become_at_once(
 
 
 @pytest.mark.parametrize("source", PARTED)
-def test_a_column_that_parts_rows_is_text_and_in_every_rule_on_more_than_one_row(source: str) -> None:
+def test_a_partition_column_is_text_and_in_every_rule_over_several_rows(source: str) -> None:
     contract, mapping = source_contract(source), source_mapping(source)
     (column,) = [column for column in contract.columns if column.name == mapping.partition_by]
     assert pa.types.is_string(column.arrow_type)
@@ -156,7 +156,7 @@ def test_a_column_that_parts_rows_is_text_and_in_every_rule_on_more_than_one_row
         assert not (on_groups and rule.severity is Severity.WARNING and contract.retention_days)
 
 
-def test_texts_alike_but_for_blanks_or_missing_are_of_one_part() -> None:
+def test_texts_that_differ_only_in_spaces_and_missing_texts_share_a_partition() -> None:
     texts = pa.array(["a", " a", "a\u3000", "", "-", " ", "long" * 99, "long" * 100], pa.string())
     parts = partitions_of(texts, ("-",), 1000).tolist()
     assert parts[0] == parts[1] == parts[2]
@@ -193,7 +193,7 @@ def test_rows_of_sellers_without_consent_are_withheld_in_partitions_and_never_st
         assert "SECRET" not in str(ipc.open_file(file).read_all().to_pylist())
 
 
-def test_a_file_that_is_not_the_listed_one_is_refused_in_parts_too(tmp_path: Path) -> None:
+def test_a_file_that_differs_from_the_manifest_is_refused_in_partitions_too(tmp_path: Path) -> None:
     request = _request(tmp_path / "raw", "vat_invoices", [_file(SAMPLES["vat_invoices"], [("row", 1, 0, 0)])])
     (tmp_path / "spill").mkdir()
     with (tmp_path / "raw" / request.files[0].name).open("ab") as file:

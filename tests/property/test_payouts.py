@@ -50,7 +50,7 @@ def report(number: int, sales: Sequence[Any], changes: Sequence[Any], state: int
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(REPORTS)
-def test_reports_that_add_up_are_kept_whole_and_close_to_zero_once_paid(drawn: list[Any]) -> None:
+def test_reports_that_add_up_are_kept_whole_and_sum_to_zero_once_paid(drawn: list[Any]) -> None:
     data = json.dumps([report(number, *parts) for number, parts in enumerate(drawn)]).encode()
     with TemporaryDirectory() as folder:
         result = ingested(Path(folder), [RawFile("a.json", "shein_report", data, "S000001", "SH1")])

@@ -51,7 +51,7 @@ def written(rows: list[tuple[str, ...]], line_end: str = "\n", quoting: int = cs
 
 @unhurried
 @given(st.lists(st.tuples(SIMPLE, SIMPLE, SIMPLE), max_size=8))
-def test_unquoted_text_comes_back_as_it_was(rows: list[tuple[str, ...]]) -> None:
+def test_unquoted_text_is_read_unchanged(rows: list[tuple[str, ...]]) -> None:
     data = "\n".join(["A,B,C", *(",".join(row) for row in rows)]).encode()
     result = read_delimited(data, PLAIN, "f")
     assert read_rows(result) == rows
@@ -60,7 +60,7 @@ def test_unquoted_text_comes_back_as_it_was(rows: list[tuple[str, ...]]) -> None
 
 @unhurried
 @given(st.lists(st.tuples(ONE_LINE, ONE_LINE, ONE_LINE), max_size=8), st.sampled_from(["\n", "\r\n"]))
-def test_quoted_text_comes_back_as_it_was(rows: list[tuple[str, ...]], line_end: str) -> None:
+def test_quoted_text_is_read_unchanged(rows: list[tuple[str, ...]], line_end: str) -> None:
     for contract in (QUOTED, MULTILINE):
         result = read_delimited(written(rows, line_end), contract, "f")
         assert read_rows(result) == rows
@@ -74,7 +74,7 @@ def holds_a_row(cell: str) -> bool:
 
 @unhurried
 @given(st.lists(st.tuples(ONE_LINE, HOSTILE.filter(lambda cell: not holds_a_row(cell)), ONE_LINE), max_size=8))
-def test_fields_over_several_lines_come_back_as_they_were(rows: list[tuple[str, ...]]) -> None:
+def test_fields_over_several_lines_are_read_unchanged(rows: list[tuple[str, ...]]) -> None:
     # Left to itself the csv module does not quote a carriage return.
     data = written(rows, quoting=csv.QUOTE_ALL)
     result = read_delimited(data, MULTILINE, "f")
@@ -87,7 +87,7 @@ def test_fields_over_several_lines_come_back_as_they_were(rows: list[tuple[str, 
 @given(st.binary(max_size=60))
 @example(b'"')
 @example(b'1,"\n"x,2,3\n4,5,6\n')
-def test_any_bytes_below_a_header_are_read_or_set_aside_line_by_line(tail: bytes) -> None:
+def test_each_line_of_any_bytes_below_a_header_is_read_or_set_aside(tail: bytes) -> None:
     for contract in (PLAIN, QUOTED, MULTILINE):
         refused = False
         try:
@@ -140,7 +140,7 @@ def test_one_damaged_line_affects_no_other(rows: list[tuple[str, ...]], data: st
 
 @unhurried
 @given(st.lists(HOSTILE, max_size=6))
-def test_a_single_column_is_read_too(cells: list[str]) -> None:
+def test_a_single_column_is_read(cells: list[str]) -> None:
     data = b"A\n" + b"".join(b'"%s"\n' % cell.replace('"', '""').encode() for cell in cells)
     result = read_delimited(data, ONE_COLUMN, "f")
     assert accounted(result)
@@ -157,7 +157,7 @@ DAYS = st.dates(min_value=date(1990, 1, 1), max_value=date(2100, 12, 31))
 
 @unhurried
 @given(st.lists(st.tuples(AMOUNTS, DAYS), max_size=10))
-def test_amounts_and_days_survive_exactly(rows: list[tuple[Decimal, date]]) -> None:
+def test_amounts_and_dates_are_read_exactly(rows: list[tuple[Decimal, date]]) -> None:
     lines = [f"{amount:f},{day.isoformat()},x" for amount, day in rows]
     data = "\n".join(["A,B,C", *lines]).encode()
     result = cast_columns(read_delimited(data, TYPED, "f"), TYPED)
@@ -166,7 +166,7 @@ def test_amounts_and_days_survive_exactly(rows: list[tuple[Decimal, date]]) -> N
 
 @unhurried
 @given(st.lists(st.tuples(SIMPLE, SIMPLE, SIMPLE), max_size=8))
-def test_a_cell_is_typed_missing_or_sets_its_row_aside(rows: list[tuple[str, ...]]) -> None:
+def test_a_cell_is_cast_missing_or_sets_its_row_aside(rows: list[tuple[str, ...]]) -> None:
     data = "\n".join(["A,B,C", *(",".join(row) for row in rows)]).encode()
     result = cast_columns(read_delimited(data, TYPED, "f"), TYPED)
     assert accounted(result)

@@ -1,4 +1,4 @@
-"""A contract is met exactly when its reader accepts the header, and no bytes crash the recogniser."""
+"""A contract matches a file exactly when its reader accepts the header, and no bytes crash recognition."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def without_items(source: str) -> tuple[str, bytes]:
 @settings(max_examples=100, deadline=None)
 @example(without_items("ceb_summary"))
 @given(files_of_some_columns())
-def test_a_contract_is_met_exactly_when_its_reader_takes_the_header(file: tuple[str, bytes]) -> None:
+def test_a_contract_matches_exactly_when_its_reader_accepts_the_header(file: tuple[str, bytes]) -> None:
     """A file whose records are all set aside, for example for a lack of items, is accepted, but no column is found."""
     source, data = file
     contract = source_contract(source)
@@ -58,7 +58,7 @@ def test_a_contract_is_met_exactly_when_its_reader_takes_the_header(file: tuple[
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(SOURCES), st.data())
-def test_a_damaged_file_still_gets_an_answer_of_single_lines(source: str, data: st.DataObject) -> None:
+def test_a_damaged_file_still_gets_one_line_for_each_contract(source: str, data: st.DataObject) -> None:
     contract = source_contract(source)
     damaged = bytearray(header_file(contract, contract.columns))
     places = st.integers(0, len(damaged) - 1)

@@ -39,7 +39,7 @@ TEXT = st.text(
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(TEXT, st.lists(TEXT, min_size=1, max_size=4)), min_size=1, max_size=5))
-def test_every_text_comes_out_as_it_went_in(orders: list[tuple[str, list[str]]]) -> None:
+def test_every_text_is_read_unchanged(orders: list[tuple[str, list[str]]]) -> None:
     records: list[Any] = [
         {"Head": {"no": number}, "Items": {"Item": [{"code": code} for code in codes]}} for number, codes in orders
     ]
@@ -53,7 +53,7 @@ WHOLE = ceb_message("603", list_record("1", items=["1", "2"]), list_record("2"))
 
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, len(WHOLE) - 1), st.binary(max_size=8), st.integers(0, 8))
-def test_a_file_changed_anywhere_leads_to_rows_or_a_refusal(place: int, put_in: bytes, taken_out: int) -> None:
+def test_a_file_changed_anywhere_is_read_or_refused(place: int, put_in: bytes, taken_out: int) -> None:
     data = WHOLE[:place] + put_in + WHOLE[place + taken_out :]
     with contextlib.suppress(InputRefused):
         read_xml(data, LISTS, "f.xml")
@@ -61,6 +61,6 @@ def test_a_file_changed_anywhere_leads_to_rows_or_a_refusal(place: int, put_in: 
 
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=300))
-def test_no_bytes_bring_the_reader_down(data: bytes) -> None:
+def test_no_bytes_crash_the_reader(data: bytes) -> None:
     with contextlib.suppress(InputRefused):
         read_xml(b"<" + data, LISTS, "f.xml")

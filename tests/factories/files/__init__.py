@@ -1,1 +1,1 @@
-"""Small files in the forms that sources deliver."""
+"""Small files in the formats that sources deliver."""

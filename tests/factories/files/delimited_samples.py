@@ -63,7 +63,7 @@ class DelimitedSample:
         return text.getvalue().encode()
 
     def as_delivered(self, with_commas: bytes) -> bytes:
-        """Return a text with commas in the source's form: with its own delimiter and its tags."""
+        """Return a text with commas in the source's format: with its own delimiter and its tags."""
         spec = source_contract(self.source).read_spec
         if spec is not None and spec.tags is not None:
             return _with_tags(with_commas, spec.tags)

@@ -38,7 +38,7 @@ _CELLS: dict[str, dict[str, str]] = {
 
 
 def template_row(table: str, identifier: str = "R1", **cells: str) -> dict[str, str]:
-    """Return one row that keeps every rule of a table's template, with every column filled in."""
+    """Return one row that satisfies every rule of a table's template, with every column filled in."""
     contract = source_contract(f"{PREFIX}{table}")
     row = {column.header: _cell(column) for column in contract.columns}
     row |= {name: identifier for name in contract.primary_key if name != "seller_id"}

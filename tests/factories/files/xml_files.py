@@ -148,7 +148,7 @@ def list_number(number: str) -> str:
 
 
 def summary_record(entry: str, lists: Sequence[str], **cells: str) -> Content:
-    """Return a CEB792 answer on lists combined into one declaration, each with two items."""
+    """Return a CEB792 response on lists combined into one declaration, each with two items."""
     head = {
         "guid": f"GUID-{entry}",
         "sumNo": "222520230000000007",

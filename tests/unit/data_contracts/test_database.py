@@ -25,7 +25,7 @@ def connection(request: pytest.FixtureRequest) -> Iterator[duckdb.DuckDBPyConnec
 
 
 @pytest.mark.parametrize("threads", [None, 1])
-def test_a_table_of_one_connection_is_neither_seen_by_another_nor_left_behind(threads: int | None) -> None:
+def test_a_temporary_table_belongs_to_one_connection_and_is_removed(threads: int | None) -> None:
     with shared_database(threads) as one, shared_database(threads) as other:
         one.register("rows", pa.table({"number": [1]}))
         other.register("rows", pa.table({"number": [2]}))
@@ -35,11 +35,11 @@ def test_a_table_of_one_connection_is_neither_seen_by_another_nor_left_behind(th
         later.sql("SELECT number FROM rows")
 
 
-def test_every_connection_reckons_in_utc(connection: duckdb.DuckDBPyConnection) -> None:
+def test_every_connection_uses_utc(connection: duckdb.DuckDBPyConnection) -> None:
     assert connection.execute("SELECT current_setting('TimeZone')").fetchone() == ("UTC",)
 
 
-def test_no_connection_reads_a_file(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+def test_no_connection_can_read_a_file(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     path = tmp_path / "numbers.csv"
     path.write_text("number\n1\n")
     with pytest.raises(duckdb.PermissionException):
@@ -47,7 +47,7 @@ def test_no_connection_reads_a_file(connection: duckdb.DuckDBPyConnection, tmp_p
 
 
 @pytest.mark.parametrize("setting", ["enable_external_access = true", "TimeZone = 'Asia/Shanghai'", "threads = 8"])
-def test_no_connection_changes_a_setting(connection: duckdb.DuckDBPyConnection, setting: str) -> None:
+def test_no_connection_can_change_a_setting(connection: duckdb.DuckDBPyConnection, setting: str) -> None:
     with pytest.raises(duckdb.InvalidInputException):
         connection.execute(f"SET {setting}")
 

@@ -18,7 +18,7 @@ def test_a_refused_input_names_file_row_column_rule_and_remedy() -> None:
     assert str(refusal) == "input refused: file a.csv, row 7, column 'Amount': no number; remedy: write digits"
 
 
-def test_unknown_values_are_left_out() -> None:
+def test_unknown_places_are_left_out_of_the_message() -> None:
     assert (
         str(InputRefused(file="a", rule="empty", remedy="send it")) == "input refused: file a: empty; remedy: send it"
     )

@@ -22,11 +22,11 @@ def test_a_pseudonym_is_32_hexadecimal_digits_that_reveal_nothing() -> None:
 
 
 @pytest.mark.parametrize("same", ["Anna@Example.COM", "  anna@example.com "])
-def test_one_mailbox_written_differently_is_one_person(same: str) -> None:
+def test_spellings_of_one_mailbox_have_one_pseudonym(same: str) -> None:
     assert pseudonym(same) == pseudonym("anna@example.com")
 
 
-def test_another_key_purpose_or_value_has_another_pseudonym() -> None:
+def test_another_key_purpose_or_value_changes_the_pseudonym() -> None:
     found = [pseudonym("a"), pseudonym("b"), pseudonym("a", OTHER_KEY), pseudonym("a", purpose="consignee")]
     assert len(set(found)) == 4
 
@@ -48,7 +48,7 @@ def test_a_short_key_is_refused() -> None:
         pseudonym("a", b"short")
 
 
-def test_a_seal_opens_with_its_key_only() -> None:
+def test_a_seal_opens_only_with_its_key() -> None:
     sealed = original_sealer(KEY)(b"#1,anna@example.com")
     assert b"anna" not in sealed
     assert open_sealed_original(sealed, KEY) == b"#1,anna@example.com"

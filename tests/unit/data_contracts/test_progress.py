@@ -4,7 +4,7 @@ from data_contracts.progress import SILENT, counted
 from tests.factories.progress import Recorder
 
 
-def test_an_item_counts_as_done_when_the_next_one_is_asked_for() -> None:
+def test_an_item_counts_as_done_when_the_next_one_is_requested() -> None:
     recorder = Recorder()
     items = counted(["a", "b"], "letters read", 2, recorder)
     assert next(items) == "a"
@@ -14,5 +14,5 @@ def test_an_item_counts_as_done_when_the_next_one_is_asked_for() -> None:
     assert recorder.is_complete
 
 
-def test_silence_changes_no_item() -> None:
+def test_items_are_unchanged_without_progress_output() -> None:
     assert list(counted(range(3), "numbers", 3, SILENT)) == [0, 1, 2]

@@ -30,7 +30,7 @@ def small(amounts: list[int | None], words: list[str | None]) -> GxOutcome:
     return validate_with_gx(type(rows).from_pylist(values, schema=rows.schema), SMALL)
 
 
-def test_every_finding_counts_the_judged_and_the_failed_rows() -> None:
+def test_every_result_counts_the_checked_and_the_failed_rows() -> None:
     found = {f.rule_id: f for f in small([1, -1, None, 3], ["x", None, "x", "x"]).findings}
     assert list(found) == ["a:required", "a:range", "odd", "some", "total", "spread"]
     counts = {rule: (f.success, f.unexpected_count, f.evaluated) for rule, f in found.items()}
@@ -45,7 +45,7 @@ def test_every_finding_counts_the_judged_and_the_failed_rows() -> None:
     assert found["a:range"].expectation == "expect_column_values_to_be_between"
 
 
-def test_sound_rows_succeed() -> None:
+def test_valid_rows_pass() -> None:
     outcome = small([1, 2], ["y", "y"])
     assert outcome.success
     assert outcome.not_validated == ()
@@ -74,7 +74,7 @@ def test_an_exception_is_reported_as_not_validated(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("values", "passed"), [(["USD"], True), (["USD\n"], False), (["ＵＳＤ"], False), (["usd"], False)]
 )
-def test_patterns_mean_the_same_to_both_judges(values: list[str], passed: bool) -> None:
+def test_patterns_match_the_same_texts_in_both_engines(values: list[str], passed: bool) -> None:
     contract = contract_of(
         [column("a", logicalTypeOptions={"pattern": "^[A-Z]{3}$"}), column("b", enum=[{"value": "USD"}])]
     )
@@ -88,7 +88,7 @@ def test_patterns_mean_the_same_to_both_judges(values: list[str], passed: bool) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["money_event", "export_declaration", "site_order", "score"])
-def test_both_judges_count_alike_on_many_mixed_rows(name: str) -> None:
+def test_both_engines_count_the_same_failures_on_many_mixed_rows(name: str) -> None:
     contract = table_contract(name)
     rows = sample_table(contract, 20_000, seed=7)
     checked = check_rows(rows, contract)
@@ -98,7 +98,7 @@ def test_both_judges_count_alike_on_many_mixed_rows(name: str) -> None:
     assert all(f.validated for f in found)
 
 
-def test_severity_travels_into_the_suite() -> None:
+def test_the_suite_keeps_the_severity_of_a_rule() -> None:
     contract: CompiledContract = contract_of(
         [column("a", "number")], [bad_rows("low", "a < 0", "warning"), FILE_RULES[0]]
     )
@@ -106,7 +106,7 @@ def test_severity_travels_into_the_suite() -> None:
     assert {e.meta["rule_id"]: e.severity.value for e in suite.expectations} == {"low": "info", "some": "critical"}
 
 
-def test_a_stored_suite_is_the_same_every_time_and_great_expectations_reads_it_back() -> None:
+def test_a_stored_suite_is_reproducible_and_great_expectations_can_load_it() -> None:
     contract = table_contract("trade_invoice")
     stored = suite_document(contract)
     assert json.dumps(stored) == json.dumps(suite_document(contract))
@@ -117,6 +117,6 @@ def test_a_stored_suite_is_the_same_every_time_and_great_expectations_reads_it_b
     assert conditions["status:enum"] is None
 
 
-def test_great_expectations_is_imported_only_when_called() -> None:
+def test_great_expectations_is_imported_only_when_used() -> None:
     code = "import sys, data_contracts.checks.expectations; sys.exit('great_expectations' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -30,7 +30,7 @@ def two_files(tmp_path: Path) -> list[Path]:
     ]
 
 
-def test_a_query_that_names_the_rows_twice_reads_them_twice_in_order(two_files: list[Path]) -> None:
+def test_a_query_that_uses_the_rows_twice_reads_them_twice_in_order(two_files: list[Path]) -> None:
     with duckdb.connect() as connection:
         connection.register("stored", RowStream(two_files))
         query = "SELECT number, word FROM stored WHERE number > (SELECT min(number) FROM stored)"
@@ -46,7 +46,7 @@ def test_only_the_requested_columns_are_returned_in_the_order_of_the_files(two_f
     assert found["number"].to_pylist() == [1, 2, 3]
 
 
-def test_files_that_are_gone_when_rows_are_needed_are_reported(two_files: list[Path]) -> None:
+def test_files_deleted_before_their_rows_are_read_are_reported(two_files: list[Path]) -> None:
     stream = RowStream(two_files)
     two_files[1].unlink()
     with pytest.raises(OSError, match=r"second\.arrow"):

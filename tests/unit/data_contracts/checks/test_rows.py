@@ -35,7 +35,7 @@ def broken(prop: dict[str, Any], *values: object) -> list[object]:
     return aside
 
 
-def test_each_keyword_breaks_on_what_it_names_and_not_on_missing_values() -> None:
+def test_each_keyword_rule_rejects_its_bad_values_and_ignores_missing_ones() -> None:
     assert broken(column("a", required=True), "x", None, "") == [None]
     assert broken(column("a", enum=[{"value": "x"}]), "x", "X", None, "") == ["X", ""]
     assert broken(column("a", physicalType="dictionary", enum=[{"value": "x"}]), "x", "y", None) == ["y"]
@@ -46,7 +46,7 @@ def test_each_keyword_breaks_on_what_it_names_and_not_on_missing_values() -> Non
     ]
 
 
-def test_ranges_are_exact_at_their_ends() -> None:
+def test_range_bounds_are_exact() -> None:
     low, high = Decimal("0.1"), Decimal(99999999999999)
     assert broken(column("a", "number", logicalTypeOptions={"minimum": 0.1}), low, Decimal("0.0999"), None) == [
         Decimal("0.0999")
@@ -60,7 +60,7 @@ def test_ranges_are_exact_at_their_ends() -> None:
     assert broken(column("a", "timestamp", logicalTypeOptions=since), *moments) == moments[:1]
 
 
-def test_not_a_number_counts_as_missing() -> None:
+def test_nan_counts_as_missing() -> None:
     number = column("a", "number", physicalType="double", logicalTypeOptions={"minimum": 0})
     assert broken(number, 1.0, float("nan"), -1.0, float("inf")) == [-1.0]
     needed = contract_of([column("a", "number", physicalType="double", required=True)])
@@ -82,7 +82,7 @@ PAIR = contract_of(
 )
 
 
-def test_expressions_see_the_row_and_sub_queries_see_the_table() -> None:
+def test_expressions_read_the_row_and_sub_queries_read_the_table() -> None:
     rows = table(PAIR, (1, 2, "a"), (3, 2, "a"), (30, 40, "b"), (30, 40, "b"), (None, 1, "c"), (5, 6, None))
     result = check_rows(rows, PAIR)
     assert result.counts_by_rule == {"adds_up": 1, "small": 0, "group": 2}
@@ -90,7 +90,7 @@ def test_expressions_see_the_row_and_sub_queries_see_the_table() -> None:
     assert result.quarantined["value"].to_pylist()[0] == "gross=2.0000, net=3.0000"
 
 
-def test_a_row_is_set_aside_once_under_its_first_rule_but_counted_under_each() -> None:
+def test_a_row_is_set_aside_under_its_first_broken_rule_and_counted_under_each() -> None:
     result = check_rows(table(PAIR, (200, 1, "a"), (1, 2, "b")), PAIR)
     assert result.counts_by_rule == {"adds_up": 1, "small": 1, "group": 1}
     assert result.quarantined["rule_id"].to_pylist() == ["adds_up"]
@@ -102,7 +102,7 @@ def test_a_warning_keeps_the_row() -> None:
     assert (result.accepted.num_rows, result.counts_by_rule) == (1, {"small": 1})
 
 
-def test_sub_queries_do_not_shuffle_verdicts() -> None:
+def test_sub_queries_keep_verdicts_with_their_rows() -> None:
     contract = contract_of(
         [column("k", "integer")], [bad_rows("odd", "k IN (SELECT k FROM ${table} WHERE k % 2 = 1)", "error")]
     )
@@ -128,7 +128,7 @@ def test_the_first_of_a_key_is_kept_and_the_others_are_duplicates() -> None:
     assert result.counts_by_rule == {"a:range": 0, "primary_key": 3}
 
 
-def test_a_row_set_aside_for_another_reason_frees_its_key() -> None:
+def test_a_row_set_aside_for_another_reason_does_not_use_up_its_key() -> None:
     result = keyed(("x", -1), ("x", 2))
     assert result.accepted["a"].to_pylist() == [Decimal(2)]
     assert (result.quarantined.num_rows, result.duplicates.num_rows) == (1, 0)
@@ -138,7 +138,7 @@ def test_rows_without_a_key_are_not_duplicates() -> None:
     assert keyed((None, 1), (None, 1)).accepted.num_rows == 2
 
 
-def test_first_means_first_in_the_source_not_in_the_table() -> None:
+def test_the_first_row_of_a_key_is_the_first_in_the_source_not_in_the_table() -> None:
     files, rows = ["b.csv", "a.csv", "a.csv"], [1, 9, 3]
     result = keyed(("x", 1), ("x", 2), ("x", 3), source_file=files, source_row=rows)
     assert result.accepted["a"].to_pylist() == [Decimal(3)]
@@ -162,7 +162,7 @@ FILE_RULES = contract_of(
 )
 
 
-def test_a_broken_critical_file_rule_sets_every_row_aside_and_loses_none() -> None:
+def test_a_broken_critical_file_rule_sets_every_row_aside() -> None:
     result = check_rows(table(FILE_RULES, [7], [8]), FILE_RULES)
     assert result.rejected_by == ("total",)
     assert (result.accepted.num_rows, result.quarantined.num_rows) == (0, 2)
@@ -174,23 +174,23 @@ def test_a_broken_critical_file_rule_sets_every_row_aside_and_loses_none() -> No
     }
 
 
-def test_a_broken_warning_about_the_file_keeps_it() -> None:
+def test_a_broken_file_warning_keeps_the_file() -> None:
     result = check_rows(table(FILE_RULES, [4], [5]), FILE_RULES)
     assert (result.rejected_by, result.accepted.num_rows, result.counts_by_rule["mean"]) == ((), 2, 1)
 
 
-def test_a_file_without_rows_breaks_only_the_rule_that_wants_rows() -> None:
+def test_an_empty_file_breaks_only_the_rule_that_requires_rows() -> None:
     result = check_rows(table(FILE_RULES, [1]).slice(0, 0), FILE_RULES)
     assert result.rejected_by == ("some",)
     assert result.counts_by_rule == {"some": 1, "total": 0, "mean": 0}
 
 
-def test_a_total_that_cannot_be_computed_does_not_pass() -> None:
+def test_a_total_that_cannot_be_computed_fails() -> None:
     result = check_rows(table(FILE_RULES, [None]), FILE_RULES)
     assert result.rejected_by == ("total",)
 
 
-def test_a_critical_row_rule_rejects_all_and_keeps_each_rows_own_reason() -> None:
+def test_a_critical_row_rule_rejects_every_row_but_keeps_each_rows_own_reason() -> None:
     contract = contract_of([column("a", "number")], [bad_rows("low", "a < 0"), bad_rows("wild", "a > 9", "critical")])
     result = check_rows(table(contract, [-1], [10], [1]), contract)
     assert result.quarantined["rule_id"].to_pylist() == ["low", "wild", "wild"]
@@ -227,33 +227,33 @@ def test_accepted_rows_have_the_schema_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize("wrong", [pa.table({"b": ["x"]}), pa.table({"a": [1.5]})])
-def test_a_table_of_other_columns_or_types_is_our_own_fault(wrong: pa.Table) -> None:
+def test_a_table_with_other_columns_or_types_is_an_internal_fault(wrong: pa.Table) -> None:
     contract = contract_of([column("a")])
     with pytest.raises(InternalFault, match="a"):
         check_rows(wrong, contract)
 
 
-def test_sql_that_cannot_run_is_a_fault_of_the_contract() -> None:
+def test_sql_that_cannot_run_is_a_contract_error() -> None:
     contract = contract_of([column("a")], [bad_rows("odd", "nonsense > 1")])
     with pytest.raises(ConfigurationRefused, match="cannot be evaluated"):
         check_rows(table(contract, ["x"]), contract)
 
 
 @pytest.mark.parametrize("condition", ["a IN (SELECT content FROM read_text('/etc/hostname'))", "a = getenv('HOME')"])
-def test_a_rule_reaches_no_file_and_no_environment(condition: str) -> None:
+def test_a_rule_cannot_read_files_or_the_environment(condition: str) -> None:
     contract = contract_of([column("a")], [bad_rows("odd", condition)])
     with pytest.raises(ConfigurationRefused, match="cannot be evaluated"):
         check_rows(table(contract, ["x"]), contract)
 
 
 @pytest.mark.parametrize("value", ["'; DROP TABLE rows; --", "${table}", "%s ? $1", "名'\"\\"])
-def test_values_never_become_sql(value: str) -> None:
+def test_values_are_never_run_as_sql(value: str) -> None:
     contract = contract_of([column("id", "integer"), column("a", enum=[{"value": value}])])
     result = check_rows(table(contract, (1, value), (2, "x")), contract)
     assert result.accepted["id"].to_pylist() == [1]
 
 
-def test_one_checker_judges_many_tables_each_by_itself() -> None:
+def test_one_checker_checks_each_of_many_tables_separately() -> None:
     with RowChecker(KEYED) as checker:
         first = checker.check(table(KEYED, ("x", 1), ("x", 2)))
         second = checker.check(table(KEYED, ("x", 1)))

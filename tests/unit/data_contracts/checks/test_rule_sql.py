@@ -28,9 +28,7 @@ def encoded(values: list[str | None], unused: list[str]) -> pa.DictionaryArray:
 
 
 @given(st.lists(st.lists(TEXTS, max_size=30), max_size=3), st.lists(st.sampled_from(["y", "x", "zz"]), unique=True))
-def test_values_judged_once_each_have_the_verdicts_of_rows_judged_one_by_one(
-    chunks: list[list[str | None]], unused: list[str]
-) -> None:
+def test_checking_distinct_values_equals_checking_every_row(chunks: list[list[str | None]], unused: list[str]) -> None:
     plain = pa.table({"a": pa.chunked_array([pa.array(chunk, pa.string()) for chunk in chunks], pa.string())})
     kind = pa.dictionary(pa.int32(), pa.string())
     packed = pa.table({"a": pa.chunked_array([encoded(chunk, unused) for chunk in chunks], kind)})
@@ -48,7 +46,7 @@ KEY = st.tuples(st.none() | st.integers(0, 3), st.none() | st.sampled_from([0.0,
 
 
 @given(st.lists(KEY, max_size=40))
-def test_rows_that_share_a_key_are_found_and_a_missing_part_makes_no_key(
+def test_repeated_keys_are_found_and_incomplete_keys_are_ignored(
     rows: list[tuple[object, ...]],
 ) -> None:
     columns = list(zip(*rows, strict=True)) or [(), (), ()]
@@ -62,12 +60,12 @@ def test_rows_that_share_a_key_are_found_and_a_missing_part_makes_no_key(
     assert found.tolist() == expected
 
 
-def test_keys_of_rows_that_were_never_loaded_are_our_own_fault() -> None:
+def test_keys_of_rows_that_were_not_loaded_are_an_internal_fault() -> None:
     with RuleDatabase() as database, pytest.raises(InternalFault):
         database.repeated_key_rows(["a"])
 
 
-def test_keys_whose_hashes_are_equal_but_not_their_values_are_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_with_equal_hashes_but_different_values_are_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     with RuleDatabase() as database:
         database.load(pa.table({"a": [1, 2, 2, 3]}))
         same = np.zeros(4, dtype=np.uint64), np.ones(4, dtype=bool)
@@ -75,6 +73,6 @@ def test_keys_whose_hashes_are_equal_but_not_their_values_are_not_repeated(monke
         assert database.repeated_key_rows(["a"]).tolist() == [1, 2]
 
 
-def test_columns_are_found_in_any_case_and_not_by_parts_of_words() -> None:
+def test_columns_are_found_in_any_case_but_only_as_whole_words() -> None:
     rule = Rule("r", "row", Kind.ROW_EXPRESSION, None, Arguments(sql="AMOUNT > fee_share"), Severity.ERROR, "")
     assert columns_asked([rule], ["amount", "fee", "share", "fee_share", "source_row"]) == ["amount", "fee_share"]

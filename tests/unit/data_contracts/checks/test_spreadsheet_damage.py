@@ -14,20 +14,20 @@ def positions(values: list[str | None], kind: pa.DataType) -> list[int]:
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.dictionary(pa.int32(), pa.string())], ids=str)
-def test_powers_of_ten_are_found_in_text_of_either_form(kind: pa.DataType) -> None:
+def test_powers_of_ten_are_found_in_both_notations(kind: pa.DataType) -> None:
     values = ["LAMP-1", "5.12346E+17", None, "1E+05", "LAMP-2", "5.12346E+17"]
     assert positions(values, kind) == [1, 3, 5]
 
 
 @pytest.mark.parametrize("key", ["A1:5.12346E+17@0", "5.12346E+17@12", "5.12346E+17@0:3"])
-def test_a_power_of_ten_is_found_in_a_key_that_was_made_unique(key: str) -> None:
+def test_a_power_of_ten_is_found_in_a_prefixed_key(key: str) -> None:
     assert positions(["A1:7@0", key, "LAMP-1"], pa.string()) == [1]
 
 
 @pytest.mark.parametrize(
     "text", ["5.12346E-17", "size:5E+17", "A1:5E+17@x", "5.12346E+1", "55.1E+17", "A5E+17", "5E+17A", "E+17", ""]
 )
-def test_text_that_only_resembles_one_is_left_alone(text: str) -> None:
+def test_text_that_only_resembles_a_power_of_ten_is_accepted(text: str) -> None:
     assert positions(["LAMP-1", text, "LAMP-2"], pa.string()) == []
 
 

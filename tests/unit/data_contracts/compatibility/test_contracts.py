@@ -62,7 +62,7 @@ def of_severity(severity: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", [*contract_names(), *(f"template_{table}" for table in template_names())])
-def test_a_contract_does_not_differ_from_itself(name: str) -> None:
+def test_a_contract_has_no_changes_against_itself(name: str) -> None:
     assert contract_changes(named_contract(name), named_contract(name)) == ()
 
 
@@ -108,13 +108,13 @@ def test_a_contract_does_not_differ_from_itself(name: str) -> None:
         ),
     ],
 )
-def test_one_change_of_a_column_is_named_for_what_it_is(
+def test_each_kind_of_column_change_is_reported_as_such(
     before: Mapping[str, Any], after: Mapping[str, Any], expected: list[Parts]
 ) -> None:
     assert of_column(before, after) == expected
 
 
-def test_columns_that_go_and_come_are_named_without_their_rules() -> None:
+def test_removed_and_added_columns_are_reported_without_their_rules() -> None:
     optional = {**column("note", required=False), "customProperties": [{"property": "optionalHeader", "value": True}]}
     before, after = (
         contract([PLAIN, KINDS]),
@@ -125,7 +125,7 @@ def test_columns_that_go_and_come_are_named_without_their_rules() -> None:
     assert parts(contract([PLAIN, KINDS]), contract([KINDS, PLAIN])) == [("columns reordered", "columns", False)]
 
 
-def test_a_renamed_column_takes_its_rules_and_key_along() -> None:
+def test_a_renamed_column_keeps_its_rules_and_key() -> None:
     rule = bad_rows("positive", "amount < 0")
     key = {"primaryKey": True, "required": True}
     before = contract([RANGED | key], [rule])
@@ -141,7 +141,7 @@ def test_a_unit_a_hundred_times_smaller_is_reported() -> None:
     assert back.words.endswith("0.01 times as large")
 
 
-def test_bounds_that_all_grew_a_hundredfold_raise_the_question_of_the_unit() -> None:
+def test_bounds_a_hundred_times_larger_suggest_another_unit() -> None:
     (change,) = contract_changes(contract([RANGED]), contract([bounded(minimum=0, maximum=10_000)]))
     assert change.kind is ChangeKind.RULE_LOOSENED
     assert "by the factor 100" in change.words
@@ -149,7 +149,7 @@ def test_bounds_that_all_grew_a_hundredfold_raise_the_question_of_the_unit() -> 
     assert "factor" not in change.words
 
 
-def test_table_rules_are_compared_by_their_name() -> None:
+def test_table_rules_are_compared_by_name() -> None:
     rule, other = bad_rows("positive", "amount < 0"), bad_rows("positive", "amount <= 0")
     spaced = {**rule, "query": rule["query"].replace(" ", "  ")}
     assert parts(contract([PLAIN]), contract([PLAIN], [rule])) == [("rule added", "positive", True)]
@@ -170,14 +170,14 @@ def test_table_rules_are_compared_by_their_name() -> None:
         ({}, {"missingTokens": ["/"]}, True),
     ],
 )
-def test_another_form_of_the_file_breaks_unless_it_only_lets_more_in(
+def test_another_file_format_is_breaking_unless_it_only_accepts_more(
     before: dict[str, Any], after: dict[str, Any], breaking: bool
 ) -> None:
     (change,) = contract_changes(contract([PLAIN], server=before), contract([PLAIN], server=after))
     assert (change.kind, change.breaking) == (ChangeKind.FORMAT_CHANGED, breaking)
 
 
-def test_a_header_stated_in_a_contract_without_a_file_form_is_compared_too() -> None:
+def test_headers_of_a_contract_without_a_file_format_are_compared() -> None:
     named, disguised = (
         compile_contract(json.dumps(contract_document([column("amount", header=header)])).encode(), "tiny")
         for header in ("Amount", "Аmount")
@@ -185,14 +185,14 @@ def test_a_header_stated_in_a_contract_without_a_file_form_is_compared_too() -> 
     assert parts(named, disguised) == [("header looks the same but differs", "amount", True)]
 
 
-def test_two_sources_differ_in_name_columns_and_form() -> None:
+def test_two_sources_differ_in_name_columns_and_format() -> None:
     changes = contract_changes(source_contract("temu_ledger"), source_contract("temu_pending"))
     kinds = {change.kind for change in changes}
     assert {ChangeKind.CONTRACT_RENAMED, ChangeKind.COLUMN_DROPPED, ChangeKind.FORMAT_CHANGED} <= kinds
     assert [change.breaking for change in changes] == sorted((change.breaking for change in changes), reverse=True)
 
 
-def test_the_lines_count_both_sorts_and_ask_for_a_new_version() -> None:
+def test_the_report_counts_both_kinds_of_change_and_asks_for_a_new_version() -> None:
     before, after = contract([PLAIN]), contract([{**PLAIN, "physicalName": "Su\u202em", "description": "x"}])
     lines = change_report(before, after, contract_changes(before, after))
     assert lines[0] == "tiny@1.0.0 → tiny@1.0.0: 1 breaking, 1 compatible"
@@ -200,7 +200,7 @@ def test_the_lines_count_both_sorts_and_ask_for_a_new_version() -> None:
     assert not any("\u202e" in line for line in lines)
 
 
-def test_a_contract_is_named_by_file_source_template_or_table(tmp_path: Path) -> None:
+def test_a_contract_is_found_by_file_source_template_or_table(tmp_path: Path) -> None:
     file = tmp_path / "contract.yaml"
     file.write_text(json.dumps(contract_document([PLAIN])), encoding="utf-8")
     assert named_contract(str(file)).contract_id == "tiny"

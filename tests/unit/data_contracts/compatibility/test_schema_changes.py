@@ -54,7 +54,7 @@ def refusal(contract: CompiledContract, columns: Sequence[Column], respelled: Ma
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_dropped_column_is_named(source: str) -> None:
+def test_a_dropped_column_is_reported(source: str) -> None:
     contract = source_contract(source)
     columns = every_column(contract)
     for lost in needed_columns(contract):
@@ -63,7 +63,7 @@ def test_a_dropped_column_is_named(source: str) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_renamed_column_is_named(source: str) -> None:
+def test_a_renamed_column_is_reported(source: str) -> None:
     contract = source_contract(source)
     for one in needed_columns(contract):
         message = refusal(contract, every_column(contract), {one.name: f"{one.header}2"})
@@ -71,7 +71,7 @@ def test_a_renamed_column_is_named(source: str) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_column_spelled_with_look_alike_letters_is_named(source: str) -> None:
+def test_a_column_name_with_lookalike_letters_is_reported(source: str) -> None:
     contract = source_contract(source)
     for one in needed_columns(contract):
         forged = one.header.translate(LOOK_ALIKES)
@@ -82,7 +82,7 @@ def test_a_column_spelled_with_look_alike_letters_is_named(source: str) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_an_added_column_is_named(source: str, tmp_path: Path) -> None:
+def test_an_added_column_is_reported(source: str, tmp_path: Path) -> None:
     contract = source_contract(source)
     new = dataclasses.replace(contract.columns[0], name="brand_new", header="BrandNew")
     data = header_file(contract, [*every_column(contract), new])
@@ -97,7 +97,7 @@ def test_an_added_column_is_named(source: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", FLAT)
-def test_another_order_of_columns_changes_nothing(source: str) -> None:
+def test_the_order_of_columns_does_not_matter(source: str) -> None:
     contract = source_contract(source)
     columns = every_column(contract)
     spec = contract.read_spec
@@ -119,7 +119,7 @@ def _with_a_row(contract: CompiledContract, columns: Sequence[Column]) -> bytes:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_value_of_another_type_is_named(source: str) -> None:
+def test_a_value_of_another_type_is_reported(source: str) -> None:
     contract = source_contract(source)
     for one in contract.columns:
         if pa.types.is_string(one.arrow_type) or pa.types.is_dictionary(one.arrow_type):
@@ -133,7 +133,7 @@ def test_a_value_of_another_type_is_named(source: str) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_unit_a_hundred_times_smaller_is_named(source: str) -> None:
+def test_a_unit_a_hundred_times_smaller_is_reported(source: str) -> None:
     contract = source_contract(source)
     columns = tuple(
         column if column.unit is None else dataclasses.replace(column, unit=f"hundredths of {column.unit}")

@@ -46,7 +46,7 @@ def test_keywords_become_rules_in_contract_order() -> None:
     ]
 
 
-def test_a_keyword_rule_can_be_softened() -> None:
+def test_a_keyword_rule_can_be_a_warning() -> None:
     a = column("a", "number", logicalTypeOptions={"minimum": 0}, custom={"severity": {"range": "warning"}})
     assert compiled_rules(a) == [("a:range", Kind.RANGE, "warning")]
 
@@ -84,7 +84,7 @@ def test_library_metrics_become_rules() -> None:
         ({"mustBeBetween": [1, 2.5]}, Bounds(minimum=Decimal(1), maximum=Decimal("2.5"))),
     ],
 )
-def test_a_file_rule_compares_by_the_operator_stated(operator: dict[str, Any], expected: Bounds) -> None:
+def test_a_file_rule_uses_the_operator_of_the_contract(operator: dict[str, Any], expected: Bounds) -> None:
     entry = {"name": "total", "type": "sql", "query": "SELECT sum(a) FROM ${table}", **operator}
     rule = contract_of([column("a", "number")], [entry]).rules[0]
     assert (rule.kind, rule.scope, rule.severity) == (Kind.FILE_VALUE, "file", Severity.CRITICAL)
@@ -103,7 +103,7 @@ def test_a_file_rule_compares_by_the_operator_stated(operator: dict[str, Any], e
         ({"name": "x", "type": "custom", "engine": "soda", "implementation": "y"}, "unknown type 'custom'"),
     ],
 )
-def test_an_unchecked_quality_entry_is_refused(entry: dict[str, Any], message: str) -> None:
+def test_a_quality_entry_that_cannot_be_checked_is_refused(entry: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationRefused, match=message):
         contract_of([column("a")], [entry])
 
@@ -126,14 +126,14 @@ def test_an_unsupported_column_is_refused(prop: dict[str, Any], message: str) ->
         contract_of([prop])
 
 
-def test_two_columns_or_rules_of_one_name_are_refused() -> None:
+def test_two_columns_or_rules_with_one_name_are_refused() -> None:
     with pytest.raises(ConfigurationRefused, match="duplicate column names"):
         contract_of([column("a"), column("a")])
     with pytest.raises(ConfigurationRefused, match="duplicate rules: odd"):
         contract_of([column("a")], [bad_rows("odd", "a = 'x'"), bad_rows("odd", "a = 'y'")])
 
 
-def test_types_become_arrow_types() -> None:
+def test_logical_types_become_arrow_types() -> None:
     columns = [
         column("a"),
         column("b", physicalType="dictionary"),
@@ -177,7 +177,7 @@ def test_an_unknown_format_or_server_property_is_refused() -> None:
         contract_of([column("a")], server=delimited(quotes='"'))
 
 
-def test_the_digest_is_of_the_content_and_a_changed_file_is_compiled_anew(tmp_path: Path) -> None:
+def test_the_digest_is_that_of_the_content_and_a_changed_file_is_compiled_again(tmp_path: Path) -> None:
     path = tmp_path / "contract.odcs.yaml"
     path.write_text(json.dumps(contract_document([column("a")])))
     first = load_contract(path)
@@ -195,7 +195,7 @@ def test_a_file_that_is_not_a_contract_is_refused_in_one_line(text: str) -> None
 
 
 @pytest.mark.parametrize("name", ["nonsense", "../tables/loan", "_lineage", ""])
-def test_an_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
+def test_an_unknown_name_is_refused_with_a_list_of_the_known_names(name: str) -> None:
     for find in (table_contract, source_contract):
         with pytest.raises(ConfigurationRefused, match="money_event"):
             find(name)
@@ -216,7 +216,7 @@ def test_lag_and_identity_are_read() -> None:
     assert (contract.known_lag_days, contract.identity) == (3, "tiny@1.0.0")
 
 
-def test_a_form_is_known_by_one_of_three_words() -> None:
+def test_the_format_of_a_source_has_one_of_three_kinds_of_evidence() -> None:
     document = contract_document([column("a")], custom={"verification": {"thirdParty": " a tool of sellers "}})
     contract = compile_contract(json.dumps(document).encode(), "tiny")
     assert contract.verification.third_party == "a tool of sellers"

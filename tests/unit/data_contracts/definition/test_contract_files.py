@@ -162,18 +162,18 @@ FIXED_BY_OTHERS = {
 
 
 @pytest.mark.parametrize("name", source_names())
-def test_no_raw_header_equals_a_canonical_column_unless_its_publisher_named_it_so(name: str) -> None:
+def test_no_raw_header_equals_a_canonical_column_unless_its_publisher_uses_that_name(name: str) -> None:
     canonical = {column.name for table in table_names() for column in table_contract(table).columns}
     raw = {header for column in source_contract(name).columns for header in (column.header, *column.synonyms)}
     assert raw & canonical == FIXED_BY_OTHERS.get(name, set())
 
 
-def test_coverage_can_name_every_event_table_but_itself() -> None:
+def test_coverage_can_name_every_event_table_except_itself() -> None:
     coverable = set(table_contract("source_coverage").column("covered_table").enum)
     assert coverable == EVENT_TABLES - {"source_coverage"}
 
 
-def test_event_tables_end_with_the_columns_of_lineage() -> None:
+def test_event_tables_end_with_the_lineage_columns() -> None:
     lineage = ["event_date", "known_at", "recorded_at", "superseded_at", "superseded_recorded_at", "row_version"]
     lineage += ["source", "source_file", "source_sha256", "source_row"]
     for name in EVENT_TABLES:
@@ -192,5 +192,5 @@ def test_every_contract_has_a_page_that_shows_each_column_and_rule(contract: Com
 
 
 @pytest.mark.parametrize("contract", contracts(), ids=contract_id)
-def test_the_largest_amounts_break_rules_but_never_the_check(contract: CompiledContract) -> None:
+def test_the_largest_amounts_break_rules_but_do_not_crash_the_check(contract: CompiledContract) -> None:
     assert check_rows(extreme_table(contract), contract).rows_in == 2

@@ -24,14 +24,14 @@ def matrix(*rows: tuple[str | None, float | None, float | None]) -> pa.Table:
     return pa.table(columns, names=["seller_id", "as_of", "sales_90d", "refund_rate"])
 
 
-def test_features_follow_the_key_as_nullable_floats() -> None:
+def test_features_are_nullable_floats_after_the_key() -> None:
     contract = matrix_contract(FEATURES)
     assert contract.arrow_schema.names == ["seller_id", "as_of", "sales_90d", "refund_rate"]
     assert contract.arrow_schema.field("refund_rate") == pa.field("refund_rate", pa.float64())
     assert contract.column("refund_rate").description_zh == "退款率"
 
 
-def test_a_missing_feature_is_fine_an_infinite_one_and_a_repeated_key_are_not() -> None:
+def test_missing_features_are_accepted_but_infinite_ones_and_repeated_keys_are_not() -> None:
     result = check_rows(
         matrix(("s1", 1.0, None), ("s2", float("inf"), 0.1), ("s1", 2.0, 0.2), (None, 1.0, 1.0)),
         matrix_contract(FEATURES),
@@ -42,12 +42,12 @@ def test_a_missing_feature_is_fine_an_infinite_one_and_a_repeated_key_are_not() 
     assert result.duplicates["value"].to_pylist() == ["s1|2024-03-31"]
 
 
-def test_the_digest_follows_the_features_and_their_order() -> None:
+def test_the_digest_depends_on_the_features_and_their_order() -> None:
     digests = {matrix_contract(given).digest for given in ([], FEATURES, FEATURES[::-1], FEATURES[:1])}
     assert len(digests) == 4
 
 
 @pytest.mark.parametrize("name", ["seller_id", "sales_90d", "Sales", 'x" OR 1=1 --'])
-def test_a_name_that_is_taken_or_no_identifier_is_refused(name: str) -> None:
+def test_a_feature_name_that_is_taken_or_not_an_identifier_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationRefused, match=r"(invalid|duplicate) feature names"):
         matrix_contract([*FEATURES, FeatureColumn(name, "x", "x")])

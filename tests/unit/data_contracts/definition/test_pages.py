@@ -7,7 +7,7 @@ from data_contracts.definition.pages import contract_page, verification_table
 from tests.factories.contracts import bad_rows, column, contract_of, delimited
 
 
-def test_a_page_shows_what_a_reader_needs() -> None:
+def test_a_page_shows_columns_rules_and_origin() -> None:
     columns = [
         column("day", "date", header="Day", required=True, logicalTypeOptions={"format": "yyyy/M/d"}),
         column("kind", header="Kind|", enum=[{"value": "有效", "label": "valid"}], custom={"optionalHeader": True}),
@@ -24,7 +24,7 @@ def test_a_page_shows_what_a_reader_needs() -> None:
     assert "| `odd` | odd | row | counted |" in page
 
 
-def test_every_line_of_a_table_has_the_same_number_of_cells() -> None:
+def test_every_row_of_a_page_table_has_the_same_number_of_cells() -> None:
     hostile = column("a", header="A", description="a | b <script> `x|y` [z](http://e)")
     page = contract_page(contract_of([hostile], server=delimited()))
     rows = [line.replace("\\|", "") for line in page.splitlines() if line.startswith("|")]
@@ -33,7 +33,7 @@ def test_every_line_of_a_table_has_the_same_number_of_cells() -> None:
     assert "\\[z](http" in page
 
 
-def test_a_page_and_the_index_state_how_the_form_of_a_source_is_known() -> None:
+def test_a_page_and_the_index_state_how_the_format_of_a_source_was_verified() -> None:
     source = source_contract("shein_report")
     assert "- ~ third-party: fields, types, Beijing time" in contract_page(source)
     table = verification_table([source, table_contract("loan")])
@@ -42,6 +42,6 @@ def test_a_page_and_the_index_state_how_the_form_of_a_source_is_known() -> None:
 
 
 @pytest.mark.parametrize("name", source_names())
-def test_every_source_states_how_its_form_is_known(name: str) -> None:
+def test_every_source_states_how_its_format_was_verified(name: str) -> None:
     known = source_contract(name).verification
     assert known.verified or known.third_party or known.not_verified

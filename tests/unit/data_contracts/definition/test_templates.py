@@ -66,7 +66,7 @@ def test_the_derived_contract_is_valid_odcs(table: str) -> None:
 
 
 @pytest.mark.parametrize("table", template_names())
-def test_the_template_has_every_column_but_those_the_pipeline_makes(table: str) -> None:
+def test_the_template_has_every_column_that_the_pipeline_does_not_compute(table: str) -> None:
     template = table_template(table)
     renamed = {pseudonym.column: pseudonym.raw_column for pseudonym in template.pseudonyms}
     made = LINEAGE_OF_OURS | set(template.usd_of)
@@ -106,7 +106,7 @@ def test_headers_of_a_template_are_distinct_in_both_languages(table: str) -> Non
 
 
 @pytest.mark.parametrize("table", template_names())
-def test_sound_rows_arrive_in_the_table_and_keep_its_contract(table: str, tmp_path: Path) -> None:
+def test_valid_rows_reach_the_table_and_satisfy_its_contract(table: str, tmp_path: Path) -> None:
     result = delivered_rows(tmp_path, table, template_row(table, "R1"), template_row(table, "R2"))
     account = only_account(result)
     assert (account.rows_in, account.accepted, account.quarantined, account.duplicates) == (2, 2, {}, {})
@@ -116,7 +116,7 @@ def test_sound_rows_arrive_in_the_table_and_keep_its_contract(table: str, tmp_pa
 
 
 @pytest.mark.parametrize("table", template_names())
-def test_rows_in_are_accepted_quarantined_or_duplicates_and_bad_cells_are_named(table: str, tmp_path: Path) -> None:
+def test_every_row_is_accepted_quarantined_or_a_duplicate_and_bad_cells_are_named(table: str, tmp_path: Path) -> None:
     good, repeated = template_row(table, "R1"), template_row(table, "R1")
     bad_date = template_row(table, "R2", event_date="2023-02-30")
     no_date = template_row(table, "R3", event_date="")
@@ -130,7 +130,7 @@ def test_rows_in_are_accepted_quarantined_or_duplicates_and_bad_cells_are_named(
 
 
 @pytest.mark.parametrize("table", template_names())
-def test_chinese_headers_are_read_as_well(table: str, tmp_path: Path) -> None:
+def test_chinese_headers_are_read(table: str, tmp_path: Path) -> None:
     row = template_row(table)
     synonyms = {column.header: column.synonyms[0] for column in contract_of(table).columns}
     account = only_account(delivered_rows(tmp_path, table, {synonyms[name]: cell for name, cell in row.items()}))
@@ -139,7 +139,7 @@ def test_chinese_headers_are_read_as_well(table: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("table", [name for name in template_names() if table_template(name).pseudonyms])
-def test_a_pseudonymised_value_never_leaves_ingest_in_clear(table: str, tmp_path: Path) -> None:
+def test_a_pseudonymised_value_never_leaves_ingest_as_plain_text(table: str, tmp_path: Path) -> None:
     canaries = {p.raw_column: f"Wq7Canary{number}" for number, p in enumerate(table_template(table).pseudonyms)}
     # Where the raw column is the key of the table, two rows with the same canary would be one.
     rows = [template_row(table, **canaries), template_row(table, "R2", **canaries, event_date="never")]
@@ -172,7 +172,7 @@ def test_amounts_are_converted_at_the_rate_of_the_event_date(tmp_path: Path) -> 
     assert cells(table, "stock_value", "stock_value_usd") == [(Decimal("100.0000"), Decimal("106.4600"))]
 
 
-def test_an_amount_in_an_unknown_currency_has_no_value_in_dollars_and_breaks_the_table_not_the_file(
+def test_an_amount_in_an_unknown_currency_has_no_dollar_value_and_breaks_a_rule_of_the_table_only(
     tmp_path: Path,
 ) -> None:
     result = delivered_rows(tmp_path, "pledge", template_row("pledge", currency="XYZ"))
@@ -185,9 +185,7 @@ def test_an_amount_in_an_unknown_currency_has_no_value_in_dollars_and_breaks_the
     ("stated", "expected"),
     [("", datetime(2023, 3, 6, tzinfo=UTC)), ("2023-04-01 12:00:00", datetime(2023, 4, 1, 12, tzinfo=UTC))],
 )
-def test_a_row_is_known_at_its_stated_time_or_after_the_usual_lag(
-    stated: str, expected: datetime, tmp_path: Path
-) -> None:
+def test_a_row_is_known_at_its_own_time_or_after_the_usual_lag(stated: str, expected: datetime, tmp_path: Path) -> None:
     row = template_row("certificate", event_date="2023-03-05", known_at=stated)
     result = delivered_rows(tmp_path, "certificate", row)
     assert cells(result.tables["certificate"], "known_at") == [expected]
@@ -198,7 +196,7 @@ def test_a_row_known_before_it_happened_is_set_aside(tmp_path: Path) -> None:
     assert only_account(delivered_rows(tmp_path, "certificate", row)).quarantined == {"known_after_event": 1}
 
 
-def test_instalments_ahead_are_accepted_and_other_events_ahead_are_not(tmp_path: Path) -> None:
+def test_future_instalments_are_accepted_and_other_future_events_are_not(tmp_path: Path) -> None:
     due = template_row("repayment", entry_type="due", event_date="2030-01-05", known_at="2023-03-01 00:00:00")
     assert only_account(delivered_rows(tmp_path / "a", "repayment", due)).accepted == 1
     ahead = template_row("certificate", event_date="2030-01-05", known_at="")
@@ -216,7 +214,7 @@ def test_identifiers_of_two_sellers_do_not_collide(tmp_path: Path) -> None:
     assert check_rows(table, table_contract("pledge")).accepted.num_rows == 2
 
 
-def test_a_file_of_one_seller_need_not_name_the_seller_and_may_name_no_other(tmp_path: Path) -> None:
+def test_a_file_of_one_seller_may_omit_the_seller_but_not_name_another(tmp_path: Path) -> None:
     unnamed = template_row("pledge", "R1")
     del unnamed["seller_id"]
     result = delivered_rows(tmp_path / "unnamed", "pledge", unnamed)
@@ -225,7 +223,7 @@ def test_a_file_of_one_seller_need_not_name_the_seller_and_may_name_no_other(tmp
     assert only_account(foreign).quarantined == {"delivery:seller_matches": 1}
 
 
-def test_a_file_of_many_sellers_covers_those_it_names(tmp_path: Path) -> None:
+def test_a_file_of_many_sellers_covers_the_sellers_in_it(tmp_path: Path) -> None:
     rows = [template_row("pledge", seller_id=seller) for seller in ("S000001", "S000002")]
     result = delivered_rows(tmp_path, "pledge", *rows, template_row("pledge", "R9", seller_id=""), seller="")
     assert only_account(result).quarantined == {"seller_id:required": 1}
@@ -233,7 +231,7 @@ def test_a_file_of_many_sellers_covers_those_it_names(tmp_path: Path) -> None:
     assert covered == [("S000001", "template_pledge"), ("S000002", "template_pledge")]
 
 
-def test_columns_that_may_be_empty_may_be_left_out(tmp_path: Path) -> None:
+def test_optional_columns_may_be_left_out(tmp_path: Path) -> None:
     row = template_row("logistics_event")
     required = [column.header for column in contract_of("logistics_event").columns if column.required]
     result = delivered(tmp_path, "logistics_event", template_csv([row], required))
@@ -295,7 +293,7 @@ def test_a_parquet_column_that_is_not_plain_text_is_refused_by_name(cells_of_len
         delivered(tmp_path, "pledge", parquet_of(pa.table(columns)), name="a.parquet")
 
 
-def test_parquet_moments_and_numbers_mean_what_their_text_would(tmp_path: Path) -> None:
+def test_parquet_times_and_numbers_mean_the_same_as_their_text(tmp_path: Path) -> None:
     moment = datetime(2023, 3, 6, 8, 30, 0, 250_000)
     written = {
         "known_at": pa.array([moment], pa.timestamp("us", "Asia/Shanghai")),
@@ -316,7 +314,7 @@ def test_parquet_moments_and_numbers_mean_what_their_text_would(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_a_parquet_file_that_would_unpack_to_too_much_is_refused_before_it_is_read(tmp_path: Path) -> None:
+def test_a_parquet_file_that_unpacks_to_too_much_is_refused_before_it_is_read(tmp_path: Path) -> None:
     columns = {name: pa.array([cell]) for name, cell in template_row("pledge").items()}
     repeated = pa.table(columns).take(pa.array([0] * 4_000_000))
     data = parquet_of(repeated)
@@ -325,7 +323,7 @@ def test_a_parquet_file_that_would_unpack_to_too_much_is_refused_before_it_is_re
         delivered(tmp_path, "pledge", data, name="a.parquet")
 
 
-def test_a_bad_cell_of_a_parquet_file_keeps_its_row_as_evidence(tmp_path: Path) -> None:
+def test_a_bad_cell_of_a_parquet_file_quarantines_its_row_with_all_cells(tmp_path: Path) -> None:
     rows = [template_row("certificate", "R1"), template_row("certificate", "R2", market="Germany")]
     result = delivered(tmp_path, "certificate", parquet_of(pa.Table.from_pylist(rows)), name="a.parquet")
     (record,) = result.quarantine.to_pylist()
@@ -334,6 +332,6 @@ def test_a_bad_cell_of_a_parquet_file_keeps_its_row_as_evidence(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("table", ["score", "no_such_table"])
-def test_a_table_without_template_is_refused_with_those_that_have_one(table: str) -> None:
+def test_a_table_without_a_template_is_refused_with_a_list_of_tables_that_have_one(table: str) -> None:
     with pytest.raises(ConfigurationRefused, match="inventory_snapshot"):
         source_contract(f"{PREFIX}{table}")

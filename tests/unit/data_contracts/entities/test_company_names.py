@@ -29,7 +29,7 @@ ONE_COMPANY = [
 
 
 @pytest.mark.parametrize("text", ONE_COMPANY)
-def test_all_spellings_of_one_company_have_its_region_trade_and_key(text: str) -> None:
+def test_all_spellings_of_a_company_have_one_region_trade_word_and_key(text: str) -> None:
     name = parse_company_name(text)
     assert (name.region, name.trade, name.key, name.syllables) == ("shenzhen", "trading", "huarui", ("hua", "rui"))
 
@@ -54,19 +54,19 @@ def test_all_spellings_of_one_company_have_its_region_trade_and_key(text: str) -
         ("Compañía Éxito S.R.L.", None, "compania exito", None, "srl"),
     ],
 )
-def test_a_name_is_taken_apart(
+def test_a_name_is_split_into_its_parts(
     text: str, region: str | None, trade_name: str, trade: str | None, legal_form: str | None
 ) -> None:
     name = parse_company_name(text)
     assert (name.region, name.trade_name, name.trade, name.legal_form) == (region, trade_name, trade, legal_form)
 
 
-def test_a_city_in_the_trade_name_is_not_a_region_after_another_city() -> None:
+def test_a_second_city_in_a_name_belongs_to_the_trade_name() -> None:
     assert parse_company_name("深圳市金华贸易有限公司").trade_name == "金华"
     assert parse_company_name("吉林森贸易有限公司").trade_name == "吉林森"
 
 
-def test_a_syllable_that_is_also_a_mark_or_a_word_of_trade_stays_in_the_trade_name() -> None:
+def test_a_syllable_that_is_also_a_legal_or_trade_word_stays_in_the_trade_name() -> None:
     assert parse_company_name("Qingdao Sheng Zhuo Feng Shiye Youxian Gongsi").key == "shengzhuofeng"
     assert parse_company_name("Guangzhou Yun Tong Xin Shiye Youxian Gongsi").key == "yuntongxin"
 
@@ -84,7 +84,7 @@ def test_letters_that_are_not_pinyin_have_a_key_but_no_syllables() -> None:
 @pytest.mark.parametrize(
     "text", ["", " ", "()", "（）", "有限公司", "Ltd", "深圳", "深圳市", "Shenzhen", "!!!", "贸易", "🛒"]
 )
-def test_a_text_that_is_hardly_a_name_is_taken_apart_without_fault(text: str) -> None:
+def test_a_text_that_is_hardly_a_name_is_parsed_without_error(text: str) -> None:
     name = parse_company_name(text)
     assert name.trade_name or name.region or not normalised_name(text).strip("()")
 
@@ -94,7 +94,7 @@ def test_every_word_of_the_tables_is_written_as_names_are_normalised() -> None:
         assert all(normalised_name(text) == text for text in (*words.chinese, *words.latin))
 
 
-def test_no_legal_form_is_without_family_and_every_city_lies_in_a_province() -> None:
+def test_every_legal_form_has_a_family_and_every_city_a_province() -> None:
     assert family_of_forms().keys() == {*legal_forms().chinese.values(), *legal_forms().latin.values()}
     assert all(regions().within[city] for city in regions().cities)
 

@@ -29,7 +29,7 @@ def test_a_valid_identifier_has_one_normal_form_however_it_is_spaced(kind: str) 
     assert check_identifier(kind, normal) == found
 
 
-def test_full_width_signs_are_forgiven() -> None:
+def test_full_width_characters_are_accepted() -> None:
     wide = "".join(chr(ord(sign) + 0xFEE0) for sign in "91110000600037341L")
     assert check_identifier("uscc", wide).number == "91110000600037341L"
 
@@ -56,15 +56,15 @@ def test_an_invalid_identifier_has_a_reason(kind: str, text: str, reason: str) -
 
 
 @pytest.mark.parametrize("kind", IDENTIFIER_KINDS)
-def test_text_that_is_not_a_number_is_rejected_without_an_exception(kind: str) -> None:
+def test_text_that_is_not_a_number_is_invalid_and_raises_nothing(kind: str) -> None:
     for text in ("无", "n/a", "\x00", "9" * 500, "١٢٣", "🛒"):
         assert check_identifier(kind, text).reason
 
 
-def test_the_synthetic_worlds_credit_codes_are_valid() -> None:
+def test_credit_codes_of_the_synthetic_world_are_valid() -> None:
     assert all(check_identifier("uscc", credit_code(number)).is_valid for number in range(1, 200))
 
 
-def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
+def test_an_unknown_kind_is_refused_with_a_list_of_the_known_kinds() -> None:
     with pytest.raises(ConfigurationRefused, match=r"unknown kind of identifier 'passport'.*uscc"):
         check_identifier("passport", "1")

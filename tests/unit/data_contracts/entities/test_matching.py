@@ -56,7 +56,7 @@ REGISTERED = "深圳市恒瑞通贸易有限公司"
         "Shenzhen Hengruitogn Trading Limited",
     ],
 )
-def test_a_noisy_spelling_is_joined_to_its_company(spelling: str) -> None:
+def test_a_misspelled_name_is_matched_to_its_company(spelling: str) -> None:
     assert match_of(REGISTERED, spelling).is_accepted
     assert match_of(spelling, REGISTERED).is_accepted
 
@@ -74,29 +74,29 @@ def test_a_noisy_spelling_is_joined_to_its_company(spelling: str) -> None:
         ("深圳市衡锐通贸易有限公司", "trade names sound the same but are written otherwise"),
     ],
 )
-def test_a_similar_company_stays_apart_and_the_reason_is_kept(other: str, reason: str) -> None:
+def test_a_similar_company_is_not_matched_and_the_reason_is_kept(other: str, reason: str) -> None:
     match = match_of(REGISTERED, other)
     assert not match.is_accepted
     assert match.reason.startswith(reason)
 
 
-def test_two_characters_in_the_other_order_are_listed_and_not_joined() -> None:
+def test_names_with_two_swapped_characters_are_listed_but_not_matched() -> None:
     match = match_of("深圳市华瑞贸易有限公司", "深圳市瑞华贸易有限公司")
     assert not match.is_accepted
     assert match.score == SETTINGS.doubtful
     assert match.reason == "trade names of two characters in the other order"
 
 
-def test_two_readable_names_one_letter_apart_are_two_companies() -> None:
+def test_two_meaningful_names_one_letter_apart_are_two_companies() -> None:
     assert len(groups("Shenzhen Hengfan Trading Ltd", "Shenzhen Hengfang Trading Ltd")) == 2
 
 
-def test_overseas_names_match_by_letters_and_differ_by_legal_form() -> None:
+def test_foreign_names_match_by_letters_and_differ_by_legal_form() -> None:
     assert len(groups("BRIGHTSTAR TRADING LLC", "Bright Star, Trading L.L.C.", "BRIGHTSTRA TRADING LLC")) == 1
     assert len(groups("BRIGHTSTAR TRADING LLC", "BRIGHTSTAR TRADING GMBH")) == 2
 
 
-def test_a_name_without_region_joins_a_single_company_but_not_one_of_two() -> None:
+def test_a_name_without_a_region_matches_only_if_one_company_has_that_name() -> None:
     regionless, here, there = "恒瑞贸易有限公司", "深圳市恒瑞贸易有限公司", "广州市恒瑞贸易有限公司"
     assert groups(regionless, here) == [{regionless, here}]
     assert len(groups(regionless, here, there)) == 3
@@ -104,14 +104,14 @@ def test_a_name_without_region_joins_a_single_company_but_not_one_of_two() -> No
     assert all(match.reason.startswith("ambiguous") for match in ambiguous)
 
 
-def test_equal_identifiers_join_what_names_would_keep_apart() -> None:
+def test_equal_identifiers_match_companies_with_different_names() -> None:
     left, right = party("a", "深圳市恒瑞贸易有限公司", USCC), party("b", "Bright Star Ltd", USCC)
     matching = match_parties([left, right])
     assert matching.group_of == {"a": "a", "b": "a"}
     assert matching.matches[0].reason == "same uscc"
 
 
-def test_conflicting_identifiers_keep_apart_what_names_would_join() -> None:
+def test_conflicting_identifiers_prevent_a_match_by_name() -> None:
     left, right = party("a", REGISTERED, USCC), party("b", REGISTERED, OTHER_USCC)
     found = compare(left, right, SETTINGS)
     assert found.conflict
@@ -119,13 +119,13 @@ def test_conflicting_identifiers_keep_apart_what_names_would_join() -> None:
     assert len(set(match_parties([left, right]).group_of.values())) == 2
 
 
-def test_a_group_never_holds_two_companies_identifiers_through_a_third_party() -> None:
+def test_a_third_party_never_links_two_companies_with_conflicting_identifiers() -> None:
     between = party("b", REGISTERED)
     matching = match_parties([party("a", REGISTERED, USCC), between, party("c", REGISTERED, OTHER_USCC)])
     assert matching.group_of["a"] != matching.group_of["c"]
 
 
-def test_a_shared_bank_account_alone_decides_nothing() -> None:
+def test_a_shared_bank_account_alone_is_no_match() -> None:
     account = ("iban", "GR1601101050000010547023795")
     matching = match_parties(
         [party("a", "深圳市恒瑞贸易有限公司", account), party("b", "义乌市美康玩具有限公司", account)]
@@ -133,7 +133,7 @@ def test_a_shared_bank_account_alone_decides_nothing() -> None:
     assert not matching.matches[0].is_accepted
 
 
-def test_a_reviewers_rejection_keeps_two_apart_and_every_way_around_is_closed() -> None:
+def test_a_reviewers_rejection_separates_two_parties_even_through_others() -> None:
     names = parties(REGISTERED, REGISTERED, REGISTERED)
     assert set(match_parties(names).group_of.values()) == {"p0"}
     said = [Override("p2", "p0", is_same=False, reviewer="reviewer 7", note="two companies by the register")]
@@ -145,7 +145,7 @@ def test_a_reviewers_rejection_keeps_two_apart_and_every_way_around_is_closed() 
     assert match_parties(names).group_of == {"p0": "p0", "p1": "p0", "p2": "p0"}
 
 
-def test_a_reviewers_acceptance_joins_what_was_never_compared_and_keeps_its_score() -> None:
+def test_a_reviewers_acceptance_matches_parties_that_were_never_compared_and_keeps_the_score() -> None:
     names = parties("深圳市恒瑞贸易有限公司", "Bright Star LLC")
     assert match_parties(names).matches == ()
     said = [Override("p0", "p1", is_same=True, reviewer="reviewer 7", note="renamed")]
@@ -155,7 +155,7 @@ def test_a_reviewers_acceptance_joins_what_was_never_compared_and_keeps_its_scor
     assert match_parties(names, overrides=said).group_of == {"p0": "p0", "p1": "p0"}
 
 
-def test_overrides_that_contradict_or_name_no_party_are_refused() -> None:
+def test_overrides_that_contradict_or_name_an_unknown_party_are_refused() -> None:
     names = parties(REGISTERED, REGISTERED, "深圳市美康玩具有限公司")
     same = Override("p0", "p1", is_same=True, reviewer="one", note="")
     with pytest.raises(ConfigurationRefused, match="contradict"):
@@ -174,7 +174,7 @@ def test_a_party_that_occurs_twice_is_refused() -> None:
         match_parties([*parties(REGISTERED), *parties(REGISTERED)])
 
 
-def test_matches_are_a_table_of_one_schema_even_when_there_are_none() -> None:
+def test_an_empty_table_of_matches_has_the_same_schema() -> None:
     assert match_parties([]).table().schema == MATCH_SCHEMA
     table = match_parties(parties(REGISTERED, "恒瑞通贸易有限公司")).table()
     assert table.to_pylist() == [
@@ -185,19 +185,19 @@ def test_matches_are_a_table_of_one_schema_even_when_there_are_none() -> None:
     ]  # fmt: skip
 
 
-def test_rows_of_one_name_need_one_comparison_each_and_form_one_group() -> None:
+def test_equal_names_need_one_comparison_each_and_form_one_group() -> None:
     matching = match_parties([*parties(*["恒瑞通贸易有限公司"] * 500), party("q", REGISTERED)])
     assert len(matching.matches) == 500
     assert set(matching.group_of.values()) == {"p0"}
 
 
-def test_a_block_that_is_too_large_is_compared_within_region_and_trade_only() -> None:
+def test_a_block_that_is_too_large_is_compared_only_within_region_and_trade() -> None:
     names = parties(REGISTERED, "深圳恒瑞通贸易股份有限公司", "恒瑞通贸易有限公司")
     assert len(match_parties(names).matches) == 3
     assert len(match_parties(names, MatchingSettings(largest_block=2)).matches) == 1
 
 
-def test_a_lower_threshold_takes_in_what_was_only_listed() -> None:
+def test_a_lower_threshold_accepts_matches_that_were_only_listed() -> None:
     names = parties(REGISTERED, "深圳市恒瑞贸易有限公司")
     loose = MatchingSettings(evidence=EvidenceSettings(accept_at=0.80))
     assert match_parties(names, loose).group_of == {"p0": "p0", "p1": "p0"}

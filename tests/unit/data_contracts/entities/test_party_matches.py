@@ -1,4 +1,4 @@
-"""Two spellings of one firm are matched from when both were known; later data does not change earlier views."""
+"""Two spellings of one company are matched once both are known; later data does not change earlier views."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def pairs(rows: list[dict[str, Any]]) -> list[tuple[str, str, bool]]:
     return [(row["left_party_id"], row["right_party_id"], row["is_accepted"]) for row in rows]
 
 
-def test_one_firm_in_two_scripts_is_matched_from_when_both_names_were_known() -> None:
+def test_one_company_in_two_scripts_is_matched_once_both_names_are_known() -> None:
     (row,) = matched(name("a", CHINESE), name("b", ENGLISH, AFTER), name("c", ELSEWHERE))
     assert pairs([row]) == [("a", "b", True)]
     assert (row["known_at"], row["recorded_at"], row["method"]) == (AFTER, RECORDED, module.METHOD)
     assert row["reason"] == "same trade name in characters and letters"
 
 
-def test_a_match_does_not_contain_the_names_and_keeps_its_contract() -> None:
+def test_a_match_contains_no_names_and_satisfies_its_contract() -> None:
     rows = matched(name("a", CHINESE), name("b", ENGLISH))
     assert not any(text in str(rows) for text in ("华锐", "huarui", "Huarui"))
     table = party_matches(pa.Table.from_pylist([name("a", CHINESE), name("b", ENGLISH)], schema=NAME_SCHEMA), RECORDED)
@@ -58,7 +58,7 @@ def test_a_match_does_not_contain_the_names_and_keeps_its_contract() -> None:
     assert (checked.accepted.num_rows, checked.quarantined.num_rows) == (1, 0)
 
 
-def test_several_names_of_one_party_match_others_and_not_itself() -> None:
+def test_several_names_of_one_party_match_other_parties_only() -> None:
     rows = matched(name("a", CHINESE), name("a", ENGLISH), name("z", ENGLISH))
     assert pairs(rows) == [("a", "z", True)]
     assert rows[0]["score"] == 1
@@ -80,13 +80,13 @@ def test_contradicting_identifiers_keep_equal_names_apart(
     assert pairs(matched(name("a", ENGLISH, BEFORE, **ours), name("b", ENGLISH, BEFORE, **theirs))) == expected
 
 
-def test_an_identifier_in_common_is_a_match_whatever_the_names() -> None:
+def test_a_shared_identifier_is_a_match_whatever_the_names() -> None:
     number = {"identifier_kind": "lei", "identifier": "X"}
     (row,) = matched(name("a", ENGLISH, BEFORE, **number), name("b", "Quite Another Ltd", BEFORE, **number))
     assert (row["score"], row["reason"]) == (1.0, "same lei")
 
 
-def test_a_name_that_comes_later_takes_a_match_back_from_its_own_day_on() -> None:
+def test_a_later_name_withdraws_a_match_from_its_own_date_on() -> None:
     # Without a city the name may be either firm's once the second is known.
     rows = matched(
         name("a", CHINESE), name("b", "华锐贸易有限公司"), name("c", ELSEWHERE, AFTER), name("d", "unlike anything")
@@ -98,7 +98,7 @@ def test_a_name_that_comes_later_takes_a_match_back_from_its_own_day_on() -> Non
     assert other["reason"].startswith("ambiguous")
 
 
-def test_a_reviewers_word_on_two_parties_counts() -> None:
+def test_a_reviewers_decision_on_two_parties_counts() -> None:
     apart = Override("b", "a", is_same=False, reviewer="reviewer 1", note="two firms")
     (row,) = matched(name("a", CHINESE), name("b", ENGLISH), overrides=(apart,))
     assert (row["is_accepted"], row["decided_by"]) == (False, "reviewer 1")
@@ -115,7 +115,7 @@ def test_a_reviewers_word_on_two_parties_counts() -> None:
 
 
 @pytest.mark.parametrize("count", [3, 6])
-def test_of_a_large_group_of_like_names_nothing_is_accepted(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_match_is_accepted_in_a_large_group_of_similar_names(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LARGEST_GROUP", 4)
     days = [BEFORE + dt.timedelta(days=day) for day in range(count)]
     rows = matched(*(name(f"p{day}", CHINESE, known_at) for day, known_at in enumerate(days)))
@@ -150,7 +150,7 @@ name_rows = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(rows=name_rows, day=st.integers(0, 5), order=st.randoms(use_true_random=False))
-def test_as_of_a_day_names_that_came_later_make_no_difference_nor_does_the_order_of_rows(
+def test_later_names_and_the_order_of_rows_do_not_change_matches_as_of_a_date(
     rows: list[dict[str, Any]], day: int, order: random.Random
 ) -> None:
     as_of = (BEFORE + dt.timedelta(days=day)).date()
@@ -164,7 +164,7 @@ def test_as_of_a_day_names_that_came_later_make_no_difference_nor_does_the_order
     assert believed(order.sample(rows, len(rows))) == believed(known)
 
 
-def test_registers_yield_names_of_companies_and_never_of_people(tmp_path: Path) -> None:
+def test_registers_provide_names_of_companies_and_never_of_people(tmp_path: Path) -> None:
     entities = [
         entity("C1", "Company", name="Shenzhen Huarui Trading Co., Ltd.", jurisdiction="cn"),
         entity("C2", "Company", name=CHINESE, jurisdiction="cn"),
@@ -177,5 +177,5 @@ def test_registers_yield_names_of_companies_and_never_of_people(tmp_path: Path) 
     assert cells(found, "source_file", "source_row") == [("l.jsonl", 2)]
 
 
-def test_a_source_without_companies_yields_none() -> None:
+def test_a_source_without_companies_provides_no_names() -> None:
     assert company_names("shopify_orders", "shopify_orders@1.0.0", pa.table({"a": [1]}), 0).num_rows == 0

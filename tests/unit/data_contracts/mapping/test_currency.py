@@ -23,16 +23,16 @@ def usd(rates: ExchangeRates, amount: str | None, currency: str | None, day: dat
     return found
 
 
-def test_a_fixing_is_the_quotient_of_the_banks_two_rates(rates: ExchangeRates) -> None:
+def test_a_rate_is_the_quotient_of_two_published_rates(rates: ExchangeRates) -> None:
     assert rates.usd_per_unit("EUR", date(2014, 3, 28)) == Decimal("1.375900000000")
 
 
-def test_on_a_weekend_the_friday_holds_not_the_monday(rates: ExchangeRates) -> None:
+def test_a_weekend_uses_the_rate_of_friday_not_of_monday(rates: ExchangeRates) -> None:
     friday, sunday, monday = (rates.usd_per_unit("CNY", date(2023, 3, day)) for day in (3, 5, 6))
     assert sunday == friday != monday
 
 
-def test_dollars_stay_dollars_on_any_day(rates: ExchangeRates) -> None:
+def test_dollars_are_not_converted(rates: ExchangeRates) -> None:
     assert usd(rates, "12.3456", "USD", date(1980, 1, 1)) == Decimal("12.3456")
 
 
@@ -55,13 +55,13 @@ def test_without_a_known_rate_the_amount_is_missing(rates: ExchangeRates, curren
     ("amount", "currency", "day"),
     [(None, "CNY", date(2023, 3, 3)), ("1", None, date(2023, 3, 3)), ("1", "CNY", None)],
 )
-def test_a_missing_part_makes_the_amount_missing(
+def test_a_missing_amount_currency_or_date_makes_the_result_missing(
     rates: ExchangeRates, amount: str | None, currency: str | None, day: date | None
 ) -> None:
     assert usd(rates, amount, currency, day) is None
 
 
-def test_overrides_win_and_hold_until_the_next() -> None:
+def test_an_override_applies_until_the_next_one() -> None:
     given_rates = {"TWD": {date(2023, 1, 10): Decimal("0.0330"), date(2023, 1, 20): Decimal("0.0320")}}
     rates = load_exchange_rates({**given_rates, "CNY": {date(2023, 1, 1): Decimal("0.5")}})
     assert [usd(rates, "100", "TWD", date(2023, 1, day)) for day in (9, 10, 19, 20)] == [
@@ -81,11 +81,11 @@ def test_halves_round_to_even() -> None:
     ]
 
 
-def test_a_negative_amount_converts_to_the_opposite(rates: ExchangeRates) -> None:
+def test_a_negative_amount_converts_to_the_negative_result(rates: ExchangeRates) -> None:
     assert usd(rates, "-10.01", "JPY", date(2023, 3, 3)) == -usd(rates, "10.01", "JPY", date(2023, 3, 3))  # type: ignore[operator]
 
 
-def test_dictionary_and_plain_currencies_convert_alike(rates: ExchangeRates) -> None:
+def test_dictionary_and_plain_currency_columns_convert_alike(rates: ExchangeRates) -> None:
     amounts, days = pa.array([Decimal(1), Decimal(2)], MONEY), pa.array([date(2023, 3, 3)] * 2)
     plain = pa.array(["CNY", "EUR"])
     assert to_usd(amounts, plain, days, rates).equals(to_usd(amounts, plain.dictionary_encode(), days, rates))
@@ -103,7 +103,7 @@ def test_dictionary_and_plain_currencies_convert_alike(rates: ExchangeRates) -> 
         max_size=20,
     )
 )
-def test_a_row_converts_alone_as_it_does_among_others(rows: list[tuple[Decimal, str, date]]) -> None:
+def test_a_row_converts_the_same_alone_and_among_others(rows: list[tuple[Decimal, str, date]]) -> None:
     rates = load_exchange_rates()
     amounts, currencies, days = (list(column) for column in zip(*rows, strict=True))
     together = to_usd(pa.array(amounts, MONEY), pa.array(currencies), pa.array(days, pa.date32()), rates).to_pylist()

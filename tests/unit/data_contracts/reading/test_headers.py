@@ -30,7 +30,7 @@ def test_missing_columns_are_all_named_with_the_closest_present() -> None:
         require_headers(match, contract, "f.csv", 1)
 
 
-def test_a_header_of_lookalike_letters_is_missing_not_matched() -> None:
+def test_a_header_with_lookalike_letters_does_not_match() -> None:
     contract = contract_of([column("a", header="Amount")], server=delimited())
     assert [c.name for c in match_headers(["Аmount"], contract).missing] == ["a"]
 
@@ -56,14 +56,14 @@ def test_exactly_one_of_two_headers_is_needed() -> None:
 
 
 @pytest.mark.parametrize(("policy", "notes"), [("warn", 1), ("allow", 0)])
-def test_a_column_the_contract_does_not_know_is_left_out(policy: str, notes: int) -> None:
+def test_a_column_that_is_not_in_the_contract_is_left_out(policy: str, notes: int) -> None:
     contract = contract_of([column("a", header="A")], server=delimited(extraColumns=policy))
     match: HeaderMatch = match_headers(["New", "A"], contract)
     assert match.positions == {"a": 1}
     assert len(require_headers(match, contract, "f", 1)) == notes
 
 
-def test_a_contract_may_refuse_columns_it_does_not_know() -> None:
+def test_a_contract_may_refuse_other_columns() -> None:
     contract = contract_of([column("a", header="A")], server=delimited(extraColumns="refuse"))
     with pytest.raises(InputRefused, match="not in the contract: 'New'"):
         require_headers(match_headers(["New", "A"], contract), contract, "f", 1)

@@ -43,7 +43,7 @@ def export(*rows: Row, name: str = "orders", preamble: tuple[Row, ...] = ()) -> 
     return RawFile(f"{name}.xlsx", "alibaba_1688_orders", workbook({"订单": [*preamble, HEADER, *rows]}), "S000001")
 
 
-def test_lines_below_the_first_belong_to_its_order(tmp_path: Path) -> None:
+def test_lines_after_the_first_belong_to_the_same_order(tmp_path: Path) -> None:
     rows = [first(), further(), further(), first("2234567890123456789")]
     orders = ingested(tmp_path, [export(*rows)]).tables["purchase_order"]
     found = cells(orders, "order_number", "entry_type", "quantity", "amount", "currency")
@@ -67,7 +67,7 @@ def test_times_are_beijing_time_and_an_order_counts_from_its_payment(tmp_path: P
     ]
 
 
-def test_suppliers_are_pseudonyms_and_nothing_counts_as_arrived(tmp_path: Path) -> None:
+def test_suppliers_are_pseudonymised_and_no_arrival_is_assumed(tmp_path: Path) -> None:
     rows = [first(), first("2234567890123456789"), first("3234567890123456789", member="other")]
     orders = ingested(tmp_path, [export(*rows)]).tables["purchase_order"]
     suppliers = cells(orders, "supplier_id")
@@ -86,14 +86,14 @@ def test_closed_and_unpaid_orders_are_counted_and_left_out(tmp_path: Path) -> No
     assert result.tables["purchase_order"].num_rows == 1
 
 
-def test_an_order_delivered_again_once_paid_counts_from_its_payment(tmp_path: Path) -> None:
+def test_an_order_delivered_again_after_payment_counts_from_its_payment(tmp_path: Path) -> None:
     unpaid = export(first(paid_at=None), name="a")
     result = ingested(tmp_path, [unpaid, export(first(), further(), name="b"), export(first(), name="c")])
     assert cells(result.tables["purchase_order"], "quantity") == [15]
     assert cells(result.duplicates, "reason") == ["repeated order"] * 2
 
 
-def test_the_heading_is_found_below_a_title(tmp_path: Path) -> None:
+def test_the_header_is_found_below_a_title(tmp_path: Path) -> None:
     result = ingested(tmp_path, [export(first(), preamble=(("1688订单",), ()))])
     assert cells(result.tables["purchase_order"], "source_row") == [4]
 

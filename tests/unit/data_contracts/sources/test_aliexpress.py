@@ -1,4 +1,4 @@
-"""Invented records; the names follow the platform's public kits."""
+"""Invented records; the field names follow the platform's public SDKs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def loans(orders: Sequence[Mapping[str, Any]], name: str = "2023") -> RawFile:
     return RawFile(f"aliexpress_loan/S000001/{name}.json", "aliexpress_loan", data, "S000001", "AE1")
 
 
-def test_money_set_free_is_the_price_less_the_fees(tmp_path: Path) -> None:
+def test_released_money_is_the_price_minus_the_fees(tmp_path: Path) -> None:
     one = child(11, releasedDatetime="20230305101500000-0800", realRefundAmount=money("4.00"))
     result = ingested(tmp_path, [loans([order(1, one)])])
     events = result.tables["money_event"]
@@ -55,20 +55,20 @@ def test_money_set_free_is_the_price_less_the_fees(tmp_path: Path) -> None:
     assert only_account(result).warnings == {"order as such": 1}
 
 
-def test_money_not_set_free_is_deferred_and_dated_on_the_last_day_covered(tmp_path: Path) -> None:
+def test_money_that_is_not_released_is_deferred_and_dated_on_the_last_covered_day(tmp_path: Path) -> None:
     events = ingested(tmp_path, [loans([order(1, child(11, "wait_loan"))])]).tables["money_event"]
     assert cells(events, "event_type", "amount", "status") == [("sale", Decimal("100.0000"), "deferred")]
     assert [str(day) for day in cells(events, "event_date")] == ["2023-12-31"]
 
 
-def test_a_child_order_counts_once_when_it_is_free(tmp_path: Path) -> None:
+def test_a_child_order_counts_once_when_it_is_released(tmp_path: Path) -> None:
     files = [loans([order(1, child(11, "wait_loan"))], "a"), loans([order(1, child(11), child(12, "wait_loan"))], "b")]
     result = ingested(tmp_path, files)
     assert cells(result.tables["money_event"], "event_type", "status").count(("sale", "released")) == 1
     assert cells(result.duplicates, "source_file") == ["aliexpress_loan/S000001/a.json"]
 
 
-def test_the_names_of_the_new_kit_are_read_as_well(tmp_path: Path) -> None:
+def test_the_field_names_of_the_newer_sdk_are_read(tmp_path: Path) -> None:
     cents = {"amount": "50.00", "cent": 5000, "currency_code": "USD"}
     one = {"child_order_id": 5, "loan_status": "loan_ok", "loan_amount": cents, "real_loan_amount": cents}
     data = [{"order_id": 7, "order_status": "FINISH", "son_order_list": [one]}]

@@ -32,7 +32,7 @@ def test_a_settlement_becomes_its_amounts_and_one_opposite_payout(tmp_path: Path
     assert sum(cells(events, "amount")) == 0
 
 
-def test_currency_and_dates_of_the_totals_row_hold_for_the_settlement(tmp_path: Path) -> None:
+def test_currency_and_dates_of_the_totals_row_apply_to_the_whole_settlement(tmp_path: Path) -> None:
     events = ingested(tmp_path, [amazon(SETTLED)]).tables["money_event"]
     assert set(cells(events, "currency")) == {"USD"}
     assert {str(known) for known in cells(events, "known_at")} == {"2023-03-15 12:00:00+00:00"}
@@ -48,12 +48,12 @@ def test_a_settlement_that_does_not_add_up_is_set_aside_whole(tmp_path: Path) ->
     assert all(original.startswith(b"222\t") for original in cells(result.quarantine, "original"))
 
 
-def test_an_unreadable_amount_does_not_spoil_a_settlement_that_adds_up_without_it(tmp_path: Path) -> None:
+def test_an_unreadable_amount_is_set_aside_alone_if_the_settlement_adds_up_without_it(tmp_path: Path) -> None:
     account = only_account(ingested(tmp_path, [amazon([*SETTLED, amazon_amount("111", "#REF!")])]))
     assert (account.accepted, account.quarantined) == (3, {"type:signed_amount": 1})
 
 
-def test_an_unreadable_amount_that_is_missed_takes_the_settlement_with_it(tmp_path: Path) -> None:
+def test_an_unreadable_amount_sets_the_settlement_aside_if_the_total_needs_it(tmp_path: Path) -> None:
     rows = [SETTLED[0], amazon_amount("111", "2S.00"), SETTLED[2]]
     account = only_account(ingested(tmp_path, [amazon(rows)]))
     assert account.quarantined == {"type:signed_amount": 1, "settlement_adds_up": 2}
@@ -76,7 +76,7 @@ def test_the_copy_of_a_settlement_that_adds_up_is_kept(tmp_path: Path) -> None:
     assert events.num_rows == 3
 
 
-def test_a_settlement_restated_is_another_version_of_all_its_rows(tmp_path: Path) -> None:
+def test_a_restated_settlement_is_a_new_version_of_all_its_rows(tmp_path: Path) -> None:
     first = [amazon_total("1", "10.00"), amazon_amount("1", "7.00"), amazon_amount("1", "3.00")]
     restated = [amazon_total("1", "9.00"), amazon_amount("1", "9.00")]
     deliveries = (("a", "2023-04-01", first), ("b", "2023-05-01", restated), ("c", "2023-06-01", restated))
@@ -110,7 +110,7 @@ def test_a_german_settlement_has_decimal_commas(tmp_path: Path) -> None:
     assert cells(events, "amount") == [Decimal("-1095.5000"), Decimal("1095.5000")]
 
 
-def test_the_marketplace_decides_for_each_settlement_never_the_cell(tmp_path: Path) -> None:
+def test_the_marketplace_of_a_settlement_decides_the_decimal_mark_not_the_cell(tmp_path: Path) -> None:
     account = only_account(ingested(tmp_path, [amazon([*SETTLED, *german("333", "95.50", "95.50")])]))
     assert (account.accepted, account.quarantined) == (3, {"type:settled_total": 1, "type:signed_amount": 1})
 

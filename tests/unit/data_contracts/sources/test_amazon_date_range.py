@@ -149,7 +149,7 @@ def test_a_report_is_read_in_its_language(tmp_path: Path, locale: str) -> None:
         ("1.7.2025", None),
     ],
 )
-def test_moments_in_words_become_iso_or_nothing(text: str, expected: str | None) -> None:
+def test_times_in_words_become_iso_or_missing(text: str, expected: str | None) -> None:
     assert iso_moment(text, languages()["months"]) == expected
 
 
@@ -170,7 +170,7 @@ def test_a_row_whose_amounts_do_not_sum_to_its_total_is_set_aside(tmp_path: Path
     assert (account.accepted, account.quarantined) == (1, {"row_adds_up": 1})
 
 
-def test_a_long_minus_is_a_minus(tmp_path: Path) -> None:
+def test_a_typographic_minus_is_a_minus(tmp_path: Path) -> None:
     one = {
         **TRANSFER,
         "marketplace_name": "amazon.com",
@@ -185,7 +185,7 @@ def test_a_row_without_a_known_currency_is_set_aside(tmp_path: Path) -> None:
     assert account.quarantined == {"marketplace_name:known": 1}
 
 
-def test_a_transaction_without_an_amount_is_counted_as_such(tmp_path: Path) -> None:
+def test_a_transaction_without_an_amount_is_counted_separately(tmp_path: Path) -> None:
     nothing = {**TRANSFER, "other_amount": "0.00", "row_total": "0.00"}
     account = only_account(ingested(tmp_path, [report([SALE, nothing])]))
     assert (account.accepted, account.warnings) == (2, {"transaction without an amount": 1})
@@ -224,7 +224,7 @@ def test_deferred_money_counts_once_it_is_released(tmp_path: Path) -> None:
     assert set(cells(alone, "status")) == {"deferred"}
 
 
-def test_a_report_of_any_length_of_preamble_is_read(tmp_path: Path) -> None:
+def test_a_preamble_of_any_length_is_skipped(tmp_path: Path) -> None:
     events = events_of(tmp_path, report([SALE], preamble=[f"line {number}, with a comma" for number in range(20)]))
     assert events.num_rows == 7
 
@@ -238,7 +238,7 @@ def test_a_report_without_its_total_is_refused_in_one_line(tmp_path: Path) -> No
     assert "\n" not in text
 
 
-def test_a_report_in_shift_jis_is_refused_with_the_remedy(tmp_path: Path) -> None:
+def test_a_report_in_shift_jis_is_refused_with_a_remedy(tmp_path: Path) -> None:
     data = "指定のない場合、単位は円\r\n".encode("shift_jis")
     file = RawFile(f"{SOURCE}/S000001/2023.csv", SOURCE, data, "S000001", "A1")
     with pytest.raises(InputRefused, match="at offset 0 is not valid utf-8; remedy: export the file as utf-8"):

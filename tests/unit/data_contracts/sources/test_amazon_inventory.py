@@ -54,21 +54,21 @@ def report(*rows: Mapping[str, str], name: str = "stock") -> RawFile:
     return RawFile(f"{name}.txt", "amazon_inventory_planning", ("\n".join(lines) + "\n").encode(), "S000001", "us")
 
 
-def test_a_product_is_a_count_of_what_lies_in_the_warehouses_of_the_platform(tmp_path: Path) -> None:
+def test_a_product_counts_the_stock_in_the_warehouses_of_the_platform(tmp_path: Path) -> None:
     stock = ingested(tmp_path, [report(product(), product("LAMP-2", available="0"))]).tables["inventory_snapshot"]
     names = ("sku_group", "on_hand_quantity", "inbound_quantity", "sold_30d_quantity", "stocked_out_sku_count")
     assert cells(stock, *names) == [("LAMP-1:New", 115, 40, 60, 0), ("LAMP-2:New", 15, 40, 60, 1)]
     assert set(cells(stock, "warehouse_kind", "is_platform_bound")) == {("platform", True)}
 
 
-def test_headings_of_newer_reports_are_known(tmp_path: Path) -> None:
+def test_headers_of_newer_reports_are_known(tmp_path: Path) -> None:
     names = {"sku": "seller-sku", "reserved-quantity": "Total Reserved Quantity"}
     row = {names.get(name, name): value for name, value in product().items()}
     stock = ingested(tmp_path, [report(row)]).tables["inventory_snapshot"]
     assert cells(stock, "sku_group", "reserved_quantity") == [("LAMP-1:New", 10)]
 
 
-def test_the_cost_of_goods_is_not_stated_and_stays_unknown(tmp_path: Path) -> None:
+def test_the_cost_of_goods_is_unknown(tmp_path: Path) -> None:
     stock = ingested(tmp_path, [report(product())]).tables["inventory_snapshot"]
     assert cells(stock, "stock_value", "stock_value_usd") == [(None, None)]
 
@@ -81,7 +81,7 @@ def test_the_cost_of_goods_is_not_stated_and_stays_unknown(tmp_path: Path) -> No
         ((), (), (None,) * 5),
     ],
 )
-def test_ages_of_both_layouts_are_read_and_what_cannot_be_split_is_absent(
+def test_ages_are_read_in_both_layouts_and_are_missing_if_they_cannot_be_split(
     tmp_path: Path, ages: tuple[str, ...], counts: tuple[int, ...], expected: tuple[int | None, ...]
 ) -> None:
     row = product() | dict(zip(ages, map(str, counts), strict=True))
@@ -89,7 +89,7 @@ def test_ages_of_both_layouts_are_read_and_what_cannot_be_split_is_absent(
     assert cells(stock, *(f"{age}_days_quantity" for age in AGES)) == [expected]
 
 
-def test_a_product_sold_in_two_marketplaces_is_counted_in_both_and_a_second_delivery_once(tmp_path: Path) -> None:
+def test_a_product_in_two_marketplaces_counts_in_both_and_a_second_delivery_counts_once(tmp_path: Path) -> None:
     rows = [product(marketplace="US"), product(marketplace="UK")]
     result = ingested(tmp_path, [report(*rows), report(rows[0], name="stock_again")])
     assert cells(result.tables["inventory_snapshot"], "country") == ["US", "GB"]
@@ -107,14 +107,14 @@ def test_a_product_sold_in_two_marketplaces_is_counted_in_both_and_a_second_deli
         ({"inv_age_365_plus_days": "116"}, "ages_within_stock"),
     ],
 )
-def test_a_count_that_cannot_be_is_quarantined(tmp_path: Path, given: dict[str, str], rule_id: str) -> None:
+def test_an_impossible_count_is_quarantined(tmp_path: Path, given: dict[str, str], rule_id: str) -> None:
     good = product("LAMP-2", inv_age_365_plus_days="5")
     bad = product(inv_age_365_plus_days="5") | {name.replace("_", "-"): value for name, value in given.items()}
     account = only_account(ingested(tmp_path, [report(good, bad)]))
     assert (account.accepted, account.quarantined) == (1, {rule_id: 1})
 
 
-def test_a_report_without_the_available_pieces_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_report_without_the_available_quantity_is_refused_in_one_line(tmp_path: Path) -> None:
     row = {name: value for name, value in product().items() if name != "available"}
     with pytest.raises(InputRefused, match="missing columns: 'available'") as refusal:
         ingested(tmp_path, [report(row)])

@@ -56,7 +56,7 @@ def register(*statements: Statement, seller: str = "", name: str = "bods.json") 
     return RawFile(name, "bods_statements", json.dumps(list(statements)).encode(), seller)
 
 
-def test_entities_and_people_are_parties_and_the_declared_company_is_the_seller_it_was_delivered_for(
+def test_entities_and_people_are_parties_and_the_declared_company_is_the_seller_of_the_delivery(
     tmp_path: Path,
 ) -> None:
     parties = ingested(tmp_path, [register(company(), company("co-2"), person(), seller="S000001")]).tables["party"]
@@ -96,7 +96,7 @@ def test_interests_become_links_of_owners_and_directors(
     assert set(cells(found, "from_party_id", "to_party_id")) == {("bods:pe-1", "bods:co-1")}
 
 
-def test_a_changed_statement_replaces_the_earlier_from_when_it_became_known(tmp_path: Path) -> None:
+def test_a_changed_statement_replaces_the_earlier_one_once_it_is_known(tmp_path: Path) -> None:
     start = "2020-01-01"
     rows = [
         relation(interest("shareholding", {"exact": 60}, startDate=start)),
@@ -124,7 +124,7 @@ def test_a_changed_statement_replaces_the_earlier_from_when_it_became_known(tmp_
     ]
 
 
-def test_later_statements_on_a_party_are_counted_and_add_no_party(tmp_path: Path) -> None:
+def test_later_statements_about_a_party_are_counted_and_add_no_party(tmp_path: Path) -> None:
     result = ingested(tmp_path, [register(person(), person(day="2022-03-01", state="closed"))])
     assert only_account(result).warnings["later statement on a known party"] == 1
     assert result.tables["party"].num_rows == 1
@@ -144,7 +144,7 @@ def test_links_without_two_parties_are_counted_by_reason(tmp_path: Path, rows: l
     assert result.tables["party_link"].num_rows == 0
 
 
-def test_a_link_announced_for_later_is_known_when_it_begins(tmp_path: Path) -> None:
+def test_a_link_announced_in_advance_is_known_when_it_begins(tmp_path: Path) -> None:
     link = relation(interest("shareholding", startDate="2021-09-01"))
     links = ingested(tmp_path, [register(link)]).tables["party_link"]
     assert str(cells(links, "known_at")[0]) == "2021-09-01 00:00:00+00:00"

@@ -47,7 +47,7 @@ def documents(result: IngestResult) -> pa.Table:
     return result.tables["export_document"]
 
 
-def test_an_order_is_a_document_with_its_value_and_the_day_of_china(tmp_path: Path) -> None:
+def test_an_order_is_a_document_with_its_value_and_its_date_in_china(tmp_path: Path) -> None:
     table = documents(read(tmp_path, "303", order_record("O1", "30.00", ["10.00", "20.00"], appTime="20230302010000")))
     (row,) = table.to_pylist()
     assert (row["document_kind"], row["document_number"], row["order_number"]) == ("order", "O1", "O1")
@@ -57,12 +57,12 @@ def test_an_order_is_a_document_with_its_value_and_the_day_of_china(tmp_path: Pa
     assert row["export_document_id"] == "S000001:order:3100000001:O1"
 
 
-def test_an_order_whose_items_sum_to_another_value_earns_a_remark(tmp_path: Path) -> None:
+def test_an_order_whose_items_sum_to_another_value_is_remarked_on(tmp_path: Path) -> None:
     account = only_account(read(tmp_path, "303", order_record("O1", "30.00", ["10.00", "21.00"]), order_record("O2")))
     assert (account.accepted, account.warnings) == (3, {"items_sum_to_value": 2})
 
 
-def test_a_receipt_names_its_order_and_the_day_the_money_arrived(tmp_path: Path) -> None:
+def test_a_receipt_names_its_order_and_the_date_of_payment(tmp_path: Path) -> None:
     rows = [
         receipt_record("O1"),
         receipt_record("O2", payNo="", accountingDate="20230304"),
@@ -92,7 +92,7 @@ def test_a_list_sums_its_items_and_names_order_waybill_and_its_own_numbers(tmp_p
     assert [str(day) for day in cells(table, "known_at")] == ["2023-03-03 00:00:00+00:00"] * 2
 
 
-def test_an_answer_names_the_declaration_of_each_list(tmp_path: Path) -> None:
+def test_a_response_names_the_declaration_of_each_list(tmp_path: Path) -> None:
     result = read(tmp_path, "792", summary_record(ENTRY, ["1", "2"]), summary_record("", ["3"], guid="GUID-early"))
     table = documents(result)
     assert cells(table, "list_number", "declaration_id") == [(list_number("1"), ENTRY), (list_number("2"), ENTRY)]
@@ -113,21 +113,21 @@ def test_drafts_are_not_documents_and_withdrawals_are_marked(
     assert cells(documents(read(tmp_path / "sent", kind, record())), "is_withdrawn") == [False]
 
 
-def test_of_one_file_the_newest_sending_of_a_document_counts(tmp_path: Path) -> None:
+def test_the_newest_version_of_a_document_in_a_file_counts(tmp_path: Path) -> None:
     changed = list_record("1", items=["31.00"], guid="GUID-2", appType="2", appTime="20230302080000")
     result = read(tmp_path, "603", changed, list_record("1", items=["30.00"]))
     assert cells(documents(result), "amount") == [Decimal(31)]
     assert cells(result.duplicates, "reason", "source_row") == [("repeated document", 2)]
 
 
-def test_a_document_sent_again_word_for_word_is_a_repetition_whatever_the_number_of_the_sending(tmp_path: Path) -> None:
+def test_an_identical_document_sent_again_is_a_duplicate_whatever_the_message_number(tmp_path: Path) -> None:
     again = order_record("O1", guid="GUID-2", appTime="20230305080000")
     result = ingested(tmp_path, [delivered("303", order_record("O1")), delivered("303", again, name="bb.xml")])
     assert documents(result).num_rows == 1
     assert cells(result.duplicates, "reason", "source_file") == [("repeated document", "bb.xml")]
 
 
-def test_two_records_under_one_number_of_a_message_stay_two_documents(tmp_path: Path) -> None:
+def test_two_records_with_one_message_number_are_two_documents(tmp_path: Path) -> None:
     rows = [list_record("1", items=["1", "2"], guid="SAME"), list_record("2", items=["3", "4"], guid="SAME")]
     assert cells(documents(read(tmp_path, "603", *rows)), "amount") == [Decimal(3), Decimal(7)]
 
@@ -164,25 +164,25 @@ def test_a_list_in_two_currencies_is_quarantined(tmp_path: Path) -> None:
     assert only_account(read(tmp_path, "603", record)).quarantined == {"one_currency": 2}
 
 
-def test_currencies_are_known_by_number_or_letters_and_others_are_quarantined(tmp_path: Path) -> None:
+def test_currencies_are_read_by_number_or_letters_and_others_are_quarantined(tmp_path: Path) -> None:
     rows = [receipt_record(f"O{place}", currency=code) for place, code in enumerate(("142", "EUR", "999", "Yen"))]
     result = read(tmp_path, "403", *rows)
     assert cells(documents(result), "currency") == ["CNY", "EUR"]
     assert only_account(result).quarantined == {"money_code:known": 1, "money_code:pattern": 1}
 
 
-def test_numbers_of_currencies_are_a_bijection() -> None:
+def test_currency_numbers_and_letters_map_one_to_one() -> None:
     codes = currency_codes()
     assert len(set(cells(codes, "customs_code"))) == len(set(cells(codes, "iso_4217"))) == codes.num_rows > 10
 
 
-def test_each_message_is_refused_by_the_sources_of_the_others(tmp_path: Path) -> None:
+def test_each_message_is_refused_by_the_other_sources(tmp_path: Path) -> None:
     file = RawFile("a.xml", "ceb_order", ceb_message("403", receipt_record()), "S000001")
     with pytest.raises(InputRefused, match=r"no record at CEB303Message\.Order; the root element is 'CEB403Mess"):
         ingested(tmp_path, [file])
 
 
-def test_a_document_changed_by_a_later_delivery_is_two_versions_of_one(tmp_path: Path) -> None:
+def test_a_document_changed_by_a_later_delivery_has_two_versions(tmp_path: Path) -> None:
     changed = list_record("1", items=["31.00"], guid="GUID-2", appType="2", appTime="20230305080000")
     result = ingested(tmp_path, [delivered("603", list_record("1")), delivered("603", changed, name="bb.xml")])
     found = cells(documents(result), "amount", "row_version", "superseded_at")

@@ -57,7 +57,7 @@ def test_links_point_from_holder_to_held(tmp_path: Path, edge: dict[str, Any], e
     assert cells(found, "from_party_id", "to_party_id", "link_type") == [expected]
 
 
-def test_shares_and_sums_of_guarantees_are_numbers(tmp_path: Path) -> None:
+def test_shares_and_guaranteed_amounts_are_numbers(tmp_path: Path) -> None:
     edges = [
         entity("o", "Ownership", owner="pe-1", asset="co-1", percentage="60.00"),
         entity("g", "UnknownLink", role="guarantor", subject="co-1", object="co-2", summary="USD 120000.00"),
@@ -66,7 +66,7 @@ def test_shares_and_sums_of_guarantees_are_numbers(tmp_path: Path) -> None:
     assert cells(found, "share_pct", "amount_usd") == [(60.0, None), (None, Decimal("120000.0000"))]
 
 
-def test_a_link_is_known_from_when_it_was_first_seen_and_valid_from_when_it_began(tmp_path: Path) -> None:
+def test_a_link_is_known_when_first_seen_and_valid_from_its_start(tmp_path: Path) -> None:
     edge = entity(
         "o", "Ownership", "2021-06-07T08:00:00", owner="p", asset="c", startDate="2020-01-01", endDate="2022-01-01"
     )
@@ -105,6 +105,6 @@ def test_an_entity_delivered_twice_is_a_duplicate(tmp_path: Path) -> None:
     assert only_account(ingested(tmp_path, [links([SELLER, SELLER])])).duplicates == {"repeated entity": 1}
 
 
-def test_a_company_network_covers_the_sellers_it_names(tmp_path: Path) -> None:
+def test_a_company_network_covers_the_sellers_in_it(tmp_path: Path) -> None:
     coverage = ingested(tmp_path, [links([SELLER, entity("co-2", "Company")])]).tables["source_coverage"]
     assert cells(coverage, "seller_id", "covered_table") == [("S000001", "party"), ("S000001", "party_link")]

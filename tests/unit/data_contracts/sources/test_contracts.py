@@ -24,7 +24,7 @@ def headers(contract: CompiledContract) -> set[str]:
 
 
 @pytest.mark.parametrize("source", source_names())
-def test_no_source_holds_the_columns_of_a_canonical_table(source: str) -> None:
+def test_no_source_has_the_columns_of_a_canonical_table(source: str) -> None:
     found = headers(source_contract(source))
     held = [name for name in table_names() if {column.name for column in table_contract(name).columns} <= found]
     assert held == []
@@ -47,7 +47,7 @@ def test_every_source_has_a_mapping_to_canonical_tables(source: str) -> None:
     assert set(mapping.covered_tables) <= set(table_names())
 
 
-def test_every_contract_is_mapped_or_describes_others() -> None:
+def test_every_contract_has_a_mapping_or_describes_other_sources() -> None:
     templates = {f"{PREFIX}{table}" for table in template_names()}
     assert set(mapped_sources()) | set(REFERENCE_LISTS) == set(source_names()) | templates
 
@@ -67,6 +67,6 @@ def test_columns_about_people_are_personal(word: str) -> None:
                 assert column.classification == "personal", column.name
 
 
-def test_an_unknown_source_is_refused_with_the_known_ones() -> None:
+def test_an_unknown_source_is_refused_with_a_list_of_the_known_sources() -> None:
     with pytest.raises(ConfigurationRefused, match="shopify_orders"):
         source_mapping("delivery_manifest")

@@ -50,7 +50,7 @@ def test_goods_to_order_have_no_consignee(tmp_path: Path, name: str) -> None:
     assert cells(ingested(tmp_path, [customs(rows)]).tables["export_declaration"], "consignee_id") == [None]
 
 
-def test_a_consignee_is_one_pseudonym_however_its_name_is_typed(tmp_path: Path) -> None:
+def test_every_spelling_of_a_consignee_has_the_same_pseudonym(tmp_path: Path) -> None:
     names = ["Lamp House Ltd.", "LAMP HOUSE LTD", "lamp  house, ltd", "Order Desk Inc"]
     rows = [declaration(str(int(FIRST) + n), [declaration_item("1")], consigneeEname=x) for n, x in enumerate(names)]
     found = cells(ingested(tmp_path, [customs(rows)]).tables["export_declaration"], "consignee_id")
@@ -72,14 +72,14 @@ def test_weight_is_the_legal_quantity_only_in_kilograms(tmp_path: Path) -> None:
     assert cells(table, "net_weight_kg") == [Decimal("12.5000"), None]
 
 
-def test_countries_become_alpha_2_and_invented_ones_are_quarantined(tmp_path: Path) -> None:
+def test_countries_become_alpha_2_codes_and_unknown_ones_are_quarantined(tmp_path: Path) -> None:
     rows = [declaration(FIRST, [declaration_item("1"), declaration_item("2", destinationCountry="XQZ")])]
     result = ingested(tmp_path, [customs(rows)])
     assert cells(result.tables["export_declaration"], "destination_country") == ["DE"]
     assert only_account(result).quarantined == {"final_country:known": 1}
 
 
-def test_country_codes_are_a_bijection() -> None:
+def test_country_codes_map_one_to_one() -> None:
     codes = country_codes()
     assert codes.num_rows == 249
     assert len(set(cells(codes, "alpha_2"))) == len(set(cells(codes, "alpha_3"))) == 249

@@ -44,7 +44,7 @@ def table(*events: dict[str, Any], name: str = "events_20230301") -> RawFile:
     return RawFile(f"ga4/{name}.jsonl", "ga4_events", data, "S000001", "shop")
 
 
-def test_a_day_counts_sessions_visitors_bounces_and_what_was_paid_for(tmp_path: Path) -> None:
+def test_a_day_counts_sessions_visitors_bounces_and_purchases(tmp_path: Path) -> None:
     paid = {"collected_traffic_source": {"manual_medium": "cpc"}}
     clicked = {"collected_traffic_source": {"gclid": "x"}}
     events = [
@@ -57,14 +57,14 @@ def test_a_day_counts_sessions_visitors_bounces_and_what_was_paid_for(tmp_path: 
     assert cells(days, "site_day_id", "advertising_usd") == [("ga4:shop:2023-03-01", None)]
 
 
-def test_revenue_is_that_of_transactions_each_counted_once(tmp_path: Path) -> None:
+def test_revenue_counts_each_transaction_once(tmp_path: Path) -> None:
     again = purchase(90_000, "T1", 20.5, event_date="20230302")
     events = [purchase(0, "T1", 20.5), purchase(5, "T1", 20.5), purchase(9, "T2", 1.25), again]
     days = ingested(tmp_path, [table(*events)]).tables["site_day"]
     assert cells(days, "purchase_count", "purchase_usd") == [(2, Decimal("21.7500")), (0, 0)]
 
 
-def test_purchases_without_number_are_each_their_own_and_one_without_revenue_makes_the_sum_unknown(
+def test_purchases_without_a_number_count_separately_and_one_without_revenue_makes_the_sum_unknown(
     tmp_path: Path,
 ) -> None:
     days = ingested(tmp_path, [table(purchase(0, None, 5.0), purchase(1, "(not set)", None))]).tables["site_day"]
@@ -77,14 +77,14 @@ def test_an_event_without_consent_is_not_a_session_but_its_purchase_counts(tmp_p
     assert only_account(result).warnings["event of no session, as where consent is refused"] == 1
 
 
-def test_late_events_of_a_table_delivered_again_are_added_and_the_others_count_once(tmp_path: Path) -> None:
+def test_a_table_delivered_again_adds_its_late_events_and_the_others_count_once(tmp_path: Path) -> None:
     files = [table(event(0)), table(event(0), event(1, session=2), name="events_20230301_again")]
     result = ingested(tmp_path, files)
     assert cells(result.tables["site_day"], "session_count") == [2]
     assert cells(result.duplicates, "reason") == ["repeated row"]
 
 
-def test_a_day_is_known_once_its_late_events_are_in(tmp_path: Path) -> None:
+def test_a_day_is_known_once_its_late_events_have_arrived(tmp_path: Path) -> None:
     days = ingested(tmp_path, [table(event(0))]).tables["site_day"]
     assert [str(value) for value in cells(days, "event_date", "known_at")[0]] == [
         "2023-03-01",

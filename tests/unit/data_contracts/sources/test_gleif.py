@@ -68,7 +68,7 @@ def test_an_entity_is_a_company_known_the_day_after_its_registration(tmp_path: P
     assert dates == [("1869-04-01", "1869-04-01", "2019-01-31"), ("None", "2019-01-30", "2019-01-31")]
 
 
-def test_of_an_entity_delivered_twice_the_newest_state_counts(tmp_path: Path) -> None:
+def test_the_newest_state_of_an_entity_delivered_twice_counts(tmp_path: Path) -> None:
     rows = [entity(), entity(updated="2024-01-01T00:00:00Z", LegalJurisdiction="KY")]
     result = ingested(tmp_path, [entities(*rows)])
     assert cells(result.tables["party"], "country") == ["KY"]
@@ -78,13 +78,13 @@ def test_of_an_entity_delivered_twice_the_newest_state_counts(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("number", "rule_id"), [(FIRST[:-1] + "8", "lei:check_digits"), ("SHORT", "lei:pattern"), (None, "lei:required")]
 )
-def test_a_number_that_is_not_an_lei_is_quarantined(tmp_path: Path, number: str | None, rule_id: str) -> None:
+def test_an_invalid_lei_is_quarantined(tmp_path: Path, number: str | None, rule_id: str) -> None:
     account = only_account(ingested(tmp_path, [entities({**entity(), "LEI": number}, entity(SECOND))]))
     assert (account.accepted, account.quarantined) == (1, {rule_id: 1})
 
 
 @pytest.mark.parametrize("state", ["ANNULLED", "DUPLICATE"])
-def test_a_record_that_is_void_is_counted_and_makes_nothing(tmp_path: Path, state: str) -> None:
+def test_a_void_record_is_counted_and_makes_no_row(tmp_path: Path, state: str) -> None:
     reason = "record annulled, doubled or not yet validated"
     companies = ingested(tmp_path / "entities", [entities(entity(state=state))])
     links = ingested(tmp_path / "relations", [relations(relation(registered=state))])
@@ -109,7 +109,7 @@ def test_relations_point_from_holder_to_held(tmp_path: Path, kind: str, expected
     assert cells(links, "from_party_id", "to_party_id", "link_type") == [(f"lei:{holder}", f"lei:{held}", link_type)]
 
 
-def test_a_relation_begins_with_its_own_period_and_is_known_the_day_after_registration(tmp_path: Path) -> None:
+def test_a_relation_begins_with_its_period_and_is_known_the_day_after_registration(tmp_path: Path) -> None:
     links = ingested(tmp_path, [relations(relation())]).tables["party_link"]
     assert [str(value)[:10] for value in cells(links, "valid_from", "valid_to", "known_at")[0]] == [
         "2017-08-14",
@@ -134,7 +134,7 @@ def test_a_relation_begins_with_its_own_period_and_is_known_the_day_after_regist
         ({"RelationshipPeriods": None}, "None"),
     ],
 )
-def test_a_relation_that_ended_lasts_to_the_change_of_its_record_that_surely_made_it_known(
+def test_an_ended_relation_is_valid_until_the_update_of_its_record_that_reported_the_end(
     tmp_path: Path, given: dict[str, Any], last_day: str
 ) -> None:
     links = ingested(tmp_path, [relations(relation(**given))]).tables["party_link"]

@@ -34,7 +34,7 @@ def repayments(rows: Sequence[str]) -> RawFile:
     return RawFile("lender_repayments/repayments.csv", "lender_repayments", csv_file(REPAYMENTS_HEADER, rows))
 
 
-def test_a_loan_is_worth_the_dollars_of_its_day(tmp_path: Path) -> None:
+def test_a_loan_is_converted_at_the_rate_of_its_date(tmp_path: Path) -> None:
     table = ingested(tmp_path, [loans([LOAN])]).tables["loan"]
     assert cells(table, "principal", "currency", "instalment_count") == [(Decimal("7000.0000"), "CNY", 12)]
     assert Decimal(900) < cells(table, "principal_usd")[0] < Decimal(1100)
@@ -88,7 +88,7 @@ def test_applications_keep_their_consent(tmp_path: Path) -> None:
     assert only_account(result).quarantined == {"consent:required": 1}
 
 
-def test_visits_of_a_day_are_kept_by_shop(tmp_path: Path) -> None:
+def test_visits_are_kept_by_day_and_shop(tmp_path: Path) -> None:
     data = csv_file(TRAFFIC_HEADER, [DAY, "2023-01-02,n/a,12,3,4,1.50", "2023-01-03,5,4,5,0,0.00"])
     result = ingested(tmp_path, [RawFile("t/1.csv", "shop_traffic", data, "S000001", "shop-1")])
     assert cells(result.tables["site_day"], "site_day_id", "session_count") == [("shop-1:2023-01-01", 12)]

@@ -69,12 +69,12 @@ def test_a_shopify_statement_is_the_transactions_and_the_payout_of_a_day(tmp_pat
     assert sum(cells(events, "amount")) == 0
 
 
-def test_the_offset_of_a_shopify_moment_counts(tmp_path: Path) -> None:
+def test_the_offset_of_a_shopify_time_counts(tmp_path: Path) -> None:
     events = events_of(tmp_path, transactions(CHARGE))
     assert {str(moment) for moment in cells(events, "event_at")} == {"2023-08-30 12:59:53+00:00"}
 
 
-def test_a_pending_shopify_transaction_has_no_statement_and_is_replaced_once_it_is_paid(tmp_path: Path) -> None:
+def test_a_pending_shopify_transaction_has_no_statement_and_is_replaced_once_paid(tmp_path: Path) -> None:
     pending = CHARGE.replace("paid,2023-09-01,901,2023-09-01", "pending,,,2023-09-01")
     alone = events_of(tmp_path / "alone", transactions(pending))
     assert set(cells(alone, "statement_id", "status", "paid_out_on")) == {(None, "deferred", None)}
@@ -89,13 +89,13 @@ def test_a_shopify_transaction_whose_net_is_wrong_is_set_aside(tmp_path: Path) -
     assert (account.accepted, account.quarantined) == (1, {"net_is_gross_less_fee": 1})
 
 
-def test_a_shopify_payout_in_the_transactions_is_left_to_the_payouts(tmp_path: Path) -> None:
+def test_a_shopify_payout_in_the_transactions_is_not_counted_twice(tmp_path: Path) -> None:
     payout = CHARGE.replace(",charge,", ",payout,")
     account = only_account(ingested(tmp_path, [transactions(CHARGE, payout)]))
     assert account.warnings == {"payout, which the payouts export gives": 1}
 
 
-def test_a_shopify_payout_not_paid_yet_or_that_does_not_add_up_is_counted(tmp_path: Path) -> None:
+def test_a_shopify_payout_that_is_unpaid_or_does_not_add_up_is_counted(tmp_path: Path) -> None:
     rows = (PAYOUT.replace("paid", "scheduled"), PAYOUT.replace("71.80", "71.81"))
     account = only_account(ingested(tmp_path, [payouts(*rows)]))
     assert account.warnings == {"payout not paid": 1, "payout_adds_up": 1}
@@ -131,7 +131,7 @@ def stripe(*rows: str, name: str = "2023") -> RawFile:
     return delivered("stripe_payout_reconciliation", STRIPE, rows, name)
 
 
-def test_a_stripe_payout_closes_its_entries_to_zero(tmp_path: Path) -> None:
+def test_a_stripe_payout_and_its_entries_sum_to_zero(tmp_path: Path) -> None:
     disputed = stripe_entry(3, "dispute", "-10.00,15.00,-25.00", payout="po_2")
     events = events_of(tmp_path, stripe(CHARGED, REFUNDED, disputed))
     assert cells(events, "event_type", "amount", "statement_id") == [
@@ -221,7 +221,7 @@ def test_names_and_addresses_of_payers_appear_nowhere(tmp_path: Path) -> None:
         ("GMT+01:00", "2023-03-14 09:00:00+00:00"),
     ],
 )
-def test_a_paypal_moment_has_its_zone(tmp_path: Path, zone: str, moment: str) -> None:
+def test_a_paypal_time_has_its_zone(tmp_path: Path, zone: str, moment: str) -> None:
     one = paypal_row("T1", "Express Checkout Payment", "1.00", "0.00", "1.00", zone=zone)
     assert [str(value) for value in cells(events_of(tmp_path, paypal(one)), "event_at")] == [moment]
 
@@ -233,7 +233,9 @@ def test_an_ambiguous_time_zone_is_rejected(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("day", "accepted"), [("25/04/2023", 0), ("02/30/2023", 1), ("soon", 1)])
-def test_one_day_with_the_day_first_makes_every_day_of_a_file_doubtful(tmp_path: Path, day: str, accepted: int) -> None:
+def test_one_date_with_the_day_first_makes_every_date_of_a_file_doubtful(
+    tmp_path: Path, day: str, accepted: int
+) -> None:
     days = ("03/04/2023", day)
     rows = [paypal_row(f"T{n}", "Express Checkout Payment", "1.00", "0.00", "1.00", day=d) for n, d in enumerate(days)]
     account = only_account(ingested(tmp_path, [paypal(*rows)]))
@@ -251,7 +253,7 @@ PAYONEER = (
 )
 
 
-def test_a_wallet_shows_the_other_end_of_payouts_and_its_own_fees(tmp_path: Path) -> None:
+def test_a_wallet_shows_received_payouts_and_its_own_fees(tmp_path: Path) -> None:
     rows = [
         '03/14/2023,10:00:00,UTC,1,Payment from Amazon,"1,000.00",,USD,Completed,"1,000.00",,My Shop',
         "03/15/2023,10:00:00,UTC,2,Withdrawal to bank,,990.00,USD,Completed,10.00,,",
@@ -288,7 +290,7 @@ def order(number: str, amounts: Sequence[object], state: str = "Paid") -> list[o
     return [*head, "2023/08/03", total, *parts, ""]
 
 
-def test_the_sums_of_a_tiktok_order_and_their_rest_are_paid_out_together(tmp_path: Path) -> None:
+def test_the_amounts_of_a_tiktok_order_and_the_remainder_are_paid_out_together(tmp_path: Path) -> None:
     rows = [order("1", [80, 100, -5, -15, 0]), order("2", [-22, -20, 0, -1, 0])]
     events = events_of(tmp_path, tiktok(rows))
     assert sorted(cells(events, "event_type", "amount", "quantity"), key=str) == [
@@ -303,7 +305,7 @@ def test_the_sums_of_a_tiktok_order_and_their_rest_are_paid_out_together(tmp_pat
     assert sum(cells(events, "amount")) == 0
 
 
-def test_a_tiktok_order_not_paid_has_no_payout(tmp_path: Path) -> None:
+def test_an_unpaid_tiktok_order_has_no_payout(tmp_path: Path) -> None:
     events = events_of(tmp_path, tiktok([order("1", [80, 100, -5, -15, 0], state="Processing")]))
     assert "payout" not in cells(events, "event_type")
     assert set(cells(events, "status")) == {"released"}
@@ -315,7 +317,7 @@ def test_tiktok_headers_are_found_in_each_spelling(tmp_path: Path, spelling: str
     assert events_of(tmp_path, tiktok([order("1", [80, 100, -5, -15, 0])], header)).num_rows == 4
 
 
-def test_tiktok_orders_not_settled_are_estimates_and_no_sales(tmp_path: Path) -> None:
+def test_unsettled_tiktok_orders_are_estimates_not_sales(tmp_path: Path) -> None:
     header = [
         "Type",
         "Order/adjustment ID",
@@ -328,7 +330,7 @@ def test_tiktok_orders_not_settled_are_estimates_and_no_sales(tmp_path: Path) ->
     assert cells(events, "event_type", "status", "amount") == [("other", "estimated", Decimal("80.0000"))]
 
 
-def test_a_tiktok_statement_without_its_day_is_set_aside(tmp_path: Path) -> None:
+def test_a_tiktok_statement_without_a_date_is_set_aside(tmp_path: Path) -> None:
     row = order("1", [80, 100, -5, -15, 0])
     row[0] = "-"
     assert only_account(ingested(tmp_path, [tiktok([row])])).quarantined == {"statement_dated": 1}

@@ -35,7 +35,7 @@ def report(*rows: str, count: int | None = None, columns: str = COLUMNS) -> RawF
     return RawFile("paypal_settlement/S000001/STL.csv", "paypal_settlement", data, "S000001", "P1")
 
 
-def test_amounts_without_sign_and_point_are_read_by_their_direction(tmp_path: Path) -> None:
+def test_amounts_in_minor_units_get_their_sign_from_the_direction(tmp_path: Path) -> None:
     result = ingested(tmp_path, [report(SALE, REFUND)])
     events = result.tables["money_event"]
     assert cells(events, "event_type", "amount") == [
@@ -70,7 +70,7 @@ def test_a_currency_whose_unit_is_not_certain_is_set_aside(tmp_path: Path) -> No
     assert (account.accepted, account.quarantined) == (1, {"money_code:two_decimals": 1})
 
 
-def test_a_section_that_lost_rows_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_section_with_missing_rows_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputRefused) as refusal:
         ingested(tmp_path, [report(SALE, count=2)])
     assert str(refusal.value) == (
@@ -100,7 +100,7 @@ def test_a_nul_byte_sets_only_its_row_aside(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ['"SC",1', '"CH","Transaction ID"'])
-def test_a_nul_byte_in_a_line_that_frames_the_rows_refuses_the_report(tmp_path: Path, line: str) -> None:
+def test_a_nul_byte_in_a_header_or_footer_line_refuses_the_report(tmp_path: Path, line: str) -> None:
     spoilt = report(SALE)
     with pytest.raises(InputRefused, match="NUL byte in a line that is not a row; remedy: "):
         ingested(tmp_path, [replace(spoilt, data=spoilt.data.replace(line.encode(), line.encode() + b"\0", 1))])

@@ -1,4 +1,4 @@
-"""Invented samples; the form follows the open platform's published examples."""
+"""Invented samples; the format follows the published examples of the open platform."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_beijing_times_become_utc(tmp_path: Path) -> None:
     assert {str(day) for day in cells(events, "paid_out_on")} == {"2023-02-16"}
 
 
-def test_a_detail_is_known_once_its_report_is_made_and_the_payout_once_it_is_paid(tmp_path: Path) -> None:
+def test_a_detail_is_known_once_its_report_exists_and_the_payout_once_it_is_paid(tmp_path: Path) -> None:
     events = ingested(tmp_path, [reports_file([report()])]).tables["money_event"]
     assert [str(known) for known in cells(events, "known_at")][:2] == [
         "2023-02-17 02:00:00+00:00",
@@ -152,12 +152,12 @@ def test_an_unreadable_amount_that_no_total_needs_sets_only_its_detail_aside(tmp
     assert (account.rows_in, account.accepted, account.quarantined) == (7, 6, {"type:detail_amount": 1})
 
 
-def test_missing_details_are_counted_even_where_they_weigh_nothing(tmp_path: Path) -> None:
+def test_missing_details_are_counted_even_if_their_amounts_are_zero(tmp_path: Path) -> None:
     account = only_account(ingested(tmp_path, [reports_file([report(salesTotal=4)])]))
     assert account.warnings == {"details_complete": 6}
 
 
-def test_goods_sent_back_to_the_seller_are_refunds(tmp_path: Path) -> None:
+def test_goods_returned_to_the_seller_are_refunds(tmp_path: Path) -> None:
     back = sale("9", 40, inAndOut=2, inAndOutName="expense")
     one = report(total=-40.0, reportSalesDetails=[back], reportReplenishDetail=[], salesTotal=1, replenishTotal=0)
     events = ingested(tmp_path, [reports_file([one])]).tables["money_event"]
@@ -167,7 +167,7 @@ def test_goods_sent_back_to_the_seller_are_refunds(tmp_path: Path) -> None:
     ]
 
 
-def test_lists_may_be_absent_or_null_and_an_empty_currency_is_that_of_the_details(tmp_path: Path) -> None:
+def test_lists_may_be_absent_or_null_and_an_empty_currency_is_taken_from_the_details(tmp_path: Path) -> None:
     one = report(total=141.84, currencyCode="", replenishTotal=None, reportReplenishDetail=None)
     two = report("B2", total=141.84)
     del two["reportReplenishDetail"]
@@ -181,14 +181,14 @@ def test_a_report_in_two_currencies_is_set_aside(tmp_path: Path) -> None:
     assert only_account(ingested(tmp_path, [reports_file([one])])).quarantined == {"currency_known": 6}
 
 
-def test_of_a_report_delivered_in_several_states_the_latest_counts(tmp_path: Path) -> None:
+def test_the_latest_state_of_a_report_counts(tmp_path: Path) -> None:
     early = report(state=2, lastUpdateTime="2023-01-22 10:00:00")
     result = ingested(tmp_path, [reports_file([report()], "2023a"), reports_file([early], "2023b")])
     assert cells(result.tables["money_event"], "status") == ["paid"] * 6
     assert cells(result.duplicates, "reason") == ["repeated report"] * 6
 
 
-def test_a_whole_report_is_kept_before_a_later_one_that_does_not_add_up(tmp_path: Path) -> None:
+def test_a_report_that_adds_up_is_preferred_to_a_later_one_that_does_not(tmp_path: Path) -> None:
     broken = report(total=1.0, lastUpdateTime="2023-03-01 10:00:00")
     result = ingested(tmp_path, [reports_file([report(), broken])])
     assert result.tables["money_event"].num_rows == 6
@@ -309,7 +309,7 @@ def test_a_return_reverses_the_price_and_the_charges(tmp_path: Path) -> None:
     ]
 
 
-def test_the_statements_of_a_report_have_one_payout(tmp_path: Path) -> None:
+def test_the_statements_of_a_report_share_one_payout(tmp_path: Path) -> None:
     back = statement("C2", 11.12, incomeExpenditureType=2, itemList=[item()])
     result = ingested(tmp_path, [statements_file([statement(), back])])
     payouts = [e for e in cells(result.tables["money_event"], "event_type", "amount") if e[0] == "payout"]
@@ -319,7 +319,7 @@ def test_the_statements_of_a_report_have_one_payout(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("state", "status"), [(1, "deferred"), (2, "released"), (4, "reserved")])
-def test_a_statement_not_settled_has_no_payout(tmp_path: Path, state: int, status: str) -> None:
+def test_an_unsettled_statement_has_no_payout(tmp_path: Path, state: int, status: str) -> None:
     events = ingested(tmp_path, [statements_file([statement(state=state)])]).tables["money_event"]
     assert set(cells(events, "event_type", "status")) == {("sale", status), ("withholding_tax", status)}
 
@@ -334,6 +334,6 @@ def test_a_statement_without_items_is_one_amount_of_unknown_kind(tmp_path: Path)
     assert only_account(result).warnings == {"charge of unknown kind / 7": 1}
 
 
-def test_items_that_do_not_sum_to_their_statement_set_it_aside_whole(tmp_path: Path) -> None:
+def test_a_statement_whose_items_do_not_sum_to_it_is_set_aside_whole(tmp_path: Path) -> None:
     account = only_account(ingested(tmp_path, [statements_file([statement(total=22.25)])]))
     assert account.quarantined == {"statement_adds_up": 3}

@@ -70,12 +70,12 @@ def test_an_order_exported_again_next_year_is_a_duplicate(tmp_path: Path) -> Non
     assert cells(result.duplicates, "reason", "source_row") == [("repeated order", 2)]
 
 
-def test_a_line_in_front_of_its_order_belongs_to_nothing(tmp_path: Path) -> None:
+def test_a_line_before_its_order_is_set_aside(tmp_path: Path) -> None:
     account = only_account(ingested(tmp_path, [shop([shopify_line("#1"), shopify_order("#1", "1000")])]))
     assert (account.accepted, account.quarantined) == (1, {"order_has_first_line": 1})
 
 
-def test_customers_are_pseudonyms_equal_for_equal_mailboxes(tmp_path: Path) -> None:
+def test_customers_are_pseudonymised_by_mailbox(tmp_path: Path) -> None:
     rows = [
         shopify_order("#1", "1000", Email="Anna@Example.com"),
         shopify_order("#2", "1001", Email=" anna@example.com"),
@@ -99,7 +99,7 @@ def test_events_after_an_order_was_known_are_left_out(tmp_path: Path) -> None:
     assert found == [(False, None, False), (True, 2, True)]
 
 
-def test_times_are_kept_in_utc_and_days_follow_them(tmp_path: Path) -> None:
+def test_times_and_dates_are_in_utc(tmp_path: Path) -> None:
     rows = [shopify_order("#1", "1000", Created_at="2023-03-01 23:30:00 -0500", Fulfilled_at="")]
     orders = ingested(tmp_path, [shop(rows)]).tables["site_order"]
     assert str(cells(orders, "event_at")[0]) == "2023-03-02 04:30:00+00:00"
@@ -107,7 +107,7 @@ def test_times_are_kept_in_utc_and_days_follow_them(tmp_path: Path) -> None:
     assert str(cells(orders, "known_at")[0]) == "2023-03-16 04:30:00+00:00"
 
 
-def test_goods_named_over_two_lines_with_commas_stay_one_row(tmp_path: Path) -> None:
+def test_a_product_name_with_line_breaks_and_commas_stays_in_one_row(tmp_path: Path) -> None:
     rows = [shopify_order("#1", "1000", Lineitem_name='Lamp, "green"\nlarge'), shopify_order("#2", "1001")]
     result = ingested(tmp_path, [shop(rows)])
     assert only_account(result).accepted == 2

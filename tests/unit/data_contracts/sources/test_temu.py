@@ -1,4 +1,4 @@
-"""Invented workbooks; sheets and headings follow the contract."""
+"""Invented workbooks; sheets and headers follow the contract."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def finance(*rows: list[object], **others: Sequence[Sequence[object]]) -> RawFil
     return temu({SETTLED: [HEADING, *rows], **others})
 
 
-def test_each_sheet_defines_the_kind_and_the_sign_of_its_amounts(tmp_path: Path) -> None:
+def test_each_sheet_decides_the_kind_and_the_sign_of_its_amounts(tmp_path: Path) -> None:
     sheets: dict[str, list[list[object]]] = {
         SETTLED: [HEADING, SALE, BACK],
         ISSUES: [*ISSUE_HEADING, ISSUE],
@@ -87,7 +87,7 @@ def test_times_are_beijing_time_whether_text_or_date_cells(tmp_path: Path) -> No
     ]
 
 
-def test_a_sheet_without_times_and_currency_takes_the_last_day_covered_and_the_currency_of_the_file(
+def test_a_sheet_without_times_and_currency_takes_the_last_covered_day_and_the_currency_of_the_file(
     tmp_path: Path,
 ) -> None:
     resent = [*RESENT_HEADING, ["PO-2", "17001", "Lamp", "LAMP-1", "green", 1, 5]]
@@ -96,7 +96,7 @@ def test_a_sheet_without_times_and_currency_takes_the_last_day_covered_and_the_c
     assert cells(events, "currency") == ["CNY", "CNY"]
 
 
-def test_an_amount_without_currency_in_a_file_of_two_is_set_aside(tmp_path: Path) -> None:
+def test_an_amount_without_a_currency_in_a_file_with_two_is_set_aside(tmp_path: Path) -> None:
     euros = settled("销售回款", 1)
     euros[14] = "EUR"
     resent = [*RESENT_HEADING, ["PO-2", "17001", "Lamp", "LAMP-1", "green", 1, 5]]
@@ -124,14 +124,14 @@ def test_rows_of_later_sheets_have_numbers_that_identify_the_sheet(tmp_path: Pat
     assert record["original"].decode().startswith('["WG1", "Lamp", "17001"')
 
 
-def test_one_heading_row_will_do_where_the_export_has_no_second(tmp_path: Path) -> None:
+def test_one_header_row_is_enough_if_the_export_has_no_second(tmp_path: Path) -> None:
     heading: list[object] = ["违规ID", "SKU ID", "SKU货号", "赔付金额", "币种", "账务时间"]
     row: list[object] = ["WG1", "17001", "LAMP-1", 8.8, "CNY", "2023-05-18 09:00:00"]
     events = ingested(tmp_path, [finance(SALE, **{ISSUES: [heading, row]})]).tables["money_event"]
     assert cells(events, "sku") == ["LAMP-1", "LAMP-1"]
 
 
-def test_the_heading_is_found_below_a_preamble_and_whatever_its_order(tmp_path: Path) -> None:
+def test_the_header_is_found_below_a_preamble_and_in_any_order(tmp_path: Path) -> None:
     rows: list[list[object]] = [
         ["美区 2023-05"],
         [],
@@ -147,12 +147,12 @@ def test_unknown_kinds_are_kept_as_written_and_counted(tmp_path: Path) -> None:
     assert only_account(result).warnings == {"amount of unknown kind / 交易结算 / 月亮费": 1}
 
 
-def test_unknown_sheets_are_named(tmp_path: Path) -> None:
+def test_unknown_sheets_are_reported(tmp_path: Path) -> None:
     result = ingested(tmp_path, [finance(SALE, 说明=[["text"]])])
     assert "1 sheets that are not in the contract were ignored: '说明'" in only_account(result).notes
 
 
-def test_equal_rows_of_one_workbook_count_twice_and_those_of_the_next_are_repeated(tmp_path: Path) -> None:
+def test_equal_rows_of_one_workbook_count_twice_and_those_of_a_later_one_are_duplicates(tmp_path: Path) -> None:
     files = [temu({SETTLED: [HEADING, SALE, SALE]}, name=name) for name in ("2023a", "2023b")]
     result = ingested(tmp_path, files)
     assert result.tables["money_event"].num_rows == 2
@@ -170,7 +170,7 @@ def test_equal_rows_of_one_workbook_count_twice_and_those_of_the_next_are_repeat
         ),
     ],
 )
-def test_a_workbook_without_what_the_contract_needs_is_refused_in_one_line(
+def test_a_workbook_without_a_required_sheet_or_column_is_refused_in_one_line(
     tmp_path: Path, sheets: Mapping[str, Sequence[Sequence[object]]], place: str, rule: str
 ) -> None:
     with pytest.raises(InputRefused) as refusal:
@@ -185,7 +185,7 @@ def test_a_workbook_without_what_the_contract_needs_is_refused_in_one_line(
 LEDGER_HEADING: list[object] = ["账务时间", "账务类型", "币种", "收支金额", "备注"]
 
 
-def test_the_ledger_adds_what_no_settlement_workbook_details(tmp_path: Path) -> None:
+def test_the_ledger_adds_the_money_that_settlement_workbooks_leave_out(tmp_path: Path) -> None:
     rows: list[list[object]] = [
         LEDGER_HEADING,
         ["2023-05-20 08:00:00", "收入", "CNY", 61.5, "交易结算"],

@@ -68,13 +68,13 @@ def test_a_record_is_a_document_known_when_it_is_published(tmp_path: Path) -> No
     assert row["known_at"].date() == dt.date(2023, 7, 31)
 
 
-def test_headings_are_found_anywhere_and_in_many_spellings(tmp_path: Path) -> None:
+def test_headers_are_found_in_any_place_and_in_many_spellings(tmp_path: Path) -> None:
     header = ("出口日期", "发货人", "CONSIGNEE  NAME", "HS编码", "目的国", "毛重", "金额(美元)")
     table = records(read(tmp_path, record(), header=header, above=3))
     assert cells(table, "amount", "source_row") == [(Decimal(1500), 5)]
 
 
-def test_headings_are_recognised_below_titles(tmp_path: Path) -> None:
+def test_headers_are_recognised_below_titles(tmp_path: Path) -> None:
     (tmp_path / "x.bin").write_bytes(file_of(record(), above=2).data)
     (found,) = recognise([tmp_path / "x.bin"])
     assert [fit.contract.contract_id for fit in found.met] == ["trade_data_workbook"]
@@ -87,7 +87,7 @@ def test_a_missing_name_is_not_a_counterparty(tmp_path: Path, name: str | None) 
     assert cells(records(read(tmp_path, record(importer=name))), "counterparty_id") == [None]
 
 
-def test_a_buyer_is_the_same_pseudonym_as_in_declarations(tmp_path: Path) -> None:
+def test_a_buyer_has_the_same_pseudonym_as_in_declarations(tmp_path: Path) -> None:
     data = declarations_file([declaration("222520230000000001", [declaration_item("1")])])
     declared = RawFile("d.json", "customs_declaration", data, "S000001")
     result = ingested(tmp_path, [file_of(record(importer="LAMP HOUSE, LTD")), declared])
@@ -106,7 +106,7 @@ def test_a_buyer_is_the_same_pseudonym_as_in_declarations(tmp_path: Path) -> Non
         ("9405", "9405"),
     ],
 )
-def test_codes_are_digits_with_the_zero_a_spreadsheet_dropped(tmp_path: Path, written: object, code: str) -> None:
+def test_codes_regain_the_leading_zero_that_a_spreadsheet_dropped(tmp_path: Path, written: object, code: str) -> None:
     assert cells(records(read(tmp_path, record(code=written))), "commodity_code") == [code]
 
 
@@ -122,13 +122,13 @@ def test_codes_are_digits_with_the_zero_a_spreadsheet_dropped(tmp_path: Path, wr
         ("Atlantis", None),
     ],
 )
-def test_destinations_are_known_by_name_or_code_or_not_at_all(
+def test_destinations_are_read_by_name_or_code_and_are_otherwise_missing(
     tmp_path: Path, country: str, alpha_2: str | None
 ) -> None:
     assert cells(records(read(tmp_path, record(country=country))), "destination_country") == [alpha_2]
 
 
-def test_a_value_in_another_currency_names_it(tmp_path: Path) -> None:
+def test_a_value_in_another_currency_keeps_that_currency(tmp_path: Path) -> None:
     header = (*HEADER[:6], "Total Value", "Currency")
     rows = [[*record(value="1,234.50"), "EUR"], [*record(value=5), "NULL"], [*record(value="NULL"), None]]
     result = read(tmp_path, *rows, header=header)
@@ -148,7 +148,7 @@ def test_records_of_another_exporter_than_most_are_set_aside(tmp_path: Path) -> 
     assert only_account(result).quarantined == {"exporter:one": 1}
 
 
-def test_records_delivered_again_are_repetitions_and_equal_ones_of_one_file_are_two(tmp_path: Path) -> None:
+def test_records_delivered_again_are_duplicates_and_equal_ones_in_one_file_are_two(tmp_path: Path) -> None:
     result = ingested(
         tmp_path, [file_of(record(), record()), file_of(record(), record(), record(value=3), name="b.xlsx")]
     )
@@ -162,7 +162,7 @@ def test_a_workbook_without_a_value_is_refused_in_one_line(tmp_path: Path) -> No
     assert "\n" not in str(refusal.value)
 
 
-def test_a_moment_of_a_spreadsheet_that_is_midnight_elsewhere_is_the_day_there(tmp_path: Path) -> None:
+def test_a_spreadsheet_time_that_is_midnight_in_another_zone_is_the_date_in_that_zone(tmp_path: Path) -> None:
     rows = [record(date=dt.datetime(2023, 5, 31, 16)), record(date=dt.datetime(2023, 6, 7, 16), value=2)]
     assert [str(day) for day in cells(records(read(tmp_path, *rows)), "event_date")] == ["2023-06-01", "2023-06-08"]
 
@@ -180,16 +180,16 @@ def test_a_moment_of_a_spreadsheet_that_is_midnight_elsewhere_is_the_day_there(t
         (["2023-02-30", "soon", "31-Foo-2023", "06/01/2023"], ["2023-02-30", "soon", "31-Foo-2023", "06/01/2023"]),
     ],
 )
-def test_days_follow_from_what_the_times_of_a_file_have_in_common(texts: list[str], days: list[str]) -> None:
+def test_dates_follow_from_the_time_of_day_that_a_file_has_in_common(texts: list[str], days: list[str]) -> None:
     assert iso_days(texts, [0] * len(texts)) == days
 
 
-def test_each_file_has_a_midnight_of_its_own() -> None:
+def test_each_file_has_its_own_midnight() -> None:
     texts = ["2023-05-31 16:00:00", "2023-05-31 16:00:00", "2023-05-31 09:12:30"]
     assert iso_days(texts, [0, 1, 1]) == ["2023-06-01", "2023-05-31", "2023-05-31"]
 
 
-def test_names_of_countries_are_of_countries_that_exist() -> None:
+def test_every_country_name_belongs_to_an_existing_country() -> None:
     names = country_names("data_contracts.sources.trade_data_workbook")
     assert set(cells(names, "alpha_2")) <= set(cells(country_codes(), "alpha_2"))
     assert len(set(cells(names, "folded_name"))) == names.num_rows > 100

@@ -30,7 +30,7 @@ def test_both_counterparty_headers_at_once_are_refused(tmp_path: Path) -> None:
         ingested(tmp_path, [file])
 
 
-def test_a_status_with_a_leading_blank_is_void_and_remarked_on(tmp_path: Path) -> None:
+def test_a_void_status_with_a_leading_space_is_read_and_remarked_on(tmp_path: Path) -> None:
     rows = [vat_row("1"), vat_row("2", state="作废发票"), vat_row("3", state=" 作废发票")]
     result = ingested(tmp_path, [invoices(rows)])
     assert cells(result.tables["trade_invoice"], "status") == ["valid", "void", "void"]
@@ -42,7 +42,7 @@ def test_an_unknown_status_is_quarantined_not_guessed(tmp_path: Path) -> None:
     assert (account.accepted, account.quarantined) == (1, {"state:enum": 1})
 
 
-def test_rows_alike_but_for_their_row_number_are_duplicates(tmp_path: Path) -> None:
+def test_rows_that_differ_only_in_their_row_number_are_duplicates(tmp_path: Path) -> None:
     result = ingested(tmp_path, [invoices([vat_row("1"), vat_row("2"), vat_row("1"), vat_row("1")])])
     assert result.tables["trade_invoice"].num_rows == 2
     assert cells(result.duplicates, "reason", "source_row") == [("repeated invoice", 4), ("repeated invoice", 5)]
@@ -71,7 +71,7 @@ def test_an_invoice_voided_in_a_later_file_is_void_from_that_delivery_on(tmp_pat
     assert {str(moment) for moment in cells(table, "superseded_at")} == {"None", "2023-05-01 00:00:00+00:00"}
 
 
-def test_a_void_copy_beside_the_valid_one_stays_another_row_in_every_file(tmp_path: Path) -> None:
+def test_a_void_copy_next_to_the_valid_invoice_stays_a_row_of_its_own_in_every_file(tmp_path: Path) -> None:
     both = [vat_row("1"), vat_row("1", state="作废发票")]
     files = [
         RawFile(f"vat_invoices/{name}.csv", "vat_invoices", vat_file("sale", both), "S000001") for name in ("a", "b")
@@ -90,7 +90,7 @@ def test_a_negative_amount_is_a_credit_note(tmp_path: Path) -> None:
     ]
 
 
-def test_unpadded_dates_are_days_and_impossible_ones_are_quarantined(tmp_path: Path) -> None:
+def test_unpadded_dates_are_read_and_impossible_ones_are_quarantined(tmp_path: Path) -> None:
     rows = [vat_row("1"), vat_row("2").replace("2023/3/5", "2021/13/5"), vat_row("3").replace("2023/3/5", "2023/2/30")]
     result = ingested(tmp_path, [invoices(rows)])
     assert [str(day) for day in cells(result.tables["trade_invoice"], "event_date")] == ["2023-03-05"]
@@ -100,12 +100,12 @@ def test_unpadded_dates_are_days_and_impossible_ones_are_quarantined(tmp_path: P
     ]
 
 
-def test_an_invoice_of_another_firm_is_quarantined(tmp_path: Path) -> None:
+def test_an_invoice_of_another_company_is_quarantined(tmp_path: Path) -> None:
     account = only_account(ingested(tmp_path, [invoices([vat_row("1"), vat_row("2", firm="S000002")])]))
     assert account.quarantined == {"delivery:seller_matches": 1}
 
 
-def test_a_file_of_many_firms_names_them_itself(tmp_path: Path) -> None:
+def test_a_file_of_many_companies_names_the_company_in_each_row(tmp_path: Path) -> None:
     data = vat_file("sale", [vat_row("1"), vat_row("2", firm="S000002")])
     result = ingested(tmp_path, [RawFile("vat_invoices/all.csv", "vat_invoices", data)])
     assert cells(result.tables["source_coverage"], "seller_id") == ["S000001", "S000002"]

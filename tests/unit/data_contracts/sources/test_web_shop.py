@@ -31,7 +31,9 @@ def shop(rows: Sequence[str], name: str = "2023", seller: str = "S000001") -> Ra
     return RawFile(f"{seller}/{name}.csv", "web_shop_orders", csv_file(HEADER, rows), seller, f"shop-{seller}")
 
 
-def test_lines_of_an_order_become_one_row_with_postage_in_the_total_but_not_in_the_pieces(tmp_path: Path) -> None:
+def test_lines_of_an_order_become_one_row_whose_total_includes_postage_but_whose_quantity_does_not(
+    tmp_path: Path,
+) -> None:
     rows = [line("1"), line("1", "21232", quantity="3", price="1.10"), line("1", "POST", quantity="1", price="4.00")]
     orders = ingested(tmp_path, [shop(rows)]).tables["site_order"]
     assert cells(orders, "site_order_id", "total_amount", "item_count", "destination_country", "financial_status") == [
@@ -39,7 +41,7 @@ def test_lines_of_an_order_become_one_row_with_postage_in_the_total_but_not_in_t
     ]
 
 
-def test_a_credit_note_is_a_cancellation_of_its_amount_on_its_own_day(tmp_path: Path) -> None:
+def test_a_credit_note_cancels_its_amount_on_its_own_date(tmp_path: Path) -> None:
     rows = [line("1"), line("C2", quantity="-1", at="2023-04-01 10:00:00"), line("C2", "D", quantity="-1", price="0.5")]
     orders = ingested(tmp_path, [shop(rows)]).tables["site_order"]
     found = cells(orders, "is_cancelled", "total_amount", "refunded_amount", "discount_usd", "item_count")
@@ -49,7 +51,7 @@ def test_a_credit_note_is_a_cancellation_of_its_amount_on_its_own_day(tmp_path: 
     assert found[1][4] == 0
 
 
-def test_an_order_without_customer_has_none_and_equal_numbers_of_two_shops_are_two_people(tmp_path: Path) -> None:
+def test_customer_numbers_are_separate_for_each_shop_and_may_be_missing(tmp_path: Path) -> None:
     files = [
         shop([line("1"), line("2", customer="13085.0"), line("3", customer="")]),
         shop([line("1")], seller="S000002"),
@@ -81,20 +83,20 @@ def test_lines_that_are_not_orders_are_counted_by_reason(tmp_path: Path) -> None
     ("written", "code"),
     [("EIRE", "IE"), ("united kingdom", "GB"), ("RSA", "ZA"), ("FR", "FR"), ("Channel Islands", None), ("", None)],
 )
-def test_country_names_become_codes_and_names_of_no_one_country_none(
+def test_country_names_become_codes_and_ambiguous_names_are_missing(
     tmp_path: Path, written: str, code: str | None
 ) -> None:
     orders = ingested(tmp_path, [shop([line("1", country=written)])]).tables["site_order"]
     assert cells(orders, "destination_country") == [code]
 
 
-def test_an_order_in_a_later_file_again_is_a_duplicate_but_two_equal_lines_of_one_order_are_two(tmp_path: Path) -> None:
+def test_an_order_repeated_in_a_later_file_is_a_duplicate_but_equal_lines_of_one_order_are_not(tmp_path: Path) -> None:
     result = ingested(tmp_path, [shop([line("1"), line("1")]), shop([line("1"), line("1"), line("2")], "2024")])
     assert cells(result.tables["site_order"], "total_amount") == [Decimal("27.8000"), Decimal("13.9000")]
     assert cells(result.duplicates, "reason", "source_row") == [("repeated order", 2), ("repeated order", 3)]
 
 
-def test_an_order_in_a_later_file_with_other_lines_is_its_next_version(tmp_path: Path) -> None:
+def test_an_order_with_other_lines_in_a_later_file_is_a_new_version(tmp_path: Path) -> None:
     orders = ingested(tmp_path, [shop([line("1"), line("1")]), shop([line("1")], "2024")]).tables["site_order"]
     assert cells(orders, "row_version", "total_amount") == [(1, Decimal("27.8000")), (2, Decimal("13.9000"))]
 
@@ -118,7 +120,7 @@ def test_an_order_with_a_bad_line_is_set_aside_whole(
     assert account.accepted == 3 - sum(rules.values())
 
 
-def test_a_list_that_names_no_currency_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_list_without_a_currency_is_refused_in_one_line(tmp_path: Path) -> None:
     header, rows = HEADER.removesuffix(",Currency"), [line("1").removesuffix(",GBP")]
     with pytest.raises(InputRefused, match="missing columns: 'Currency'") as refusal:
         ingested(tmp_path, [RawFile("f.csv", "web_shop_orders", csv_file(header, rows), "S000001")])

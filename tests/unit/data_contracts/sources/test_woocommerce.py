@@ -40,7 +40,7 @@ def shop(*orders: dict[str, Any], name: str = "page", seller: str = "S000001") -
     return RawFile(f"{seller}/{name}.json", "woocommerce_orders", data, seller, "shop")
 
 
-def test_an_order_becomes_one_row_with_the_pieces_of_its_lines(tmp_path: Path) -> None:
+def test_an_order_becomes_one_row_with_the_quantity_of_its_lines(tmp_path: Path) -> None:
     orders = ingested(tmp_path, [shop(order(727))]).tables["site_order"]
     found = cells(orders, "site_order_id", "total_amount", "item_count", "financial_status", "destination_country")
     assert found == [("S000001:shop:727", Decimal("29.3500"), 3, "paid", "FR")]
@@ -63,14 +63,14 @@ def test_an_order_becomes_one_row_with_the_pieces_of_its_lines(tmp_path: Path) -
         ({"refunds": [{"id": 1, "total": "-9.35"}, {"id": 2, "total": "-20.00"}]}, "refunded", False),
     ],
 )
-def test_states_become_states_of_payment(
+def test_order_states_become_payment_states(
     tmp_path: Path, given: dict[str, object], status: str, *, cancelled: bool
 ) -> None:
     orders = ingested(tmp_path, [shop(order(1, **given))]).tables["site_order"]
     assert cells(orders, "financial_status", "is_cancelled") == [(status, cancelled)]
 
 
-def test_refunds_are_summed_and_an_order_refunded_without_them_is_given_back_whole(tmp_path: Path) -> None:
+def test_refunds_are_summed_and_a_refunded_order_without_any_is_refunded_in_full(tmp_path: Path) -> None:
     refunds = [{"id": 1, "total": "-9.35"}, {"id": 2, "total": "-0.65"}]
     rows = [order(1, refunds=refunds), order(2, status="refunded")]
     orders = ingested(tmp_path, [shop(*rows)]).tables["site_order"]
@@ -89,14 +89,14 @@ def test_drafts_are_counted_but_are_not_orders(tmp_path: Path) -> None:
     assert result.tables["site_order"].num_rows == 1
 
 
-def test_of_an_order_delivered_twice_the_later_state_counts(tmp_path: Path) -> None:
+def test_the_later_state_of_an_order_delivered_twice_counts(tmp_path: Path) -> None:
     later = order(1, status="refunded", date_modified_gmt="2023-03-09T10:00:00")
     result = ingested(tmp_path, [shop(order(1)), shop(later, name="page_later")])
     assert cells(result.tables["site_order"], "financial_status") == ["refunded"]
     assert cells(result.duplicates, "reason", "source_row") == [("repeated order", 1)]
 
 
-def test_goods_not_sent_have_the_country_of_the_bill_and_guests_are_known_by_mailbox(tmp_path: Path) -> None:
+def test_goods_that_are_not_shipped_have_the_billing_country_and_guests_are_known_by_mailbox(tmp_path: Path) -> None:
     bill = {"email": " anna@example.com", "country": "DE"}
     rows = [order(1), order(2, billing=bill, shipping={"country": ""}), order(3, billing={**bill, "email": ""})]
     orders = ingested(tmp_path, [shop(*rows)]).tables["site_order"]
@@ -123,7 +123,7 @@ def test_an_order_that_cannot_be_read_is_quarantined(tmp_path: Path, given: dict
     assert (account.accepted, account.quarantined) == (1, {rule_id: 1})
 
 
-def test_an_answer_that_is_an_error_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_an_error_response_is_refused_in_one_line(tmp_path: Path) -> None:
     answer = b'{"code": "woocommerce_rest_cannot_view", "message": "Sorry"}'
     with pytest.raises(InputRefused, match="no array of records") as refusal:
         ingested(tmp_path, [RawFile("a.json", "woocommerce_orders", answer, "S000001")])

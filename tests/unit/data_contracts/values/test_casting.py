@@ -74,12 +74,12 @@ def test_numbers_are_read_in_the_locale_of_the_file_and_no_other() -> None:
     assert cast(values, NUMBER, decimalMark=",", thousandsMark=".") == expected
 
 
-def test_a_grouping_blank_may_be_any_of_three() -> None:
+def test_three_kinds_of_space_may_group_digits() -> None:
     values = ["1 234,5", "1\u00a0234,5", "1\u202f234,5", "1234,5", "1 23,5"]
     assert cast(values, NUMBER, decimalMark=",", thousandsMark=" ") == [Decimal("1234.5")] * 4 + ["bad"]
 
 
-def test_integers_are_whole_and_fit() -> None:
+def test_integers_are_whole_and_in_range() -> None:
     assert cast(["12", "-3", "+007", "1.0", "1e3", ""], column("a", "integer")) == [12, -3, 7, "bad", "bad", None]
     small = column("a", "integer", physicalType="int32")
     assert cast(["2147483647", "2147483648", "-2147483648"], small) == [2147483647, "bad", "bad"]
@@ -90,7 +90,7 @@ def test_floating_numbers_are_finite() -> None:
     assert cast(values, column("a", "number", physicalType="double")) == [4.5, 1000.0, "bad", "bad", -0.25]
 
 
-def test_leading_zeros_of_text_stay() -> None:
+def test_text_keeps_its_leading_zeros() -> None:
     assert cast(["000000", "NA", " x "], column("a")) == ["000000", "NA", "x"]
 
 
@@ -99,7 +99,7 @@ def test_trimming_can_be_switched_off() -> None:
     assert cast(["\u3000作废发票\u00a0"], column("a")) == ["作废发票"]
 
 
-def test_few_valued_text_becomes_a_dictionary() -> None:
+def test_text_with_few_values_becomes_a_dictionary() -> None:
     contract = contract_of([column("a", header="A", physicalType="dictionary")], server=delimited())
     rows = cast_columns(read_delimited(b"A\nx\nx\ny\n", contract, "f"), contract).rows
     assert rows.schema.field("a").type == pa.dictionary(pa.int32(), pa.string())
@@ -116,7 +116,7 @@ def test_missing_tokens_are_missing() -> None:
     assert cast(["/", "", "1"], NUMBER, missingTokens=["/"]) == [None, None, Decimal(1)]
 
 
-def test_days_exist_or_are_set_aside() -> None:
+def test_dates_that_do_not_exist_are_set_aside() -> None:
     values = [
         "2017/7/18",
         "2016/2/29",
@@ -140,7 +140,7 @@ def test_days_exist_or_are_set_aside() -> None:
         ("MM/dd/yy", "01/02/03", None),
     ],
 )
-def test_days_come_in_the_form_the_contract_declares(form: str, text: str, expected: date | None) -> None:
+def test_dates_are_read_in_the_format_of_the_contract(form: str, text: str, expected: date | None) -> None:
     prop = column("a", "date", logicalTypeOptions={"format": form})
     if expected is None:
         with pytest.raises(ConfigurationRefused, match="unknown letters at 'yy'"):
@@ -149,7 +149,7 @@ def test_days_come_in_the_form_the_contract_declares(form: str, text: str, expec
         assert cast([text, "2024-03-31"], prop) == [expected, "bad"]
 
 
-def test_alternative_forms_are_tried_in_order() -> None:
+def test_alternative_date_formats_are_tried_in_order() -> None:
     prop = column("a", "date", logicalTypeOptions={"format": "yyyy-MM-dd | yyyy/M/d"})
     assert cast(["2020-01-02", "2020/1/2", "2020.1.2"], prop) == [date(2020, 1, 2), date(2020, 1, 2), "bad"]
 
@@ -177,7 +177,7 @@ def test_times_become_utc() -> None:
     ]
 
 
-def test_iso_times_are_understood_without_a_declared_form() -> None:
+def test_iso_times_need_no_declared_format() -> None:
     values = ["2025-01-01T08:00:00+08:00", "2025-01-01T00:00:00Z", "2025-01-01T00:00:00.25Z", "2025-01-01 00:00:00 UTC"]
     first = datetime(2025, 1, 1, tzinfo=UTC)
     assert cast(values, column("a", "timestamp")) == [first, first, first.replace(microsecond=250_000), first]
@@ -190,7 +190,7 @@ def test_a_local_time_that_does_not_exist_is_set_aside() -> None:
     assert cast(values, prop) == [early, "bad", late]
 
 
-def test_a_row_bad_in_two_columns_is_set_aside_once_under_the_first() -> None:
+def test_a_row_with_two_bad_columns_is_set_aside_once_under_the_first() -> None:
     contract = contract_of([column("a", "number", header="A"), column("b", "date", header="B")], server=delimited())
     result = cast_columns(read_delimited(b"B,A\nx,y\n2020-01-01,z\nx,1\n2020-01-01,2\n", contract, "f"), contract)
     assert [(r["source_row"], r["rule_id"]) for r in result.quarantined.to_pylist()] == [

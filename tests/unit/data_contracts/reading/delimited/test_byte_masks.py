@@ -32,7 +32,7 @@ def _flags(text: bytes) -> list[bool]:
 
 
 @given(texts)
-def test_a_mask_has_the_bit_of_every_equal_byte_and_of_no_other(text: bytes) -> None:
+def test_a_mask_marks_exactly_the_equal_bytes(text: bytes) -> None:
     assert _flags(text) == [code == ord(",") for code in text]
 
 
@@ -51,7 +51,7 @@ def test_positions_are_right_across_blocks() -> None:
 
 
 @given(texts)
-def test_moving_a_mask_shows_each_byte_its_neighbour(text: bytes) -> None:
+def test_a_shifted_mask_marks_the_neighbours(text: bytes) -> None:
     words = mask_of(_codes(text), ord(","))
     flags, everywhere = _flags(text), np.arange(len(text))
     assert bits_at(one_later(words), everywhere).tolist() == [False, *flags[:-1]]
@@ -59,21 +59,21 @@ def test_moving_a_mask_shows_each_byte_its_neighbour(text: bytes) -> None:
 
 
 @given(texts)
-def test_running_parity_counts_every_bit_up_to_the_byte(text: bytes) -> None:
+def test_running_parity_includes_the_byte_itself(text: bytes) -> None:
     parity = running_parity(mask_of(_codes(text), ord(",")))
     expected = [text[: position + 1].count(b",") % 2 == 1 for position in range(len(text))]
     assert bits_at(parity, np.arange(len(text))).tolist() == expected
 
 
 @given(texts)
-def test_counts_before_count_up_to_the_end_of_the_text(text: bytes) -> None:
+def test_counts_before_also_count_at_the_end_of_the_text(text: bytes) -> None:
     borders = np.arange(len(text) + 1)
     expected = [text[:border].count(b",") for border in range(len(text) + 1)]
     assert counts_before(mask_of(_codes(text), ord(",")), borders).tolist() == expected
 
 
 @given(texts, st.data())
-def test_bits_set_too_are_set_beside_those_there_were(text: bytes, data: st.DataObject) -> None:
+def test_added_bits_keep_the_bits_already_set(text: bytes, data: st.DataObject) -> None:
     position = data.draw(st.integers(0, len(text) - 1))
     words = mask_of(_codes(text), ord(","))
     expected = _flags(text)

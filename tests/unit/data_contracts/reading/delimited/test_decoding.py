@@ -6,7 +6,7 @@ from data_contracts.errors import ConfigurationRefused, InputRefused
 from data_contracts.reading.delimited.decoding import utf8_bytes
 
 
-def test_a_utf8_mark_is_taken_off() -> None:
+def test_a_utf8_byte_order_mark_is_removed() -> None:
     assert utf8_bytes(b"\xef\xbb\xbfa,b\n", "utf-8", "f") == b"a,b\n"
 
 
@@ -53,6 +53,6 @@ def test_chinese_words_that_look_like_utf8_by_chance_are_read() -> None:
     assert utf8_bytes("联通".encode("gb18030"), "gb18030", "f").decode() == "联通"
 
 
-def test_an_encoding_whose_lines_cannot_be_found_is_a_fault_of_the_contract() -> None:
+def test_an_encoding_in_which_lines_cannot_be_found_is_a_contract_error() -> None:
     with pytest.raises(ConfigurationRefused, match="utf-16"):
         utf8_bytes(b"a", "utf-16", "f")

@@ -32,19 +32,19 @@ def _facts(line: str, quote: str | None) -> tuple[int, bool, bool]:
 
 
 @given(texts)
-def test_lines_end_at_line_feeds_alone_or_after_a_return(text: str) -> None:
+def test_lines_end_at_a_line_feed_or_at_a_carriage_return_and_line_feed(text: str) -> None:
     lines = find_lines(text.encode())
     assert [lines.content(line).decode() for line in range(len(lines))] == _lines(text)
 
 
 @given(texts, st.sampled_from(['"', None]))
-def test_each_line_is_judged_as_if_a_record_began_with_it(text: str, quote: str | None) -> None:
+def test_each_line_is_classified_as_the_start_of_a_record(text: str, quote: str | None) -> None:
     facts = line_facts(find_lines(text.encode()), ",", quote)
     found = list(zip(facts.widths.tolist(), facts.misquoted.tolist(), facts.unclosed.tolist(), strict=True))
     assert found == [_facts(line, quote) for line in _lines(text)]
 
 
 @given(texts)
-def test_a_return_inside_a_line_is_found(text: str) -> None:
+def test_a_carriage_return_inside_a_line_is_found(text: str) -> None:
     facts = line_facts(find_lines(text.encode()), ",", None)
     assert facts.stray_return.tolist() == ["\r" in line for line in _lines(text)]

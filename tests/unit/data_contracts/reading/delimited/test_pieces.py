@@ -29,7 +29,7 @@ def test_a_file_that_changed_since_it_was_read_has_no_originals(tmp_path: Path) 
             reader.original_of([99])
 
 
-def test_a_record_without_end_is_refused_where_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_without_an_end_is_refused_at_its_first_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delimited_pieces, "LONGEST_PIECE_BYTES", 500)
     path = tmp_path / "f.csv"
     path.write_bytes(ROWS + b"x" * 600 + b",y\n")

@@ -26,7 +26,7 @@ def test_text_stays_text() -> None:
     assert result.headers == ("a", "b")
 
 
-def test_columns_come_in_contract_order_whatever_their_order_in_the_file() -> None:
+def test_columns_are_in_contract_order_whatever_their_order_in_the_file() -> None:
     result = read_delimited(b"x,B,A\n0,2,1\n", PLAIN, "f")
     assert cells(result) == [("1", "2", 2)]
     assert "'x'" in result.notes[0]
@@ -73,7 +73,7 @@ def test_without_a_quote_character_quotes_are_text() -> None:
     assert cells(read_delimited(b'A,B\n"1,2"\n', PLAIN, "f")) == [('"1', '2"', 2)]
 
 
-def test_a_header_alone_is_a_file_without_rows() -> None:
+def test_a_file_with_only_a_header_has_no_rows() -> None:
     result = read_delimited(b"A,B\n", PLAIN, "f")
     assert (result.rows.num_rows, result.rows_in) == (0, 0)
     assert result.rows.column_names == ["a", "b", "source_row"]
@@ -90,7 +90,7 @@ def test_a_missing_column_refuses_the_file() -> None:
         read_delimited(b"A,C\n1,2\n", PLAIN, "f.csv")
 
 
-def test_a_file_of_old_line_ends_is_refused_not_read_as_one_line() -> None:
+def test_a_file_with_carriage_returns_only_is_refused() -> None:
     with pytest.raises(InputRefused, match="missing columns"):
         read_delimited(b"A,B\r1,2\r3,4\r", PLAIN, "f")
 
@@ -160,7 +160,7 @@ def test_two_missing_quotes_far_apart_set_only_their_lines_aside() -> None:
     assert [row for row, _, _ in aside(result)] == [2, 203]
 
 
-def test_a_carriage_return_inside_quotes_is_text_where_fields_run_over_lines() -> None:
+def test_a_carriage_return_inside_quotes_is_text_if_fields_may_span_lines() -> None:
     assert cells(read_delimited(b'A,B,C\n1,"a\rb",2\n', MULTILINE, "f")) == [("1", "a\rb", "2", 2)]
     assert aside(read_delimited(b'A,B,C\n1,"a\rb",2\n', QUOTED, "f"))[0][1] == "line:carriage_return"
     assert aside(read_delimited(b'A,B,C\n1,"a",2\rb\n', MULTILINE, "f"))[0][1] == "line:carriage_return"
@@ -170,7 +170,7 @@ def test_a_byte_order_mark_inside_the_file_stays_text() -> None:
     assert cells(read_delimited("A,B\n\ufeff1,2\n".encode(), PLAIN, "f")) == [("\ufeff1", "2", 2)]
 
 
-def test_originals_are_the_bytes_as_delivered_in_any_encoding() -> None:
+def test_originals_are_the_delivered_bytes_in_any_encoding() -> None:
     contract = contract_of(
         [column("a", header="金额"), column("b", header="b")], server={**delimited(), "encoding": "gb18030"}
     )
@@ -188,7 +188,7 @@ def test_a_column_that_may_be_absent_is_empty_and_not_among_the_headers() -> Non
     assert result.headers == ("a",)
 
 
-def test_a_column_without_header_is_read_by_its_empty_name() -> None:
+def test_a_column_with_an_empty_header_is_read() -> None:
     contract = contract_of([column("label", header=""), column("a", header="A")], server=delimited("\t"))
     assert cells(read_delimited(b"\tA\n7\t1\n", contract, "f")) == [("7", "1", 2)]
 
@@ -199,7 +199,7 @@ def test_the_origin_names_the_bytes_that_were_read() -> None:
     assert len(origin.source_sha256 or "") == 64
 
 
-def test_a_source_of_another_format_is_not_read_as_delimited_text() -> None:
+def test_a_source_in_another_format_is_not_read_as_delimited_text() -> None:
     with pytest.raises(ConfigurationRefused, match="not a delimited source"):
         read_delimited(b"[]", contract_of([column("a")], server={"format": "json"}), "f")
 

@@ -42,12 +42,12 @@ def test_numbers_keep_every_digit() -> None:
     assert rows(read(text)) == [("001", "0.10", 1), ("12345678901234567890", "1e2", 2)]
 
 
-def test_absent_and_null_values_are_empty_and_truth_is_a_word() -> None:
+def test_absent_and_null_values_are_empty_and_booleans_are_words() -> None:
     text = '[{"entryId": null, "declTotal": true}, {"entryId": "1"}]'
     assert rows(read(text)) == [("", "true", 1), ("1", "", 2)]
 
 
-def test_one_row_an_item_repeats_the_record() -> None:
+def test_each_item_is_a_row_that_repeats_the_record() -> None:
     first = '{"entryId": "x", "decList": [{"codeTs": "1"}, {"codeTs": "2"}]}'
     second = '{"entryId": "y", "decList": [{"codeTs": 3}]}'
     result = read(f"[{first}, {second}]", ITEMS)
@@ -84,7 +84,7 @@ def test_a_key_repeated_deep_inside_sets_the_record_aside() -> None:
     assert aside(result) == [(1, "json:repeated_key", None)]
 
 
-def test_records_are_found_at_the_contracts_path() -> None:
+def test_records_are_found_at_the_path_of_the_contract() -> None:
     contract = records_contract(recordPath="data.list")
     text = '{"n": [1, {"list": 2}], "data": {"x": "]", "list": [{"entryId": "1", "declTotal": [2, 3]}]}}'
     result = read(text, contract)
@@ -100,12 +100,12 @@ def test_invalid_json_is_refused_with_its_line(text: str) -> None:
         read(text)
 
 
-def test_bottomless_nesting_is_refused() -> None:
+def test_endless_nesting_is_refused() -> None:
     with pytest.raises(InputRefused, match="nested too deeply"):
         read("[" * 200_000)
 
 
-def test_a_field_no_record_has_refuses_the_file() -> None:
+def test_a_field_missing_in_every_record_refuses_the_file() -> None:
     with pytest.raises(InputRefused, match="fields missing in every record: 'declTotal'"):
         read('[{"entryId": 1}, {"entryId": 2}]')
 
@@ -128,7 +128,7 @@ def lines_contract(**keywords: object) -> CompiledContract:
     return contract_of(columns, server={"format": "jsonl"})
 
 
-def test_each_json_line_is_independent() -> None:
+def test_each_json_line_is_read_separately() -> None:
     lines = ['{"id": "1", "properties": {"name": ["a"]}}', "", "{broken", '{"id": "2", "properties": {}}']
     result = read_json_lines("\n".join(lines).encode(), lines_contract(), "f")
     assert rows(result) == [("1", "a", 1), ("2", "", 4)]
@@ -151,7 +151,7 @@ def test_a_value_that_holds_the_separator_is_not_joined() -> None:
     ]
 
 
-def test_a_column_of_json_text_keeps_any_shape_with_numbers_as_their_digits() -> None:
+def test_a_json_text_column_keeps_any_value_with_the_digits_of_its_numbers() -> None:
     custom = [{"property": "jsonText", "value": True}]
     contract = contract_of([column("parts", customProperties=custom)], server=SERVER)
     text = (
@@ -185,7 +185,7 @@ LISTS_LOOSE = contract_of(
 )
 
 
-def test_a_record_is_a_row_beside_the_items_of_its_lists() -> None:
+def test_a_record_is_a_row_of_its_own_next_to_the_items_of_its_lists() -> None:
     text = json.dumps(
         [
             {"entryId": "1", "declTotal": 5, "sold": [{"amount": 7}], "returned": [{"amount": 2, "reason": "late"}]},
@@ -200,7 +200,7 @@ def test_a_record_is_a_row_beside_the_items_of_its_lists() -> None:
     ]
 
 
-def test_a_bad_item_of_one_list_sets_only_itself_aside() -> None:
+def test_a_bad_item_of_a_list_sets_only_itself_aside() -> None:
     text = '[{"entryId": "1", "declTotal": 5, "sold": [3, {"amount": 7}], "returned": []}]'
     result = read(text, LISTS)
     assert rows(result) == [("1", "5", "", "", 1, 0), ("1", "", "7", "", 1, 2)]

@@ -56,13 +56,13 @@ def refusal(text: str | bytes, contract: CompiledContract = FLAT) -> str:
     return str(refused.value)
 
 
-def test_each_record_is_a_row_of_text_with_every_digit_and_blank() -> None:
+def test_each_record_is_a_row_of_text_with_every_digit_and_space() -> None:
     result = read(message(order("001", "0.10"), order(" a ", "1e2")))
     assert rows(result) == [("001", "0.10", 1), (" a ", "1e2", 2)]
     assert result.headers == ("number", "amount")
 
 
-def test_namespaces_do_not_count_if_the_contract_ignores_them() -> None:
+def test_namespaces_are_ignored_if_the_contract_says_so() -> None:
     text = f"<c:Message {NAMESPACE}><c:Order><c:Head><c:no>1</c:no><c:total>2</c:total></c:Head></c:Order></c:Message>"
     assert rows(read(text)) == [("1", "2", 1)]
     strict = xml_contract(("number", "Head.no"), ("amount", "Head.total"), ignoreNamespaces=None)
@@ -70,7 +70,7 @@ def test_namespaces_do_not_count_if_the_contract_ignores_them() -> None:
     assert "no record at Message.Order" in refusal(text, strict)
 
 
-def test_one_row_an_item_repeats_the_record_and_one_item_is_a_list_of_one() -> None:
+def test_each_item_is_a_row_that_repeats_the_record_and_one_item_is_a_list_of_one() -> None:
     two = "<Order><no>x</no><Items><Item><code>1</code></Item><Item><code>2</code></Item></Items></Order>"
     one = "<Order><no>y</no><Items><Item><code>3</code></Item></Items></Order>"
     result = read(message(two, one), ITEMS)
@@ -79,7 +79,7 @@ def test_one_row_an_item_repeats_the_record_and_one_item_is_a_list_of_one() -> N
     assert result.notes == ()
 
 
-def test_a_record_without_items_and_a_value_given_twice_are_set_aside_with_their_bytes() -> None:
+def test_a_record_without_items_or_with_a_repeated_value_is_set_aside_with_its_bytes() -> None:
     records = [
         "<Order><no>1</no><Items/></Order>",
         "<Order/>",
@@ -98,7 +98,7 @@ def test_a_record_without_items_and_a_value_given_twice_are_set_aside_with_their
     assert result.rows_in == 5
 
 
-def test_markup_that_changes_no_value_changes_none() -> None:
+def test_comments_cdata_and_character_references_are_resolved() -> None:
     record = "<Order><Head><no><![CDATA[<1>]]></no><total>&#50;&amp;<!-- b --></total></Head></Order>"
     text = f"<!-- a --><Message><?tool x?>{record}</Message>"
     assert rows(read(text)) == [("<1>", "2&", 1)]
@@ -121,16 +121,16 @@ def test_unknown_fields_are_noted_or_refused() -> None:
     assert rows(read(text, xml_contract(("number", "@day"), ("amount", "Head.total@unit")))) == [("1", "kg", 1)]
 
 
-def test_a_field_no_record_has_refuses_the_file() -> None:
+def test_a_field_missing_in_every_record_refuses_the_file() -> None:
     assert "fields missing in every record: 'Head.total'" in refusal(message("<Order><Head><no>1</no></Head></Order>"))
 
 
 @pytest.mark.parametrize("text", ["<Other/>", message(), "<Message><Orders/></Message>", order("1")])
-def test_a_file_without_records_at_the_contracts_path_is_refused(text: str) -> None:
+def test_a_file_without_records_at_the_path_of_the_contract_is_refused(text: str) -> None:
     assert "no record at Message.Order" in refusal(text)
 
 
-def test_the_encoding_is_the_declared_one_if_the_contract_allows_it() -> None:
+def test_the_declared_encoding_is_used_if_the_contract_allows_it() -> None:
     def declared(name: str, codec: str) -> bytes:
         return f'<?xml version="1.0" encoding="{name}"?>{message(order("报关单"))}'.encode(codec)
 
@@ -159,7 +159,7 @@ LAUGHS = '<!DOCTYPE lolz [<!ENTITY lol "lol">' + "".join(
     ],
     ids=["billion laughs", "external entity", "parameter entity", "outside document type", "plain document type"],
 )
-def test_document_types_and_entities_are_refused_before_they_do_anything(text: str) -> None:
+def test_document_types_and_entities_are_refused_before_they_are_expanded(text: str) -> None:
     assert "declares a document type or entity" in refusal(text)
 
 
@@ -168,7 +168,7 @@ def test_an_undeclared_entity_is_refused() -> None:
 
 
 @pytest.mark.parametrize("open_record", ["", "<Order>"])
-def test_bottomless_nesting_is_refused(open_record: str) -> None:
+def test_endless_nesting_is_refused(open_record: str) -> None:
     assert "nested more than 32 deep" in refusal(f"<Message>{open_record}" + "<a>" * 200_000)
 
 
@@ -182,14 +182,14 @@ def test_more_elements_attributes_or_bytes_than_the_limits_are_refused(monkeypat
     assert "bytes of XML; the limit is 100" in refusal(message(*[order("1")] * 3))
 
 
-def test_a_file_torn_anywhere_is_refused_or_empty_of_records() -> None:
+def test_a_file_cut_off_anywhere_is_refused_or_has_no_records() -> None:
     text = message(order("1"), order("2"))
     for length in range(len(text)):
         assert "input refused" in refusal(text[:length])
     assert "row 1: not well-formed XML: mismatched tag" in refusal(text.replace("</Order>", "</order>"))
 
 
-def test_recognition_reads_the_beginning_of_a_file_and_refuses_what_the_reader_would() -> None:
+def test_recognition_reads_the_beginning_of_a_file_and_refuses_what_the_reader_refuses() -> None:
     whole = message(*(order(str(number)) for number in range(9))).encode()
     (torn,) = match_contracts(FileStart(whole[:150], is_whole=False), [FLAT], "f.xml")
     assert (torn.is_match, torn.foreign) == (True, ())

@@ -69,7 +69,7 @@ def test_an_empty_sheet_and_a_missing_column_are_refused() -> None:
         read_workbook(workbook([["订单"], ["1"]]), contract(), "f")
 
 
-def test_a_distant_cell_that_would_fill_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_far_away_cell_that_would_fill_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("data_contracts.reading.workbooks.reader._MOST_CELLS", 100)
     rows: list[list[object]] = [["订单", "金额"], *[[]] * 60, ["1", 2]]
     with pytest.raises(InputRefused, match="124 cells; the limit is 100; remedy"):
