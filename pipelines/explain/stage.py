@@ -1,4 +1,4 @@
-"""Stage: the model report and the explanation page of the trained model, in English and Chinese."""
+"""Stage: write the model report and the explanation page of the trained model, in English and Chinese."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KEYS = ["seller_id", "as_of"]
 
 @dataclass(frozen=True)
 class ExplainedRows:
-    """The rows a model was judged on: whose, as of when, and their features (n, p) in the model's order."""
+    """The held-out rows of a model: seller, as-of date, and features (n, p) in the model's order."""
 
     seller_id: tuple[str, ...]
     as_of: tuple[date, ...]
@@ -46,7 +46,7 @@ class ExplainedRows:
 
 
 def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
-    """Explain the model in force on the rows it was judged on, and write its four pages."""
+    """Explain the current model on its held-out rows, and write its four pages."""
     files = {
         "bundle": current_output(place, "train", "bundle"),
         "evaluation": current_output(place, "train", "evaluation.json"),
@@ -70,7 +70,7 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
 
 
 def rows_to_explain(judged: pa.Table, matrix: pa.Table, feature_names: Sequence[str]) -> ExplainedRows:
-    """The judged observations (seller_id, as_of; repeats of the same one count once) with their features.
+    """Return the held-out observations (seller_id, as_of) with their features, each observation once.
 
     Raises:
         ValueError: an observation has no row in the matrix.
@@ -95,12 +95,12 @@ def _dated(frame: pd.DataFrame) -> pd.DataFrame:
 def pages(
     evaluation: Mapping[str, Any], explanation: Explanation, bundle: Bundle, progress: Progress = SILENT
 ) -> dict[str, str]:
-    """File name to page: the model report and the explanation page in every language.
+    """Return the model report and the explanation page in every language, by file name.
 
     Args:
         evaluation: the document that training wrote.
-        explanation: of the same model.
-        bundle: the model with what it says of itself.
+        explanation: explanation of the same model.
+        bundle: the model and its description.
         progress: receives the number of languages written.
     """
     identity = identity_of(bundle)
@@ -120,7 +120,7 @@ def pages(
 
 
 def identity_of(bundle: Bundle) -> ModelIdentity:
-    """What the model report says a model is, from its verified bundle."""
+    """Return the identity of a model for the model report, from its verified bundle."""
     meta, model = bundle.meta, bundle.model
     scale = model.scale
     kinds = (component.kind for component in model.components)

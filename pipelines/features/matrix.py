@@ -1,4 +1,4 @@
-"""Read the features of a model out of rows to score."""
+"""The features of rows to score, as an array."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def feature_matrix(chunk: pa.Table, names: Sequence[str]) -> FloatArray:
-    """The features of a chunk as float64 (n, p) in the order of ``names``, missing = NaN."""
+    """Return the features of a chunk as float64 (n, p) in the order of ``names``, NaN where missing."""
     if not names:
         return np.empty((chunk.num_rows, 0))
     columns: list[Values] = [chunk[name].to_numpy() for name in names]

@@ -1,4 +1,4 @@
-"""Stage: the feature matrix as of each observation date, and the related-party component of each seller."""
+"""Stage: build the feature matrix as of each observation date, and find related sellers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OBSERVATION_SCHEMA = pa.schema(_OBSERVATION_FIELDS)
 
 
 def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
-    """Build features of every observation from the validated tables."""
+    """Build the features of every observation from the validated tables."""
     source = current_output(place, "validate", "tables")
     settings = {
         "features": profile.features.model_dump(mode="json"),
@@ -73,7 +73,7 @@ def require_contract(matrix: FeatureMatrix) -> None:
 
 
 def read_tables(folder: Path) -> dict[str, pa.Table]:
-    """Every canonical table present in a folder of ``<table>.parquet`` files."""
+    """Return the canonical tables in a folder of ``<table>.parquet`` files, by name."""
     return {name: read_parquet(folder / f"{name}.parquet") for name in table_names() if _has(folder, name)}
 
 
@@ -82,7 +82,7 @@ def _has(folder: Path, name: str) -> bool:
 
 
 def observe(tables: Mapping[str, pa.Table], settings: ObservationSettings) -> pa.Table:
-    """Observations (seller_id, as_of) of a profile, sorted by date and seller."""
+    """Return the observations (seller_id, as_of) of a profile, sorted by date and seller."""
     if settings.kind == "open_loans":
         return open_loan_observations(tables["loan"], tables["repayment"], settings.as_of_dates())
     sellers = distinct_sellers(tables["credit_record"])
@@ -90,7 +90,7 @@ def observe(tables: Mapping[str, pa.Table], settings: ObservationSettings) -> pa
 
 
 def distinct_sellers(table: pa.Table) -> list[str]:
-    """The sellers of a table, each once, in alphabetical order."""
+    """Return the sellers of a table, each once, in alphabetical order."""
     return sorted(str(seller) for seller in pc.unique(table["seller_id"]).to_pylist())
 
 
@@ -101,10 +101,10 @@ def _at(sellers: list[str], as_of: date) -> pa.Table:
 def components_of(
     tables: Mapping[str, pa.Table], observations: pa.Table, graph: GraphSettings | None = None
 ) -> pa.Table:
-    """Related-party component of each observed seller, over all links ever recorded and believed matches.
+    """Return the related-party component of each observed seller, over all recorded links and accepted matches.
 
-    A split needs every link, also one that became known late: two sellers that turn out to be related must not stand
-    on both sides. No feature sees this table.
+    A split needs every link, even one that became known late: two sellers that turn out to be related must not be on
+    both sides. No feature reads this table.
     """
     sellers = distinct_sellers(observations)
     if "party_link" not in tables:

@@ -1,4 +1,4 @@
-"""Stage: compare the scored applicants with the population the champion was trained on."""
+"""Stage: compare the scored applicants with the champion's training population."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage: put the candidate through the gates, and make it champion in the registry and the ledger if it passes."""
+"""Stage: check the promotion gates; make the candidate champion in the registry and the ledger if all pass."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _METRIC_PARTS: Final = ("value", "lower", "upper")
 
 @dataclass(frozen=True)
 class CandidateFiles:
-    """The published files a candidate is judged by."""
+    """The published files that the gates read."""
 
     bundle: Path
     evaluation: Path
@@ -63,7 +63,7 @@ class CandidateFiles:
 
     @classmethod
     def of(cls, place: Place) -> CandidateFiles:
-        """The files in force of a profile."""
+        """Return the current files of a profile."""
         return cls(
             bundle=current_output(place, "train", "bundle"),
             evaluation=current_output(place, "train", "evaluation.json"),
@@ -74,7 +74,7 @@ class CandidateFiles:
 
 @dataclass(frozen=True)
 class Judged:
-    """A candidate and what the gates said of it; ``bundle`` is None when it was refused at the door."""
+    """A candidate and the results of its gates; ``bundle`` is None if it could not be loaded."""
 
     bundle: Bundle | None
     bundle_sha256: str
@@ -83,15 +83,15 @@ class Judged:
 
     @property
     def failed(self) -> tuple[str, ...]:
-        """Names of the gates it did not pass."""
+        """Names of the failed gates."""
         return failed_gates(self.gates)
 
 
 def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
-    """Register the candidate in force, and promote it where every gate is passed.
+    """Register the current candidate, and promote it if every gate passes.
 
     Raises:
-        GateFailed: at least one gate was not passed; the refusal is written down first and the champion stays.
+        GateFailed: at least one gate failed. The refusal is recorded first, and the champion stays.
     """
     files = CandidateFiles.of(place)
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
@@ -120,7 +120,7 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
 
 
 def judge(files: CandidateFiles, settings: RegistrationSettings, keys: KeyRing, progress: Progress = SILENT) -> Judged:
-    """Put a candidate through every gate; what cannot be read or tried counts as not shown."""
+    """Run every gate on a candidate; evidence that cannot be read or computed fails its gate."""
     document = read_json(files.evaluation) if files.evaluation.is_file() else {}
     evaluation = document.get("evaluation")
     feature_set = read_json(files.feature_set) if files.feature_set.is_file() else {}
@@ -135,14 +135,14 @@ def judge(files: CandidateFiles, settings: RegistrationSettings, keys: KeyRing, 
         ),
         settings.gates,
     )
-    # The digest of a bundle is that of its manifest, which also names one that was refused.
+    # The digest of a bundle is that of its manifest, which exists for a refused bundle too.
     manifest = files.bundle / BUNDLE_MANIFEST
     digest = bundle.digest if bundle else sha256_file(manifest) if manifest.is_file() else ""
     return Judged(bundle, digest, gates, champion_metrics(evaluation or {}))
 
 
 def decide(judged: Judged, profile: Profile, place: Place, keys: KeyRing) -> dict[str, Any]:
-    """Write the decision into the ledger and carry it out in the registry; what happened, as JSON values."""
+    """Record the decision in the ledger and carry it out in the registry; return the outcome as JSON values."""
     registry = registry_of(place, profile.model.name)
     version = None if judged.failed or judged.bundle is None else _registered(judged, judged.bundle, place, registry)
     _write_down(judged, version, profile, place.root / LEDGER_FOLDER, keys)
@@ -161,13 +161,13 @@ def decide(judged: Judged, profile: Profile, place: Place, keys: KeyRing) -> dic
 
 
 def registry_of(place: Place, model_name: str) -> Registry:
-    """The registry a profile keeps beside its outputs."""
+    """Return the registry that a profile keeps beside its outputs."""
     database = (place.root / DATABASE).resolve()
     return Registry(f"sqlite:///{database}", model_name, place.root / "mlflow-artifacts")
 
 
 def champion_metrics(evaluation: dict[str, Any]) -> dict[str, float]:
-    """The champion's measures with their bounds, flat, undefined ones left out."""
+    """Return the champion's measures and their bounds as one flat mapping, without undefined ones."""
     models = evaluation.get("models") or [{}]
     return {
         name if part == "value" else f"{name}_{part}": float(estimate[part])
@@ -187,14 +187,14 @@ def _read_bundle(folder: Path, keys: KeyRing) -> tuple[Bundle | None, BundleEvid
 
 
 def _audited(bundle: Bundle, matrix: Path, settings: AuditSettings, progress: Progress) -> ModelAudit | None:
-    """The audit on rows of the matrix in force; None where it cannot be held, which fails its gates."""
+    """Audit the model on rows of the current matrix; return None, which fails the gates, if that is impossible."""
     if not matrix.is_file():
         return None
     try:
         rows = feature_matrix(read_parquet(matrix), bundle.model.feature_names)
         return audit_model(bundle.model, rows, settings, progress)
     except (InternalFault, KeyError, ValueError):
-        # Contributions that miss the log-odds, a feature the matrix lacks, no row that can be scored.
+        # Contributions that do not add up to the log-odds, a feature missing in the matrix, or no row to score.
         return None
 
 
@@ -217,13 +217,13 @@ def _registered(judged: Judged, bundle: Bundle, place: Place, registry: Registry
 def _write_down(
     judged: Judged, version: RegisteredVersion | None, profile: Profile, folder: Path, keys: KeyRing
 ) -> None:
-    """Append the decision, unless the ledger says it already: a run that was killed is not to decide twice."""
+    """Append the decision to the ledger, unless it is there already: a run that was killed must not decide twice."""
     decision = Decision(
         outcome="refused" if version is None else "promoted",
         model_name=profile.model.name,
         version=None if version is None else version.version,
         bundle_sha256=judged.bundle_sha256,
-        # The one moment of this stage that is the clock's: a ledger says when somebody decided.
+        # The only use of the clock in this stage: a ledger records when somebody decided.
         decided_at=datetime.now(UTC).replace(microsecond=0),
         approver=profile.registration.approver,
         reason=profile.registration.reason,
@@ -234,7 +234,7 @@ def _write_down(
 
 
 def _is_written(entries: tuple[LedgerEntry, ...], decision: Decision) -> bool:
-    """Whether this bundle is champion already, or its refusal the last word on the model."""
+    """Return whether this bundle is champion already, or its refusal is the last entry on the model."""
     champion = champion_in_force(entries, decision.model_name)
     if decision.outcome == "promoted":
         return champion is not None and champion.bundle_sha256 == decision.bundle_sha256

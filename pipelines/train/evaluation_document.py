@@ -1,4 +1,4 @@
-"""``evaluation.json``: what a candidate was trained on, how good it is, and what was tried, for pages and gates."""
+"""``evaluation.json``: what a candidate was trained on, how well it performs, and what was tried."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def evaluation_document(
     further: dict[str, Any] | None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
-    """All sections of ``evaluation.json``; ``further`` is what a sensitivity analysis found, or None."""
+    """Return all sections of ``evaluation.json``; ``further`` holds the sensitivity analysis, if there is one."""
     return {
         "schema_version": SCHEMA_VERSION,
         "evaluation": trained.evaluation.to_dict(),
@@ -84,7 +84,7 @@ def _split(profile: Profile, dataset: Dataset, trained: Trained) -> dict[str, An
 
 
 def _among(dataset: Dataset, part: Dataset) -> np.ndarray:
-    """Which observations of a dataset are in one of its parts, (n,)."""
+    """Return a mask (n,) of the observations that are in a part of the dataset."""
     chosen = set(zip(part.seller_id.tolist(), part.as_of.tolist(), strict=True))
     pairs = zip(dataset.seller_id.tolist(), dataset.as_of.tolist(), strict=True)
     return np.asarray([pair in chosen for pair in pairs], dtype=np.bool_)
@@ -123,7 +123,7 @@ def _audit(profile: Profile, trained: Trained, progress: Progress) -> dict[str, 
             "joint": {"tried": audit.joint_hiding_trials, "gained": audit.joint_hiding_gains},
             "auc_cost": None,
         },
-        # Training refuses to start when a feature is taken for a leak, so a finished one has rejected none.
+        # Training stops before it starts if a feature looks like a leak, so a finished one has rejected none.
         "leaks": {"checked": len(trained.candidate.champion.features), "rejected": []},
     }
 

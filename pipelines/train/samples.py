@@ -1,4 +1,4 @@
-"""The labelled sample of a profile: features, outcomes and related-party components joined, every drop counted."""
+"""The labelled sample of a profile: features, outcomes and related-party components, with every drop counted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OUTCOME_TABLE = {"days_past_due": "repayment", "recorded": "credit_record"}
 
 @dataclass(frozen=True)
 class SampleFiles:
-    """The published files a labelled sample is made from."""
+    """The published files of a labelled sample."""
 
     matrix: Path
     components: Path
@@ -35,7 +35,7 @@ class SampleFiles:
 
     @classmethod
     def of(cls, profile: Profile, place: Place) -> SampleFiles:
-        """The files in force of a profile."""
+        """Return the current files of a profile."""
         return cls(
             matrix=current_output(place, "features", "matrix.parquet"),
             components=current_output(place, "features", "components.parquet"),
@@ -43,7 +43,7 @@ class SampleFiles:
         )
 
     def named(self) -> dict[str, Path]:
-        """The files by the name they have in a manifest."""
+        """Return the files under the names they have in a manifest."""
         return {"matrix": self.matrix, "components": self.components, "outcomes": self.outcomes}
 
 
@@ -59,7 +59,7 @@ class LabelledSample:
 
 
 def labelled_sample(profile: Profile, files: SampleFiles) -> LabelledSample:
-    """Join the matrix in force with outcomes: days past due within the performance window, or a recorded flag."""
+    """Join the current matrix with outcomes: days past due in the performance window, or a recorded flag."""
     matrix = read_parquet(files.matrix)
     feature_set = load_feature_set(profile.features.feature_set)
     observed = at_last_date(matrix, profile) if profile.target.kind == "recorded" else matrix
@@ -70,7 +70,7 @@ def labelled_sample(profile: Profile, files: SampleFiles) -> LabelledSample:
 
 
 def label(profile: Profile, observed: pa.Table, outcomes: pa.Table, as_of: date) -> Labels:
-    """Outcomes of the observations in ``observed``; those without dates of their own count as of ``as_of``."""
+    """Return the outcomes of ``observed``; outcomes without a date count as of ``as_of``."""
     target = profile.target
     if target.performance is None:
         return recorded_labels(outcomes, as_of)
@@ -79,7 +79,11 @@ def label(profile: Profile, observed: pa.Table, outcomes: pa.Table, as_of: date)
 
 
 def sample_at(observed: pa.Table, labels: Labels, components: pa.Table, feature_set: FeatureSet) -> Dataset:
-    """Labelled observations with the features of a set; every label must find its features."""
+    """Return labelled observations with the features of a set.
+
+    Raises:
+        ValueError: a label has no row in the matrix.
+    """
     assembled = assemble(observed, labels.table, components, feature_facts(feature_set.records))
     if assembled.counts["label_without_features"]:
         raise ValueError(f"{assembled.counts['label_without_features']} labels have no row in the feature matrix")
@@ -87,10 +91,10 @@ def sample_at(observed: pa.Table, labels: Labels, components: pa.Table, feature_
 
 
 def at_last_date(matrix: pa.Table, profile: Profile) -> pa.Table:
-    """The rows of a matrix at the profile's last observation date."""
+    """Return the rows of a matrix at the profile's last observation date."""
     return at_date(matrix, profile.observations.last_as_of)
 
 
 def at_date(matrix: pa.Table, as_of: date) -> pa.Table:
-    """The rows of a matrix at one observation date."""
+    """Return the rows of a matrix at one observation date."""
     return matrix.filter(pc.equal(matrix["as_of"], pa.scalar(as_of, pa.date32())))

@@ -1,8 +1,8 @@
-"""What a result rests on where defaults have no date: features that stop with trading, earlier dates, other firms.
+"""How far a result depends on undated defaults: recency features, earlier dates, and the sellers to be scored.
 
-A firm that defaulted may have stopped trading because it defaulted. With the date of default unknown, a feature that
-falls silent when trading stops may speak of the default itself. So the same training is judged again without those
-features, and as of earlier dates; and the firms to be scored are compared with those trained on.
+A seller that defaulted may have stopped trading because it defaulted. If the date of default is unknown, a feature that
+falls silent when trading stops may reveal the default itself. The same training is therefore evaluated again without
+those features, and as of earlier dates. The sellers to be scored are also compared with the training sample.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ DAYS_SINCE_LAST_SALE = "invoice_sale_last_days"
 def sensitivity(
     sample: LabelledSample, profile: Profile, files: SampleFiles, progress: Progress = SILENT
 ) -> dict[str, Any]:
-    """The ``extra`` section of ``evaluation.json`` of a profile whose outcomes are recorded without dates."""
+    """Return the ``extra`` section of ``evaluation.json`` for a profile whose outcomes have no dates."""
     lasting = [not record.stops_with_trading for record in sample.feature_set.records]
     variants = [
         _variant("all_features", None, sample.dataset, profile, progress),
@@ -55,14 +55,14 @@ def sensitivity(
 
 
 def columns(dataset: Dataset, chosen: np.ndarray) -> Dataset:
-    """The same observations with some of the features, by mask (p,)."""
+    """Return the same observations with some of the features, chosen by a mask (p,)."""
     facts = tuple(fact for fact, keep in zip(dataset.facts, chosen, strict=True) if keep)
     kept = np.ascontiguousarray(dataset.X[:, chosen])
     return Dataset(kept, dataset.y, dataset.seller_id, dataset.as_of, dataset.component_id, facts)
 
 
 def _variant(code: str, cut: date | None, dataset: Dataset, profile: Profile, progress: Progress) -> dict[str, Any]:
-    """AUC of the champion's recipe and of the best single variable, by repeated cross-validation."""
+    """Return the AUC of the champion's recipe and of the best single variable, by repeated cross-validation."""
     if profile.cross_validation is None:
         raise ValueError("a sensitivity analysis needs [cross_validation]")
     plan = profile.cross_validation
@@ -81,12 +81,12 @@ def _variant(code: str, cut: date | None, dataset: Dataset, profile: Profile, pr
 
 
 def stopped_trading(dataset: Dataset, stopped_before: date | None, profile: Profile) -> dict[str, Any] | None:
-    """Shares of bad and good sellers whose last sale lies before a date; None without a date or the feature."""
+    """Return the shares of bad and good sellers whose last sale was before a date; None without date or feature."""
     if stopped_before is None or DAYS_SINCE_LAST_SALE not in dataset.feature_names:
         return None
     silent_days = (profile.observations.last_as_of - stopped_before).days
     days = dataset.X[:, dataset.feature_names.index(DAYS_SINCE_LAST_SALE)]
-    stopped = ~(days <= silent_days)  # a seller who never sold has stopped too
+    stopped = ~(days <= silent_days)  # NaN: a seller that never sold has stopped too
     return {
         "date": stopped_before.isoformat(),
         "bad_stopped_share": float(stopped[dataset.y == 1].mean()),
@@ -95,7 +95,7 @@ def stopped_trading(dataset: Dataset, stopped_before: date | None, profile: Prof
 
 
 def populations(sample: LabelledSample, profile: Profile) -> dict[str, Any]:
-    """How the sellers without a recorded outcome differ from those trained on, feature by feature."""
+    """Compare the sellers without a recorded outcome with the training sample, feature by feature."""
     last = at_last_date(sample.matrix, profile).to_pandas()
     is_trained = last["seller_id"].isin(sample.dataset.seller_id.tolist()).to_numpy()
     rows = [

@@ -38,7 +38,7 @@ ABLATION_PREFIX = "without_"
 
 
 def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
-    """Train on the profile's labelled sample and publish bundle, predictions and evaluation."""
+    """Train on the profile's labelled sample; write the bundle, the predictions and the evaluation."""
     files = SampleFiles.of(profile, place)
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
     settings = {**profile.model_dump(mode="json", include=set(profile.TRAINING_SECTIONS)), "signed_by": keys.did}
@@ -59,13 +59,13 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
 
 
 def train_out_of_time(sample: LabelledSample, profile: Profile, progress: Progress = SILENT) -> Trained:
-    """Train on early dates and one side's components; judge on late dates and the other side's."""
+    """Train on early dates and some components; evaluate on late dates and the other components."""
     if profile.split is None:
         raise ValueError("an out-of-time split needs [split]")
     split = split_out_of_time(sample.dataset, profile.split)
     candidate = train_candidate(split.train, profile.training, progress)
     contrast = split_random(sample.dataset, profile.split)
-    # The contrast takes the champion's kind and the likeliest booster: it is about the split, not about tuning.
+    # The contrast is about the split and not about tuning: the champion's kind, and the most likely booster.
     plain = profile.training.model_copy(update={"champion": candidate.champion_kind, "ablations": False, "fits": 1})
     recipe = train_candidate(contrast.train, plain, progress)
     held_out = judged(candidate, predictions(candidate.models, split.test), split.test, profile)
@@ -75,7 +75,7 @@ def train_out_of_time(sample: LabelledSample, profile: Profile, progress: Progre
 
 
 def train_repeated(sample: LabelledSample, profile: Profile, progress: Progress = SILENT) -> Trained:
-    """Train on every labelled seller; judge by repeated cross-validation with the whole of training nested inside."""
+    """Train on every labelled seller; evaluate by repeated cross-validation with all of training nested inside."""
     if profile.cross_validation is None:
         raise ValueError("repeated cross-validation needs [cross_validation]")
     plan = profile.cross_validation
@@ -90,7 +90,10 @@ def train_repeated(sample: LabelledSample, profile: Profile, progress: Progress 
 
 
 def judged(candidate: Candidate, frame: pd.DataFrame, dataset: Dataset, profile: Profile) -> pd.DataFrame:
-    """Predictions as an evaluation wants them: ``pd_<model>``, grade and segments; rows no model may score left out."""
+    """Return predictions as the evaluation reads them: ``pd_<model>``, grade and segments.
+
+    Rows that the champion may not score are left out.
+    """
     frame = frame.rename(columns={name: f"pd_{name}" for name in candidate.models})
     for name, edges in profile.segments.items():
         frame[name] = band(dataset.X[:, dataset.feature_names.index(name)], edges)
@@ -99,7 +102,7 @@ def judged(candidate: Candidate, frame: pd.DataFrame, dataset: Dataset, profile:
 
 
 def band(values: np.ndarray, edges: tuple[float, ...]) -> list[str]:
-    """Name of the band each value lies in, such as ``12 to 24``; missing values are a band of their own."""
+    """Return the name of the band of each value, such as ``12 to 24``; missing values have a band of their own."""
     bounds = [f"below {edges[0]:g}"]
     bounds += [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
     bounds.append(f"{edges[-1]:g} and above")
@@ -108,7 +111,7 @@ def band(values: np.ndarray, edges: tuple[float, ...]) -> list[str]:
 
 
 def evaluation_settings(candidate: Candidate, profile: Profile) -> EvaluationSettings:
-    """What to evaluate: the champion beside every baseline it is not identical with, and the ablations."""
+    """Return what to evaluate: the champion, the baselines that differ from it, and the ablations."""
     others = [name for name in candidate.baselines if name != candidate.champion_kind or name == "scorecard"]
     return EvaluationSettings(
         baselines=tuple(name for name in others if not name.startswith(ABLATION_PREFIX)),
@@ -119,7 +122,7 @@ def evaluation_settings(candidate: Candidate, profile: Profile) -> EvaluationSet
 
 
 def bundle_meta(profile: Profile, sample: LabelledSample, trained: Trained, files: SampleFiles) -> BundleMeta:
-    """What the bundle says of itself."""
+    """Return the description that the bundle carries."""
     days = trained.train.as_of.astype("datetime64[D]").astype(object)
     tables = sorted(path.stem for path in files.outcomes.parent.glob("*.parquet"))
     return BundleMeta(

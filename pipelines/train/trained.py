@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trained:
-    """A candidate, the predictions it is judged by, and the judgement."""
+    """A candidate, its predictions on held-out rows, and their evaluation."""
 
     candidate: Candidate
     train: Dataset

@@ -1,4 +1,4 @@
-"""Single figures of a simulated world, as a reader would compare them with published ones: no pair, no model."""
+"""Figures of a simulated world, one at a time, to set beside published ones."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _MILLION = 1e6
 
 
 def marginals(world: World) -> dict[str, float]:
-    """Gives the figures of a world, or of one district, by name; shares as fractions, money in US dollars."""
+    """Return the figures of a world, or of one district, by name; shares as fractions, money in US dollars."""
     return {**_sizes(world), **_account(world), **_terms(world), **_goods(world), **_credit(world)}
 
 
 def annual_sales_usd(world: World) -> NDArray[np.float64]:
-    """Sales over all channels of each seller in every run of 52 weeks it traded throughout, shape (seller-years,).
+    """Return sales over all channels, one value per seller and full year of trading, shape (seller-years,).
 
-    Hosted sales are at supply price, the others at retail price.
+    A year is 52 weeks. Hosted sales are at supply price, the others at retail price.
     """
     timeline, firms = world.timeline, world.firms
     to_usd = np.where(firms.is_euro, (timeline.cny_per_eur / timeline.cny_per_usd)[:, None], 1.0)
@@ -39,7 +39,7 @@ def annual_sales_usd(world: World) -> NDArray[np.float64]:
 
 
 def gini_of_amounts(amounts: NDArray[np.float64]) -> float:
-    """Gini coefficient of amounts that are not negative: 0 where all are equal, near 1 where one has everything."""
+    """Return the Gini coefficient of non-negative amounts: 0 if all are equal, near 1 if one holds everything."""
     ordered = np.sort(amounts)
     rank = np.arange(1, len(ordered) + 1)
     return float((2 * rank - len(ordered) - 1) @ ordered / (len(ordered) * ordered.sum()))
@@ -63,7 +63,7 @@ def _sizes(world: World) -> dict[str, float]:
 
 
 def _account(world: World) -> dict[str, float]:
-    """Of the marketplace accounts, over each seller's whole time."""
+    """Return the shares of the marketplace accounts, over the whole time of each seller."""
     rows, count = world.events["statements"], world.firms.count
     seller = rows["seller"].astype(np.int64)
     totals = {
@@ -86,7 +86,7 @@ def _account(world: World) -> dict[str, float]:
 
 
 def _terms(world: World) -> dict[str, float]:
-    """How long money is on its way."""
+    """Return how long money is outstanding: statements, suppliers, hosted settlements."""
     statements, reports = world.events["statements"], world.events.get("reports", {})
     order = np.lexsort((statements["week"], statements["seller"]))
     seller, week = statements["seller"][order].astype(np.int64), statements["week"][order].astype(np.int64)
@@ -107,7 +107,7 @@ def _terms(world: World) -> dict[str, float]:
 
 
 def _goods(world: World) -> dict[str, float]:
-    """Stock against purchases at cost, year by year, of sellers that traded the whole year; and who comes back."""
+    """Return weeks of stock (sellers that traded all year), the share of returning customers, and the basket."""
     orders, firms, weeks = world.events["orders"], world.firms, world.timeline.weeks
     ordered = np.zeros((weeks, firms.count))
     np.add.at(ordered, (orders["week"].astype(np.int64), orders["seller"].astype(np.int64)), orders["cost"])
@@ -146,7 +146,7 @@ def _credit(world: World) -> dict[str, float]:
 
 
 def _exposure(world: World) -> tuple[float, int]:
-    """Years that sellers spent with a loan within its term and not in default, and defaults."""
+    """Return the years that sellers spent with a running loan and not in default, and the number of defaults."""
     loans, weeks = world.events["loans"], world.timeline.weeks
     first = loans["day"].astype(np.int64) // 7
     last = np.minimum(first + np.ceil(loans["term"].astype(np.float64) * _DAYS_A_MONTH / 7).astype(np.int64), weeks)
