@@ -38,6 +38,7 @@ from pipelines.signing.keys import KeyRing, load_keys
 from pipelines.signing.other_keys import telling_other_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from data_contracts.progress import Progress
@@ -113,10 +114,22 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
 
     outcome = run_stage("register", place, inputs, work)
     document = read_json(outcome.run_dir / REGISTRATION_FILE)
+    if outcome.was_current and document["outcome"] == "promoted":
+        _promote_again(document, files, profile, place, keys)
     if document["outcome"] == "refused":
         failed = ", ".join(gate["gate"] for gate in document["gates"] if not gate["passed"])
         raise GateFailed(f"not promoted: failed {failed}; see {outcome.run_dir / REGISTRATION_FILE}")
     return outcome
+
+
+def _promote_again(
+    document: Mapping[str, Any], files: CandidateFiles, profile: Profile, place: Place, keys: KeyRing
+) -> None:
+    """Make a bundle champion again that was promoted before and has been replaced since: a rollback."""
+    with report_sqlite_faults(place.root / DATABASE), telling_other_keys(place):
+        champion = champion_in_force(read_ledger(place.root / LEDGER_FOLDER, keys.public_key), profile.model.name)
+        if champion is None or champion.bundle_sha256 != document["bundle_sha256"]:
+            decide(judge(files, profile.registration, keys), profile, place, keys)
 
 
 def judge(files: CandidateFiles, settings: RegistrationSettings, keys: KeyRing, progress: Progress = SILENT) -> Judged:

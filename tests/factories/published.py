@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from models.registry.bundle import BundleMeta
+
 ROWS = 120
 
 
@@ -59,14 +61,16 @@ def evaluation(auc_gain: float = 0.01, slope: float = 1.0) -> dict[str, Any]:
     }
 
 
-def publish_candidate(place: Place, judged: Mapping[str, Any] | None = None, run_id: str = "run1") -> None:
+def publish_candidate(
+    place: Place, judged: Mapping[str, Any] | None = None, run_id: str = "run1", meta: BundleMeta = META
+) -> None:
     """Publish ``features`` and ``train`` as the stages would, with the small bundle as candidate."""
     features = publish(place, "features", run_id)
     write_parquet(features / "matrix.parquet", matrix())
     feature_set = {"name": META.feature_set, "version": "1.0.0", "digest": META.feature_set_digest}
     write_json(features / "feature_set.json", {**feature_set, "features": list(FEATURES)})
     train = publish(place, "train", run_id)
-    write_small_bundle(train / "bundle")
+    write_small_bundle(train / "bundle", meta)
     write_json(train / "evaluation.json", dict(judged or evaluation()))
     record(features, train)
 

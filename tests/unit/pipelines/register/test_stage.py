@@ -82,6 +82,20 @@ def test_registering_again_changes_nothing(profile: Profile, place: Place, keys:
     assert registration(place)["champion"]["version"] == "1"
 
 
+def test_a_candidate_that_was_champion_before_becomes_champion_again(
+    profile: Profile, place: Place, keys: KeyRing
+) -> None:
+    run(profile, place)
+    published.publish_candidate(place, run_id="run2", meta=scoring.META.model_copy(update={"model_version": "2"}))
+    run(profile, place)
+    published.publish(place, "train", "run1")
+    assert run(profile, place).was_current
+    champion = champion_version(registry_of(place, "seller-default"))
+    assert champion is not None
+    assert champion.version == registration(place)["champion"]["version"] == "1"
+    assert ledger(place, keys) == [("promoted", "1"), ("promoted", "2"), ("promoted", "1")]
+
+
 def test_a_ledger_of_other_keys_is_refused_with_the_remedy(
     profile: Profile, place: Place, keys: KeyRing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
