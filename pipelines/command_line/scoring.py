@@ -204,8 +204,8 @@ def compare(
 
     Example: passport compare 4559a117 --profile small
     """
-    from pipelines.commands.training_runs import compare_runs, describe_differences, describe_runs, training_runs
     from pipelines.profiles import load_profile
+    from pipelines.register.training_runs import compare_runs, describe_differences, describe_runs, training_runs
     from pipelines.runs.stages import Place
 
     place = Place(load_profile(profile).name, out)

@@ -1,4 +1,4 @@
-"""Command ``passport compare``: list the training runs of a profile, or compare two of them on the same rows."""
+"""Training runs of a profile: a list of them, and the comparison of two on the same rows, for ``passport compare``."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 
 from data_contracts.digest import sha256_file
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
-from pipelines.commands.training_runs import compare_runs, describe_differences, describe_runs, training_runs
+from pipelines.register.training_runs import compare_runs, describe_differences, describe_runs, training_runs
 from pipelines.runs.publish import write_json, write_parquet
 from pipelines.runs.stages import CURRENT, Place, write_manifest
 
