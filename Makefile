@@ -63,13 +63,16 @@ RAW_FILES := $(if $(RAW_DIR),$(shell find $(RAW_DIR) 2>/dev/null))
 
 STAGES := world ingest validate features train explain register score monitor
 
-.PHONY: help run test test-fast setup setup-test lock $(STAGES) bench bench-world lint types layers docs docs-check pictures prose notebooks wheel clean force
+.PHONY: help run test test-fast check setup setup-test setup-docs lock $(STAGES) bench bench-world lint types layers \
+        docs docs-check pictures prose notebooks site wheel clean force
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^# ---- /{gsub(/^# -+ | -+$$/, ""); print "\n" $$0} \
+	  /^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
 	@echo "  variables    PROFILE=$(PROFILE) OUT=$(OUT) DATA_DIR=$(DATA_DIR) PYTHON=$(PYTHON) QUIET=$(QUIET) VERBOSE=$(VERBOSE)"
 
-# ---- set-up -------------------------------------------------------------------------------------------------------
+# ---- Set up ----------------------------------------------------------------------------------------------------------
 # Twice quiet, pip keeps warnings about its own configuration and version to itself and still prints errors.
 PIP_INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq)
 define install
@@ -90,7 +93,8 @@ $(VENV)/.docs-ready: requirements-docs.lock $(VENV)/.test-ready
 	$(call install,requirements-docs.lock,$@)
 
 setup: $(VENV)/.run-ready ## Install what the pipeline needs, from the hash lock
-setup-test: $(VENV)/.test-ready ## Install what the tests need, from the hash lock
+setup-test: $(VENV)/.test-ready ## Install what the tests and checks need, from the hash lock
+setup-docs: $(VENV)/.docs-ready ## Install what the documentation site needs, beside the tests
 
 # Each lock keeps the versions that it and the locks before it have pinned, so that nothing moves without need.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal --python-version 3.11 \
@@ -101,7 +105,7 @@ lock: ## Resolve the locks again from pyproject.toml (needs uv)
 	$(COMPILE) pyproject.toml --group test -c requirements.lock -o requirements-test.lock
 	$(COMPILE) --group pyproject.toml:docs -c requirements-test.lock -o requirements-docs.lock
 
-# ---- the way of the data ------------------------------------------------------------------------------------------
+# ---- Run the pipeline ------------------------------------------------------------------------------------------------
 # CHECKED is when a stage last looked at its inputs; CURRENT names the run in force and moves only when content does.
 # The recipe does nothing; without one, or without its +, a dry run would take every CURRENT for rewritten.
 $(P)/%/CURRENT: $(P)/%/CHECKED ; @+:
@@ -110,7 +114,7 @@ $(P)/%/CURRENT: $(P)/%/CHECKED ; @+:
 $(foreach stage,$(STAGES),$(if $(wildcard $(P)/$(stage)/CURRENT),,$(P)/$(stage)/CHECKED)): force
 force:
 
-run: score monitor explain ## Set up and go the whole way: raw files to passports (PROFILE=demo)
+run: score monitor explain ## Set up and run the whole pipeline, from raw files to passports (PROFILE=demo)
 	@$(if $(QUIET),:,echo && $(PASSPORT) summary --profile $(PROFILE) --out $(OUT))
 
 ifneq ($(HAS_WORLD),0)
@@ -155,19 +159,21 @@ $(P)/monitor/CHECKED: $(P)/score/CURRENT $(P)/train/CURRENT $(P)/features/CURREN
                       $(PROFILE_FILE) $(MODELS) $(call rooms,monitor train) | $(VENV)/.run-ready
 	$(call STAGE,monitor)
 
-# ---- quality ------------------------------------------------------------------------------------------------------
+# ---- Check a change --------------------------------------------------------------------------------------------------
+check: lint types layers docs-check prose test-fast ## Everything that a commit has to pass
+
 # One process per processor, each with one OpenMP thread. PYTEST_ARGS comes last, so that it can change every option:
 # PYTEST_ARGS="tests/unit/features -n 0" runs some tests in one process.
 test test-fast: export OMP_NUM_THREADS ?= 1
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 
-test: $(VENV)/.test-ready ## Set up and run all tests on all processors (PYTEST_ARGS=...)
+test: $(VENV)/.test-ready ## Set up and run all tests on all processors (options in PYTEST_ARGS)
 	$(PYTEST) $(PYTEST_ARGS)
 
 test-fast: $(VENV)/.test-ready ## Run all tests but the slow ones: an answer within two minutes
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
-lint: $(VENV)/.test-ready ## Style: ruff
+lint: $(VENV)/.test-ready ## Style, formatting and docstrings: ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
@@ -177,18 +183,19 @@ types: $(VENV)/.test-ready ## Types: mypy strict
 layers: $(VENV)/.test-ready ## Import direction: import-linter
 	$(BIN)/lint-imports
 
-docs: $(VENV)/.test-ready ## Generate the contract, source and feature pages
-	$(PASSPORT) docs --folder docs
-
-docs-check: $(VENV)/.test-ready ## Fail when a generated page differs from its contract or feature
+docs-check: $(VENV)/.test-ready ## Generated pages: fail if one differs from its contract or feature
 	$(PASSPORT) docs --folder docs --check
+
+prose: $(VENV)/.test-ready ## Prose: codespell, our word list and proselint
+	$(BIN)/codespell
+	$(BIN)/python -m tools.prose
+
+# ---- Documents -------------------------------------------------------------------------------------------------------
+docs: $(VENV)/.test-ready ## Write the pages of contracts, features and feature sets
+	$(PASSPORT) docs --folder docs
 
 pictures: $(VENV)/.run-ready ## Take the pictures of the README from a finished run (needs Chromium)
 	$(PASSPORT) pictures --profile $(PROFILE) --out $(OUT)
-
-prose: $(VENV)/.test-ready ## Spelling, word list and proselint over documents, help, pages and docstrings
-	$(BIN)/codespell
-	$(BIN)/python -m tools.prose
 
 notebooks: $(VENV)/.test-ready ## Execute the notebooks
 	mkdir -p $(OUT)/notebooks
@@ -201,6 +208,7 @@ notebooks: $(VENV)/.test-ready ## Execute the notebooks
 site: notebooks $(VENV)/.docs-ready ## Build the documentation site: OUT/site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m tools.site $(OUT)/notebooks $(OUT)/site_pages $(OUT)/site
 
+# ---- Measure ---------------------------------------------------------------------------------------------------------
 # These judge the synthetic world over many seeds, for most of an hour, and fail when a band is missed.
 WORLD_BENCHMARKS := benchmarks/fraud_rules.py benchmarks/reconciliation.py benchmarks/world_realism.py
 
@@ -211,6 +219,7 @@ bench: $(VENV)/.test-ready ## Run the benchmarks; JSON under OUT/benchmarks
 bench-world: $(VENV)/.test-ready ## Judge the synthetic world over many seeds
 	for benchmark in $(WORLD_BENCHMARKS); do $(BIN)/python $$benchmark --out $(OUT)/benchmarks; done
 
+# ---- Package and clean -----------------------------------------------------------------------------------------------
 wheel: $(VENV)/.test-ready ## Build the wheel
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
 

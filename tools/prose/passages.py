@@ -67,6 +67,7 @@ def all_passages(checkout: Path) -> Iterator[Passage]:
     """Yield every English passage of the checkout."""
     yield from document_passages(checkout)
     yield from help_passages()
+    yield from make_passages(checkout)
     yield from page_passages(checkout)
     for folder in CODE_FOLDERS:
         for path in sorted((checkout / folder).rglob("*.py")):
@@ -94,6 +95,13 @@ def page_passages(checkout: Path) -> Iterator[Passage]:
 def help_passages() -> Iterator[Passage]:
     """Yield the help of every command and of every argument and option."""
     yield from _help_of(typer.main.get_command(app), "passport")
+
+
+def make_passages(checkout: Path) -> Iterator[Passage]:
+    """Yield what ``make help`` says of each target."""
+    for number, line in enumerate((checkout / "Makefile").read_text(encoding="utf-8").splitlines(), 1):
+        if described := re.match(r"[a-z-]+:.*## (.*)", line):
+            yield Passage("Makefile", number, described[1], "help")
 
 
 def _help_of(command: Any, name: str) -> Iterator[Passage]:  # noqa: ANN401 - typer hides the type of its commands

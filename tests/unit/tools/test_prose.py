@@ -15,6 +15,7 @@ from tools.prose.passages import (
     code_passages,
     document_passages,
     help_passages,
+    make_passages,
     page_passages,
     without_code,
 )
@@ -126,6 +127,12 @@ def test_the_help_of_every_command_and_option_is_read() -> None:
     assert all(passage.kind == "help" for passage in help_passages())
 
 
+def test_what_make_says_of_its_targets_is_read(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text("# Targets.\nrun: world ## Run the pipeline\n\techo # no help\n", "utf-8")
+    assert list(make_passages(tmp_path)) == [Passage("Makefile", 2, "Run the pipeline", "help")]
+    assert len(list(make_passages(CHECKOUT))) > 20
+
+
 def test_the_english_words_of_the_pages_are_read_and_the_chinese_ones_are_not(tmp_path: Path) -> None:
     folder = tmp_path / "pipelines" / "reports" / "texts"
     folder.mkdir(parents=True)
@@ -176,6 +183,7 @@ def test_the_command_names_the_file_and_line_of_a_finding(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "README.md").write_text("# Title\n\nA gate said no.\n", encoding="utf-8")
+    (tmp_path / "Makefile").touch()
     monkeypatch.setattr("tools.prose.__main__.CHECKOUT", tmp_path)
     assert main(["README.md"]) == 1
     assert capsys.readouterr().out.startswith("README.md:3: 'said no'")
