@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from data_contracts.definition.compiler import (
@@ -15,6 +16,7 @@ from data_contracts.definition.pages import contract_page, verification_table
 from data_contracts.definition.templates import PREFIX
 from features.catalogue import feature_records, feature_set_names, load_feature_set
 from features.pages import feature_page
+from pipelines.passports.document import passport_schema
 from pipelines.runs.publish import read_json
 from pipelines.world.page import RESULT, realism_page, world_page
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from data_contracts.definition.contract import CompiledContract
 
 
+PASSPORT_SCHEMA = "passport.schema.json"
 RESULTS = "benchmarks/results"
 """Folder of committed benchmark results, beside the docs folder."""
 
@@ -42,6 +45,7 @@ def pages(results: Path) -> dict[str, str]:
     found |= {f"contracts/sources/{contract.table}.md": contract_page(contract) for contract in sources}
     found |= {f"contracts/templates/{contract.table}.md": contract_page(contract) for contract in templates}
     found["contracts/README.md"] = _contract_index({"sources": sources, "templates": templates, "tables": tables})
+    found[PASSPORT_SCHEMA] = json.dumps(passport_schema(), ensure_ascii=False, indent=2) + "\n"
     found["features.md"] = feature_page(feature_records())
     found["feature_sets.md"] = _feature_sets_page()
     found["world.md"] = world_page()

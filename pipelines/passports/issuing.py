@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from data_contracts.arrow import Values
     from models.registry.bundle import Bundle
-    from pipelines.passports.passport import Evidence, PassportTerms, Row
+    from pipelines.passports.passport import Evidence, Row
+    from pipelines.passports.terms import PassportTerms
 
 PASSPORTS_FOLDER: Final = "passports"
 SALTS_FILE: Final = "subject_salts.csv"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from models.registry.bundle import Bundle
-    from pipelines.signing.keys import KeyRing
+    from pipelines.passports.terms import PassportTerms
 
 UNKNOWN_VERSION: Final = "unknown"
 
@@ -65,22 +65,6 @@ class Evidence:
     pillar_tables: Mapping[str, frozenset[str]] | None = None
     feature_set_version: str = UNKNOWN_VERSION
     claims: Mapping[str, Sequence[ClaimRow]] | None = None
-
-
-@dataclass(frozen=True)
-class PassportTerms:
-    """Who issues, for how long, and what default means.
-
-    ``default_definition`` is (English, Chinese). ``as_of_age_days`` says how long after the as-of date the data are
-    still fresh.
-    """
-
-    keys: KeyRing = field(repr=False)
-    issuer_name: str
-    issued_on: date
-    valid_days: int
-    as_of_age_days: int
-    default_definition: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

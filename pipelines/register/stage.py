@@ -34,8 +34,7 @@ from pipelines.features.matrix import feature_matrix
 from pipelines.runs.publish import read_json, read_parquet, write_json
 from pipelines.runs.stages import GROUND, Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 from pipelines.runs.storage_faults import report_sqlite_faults
-from pipelines.signing.keys import KeyRing, load_keys
-from pipelines.signing.other_keys import telling_other_keys
+from pipelines.signing.keys import KeyRing, load_keys, report_other_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,7 +104,7 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
 
     def work(folder: Path) -> StageRecord:
         judged = judge(files, profile.registration, keys, progress)
-        with report_sqlite_faults(place.root / DATABASE), telling_other_keys(place):
+        with report_sqlite_faults(place.root / DATABASE), report_other_keys(place):
             document = decide(judged, profile, place, keys)
         write_json(folder / REGISTRATION_FILE, document)
         passed = sum(gate.passed for gate in judged.gates)
@@ -126,7 +125,7 @@ def _promote_again(
     document: Mapping[str, Any], files: CandidateFiles, profile: Profile, place: Place, keys: KeyRing
 ) -> None:
     """Make a bundle champion again that was promoted before and has been replaced since: a rollback."""
-    with report_sqlite_faults(place.root / DATABASE), telling_other_keys(place):
+    with report_sqlite_faults(place.root / DATABASE), report_other_keys(place):
         champion = champion_in_force(read_ledger(place.root / LEDGER_FOLDER, keys.public_key), profile.model.name)
         if champion is None or champion.bundle_sha256 != document["bundle_sha256"]:
             decide(judge(files, profile.registration, keys), profile, place, keys)

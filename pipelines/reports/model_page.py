@@ -400,4 +400,4 @@ def _populations(extra: Mapping[str, Any] | None, texts: Texts) -> dict[str, obj
 
 def _variant_words(variant: Mapping[str, Any], texts: Texts) -> str:
     key = f"variant_{variant['code']}"
-    return texts(key, cut=variant["cut"]) if key in texts.words else str(variant["code"])
+    return texts(key, as_of=variant["as_of"]) if key in texts.words else str(variant["code"])

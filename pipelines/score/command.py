@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from data_contracts.errors import ConfigurationRefused
 from data_contracts.progress import SILENT
+from pipelines.passports.terms import passport_terms
 from pipelines.runs.publish import locked
 from pipelines.runs.storage_faults import report_disk_faults
 from pipelines.score.applicants import require_applicant_file
@@ -24,10 +25,9 @@ if TYPE_CHECKING:
     from data_contracts.progress import Progress
     from pipelines.profiles import Profile
     from pipelines.runs.stages import Place
+    from pipelines.score.chunk_files import ScoreCounts
     from pipelines.score.model import ScoringModel
-    from pipelines.score.parts import ScoreCounts
     from pipelines.score.results import Written
-from pipelines.score.stage import passport_terms
 
 
 @dataclass(frozen=True)
@@ -142,11 +142,11 @@ def _model(options: ScoreOptions) -> ScoringModel:
 
 def _publish(job: ScoreJob, out: Path, progress: Progress) -> Written:
     """Write into a draft beside ``out`` and let it take its place; the parts stay until it has."""
-    parts = out.with_name(f".{out.name}.parts-{job.key}")
+    chunks = out.with_name(f".{out.name}.chunks-{job.key}")
     draft = out.with_name(f".{out.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
-    written = write_results(job, parts, draft, progress)
+    written = write_results(job, chunks, draft, progress)
     replace_folder(draft, out)
-    for left in out.parent.glob(f".{out.name}.parts-*"):
+    for left in out.parent.glob(f".{out.name}.chunks-*"):
         shutil.rmtree(left)
     return written

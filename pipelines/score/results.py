@@ -17,8 +17,8 @@ from pipelines.passports.passport import UNKNOWN_VERSION, Evidence
 from pipelines.runs.publish import fsync_path, fsync_tree, json_bytes, read_parquet, write_json
 from pipelines.runs.stages import GROUND, digest_of_code
 from pipelines.score.applicant_features import deliveries_by_seller, known_coverage
+from pipelines.score.chunk_files import SCORES_FILE, ScoreCounts, join_chunks, score_in_chunks
 from pipelines.score.claims import claims_at, with_claims
-from pipelines.score.parts import SCORES_FILE, ScoreCounts, join_parts, score_in_parts
 from pipelines.score.scorer import ScoringContext, score_chunk
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from data_contracts.progress import Progress
     from models.registry.bundle import BundleMeta
-    from pipelines.passports.passport import PassportTerms
+    from pipelines.passports.terms import PassportTerms
     from pipelines.profiles.score_settings import ScoringLimits
     from pipelines.score.inputs import ScoreInput
     from pipelines.score.model import ScoringModel
@@ -84,7 +84,7 @@ class Written:
     passports: int
 
 
-def write_results(job: ScoreJob, parts: Path, folder: Path, progress: Progress = SILENT) -> Written:
+def write_results(job: ScoreJob, chunks: Path, folder: Path, progress: Progress = SILENT) -> Written:
     """Score every row into ``folder``, resuming from ``parts``, then issue the passports asked for."""
     bundle = job.model.bundle
     context = ScoringContext(bundle, job.limits, job.issued_on, job.model.version, job.with_reasons)
@@ -95,8 +95,8 @@ def write_results(job: ScoreJob, parts: Path, folder: Path, progress: Progress =
         return scored if reconcile is None else with_claims(scored, reconcile)
 
     progress.start("applicants scored", job.rows.rows)
-    scored = score_in_parts(job.rows.chunks(job.chunk_rows), score, parts, progress)
-    counts = join_parts(scored, {feature.name: feature.title_en for feature in bundle.model.features}, folder)
+    scored = score_in_chunks(job.rows.chunks(job.chunk_rows), score, chunks, progress)
+    counts = join_chunks(scored, {feature.name: feature.title_en for feature in bundle.model.features}, folder)
     scores = folder / SCORES_FILE
     passports = 0
     if job.terms is not None:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from data_contracts.digest import sha256_file
 from data_contracts.progress import SILENT
 from features.reconciliation.reconcile import latest
-from pipelines.passports.passport import PassportTerms
+from pipelines.passports.terms import passport_terms
 from pipelines.register.stage import REGISTRATION_FILE, registry_of
 from pipelines.runs.publish import atomic_write_bytes, read_json, read_parquet
 from pipelines.runs.stages import Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
@@ -64,14 +64,14 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
         "signed_by": keys.did,
         "hmac_key_fingerprint": hmac_key_fingerprint(keys.hmac_key),
     }
-    parts = place.stage_dir("score") / ".parts"
+    chunks = place.stage_dir("score") / ".chunks"
 
     def work(folder: Path) -> StageRecord:
         registry = registry_of(place, profile.model.name)
         model = champion_model(files["bundle"], read_json(files["registration"]), registry, [keys.public_key])
         job = stage_job(profile, place, keys, model)
-        written = write_results(job, parts / job.key, folder, progress)
-        shutil.rmtree(parts)
+        written = write_results(job, chunks / job.key, folder, progress)
+        shutil.rmtree(chunks)
         return _record(written, model)
 
     return run_stage("score", place, StageInputs(files, settings, CODE), work)
@@ -143,26 +143,6 @@ def publish_trust_file(profile: Profile, keys: KeyRing, environment: Mapping[str
         content = trust_file_for(keys, profile.scoring.issuer_name, profile.scoring.issued_on)
         if not path.is_file() or path.read_bytes() != content:
             atomic_write_bytes(path, content)
-
-
-def passport_terms(profile: Profile, keys: KeyRing, issued_on: date) -> PassportTerms:
-    """Who issues a profile's passports, for how long, and what default means in them."""
-    performance = profile.target.performance
-    definition = ("default as stated by a lender, without a date", "以贷款机构给出的违约标识为准，无违约日期")
-    if performance is not None:
-        overdue, window = profile.target.days_past_due, performance.performance_days
-        definition = (
-            f"{overdue} or more days past due within {window} days after the as-of date",
-            f"截止日后 {window} 天内逾期 {overdue} 天及以上",
-        )
-    return PassportTerms(
-        keys=keys,
-        issuer_name=profile.scoring.issuer_name,
-        issued_on=issued_on,
-        valid_days=profile.scoring.valid_days,
-        as_of_age_days=profile.scoring.limits.as_of_age_days,
-        default_definition=definition,
-    )
 
 
 def _record(written: Written, model: ScoringModel) -> StageRecord:

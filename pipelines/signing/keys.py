@@ -13,23 +13,26 @@ import logging
 import os
 import stat
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from data_contracts.digest import sha256_bytes
-from data_contracts.errors import ConfigurationRefused
+from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from pipelines.runs.storage_faults import report_disk_faults
 from pipelines.signing.did_key import did_key, public_key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pipelines.runs.stages import Place
 
 log = logging.getLogger(__name__)
 
@@ -218,6 +221,25 @@ def trust_file_for(keyring: KeyRing, name: str, valid_from: date) -> bytes:
     """A trust file that names this issuer alone, to hand to those who are to believe it."""
     entry = TrustedIssuer(did=keyring.did, name=name, valid_from=valid_from, valid_until=None, revoked_on=None)
     return TrustList(issuers=(entry,)).model_dump_json(indent=2).encode() + b"\n"
+
+
+@contextmanager
+def report_other_keys(place: Place) -> Iterator[None]:
+    """Add a remedy to the refusal of a log below ``place`` that was signed with another key.
+
+    Raises:
+        IntegrityRefused: names the log, the variables that name keys, and how to start anew.
+    """
+    try:
+        yield
+    except IntegrityRefused as error:
+        if not isinstance(error.__cause__, InvalidSignature):
+            raise
+        what = str(error).partition("; remedy: ")[0]
+        raise IntegrityRefused(
+            f"{what}; remedy: put back the keys that {place.root} was made with ({KEYS_FOLDER_VARIABLE} or "
+            f"{SIGNING_KEY_VARIABLE} name them), or, if they are lost, move {place.root} away and make it again"
+        ) from error
 
 
 def _new_signing_key() -> bytes:

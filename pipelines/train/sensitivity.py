@@ -45,7 +45,7 @@ def sensitivity(
         observed = at_date(sample.matrix, as_of)
         labels = label(profile, observed, outcomes, as_of)
         dataset = sample_at(observed, labels, components, sample.feature_set)
-        variants.append(_variant("cut", as_of, dataset, profile, progress))
+        variants.append(_variant("earlier_date", as_of, dataset, profile, progress))
     return {
         "variants": variants,
         "recency": stopped_trading(sample.dataset, profile.observations.stopped_before, profile),
@@ -61,7 +61,7 @@ def columns(dataset: Dataset, chosen: np.ndarray) -> Dataset:
     return Dataset(kept, dataset.y, dataset.seller_id, dataset.as_of, dataset.component_id, facts)
 
 
-def _variant(code: str, cut: date | None, dataset: Dataset, profile: Profile, progress: Progress) -> dict[str, Any]:
+def _variant(code: str, as_of: date | None, dataset: Dataset, profile: Profile, progress: Progress) -> dict[str, Any]:
     """Return the AUC of the champion's recipe and of the best single variable, by repeated cross-validation."""
     if profile.cross_validation is None:
         raise ValueError("a sensitivity analysis needs [cross_validation]")
@@ -72,7 +72,7 @@ def _variant(code: str, cut: date | None, dataset: Dataset, profile: Profile, pr
     found = evaluate_repeats(frame, EvaluationSettings(baselines=(BEST_SINGLE,)))
     return {
         "code": code,
-        "cut": cut.isoformat() if cut else None,
+        "as_of": as_of.isoformat() if as_of else None,
         "rows": dataset.n,
         "bad": int(dataset.y.sum()),
         "auc": to_json_value(found.champion.measures["auc"]),

@@ -130,9 +130,16 @@ def _small_sample() -> dict[str, Any]:
         "training": None,
         "extra": {
             "variants": [
-                {"code": "all_features", "cut": None, "rows": 123, "bad": 27, "auc": area, "single_auc": area},
-                {"code": "without_recency", "cut": None, "rows": 123, "bad": 27, "auc": area, "single_auc": None},
-                {"code": "cut", "cut": "2019-06-30", "rows": 120, "bad": 25, "auc": area, "single_auc": area},
+                {"code": "all_features", "as_of": None, "rows": 123, "bad": 27, "auc": area, "single_auc": area},
+                {"code": "without_recency", "as_of": None, "rows": 123, "bad": 27, "auc": area, "single_auc": None},
+                {
+                    "code": "earlier_date",
+                    "as_of": "2019-06-30",
+                    "rows": 120,
+                    "bad": 25,
+                    "auc": area,
+                    "single_auc": area,
+                },
             ],
             "recency": {"date": "2019-12-01", "bad_stopped_share": 0.48, "good_stopped_share": 0.22},
             "populations": {

@@ -16,7 +16,7 @@ from models.registry.promotion_ledger import LEDGER_FILE, Decision, append_decis
 from pipelines.passports.passport import Evidence, issue_passport
 from pipelines.passports.verify import VerifyOptions, exit_code_of, verify_command
 from pipelines.runs.stages import CURRENT, MANIFEST, Place, current_output, current_run
-from pipelines.score.parts import score_in_parts
+from pipelines.score.chunk_files import score_in_chunks
 from pipelines.score.scorer import score_chunk
 from pipelines.signing.keys import load_keys, trust_file_for
 from tests.factories.faults.crashes import Scene
@@ -132,7 +132,7 @@ def test_a_flipped_bit_in_a_signed_passport_is_noticed(tmp_path: Path) -> None:
     assert unnoticed(path, lambda: exit_code_of(verify_command([path], options)) == 2) == []
 
 
-def test_a_flipped_bit_in_a_part_of_an_interrupted_scoring_run_is_noticed_and_the_part_scored_again(
+def test_a_flipped_bit_in_a_chunk_of_an_interrupted_scoring_run_is_noticed_and_the_chunk_scored_again(
     tmp_path: Path,
 ) -> None:
     chunks = [applicants(3)]
@@ -143,12 +143,12 @@ def test_a_flipped_bit_in_a_part_of_an_interrupted_scoring_run_is_noticed_and_th
         times.append(1)
         return scored
 
-    (part,) = score_in_parts(chunks, score, tmp_path)  # type: ignore[arg-type]
-    data = part.read_bytes()
-    for done, _ in enumerate(flips(part), start=1):
-        assert score_in_parts(chunks, score, tmp_path) == (part,)  # type: ignore[arg-type]
+    (file,) = score_in_chunks(chunks, score, tmp_path)  # type: ignore[arg-type]
+    data = file.read_bytes()
+    for done, _ in enumerate(flips(file), start=1):
+        assert score_in_chunks(chunks, score, tmp_path) == (file,)  # type: ignore[arg-type]
         assert len(times) == 1 + done
-        assert part.read_bytes() == data
+        assert file.read_bytes() == data
 
 
 @pytest.mark.parametrize("name", ["signing_key.pem", "hmac_key.hex"])

@@ -16,7 +16,7 @@ from data_contracts.errors import IntegrityRefused
 from models.registry.chained_log import ChainedEntry, ChainedLog
 from pipelines.runs.publish import json_bytes
 from pipelines.runs.stages import CURRENT, current_run, read_manifest
-from pipelines.signing.other_keys import telling_other_keys
+from pipelines.signing.keys import report_other_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -96,7 +96,7 @@ class DeliveryLog:
         Raises:
             IntegrityRefused: the log was changed or cut off.
         """
-        with telling_other_keys(self._place):
+        with report_other_keys(self._place):
             entries = self._log.read(self._keys.public_key)
         self._require_run_in_force(entries)
         paths: dict[str, str] = {}

@@ -7,7 +7,6 @@ import re
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from importlib import resources
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
@@ -16,16 +15,16 @@ import rfc8785
 from pydantic import ValidationError
 
 from pipelines.passports.claims import ClaimRow, pillar_grades
-from pipelines.passports.document import SCHEMA_FILE, PassportDocument, passport_schema
+from pipelines.passports.document import PassportDocument, passport_schema
 from pipelines.passports.passport import (
     Delivery,
     Evidence,
-    PassportTerms,
     Row,
     decimal_text,
     issue_passport,
     passport_document,
 )
+from pipelines.passports.terms import PassportTerms
 from pipelines.score.scorer import score_chunk
 from pipelines.signing.credential import CredentialRefused, verify_credential
 from pipelines.signing.keys import TrustedIssuer, TrustList, subject_commitment
@@ -314,11 +313,10 @@ def test_a_document_that_is_not_a_passport_is_refused_by_its_form(place: tuple[s
         PassportDocument.model_validate_json(json.dumps(made))
 
 
-def test_the_schema_file_is_made_from_the_classes_and_accepts_a_passport() -> None:
-    stored = json.loads(resources.files("pipelines.passports").joinpath(SCHEMA_FILE).read_text(encoding="utf-8"))
-    assert stored == json.loads(json.dumps(passport_schema()))
-    validator = jsonschema.Draft202012Validator(stored)
-    validator.check_schema(stored)
+def test_the_schema_accepts_a_passport_and_no_number_in_place_of_a_text() -> None:
+    schema = passport_schema()
+    validator = jsonschema.Draft202012Validator(schema)
+    validator.check_schema(schema)
     made = document()
     validator.validate(made)
     made["credentialSubject"]["assessment"]["score"] = 612

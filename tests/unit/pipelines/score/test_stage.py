@@ -292,7 +292,7 @@ def test_an_interrupted_run_continues_with_the_same_bytes(
     assert len(calls) == 4 + 3  # six chunks; three of them were kept
     for name in RESULTS:
         assert (small.out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    assert not list(small.out.parent.glob(".out.parts-*"))
+    assert not list(small.out.parent.glob(".out.chunks-*"))
 
 
 def of_folder(options: ScoreOptions, **ingest: Any) -> ScoreOptions:  # noqa: ANN401 - settings of any kind
@@ -320,7 +320,7 @@ def test_a_run_stopped_before_it_published_is_not_taken_up_where_consent_is_now_
         before_publishing.setattr(pipelines.score.command, "replace_folder", stopped)
         with pytest.raises(KeyboardInterrupt):
             score_command(folder, of_folder(options, consent="not_required"))
-    assert list(options.out.parent.glob(".out.parts-*"))
+    assert list(options.out.parent.glob(".out.chunks-*"))
     found = figures(score_command(folder, of_folder(options, consent="required")))
     shutil.rmtree(options.out)
     afresh = figures(score_command(folder, of_folder(options, consent="required")))
@@ -441,7 +441,7 @@ def test_scoring_and_verifying_import_no_tracking_validation_or_explanation_pack
 
 
 @pytest.mark.slow
-def test_a_run_killed_between_parts_continues_with_the_same_bytes(
+def test_a_run_killed_between_chunks_continues_with_the_same_bytes(
     options: ScoreOptions, matrix_file: Path, tmp_path: Path
 ) -> None:
     scoring = options.profile.scoring.model_copy(update={"chunk_rows": 9})
@@ -454,7 +454,7 @@ def test_a_run_killed_between_parts_continues_with_the_same_bytes(
     )
     assert killed.returncode == -signal.SIGKILL
     assert not small.out.exists()
-    assert len(list(small.out.parent.glob(".out.parts-*/part-*.parquet"))) == 2
+    assert len(list(small.out.parent.glob(".out.chunks-*/chunk-*.parquet"))) == 2
     score_command(matrix_file, small)
     for name in RESULTS:
         assert (small.out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
@@ -465,14 +465,14 @@ import os, signal, sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-import pipelines.score.parts as parts
+import pipelines.score.chunk_files as chunk_files
 from pipelines.profiles import load_profile
 from pipelines.score.command import ScoreOptions, score_command
 from pipelines.runs.stages import Place
 from tests.factories.scoring import KEYS
 
 written = []
-real = parts.atomic_write_bytes
+real = chunk_files.atomic_write_bytes
 
 def write(path, data):
     if len(written) == 2:
@@ -481,7 +481,7 @@ def write(path, data):
     written.append(path)
     real(path, data)
 
-parts.atomic_write_bytes = write
+chunk_files.atomic_write_bytes = write
 ScoreOptions.keys = lambda _: KEYS
 profile = load_profile("demo")
 profile = profile.model_copy(update={"scoring": profile.scoring.model_copy(update={"chunk_rows": 9})})

@@ -57,7 +57,7 @@ class ScoreCounts:
         return self.rows - self.by_status.get(REFUSED, 0)
 
 
-def score_in_parts(
+def score_in_chunks(
     chunks: Iterable[pa.Table],
     score: Callable[[pa.Table], pa.Table],
     folder: Path,
@@ -68,42 +68,42 @@ def score_in_parts(
     The folder must belong to exactly these chunks and this way of scoring: its name should hold a digest of both.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    parts = []
+    files = []
     for number, chunk in enumerate(chunks):
-        part = _whole_part(folder, number, chunk.num_rows)
-        if part is None:
-            part = _write_part(folder, number, score(chunk))
-        parts.append(part)
+        file = _whole_file(folder, number, chunk.num_rows)
+        if file is None:
+            file = _write_file(folder, number, score(chunk))
+        files.append(file)
         progress.advance(chunk.num_rows)
-    return tuple(parts)
+    return tuple(files)
 
 
-def _whole_part(folder: Path, number: int, rows: int) -> Path | None:
-    for path in sorted(folder.glob(f"part-{number:06d}.*.parquet")):
+def _whole_file(folder: Path, number: int, rows: int) -> Path | None:
+    for path in sorted(folder.glob(f"chunk-{number:06d}.*.parquet")):
         data = path.read_bytes()
-        is_whole = _part_digest(number, data) == path.name.split(".")[1]
+        is_whole = _file_digest(number, data) == path.name.split(".")[1]
         if is_whole and pq.read_metadata(pa.BufferReader(data)).num_rows == rows:
             return path
-        log.warning("part %s is not whole and is scored again", path.name)
+        log.warning("%s is incomplete or damaged and is scored again", path.name)
         path.unlink()
     return None
 
 
-def _write_part(folder: Path, number: int, scored: pa.Table) -> Path:
+def _write_file(folder: Path, number: int, scored: pa.Table) -> Path:
     sink = pa.BufferOutputStream()
     pq.write_table(scored, sink, compression="zstd", write_page_checksum=True)
     data = sink.getvalue().to_pybytes()
-    path = folder / f"part-{number:06d}.{_part_digest(number, data)}.parquet"
+    path = folder / f"chunk-{number:06d}.{_file_digest(number, data)}.parquet"
     atomic_write_bytes(path, data)
     return path
 
 
-def _part_digest(number: int, data: bytes) -> str:
+def _file_digest(number: int, data: bytes) -> str:
     """Digest of a part in its place, so that one part cannot stand in for another."""
     return sha256_bytes(f"{number}\n".encode() + data)[:_DIGEST_DIGITS]
 
 
-def join_parts(parts: Sequence[Path], titles: Mapping[str, str], folder: Path) -> ScoreCounts:
+def join_chunks(files: Sequence[Path], titles: Mapping[str, str], folder: Path) -> ScoreCounts:
     """Join parts into ``passports.parquet``, ``scores.jsonl`` and ``scores.csv`` in ``folder``.
 
     ``titles`` maps a feature to its title, for the reasons in the CSV.
@@ -118,8 +118,8 @@ def join_parts(parts: Sequence[Path], titles: Mapping[str, str], folder: Path) -
     ):
         sheet = csv.writer(cells, lineterminator="\n")
         sheet.writerow((*_CSV_COLUMNS, "speaks_for", "speaks_against"))
-        for part in parts:
-            table = read_parquet(part)
+        for file in files:
+            table = read_parquet(file)
             write(table)
             for row in table.to_pylist():
                 statuses[row["status"]] += 1

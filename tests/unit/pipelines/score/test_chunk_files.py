@@ -1,4 +1,4 @@
-"""Score files: interrupted runs continue, damaged parts are scored again, and three formats agree."""
+"""Score files: interrupted runs continue, damaged chunks are scored again, and three formats agree."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.runs.publish import read_parquet
-from pipelines.score.parts import CSV_FILE, JSON_LINES_FILE, SCORES_FILE, join_parts, score_in_parts
+from pipelines.score.chunk_files import CSV_FILE, JSON_LINES_FILE, SCORES_FILE, join_chunks, score_in_chunks
 from pipelines.score.scorer import chunked, score_chunk
 from tests.factories.scoring import applicants, context, with_values
 
@@ -44,53 +44,53 @@ def chunks() -> Iterator[pa.Table]:
     return chunked(rows(), 5)
 
 
-def joined(parts: tuple[Path, ...], folder: Path) -> pa.Table:
-    join_parts(parts, {}, folder)
+def joined(files: tuple[Path, ...], folder: Path) -> pa.Table:
+    join_chunks(files, {}, folder)
     return read_parquet(folder / SCORES_FILE)
 
 
-def test_parts_join_to_the_result_of_a_single_pass(tmp_path: Path) -> None:
-    parts = score_in_parts(chunks(), score, tmp_path / "parts")
-    assert joined(parts, tmp_path / "out").to_pylist() == score(rows()).to_pylist()
+def test_chunks_join_to_the_result_of_a_single_pass(tmp_path: Path) -> None:
+    files = score_in_chunks(chunks(), score, tmp_path / "chunks")
+    assert joined(files, tmp_path / "out").to_pylist() == score(rows()).to_pylist()
 
 
 @pytest.mark.parametrize("fails_at", [0, 1, 4])
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, fails_at: int) -> None:
-    folder = tmp_path / "parts"
+    folder = tmp_path / "chunks"
     with pytest.raises(KeyboardInterrupt):
-        score_in_parts(chunks(), Counting(fails_at), folder)
+        score_in_chunks(chunks(), Counting(fails_at), folder)
     rest = Counting()
-    parts = score_in_parts(chunks(), rest, folder)
+    files = score_in_chunks(chunks(), rest, folder)
     assert rest.calls == 5 - fails_at
-    assert joined(parts, tmp_path / "out").to_pylist() == score(rows()).to_pylist()
+    assert joined(files, tmp_path / "out").to_pylist() == score(rows()).to_pylist()
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "rename"])
-def test_a_damaged_part_is_scored_again(tmp_path: Path, damage: str) -> None:
-    folder = tmp_path / "parts"
-    part = score_in_parts(chunks(), score, folder)[2]
-    data = part.read_bytes()
+def test_a_damaged_chunk_is_scored_again(tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / "chunks"
+    file = score_in_chunks(chunks(), score, folder)[2]
+    data = file.read_bytes()
     if damage == "cut":
-        part.write_bytes(data[:-10])
+        file.write_bytes(data[:-10])
     elif damage == "flip":
-        part.write_bytes(data[:50] + bytes([data[50] ^ 1]) + data[51:])
+        file.write_bytes(data[:50] + bytes([data[50] ^ 1]) + data[51:])
     else:
-        part.rename(part.with_name(part.name.replace("part-000002", "part-000003")))
+        file.rename(file.with_name(file.name.replace("chunk-000002", "chunk-000003")))
     again = Counting()
-    parts = score_in_parts(chunks(), again, folder)
+    files = score_in_chunks(chunks(), again, folder)
     assert again.calls == 1
-    assert joined(parts, tmp_path / "out").to_pylist() == score(rows()).to_pylist()
+    assert joined(files, tmp_path / "out").to_pylist() == score(rows()).to_pylist()
 
 
 def test_scoring_twice_writes_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        join_parts(score_in_parts(chunks(), score, tmp_path / name / "parts"), {}, tmp_path / name)
+        join_chunks(score_in_chunks(chunks(), score, tmp_path / name / "chunks"), {}, tmp_path / name)
     for file in (SCORES_FILE, JSON_LINES_FILE, CSV_FILE):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
 def test_counts_show_what_happened_to_every_row(tmp_path: Path) -> None:
-    counts = join_parts(score_in_parts(chunks(), score, tmp_path / "parts"), {}, tmp_path)
+    counts = join_chunks(score_in_chunks(chunks(), score, tmp_path / "chunks"), {}, tmp_path)
     assert counts.rows == ROWS == sum(counts.by_status.values())
     assert counts.by_status["refused"] == 1
     assert counts.scored == ROWS - 1
@@ -98,8 +98,8 @@ def test_counts_show_what_happened_to_every_row(tmp_path: Path) -> None:
 
 
 def test_json_lines_agree_with_parquet(tmp_path: Path) -> None:
-    parts = score_in_parts(chunks(), score, tmp_path / "parts")
-    table = joined(parts, tmp_path)
+    files = score_in_chunks(chunks(), score, tmp_path / "chunks")
+    table = joined(files, tmp_path)
     lines = [json.loads(line) for line in (tmp_path / JSON_LINES_FILE).read_text(encoding="utf-8").splitlines()]
     assert len(lines) == ROWS
     for line, row in zip(lines, table.to_pylist(), strict=True):
@@ -111,7 +111,7 @@ def test_json_lines_agree_with_parquet(tmp_path: Path) -> None:
 
 def test_the_csv_has_a_line_a_row_with_reasons_in_short(tmp_path: Path) -> None:
     titles = {"refund_share_90d": "Refunds"}
-    join_parts(score_in_parts(chunks(), score, tmp_path / "parts"), titles, tmp_path)
+    join_chunks(score_in_chunks(chunks(), score, tmp_path / "chunks"), titles, tmp_path)
     with (tmp_path / CSV_FILE).open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
     assert len(lines) == ROWS
@@ -124,8 +124,8 @@ def test_the_csv_has_a_line_a_row_with_reasons_in_short(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["=cmd|'/C calc'!A0", "+1+1", "\t=1", "a\n=1", 'quote " and, comma'])
 def test_a_hostile_applicant_id_stays_text_in_every_format(tmp_path: Path, name: str) -> None:
     chunk = with_values(applicants(2), "applicant_id", [name, "A2"])
-    parts = score_in_parts(chunked(chunk, 5), score, tmp_path / "parts")
-    assert joined(parts, tmp_path)["applicant_id"].to_pylist() == [name, "A2"]
+    files = score_in_chunks(chunked(chunk, 5), score, tmp_path / "chunks")
+    assert joined(files, tmp_path)["applicant_id"].to_pylist() == [name, "A2"]
     with (tmp_path / CSV_FILE).open(encoding="utf-8", newline="") as file:
         (first, second) = csv.DictReader(file)
     assert first["applicant_id"].removeprefix("'") == name
