@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,10 +39,21 @@ def proselint_findings(passages: Sequence[Passage]) -> Iterator[Finding]:
         registry.register_many(shipped.__register__)
     config = Config(max_errors=10_000, checks=checks)
     for passage in passages:
-        if passage.kind not in KINDS or not passage.text:
-            continue
-        checked = LintFile(passage.place, passage.text)
-        for result, (line, _) in checked.lint(config):
-            found = checked.content[slice(*result.span)].strip()
-            if found.lower() not in allowed:
-                yield Finding(passage.place, passage.line + line - 1, found, f"{result.message} ({result.check_path})")
+        if passage.kind in KINDS:
+            for line, paragraph in _paragraphs(passage):
+                yield from _findings(LintFile(passage.place, paragraph), line, config, allowed)
+
+
+def _paragraphs(passage: Passage) -> Iterator[tuple[int, str]]:
+    """Yield the first line and the text of each paragraph: a heading and what follows repeat words for good reason."""
+    for found in re.finditer(r"(?:[^\n]+(?:\n|\Z))+", passage.text):
+        yield passage.line + passage.text.count("\n", 0, found.start()), found.group()
+
+
+def _findings(paragraph: LintFile, first: int, config: Config, allowed: frozenset[str]) -> Iterator[Finding]:
+    """Yield what the checks find in one paragraph, which begins on the given line."""
+    for result, (line, _) in paragraph.lint(config):
+        found = paragraph.content[slice(*result.span)].strip()
+        if found.lower() not in allowed:
+            advice = f"{' '.join(result.message.split())} ({result.check_path})"
+            yield Finding(paragraph.source_name, first + line - 1, found, advice)
