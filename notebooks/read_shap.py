@@ -2,25 +2,26 @@
 # # What decides a seller's score, and would hiding data change it?
 
 # %% [markdown]
-# Everything below comes from the **synthetic** world of profile `small`: 600 simulated sellers, none of them real. The
-# figures show how the method works, not how any real seller, platform or market behaves. So few sellers make wide
-# intervals; profile `demo` has thousands.
+# For the risk officer who reads a score, and the data scientist who has to defend it. The notebook shows which features
+# weigh, how one of them works, and why one seller has its score; then it withholds whole sources and scores again.
+# Everything below comes from the **synthetic** world of profile `small`: 600 simulated sellers, none of them real.
 
 # %%
 import os
+import warnings
 from pathlib import Path
 
-import networkx as nx
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+
+warnings.filterwarnings("ignore", message="IProgress not found")  # progress bars are of no use here
 import shap
 
 from features.build import build_features
 from features.catalogue import load_feature_set
-from features.engine.as_of import AsOf
-from features.graph.edges import GraphSettings, in_force
 from models.components.encoding import encode_matrix, encoded_columns
 from models.components.gbm import GbmParameters, LightGbmComponent, fit_gbm
 from models.components.settings import FitSettings
@@ -42,12 +43,12 @@ from pipelines.validate import stage as validate
 from pipelines.world import stage as world
 
 # %% [markdown]
-# Outputs and keys lie at the top of the checkout, wherever a notebook is opened. Every stage looks at its inputs first
-# and does nothing where its outputs are up to date.
+# Paths are those of the checkout, wherever the notebook is opened. Stages do nothing if their outputs are up to date.
 
 # %%
 pd.options.display.max_colwidth = 100
 os.chdir(Path(world.__file__).parents[2])
+plt.style.use("notebooks/charts.mplstyle")
 profile = load_profile("small")
 place = Place(profile.name, Path(os.environ.get("OUT", "artifacts")))
 keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
@@ -58,44 +59,23 @@ pd.DataFrame(
 ).set_axis(list(runs))
 
 # %% [markdown]
-# ## The sample and how it is split
+# ## The model and its test
 #
-# A seller is bad when 90 days past due within a year of the observation. Training ends a whole year before the test
-# begins, and related sellers stand on one side only; rows that would break either rule are set aside.
+# A seller is bad when 90 days past due within a year of the observation. The test is a whole year later than the
+# training, and related sellers are on one side only.
 
 # %%
 trained = runs["pipelines.train.stage"].run_dir
 document = read_json(trained / "evaluation.json")
+area = document["evaluation"]["models"][0]["measures"]["auc"]
 print("synthetic sample:", document["population"])
-pd.DataFrame(document["split"]["parts"])
-
-# %% [markdown]
-# ## The champion against its baselines, with intervals
-#
-# `gain` is the champion's AUC above the other's on the same redrawn samples. A gain that this sample could not have
-# told from nothing is not claimed: its verdict is `not_shown`.
-
-# %%
-evaluation = document["evaluation"]
-gains = {one["other"]: one for one in evaluation["differences"] if one["measure"] == "auc"}
-print("synthetic; defaults in the test:", evaluation["sample"]["bad"])
-pd.DataFrame(
-    {
-        "auc": model["measures"]["auc"]["value"],
-        "lower": model["measures"]["auc"]["lower"],
-        "upper": model["measures"]["auc"]["upper"],
-        "gain": gains[model["name"]]["gain"]["value"] if model["name"] in gains else None,
-        "detectable": gains[model["name"]]["detectable_gain"] if model["name"] in gains else None,
-        "verdict": gains[model["name"]]["verdict"] if model["name"] in gains else "the champion",
-    }
-    for model in evaluation["models"]
-).set_axis([model["name"] for model in evaluation["models"]]).round(3)
+print(f"synthetic; champion AUC {area['value']:.3f}, 95 % CI {area['lower']:.3f} to {area['upper']:.3f}")
 
 # %% [markdown]
 # ## What weighs
 #
-# The signed bundle is verified before it is read. Points are contributions to the log-odds on the score's scale; those
-# above zero speak for the seller.
+# The signed bundle is verified before it is read. Points are contributions to the log-odds on the score's scale;
+# positive points count in the seller's favour. The weight of a feature is the mean size of its points.
 
 # %%
 bundle = load_bundle(trained / "bundle", [keys.public_key])
@@ -108,14 +88,45 @@ print("synthetic; the champion's components:", [component.kind for component in 
 pd.DataFrame(explanation["pillars"]).round(2)
 
 # %%
-pd.DataFrame(explanation["features"])[["title_en", "pillar", "mean_absolute_points", "missing_share"]].head(12).round(2)
+features = pd.DataFrame(explanation["features"]).set_index("title_en")
+shown = features["mean_absolute_points"].head(12)[::-1]
+axis = shown.plot.barh(color="#0f5a70")
+axis.bar_label(axis.containers[0], fmt="%.1f", padding=3)
+top, share = features.index[0], features["share"].iloc[0]
+axis.set_title(f"{top}: {100 * share:.0f} % of all weight (synthetic)")
+axis.set_ylabel("")
+_ = axis.set_xlabel("mean size of a feature's points over the test rows")
+
+# %% [markdown]
+# ## How one feature works
+#
+# The points of the heaviest feature against its value, and the points of sellers whose value is missing. The model is
+# monotone: more risk never earns more points, and missing is never better than the worst value.
+
+# %%
+heaviest = features["name"].iloc[0]
+curve = next(one for one in explanation["dependence"] if one["feature"] == heaviest)
+bins = pd.DataFrame(curve["bins"])
+axis = plt.subplots()[1]
+axis.vlines(bins["value"], bins["low_points"], bins["high_points"], color="#5b9aab", linewidth=4)
+axis.plot(bins["value"], bins["mean_points"], marker="o", color="#0f5a70", label="mean and 10-90 % range")
+if curve["missing_points"] is not None:
+    axis.axhline(curve["missing_points"], color="#b84412", linestyle="--", label="value missing")
+falls = bins["mean_points"].max() - bins["mean_points"].min()
+axis.set_title(f"{top}: {falls:.0f} points between best and worst value (synthetic)")
+axis.set_xlabel(f"{top}, {features['unit'].iloc[0]}")
+axis.set_ylabel("points")
+axis.legend()
+print(
+    f"synthetic; {curve['missing_rows']} of {explanation['explained']} rows have no value; verdict: {curve['verdict']}"
+)
 
 # %% [markdown]
 # ## Are these SHAP values?
 #
-# For trees, shap's `TreeExplainer` is the reference. Left alone it hands a LightGBM model back to LightGBM; called
-# "internal", shap does the sums itself. Where the champion of this small world holds no trees, a booster is fitted here
-# on the same training rows, so that the comparison is always made.
+# For trees, shap's `TreeExplainer` is the reference. By default it passes a LightGBM model back to LightGBM; with the
+# type "internal", shap computes the values itself. If the champion of this small world has no trees, a booster is
+# fitted here on the same training rows, so that the comparison is always made.
 
 # %%
 boosters = [component for component in model.components if isinstance(component, LightGbmComponent)]
@@ -135,7 +146,7 @@ assert largest < 1e-9
 print(f"synthetic; {len(encoded):,} rows, {encoded.shape[1]} columns; largest difference: {largest:.1e}")
 
 # %% [markdown]
-# And all contributions of the champion, whatever it is made of, add up to its log-odds:
+# The contributions of the champion, whatever its components, add up to its log-odds:
 
 # %%
 contributions = model.contributions(rows.X)
@@ -146,8 +157,8 @@ print(f"synthetic; largest gap in {len(rows.X):,} rows: {gap:.1e}")
 # %% [markdown]
 # ## One seller's reasons
 #
-# The seller least likely to pay, at the last date of the test. Up to four reasons each way and one line for all others:
-# together with the base they are the score, to the point.
+# The riskiest seller on the last date of the test. Up to four positive and four negative reasons, and one line for all
+# others, add up with the base to the score, to the point.
 
 # %%
 last = np.asarray([as_of == max(rows.as_of) for as_of in rows.as_of])
@@ -159,13 +170,30 @@ lines = [(reason.text_en, reason.points) for reason in (*reasons.positive, *reas
 lines = [("base", issued.base_points), *lines, ("all others", reasons.all_others)]
 assert sum(points for _, points in lines) == issued.score[weakest]
 print(f"synthetic seller {seller} as of {as_of}: score {issued.score[weakest]}")
-pd.DataFrame([*lines, ("score", int(issued.score[weakest]))], columns=["what", "points"])
+
+# %%
+steps = pd.Series([points for _, points in lines]).cumsum()
+steps_before = np.concatenate([[0], steps[:-1]])
+axis = plt.subplots(figsize=(8.5, 0.35 * len(lines) + 1.2))[1]
+sizes = steps - steps_before
+colours = np.where(sizes >= 0, "#0f6a86", "#b84412")
+axis.barh(range(1, len(lines)), sizes[1:], left=steps_before[1:], color=colours[1:])
+axis.axvline(issued.base_points, color="#82919e", linewidth=0.8)
+ends = np.maximum(steps, steps_before)
+for position, size in enumerate(sizes[1:], start=1):
+    axis.annotate(f"{size:+d}", (ends[position], position), xytext=(4, -4), textcoords="offset points")
+texts = [f"{text[:70]}…" if len(text) > 71 else text for text, _ in lines]
+axis.set_yticks(range(1, len(lines)), texts[1:])
+axis.invert_yaxis()
+axis.set_xlabel(f"score, from the base of {issued.base_points} to {issued.score[weakest]}")
+heaviest_loss, all_lost = -sizes[1:].min(), issued.base_points - issued.score[weakest]
+_ = axis.set_title(f"The heaviest reason costs {heaviest_loss} of {all_lost} points (synthetic)")
 
 # %% [markdown]
 # ## What if a seller withheld a source?
 #
 # The features of that date are built again as if some sellers, one of each related group, had never delivered one
-# source: their rows and the record of the delivery are gone. Nobody may gain by that; honest sellers with thin files
+# source: their rows and the record of the delivery are gone. Nobody may gain by that. Honest sellers with thin files
 # pay for it.
 
 # %%
@@ -180,13 +208,13 @@ hiding = pa.array(groups[~groups["component_id"].duplicated()].index.tolist())
 
 
 def scores_of(delivered: dict[str, pa.Table]) -> pd.Series:
-    """Scores by seller, of features built from what was delivered."""
+    """Return scores by seller, from features built on these tables."""
     found = build_features(delivered, observed, feature_set).table.to_pandas().set_index("seller_id")
     return pd.Series(model.score(found[list(model.feature_names)].to_numpy(np.float64, copy=True)), index=found.index)
 
 
 def withheld(source: str) -> dict[str, pa.Table]:
-    """The tables as they were, save one source of the hiding sellers."""
+    """Return the tables without one source of the hiding sellers."""
     coverage = tables["source_coverage"]
     is_source = pc.equal(pc.cast(coverage["covered_table"], pa.string()), source)
     gone = pc.and_(is_source, pc.is_in(coverage["seller_id"], hiding))
@@ -205,7 +233,6 @@ pd.DataFrame(
         "sellers who gain": (change > 0).sum(),
         "sellers who lose": (change < 0).sum(),
         "mean change": change.mean().round(1),
-        f"{seller} after": before[seller] + change.loc[seller],
     }
 )
 
@@ -213,40 +240,17 @@ pd.DataFrame(
 gained = int((change > 0).to_numpy().sum())
 assert gained == 0
 assert (change < 0).to_numpy().any()
-print(f"synthetic; gains by hiding, in {change.size:,} trials: {gained}")
-
-# %% [markdown]
-# ## Who hangs together with the seller?
-#
-# The registry as it was known on that date, as networkx sees it: everything within two steps of a seller's company.
-# What more sellers share than `hub_sellers` (a forwarder's address) says nothing and is left out. The pipeline's
-# numbers come from vectorised code that the tests hold equal to networkx.
-
-# %%
-known = in_force(AsOf(as_of).visible(tables["party_link"]), as_of).to_pandas()
-registry = nx.from_pandas_edgelist(known, "from_party_id", "to_party_id", edge_attr="link_type")
-registry.remove_nodes_from([party for party, ties in registry.degree if ties > GraphSettings().hub_sellers])
-companies = tables["party"].filter(pc.is_valid(tables["party"]["seller_id"])).to_pandas()
-seller_of = companies.set_index("party_id")["seller_id"].astype(str)
-company_of = pd.Series(seller_of.index.astype(str), index=seller_of.to_numpy())
-around = {one: nx.ego_graph(registry, company_of[one], radius=2) for one in before.index if company_of[one] in registry}
-near = {one: sum(party in seller_of.index for party in graph) for one, graph in around.items()}
-shown = seller if near.get(seller, 0) > 1 else max(near, key=lambda one: near[one])
-print(f"synthetic; {len(around[shown])} parties, {near[shown]} of them sellers, within two steps of seller {shown}")
-print(f"score of {shown}: {before[shown]}")
-nx.write_network_text(nx.bfs_tree(around[shown], company_of[shown]), sources=[company_of[shown]])
-
-# %%
-ends = around[shown].edges(data="link_type")
-pd.DataFrame(
-    [(kind, one, seller_of.get(one, ""), other, seller_of.get(other, "")) for one, other, kind in ends],
-    columns=["link", "one end", "its seller", "other end", "that one's seller"],
-)
+words = ["settlement reports", "shop orders", "shop traffic", "customs", "invoices"]
+axis = change.set_axis(words, axis=1).plot.box(color="#0f5a70", sym=".")
+axis.axhline(0, color="#1b2733", linewidth=0.8)
+axis.set_title(f"{gained} gains in {change.size:,} trials: withholding a source never pays (synthetic)")
+axis.set_ylabel("change of the score, points")
+print(f"synthetic; mean loss of those who withhold: {-change.to_numpy().mean():.1f} points")
 
 # %% [markdown]
 # ## The answer
 #
-# A score is a base plus whole points, one number a feature, and the tables above say which of them weigh and which
-# weighed for one seller. Withholding a source raised no score: a value that is not reported counts one step worse than
-# the worst ever reported, and the monotone model can then only move one way. What that costs honest sellers with thin
-# files stands in the column of those who lose. All of it was shown on a *synthetic* world.
+# A score is a base plus whole points, one number per feature. The charts show which features weigh in general, and
+# which weighed for one seller. Withholding a source raised no score: a missing value counts one step worse than the
+# worst value of the training sample, and the monotone model can then only lower the score. The last chart also shows
+# what that costs honest sellers with thin files. All of it was shown on a *synthetic* world.
