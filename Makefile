@@ -197,7 +197,7 @@ docs: $(VENV)/.test-ready ## Write the pages of contracts, features and feature 
 pictures: $(VENV)/.run-ready ## Take the pictures of the README from a finished run (needs Chromium)
 	$(PASSPORT) pictures --profile $(PROFILE) --out $(OUT)
 
-notebooks: $(VENV)/.test-ready ## Execute the notebooks
+notebooks: $(VENV)/.test-ready ## Execute the notebooks; with their charts they are in OUT/notebooks
 	mkdir -p $(OUT)/notebooks
 	for notebook in notebooks/*.py; do \
 		executed=$(OUT)/notebooks/$$(basename $$notebook .py).ipynb; \

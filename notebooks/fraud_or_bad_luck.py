@@ -51,9 +51,7 @@ default_date = pd.Series(first_day + np.maximum(truth.default_day, 0), truth.sel
 default_date[truth.default_day < 0] = pd.NaT
 assert (written["seller_id"] == truth.seller_ids()).all()
 assert written["default_date"].astype("datetime64[s]").equals(default_date.reset_index(drop=True))
-print(
-    f"synthetic; {truth.firms.count} sellers over {truth.timeline.weeks} weeks, {default_date.notna().sum()} defaults"
-)
+print(f"synthetic; {truth.firms.count} sellers, {truth.timeline.weeks} weeks, {default_date.notna().sum()} defaults")
 
 
 # %%
@@ -142,9 +140,8 @@ assert may[honest]
 week = truth.default_day[honest] // 7
 year = truth.flows[:, max(week - 52, 0) : week, honest].sum(axis=1)
 quality, honesty = truth.firms.quality[honest], truth.firms.honesty[honest]
-print(
-    f"synthetic seller {ids[honest]}: honesty {honesty:.2f}, quality {quality:.2f}, default {default_date.iloc[honest]}"
-)
+print(f"synthetic seller {ids[honest]}: honesty {honesty:.2f}, quality {quality:.2f}")
+print(f"default on {default_date.iloc[honest]:%Y-%m-%d}")
 moved = pd.Series(year / 1e3, FLOWS, name="thousand CNY in the year before default").round()
 moved[moved != 0].sort_values().to_frame()
 

@@ -75,7 +75,7 @@ axis.set_title(f"The {best.index[0]} is best at {best.iloc[0]:.4f}, {gap:.4f} be
 _ = axis.set_xlabel("out-of-fold log-loss inside the training rows, one dot per setting")
 
 # %% [markdown]
-# ## A model of one's own
+# ## Your own model
 #
 # Any list of additive components is a model. Here is one booster with hand-picked parameters on the champion's
 # encoding, with the calibrator of the tuned booster. It never saw a test row.

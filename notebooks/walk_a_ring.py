@@ -51,9 +51,7 @@ default_date = pd.Series(first_day + np.maximum(truth.default_day, 0), truth.sel
 default_date[truth.default_day < 0] = pd.NaT
 assert (written["seller_id"] == truth.seller_ids()).all()
 assert written["default_date"].astype("datetime64[s]").equals(default_date.reset_index(drop=True))
-print(
-    f"synthetic; {truth.firms.count} sellers over {truth.timeline.weeks} weeks, {default_date.notna().sum()} defaults"
-)
+print(f"synthetic; {truth.firms.count} sellers, {truth.timeline.weeks} weeks, {default_date.notna().sum()} defaults")
 
 # %% [markdown]
 # ## The truth: a group with one owner
@@ -67,10 +65,8 @@ calls = pd.DataFrame(dict(truth.events["guarantee_calls"]))
 payer, called_day = calls["guarantor"], 7 * calls["week"]
 spread = calls[(group[payer] >= 0) & (truth.default_day[payer] > called_day)]
 members = np.flatnonzero(group == spread.groupby(group[spread["guarantor"]]).size().idxmax())
-print(
-    "synthetic; ties that the group shares:",
-    [SHARED_TIES[i] for i in np.flatnonzero(truth.network.group_ties[group[members[0]]])],
-)
+shared_ties = [SHARED_TIES[i] for i in np.flatnonzero(truth.network.group_ties[group[members[0]]])]
+print("synthetic; ties that the group shares:", shared_ties)
 pd.DataFrame(
     {
         "quality": truth.firms.quality[members].round(2),
@@ -126,7 +122,10 @@ links.remove_nodes_from([party for party, ties in links.degree if ties > GraphSe
 own = [party for party, seller in seller_of.items() if seller in set(ids[members]) and party in links]
 around = nx.compose_all([nx.ego_graph(links, party, radius=1) for party in own])
 shared = {party for party in around if party not in seller_of.index and around.degree(party) > 1}
-picture = around.subgraph([party for party in around if party in seller_of.index or party in shared])
+kept = sorted(party for party in around if party in seller_of.index or party in shared)
+picture = nx.Graph()
+picture.add_nodes_from(kept)
+picture.add_edges_from(around.subgraph(kept).edges(data=True))
 print(f"synthetic; {len(shared)} parties tie two or more of the {len(own)} companies together on {eve}")
 
 # %%
@@ -137,7 +136,7 @@ ours = ["#0f5a70" if seller in set(ids[members]) else "#82919e" for seller in fi
 ties = nx.get_edge_attributes(picture, "link_type")
 nx.draw_networkx_edges(picture, spots, ax=axis, edge_color="#b9d5dd")
 nx.draw_networkx_nodes(picture, spots, list(firms), ax=axis, node_color=ours, node_size=1500)
-nx.draw_networkx_nodes(picture, spots, list(shared), ax=axis, node_color="#c4810f", node_size=120)
+nx.draw_networkx_nodes(picture, spots, sorted(shared), ax=axis, node_color="#c4810f", node_size=120)
 nx.draw_networkx_labels(picture, spots, firms, ax=axis, font_size=7, font_color="white")
 nx.draw_networkx_edge_labels(picture, spots, ties, ax=axis, font_size=6)
 registry = party_graph(tables["party"], tables["party_link"], as_of, GraphSettings())

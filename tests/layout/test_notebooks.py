@@ -23,7 +23,7 @@ def test_only_python_files_of_notebooks_are_kept() -> None:
     listed = subprocess.run(command, capture_output=True, text=True, check=False, cwd=CHECKOUT)
     if listed.returncode:
         pytest.skip("not a git checkout, so nothing says which files are kept")
-    assert {Path(name).suffix for name in listed.stdout.split()} <= {".py"}
+    assert {Path(name).suffix for name in listed.stdout.split()} <= {".py", ".mplstyle"}
     assert "*.ipynb" in (CHECKOUT / ".gitignore").read_text(encoding="utf-8").split()
 
 
