@@ -45,7 +45,7 @@ def _changes(old: Rule, new: Rule) -> Iterator[Change]:
         yield from _enum_changes(old, new)
     elif (old.kind, _compared(old)) != (new.kind, _compared(new)):
         kind = _direction(old, new)
-        words = f"{_told(old)} → {_told(new)}{_unit_hint(old, new)}"
+        words = f"{_rule_text(old)} → {_rule_text(new)}{_unit_hint(old, new)}"
         yield Change(kind, new.rule_id, words, breaking=kind is not ChangeKind.RULE_LOOSENED and _bites(new))
 
 
@@ -113,7 +113,7 @@ def _order(greater: Bound, smaller: Bound, *, strict: bool) -> bool:
     return is_greater
 
 
-def _told(rule: Rule) -> str:
+def _rule_text(rule: Rule) -> str:
     given = rule.arguments
     if given.bounds is not None:
         return f"{_plain_sql(given.sql)} {describe_bounds(given.bounds)}".strip()

@@ -78,7 +78,7 @@ def check_identifier(kind: str, text: str) -> IdentifierCheck:
     try:
         return IdentifierCheck(kind, validate(written), None)
     except ValidationError as error:
-        reason = next((said for broken, said in _REASONS if isinstance(error, broken)), "not valid")
+        reason = next((words for broken, words in _REASONS if isinstance(error, broken)), "not valid")
         return IdentifierCheck(kind, None, reason)
 
 

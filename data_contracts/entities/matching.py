@@ -114,24 +114,24 @@ def match_parties(
     """
     chosen = settings or MatchingSettings()
     by_ident = _by_ident(parties)
-    said = _reviewed(overrides, by_ident)
+    decisions = _reviewed(overrides, by_ident)
     ordered = list(by_ident.values())
-    matches = {pair: _judged(by_ident, pair, chosen.evidence) for pair in said}
+    matches = {pair: _judged(by_ident, pair, chosen.evidence) for pair in decisions}
     for left, right in candidate_pairs(ordered, chosen.largest_block):
         pair = (ordered[left].ident, ordered[right].ident)
         if pair not in matches:
             matches[pair] = _judged(by_ident, pair, chosen.evidence)
     _reject_ambiguous(matches, by_ident)
-    for pair, override in said.items():
+    for pair, override in decisions.items():
         matches[pair] = reviewed(matches[pair], override)
-    return _grouped(matches, by_ident, said)
+    return _grouped(matches, by_ident, decisions)
 
 
-def reviewed(match: Match, said: Override) -> Match:
+def reviewed(match: Match, decision: Override) -> Match:
     """Return a match with the decision of a reviewer."""
-    verdict = "the same" if said.is_same else "two companies"
-    reason = f"reviewer says {verdict}: {said.note}"
-    return replace(match, is_accepted=said.is_same, reason=reason, decided_by=said.reviewer)
+    verdict = "the same" if decision.is_same else "two companies"
+    reason = f"reviewer says {verdict}: {decision.note}"
+    return replace(match, is_accepted=decision.is_same, reason=reason, decided_by=decision.reviewer)
 
 
 def _ordered(left: str, right: str) -> tuple[str, str]:
@@ -148,18 +148,18 @@ def _by_ident(parties: Iterable[Party]) -> dict[str, Party]:
 
 
 def _reviewed(overrides: Sequence[Override], by_ident: Mapping[str, Party]) -> dict[tuple[str, str], Override]:
-    said: dict[tuple[str, str], Override] = {}
+    decisions: dict[tuple[str, str], Override] = {}
     for override in sorted(overrides, key=lambda each: (*each.pair, each.reviewer, each.note)):
         for ident in override.pair:
             if ident not in by_ident:
                 raise ConfigurationRefused(f"an override names the unknown party {ident!r}", "correct or remove it")
         if override.left == override.right:
             raise ConfigurationRefused(f"an override compares {override.left!r} with itself", "remove it")
-        if said.setdefault(override.pair, override).is_same != override.is_same:
+        if decisions.setdefault(override.pair, override).is_same != override.is_same:
             raise ConfigurationRefused(
                 f"overrides contradict each other on {override.left!r} and {override.right!r}", "keep one of them"
             )
-    return said
+    return decisions
 
 
 def _judged(by_ident: Mapping[str, Party], pair: tuple[str, str], evidence: EvidenceSettings) -> Match:
@@ -222,10 +222,10 @@ class _Group:
 
 
 def _grouped(
-    matches: dict[tuple[str, str], Match], by_ident: Mapping[str, Party], said: Mapping[tuple[str, str], Override]
+    matches: dict[tuple[str, str], Match], by_ident: Mapping[str, Party], decisions: Mapping[tuple[str, str], Override]
 ) -> Matching:
     """Join parties along accepted links, reviewers' links first, then by score; reject links between companies."""
-    kept_apart = {pair for pair, override in said.items() if not override.is_same}
+    kept_apart = {pair for pair, override in decisions.items() if not override.is_same}
     groups = {ident: _alone(party) for ident, party in by_ident.items()}
     accepted = [match for match in matches.values() if match.is_accepted]
     for match in sorted(accepted, key=lambda each: (each.decided_by == RULES, -each.score, each.left, each.right)):

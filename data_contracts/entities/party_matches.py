@@ -52,7 +52,7 @@ class _Known:
     names: Mapping[str, _Name]
     near: Mapping[str, Sequence[str]]
     settings: MatchingSettings
-    said: Mapping[_Pair, Override]
+    decisions: Mapping[_Pair, Override]
 
     def parties(self, left: str, right: str) -> _Pair:
         """Return the parties of two names, the lower first."""
@@ -84,8 +84,10 @@ def party_matches(
     """
     chosen = settings or MatchingSettings()
     ordered = _in_order_of_knowing(names)
-    said = _by_name(overrides, ordered)
-    known = _Known({name.party.ident: name for name in ordered}, _neighbours(ordered, chosen, said), chosen, said)
+    decisions = _by_name(overrides, ordered)
+    known = _Known(
+        {name.party.ident: name for name in ordered}, _neighbours(ordered, chosen, decisions), chosen, decisions
+    )
     rows: dict[_Pair, list[dict[str, Any]]] = {}
     seen: set[str] = set()
     for known_at, arrived in groupby(ordered, key=lambda name: name.known_at):
@@ -127,22 +129,22 @@ def _by_name(overrides: Sequence[Override], ordered: Sequence[_Name]) -> dict[_P
     of_party: dict[str, list[str]] = {}
     for name in ordered:
         of_party.setdefault(name.party_id, []).append(name.party.ident)
-    said: dict[_Pair, Override] = {}
+    decisions: dict[_Pair, Override] = {}
     for one in sorted(overrides, key=lambda each: (*each.pair, each.reviewer, each.note)):
         for party in one.pair:
             if party not in of_party:
                 raise ConfigurationRefused(f"an override names the unknown party {party!r}", "correct or remove it")
         for left, right in product(of_party[one.left], of_party[one.right]):
             word = Override(left, right, one.is_same, one.reviewer, one.note)
-            if said.setdefault(word.pair, word).is_same != word.is_same:
+            if decisions.setdefault(word.pair, word).is_same != word.is_same:
                 raise ConfigurationRefused(
                     f"overrides contradict each other on {one.left!r} and {one.right!r}", "keep one of them"
                 )
-    return said
+    return decisions
 
 
 def _neighbours(
-    known: Sequence[_Name], settings: MatchingSettings, said: Iterable[_Pair]
+    known: Sequence[_Name], settings: MatchingSettings, decisions: Iterable[_Pair]
 ) -> Mapping[str, Sequence[str]]:
     """Return, for each name, its possible matches: by score, by a reviewer's decision, or as names of one party."""
     near: dict[str, list[str]] = {name.party.ident: [] for name in known}
@@ -154,7 +156,7 @@ def _neighbours(
     )
     first_of: dict[str, str] = {}
     own = [(first_of.setdefault(name.party_id, name.party.ident), name.party.ident) for name in known]
-    for left, right in (*alike, *own, *said):
+    for left, right in (*alike, *own, *decisions):
         if left != right:
             near[left].append(right)
             near[right].append(left)
@@ -182,9 +184,9 @@ def _groups_of(new: Sequence[str], near: Mapping[str, Sequence[str]], seen: set[
 def _judged(group: Sequence[str], known: _Known) -> dict[_Pair, Match]:
     """Return the most likely match of each pair of parties among connected names."""
     present = set(group)
-    heard = [override for pair, override in known.said.items() if present.issuperset(pair)]
+    overrides = [override for pair, override in known.decisions.items() if present.issuperset(pair)]
     best: dict[_Pair, Match] = {}
-    for match in match_parties((known.names[ident].party for ident in group), known.settings, heard).matches:
+    for match in match_parties((known.names[ident].party for ident in group), known.settings, overrides).matches:
         pair = known.parties(match.left, match.right)
         counts = match.score >= known.settings.evidence.accept_at or match.decided_by != RULES
         if pair[0] != pair[1] and counts and _rank(match) > _rank(best.get(pair)):
@@ -217,9 +219,9 @@ def _refused(
 def _of_large_group(pair: _Pair, known: _Known) -> Match:
     left, right = pair
     compared = compare(known.names[left].party, known.names[right].party, known.settings.evidence)
-    said = known.said.get(pair)
-    if said is not None:
-        return reviewed(Match(left, right, round(compared.score, 6), is_accepted=False, reason=""), said)
+    decision = known.decisions.get(pair)
+    if decision is not None:
+        return reviewed(Match(left, right, round(compared.score, 6), is_accepted=False, reason=""), decision)
     return Match(left, right, round(compared.score, 6), is_accepted=False, reason=f"{_TOO_MANY}: {compared.reason}")
 
 

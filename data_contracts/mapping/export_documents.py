@@ -37,25 +37,25 @@ FROM (
 ORDER BY row_order
 """
 
-_SAID_BEFORE = """
-WITH told AS (
+_REPEATED_DOCUMENTS = """
+WITH messages AS (
     SELECT message_number, {identity} AS identity, any_value(delivered_for) AS delivered_for,
         any_value("account") AS "account", any_value(file_order) AS file_order, max(sent_at) AS sent_at,
         min(row_order) AS first_row, list(row({content}) ORDER BY row_order) AS content
     FROM raw GROUP BY message_number, identity
-), sendings AS (
+), versions AS (
     SELECT *, row_number() OVER (
         PARTITION BY delivered_for, "account", identity, file_order ORDER BY sent_at DESC, first_row DESC
     ) AS newest
-    FROM told
+    FROM messages
 ), compared AS (
     SELECT message_number, content, lag(content) OVER (
         PARTITION BY delivered_for, "account", identity ORDER BY sent_at, file_order
     ) AS before
-    FROM sendings WHERE newest = 1
+    FROM versions WHERE newest = 1
 )
 SELECT row_order, 'repeated document' AS reason, CAST(NULL AS VARCHAR) AS rule_id FROM raw WHERE message_number IN (
-    SELECT message_number FROM sendings WHERE newest > 1
+    SELECT message_number FROM versions WHERE newest > 1
     UNION ALL SELECT message_number FROM compared WHERE before IS NOT NULL AND content IS NOT DISTINCT FROM before
 )
 ORDER BY row_order
@@ -170,7 +170,7 @@ def screened(source: str, identity: str, raw: pa.Table) -> pa.Table:
     content = [f'"{column.name}"' for column in source_contract(source).columns if column.name not in _OF_THE_SENDING]
     if "report_kind" in raw.column_names:
         content.append("report_kind = '3'")
-    repeated = run_sql(_SAID_BEFORE.format(identity=identity, content=", ".join(content)), raw=raw)
+    repeated = run_sql(_REPEATED_DOCUMENTS.format(identity=identity, content=", ".join(content)), raw=raw)
     if "money_code" not in raw.column_names:
         return repeated
     unknown = run_sql(_UNKNOWN_CURRENCY, raw=raw, currencies=currency_codes())

@@ -16,7 +16,7 @@ _SUPERSEDED = """
 SELECT row_order, 'repeated record' AS reason, CAST(NULL AS VARCHAR) AS rule_id
 FROM (
     SELECT row_order, row_number() OVER (PARTITION BY delivered_for, {key} ORDER BY updated_at DESC, row_order) AS copy
-    FROM raw WHERE {given}
+    FROM raw WHERE {complete}
 )
 WHERE copy > 1 ORDER BY row_order
 """
@@ -29,8 +29,8 @@ FROM raw WHERE NOT ({IS_RECORD}) ORDER BY row_order
 
 def older_records(raw: pa.Table, key: tuple[str, ...]) -> pa.Table:
     """Return, as a screen does, the records superseded by a newer delivery; a row with a missing key is left out."""
-    given = " AND ".join(f"{name} IS NOT NULL" for name in key)
-    return run_sql(_SUPERSEDED.format(key=", ".join(key), given=given), raw=raw)
+    complete = " AND ".join(f"{name} IS NOT NULL" for name in key)
+    return run_sql(_SUPERSEDED.format(key=", ".join(key), complete=complete), raw=raw)
 
 
 def unregistered_records(raw: pa.Table) -> pa.Table:

@@ -45,11 +45,11 @@ ORDER BY row_order
 
 # Compare the content of each delivery of a record with that of the delivery before it. Only records delivered more than
 # once are read in full.
-_SAID_BEFORE = """
-WITH told AS ({told}), shared AS (
-    SELECT {who} FROM told GROUP BY ALL HAVING count(*) > 1
+_UNCHANGED_RECORDS = """
+WITH deliveries AS ({deliveries}), shared AS (
+    SELECT {who} FROM deliveries GROUP BY ALL HAVING count(*) > 1
 ), again AS (
-    SELECT told.* FROM told JOIN shared ON {same}
+    SELECT deliveries.* FROM deliveries JOIN shared ON {same}
 ), contents AS (
     SELECT {record} AS record, {content} AS content
     FROM raw WHERE {record} IN (SELECT record FROM again) GROUP BY {record}
@@ -82,12 +82,12 @@ def repeated_rows(raw: pa.Table, source: str, reason: str, identity: str, ignori
         ignoring: columns that are not compared.
     """
     names = _content(source, ignoring)
-    told = f"""
+    query = f"""
         SELECT row_order AS record, row_order AS first_row, file_order, delivered_at, delivered_for, "account",
             {identity}
         FROM raw
     """  # noqa: S608 - our own column names
-    return _said_before(raw, _Told(told, "row_order", identity, f"any_value(row({names}))"), reason)
+    return _unchanged_records(raw, _Deliveries(query, "row_order", identity, f"any_value(row({names}))"), reason)
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,14 @@ class LinesOfRecords:
 def repeated_records(raw: pa.Table, source: str, reason: str, lines: LinesOfRecords) -> pa.Table:
     """Return, as ``repeated_rows`` does, the lines of records that repeat the last delivery of the record."""
     names = _content(source, ignoring={lines.column})
-    told = f"""
+    query = f"""
         SELECT {lines.column} AS record, min(row_order) AS first_row, any_value(file_order) AS file_order,
             any_value(delivered_at) AS delivered_at, any_value(delivered_for) AS delivered_for,
             any_value("account") AS "account", {lines.identity} AS identity
         FROM raw GROUP BY {lines.column} HAVING {lines.condition}
     """  # noqa: S608 - our own column names
-    return _said_before(raw, _Told(told, lines.column, "identity", f"list(row({names}) ORDER BY row_order)"), reason)
+    content = f"list(row({names}) ORDER BY row_order)"
+    return _unchanged_records(raw, _Deliveries(query, lines.column, "identity", content), reason)
 
 
 def _content(source: str, ignoring: Collection[str] = ()) -> str:
@@ -122,7 +123,7 @@ def _content(source: str, ignoring: Collection[str] = ()) -> str:
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Deliveries:
     """The SQL that describes what deliveries state about records.
 
     Attributes:
@@ -138,14 +139,14 @@ class _Told:
     content: str
 
 
-def _said_before(raw: pa.Table, told: _Told, reason: str) -> pa.Table:
-    names = ["delivered_for", '"account"', *told.identity.split(", ")]
-    query = _SAID_BEFORE.format(
-        told=told.query,
-        record=told.record,
-        content=told.content,
+def _unchanged_records(raw: pa.Table, deliveries: _Deliveries, reason: str) -> pa.Table:
+    names = ["delivered_for", '"account"', *deliveries.identity.split(", ")]
+    query = _UNCHANGED_RECORDS.format(
+        deliveries=deliveries.query,
+        record=deliveries.record,
+        content=deliveries.content,
         who=", ".join(names),
-        same=" AND ".join(f"told.{name} IS NOT DISTINCT FROM shared.{name}" for name in names),
+        same=" AND ".join(f"deliveries.{name} IS NOT DISTINCT FROM shared.{name}" for name in names),
     )
     return run_sql(query, {"reason": reason}, raw=raw)
 
@@ -207,12 +208,12 @@ def repeated_keys(raw: pa.Table, key: str, first: str = "row_order") -> pa.Table
         key: comma-separated columns that identify a row; a row with a missing key is never a repetition.
         first: SQL order that decides which of several equal rows is kept.
     """
-    given = " AND ".join(f"{name} IS NOT NULL" for name in key.split(", "))
+    complete = " AND ".join(f"{name} IS NOT NULL" for name in key.split(", "))
     query = f"""
         SELECT row_order, 'repeated row' AS reason, CAST(NULL AS VARCHAR) AS rule_id
         FROM (
             SELECT row_order, row_number() OVER (PARTITION BY delivered_for, "account", {key} ORDER BY {first}) AS copy
-            FROM raw WHERE {given}
+            FROM raw WHERE {complete}
         )
         WHERE copy > 1
         ORDER BY row_order

@@ -41,22 +41,22 @@ def template_mapping(table: str) -> SourceMapping:
         happened=template.happened,
         needs_seller=False,
         named_sellers=_named_sellers(template),
-        partition_by=template.key if _rows_part(template) else None,
+        partition_by=template.key if _has_independent_keys(template) else None,
     )
 
 
-def _rows_part(template: Template) -> bool:
+def _has_independent_keys(template: Template) -> bool:
     """Return whether rows with different keys are independent of each other.
 
     They are not if one row determines the seller of another, if a key has several spellings, or if a rule that is more
     than a warning checks groups of rows.
     """
     named = _named_sellers(template)
-    tells_of_others = named is None or named.party is not None or bool(named.linked)
+    names_other_sellers = named is None or named.party is not None or bool(named.linked)
     is_pseudonym = template.key in {pseudonym.raw_column for pseudonym in template.pseudonyms}
     rules = template.document["schema"][0]["quality"]
-    judges_groups = any("GROUP BY" in str(rule.get("query")) and rule.get("severity") != "warning" for rule in rules)
-    return not (tells_of_others or is_pseudonym or judges_groups)
+    checks_groups = any("GROUP BY" in str(rule.get("query")) and rule.get("severity") != "warning" for rule in rules)
+    return not (names_other_sellers or is_pseudonym or checks_groups)
 
 
 def _named_sellers(template: Template) -> NamedSellers | None:

@@ -56,7 +56,7 @@ WITH sums AS (
     FROM sums
     WINDOW settlement AS (PARTITION BY delivered_for, settlement_id),
         settlement_in_file AS (PARTITION BY delivered_for, settlement_id, file_order)
-), said AS (
+), contents AS (
     SELECT ranked.block, ranked.delivered_for, ranked.settlement_id, ranked.delivered_at,
         list(row({content}) ORDER BY raw.row_order) AS content
     FROM ranked JOIN blocks USING (block) JOIN raw ON raw.row_order = blocks.row_order
@@ -64,7 +64,7 @@ WITH sums AS (
 ), compared AS (
     SELECT block, content, lag(content) OVER (PARTITION BY delivered_for, settlement_id ORDER BY delivered_at, block)
         AS before
-    FROM said
+    FROM contents
 ), repeated AS (
     SELECT block FROM ranked WHERE copy > 1 AND broken
     UNION SELECT block FROM ranked WHERE copy_in_file > 1
