@@ -204,6 +204,11 @@ class CompiledContract:
         return f"{self.contract_id}@{self.version}"
 
     @property
+    def has_personal_columns(self) -> bool:
+        """Whether any column is personal; then the originals of quarantined rows are sealed."""
+        return any(column.classification == "personal" for column in self.columns)
+
+    @property
     def arrow_schema(self) -> pa.Schema:
         """The Arrow schema of the typed rows. A field is nullable unless its column is required."""
         return pa.schema([pa.field(c.name, c.arrow_type, nullable=not c.required) for c in self.columns])

@@ -1,7 +1,8 @@
-"""The commands about raw files: recognise them, list them, make a template, report on a delivery."""
+"""The commands about raw files: recognise and list them, make a template, show a delivery and rows set aside."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,6 +43,25 @@ def delivery(
 
     chosen = load_profile(profile)
     typer.echo("\n".join(str(path) for path in write_delivery_page(chosen, Place(chosen.name, out), seller)))
+
+
+def quarantine(
+    file: Annotated[str, typer.Argument(help="Path of the file below the raw folder, as in the list of deliveries.")],
+    profile: ProfileOption = "demo",
+    out: OutOption = DEFAULT_OUT,
+) -> None:
+    """Print the rows of a file that were set aside, as they were delivered.
+
+    The rows of a source with personal columns are sealed; the keys of the run open them.
+
+    Example: passport quarantine lender/applications.csv
+    """
+    from pipelines.commands.quarantined_rows import quarantined_rows
+    from pipelines.profiles import load_profile
+    from pipelines.runs.stages import Place
+
+    for line in quarantined_rows(Place(load_profile(profile).name, out), file, os.environ):
+        typer.echo(line)
 
 
 def template(

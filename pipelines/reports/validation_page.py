@@ -95,7 +95,7 @@ def _source(source: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
         "remarked_rows": sum(source["warnings"].values()),
         "reasons": reasons,
         "notes": "; ".join(notes),
-        "is_sealed": bool(source["quarantined"]) and any(c.classification == "personal" for c in contract.columns),
+        "is_sealed": bool(source["quarantined"]) and contract.has_personal_columns,
     }
 
 

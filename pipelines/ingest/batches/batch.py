@@ -249,8 +249,7 @@ def _without_personal_values(quarantine: pa.Table, contract: CompiledContract, h
     The original bytes are sealed, so that only the key opens them. Values are dropped in all columns, because a name or
     a telephone number may appear in any column of a malformed row.
     """
-    personal = any(column.classification == "personal" for column in contract.columns)
-    if not personal or not quarantine.num_rows:
+    if not contract.has_personal_columns or not quarantine.num_rows:
         return quarantine
     seal = original_sealer(hmac_key)
     originals = [None if original is None else seal(original) for original in quarantine["original"].to_pylist()]

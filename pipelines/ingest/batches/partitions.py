@@ -362,8 +362,8 @@ class _Found:
 
     def _with_originals(self, records: SpilledRows) -> SpilledRows:
         """Return the entries with their original bytes, sealed if the source has personal columns."""
-        is_personal = any(column.classification == "personal" for column in self._contract.columns)
-        seal = original_sealer(self._request.batch.hmac_key) if is_personal else bytes
+        is_sealed = self._contract.has_personal_columns
+        seal = original_sealer(self._request.batch.hmac_key) if is_sealed else bytes
         stretches = []
         with SpillFile(self._request.folder / "quarantine.arrow", QUARANTINE_SCHEMA) as filled:
             for start, chunk in zip(self._text.starts, records.chunks(), strict=True):
