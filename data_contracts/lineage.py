@@ -106,7 +106,7 @@ def quarantine_table(origin: Origin, groups: Sequence[SetAside]) -> pa.Table:
 
 
 def row_numbers(rows: pa.Table) -> Values:
-    """Return the numbers by which the origin of rows or quarantine entries knows them, as one array."""
+    """Return the numbers that the origin uses for these rows or quarantine entries, as one array."""
     return rows[ROW_ORDER if ROW_ORDER in rows.column_names else "source_row"].combine_chunks()
 
 

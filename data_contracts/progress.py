@@ -1,7 +1,7 @@
 """How a long piece of work reports how far it has come.
 
-Work that takes long accepts a ``Progress`` and reports finished units to it. Whoever starts the work decides what
-becomes of the reports: the command line draws a bar, everyone else leaves the silent default.
+Work that takes long accepts a ``Progress`` and reports finished units to it. The caller decides what
+happens to the reports: the command line draws a bar, everyone else leaves the silent default.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def passport(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Explained, signed credit passports for cross-border e-commerce sellers, from their raw exports.
+    """Turn a cross-border seller's raw exports into an explained, signed credit passport.
 
     Run all stages with `make run`; run one with `passport STAGE --profile NAME`.
     """

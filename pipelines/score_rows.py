@@ -48,7 +48,7 @@ _FIELDS: Final[list[pa.Field[Any]]] = [
 
 
 SCORE_SCHEMA: Final = pa.schema(_FIELDS)
-"""One row an applicant row. Figures are null on refused rows; the interval also where the calibration has none.
+"""One row per applicant row. Figures are null on refused rows; the interval also if the calibration has none.
 
-``claims`` is null until what the sources say of a seller is set in (``pipelines.score_claims``).
+``claims`` is null until ``pipelines.score.claims`` fills it in.
 """

@@ -28,7 +28,7 @@ _MODULES = {
     "bic": "stdnum.bic",
 }
 IDENTIFIER_KINDS: tuple[str, ...] = tuple(_MODULES)
-# Kinds of which a company has only one; it may have many accounts, and a VAT number in every country.
+# A company has only one identifier of these kinds; it may have many accounts, and a VAT number in every country.
 IDENTIFIES_ONE_COMPANY: frozenset[str] = frozenset({"uscc", "lei", "us_ein"})
 _REASONS: tuple[tuple[type[ValidationError], str], ...] = (
     (InvalidLength, "wrong length"),

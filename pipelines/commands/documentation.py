@@ -33,10 +33,10 @@ RESULTS = "benchmarks/results"
 
 
 def pages(results: Path) -> dict[str, str]:
-    """Every generated page: path below the docs folder to Markdown text.
+    """Return every generated page: path below the docs folder to text.
 
     Args:
-        results: folder of benchmark results; pages about results that are not there are left out.
+        results: folder of benchmark results; pages about missing results are left out.
     """
     tables = [table_contract(name) for name in table_names()]
     sources = [source_contract(name) for name in source_names()]
@@ -55,7 +55,7 @@ def pages(results: Path) -> dict[str, str]:
 
 
 def write_pages(folder: Path) -> list[str]:
-    """Write every page below ``folder``, remove contract pages of contracts that are gone; names of what changed."""
+    """Write every page below ``folder``, remove pages of contracts that are gone, and return the changed names."""
     wanted = pages(folder.resolve().parent / RESULTS)
     changed = _stale(wanted, folder)
     for name in changed:
@@ -68,7 +68,7 @@ def write_pages(folder: Path) -> list[str]:
 
 
 def stale_pages(folder: Path) -> list[str]:
-    """Names of pages that are missing, differ from what would be generated, or describe a contract that is gone."""
+    """Return the names of pages that are missing, out of date, or about a contract that is gone."""
     return _stale(pages(folder.resolve().parent / RESULTS), folder)
 
 

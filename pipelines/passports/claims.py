@@ -1,4 +1,4 @@
-"""What a passport says of the seller's claims: grade, the amounts of each source, and one sentence in each language."""
+"""A seller's claims on a passport: the grade, the amounts of each source, and a sentence in each language."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _CENT: Final = Decimal("0.01")
 
 
 def rows_by_seller(reconciliation: pa.Table) -> dict[str, tuple[ClaimRow, ...]]:
-    """The rows of a reconciliation by seller, in their order; those of one date and quarter."""
+    """Group the rows of a reconciliation of one date and quarter by seller, in their order."""
     found: dict[str, list[ClaimRow]] = {}
     for row in reconciliation.to_pylist():
         found.setdefault(row["seller_id"], []).append(row)
@@ -44,7 +44,7 @@ def rows_by_seller(reconciliation: pa.Table) -> dict[str, tuple[ClaimRow, ...]]:
 
 
 def claim_lines(rows: Sequence[ClaimRow]) -> tuple[dict[str, object], ...]:
-    """The claims of a seller as a passport states them, from the seller's rows of one quarter."""
+    """Return a seller's claims as a passport states them, from the seller's rows of one quarter."""
     by_claim: dict[str, list[ClaimRow]] = {}
     for row in rows:
         by_claim.setdefault(row["claim"], []).append(row)
@@ -52,7 +52,7 @@ def claim_lines(rows: Sequence[ClaimRow]) -> tuple[dict[str, object], ...]:
 
 
 def pillar_grades(rows: Sequence[ClaimRow]) -> dict[str, tuple[str, tuple[Family, ...]]]:
-    """By pillar of which sources were compared its grade, and the families behind it.
+    """Return, for each pillar with compared sources, its evidence grade and the source families behind it.
 
     One contradiction outweighs any agreement.
     """
@@ -117,5 +117,5 @@ def _whole(usd: Decimal) -> str:
 
 
 def _cents(usd: Decimal | None) -> str | None:
-    """An amount with two decimals; nothing is negative by rounding."""
+    """Return an amount with two decimals, never a negative zero."""
     return None if usd is None else f"{usd.quantize(_CENT) + 0:f}"

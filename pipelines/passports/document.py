@@ -1,7 +1,7 @@
-"""The form of a credit passport: what stands in it, in which spelling, and what must add up.
+"""The form of a credit passport: its fields, how they are spelt, and what must add up.
 
-Every number is a string, because canonical JSON knows no decimals. A field that is not built yet, or not known of a
-seller, is absent rather than empty. The JSON Schema beside this module is made from these classes.
+Every number is a string, because canonical JSON has no decimals. A field that is not built yet, or unknown for a
+seller, is absent rather than empty. The JSON Schema of passports is generated from these classes.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ class Words(_Part):
 
 
 class Commitment(_Part):
-    """What binds the passport to a seller's identifier: HMAC-SHA256 of it under a salt only the seller holds."""
+    """A commitment to the seller's identifier: its HMAC-SHA256 under a salt that only the seller holds."""
 
     method: Literal["hmac-sha256"]
     value: Sha256
 
 
 class Caution(Words):
-    """What a lender should mind although the seller was scored."""
+    """Something a lender should know although the seller was scored."""
 
     code: Word
     feature: Word | None = None
@@ -86,16 +86,16 @@ Grade = Literal["corroborated", "single_source", "contradicted", "not_evidenced"
 
 
 class Evidence(_Part):
-    """How well a pillar is evidenced, and by which deliveries."""
+    """How well a pillar is evidenced, and the sources behind it."""
 
     grade: Grade
     sources: tuple[Word, ...]
 
 
 class ClaimAmount(Words):
-    """What one source shows of a claim over so many quarters up to the claim's ``period_to``.
+    """What one source shows of a claim over a number of quarters up to the claim's ``period_to``.
 
-    A witness that was held against the claim also has the amount claimed for the same quarters, and the lowest and
+    A source that was compared with the claim also has the amount claimed for the same quarters, and the lowest and
     highest amount it might show. ``verdict``: ``claimed`` (part of the claim), ``beside`` (shown with it, by the same
     source), ``alone`` (nothing to compare with), ``small`` (too little to compare), ``agrees``, ``below``, ``above``.
     """
@@ -110,7 +110,7 @@ class ClaimAmount(Words):
 
 
 class ClaimLine(_Part):
-    """A claim about the seller's trade, how well it is evidenced, and by which amounts; the same in a sentence."""
+    """A claim about the seller's trade, its evidence grade and the amounts behind it; the same as a sentence."""
 
     claim: Word
     grade: Grade
@@ -121,7 +121,7 @@ class ClaimLine(_Part):
 
 
 class PillarPoints(Words):
-    """Points of one pillar; ``evidence`` is absent where several sources were delivered and could not be compared."""
+    """Points of one pillar; ``evidence`` is absent if several sources were delivered but could not be compared."""
 
     pillar: Word
     points: Integer
@@ -140,7 +140,7 @@ class ReasonLine(Words):
 
 
 class Points(_Part):
-    """What the score is made of, twice: by pillar, and as the strongest reasons with one line for all others."""
+    """The parts of the score, twice: by pillar, and as the strongest reasons with one line for all others."""
 
     base: Integer
     pillars: tuple[PillarPoints, ...]
@@ -150,7 +150,7 @@ class Points(_Part):
 
 
 class Coverage(_Part):
-    """What was delivered of one source for one table, and for which time."""
+    """What one source delivered for one table, and for what period."""
 
     source: Word
     table: Word
@@ -160,7 +160,7 @@ class Coverage(_Part):
 
 
 class FeatureSetReference(_Part):
-    """The set of features the score was computed from; its version is "unknown" for a set not installed here."""
+    """The feature set behind the score; the version is "unknown" if the set is not installed."""
 
     name: Word
     version: Word
@@ -177,7 +177,7 @@ class ModelReference(_Part):
 
 
 class PassportSubject(_Part):
-    """What a passport says of a seller."""
+    """What a passport states about a seller."""
 
     id: Word
     schema_version: Literal["1.0", "1.1"]
@@ -219,7 +219,7 @@ class PassportSubject(_Part):
         if bool(self.warnings) != (self.status == "scored_with_warning"):
             raise ValueError("status and warnings contradict each other")
         if self.claims is not None and self.schema_version == "1.0":
-            raise ValueError("schema 1.0 knows no claims")
+            raise ValueError("schema 1.0 has no claims")
         return self
 
 
@@ -251,16 +251,16 @@ class PassportDocument(_Part):
         return self
 
     def as_json(self) -> dict[str, Any]:
-        """The document as JSON values, absent fields left out."""
+        """Return the document as JSON values, without absent fields."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def validity(issued_on: str, valid_until: str) -> tuple[str, str]:
-    """First and last instant (UTC) of a passport issued and valid on these days."""
+    """Return the first and last instant (UTC) of a passport issued and valid on these days."""
     return f"{issued_on}T00:00:00Z", f"{valid_until}T23:59:59Z"
 
 
 def passport_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of a passport without its proof."""
+    """Return the JSON Schema (2020-12) of a passport without its proof."""
     schema = PassportDocument.model_json_schema(by_alias=True, mode="validation")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

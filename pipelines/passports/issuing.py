@@ -1,4 +1,4 @@
-"""Passports of a whole file of scores: one a seller, each with its pages, and the salts that go to the sellers."""
+"""Passports of a whole score file: one per seller with its pages, and the salts that go to the sellers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def issue_passports(
 
 
 def write_passports(passports: Iterator[IssuedPassport], folder: Path) -> int:
-    """Write each passport and its pages below ``folder``, and the salts beside them; the number written."""
+    """Write each passport and its pages below ``folder``, and the salts; return the number of passports."""
     salts = io.StringIO()
     sheet = csv.writer(salts, lineterminator="\n")
     sheet.writerow(("pseudonym", "seller_id", "salt"))
@@ -58,7 +58,7 @@ def write_passports(passports: Iterator[IssuedPassport], folder: Path) -> int:
 
 
 def chosen_rows(scores: pa.Table, count: int | None) -> list[int]:
-    """Positions of the rows that get a passport: of each seller the latest scored date, in order of the file."""
+    """Return the positions of the rows that get a passport: each seller's latest scored date, in file order."""
     status: Values = pc.cast(scores["status"], pa.string())
     positions = np.flatnonzero(np.asarray(pc.not_equal(status, pa.scalar(REFUSED)), dtype=np.bool_))
     scored = scores.take(pa.array(positions, pa.int64()))
@@ -66,13 +66,13 @@ def chosen_rows(scores: pa.Table, count: int | None) -> list[int]:
     latest: dict[str, tuple[int, int]] = {}
     for position, seller, day in zip(positions.tolist(), scored["seller_id"].to_pylist(), days.tolist(), strict=True):
         if seller not in latest or day > latest[seller][0]:
-            # The place of a seller is where it first stands, whichever of its dates is the latest.
+            # A seller keeps the place of its first row, whichever of its dates is the latest.
             latest[str(seller)] = (day, position)
     return sorted(position for _, position in list(latest.values())[:count])
 
 
 def rows_at(scores: Path, positions: list[int]) -> Iterator[Row]:
-    """Rows of a score file at these ascending positions, one row group at a time."""
+    """Yield the rows of a score file at these ascending positions, reading one row group at a time."""
     with pq.ParquetFile(scores, page_checksum_verification=True) as file:
         wanted = np.asarray(positions, dtype=np.int64)
         start = 0

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 UNKNOWN_VERSION: Final = "unknown"
 
 Row = dict[str, Any]
-"""A row of ``pipelines.scoring.SCORE_SCHEMA`` as Python values."""
+"""A row of ``pipelines.score_rows.SCORE_SCHEMA`` as Python values."""
 
 CAUTIONS: Final[dict[str, tuple[str, str]]] = {
     "out_of_range": ("{title}: far outside the range seen in training", "{title}：远超训练样本的取值范围"),
@@ -42,7 +42,7 @@ CAUTIONS: Final[dict[str, tuple[str, str]]] = {
 
 @dataclass(frozen=True)
 class Delivery:
-    """What was delivered of one source for one table of a seller, over all its deliveries."""
+    """What one source delivered for one table of a seller, over all deliveries."""
 
     source: str
     table: str
@@ -53,11 +53,11 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of the data behind the scores.
+    """What is known about the data behind the scores.
 
-    ``deliveries`` maps a seller to what was delivered of it, ``pillar_tables`` a pillar to the tables its features
-    read; both are None for a ready matrix, of whose origin nothing is known. ``data_digests`` maps a name to the
-    SHA-256 of what was scored.
+    ``deliveries`` maps a seller to its deliveries, ``pillar_tables`` a pillar to the tables that its features read.
+    Both are None for a ready matrix, whose origin is unknown. ``data_digests`` maps a name to the SHA-256 of what was
+    scored.
     """
 
     data_digests: Mapping[str, str]
@@ -79,7 +79,7 @@ class IssuedPassport:
 
 
 def issue_passport(row: Row, bundle: Bundle, evidence: Evidence, terms: PassportTerms) -> IssuedPassport:
-    """The signed passport of a scored row and its pages.
+    """Issue the signed passport of a scored row, with its pages.
 
     Raises:
         ValueError: the row was refused, or was scored without reasons.
@@ -95,13 +95,13 @@ def issue_passport(row: Row, bundle: Bundle, evidence: Evidence, terms: Passport
 
 
 def passport_salt(row: Row, terms: PassportTerms) -> str:
-    """The salt of one passport's commitment; another passport of the same seller has another."""
+    """Return the salt of one passport's commitment; each passport of a seller has its own."""
     parts = (row["seller_id"], row["as_of"].isoformat(), terms.issued_on.isoformat(), row["bundle_sha256"])
     return subject_salt(terms.keys.hmac_key, *parts)
 
 
 def passport_document(row: Row, bundle: Bundle, evidence: Evidence, terms: PassportTerms) -> PassportDocument:
-    """The passport of a scored row, still without its proof."""
+    """Build the passport of a scored row, without its proof."""
     name = pseudonym(terms.keys.hmac_key, row["seller_id"])
     last_day = (terms.issued_on + timedelta(days=terms.valid_days - 1)).isoformat()
     valid_from, valid_until = validity(terms.issued_on.isoformat(), last_day)
@@ -200,7 +200,7 @@ def _reason(reason: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _pillar_evidence(pillar: str, seller_id: str, evidence: Evidence) -> dict[str, object] | None:
-    """What a pillar rests on; nothing is said where several sources were delivered that could not be compared."""
+    """Return the evidence of a pillar; None if several sources were delivered but could not be compared."""
     if evidence.deliveries is None or evidence.pillar_tables is None:
         return None
     tables = evidence.pillar_tables.get(pillar, frozenset())
@@ -258,12 +258,12 @@ def _cautions(row: Row, bundle: Bundle) -> tuple[dict[str, object], ...]:
 
 
 def _probability(value: float) -> str:
-    """A probability with six decimals."""
+    """Return a probability with six decimals."""
     return f"{value:.6f}"
 
 
 def decimal_text(value: float) -> str:
-    """The shortest decimal that is this number, without exponent.
+    """Return the shortest decimal that equals this number, without an exponent.
 
     >>> decimal_text(600.0), decimal_text(0.25), decimal_text(1e-7)
     ('600', '0.25', '0.0000001')

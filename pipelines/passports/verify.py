@@ -1,4 +1,4 @@
-"""``passport verify``: is this passport what a trusted issuer signed, and does it still hold?"""
+"""``passport verify``: check that a trusted issuer signed this passport and that it is still valid."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ EXIT_REFUSED: Final = 2
 
 @dataclass(frozen=True)
 class VerifyOptions:
-    """What to hold passports against.
+    """What to check passports against.
 
-    ``trust`` is a trust file (None: every issuer is unknown), ``on`` the day asked for. ``subject`` and ``salt``
-    belong together: the identifier of the seller the passport should be of, and the salt the seller holds.
+    ``trust`` is a trust file (None: every issuer is unknown), ``on`` the date to check against. ``subject`` and
+    ``salt`` belong together: the ID of the seller that the passport should be about, and the salt the seller holds.
     """
 
     on: date
@@ -45,7 +45,7 @@ class VerifyOptions:
 
 @dataclass(frozen=True)
 class VerifyOutcome:
-    """The answer for one file; what the passport says is filled in only where it is accepted."""
+    """The result for one file; issuer and subject are filled in only if the passport is accepted."""
 
     file: str
     code: Code
@@ -55,7 +55,7 @@ class VerifyOutcome:
 
     @property
     def accepted(self) -> bool:
-        """Whether the passport may be relied on."""
+        """Whether the passport was accepted."""
         return self.code == "ok"
 
     @property
@@ -65,10 +65,10 @@ class VerifyOutcome:
 
 
 def verify_command(files: Sequence[Path], options: VerifyOptions) -> list[VerifyOutcome]:
-    """The answer for every file, in order; one refused passport does not keep the others from an answer.
+    """Verify every file, in order; one refused passport does not stop the others.
 
     Raises:
-        ConfigurationRefused: the trust file is no trust file, or subject and salt do not belong together.
+        ConfigurationRefused: the trust file is invalid, or only one of subject and salt is given.
     """
     trust = None if options.trust is None else read_trust_file(options.trust)
     commitment = _expected_commitment(options)
@@ -76,14 +76,14 @@ def verify_command(files: Sequence[Path], options: VerifyOptions) -> list[Verify
 
 
 def exit_code_of(outcomes: Sequence[VerifyOutcome]) -> int:
-    """0 when every file was accepted, 2 otherwise, and for no file at all."""
+    """Return 0 if every file was accepted, 2 otherwise or if there is no file."""
     return max((outcome.exit_code for outcome in outcomes), default=EXIT_REFUSED)
 
 
 def verify_passport(
     data: bytes, on: date, trust: TrustList | None, commitment: str | None
 ) -> tuple[VerifiedCredential, PassportSubject]:
-    """Check the bytes of a passport; its subject must carry ``commitment`` where one is given.
+    """Check the bytes of a passport; its subject must carry ``commitment`` if one is given.
 
     Raises:
         CredentialRefused: with the code of the first check that fails.
@@ -97,7 +97,7 @@ def verify_passport(
         raise CredentialRefused("malformed", f"signed, but no passport: {place}: {first['msg']}") from error
     subject = document.subject
     if commitment is not None and not hmac.compare_digest(subject.subject_commitment.value, commitment):
-        raise CredentialRefused("subject_mismatch", "it is not of this seller, or the salt is another's")
+        raise CredentialRefused("subject_mismatch", "it is about another seller, or the salt is wrong")
     if on.isoformat() > subject.stale_after:
         raise CredentialRefused("stale_data", f"its data, as of {subject.as_of}, are stale after {subject.stale_after}")
     return verified, subject

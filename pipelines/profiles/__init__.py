@@ -48,7 +48,7 @@ class ObservationSettings(_Settings):
         return self
 
     def as_of_dates(self) -> tuple[date, ...]:
-        """All observation dates, ascending."""
+        """Return all observation dates, ascending."""
         if self.kind == "every_seller" or self.first_as_of is None:
             return (*sorted(self.earlier_as_of), self.last_as_of)
         years = range(self.first_as_of.year, self.last_as_of.year + 1)
@@ -93,12 +93,11 @@ class ModelSettings(_Settings):
 
 
 class Profile(_Settings):
-    """Everything a way through the pipeline is decided by.
+    """All settings of a run of the pipeline.
 
-    ``is_synthetic`` and ``evidence`` are printed on every page and passport; one that
-    ``is_demonstration`` may make its own keys.
-    ``segments`` maps a feature to the edges of the bands by which results are broken down. Exactly one of ``split``
-    (out of time) and ``cross_validation`` says how the model is judged.
+    ``is_synthetic`` and ``evidence`` are printed on every page and passport. A profile with ``is_demonstration`` may
+    create its own keys. ``segments`` maps a feature to the edges of the bands in which results are broken down. Exactly
+    one of ``split`` (out of time) and ``cross_validation`` says how the model is evaluated.
     """
 
     TRAINING_SECTIONS: ClassVar[frozenset[str]] = frozenset(
@@ -160,7 +159,7 @@ def load_profile(name_or_path: str) -> Profile:
 
 
 def shipped_profiles() -> tuple[str, ...]:
-    """Names of the profiles that come with the package."""
+    """Return the names of the profiles that come with the package."""
     names = (entry.name for entry in resources.files(__name__).iterdir())
     return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
 

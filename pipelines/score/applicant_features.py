@@ -1,7 +1,7 @@
-"""Features of applicants who are named and not described: built from tables, with a code for all that is odd.
+"""Features of applicants given only by ID: built from tables, with a code for everything unusual.
 
-A seller nobody delivered anything of is refused, and so is one whose deliveries ended long before the date: their
-features would be zeros and blanks that look like an answer.
+A seller without deliveries is refused, and so is one whose deliveries ended long before the as-of date: their features
+would be zeros and blanks that look like an answer.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from pipelines.score.applicants import Chunk
 
 OWN_TABLES: Final = ("money_event", "trade_invoice", "export_declaration", "site_order", "site_day")
-"""Tables a seller's own exports feed; the lender's books and the registry speak of sellers without their doing."""
+"""Tables fed by a seller's own exports. The lender's books and the registry describe sellers without their doing."""
 UNSEEN_WINDOW_DAYS: Final = 365
 _KEYS: Final = ["seller_id", "as_of"]
 
 
 @dataclass(frozen=True)
 class SellerTables:
-    """Canonical tables by name, and the SHA-256 by name of what they were read from."""
+    """Canonical tables by name, and the SHA-256 of their files by name."""
 
     tables: Mapping[str, pa.Table]
     digests: Mapping[str, str]
@@ -47,10 +47,10 @@ def describe_applicants(
     limits: ScoringLimits,
     matrix: pa.Table | None = None,
 ) -> Chunk:
-    """Applicants (identifiers alone) with every feature of the set, refusal codes and a column of warnings.
+    """Return applicants (identifiers only) with every feature of the set, refusal codes and a column of warnings.
 
-    The order of rows stays. Features are null where the row is refused. They are built from the tables, or taken from
-    ``matrix`` (seller_id, as_of, features) where these very tables' features have been built already.
+    The order of rows is kept. Features of a refused row are null. They are built from the tables, or taken from
+    ``matrix`` (seller_id, as_of, features) if the features of these tables have been built already.
     """
     coverage = known_coverage(source.tables.get("source_coverage"), applicants.select(_KEYS))
     refusals = join_codes(applicants["refusals"], _coverage_codes(applicants, source, coverage, limits))
@@ -64,10 +64,10 @@ def describe_applicants(
 
 
 def known_coverage(coverage: pa.Table | None, observations: pa.Table) -> pd.DataFrame:
-    """Deliveries known as of each observation, one row each, their periods ended at the as-of date.
+    """Return the deliveries known as of each observation, one row each, with periods cut off at the as-of date.
 
-    ``observations`` holds seller_id and as_of. The frame has these, and covered_table, delivered_source, period_from
-    and period_to.
+    ``observations`` holds seller_id and as_of. The frame has these columns and covered_table, delivered_source,
+    period_from and period_to.
     """
     columns = ["covered_table", "delivered_source", "period_from", "period_to"]
     frame = _dated(observations)
@@ -88,7 +88,7 @@ def known_coverage(coverage: pa.Table | None, observations: pa.Table) -> pd.Data
 
 
 def deliveries_by_seller(coverage: pd.DataFrame) -> dict[str, tuple[Delivery, ...]]:
-    """What was delivered of each seller, by table and source, from ``known_coverage`` of one date a seller."""
+    """Return each seller's deliveries by table and source, from the ``known_coverage`` of one date per seller."""
     found: dict[str, list[Delivery]] = {}
     keys = ["seller_id", "covered_table", "delivered_source"]
     for (seller, table, source), rows in coverage.groupby(keys, sort=True):
@@ -99,7 +99,7 @@ def deliveries_by_seller(coverage: pd.DataFrame) -> dict[str, tuple[Delivery, ..
 
 
 def pillar_tables(feature_set: FeatureSet) -> dict[str, frozenset[str]]:
-    """The canonical tables the features of each pillar are computed from, through derived features and views."""
+    """Return the canonical tables behind the features of each pillar, through derived features and views."""
     behind = tables_read(feature_set)
     tables: dict[str, set[str]] = {}
     for record in feature_set.records:
@@ -108,7 +108,7 @@ def pillar_tables(feature_set: FeatureSet) -> dict[str, frozenset[str]]:
 
 
 def _coverage_codes(applicants: Chunk, source: SellerTables, coverage: pd.DataFrame, limits: ScoringLimits) -> Values:
-    """``unknown_seller``, ``no_coverage`` or ``stale_data`` for rows that could be read, "" for all others."""
+    """Return ``unknown_seller``, ``no_coverage`` or ``stale_data`` for readable rows, "" for all others."""
     own = coverage[coverage["covered_table"].isin(OWN_TABLES)]
     last = own.groupby(_KEYS, as_index=False)["period_to"].max()
     rows = _dated(applicants).merge(last, on=_KEYS, how="left")
@@ -129,7 +129,7 @@ def _coverage_codes(applicants: Chunk, source: SellerTables, coverage: pd.DataFr
 
 
 def _named_sellers(tables: Mapping[str, pa.Table]) -> set[str]:
-    """Every seller any table speaks of."""
+    """Return every seller that any table names."""
     found: set[str] = set()
     for table in tables.values():
         if "seller_id" in table.column_names:
@@ -138,7 +138,7 @@ def _named_sellers(tables: Mapping[str, pa.Table]) -> set[str]:
 
 
 def _with_features(applicants: Chunk, matrix: pa.Table, names: Sequence[str]) -> Chunk:
-    """Applicants with the features of their seller and date beside them, null where the matrix has no such row."""
+    """Add the features of each applicant's seller and date, null if the matrix has no such row."""
     place = {key: index for index, key in enumerate(_key_pairs(matrix))}
     indices = pa.array([place.get(key) for key in _key_pairs(applicants)], pa.int64())
     taken = matrix.select(list(names)).take(indices)
@@ -152,7 +152,7 @@ def _key_pairs(table: pa.Table) -> list[tuple[Any, Any]]:
 
 
 def _unseen_types(applicants: Chunk, money_event: pa.Table | None) -> Values:
-    """The warning ``unseen_type`` for sellers with recent ledger entries of a type the contract does not know."""
+    """Return the warning ``unseen_type`` for sellers with recent ledger entries of a type unknown to the contract."""
     nothing = pa.array([""] * applicants.num_rows, pa.string())
     if money_event is None:
         return nothing
@@ -173,6 +173,6 @@ def _equals(column: Values, text: str) -> Values:
 
 
 def _dated(table: pa.Table) -> pd.DataFrame:
-    """Sellers and dates of a table as a frame, the dates as instants at midnight."""
+    """Return the sellers and dates of a table as a frame, the dates as instants at midnight."""
     frame = table.select(_KEYS).to_pandas()
     return frame.assign(as_of=pd.to_datetime(frame["as_of"]))

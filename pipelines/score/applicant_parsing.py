@@ -1,4 +1,4 @@
-"""Applicant files parsed in a child process: what comes back are rows in the project's own form, on disk."""
+"""Parsing of applicant files in a child process, which leaves the rows on disk in Arrow format."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _Facts = tuple[str, Literal["identifiers", "matrix"], int, tuple[str, ...]]
 
 
 def parse_applicants(path: Path, feature_names: Sequence[str], as_of: date | None, limits: Limits) -> Applicants:
-    """Open an applicant file as ``read_applicants`` does, in a child process within limits.
+    """Open an applicant file like ``read_applicants``, but in a child process within limits.
 
-    The rows stand in a temporary file without a name, which goes when nobody holds them any more.
+    The rows are in a temporary file without a name, which disappears with the last reference to them.
 
     Raises:
-        InputRefused: as ``read_applicants``, or the file ended the process that parsed it.
+        InputRefused: as ``read_applicants``, or parsing the file ended the child process.
     """
     with tempfile.TemporaryDirectory(prefix="applicants-") as folder:
         parsed = Path(folder) / "rows.arrow"
@@ -51,7 +51,7 @@ def parse_applicants(path: Path, feature_names: Sequence[str], as_of: date | Non
 
 
 def _write_parsed(path: Path, feature_names: tuple[str, ...], as_of: date | None, parsed: Path) -> _Facts:
-    """Write every row of an applicant file in Arrow's form; what remains to be said of it crosses by itself."""
+    """Write every row of an applicant file in Arrow format; return digest, kind, number of rows and notes."""
     applicants = read_applicants(path, feature_names, as_of)
     chunks = applicants.chunks(PARSED_ROWS_A_BATCH)
     first = next(chunks)

@@ -1,7 +1,7 @@
-"""Applicant files: one row an applicant, either an identifier and a date, or a ready feature matrix.
+"""Applicant files: one row per applicant, either an identifier and a date, or a ready feature matrix.
 
-CSV, XLSX and Parquet give the same chunks. Columns are found by name, in any order. Every row of the file comes out
-exactly once: what cannot be used carries the codes of its refusal instead of vanishing or stopping the others.
+CSV, XLSX and Parquet yield the same chunks. Columns are found by name, in any order. Every row of the file comes out
+exactly once: a row that cannot be used carries refusal codes; it neither vanishes nor stops the others.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ Chunk = pa.Table
 
 @dataclass(frozen=True)
 class Applicants:
-    """An applicant file that was opened and whose columns are in order.
+    """An open applicant file whose columns have been checked.
 
-    ``kind`` is ``matrix`` where the file holds every feature of the model, ``identifiers`` where it holds none.
-    ``chunks(n)`` gives all rows in file order, at most ``n`` at a time. ``notes`` are worth a warning, in words.
+    ``kind`` is ``matrix`` if the file holds every feature of the model, ``identifiers`` if it holds none.
+    ``chunks(n)`` yields all rows in file order, at most ``n`` at a time. ``notes`` are warnings in words.
     """
 
     file_name: str
@@ -57,10 +57,10 @@ class Applicants:
 
 
 def read_applicants(path: Path, feature_names: Sequence[str], as_of: date | None) -> Applicants:
-    """Open an applicant file for a model with these features; ``as_of`` stands in where a row has no date.
+    """Open an applicant file for a model with these features; rows without a date get ``as_of``.
 
     Raises:
-        InputRefused: no file, no known format, unreadable, empty, a column missing, or a column of the wrong type.
+        InputRefused: missing file, unknown format, unreadable, empty, a missing column, or a column of the wrong type.
     """
     require_applicant_file(path)
     suffix = path.suffix.lower()
@@ -80,7 +80,7 @@ def read_applicants(path: Path, feature_names: Sequence[str], as_of: date | None
 
 
 def require_applicant_file(path: Path) -> None:
-    """Refuse what is no file, or a file of no known format, without opening it (InputRefused)."""
+    """Raise InputRefused if the file is missing or of an unknown format, without opening it."""
     if not path.is_file():
         raise InputRefused(file=str(path), rule="there is no such file", remedy="give an existing CSV, XLSX or Parquet")
     suffix = path.suffix.lower()
@@ -94,7 +94,7 @@ def require_applicant_file(path: Path) -> None:
 
 @dataclass(frozen=True)
 class _Opened:
-    """A file as read: ``identities`` gives its identity columns whole, ``chunks`` everything piece by piece."""
+    """A file as read: ``identities`` returns its identity columns whole, ``chunks`` yields all columns in pieces."""
 
     rows: int
     has_features: bool
@@ -104,7 +104,7 @@ class _Opened:
 
 
 def _finished(table: pa.Table, as_of: date | None, repeated: Values) -> Chunk:
-    """Fill in what a row may leave out, and name what it may not."""
+    """Fill in what a row may leave out, and add a refusal code for what it may not."""
     table = _with_defaults(table, as_of)
     # A row that could not be read has no identity to miss.
     read = pc.not_equal(table["refusals"], pa.scalar("unreadable_row"))
@@ -137,7 +137,7 @@ def _keys(table: pa.Table) -> Values:
 
 
 def _repeated(identities: pa.Table, as_of: date | None) -> Values:
-    """Keys (applicant and date) that more than one row has: none of these rows can be preferred, so none is scored."""
+    """Return keys (applicant and date) of more than one row; none can be preferred, so none of them is scored."""
     counts: Values = pc.value_counts(pc.drop_null(_keys(_with_defaults(identities, as_of))))
     return counts.field("values").filter(pc.greater(counts.field("counts"), pa.scalar(1)))
 
@@ -152,7 +152,7 @@ def _has_code(table: pa.Table, code: str) -> Values:
 
 
 def join_codes(*columns: Values) -> Values:
-    """Codes of several columns (";"-joined texts, "" for none) as one, row by row."""
+    """Join the codes of several columns (";"-joined texts, "" for none) row by row."""
     join: Values = pc.binary_join_element_wise
     # Skipping nulls would be shorter, but Arrow then loses rows in which every part is null.
     ended = [pc.if_else(pc.equal(column, pa.scalar("")), column, join(column, ";", "")) for column in columns]
@@ -179,7 +179,7 @@ def _open_text(path: Path, suffix: str, feature_names: Sequence[str]) -> _Opened
 
 
 def _contract(suffix: str, feature_names: Sequence[str]) -> CompiledContract:
-    """The contract of an applicant file; which columns it must have depends on which it has."""
+    """Build the contract of an applicant file; all features are optional here and checked later."""
 
     def column(name: str) -> Column:
         cell = CellSpec(header_optional=name != "seller_id")
@@ -203,7 +203,7 @@ def _contract(suffix: str, feature_names: Sequence[str]) -> CompiledContract:
 
 
 def _require_columns(file: str, present: Sequence[str], feature_names: Sequence[str]) -> bool:
-    """Whether the file is a feature matrix; refused when it holds some features and not others."""
+    """Return whether the file is a feature matrix; refuse one that holds only some of the features."""
     if "seller_id" not in present:
         raise InputRefused(
             file=file, column="seller_id", rule="the column is missing", remedy="name the column of sellers 'seller_id'"
@@ -221,7 +221,7 @@ def _require_columns(file: str, present: Sequence[str], feature_names: Sequence[
 
 
 def _typed(rows: pa.Table, contract: CompiledContract, names: Sequence[str]) -> pa.Table:
-    """Typed columns from texts; a cell that is no date or number is null and named among the refusals."""
+    """Parse text columns; a cell that is not a date or number becomes null and adds a refusal code."""
     spec = contract.read_spec or ReadSpec(format="delimited")
     columns: dict[str, Values] = {"source_row": rows["source_row"]}
     codes: list[Values] = []
@@ -233,7 +233,7 @@ def _typed(rows: pa.Table, contract: CompiledContract, names: Sequence[str]) -> 
 
 
 def _ordered(columns: dict[str, Values], codes: Sequence[Values], count: int) -> dict[str, Values]:
-    """Columns in the order of a chunk, with the codes of what could not be read."""
+    """Order the columns as in a chunk, and add the codes of unreadable values."""
     refusals = join_codes(*codes) if codes else pa.repeat("", count)
     identity = {name: columns.pop(name) for name in ("source_row", *IDENTITY_COLUMNS)}
     return {**identity, "refusals": refusals, **columns}
@@ -277,7 +277,7 @@ def _reading(path: Path, read: Callable[[], Result]) -> Result:
 
 
 def _from_arrow(path: Path, table: pa.Table, stored: dict[str, str], first_row: int) -> pa.Table:
-    """The columns of an applicant chunk from those of a Parquet file, types checked and never guessed."""
+    """Build an applicant chunk from the columns of a Parquet file; types are checked, never guessed."""
     count = table.num_rows
     columns: dict[str, Values] = {"source_row": pa.array(np.arange(first_row, first_row + count))}
     codes: list[Values] = []
@@ -306,7 +306,7 @@ def _text(path: Path, name: str, column: Values) -> Values:
 
 
 def _day(path: Path, name: str, column: Values) -> Values:
-    """Dates; null where an instant is not midnight or a text is no ISO date."""
+    """Convert to dates; null if an instant is not midnight or a text is not an ISO date."""
     if pa.types.is_date(column.type) or pa.types.is_null(column.type):
         return pc.cast(column, pa.date32())
     if pa.types.is_timestamp(column.type):
@@ -318,7 +318,7 @@ def _day(path: Path, name: str, column: Values) -> Values:
 
 
 def _number(path: Path, name: str, column: Values) -> Values:
-    """Numbers; null where there is none, and where it is infinite."""
+    """Convert to numbers; null if missing or infinite."""
     kind = column.type
     number = pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)
     if not (number or pa.types.is_boolean(kind) or pa.types.is_null(kind)):
@@ -329,7 +329,7 @@ def _number(path: Path, name: str, column: Values) -> Values:
 
 
 def _missing_as_null(column: Values) -> Values:
-    """Blank text and NaN, as which pandas stores a missing number, as null; an infinity is somebody's fault."""
+    """Replace blank text and NaN (how pandas stores a missing number) with null; an infinity is kept as an error."""
     if pa.types.is_floating(column.type):
         return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):

@@ -1,6 +1,6 @@
-"""Scores on disk: written part by part, so that an interrupted run goes on where it stopped, then joined.
+"""Scores on disk: written chunk by chunk, so that an interrupted run can resume, then joined.
 
-A part's file name holds the digest of its bytes. A rerun takes over every part that is whole and scores the others.
+The name of a chunk file holds the digest of its bytes. A rerun keeps every complete chunk file and scores the rest.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SCORES_FILE: Final = "passports.parquet"
 JSON_LINES_FILE: Final = "scores.jsonl"
 CSV_FILE: Final = "scores.csv"
 _JSON_COLUMNS: Final = ("pillar_points", "reasons", "claims")
-# What the applicant file said; every other column is ours and cannot hold a formula.
+# Texts from the applicant file; the pipeline writes every other column, so none of them can hold a formula.
 _GIVEN_TEXTS: Final = ("applicant_id", "seller_id")
 _CSV_COLUMNS: Final = tuple(name for name in SCORE_SCHEMA.names if name not in _JSON_COLUMNS)
 _OWN_COLUMNS: Final = tuple(name for name in _CSV_COLUMNS if name not in ("source_row", *_GIVEN_TEXTS))
@@ -45,7 +45,7 @@ _DIGEST_DIGITS: Final = 32
 
 @dataclass(frozen=True)
 class ScoreCounts:
-    """Rows in, by what became of them, and how often each code was given (without the feature it names)."""
+    """Number of rows, rows by status, and how often each code occurs (without the feature it names)."""
 
     rows: int
     by_status: Mapping[str, int]
@@ -63,7 +63,7 @@ def score_in_chunks(
     folder: Path,
     progress: Progress = SILENT,
 ) -> tuple[Path, ...]:
-    """Score chunk after chunk into part files in ``folder``; whole parts that stand there already are kept.
+    """Score chunk after chunk into chunk files in ``folder``; complete files from an earlier run are kept.
 
     The folder must belong to exactly these chunks and this way of scoring: its name should hold a digest of both.
     """
@@ -99,12 +99,12 @@ def _write_file(folder: Path, number: int, scored: pa.Table) -> Path:
 
 
 def _file_digest(number: int, data: bytes) -> str:
-    """Digest of a part in its place, so that one part cannot stand in for another."""
+    """Return the digest of a chunk file and its number, so that one cannot be taken for another."""
     return sha256_bytes(f"{number}\n".encode() + data)[:_DIGEST_DIGITS]
 
 
 def join_chunks(files: Sequence[Path], titles: Mapping[str, str], folder: Path) -> ScoreCounts:
-    """Join parts into ``passports.parquet``, ``scores.jsonl`` and ``scores.csv`` in ``folder``.
+    """Join chunk files into ``passports.parquet``, ``scores.jsonl`` and ``scores.csv`` in ``folder``.
 
     ``titles`` maps a feature to its title, for the reasons in the CSV.
     """
@@ -130,7 +130,7 @@ def join_chunks(files: Sequence[Path], titles: Mapping[str, str], folder: Path) 
 
 
 def json_line(row: Mapping[str, Any]) -> str:
-    """A row of scores as one line of JSON; what is JSON already is set in as it is."""
+    """Return a row of scores as one line of JSON; columns that hold JSON are inserted unchanged."""
     plain = {name: row[name] for name in _CSV_COLUMNS}
     plain["as_of"] = None if row["as_of"] is None else row["as_of"].isoformat()
     text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -139,7 +139,7 @@ def json_line(row: Mapping[str, Any]) -> str:
 
 
 def csv_cells(row: Mapping[str, Any], titles: Mapping[str, str]) -> list[object]:
-    """A row of scores as cells of a spreadsheet: reasons in short, and no text that could run as a formula."""
+    """Return a row of scores as spreadsheet cells: short reasons, and no text that could run as a formula."""
     reasons = {"for": [], "against": []} if row["reasons"] is None else json.loads(row["reasons"])
     shown = [
         "; ".join(f"{titles.get(one['feature'], one['feature'])} ({one['points']:+d})" for one in reasons[way])
@@ -152,7 +152,7 @@ def csv_cells(row: Mapping[str, Any], titles: Mapping[str, str]) -> list[object]
 
 @contextmanager
 def _parquet_writer(path: Path) -> Iterator[Callable[[pa.Table], None]]:
-    """A writer of tables to one file, which appears under its name when it is whole."""
+    """Open a writer of tables to one file, which appears under its name once it is complete."""
     draft = path.with_name(f".{path.name}.partial")
     with (
         draft.open("wb") as file,

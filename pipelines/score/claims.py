@@ -1,4 +1,4 @@
-"""What the sources say of the claims of scored sellers, as a column of the scores and as evidence for passports."""
+"""What the sources say about the claims of scored sellers: a column of the scores and evidence for passports."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def claims_at(reconcile: Reconcile, identities: pa.Table) -> dict[tuple[str, date], tuple[ClaimRow, ...]]:
-    """Give what the sources say of each seller's claims as of the date of each row, by seller and date.
+    """Return what the sources say about each seller's claims as of the date of each row, by seller and date.
 
     Args:
-        reconcile: holds the sources of some sellers against one another as of a date.
+        reconcile: compares the sources of some sellers with each other as of a date.
         identities: rows with ``seller_id`` and ``as_of``, neither of them missing.
     """
     sellers_at: dict[date, list[str]] = {}
@@ -36,7 +36,7 @@ def claims_at(reconcile: Reconcile, identities: pa.Table) -> dict[tuple[str, dat
 
 
 def with_claims(scored: pa.Table, reconcile: Reconcile) -> pa.Table:
-    """Give scores (SCORE_SCHEMA) with the claims of each scored row as a passport states them, as JSON."""
+    """Add the claims of each scored row to the scores (SCORE_SCHEMA), as JSON in the form of a passport."""
     rows = scored.select(["seller_id", "as_of", "status"]).to_pylist()
     accepted = [number for number, row in enumerate(rows) if row["status"] != REFUSED]
     found = claims_at(reconcile, scored.take(pa.array(accepted, pa.int64())))

@@ -32,23 +32,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScoreOptions:
-    """How ``passport score APPLICANTS`` is to work.
+    """Options of ``passport score APPLICANTS``.
 
     Attributes:
         out: folder of the results; it is replaced whole, and only if it is empty or holds results.
-        profile: whose limits, terms and keys hold.
-        place: where the profile's tables and registry stand.
-        issued_on: the day on the passports, from which ages are counted.
-        model: a ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION`` address; with neither this nor ``bundle`` the
-            profile's champion.
+        profile: its limits, terms and keys apply.
+        place: location of the profile's tables and registry.
+        issued_on: the issue date on the passports; ages are counted from it.
+        model: a ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION`` address; if neither this nor ``bundle`` is given,
+            the profile's champion.
         bundle: a bundle folder.
         registry: MLflow tracking URI; None for the profile's own.
-        trust: trust file of the issuers whose bundles are believed; None for the profile's own key.
+        trust: trust file of the issuers whose bundles are accepted; None for the profile's own key.
         as_of: date for rows without one, and of raw exports.
         with_reasons: whether points and reasons are computed; passports need them.
         passport_count: how many signed passports to issue; 0 for none, None for all.
-        threads: a prediction may use; changes no result.
-        environment: where keys are named.
+        threads: number that a prediction may use; it changes no result.
+        environment: variables that name the key files.
     """
 
     out: Path
@@ -66,14 +66,14 @@ class ScoreOptions:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def keys(self) -> KeyRing:
-        """The profile's own keys."""
+        """Load the profile's own keys."""
         demonstration = self.profile.is_demonstration
         return load_keys(self.profile.name, is_demonstration=demonstration, environment=self.environment)
 
 
 @dataclass(frozen=True)
 class ScoreOutcome:
-    """What a scoring run left behind: the folder, the counts, passports issued, and notes worth a warning."""
+    """The result of a scoring run: the folder, the counts, the passports issued, and warnings in words."""
 
     folder: Path
     counts: ScoreCounts
@@ -82,27 +82,26 @@ class ScoreOutcome:
 
     @property
     def exit_code(self) -> int:
-        """0 when at least one row was scored, 1 when every row was refused."""
+        """0 if at least one row was scored, 1 if every row was refused."""
         return 0 if self.counts.scored else 1
 
 
 def score_command(applicants: Path, options: ScoreOptions, progress: Progress = SILENT) -> ScoreOutcome:
     """Score an applicant file (CSV, XLSX, Parquet) or a folder of raw exports.
 
-    An interrupted run goes on where it stopped when it is started again; results appear under ``options.out`` at once
-    and whole.
+    An interrupted run resumes when it is started again. The results appear under ``options.out`` all at once.
 
     Raises:
-        InputRefused: the file cannot serve; names file, row, column, rule and remedy.
+        InputRefused: the file cannot be used; names file, row, column, rule and remedy.
         ConfigurationRefused: an option, key, model or table is missing or contradicts another.
         IntegrityRefused: the bundle is not what a trusted key signed.
     """
     if not applicants.is_dir():
-        # Said before the model is fetched, which takes longer.
+        # Check this before the model is fetched, which takes longer.
         require_applicant_file(applicants)
     refuse_foreign_folder(options.out)
     if options.passport_count != 0 and not options.with_reasons:
-        raise ConfigurationRefused("a passport states reasons, and none are to be computed", "leave out --no-reasons")
+        raise ConfigurationRefused("a passport states reasons, and --no-reasons omits them", "leave out --no-reasons")
     profile, model = options.profile, _model(options)
     limits, bundle = profile.scoring.limits, model.bundle
     request = Request(bundle.meta, bundle.model.feature_names, limits, options.place, options.as_of, progress)
@@ -141,7 +140,7 @@ def _model(options: ScoreOptions) -> ScoringModel:
 
 
 def _publish(job: ScoreJob, out: Path, progress: Progress) -> Written:
-    """Write into a draft beside ``out`` and let it take its place; the parts stay until it has."""
+    """Write into a draft beside ``out``, then replace ``out``; the chunk files are kept until then."""
     chunks = out.with_name(f".{out.name}.chunks-{job.key}")
     draft = out.with_name(f".{out.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)

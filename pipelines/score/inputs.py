@@ -1,4 +1,4 @@
-"""Where the rows to score come from: an applicant file, named applicants and tables, or a folder of raw exports."""
+"""Sources of rows to score: an applicant file, applicants by ID with tables, or a folder of raw exports."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ COVERAGE: Final = "source_coverage"
 
 @dataclass(frozen=True)
 class ScoreInput:
-    """Rows to score, and what is known of where they come from.
+    """Rows to score, and what is known about their origin.
 
-    ``chunks(n)`` gives every row once, at most ``n`` at a time, with all features of the model. ``digests`` names what
-    was scored by SHA-256, ``as_of`` is the date given for rows without one; ``coverage`` is the table
-    ``source_coverage``, and ``reconcile`` holds the sources of some sellers against one another as of a date (rows of
-    ``features.reconciliation``, of the last quarter); both are None where nothing is known of the sources.
-    ``read_with`` holds the settings and a fingerprint of the key that raw exports were read with: with others, the same
-    files may give other rows.
+    ``chunks(n)`` yields every row once, at most ``n`` at a time, with all features of the model. ``digests`` holds the
+    SHA-256 of what was scored, ``as_of`` the date for rows without one. ``coverage`` is the table ``source_coverage``;
+    ``reconcile`` compares the sources of some sellers with each other as of a date and returns rows of
+    ``features.reconciliation`` for the last quarter. Both are None if nothing is known about the sources. ``read_with``
+    holds the settings and the key fingerprint that raw exports were read with; with others, the same files may yield
+    other rows.
     """
 
     rows: int
@@ -67,7 +67,7 @@ class ScoreInput:
 
 @dataclass(frozen=True)
 class Request:
-    """How applicants are to be described: for which model, as of when, by which limits, with which tables around."""
+    """How to describe applicants: the model's features, the limits, the place of known tables, and the date."""
 
     meta: BundleMeta
     feature_names: tuple[str, ...]
@@ -78,13 +78,13 @@ class Request:
 
 
 def open_input(path: Path, request: Request, ingest: IngestSettings, hmac_key: Callable[[], bytes]) -> ScoreInput:
-    """The rows behind a path: a folder of raw exports, a ready feature matrix, or a list of identifiers.
+    """Open the rows behind a path: a folder of raw exports, a ready feature matrix, or a list of identifiers.
 
-    ``hmac_key`` is asked for only where raw files are read.
+    ``hmac_key`` is called only if raw files are read.
 
     Raises:
-        InputRefused: the path cannot serve; names file, row, column, rule and remedy.
-        ConfigurationRefused: tables or a date are needed and missing, or the model knows other features.
+        InputRefused: the path cannot be used; names file, row, column, rule and remedy.
+        ConfigurationRefused: needed tables or a date are missing, or the model was trained on other features.
     """
     if path.is_dir():
         return _from_folder(path, request, ingest, hmac_key())
@@ -100,7 +100,7 @@ def open_input(path: Path, request: Request, ingest: IngestSettings, hmac_key: C
 
 
 def tables_in_force(place: Place) -> SellerTables:
-    """The validated tables of a profile, with the digests its manifest records."""
+    """Read the validated tables of a profile, with the digests that its manifest records."""
     folder = current_output(place, "validate", "tables")
     outputs = read_manifest(folder.parent)["outputs"]
     digests = {name.removeprefix("tables/"): digest for name, digest in outputs.items() if name.startswith("tables/")}
@@ -108,7 +108,7 @@ def tables_in_force(place: Place) -> SellerTables:
 
 
 def feature_set_of(meta: BundleMeta) -> FeatureSet:
-    """The feature set a model was trained on; ConfigurationRefused when it is another one here."""
+    """Load a model's feature set; raise ConfigurationRefused if the installed one differs."""
     feature_set = load_feature_set(meta.feature_set)
     if feature_set.digest != meta.feature_set_digest:
         raise ConfigurationRefused(
@@ -121,7 +121,7 @@ def feature_set_of(meta: BundleMeta) -> FeatureSet:
 def described_input(
     applicants: Chunk, source: SellerTables, request: Request, matrix: pa.Table | None = None
 ) -> ScoreInput:
-    """Rows of named applicants with features from the tables, or from ``matrix`` where it was built from them."""
+    """Describe applicants given by ID with features from the tables, or from ``matrix`` if it was built from them."""
     feature_set = feature_set_of(request.meta)
     described = describe_applicants(applicants, source, feature_set, request.limits, matrix)
     return ScoreInput(
@@ -139,7 +139,7 @@ def described_input(
 
 
 def identified(sellers: pa.Array[Any], as_of: date) -> Chunk:
-    """Applicants from sellers and one date, in the order given."""
+    """Return one applicant per seller, all at one date, in the order given."""
     count = len(sellers)
     return pa.table(
         {
@@ -161,7 +161,7 @@ def _whole(applicants: Applicants) -> Chunk:
 
 
 def _from_folder(folder: Path, request: Request, ingest: IngestSettings, hmac_key: bytes) -> ScoreInput:
-    """Raw exports through ingest, validation and features; every seller they are about is an applicant."""
+    """Ingest, validate and describe raw exports; every seller that delivered some is an applicant."""
     if request.as_of is None:
         raise ConfigurationRefused(f"{folder} holds raw exports and no date", "give --as-of DATE")
     result = ingest_folder(folder, ingest, hmac_key, request.progress)
@@ -178,10 +178,10 @@ def _from_folder(folder: Path, request: Request, ingest: IngestSettings, hmac_ke
 
 
 def _validated(tables: Mapping[str, pa.Table]) -> tuple[dict[str, pa.Table], int]:
-    """Rows that keep the contracts, and how many do not.
+    """Return the rows that keep the contracts, and the number of rows that break them.
 
-    Our own checks decide here as in the stage ``validate``; Great Expectations, which there must agree with them, takes
-    longer to import than a folder takes to score.
+    Our own checks decide, as in the stage ``validate``. That stage also compares them with Great Expectations, which
+    takes longer to import than a folder takes to score.
     """
     checked = {name: check_rows(table, table_contract(name)) for name, table in tables.items()}
     set_aside = sum(check.quarantined.num_rows + check.duplicates.num_rows for check in checked.values())
@@ -189,14 +189,14 @@ def _validated(tables: Mapping[str, pa.Table]) -> tuple[dict[str, pa.Table], int
 
 
 def _delivering_sellers(tables: Mapping[str, pa.Table], folder: Path, withheld: int) -> pa.Array[Any]:
-    """The sellers whose own exports the folder holds, in alphabetical order."""
+    """Return the sellers whose own exports the folder holds, in alphabetical order."""
     coverage = tables[COVERAGE]
     own = pc.is_in(pc.cast(coverage["covered_table"], pa.string()), value_set=pa.array(OWN_TABLES))
     sellers = sorted({str(seller) for seller in coverage.filter(own)["seller_id"].to_pylist()})
     if not sellers and withheld:
         raise InputRefused(
             file=str(folder),
-            rule=f"{withheld} of its files may not be read for want of consent, and no other shows any trade",
+            rule=f"{withheld} of its files may not be read without consent, and no other file shows any trade",
             remedy="deliver the sellers' consents (passport template consent) in the folder, and list them",
         )
     if not sellers:
@@ -209,18 +209,18 @@ def _delivering_sellers(tables: Mapping[str, pa.Table], folder: Path, withheld: 
 
 
 def _surroundings(place: Place) -> tuple[SellerTables, tuple[str, ...]]:
-    """The sellers known already, among whom relations are looked for; none where the profile has not run."""
+    """Read the tables of known sellers, to find related parties; none if the profile has not run."""
     if not (place.stage_dir("validate") / CURRENT).is_file():
-        note = f"no tables stand under {place.root}: related parties were looked for in the folder alone"
+        note = f"no tables found in {place.root}: related parties were searched for in this folder only"
         return SellerTables({}, {}), (note,)
     return tables_in_force(place), ()
 
 
 def merged_tables(known: Mapping[str, pa.Table], new: Mapping[str, pa.Table], sellers: set[str]) -> dict[str, pa.Table]:
-    """Known tables with all that these sellers delivered of themselves replaced by what is new of them.
+    """Merge known and new tables; for these sellers, new exports replace all earlier ones.
 
-    What such a seller delivered before and withholds now does not count. The lender's books and the registry, which
-    are not the seller's to withhold, are put together; a new record goes before a known one of the same key.
+    What such a seller delivered before and withholds now does not count. A seller cannot withhold the lender's books or
+    the registry, so their known and new records are merged; a new record replaces a known one with the same key.
     """
     merged: dict[str, pa.Table] = {}
     for name in sorted({*known, *new}):
@@ -233,7 +233,7 @@ def merged_tables(known: Mapping[str, pa.Table], new: Mapping[str, pa.Table], se
 
 
 def _without_own_exports(table: pa.Table, name: str, sellers: set[str]) -> pa.Table:
-    """A known table without what these sellers exported themselves."""
+    """Return a known table without the rows that these sellers exported themselves."""
     if name not in OWN_TABLES and name != COVERAGE:
         return table
     theirs: Values = pc.is_in(table["seller_id"], value_set=pa.array(sorted(sellers), pa.string()))
@@ -245,7 +245,7 @@ def _without_own_exports(table: pa.Table, name: str, sellers: set[str]) -> pa.Ta
 
 
 def _without_keys_of(new: pa.Table, known: pa.Table, name: str) -> pa.Table:
-    # A new record goes before every version of a known one.
+    # A new record replaces every version of a known one.
     key, *_ = table_contract(name).primary_key
     others: Values = pc.invert(pc.is_in(known[key], value_set=new[key].combine_chunks()))
     return known.filter(others)

@@ -1,4 +1,4 @@
-"""Which bundle scores, where it is fetched from, and whose signature on it is believed."""
+"""The bundle to score with: where it is fetched from, and whose signature on it is trusted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScoringModel:
-    """A verified bundle and its version in the registry; for a bundle folder the version it states itself."""
+    """A verified bundle and its version in the registry, or the version that a bundle folder states itself."""
 
     bundle: Bundle
     version: str
@@ -36,7 +36,7 @@ class ScoringModel:
 class ModelChoice:
     """Which model to score with: a bundle folder, else a ``models:/`` address, else the profile's champion.
 
-    ``registry`` is an MLflow tracking URI, None for the one beside the profile's outputs.
+    ``registry`` is an MLflow tracking URI, or None for the one beside the profile's outputs.
     """
 
     place: Place
@@ -63,7 +63,7 @@ def load_model(choice: ModelChoice) -> ScoringModel:
     registry = registry_of(choice.place, choice.model_name)
     if choice.registry is None and not (choice.place.root / "mlflow.db").is_file():
         raise ConfigurationRefused(
-            f"no model registry stands under {choice.place.root}", "run: make register, or give --registry or --bundle"
+            f"no model registry found in {choice.place.root}", "run: make register, or give --registry or --bundle"
         )
     address = choice.address or f"models:/{choice.model_name}@champion"
     return fetch_model(address, choice.registry or registry.tracking_uri, choice.trusted, choice.threads)
@@ -72,7 +72,7 @@ def load_model(choice: ModelChoice) -> ScoringModel:
 def champion_model(
     candidate: Path, registration: Mapping[str, Any], registry: Registry, trusted: Sequence[Ed25519PublicKey]
 ) -> ScoringModel:
-    """The champion a registration names: the candidate where it is the one, else the version in the registry.
+    """Return the champion that a registration names: the candidate itself, or a version in the registry.
 
     Raises:
         ConfigurationRefused: nothing was ever promoted.
@@ -95,10 +95,10 @@ def fetch_model(address: str, tracking_uri: str, trusted: Sequence[Ed25519Public
         copied, version = fetch_bundle(address, tracking_uri, Path(folder) / "fetched")
         bundle = load_bundle(copied, trusted, threads)
     if version.bundle_sha256 is not None and version.bundle_sha256 != bundle.digest:
-        raise IntegrityRefused(f"{address}: the registry holds another bundle than was registered as this version")
+        raise IntegrityRefused(f"{address}: the registry holds another bundle than the one registered as this version")
     return ScoringModel(bundle, version.version)
 
 
 def keys_of(trust: TrustList, on: date) -> list[Ed25519PublicKey]:
-    """The keys of a trust list that are believed on a day."""
+    """Return the keys of a trust list that are not revoked on a day."""
     return [public_key_of(entry.did) for entry in trust.issuers if entry.revoked_on is None or entry.revoked_on > on]

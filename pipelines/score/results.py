@@ -46,7 +46,7 @@ REASONS_FILE: Final = "reasons.json"
 class ScoreJob:
     """Everything that decides the results of one run.
 
-    ``terms`` are those of the passports to issue, None for no passports; ``passport_count`` is how many, None for all.
+    ``terms`` are those of the passports to issue, or None for no passports; ``passport_count`` None means all.
     """
 
     model: ScoringModel
@@ -60,7 +60,7 @@ class ScoreJob:
 
     @property
     def key(self) -> str:
-        """Digest of all that decides a score, by which the parts of an interrupted run are known again."""
+        """Digest of everything that decides a score; it identifies the chunk files of an interrupted run."""
         content = {
             "bundle": self.model.bundle.digest,
             "version": self.model.version,
@@ -78,14 +78,14 @@ class ScoreJob:
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: the rows by what became of them, and the number of passports."""
+    """What was written: the rows by status, and the number of passports."""
 
     counts: ScoreCounts
     passports: int
 
 
 def write_results(job: ScoreJob, chunks: Path, folder: Path, progress: Progress = SILENT) -> Written:
-    """Score every row into ``folder``, resuming from ``parts``, then issue the passports asked for."""
+    """Score every row into ``folder``, resuming from the files in ``chunks``, then issue the requested passports."""
     bundle = job.model.bundle
     context = ScoringContext(bundle, job.limits, job.issued_on, job.model.version, job.with_reasons)
 
@@ -111,7 +111,7 @@ def write_results(job: ScoreJob, chunks: Path, folder: Path, progress: Progress 
 
 
 def summary(job: ScoreJob, counts: ScoreCounts, passports: int) -> dict[str, object]:
-    """What was scored with what and what became of it, as JSON values."""
+    """Return the summary of a run as JSON values: model, counts, digests and notes."""
     meta = job.model.bundle.meta
     return {
         "rows": counts.rows,
@@ -131,7 +131,7 @@ def summary(job: ScoreJob, counts: ScoreCounts, passports: int) -> dict[str, obj
 
 
 def replace_folder(draft: Path, out: Path) -> None:
-    """Let the finished ``draft`` take the place of ``out``, which is removed."""
+    """Replace ``out`` with the finished ``draft``."""
     fsync_tree(draft)
     old = out.with_name(f".{out.name}.old")
     shutil.rmtree(old, ignore_errors=True)
@@ -151,7 +151,7 @@ def refuse_foreign_folder(out: Path) -> None:
 
 
 def _evidence(job: ScoreJob, chosen: pa.Table) -> Evidence:
-    """Return what is known of the data behind the chosen rows (seller_id, as_of), as of the date of each."""
+    """Return what is known about the data behind the chosen rows (seller_id, as_of), as of the date of each."""
     rows = job.rows
     version = feature_set_version(job.model.bundle.meta)
     if rows.coverage is None:
@@ -164,7 +164,7 @@ def _evidence(job: ScoreJob, chosen: pa.Table) -> Evidence:
 
 
 def feature_set_version(meta: BundleMeta) -> str:
-    """The version of the feature set a model was trained on, where this installation has that very set."""
+    """Return the version of a model's feature set, or UNKNOWN_VERSION if the installed set differs."""
     if meta.feature_set not in feature_set_names():
         return UNKNOWN_VERSION
     feature_set = load_feature_set(meta.feature_set)

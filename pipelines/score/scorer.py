@@ -1,4 +1,4 @@
-"""Scoring a chunk of applicants with a verified bundle: every row comes out once, scored, warned of, or refused.
+"""Scoring of a chunk of applicants with a verified bundle: every row is scored, scored with a warning, or refused.
 
 A row's result depends on that row alone, so the size of a chunk and the order of rows change nothing.
 """
@@ -41,8 +41,8 @@ _FIGURES: Final = (
 class ScoringContext:
     """What every row is scored with.
 
-    ``model_version`` is the registry's, or what a bundle folder states of itself; ages are counted from ``issued_on``.
-    Without ``with_reasons`` all figures are the same, and only the points of pillars and reasons are left out.
+    ``model_version`` is the registry's, or the one that a bundle folder states. Ages are counted from ``issued_on``.
+    Without ``with_reasons`` all figures are the same; only the points of pillars and the reasons are left out.
     """
 
     bundle: Bundle
@@ -53,14 +53,14 @@ class ScoringContext:
 
 
 def score_chunk(context: ScoringContext, chunk: Chunk) -> pa.Table:
-    """Results of a chunk as SCORE_SCHEMA, one row a row and in its order.
+    """Score a chunk; return a table with SCORE_SCHEMA that has one row for each input row, in the same order.
 
-    The chunk holds the model's features by name; a text column ``warnings`` (";"-joined codes) is taken over.
+    The chunk holds the model's features by name; a text column ``warnings`` (";"-joined codes) is copied.
     """
     model = context.bundle.model
     X = feature_matrix(chunk, model.feature_names)
     given = _texts(chunk, "refusals")
-    # A row refused before may have no features at all; what scoring would find in it says nothing more.
+    # A row refused earlier may have no features; further codes would add nothing.
     refusals = [before or found for before, found in zip(given, _refusals(context, chunk, X), strict=True)]
     accepted = np.asarray([not codes for codes in refusals], dtype=np.bool_)
     warnings = _joined(_texts(chunk, "warnings"), _warnings(context, X, accepted))
@@ -82,7 +82,7 @@ def score_chunk(context: ScoringContext, chunk: Chunk) -> pa.Table:
 
 
 def _refusals(context: ScoringContext, chunk: Chunk, X: FloatArray) -> list[str]:
-    """Codes of why a row may not be scored, beyond what reading it showed."""
+    """Return the codes that forbid scoring a row, beyond those found when it was read."""
     as_of = _days(chunk)
     issued_on = np.datetime64(context.issued_on)
     flags = {
@@ -100,7 +100,7 @@ def _refusals(context: ScoringContext, chunk: Chunk, X: FloatArray) -> list[str]
 
 
 def _warnings(context: ScoringContext, X: FloatArray, accepted: BoolArray) -> list[str]:
-    """Codes of what a lender should know of a row that is scored all the same."""
+    """Return the warning codes of rows that are scored nevertheless."""
     model = context.bundle.model
     lower = np.asarray([feature.lower for feature in model.features])
     upper = np.asarray([feature.upper for feature in model.features])
@@ -114,7 +114,7 @@ def _warnings(context: ScoringContext, X: FloatArray, accepted: BoolArray) -> li
 
 
 def _figures(context: ScoringContext, X: FloatArray) -> dict[str, Sequence[object]]:
-    """The figures of rows that may be scored, column by column."""
+    """Compute the figures of rows that may be scored, column by column."""
     model = context.bundle.model
     if len(X) == 0:
         return {name: [] for name in _FIGURES}
@@ -138,7 +138,7 @@ def _figures(context: ScoringContext, X: FloatArray) -> dict[str, Sequence[objec
 
 
 def _explained(bundle: Bundle, X: FloatArray) -> dict[str, Sequence[object]]:
-    """Points of the base and the pillars, and reasons in words; they replace the same score by its parts."""
+    """Return the score with its parts: base points, points of each pillar, and reasons in words."""
     model = bundle.model
     issued = model.issue_points(model.contributions(X))
     by_pillar = points_by_group(issued.points, [feature.pillar for feature in model.features])
@@ -203,13 +203,13 @@ def _typed(values: Values, field: pa.Field[Any]) -> Values:
 
 
 def _spread(values: Sequence[object], accepted: BoolArray) -> list[object]:
-    """Values of accepted rows at their places among all rows, None elsewhere."""
+    """Place the values of accepted rows among all rows, None elsewhere."""
     following = iter(values)
     return [next(following) if taken else None for taken in accepted.tolist()]
 
 
 def _days(chunk: Chunk) -> Values:
-    """As-of dates as datetime64[D], NaT where there is none (which is neither stale nor in the future)."""
+    """Return the as-of dates as datetime64[D], NaT if missing (neither stale nor in the future)."""
     days: Values = chunk["as_of"].to_numpy()
     return days.astype("datetime64[D]")
 
@@ -226,7 +226,7 @@ def _codes_of(flags: dict[str, Values], count: int) -> list[str]:
 
 
 def _codes_by_column(flags: Values, codes: Sequence[str]) -> list[str]:
-    """Codes of the columns that are true in each row of ``flags`` (n, k), ";"-joined."""
+    """Join the codes of the columns that are true in each row of ``flags`` (n, k) with ";"."""
     texts = [""] * len(flags)
     for row in np.flatnonzero(flags.any(axis=1)).tolist():
         texts[row] = ";".join(codes[column] for column in np.flatnonzero(flags[row]).tolist())
@@ -242,6 +242,6 @@ def _compact(value: object) -> str:
 
 
 def chunked(rows: pa.Table, size: int) -> Iterator[pa.Table]:
-    """``rows`` in pieces of at most ``size``."""
+    """Yield the rows in pieces of at most ``size``."""
     for start in range(0, rows.num_rows, size):
         yield rows.slice(start, size)

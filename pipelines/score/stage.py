@@ -1,4 +1,4 @@
-"""Stage and command ``score``: one result an applicant row, and signed passports on request."""
+"""Stage ``score``: one result per applicant, and signed passports."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
 
 
 def stage_job(profile: Profile, place: Place, keys: KeyRing, model: ScoringModel) -> ScoreJob:
-    """What the stage scores: the profile's applicants, with their features from the matrix in force."""
+    """Build the job of the stage: the profile's applicants, with their features from the current matrix."""
     matrix_file = current_output(place, "features", "matrix.parquet")
     matrix = read_parquet(matrix_file)
     source = stage_tables(place)
@@ -99,7 +99,7 @@ def stage_job(profile: Profile, place: Place, keys: KeyRing, model: ScoringModel
 
 
 def stage_reconciliation(place: Place) -> Callable[[date, Sequence[str]], pa.Table]:
-    """What the stage ``validate`` found of sellers' claims, as of the very date the profile scores at."""
+    """Return a reader of the stage ``validate``'s reconciliation, made as of the date the profile scores at."""
 
     @functools.cache
     def found() -> pa.Table:
@@ -114,7 +114,7 @@ def stage_reconciliation(place: Place) -> Callable[[date, Sequence[str]], pa.Tab
 
 
 def stage_sellers(profile: Profile, place: Place, matrix: pa.Table) -> Values:
-    """The sellers a profile scores, in the order of the matrix at the last as-of date."""
+    """Return the sellers that a profile scores, in the order of the matrix at the last as-of date."""
     as_of = pa.scalar(profile.observations.last_as_of, pa.date32())
     current: Values = pc.equal(matrix["as_of"], as_of)
     sellers: Values = matrix.filter(current)["seller_id"].combine_chunks()
@@ -128,7 +128,7 @@ def stage_sellers(profile: Profile, place: Place, matrix: pa.Table) -> Values:
 
 
 def stage_tables(place: Place) -> SellerTables:
-    """The tables that say what was delivered of whom and what was odd in it; no others are read."""
+    """Read only the tables that show what each seller delivered and which ledger types are unknown."""
     columns = {COVERAGE: None, "money_event": _LEDGER_COLUMNS}
     paths = {name: current_output(place, "validate", f"tables/{name}.parquet") for name in columns}
     present = {name: path for name, path in paths.items() if path.is_file()}
@@ -137,7 +137,7 @@ def stage_tables(place: Place) -> SellerTables:
 
 
 def publish_trust_file(profile: Profile, keys: KeyRing, environment: Mapping[str, str]) -> None:
-    """Put a trust file beside a demonstration's keys, for whoever wants to verify its passports."""
+    """Write a trust file beside a demonstration's keys, for verifying its passports."""
     path = keys_folder(profile.name, environment) / TRUST_FILE
     if profile.is_demonstration and path.parent.is_dir():
         content = trust_file_for(keys, profile.scoring.issuer_name, profile.scoring.issued_on)

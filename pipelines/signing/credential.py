@@ -3,8 +3,8 @@
 The proof follows the W3C Recommendation "Data Integrity EdDSA Cryptosuites v1.0": an Ed25519 signature over the
 SHA-256 of the canonical proof options followed by the SHA-256 of the canonical document, both in JCS (RFC 8785).
 
-What is issued here *is* its canonical bytes. A file that parses to the same document but is spelt in any other way is
-refused, so a byte cannot change unnoticed even where JSON would not care.
+An issued credential *is* its canonical bytes. A file that parses to the same document but is spelt differently is
+refused, so no byte can change unnoticed, even where JSON would not care.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ Code = Literal[
 
 
 class CredentialRefused(IntegrityRefused):
-    """A credential that is not accepted: a code a program can read and a sentence a person can."""
+    """A credential that is not accepted, with a code for programs and a sentence for people."""
 
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
@@ -66,7 +66,7 @@ class CredentialRefused(IntegrityRefused):
 
 @dataclass(frozen=True)
 class VerifiedCredential:
-    """A credential whose signature holds and which is in force: the document without its proof, and who signed."""
+    """A valid credential in force: the document without its proof, the signer and the period of validity."""
 
     document: Mapping[str, Any]
     issuer: str
@@ -75,7 +75,7 @@ class VerifiedCredential:
 
 
 def proof_options(document: Mapping[str, Any], did: str, created: str) -> dict[str, Any]:
-    """The proof of ``document`` by the key ``did``, still without its value; ``created`` is an ISO instant in UTC."""
+    """Return the proof of a document by the key ``did``, without its value; ``created`` is an ISO instant in UTC."""
     return {
         "@context": document["@context"],
         "type": PROOF_TYPE,
@@ -87,17 +87,17 @@ def proof_options(document: Mapping[str, Any], did: str, created: str) -> dict[s
 
 
 def signing_input(document: Mapping[str, Any], options: Mapping[str, Any]) -> bytes:
-    """The 64 bytes that are signed: SHA-256 of the canonical options, then of the canonical document."""
+    """Return the 64 bytes to sign: SHA-256 of the canonical options, then of the canonical document."""
     return (
         hashlib.sha256(rfc8785.dumps(dict(options))).digest() + hashlib.sha256(rfc8785.dumps(dict(document))).digest()
     )
 
 
 def secure(document: Mapping[str, Any], key: Ed25519PrivateKey, created: str) -> dict[str, Any]:
-    """``document`` with its proof.
+    """Return the document with its proof.
 
     Raises:
-        ValueError: the document has a proof already, or holds a value JCS cannot spell (a decimal, NaN, 2**53).
+        ValueError: the document already has a proof, or holds a value that JCS cannot spell (a decimal, NaN, 2**53).
     """
     if "proof" in document:
         raise ValueError("the document is signed already")
@@ -107,15 +107,15 @@ def secure(document: Mapping[str, Any], key: Ed25519PrivateKey, created: str) ->
 
 
 def issue(document: Mapping[str, Any], key: Ed25519PrivateKey, created: str) -> bytes:
-    """The signed credential as the bytes to publish (JCS, no newline); errors as in ``secure``."""
+    """Return the signed credential as the bytes to publish (JCS, no newline); raise what ``secure`` raises."""
     return rfc8785.dumps(secure(document, key, created))
 
 
 def check_proof(secured: Mapping[str, Any]) -> str:
-    """Check the proof of a signed document and give the ``did:key`` that signed it.
+    """Check the proof of a signed document and return the ``did:key`` that signed it.
 
     Raises:
-        CredentialRefused: ``malformed`` when it is no ``eddsa-jcs-2022`` proof, ``changed`` when it does not hold.
+        CredentialRefused: ``malformed`` if it is no ``eddsa-jcs-2022`` proof, ``changed`` if the signature is invalid.
     """
     proof = secured.get("proof")
     if not isinstance(proof, dict) or not {*proof} >= _PROOF_MEMBERS - {"@context"} or not {*proof} <= _PROOF_MEMBERS:
@@ -137,10 +137,10 @@ def check_proof(secured: Mapping[str, Any]) -> str:
 
 
 def parse_canonical(data: bytes) -> dict[str, Any]:
-    """The JSON object in ``data``, which must be exactly its own canonical bytes.
+    """Parse a JSON object whose bytes must be exactly its canonical form.
 
     Raises:
-        CredentialRefused: ``malformed`` when it is no JSON object, ``not_canonical`` when it is spelt another way.
+        CredentialRefused: ``malformed`` if it is not a JSON object, ``not_canonical`` if it is spelt differently.
     """
     if len(data) > MAX_CREDENTIAL_BYTES:
         raise CredentialRefused("malformed", f"longer than {MAX_CREDENTIAL_BYTES} bytes")
@@ -160,9 +160,9 @@ def parse_canonical(data: bytes) -> dict[str, Any]:
 
 
 def verify_credential(data: bytes, on: date, trust: TrustList | None) -> VerifiedCredential:
-    """Check an issued credential: bytes, proof, issuer, dates; in that order, so the gravest reason is the one named.
+    """Check an issued credential: bytes, proof, issuer, dates, in that order, so the gravest reason is reported.
 
-    ``on`` is the day the question is asked for; without a trust list every issuer is an unknown one.
+    ``on`` is the date to check against; without a trust list every issuer is unknown.
 
     Raises:
         CredentialRefused: with the code of the first check that fails.
@@ -184,7 +184,7 @@ def verify_credential(data: bytes, on: date, trust: TrustList | None) -> Verifie
 
 
 def _check_issuer(did: str, issued: date, on: date, trust: TrustList | None) -> None:
-    """Whether the trust list lets ``did`` issue on that day, seen from ``on``."""
+    """Refuse an issuer whom the trust list, as of ``on``, does not let issue on the day ``issued``."""
     entry = None if trust is None else trust.issuer(did)
     if entry is None:
         raise CredentialRefused("unknown_issuer", f"signed by an unknown issuer {did}")
@@ -211,7 +211,7 @@ def _signer_and_signature(proof: Mapping[str, Any]) -> tuple[str, bytes]:
 
 
 def _shared_context(document_context: object, proof_context: object) -> object:
-    """The proof's context, which the document's must start with (the verification algorithm of the suite)."""
+    """Return the proof's context; the document's must start with it (verification algorithm of the suite)."""
     of_document = document_context if isinstance(document_context, list) else [document_context]
     of_proof = proof_context if isinstance(proof_context, list) else [proof_context]
     if of_document[: len(of_proof)] != of_proof:

@@ -17,15 +17,15 @@ MAX_MULTIBASE_CHARACTERS = 100
 
 
 def encode_multibase(data: bytes) -> str:
-    """Base58btc text of ``data`` with its multibase prefix ``z``."""
+    """Encode bytes as base58btc text with the multibase prefix ``z``."""
     return MULTIBASE_BASE58BTC + str(base58.b58encode(data).decode("ascii"))
 
 
 def decode_multibase(text: str) -> bytes:
-    """Bytes behind a base58btc multibase text.
+    """Decode a base58btc multibase text.
 
     Raises:
-        ValueError: another base, a foreign character, an over-long text, or a spelling that is not the canonical one.
+        ValueError: another base, an invalid character, a text that is too long, or a spelling that is not canonical.
     """
     if not text.startswith(MULTIBASE_BASE58BTC) or len(text) > MAX_MULTIBASE_CHARACTERS:
         raise ValueError("not a base58btc multibase text of a key or signature")
@@ -36,17 +36,17 @@ def decode_multibase(text: str) -> bytes:
 
 
 def did_key(key: Ed25519PublicKey) -> str:
-    """The ``did:key:z6Mk…`` identifier of an Ed25519 public key."""
+    """Return the ``did:key:z6Mk…`` identifier of an Ed25519 public key."""
     return DID_KEY_PREFIX + encode_multibase(ED25519_PUBLIC_PREFIX + key.public_bytes_raw())
 
 
 def verification_method(did: str) -> str:
-    """The one key of a ``did:key`` as a DID URL, ``did:key:X#X``."""
+    """Return the only key of a ``did:key`` as a DID URL, ``did:key:X#X``."""
     return f"{did}#{did.removeprefix(DID_KEY_PREFIX)}"
 
 
 def public_key_of(did: str) -> Ed25519PublicKey:
-    """The Ed25519 public key a ``did:key`` stands for.
+    """Return the Ed25519 public key that a ``did:key`` encodes.
 
     Raises:
         ValueError: not a ``did:key``, not Ed25519, or not canonically spelt.

@@ -1,7 +1,7 @@
 """The keys of an issuer, and the list of issuers a lender trusts.
 
 An issuer holds two secrets: an Ed25519 key that signs bundles and passports, and an HMAC key that turns identifiers
-into pseudonyms. A profile marked as a demonstration makes its own; every other profile must be given them.
+into pseudonyms. A demonstration profile creates its own keys; every other profile must be given them.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ DEFAULT_KEYS_FOLDER: Final = ".keys"
 TRUST_FILE: Final = "trust.json"
 HMAC_KEY_BYTES: Final = 32
 PSEUDONYM_HEX_DIGITS: Final = 32
-# Group may read (container platforms mount secrets so); everyone else may not, and nobody else may write.
+# The group may read, because container platforms mount secrets that way. Nobody else may read or write.
 FORBIDDEN_MODE_BITS: Final = stat.S_IRWXO | stat.S_IWGRP
 
 
 @dataclass(frozen=True)
 class KeyRing:
-    """The secrets of one issuer. Neither of them appears in its ``repr``."""
+    """The secrets of one issuer. Neither appears in its ``repr``."""
 
     signing_key: Ed25519PrivateKey = field(repr=False)
     hmac_key: bytes = field(repr=False)
@@ -57,7 +57,7 @@ class KeyRing:
 
     @property
     def public_key(self) -> Ed25519PublicKey:
-        """The key others verify with."""
+        """The key that others verify with."""
         return self.signing_key.public_key()
 
     @property
@@ -67,7 +67,7 @@ class KeyRing:
 
 
 class TrustedIssuer(BaseModel):
-    """An issuer whose credentials are believed: from when to when it may issue, and when its key was revoked."""
+    """An issuer whose credentials are trusted: when it may issue, and when its key was revoked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -85,7 +85,7 @@ class TrustedIssuer(BaseModel):
 
 
 class TrustList(BaseModel):
-    """The issuers a lender believes, one entry a key."""
+    """The issuers that a lender trusts, one entry per key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -99,18 +99,18 @@ class TrustList(BaseModel):
         return value
 
     def issuer(self, did: str) -> TrustedIssuer | None:
-        """The entry of a key, or None when it is not listed."""
+        """Return the entry of a key, or None if it is not listed."""
         return next((entry for entry in self.issuers if entry.did == did), None)
 
 
 def load_keys(profile_name: str, *, is_demonstration: bool, environment: Mapping[str, str]) -> KeyRing:
-    """The keys of a profile, from the files its environment names or from the keys folder.
+    """Load the keys of a profile from the files that its environment names, or from the keys folder.
 
-    Only a demonstration profile creates keys where there are none. The keys folder (``KEYS_DIR``, default ``.keys``)
-    stands outside the outputs, so that cleaning these never loses a key.
+    Only a demonstration profile creates missing keys. The keys folder (``KEYS_DIR``, default ``.keys``) is outside the
+    outputs, so cleaning the outputs never loses a key.
 
-    A rotten key may still be a key, only another one. Where a file ``<key file>.sha256`` (as ``sha256sum`` writes it)
-    stands beside a key, the key must therefore be the one it tells of; a demonstration profile makes that file too.
+    A damaged key file may still hold a valid key, only a different one. If there is a file ``<key file>.sha256`` (in
+    the format of ``sha256sum``), the key must therefore match it; a demonstration profile writes that file too.
 
     Raises:
         ConfigurationRefused: a key is missing, unreadable, malformed, changed or open to others.
@@ -131,7 +131,7 @@ def load_keys(profile_name: str, *, is_demonstration: bool, environment: Mapping
 
 
 def create_keys(profile_name: str, environment: Mapping[str, str]) -> tuple[Path, Path]:
-    """Write a new signing key and a new HMAC key where ``load_keys`` looks for them, each with its digest beside it.
+    """Write a new signing key and a new HMAC key where ``load_keys`` looks for them, each with a digest file.
 
     Returns:
         The paths of the signing key and of the HMAC key.
@@ -154,7 +154,7 @@ def create_keys(profile_name: str, environment: Mapping[str, str]) -> tuple[Path
 
 
 def _key_paths(profile_name: str, environment: Mapping[str, str]) -> tuple[Path, Path]:
-    """Return the files of the signing key and of the HMAC key: those the environment names, else in the keys folder."""
+    """Return the paths of the signing and HMAC keys: those the environment names, else those in the keys folder."""
     folder = keys_folder(profile_name, environment)
     return (
         Path(environment.get(SIGNING_KEY_VARIABLE, folder / "signing_key.pem")),
@@ -163,22 +163,22 @@ def _key_paths(profile_name: str, environment: Mapping[str, str]) -> tuple[Path,
 
 
 def keys_folder(profile_name: str, environment: Mapping[str, str]) -> Path:
-    """The folder a profile's keys are kept in when no file is named for them."""
+    """Return the folder of a profile's keys, used if the environment names no key files."""
     return Path(environment.get(KEYS_FOLDER_VARIABLE, DEFAULT_KEYS_FOLDER)) / profile_name
 
 
 def pseudonym(hmac_key: bytes, seller_id: str) -> str:
-    """What a seller is called in what is shared: 32 hexadecimal digits nobody can link without the key."""
+    """Return a seller's pseudonym in shared files: 32 hexadecimal digits that cannot be linked without the key."""
     return keyed_digest(hmac_key, "seller pseudonym", seller_id)[:PSEUDONYM_HEX_DIGITS]
 
 
 def subject_salt(hmac_key: bytes, *parts: str) -> str:
-    """The salt (64 hexadecimal digits) of one passport's commitment; it goes to the seller and to nobody else."""
+    """Return the salt (64 hexadecimal digits) of one passport's commitment; only the seller receives it."""
     return keyed_digest(hmac_key, "subject salt", *parts)
 
 
 def subject_commitment(salt: str, subject_id: str) -> str:
-    """What a passport says of its subject's identifier: it can be checked with the salt and not guessed without.
+    """Return a commitment to the subject's identifier; it can be checked with the salt and not guessed without it.
 
     HMAC-SHA256 with a salt of fixed length binds to one identifier and hides it. Raises ValueError for a salt that is
     not 64 hexadecimal digits.
@@ -190,7 +190,7 @@ def subject_commitment(salt: str, subject_id: str) -> str:
 
 
 def keyed_digest(hmac_key: bytes, purpose: str, *parts: str) -> str:
-    """HMAC-SHA256 of ``parts`` for one purpose, as 64 hexadecimal digits; no two lists of parts collide."""
+    """Return the HMAC-SHA256 of ``parts`` for one purpose, 64 hexadecimal digits; no two lists of parts collide."""
     message = json.dumps([purpose, *parts], ensure_ascii=True).encode()
     return hmac.new(hmac_key, message, hashlib.sha256).hexdigest()
 
@@ -201,7 +201,7 @@ def hmac_key_fingerprint(hmac_key: bytes) -> str:
 
 
 def read_trust_file(path: Path) -> TrustList:
-    """The issuers a trust file lists.
+    """Read the issuers that a trust file lists.
 
     Raises:
         ConfigurationRefused: the file is missing, not JSON, or not of the form ``{"issuers": [...]}``.
@@ -218,17 +218,17 @@ def read_trust_file(path: Path) -> TrustList:
 
 
 def trust_file_for(keyring: KeyRing, name: str, valid_from: date) -> bytes:
-    """A trust file that names this issuer alone, to hand to those who are to believe it."""
+    """Return a trust file that names only this issuer, to hand to lenders who trust it."""
     entry = TrustedIssuer(did=keyring.did, name=name, valid_from=valid_from, valid_until=None, revoked_on=None)
     return TrustList(issuers=(entry,)).model_dump_json(indent=2).encode() + b"\n"
 
 
 @contextmanager
 def report_other_keys(place: Place) -> Iterator[None]:
-    """Add a remedy to the refusal of a log below ``place`` that was signed with another key.
+    """Add a remedy when a log below ``place`` is refused because it was signed with another key.
 
     Raises:
-        IntegrityRefused: names the log, the variables that name keys, and how to start anew.
+        IntegrityRefused: names the log, the variables for key files, and how to start over.
     """
     try:
         yield
@@ -253,7 +253,7 @@ def _new_hmac_key() -> bytes:
 
 
 def _create_if_absent(path: Path, make: Callable[[], bytes]) -> None:
-    """Write a new secret unless there is one; of two processes at once, the first one's stays."""
+    """Write a new secret if there is none; if two processes try at once, the first one wins."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -286,7 +286,7 @@ def _read_secret(path: Path, variable: str) -> bytes:
 
 
 def _require_remembered(path: Path, data: bytes, *, remember: bool) -> None:
-    """Refuse a key that is not the one whose digest stands beside it; write the digest where it is to be remembered."""
+    """Refuse a key that does not match its digest file; write that file first if ``remember`` is set."""
     digest = path.with_name(f"{path.name}.sha256")
     line = f"{sha256_bytes(data)}  {path.name}\n".encode()
     if remember:
@@ -294,7 +294,7 @@ def _require_remembered(path: Path, data: bytes, *, remember: bool) -> None:
             _create_if_absent(digest, lambda: line)
     if digest.is_file() and digest.read_bytes() != line:
         raise ConfigurationRefused(
-            f"key file {path} is not the one that {digest.name} beside it tells of",
+            f"key file {path} does not match its digest file {digest.name}",
             f"restore the key; if it was replaced on purpose, remove {digest}",
         )
 

@@ -80,7 +80,6 @@ def test_no_function_is_longer_than_54_lines() -> None:
     assert long == {}
 
 
-@pytest.mark.xfail(strict=False, reason="not every folder is rewritten yet")
 def test_no_docstring_begins_with_give() -> None:
     begins = [name_of(path) for path in modules(*FOLDERS) for text in docstrings(path) if re.match(r"Gives?\b", text)]
     assert begins == []

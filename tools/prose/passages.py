@@ -33,7 +33,7 @@ _NO_PROSE = re.compile(
     r"<!--.*?-->"
     r"|(?<=\]\()[^)\s]+"  # target of a link
     r"|https?://\S+"
-    r"|^[ \t]*(?:>>>|passport [a-z]+ )[^\n]*$",  # doctest, command line
+    r"|^[ \t]*(?:>>>|(?:Example: )?passport [a-z]+ )[^\n]*$",  # doctest, command line
     re.DOTALL | re.MULTILINE,
 )
 _SENTENCE = re.compile(r"[A-Za-z]+,? [a-z]+,? [a-z]+")

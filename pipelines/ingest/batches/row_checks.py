@@ -141,7 +141,7 @@ def _judges_groups(contract: CompiledContract, group_keys: Values | None) -> boo
 
 
 def _set_torn_groups_aside(left: RowsLeft, group_keys: Values | None) -> None:
-    """Set aside the rows left over from groups of which a row has been set aside."""
+    """Set aside the remaining rows of groups in which a row has been set aside."""
     lost: Values = row_numbers(left.quarantined)
     if group_keys is None or not len(lost):
         return
