@@ -14,7 +14,7 @@ DATA_DIR ?=
 export DATA_DIR
 # Idle OpenMP threads that spin cost a shared machine four times the work they do.
 export OMP_WAIT_POLICY ?= passive
-# Small matrices only: BLAS threads cost more than they give, and one thread gives the same bits everywhere.
+# The matrices are small: BLAS threads would cost more than they save, and one thread yields the same bits everywhere.
 export OPENBLAS_NUM_THREADS ?= 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 export GX_ANALYTICS_ENABLED ?= false
@@ -22,7 +22,7 @@ export GX_ANALYTICS_ENABLED ?= false
 BIN := $(VENV)/bin
 PASSPORT := $(BIN)/passport
 UV := $(shell command -v uv 2>/dev/null)
-# A profile is one that comes with the package, by name, or a TOML file of one's own.
+# A profile is the name of one in the package, or the path of your own TOML file.
 ifneq ($(filter %.toml,$(PROFILE)),)
 PROFILE_FILE := $(PROFILE)
 P := $(OUT)/$(shell sed -n 's/^name *= *"\(.*\)".*/\1/p' '$(PROFILE_FILE)' 2>/dev/null | head -n 1)
@@ -39,15 +39,15 @@ VERBOSE ?=
 VOLUME := $(if $(QUIET), --quiet)$(if $(VERBOSE), --verbose)
 STAGE = $(if $(VERBOSE),,@)$(PASSPORT)$(VOLUME) $(1) --profile $(PROFILE) --out $(OUT) && touch $(P)/$(1)/CHECKED
 
-# The folders that decide a stage's output: those its stage.py names. The stage itself decides by content whether
-# anything has to be done again; a test holds that Make watches every file that the stage hashes.
+# The folders that decide a stage's output: those that its stage.py names. The stage itself decides by content whether
+# it has to run again; a test checks that Make watches every file that the stage hashes.
 code = $(shell find $(1) -type f \( -name '*.py' -o -name '*.yaml' -o -name '*.j2' -o -name '*.css' -o -name '*.toml' -o -name '*.json' \) -not -path '*/profiles/*.toml')
 rooms = $(call code,$(addprefix pipelines/,$(1) profiles runs signing))
 CONTRACTS := $(call code,data_contracts)
 FEATURES := $(CONTRACTS) $(call code,features)
 MODELS := $(FEATURES) $(call code,models)
 
-# Raw files: the synthetic world's where the profile has one, else those in the profile's raw_dir.
+# Raw files: those of the synthetic world if the profile has one, otherwise those in the profile's raw_dir.
 HAS_WORLD := $(shell grep -c '^\[world\]' $(PROFILE_FILE) 2>/dev/null)
 ifneq ($(HAS_WORLD),0)
 RAW_TARGET := $(P)/world/CURRENT
@@ -58,7 +58,7 @@ RAW_SETTING := $(shell sed -n 's/^raw_dir = "\(.*\)"/\1/p' $(PROFILE_FILE) 2>/de
 RAW_DIR := $(if $(DATA_DIR),$(DATA_DIR)/$(notdir $(RAW_SETTING)),$(RAW_SETTING))
 endif
 RATES := $(wildcard $(shell sed -n 's/^exchange_rate_file *= *"\(.*\)"/\1/p' $(PROFILE_FILE) 2>/dev/null))
-# Folders too: they tell of a file that was taken away.
+# Folders too: their time changes when a file is removed.
 RAW_FILES := $(if $(RAW_DIR),$(shell find $(RAW_DIR) 2>/dev/null))
 
 STAGES := world ingest validate features train explain register score monitor
@@ -73,7 +73,7 @@ help: ## List the targets
 	@echo "  variables    PROFILE=$(PROFILE) OUT=$(OUT) DATA_DIR=$(DATA_DIR) PYTHON=$(PYTHON) QUIET=$(QUIET) VERBOSE=$(VERBOSE)"
 
 # ---- Set up ----------------------------------------------------------------------------------------------------------
-# Twice quiet, pip keeps warnings about its own configuration and version to itself and still prints errors.
+# With -qq, pip hides warnings about its own configuration and version and still prints errors.
 PIP_INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq)
 define install
 @$(if $(QUIET),,echo "installing into $(VENV)")
@@ -96,7 +96,7 @@ setup: $(VENV)/.run-ready ## Install what the pipeline needs, from the hash lock
 setup-test: $(VENV)/.test-ready ## Install what the tests and checks need, from the hash lock
 setup-docs: $(VENV)/.docs-ready ## Install what the documentation site needs, beside the tests
 
-# Each lock keeps the versions that it and the locks before it have pinned, so that nothing moves without need.
+# Each lock keeps the versions that it and the earlier locks have pinned, so that versions change only where they must.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal --python-version 3.11 \
            --no-emit-index-url --generate-hashes
 
@@ -106,11 +106,11 @@ lock: ## Resolve the locks again from pyproject.toml (needs uv)
 	$(COMPILE) --group pyproject.toml:docs -c requirements-test.lock -o requirements-docs.lock
 
 # ---- Run the pipeline ------------------------------------------------------------------------------------------------
-# CHECKED is when a stage last looked at its inputs; CURRENT names the run in force and moves only when content does.
-# The recipe does nothing; without one, or without its +, a dry run would take every CURRENT for rewritten.
+# CHECKED is touched when a stage has checked its inputs; CURRENT names the current run and changes only with its content.
+# The recipe does nothing. Without it, or without its +, a dry run would assume that every CURRENT is rewritten.
 $(P)/%/CURRENT: $(P)/%/CHECKED ; @+:
 
-# A stage that has lost its CURRENT has to look again.
+# A stage without CURRENT has to check again.
 $(foreach stage,$(STAGES),$(if $(wildcard $(P)/$(stage)/CURRENT),,$(P)/$(stage)/CHECKED)): force
 force:
 
@@ -162,7 +162,7 @@ $(P)/monitor/CHECKED: $(P)/score/CURRENT $(P)/train/CURRENT $(P)/features/CURREN
 # ---- Check a change --------------------------------------------------------------------------------------------------
 check: lint types layers docs-check prose test-fast ## Everything that a commit has to pass
 
-# One process per processor, each with one OpenMP thread. PYTEST_ARGS comes last, so that it can change every option:
+# One process per processor, each with one OpenMP thread. PYTEST_ARGS comes last, so it can override every option:
 # PYTEST_ARGS="tests/unit/features -n 0" runs some tests in one process.
 test test-fast: export OMP_NUM_THREADS ?= 1
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
@@ -209,14 +209,14 @@ site: notebooks $(VENV)/.docs-ready ## Build the documentation site: OUT/site/in
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m tools.site $(OUT)/notebooks $(OUT)/site_pages $(OUT)/site
 
 # ---- Measure ---------------------------------------------------------------------------------------------------------
-# These judge the synthetic world over many seeds, for most of an hour, and fail when a band is missed.
+# These check the synthetic world over many seeds. They take most of an hour and fail if a value is outside its band.
 WORLD_BENCHMARKS := benchmarks/fraud_rules.py benchmarks/reconciliation.py benchmarks/world_realism.py
 
 bench: $(VENV)/.test-ready ## Run the benchmarks; JSON under OUT/benchmarks
 	for benchmark in $(filter-out $(WORLD_BENCHMARKS),$(wildcard benchmarks/*.py)); do \
 	  $(BIN)/python $$benchmark --out $(OUT)/benchmarks; done
 
-bench-world: $(VENV)/.test-ready ## Judge the synthetic world over many seeds
+bench-world: $(VENV)/.test-ready ## Check the synthetic world over many seeds
 	for benchmark in $(WORLD_BENCHMARKS); do $(BIN)/python $$benchmark --out $(OUT)/benchmarks; done
 
 # ---- Package and clean -----------------------------------------------------------------------------------------------

@@ -127,7 +127,7 @@ def test_pre_commit_runs_the_commands_of_make_check_from_the_own_environment() -
 def test_ci_runs_the_parts_of_make_check_with_all_tests() -> None:
     text = (CHECKOUT / ".ci" / "run").read_text(encoding="utf-8")
     run = {word for line in re.findall(r"^make (.*)$", text, flags=re.MULTILINE) for word in line.split()}
-    assert (set(checks()) - {"test-fast", "prose"}) | {"test", "site"} <= run
+    assert (set(checks()) - {"test-fast"}) | {"test", "site"} <= run
 
 
 def test_contributing_explains_every_check_and_every_group() -> None:
