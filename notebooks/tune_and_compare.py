@@ -186,6 +186,6 @@ print(f"synthetic; calibration slope {slope.value:.2f}, 95 % CI {slope.lower:.2f
 # ## The answer
 #
 # Read the verdict column: "not_shown" means that this sample cannot tell the models apart, not that they are equal. The
-# simplest kind wins such a tie. To keep other settings, write them into the profile and run `make train`; `make
-# register` compares the new candidate with the incumbent before it may replace it. All of it was shown on a *synthetic*
-# world.
+# simplest kind wins such a tie. To keep other settings, write them into the profile and run `make train`. `passport
+# compare` compares the new candidate with an earlier run, and `make register` makes it champion if every gate passes
+# (`docs/tune_a_model.md`). All of it was shown on a *synthetic* world.
