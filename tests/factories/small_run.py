@@ -51,7 +51,7 @@ def environment(keys: Path, **more: str) -> dict[str, str]:
 
 
 def import_log(folder: Path) -> dict[str, str]:
-    """Environment variables under which every Python process notes in ``folder`` which of our modules it loads."""
+    """Return environment variables that make every Python process log in ``folder`` which of our modules it loads."""
     folder.mkdir(parents=True, exist_ok=True)
     witness = CHECKOUT / "tests" / "factories" / "import_log"
     return {"IMPORT_LOG": str(folder), "PYTHONPATH": f"{witness}{os.pathsep}{CHECKOUT}"}

@@ -16,7 +16,7 @@ READS_THE_COMMAND = ("pipelines.cli", "pipelines.commands", "pipelines.command_l
 
 
 def module_files(names: set[str]) -> dict[str, str]:
-    """The source file of each module below the checkout, by module name; names that are no module are left out."""
+    """Return the source file of each module below the checkout, by module name; other names are left out."""
     found = {}
     for name in names:
         stem = CHECKOUT.joinpath(*name.split("."))
@@ -32,7 +32,7 @@ def loaded(folder: Path, stage: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def read_by_a_profile(tmp_path_factory: pytest.TempPathFactory, small_run: FinishedRun) -> set[str]:
-    """Modules that reading a profile loads: they turn it into settings, whose values are in every key."""
+    """Return the modules that reading a profile loads: they turn it into settings, whose values are in every key."""
     folder = tmp_path_factory.mktemp("imports")
     code = f"from pipelines.profiles import load_profile; load_profile({PROFILE!r})"
     command = [sys.executable, "-c", code]

@@ -21,7 +21,7 @@ ROWS = 400
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    """Two training runs on the same rows: ``aaaa``, whose bundle is champion, and ``bbbb``, the better candidate."""
+    """Return a place with two training runs on the same rows: champion ``aaaa`` and the better candidate ``bbbb``."""
     place = Place("small", tmp_path)
     published(place, "aaaa", noise=3.0)
     published(place, "bbbb", noise=0.5)
