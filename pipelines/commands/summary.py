@@ -10,6 +10,7 @@ from data_contracts.errors import InputRefused
 from pipelines.index.index_page import INDEX_FILES
 from pipelines.index.publish import PASSPORTS
 from pipelines.index.readers import page_address
+from pipelines.reports.lights import SCORE
 from pipelines.runs.publish import read_json, read_parquet
 from pipelines.runs.stages import current_output
 from pipelines.score_rows import INTERVAL_LEVEL, REFUSED
@@ -91,7 +92,10 @@ def _figures(profile: Profile, place: Place) -> Iterator[str]:
     for name, title in MEASURES.items():
         yield f"  {title:{width}}  {_estimate(measures[name])}"
     monitored = read_json(current_output(place, "monitor", "monitor.json"))
-    yield f"Drift: {len(monitored['alerts'])} of {len(monitored['variables'])} variables have shifted"
+    # The model's own output is monitored too and is no variable.
+    alerts = [name for name in monitored["alerts"] if name != SCORE]
+    variables = [drift for drift in monitored["variables"] if drift["name"] != SCORE]
+    yield f"Drift: {len(alerts)} of {len(variables)} variables have shifted"
 
 
 def _estimate(estimate: Mapping[str, float]) -> str:
