@@ -41,7 +41,7 @@ def run_stage_of(profile_name: str, out: Path, stage: str, terminal: Terminal) -
     """
     import importlib
 
-    from pipelines.index.publish import refreshed_pages
+    from pipelines.index.refresh import refreshed_pages
     from pipelines.profiles import load_profile
     from pipelines.runs.stages import Place
 

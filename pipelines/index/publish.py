@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from data_contracts.errors import (
     ConfigurationRefused,
-    GateFailed,
     IntegrityRefused,
-    PassportError,
-    QuarantineLimitExceeded,
 )
 from pipelines.index.health_page import render_health_page
 from pipelines.index.index_page import INDEX_FILES, render_index_page
@@ -31,7 +27,6 @@ from pipelines.runs.stages import current_output
 from pipelines.runs.storage_faults import report_disk_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pipelines.index.run_record import RunRecord
@@ -61,21 +56,6 @@ def write_pages(profile: Profile, place: Place) -> Path:
             index = render_index_page(run, written[language], language)
             _write(place.root / INDEX_FILES[language], index)
     return place.root / INDEX_FILES["en"]
-
-
-@contextmanager
-def refreshed_pages(profile: Profile, place: Place) -> Iterator[None]:
-    """Write the pages once the work of a stage is done.
-
-    A run whose data went over the limit, or whose model failed a gate, was published first: its pages are written too.
-    """
-    try:
-        yield
-    except (GateFailed, QuarantineLimitExceeded):
-        with suppress(PassportError):
-            write_pages(profile, place)
-        raise
-    write_pages(profile, place)
 
 
 def _stage_pages(place: Place, language: Language) -> dict[str, str]:

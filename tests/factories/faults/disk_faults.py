@@ -234,7 +234,7 @@ def typed(*arguments: object) -> str:
     sys.argv = ["passport", *map(str, arguments)]
     sys.stdout = sys.stderr = said
     try:
-        with mock.patch("pipelines.index.publish.refreshed_pages", return_value=nullcontext()):
+        with mock.patch("pipelines.index.refresh.refreshed_pages", return_value=nullcontext()):
             main()
     except SystemExit as stop:
         return f"{stop.code or 0}\n{said.getvalue()}"

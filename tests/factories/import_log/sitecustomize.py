@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 PACKAGES = frozenset({"data_contracts", "features", "models", "lending", "pipelines", "simulator"})
 
+PAGES = "pipelines.index.publish"
+"""Looked for when the stage is done: what is loaded from then on makes the pages over the run."""
+
 
 class Witness:
     """Notes the names of our modules and leaves finding them to the finders after it."""
@@ -26,6 +29,8 @@ class Witness:
 
     def find_spec(self, name: str, _path: Sequence[str] | None = None, _target: ModuleType | None = None) -> None:
         """Append the name to the file in one write, since child processes write to the same one."""
+        if name == PAGES:
+            self.file = self.file.with_name("pages.txt")
         if name.partition(".")[0] in PACKAGES:
             with self.file.open("a") as log:
                 log.write(f"{name}\n")

@@ -11,7 +11,8 @@ import pytest
 
 from data_contracts.errors import ConfigurationRefused, GateFailed, PassportError, QuarantineLimitExceeded
 from pipelines.index.index_page import INDEX_FILES
-from pipelines.index.publish import refreshed_pages, write_pages
+from pipelines.index.publish import write_pages
+from pipelines.index.refresh import refreshed_pages
 from pipelines.reports.rendering import LANGUAGES
 from pipelines.runs.stages import Place
 from tests.factories.pages import faults_of, read_page
