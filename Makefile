@@ -25,7 +25,7 @@ UV := $(shell command -v uv 2>/dev/null)
 # A profile is the name of one in the package, or the path of your own TOML file.
 ifneq ($(filter %.toml,$(PROFILE)),)
 PROFILE_FILE := $(PROFILE)
-P := $(OUT)/$(shell sed -n 's/^name *= *"\(.*\)".*/\1/p' '$(PROFILE_FILE)' 2>/dev/null | head -n 1)
+P := $(OUT)/$(shell sed -n 's/^name *= *"\([^"]*\)".*/\1/p' '$(PROFILE_FILE)' 2>/dev/null | head -n 1)
 else
 PROFILE_FILE := pipelines/profiles/$(PROFILE).toml
 P := $(OUT)/$(PROFILE)
@@ -54,12 +54,12 @@ RAW_TARGET := $(P)/world/CURRENT
 RAW_DIR := $(shell test -f $(P)/world/CURRENT && echo "$(P)/world/$$(cat $(P)/world/CURRENT)/raw")
 else
 RAW_TARGET :=
-RAW_SETTING := $(shell sed -n 's/^raw_dir = "\(.*\)"/\1/p' $(PROFILE_FILE) 2>/dev/null)
+RAW_SETTING := $(shell sed -n 's/^raw_dir *= *"\([^"]*\)".*/\1/p' $(PROFILE_FILE) 2>/dev/null)
 RAW_DIR := $(if $(DATA_DIR),$(DATA_DIR)/$(notdir $(RAW_SETTING)),$(RAW_SETTING))
 endif
-RATES := $(wildcard $(shell sed -n 's/^exchange_rate_file *= *"\(.*\)"/\1/p' $(PROFILE_FILE) 2>/dev/null))
-# Folders too: their time changes when a file is removed.
-RAW_FILES := $(if $(RAW_DIR),$(shell find $(RAW_DIR) 2>/dev/null))
+RATES := $(wildcard $(shell sed -n 's/^exchange_rate_file *= *"\([^"]*\)".*/\1/p' $(PROFILE_FILE) 2>/dev/null))
+# Folders too: their time changes when a file is removed. Exports may have spaces and brackets in their names.
+RAW_FILES := $(if $(RAW_DIR),$(shell find $(RAW_DIR) 2>/dev/null | sed 's/[][ :*?]/\\&/g'))
 
 STAGES := world ingest validate features train explain register score monitor
 

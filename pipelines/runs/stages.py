@@ -162,7 +162,7 @@ def current_run(place: Place, stage: str) -> Path:
     if not pointer.is_file():
         raise ConfigurationRefused(
             f"stage '{stage}' of profile '{place.profile_name}' has not run under {place.out}",
-            f"run: make {stage} PROFILE={place.profile_name} OUT={place.out}",
+            f"run it first, with the same profile and outputs: make {stage}, or passport {stage}",
         )
     run_dir = _pointed_to(pointer)
     if run_dir is None:
