@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from data_contracts.mapping.repetition import repeated_rows
-from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+from data_contracts.mapping.source_mapping import SourceMapping, query_mapping
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,18 +38,10 @@ def screen(raw: pa.Table) -> pa.Table:
     return repeated_rows(raw, "overseas_stock", "repeated count", "site, counted_on, article")
 
 
-def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
-    """Map raw rows to ``inventory_snapshot``."""
-    mapped = run_sql(_SNAPSHOTS, {"known_lag_days": context.known_lag_days}, raw=raw)
-    return {
-        "inventory_snapshot": canonical_table("inventory_snapshot", mapped, context, {"stock_value_usd": "stock_value"})
-    }
-
-
 MAPPING = SourceMapping(
     source="overseas_stock",
     covered_tables=("inventory_snapshot",),
-    to_canonical=to_canonical,
+    to_canonical=query_mapping(_SNAPSHOTS, "inventory_snapshot", {"stock_value_usd": "stock_value"}),
     happened="counted_on",
     screen=screen,
 )
