@@ -14,8 +14,8 @@ from data_contracts.digest import sha256_file
 from pipelines.profiles import shipped_profiles
 from pipelines.runs.publish import read_json
 from pipelines.runs.stages import Place, current_output
+from tests.factories.files.own_files import write_own_files
 from tests.factories.guides import Block, blocks, run_block
-from tests.factories.own_files import write_own_files
 from tests.factories.small_run import CHECKOUT, environment
 from tests.pipeline.desk import Desk
 
