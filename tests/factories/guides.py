@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from tests.factories.small_run import CHECKOUT, environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +19,12 @@ if TYPE_CHECKING:
 ANYTHING = "…"
 """In an expected output: a part that differs from run to run."""
 _FENCE = re.compile(r"^ *```(?P<info>.*)\n(?P<text>(?:.*\n)*?) *```$", re.MULTILINE)
-_OPTION = re.compile(r'(\w+)="?([^"\s]+)"?')
+_TITLE = re.compile(r'title="([^"]+)"')
+_EXIT = re.compile(r"exit code (\d+)")
+_NOT_COPIED = shutil.ignore_patterns(
+    ".git", ".venv", ".keys", "artifacts", "dist", "__pycache__", ".*_cache", "*.egg-info"
+)
+_READY = (".run-ready", ".test-ready", ".docs-ready")
 
 
 @dataclass(frozen=True)
@@ -25,7 +35,7 @@ class Block:
         guide: file name of the guide, for messages.
         line: line of its opening fence.
         language: ``shell``, ``text``, …; empty if the guide states none.
-        options: what else the fence says, for example ``exit`` (code of a command that fails) or ``title`` (file name).
+        title: the file that the block shows, or the exit code that its commands end with; empty if there is none.
         text: its lines.
         output: the ``text`` block directly after it, which a command prints; empty if there is none.
     """
@@ -33,7 +43,7 @@ class Block:
     guide: str
     line: int
     language: str
-    options: Mapping[str, str]
+    title: str
     text: str
     output: str = ""
 
@@ -45,7 +55,8 @@ class Block:
     @property
     def exit_code(self) -> int:
         """The exit code that the guide promises."""
-        return int(self.options.get("exit", "0"))
+        found = _EXIT.fullmatch(self.title)
+        return int(found[1]) if found else 0
 
 
 def blocks(guide: Path) -> tuple[Block, ...]:
@@ -55,23 +66,22 @@ def blocks(guide: Path) -> tuple[Block, ...]:
     end = 0
     for match in _FENCE.finditer(page):
         language, _, rest = match["info"].strip().partition(" ")
-        is_output = language == "text" and not page[end : match.start()].strip() and bool(found)
-        if is_output and found[-1].language == "shell":
-            last = found.pop()
-            found.append(Block(last.guide, last.line, last.language, last.options, last.text, match["text"]))
+        if language == "text" and found and found[-1].language == "shell" and not page[end : match.start()].strip():
+            found.append(replace(found.pop(), output=match["text"]))
         else:
+            title = _TITLE.search(rest)
             line = page.count("\n", 0, match.start()) + 1
-            found.append(Block(guide.name, line, language, dict(_OPTION.findall(rest)), match["text"]))
+            found.append(Block(guide.name, line, language, title[1] if title else "", match["text"]))
         end = match.end()
     return tuple(found)
 
 
-def run_block(block: Block, script: str, folder: Path, environment: Mapping[str, str]) -> str:
-    """Run a script in the place of a block's text, compare with what the guide promises, and return what it printed."""
-    command = ["bash", "-euo", "pipefail", "-c", script]
-    done = subprocess.run(command, cwd=folder, env=dict(environment), capture_output=True, text=True, check=False)
+def run_block(block: Block, folder: Path, found: Mapping[str, str]) -> str:
+    """Run the commands of a block, compare with what the guide promises, and return what they printed."""
+    command = ["bash", "-euo", "pipefail", "-c", block.text]
+    done = subprocess.run(command, cwd=folder, env=dict(found), capture_output=True, text=True, check=False)
     printed = done.stdout + done.stderr
-    assert done.returncode == block.exit_code, f"{block.place}: exit code {done.returncode}\n{script}\n{printed}"
+    assert done.returncode == block.exit_code, f"{block.place}: exit code {done.returncode}\n{block.text}\n{printed}"
     for expected in missing_lines(block.output, printed):
         raise AssertionError(f"{block.place}: the output has no line like\n{expected}\nbut\n{printed}")
     return printed
@@ -86,3 +96,28 @@ def missing_lines(expected: str, printed: str) -> list[str]:
 def _is_like(expected: str, line: str) -> bool:
     parts = (re.escape(part) for part in expected.strip().split(ANYTHING))
     return re.fullmatch(".*".join(parts), line) is not None
+
+
+def copy_checkout(folder: Path) -> Path:
+    """Copy the checkout without its outputs; its ``.venv`` is the environment that runs the tests."""
+    copy = folder / "seller-credit-passport"
+    shutil.copytree(CHECKOUT, copy, ignore=_NOT_COPIED)
+    (copy / ".venv").symlink_to(sys.prefix)
+    return copy
+
+
+def readers_environment(checkout: Path) -> dict[str, str]:
+    """Return the environment of a reader with a checkout in the home folder who has activated its environment.
+
+    Make takes the environment for set up, so that nothing is installed.
+    """
+    commands = checkout.parent / "commands"
+    commands.mkdir()
+    ready = " ".join(f"-o .venv/{name}" for name in _READY)
+    make = commands / "make"
+    make.write_text(f'#!/bin/sh\nexec {shutil.which("make")} --no-print-directory {ready} "$@"\n')
+    make.chmod(0o755)
+    found = environment(checkout / ".keys", MLFLOW_DISABLE_TELEMETRY="true", PYTHONPATH=str(checkout))
+    del found["KEYS_DIR"]
+    paths = (str(commands), f"{checkout}/.venv/bin", found["PATH"])
+    return {**found, "HOME": str(checkout.parent), "PATH": os.pathsep.join(paths)}

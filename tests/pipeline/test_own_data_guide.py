@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,9 @@ from data_contracts.digest import sha256_file
 from pipelines.profiles import shipped_profiles
 from pipelines.runs.publish import read_json
 from pipelines.runs.stages import Place, current_output
+from tests.factories.guides import Block, blocks, copy_checkout, readers_environment, run_block
 from tests.factories.files.own_files import write_own_files
-from tests.factories.guides import Block, blocks, run_block
-from tests.factories.small_run import CHECKOUT, environment
+from tests.factories.small_run import CHECKOUT
 from tests.pipeline.desk import Desk
 
 if TYPE_CHECKING:
@@ -25,29 +24,20 @@ if TYPE_CHECKING:
 GUIDE = CHECKOUT / "docs" / "your_own_data.md"
 SEED = 22
 APPLICANT = "S000017"
-HOME_CHECKOUT = "~/seller-credit-passport"
 # The reader's files are real; those of this test are not, and its passports must say so.
 HONEST = {
     "is_synthetic = false": "is_synthetic = true",
     'evidence = "loan book of My Lender"': 'evidence = "simulated files"',
-}
-# Tests install nothing: the environment they run in takes the place of the one that the guide sets up.
-_MAKE = f"make --no-print-directory -o {sys.prefix}/.run-ready VENV={sys.prefix} -C {CHECKOUT}"
-IN_PLACE_OF = {
-    f"make -C {HOME_CHECKOUT} setup": f"{_MAKE} -n setup",
-    f"source {HOME_CHECKOUT}/.venv/bin/activate": f'PATH="{sys.prefix}/bin:$PATH"',
-    f"make -C {HOME_CHECKOUT} run": f"{_MAKE} run",
 }
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """Return the folder in which every block of the guide has been followed, one after the other."""
-    folder = tmp_path_factory.mktemp("my_lender")
+    home = tmp_path_factory.mktemp("home")
+    found = readers_environment(copy_checkout(home))
+    folder = home / "my_lender"
     write_own_files(folder, SEED, APPLICANT)
-    found = environment(folder / ".keys", MLFLOW_DISABLE_TELEMETRY="true", PYTHONPATH=str(CHECKOUT))
-    del found["KEYS_DIR"]
-    found["PATH"] = f"{sys.prefix}/bin:{found['PATH']}"
     for block in blocks(GUIDE):
         follow(block, folder, found)
     return Desk(folder, folder / ".keys")
@@ -55,14 +45,10 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 
 def follow(block: Block, folder: Path, found: Mapping[str, str]) -> None:
     """Save a file that the guide shows, or run its commands; other blocks are there to be read."""
-    if "title" in block.options:
-        (folder / block.options["title"]).write_text(replaced(block.text, HONEST), encoding="utf-8")
-    elif block.language == "shell":
-        script = block.text
-        for command, in_its_place in IN_PLACE_OF.items():
-            script = script.replace(command, in_its_place)
-        assert HOME_CHECKOUT not in script, f"{block.place}: say in this test what takes the place of this command"
-        run_block(block, script, folder, found)
+    if block.language == "shell":
+        run_block(block, folder, found)
+    elif block.title:
+        (folder / block.title).write_text(replaced(block.text, HONEST), encoding="utf-8")
 
 
 def replaced(text: str, changes: Mapping[str, str]) -> str:
