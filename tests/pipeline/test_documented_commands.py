@@ -7,6 +7,7 @@ add a row there; a row that is no longer needed fails.
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -115,3 +116,17 @@ def test_nothing_is_replaced_without_need() -> None:
         commands = "".join(block.text for block in blocks(pages[name]) if block.language == "shell")
         assert [change.text for change in changes if change.text not in commands] == []
         assert all(change.reason for change in changes)
+
+
+@pytest.mark.parametrize(
+    ("title", "output"),
+    [("", "a 1 c"), ("", "a … d"), (' title="exit code 1"', "a b c")],
+    ids=["other output", "other output after a gap", "other exit code"],
+)
+def test_a_page_that_promises_something_else_fails(tmp_path: Path, title: str, output: str) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"```shell{title}\necho a b c\n```\n\n```text\n{output}\n```\n", encoding="utf-8")
+    (block,) = blocks(page)
+    assert run_block(replace(block, title="", output="a … c"), tmp_path, os.environ).strip() == "a b c"
+    with pytest.raises(AssertionError, match=r"page\.md:1: "):
+        run_block(block, tmp_path, os.environ)
