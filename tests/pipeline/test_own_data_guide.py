@@ -13,8 +13,8 @@ from data_contracts.digest import sha256_file
 from pipelines.profiles import shipped_profiles
 from pipelines.runs.publish import read_json
 from pipelines.runs.stages import Place, current_output
-from tests.factories.guides import Block, blocks, copy_checkout, readers_environment, run_block
 from tests.factories.files.own_files import write_own_files
+from tests.factories.guides import Block, blocks, copy_checkout, readers_environment, run_block
 from tests.factories.small_run import CHECKOUT
 from tests.pipeline.desk import Desk
 
