@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # What differs from run to run in an expected output: seconds, the name of a run, and what the page leaves out.
-_VARIES = re.compile(r"\b[\d,.]+ s\b|\b[0-9a-f]{16}\b|…")
+_VARIES = re.compile(r"\b[\d,.]+ s\b|\b[0-9a-f]{16}\b|\s*…\s*")
 _FENCE = re.compile(r"^ *```(?P<info>.*)\n(?P<text>(?:.*\n)*?) *```$", re.MULTILINE)
 _TITLE = re.compile(r'title="([^"]+)"')
 _EXIT = re.compile(r"exit code (\d+)")
