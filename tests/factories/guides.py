@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# What differs from run to run in an expected output: seconds, the name of a run, and what the page leaves out.
-_VARIES = re.compile(r"\b[\d,.]+ s\b|\b[0-9a-f]{16}\b|\s*…\s*")
+# What differs from run to run in an expected output: seconds, runs, pseudonyms, and what the page leaves out.
+_VARIES = re.compile(r"\b[\d,.]+ s\b|\b(?:[0-9a-f]{16}){1,2}\b|\s*…\s*")
 _FENCE = re.compile(r"^ *```(?P<info>.*)\n(?P<text>(?:.*\n)*?) *```$", re.MULTILINE)
 _TITLE = re.compile(r'title="([^"]+)"')
 _EXIT = re.compile(r"exit code (\d+)")
