@@ -123,6 +123,9 @@ def manifest(
     period_from: FromOption = None,
     period_to: ToOption = None,
     delivered_at: DeliveredAtOption = None,
+    add: Annotated[
+        bool, typer.Option("--add", help="Keep the list there is and add the files it does not name.")
+    ] = False,
 ) -> None:
     """Write deliveries.csv into a raw folder: one row per file, with its source and digest.
 
@@ -132,7 +135,7 @@ def manifest(
     """
     from pipelines.commands.list_of_deliveries import write_manifest
 
-    draft = write_manifest(folder, terms_of(seller, account, period_from, period_to, delivered_at))
+    draft = write_manifest(folder, terms_of(seller, account, period_from, period_to, delivered_at), add=add)
     for problem in draft.unknown:
         typer.echo(problem)
     todo = f"; fill in: {', '.join(draft.to_fill_in)}" if draft.to_fill_in else ""

@@ -12,6 +12,7 @@ from data_contracts.errors import ConfigurationRefused, InputRefused, one_line
 from data_contracts.sources.registry import source_mapping
 from pipelines.ingest.deliveries.manifest import MANIFEST_FILE, MANIFEST_SOURCE
 from pipelines.ingest.deliveries.recognition import described, files_below, recognise
+from pipelines.ingest.deliveries.reference_lists import rows_of_list
 from pipelines.ingest.deliveries.unlisted import REFERENCE, source_of
 from pipelines.runs.publish import atomic_write_bytes
 from pipelines.runs.sandbox import Call, ChildEnded, run_in_sandbox
@@ -46,39 +47,73 @@ class _Known(NamedTuple):
     problem: str
 
 
-def write_manifest(folder: Path, terms: Terms) -> ManifestDraft:
+def write_manifest(folder: Path, terms: Terms, *, add: bool = False) -> ManifestDraft:
     """Write ``deliveries.csv`` into a raw folder: one row per file, with its source and its digest.
 
     The content of a file decides its source. A file that does not name its seller belongs to ``terms.seller``, or else
     to the seller that its folder in ``folder`` is named after; deeper folders may have any name. What neither the files
     nor the terms say stays empty.
 
+    Args:
+        folder: the raw folder.
+        terms: what the caller states about every file.
+        add: keep the rows of the list that is there, and add the files that it does not name.
+
     Raises:
-        InputRefused: the folder is missing or empty, or the name of a folder in it is no seller reference.
-        ConfigurationRefused: the folder has a list already, which may have been edited.
+        InputRefused: the folder is missing or has no new files, the name of a folder in it is no seller reference, or
+            the list to be added to has a bad row.
+        ConfigurationRefused: the folder has a list already, which may have been edited, and ``add`` is not set.
     """
     path = folder / MANIFEST_FILE
     if not folder.is_dir():
         raise InputRefused(file=str(folder), rule="no such folder", remedy="name the folder that holds the raw files")
-    if path.exists():
-        raise ConfigurationRefused(f"{path} exists already and may have been edited", "move it away, or edit it")
-    files = tuple(_delivered_files(folder))
+    if path.exists() and not add:
+        raise ConfigurationRefused(
+            f"{path} exists already and may have been edited", "add new files with --add, edit it, or move it away"
+        )
+    listed = _read_list(path) if path.exists() else None
+    named = listed.files if listed else frozenset()
+    files = tuple(file for file in _delivered_files(folder) if file.relative_to(folder).as_posix() not in named)
     if not files:
-        raise InputRefused(file=str(folder), rule="the folder holds no files", remedy="put the exports into it")
+        rule = "the list names every file in it" if named else "the folder holds no files"
+        raise InputRefused(file=str(folder), rule=rule, remedy="put the exports into it")
     known = [_known(file) for file in files]
     rows = [_row(file, folder, terms, one.source) for file, one in zip(files, known, strict=True)]
     with report_disk_faults(folder):
-        atomic_write_bytes(path, _as_csv(rows))
+        atomic_write_bytes(path, _as_csv(rows, listed))
     return ManifestDraft(path, len(rows), _to_fill_in(rows), tuple(one.problem for one in known if one.problem))
 
 
-def _as_csv(rows: Sequence[Mapping[str, str]]) -> bytes:
+class _List(NamedTuple):
+    """A list of deliveries as it is: its bytes, its headers in order, and the files that it names."""
+
+    data: bytes
+    headers: tuple[str, ...]
+    files: frozenset[str]
+
+
+def _read_list(path: Path) -> _List:
+    """Return the list there is, checked by its contract in a child process."""
+    data = path.read_bytes()
+    try:
+        rows = run_in_sandbox(Call(rows_of_list, (data, MANIFEST_SOURCE, MANIFEST_FILE)))
+    except ChildEnded as ended:
+        raise InputRefused(file=str(path), rule=ended.reason, remedy="move it away, and write a new one") from ended
+    headers = next(csv.reader(data.decode("utf-8-sig").splitlines()))
+    return _List(data, tuple(header.strip() for header in headers), frozenset(str(row["file_name"]) for row in rows))
+
+
+def _as_csv(rows: Sequence[Mapping[str, str]], listed: _List | None) -> bytes:
+    """Return the rows as a list, or the list there is followed by the rows, in the order of its columns."""
     columns = source_contract(MANIFEST_SOURCE).columns
+    headers = listed.headers if listed else tuple(column.header for column in columns)
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(column.header for column in columns)
-    writer.writerows([row[column.name] for column in columns] for row in rows)
-    return text.getvalue().encode()
+    writer = csv.DictWriter(text, headers, restval="", extrasaction="ignore", lineterminator="\n")
+    if listed is None:
+        writer.writeheader()
+    writer.writerows({column.header: row[column.name] for column in columns} for row in rows)
+    before = listed.data if listed else b""
+    return before + (b"" if before.endswith(b"\n") or not before else b"\n") + text.getvalue().encode()
 
 
 def _to_fill_in(rows: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
@@ -100,7 +135,8 @@ def _needs_seller(source: str) -> bool:
 
 def _delivered_files(folder: Path) -> Iterator[Path]:
     for path in files_below(folder):
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and path != folder / MANIFEST_FILE:
             yield path
 
 

@@ -117,3 +117,32 @@ def test_a_folder_without_files_is_refused(tmp_path: Path) -> None:
         write_manifest(tmp_path / "nowhere", TERMS)
     with pytest.raises(InputRefused, match="holds no files"):
         write_manifest(tmp_path, TERMS)
+
+
+def test_new_files_are_added_to_an_edited_list(raw: Path) -> None:
+    write_manifest(raw, TERMS)
+    path = raw / "deliveries.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    edited = "\r\n".join(",".join([*line.split(",")[1:], line.split(",")[0]]) for line in lines)
+    path.write_bytes(b"\xef\xbb\xbf" + edited.encode())
+    put(raw / "S-1" / "2024.csv", ORDERS)
+    january = Terms(period_from=date(2024, 1, 1), period_to=date(2024, 1, 31), delivered_at=TERMS.delivered_at)
+    assert write_manifest(raw, january, add=True).files == 1
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf" + edited.encode())
+    found = {file.name: file.covered_to for file in find_deliveries(raw, ingest_settings()).files}
+    assert (found["S-1/2024.csv"], found["S-1/shop/2023.csv"]) == (date(2024, 1, 31), date(2023, 12, 31))
+
+
+def test_nothing_is_added_without_new_files(raw: Path) -> None:
+    write_manifest(raw, TERMS)
+    before = (raw / "deliveries.csv").read_bytes()
+    with pytest.raises(InputRefused, match="the list names every file"):
+        write_manifest(raw, TERMS, add=True)
+    assert (raw / "deliveries.csv").read_bytes() == before
+
+
+def test_a_list_with_a_bad_row_is_not_added_to(raw: Path) -> None:
+    write_manifest(raw, Terms())
+    put(raw / "S-1" / "2024.csv", ORDERS)
+    with pytest.raises(InputRefused, match=r"deliveries.csv.*required"):
+        write_manifest(raw, TERMS, add=True)
