@@ -168,5 +168,5 @@ def test_a_record_that_loses_rows_is_refused() -> None:
 
 
 def test_a_stage_that_has_not_run_is_named_with_its_command(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationRefused, match="make train PROFILE=demo"):
+    with pytest.raises(ConfigurationRefused, match=r"'train' of profile 'demo' has not run .*remedy: .*passport train"):
         current_run(Place("demo", tmp_path), "train")
