@@ -92,7 +92,9 @@ def _platforms() -> tuple[Feature, ...]:
     return (
         *events("platform_sales", SALE, "Gross platform sales.", "amount_usd").over(*MONTHLY, 365, 455),
         *events("platform_sale_rows", SALE, "Number of platform sales.").over(*MONTHLY),
-        *paid("payout_net", "event_type = 'payout'", "Platform payouts.").over(90, 180, 365),
+        *paid(
+            "payout_net", "event_type IN ('payout', 'payout_reversal')", "Platform payouts, less those that came back."
+        ).over(90, 180, 365),
         *events("payout_rows", "event_type = 'payout'", "Number of payouts.").over(180),
         *paid("platform_refunds", "event_type = 'refund'", "Refunds to platform buyers.").over(180),
         *paid("platform_fees", f"event_type IN {FEES}", "Commission, fulfilment, storage and subscription fees.").over(

@@ -96,7 +96,7 @@ FIGURES: Final = (
     ),
     Figure("full_hosted", "platform", "amount_usd", f"{_ON_PLATFORM} AND {_GROSS} AND {_FULL_HOSTED}"),
     Figure("semi_hosted", "platform", "amount_usd", f"{_ON_PLATFORM} AND {_GROSS} AND {_SEMI_HOSTED}"),
-    Figure("payouts", "platform", "-amount_usd", f"{_ON_PLATFORM} AND event_type = 'payout'"),
+    Figure("payouts", "platform", "-amount_usd", f"{_ON_PLATFORM} AND event_type IN ('payout', 'payout_reversal')"),
     Figure(
         "payment", "payment", "amount_usd",
         f"CAST(platform AS VARCHAR) IN ({_quoted(PAYMENT_PROVIDERS)}) AND event_type = 'sale'",

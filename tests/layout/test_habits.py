@@ -108,6 +108,12 @@ def test_an_option_that_names_a_package_index_would_be_noticed() -> None:
     assert not INDEX_ADDRESS.search("uv pip compile --no-emit-index-url --quiet")
 
 
+def test_no_text_holds_the_marks_of_a_merge_conflict() -> None:
+    marks = re.compile(rb"^(?:<{7}|>{7}) ", flags=re.MULTILINE)
+    assert marks.search(b"words\n" + b"<" * 7 + b" HEAD\n")
+    assert [path.relative_to(CHECKOUT).as_posix() for path in kept_files() if marks.search(path.read_bytes())] == []
+
+
 def checks() -> list[str]:
     """Return the parts of ``make check``."""
     found = re.search(r"^check: (.*?) ##", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
