@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from data_contracts.compatibility.change import Change, ChangeKind
-from data_contracts.reading.headers import normalised
+from data_contracts.reading.heading_text import normalised
 from data_contracts.values.lookalikes import differing_characters, looks_equal
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _header_changes(old: Column, new: Column, spec: ReadSpec | None) -> Iterator
     before, after = ({_as_read(spelling, exact=exact): spelling for spelling in _spellings(c)} for c in (old, new))
     lost = [spelling for read, spelling in before.items() if read not in after]
     gained = [spelling for read, spelling in after.items() if read not in before]
-    twins = _lookalikes(old, new)
+    twins = _lookalikes(old, new, exact=exact)
     for was, now in twins:
         strange = ", ".join((*differing_characters(now, was), *differing_characters(was, now))) or "blanks"
         yield Change(ChangeKind.HEADER_LOOKALIKE, new.name, f"{was!r} → {now!r}: {strange}", breaking=True)
@@ -109,12 +109,13 @@ def _as_read(spelling: str, *, exact: bool) -> str:
     return spelling if exact else normalised(spelling)
 
 
-def _lookalikes(old: Column, new: Column) -> list[tuple[str, str]]:
-    """Return pairs of removed and added spellings that look the same, including the two main headers."""
+def _lookalikes(old: Column, new: Column, *, exact: bool) -> list[tuple[str, str]]:
+    """Return pairs of removed and added spellings that look the same but are read as two, with the main headers."""
     gone = [spelling for spelling in _spellings(old) if spelling not in _spellings(new)]
     came = [spelling for spelling in _spellings(new) if spelling not in _spellings(old)]
     pairs = [(old.header, new.header), *((was, now) for was in gone for now in came)]
-    return list(dict.fromkeys(pair for pair in pairs if looks_equal(*pair)))
+    read_as_two = [pair for pair in pairs if _as_read(pair[0], exact=exact) != _as_read(pair[1], exact=exact)]
+    return list(dict.fromkeys(pair for pair in read_as_two if looks_equal(*pair)))
 
 
 def _cell_changes(old: CellSpec, new: CellSpec, place: str) -> Iterator[Change]:

@@ -16,7 +16,7 @@ from data_contracts.compatibility.change import Change, ChangeKind
 from data_contracts.compatibility.columns import column_changes
 from data_contracts.compatibility.rules import rule_changes
 from data_contracts.errors import one_line
-from data_contracts.reading.headers import normalised
+from data_contracts.reading.heading_text import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

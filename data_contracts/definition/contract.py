@@ -198,6 +198,10 @@ class CompiledContract:
     verification: Verification = Verification()
     retention_days: int | None = None
 
+    def __hash__(self) -> int:
+        # The digest covers the whole contract; hashing every column would take far longer.
+        return hash((self.identity, self.digest))
+
     @property
     def identity(self) -> str:
         """Contract ID and version, as recorded in the lineage of every row: ``id@version``."""

@@ -73,6 +73,19 @@ class ContractMatch:
         """Jaccard index of the columns in the file and the columns the contract needs, from 0 to 1."""
         return len(self.found) / max(len(self.found) + len(self.missing) + len(self.foreign), 1)
 
+    @property
+    def own_share(self) -> float:
+        """Share of the columns the contract needs, and of those it offers and the file has, that the file has."""
+        return len(self.found) / max(len(self.found) + len(self.missing), 1)
+
+    @property
+    def nearness(self) -> tuple[float, float]:
+        """How near the file is to the contract, by the contract's own columns; foreign columns only break ties.
+
+        A found column counts more in a contract with many found columns: 10 of 15 is nearer than 2 of 3.
+        """
+        return len(self.found) * self.own_share, self.similarity
+
 
 def match_contracts(
     start: FileStart, contracts: Iterable[CompiledContract], file_name: str

@@ -7,11 +7,14 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from data_contracts.definition.contract import Column, CompiledContract, ReadSpec
 from data_contracts.errors import InputRefused
+from data_contracts.reading.heading_text import ZONES, normalised, normalised_cell, without_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 @dataclass(frozen=True)
@@ -29,43 +32,95 @@ class HeaderMatch:
         return tuple(self.positions)
 
 
-def normalised(header: str) -> str:
+def match_headers(cells: Sequence[str], contract: CompiledContract) -> HeaderMatch:
+    """Match a row of header cells with the headers of a contract and their synonyms.
+
+    A cell with the very spelling of the contract goes before one that is only equal after ``normalised``, and that
+    one before a cell with a unit or zone in brackets that the contract does not spell, but that agrees with the
+    column. A cell that could then name several columns is ambiguous, as is a second cell for one column.
+    """
+    spellings = _spellings(contract)
+    normal = {position: normalised_cell(cell) for position, cell in enumerate(cells)}
+    found = _Found({}, [])
+    found.take({position: spellings.plain.get(_plain(cell), ()) for position, cell in enumerate(cells)})
+    found.take({position: spellings.normal.get(key, ()) for position, key in normal.items() if key})
+    found.take({n: _agreeing_columns(key, contract, spellings) for n, key in normal.items() if key.endswith(")")})
+    used = {*found.positions.values(), *found.ambiguous}
+    ordered = {
+        column.name: found.positions[column.name] for column in contract.columns if column.name in found.positions
+    }
+    missing = tuple(c for c in contract.columns if c.name not in ordered and not c.cell.header_optional)
+    extra = tuple(cell for position, cell in enumerate(cells) if position not in used)
+    return HeaderMatch(ordered, extra, missing, tuple(cells[position] for position in sorted(found.ambiguous)))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The position of each column that is named so far, and the positions of ambiguous cells."""
+
+    positions: dict[str, int]
+    ambiguous: list[int]
+
+    def take(self, candidates: Mapping[int, Sequence[str]]) -> None:
+        """Add the columns that the cells at these positions name, unless a better spelling already named them."""
+        taken, used = set(self.positions), {*self.positions.values(), *self.ambiguous}
+        for position, names in candidates.items():
+            open_names = [name for name in names if name not in taken]
+            if position in used or not open_names:
+                continue
+            if len(open_names) > 1 or open_names[0] in self.positions:
+                self.ambiguous.append(position)
+            else:
+                self.positions[open_names[0]] = position
+
+
+def _plain(header: str) -> str:
     """Return a header without outer spaces, with single inner spaces, and case-folded."""
     return " ".join(header.replace("\ufeff", "").split()).casefold()
 
 
-# The spellings of all contracts are few and asked for with every file; the cells of a file are never kept.
-_normalised_spelling = functools.lru_cache(maxsize=16_384)(normalised)
+@dataclass(frozen=True)
+class _Spellings:
+    """The columns of a contract by their plain and normalised spellings; several if the contract is unclear."""
+
+    plain: dict[str, tuple[str, ...]]
+    normal: dict[str, tuple[str, ...]]
 
 
-def match_headers(cells: Sequence[str], contract: CompiledContract) -> HeaderMatch:
-    """Match a row of header cells with the headers of a contract and their synonyms."""
-    wanted = {
-        _normalised_spelling(name): column for column in contract.columns for name in (column.header, *column.synonyms)
-    }
-    positions: dict[str, int] = {}
-    extra: list[str] = []
-    ambiguous: list[str] = []
-    for position, cell in enumerate(cells):
-        column = wanted.get(normalised(cell))
-        if column is None:
-            extra.append(cell)
-        elif column.name in positions:
-            ambiguous.append(cell)
-        else:
-            positions[column.name] = position
-    ordered = {column.name: positions[column.name] for column in contract.columns if column.name in positions}
-    missing = tuple(c for c in contract.columns if c.name not in positions and not c.cell.header_optional)
-    return HeaderMatch(ordered, tuple(extra), missing, tuple(ambiguous))
+@functools.lru_cache(maxsize=512)
+def _spellings(contract: CompiledContract) -> _Spellings:
+    return _Spellings(_columns_by(contract, _plain), _columns_by(contract, normalised))
+
+
+def _columns_by(contract: CompiledContract, spelled: Callable[[str], str]) -> dict[str, tuple[str, ...]]:
+    names: dict[str, tuple[str, ...]] = {}
+    for column in contract.columns:
+        for key in {spelled(spelling) for spelling in (column.header, *column.synonyms)}:
+            names[key] = (*names.get(key, ()), column.name)
+    return names
+
+
+def _agreeing_columns(heading: str, contract: CompiledContract, spellings: _Spellings) -> tuple[str, ...]:
+    """Return the columns that a heading names without its unit or zone, if the contract does not say another one."""
+    bare, unit = without_unit(heading)
+    if unit is None:
+        return ()
+    return tuple(name for name in spellings.normal.get(bare, ()) if _agrees(unit, contract.column(name)))
+
+
+def _agrees(unit: str, column: Column) -> bool:
+    if unit in ZONES:
+        return not pa.types.is_timestamp(column.arrow_type) or column.cell.timezone == unit
+    return column.unit in {None, unit} or " " in (column.unit or "")
 
 
 def header_locale(cells: Sequence[str], contract: CompiledContract) -> str | None:
     """Return the locale that most header cells belong to by the contract's synonyms; the first one if tied."""
-    found = {normalised(cell) for cell in cells}
+    found = {normalised_cell(cell) for cell in cells}
     counts: dict[str, int] = {}
     for column in contract.columns:
         for synonym, locale in column.locales:
-            counts[locale] = counts.get(locale, 0) + (normalised(synonym) in found)
+            counts[locale] = counts.get(locale, 0) + (normalised_cell(synonym) in found)
     return max(counts, key=lambda locale: counts[locale], default=None) if any(counts.values()) else None
 
 

@@ -18,7 +18,9 @@ from data_contracts.definition.compiler import source_contract, source_names, te
 from data_contracts.definition.templates import PREFIX
 from data_contracts.errors import InputRefused, one_line
 from data_contracts.reading.contract_match import WORKBOOK_STARTS, ContractMatch, FileStart, match_contracts
-from data_contracts.reading.headers import closest_header, normalised
+from data_contracts.reading.header_language import unknown_language
+from data_contracts.reading.headers import closest_header
+from data_contracts.reading.heading_text import normalised
 from data_contracts.reading.parquet_files import PARQUET_START
 from data_contracts.values.lookalikes import differing_characters, skeleton
 from pipelines.runs.sandbox import Call, ChildEnded, run_in_sandbox
@@ -34,8 +36,11 @@ START_BYTES = 4 * 2**20
 MOST_WHOLE_BYTES = 2**28
 MOST_ENTRIES = 10_000
 MOST_ARCHIVE_BYTES = 2**31
-# Below this, a file shares only a common word or two with a contract, such as "date", which says nothing.
-LEAST_NEARNESS = 0.1
+# Below both, a file shares only a common word or two with a contract, such as "date", which says nothing.
+LEAST_SIMILARITY = 0.1
+LEAST_OWN_COLUMNS, LEAST_OWN_SHARE = 3, 0.25
+# From here, the headings that the nearest contract does not know are just further columns, not another language.
+LIKELY_OWN_SHARE = 0.5
 _ZIP_START, _GZIP_START = b"PK\x03\x04", b"\x1f\x8b"
 # Entries that office programs put into their documents, which are zips.
 _DOCUMENT_PARTS = {"[Content_Types].xml", "mimetype"}
@@ -52,12 +57,14 @@ class Recognition:
         met: the contracts it matches; usually one.
         nearest: if it matches none, the nearest contract, if any is near.
         reason: why it could not be compared with any contract, or None.
+        language: what is said about a header in a language that no contract lists, or None.
     """
 
     file: str
     met: tuple[ContractMatch, ...] = ()
     nearest: ContractMatch | None = None
     reason: str | None = None
+    language: str | None = None
 
 
 def recognise(paths: Sequence[Path]) -> Iterator[Recognition]:
@@ -104,10 +111,13 @@ def described(found: Recognition) -> list[str]:
     if found.met:
         return [f"{name}: matches {fit.contract.identity} ({_extent(fit)})" for fit in found.met]
     if found.nearest is None:
-        return [f"{name}: matches no contract: {one_line(found.reason or 'it has few or no columns of any contract')}"]
+        reason = found.reason or "it has few or no columns of any contract"
+        reason = reason if found.language is None else f"{reason}; {found.language}"
+        return [f"{name}: matches no contract: {one_line(reason)}"]
     fit = found.nearest
     lines = [f"{name}: matches no contract; nearest: {fit.contract.identity} ({_extent(fit)})"]
     lines += [f"  wrong: {fit.problem}"] if fit.problem else []
+    lines += [f"  language: {found.language}"] if found.language else []
     lines += [f"  missing: {_missing(column, fit.foreign)}" for column in fit.missing]
     lines += [f"  foreign: {header!r}" for header in fit.foreign]
     return [one_line(line) for line in lines]
@@ -228,7 +238,17 @@ def _compared(start: FileStart, name: str) -> Recognition:
     except InputRefused as refused:
         return Recognition(name, reason=refused.rule)
     met = tuple(fit for fit in fits if fit.is_match)
-    nearest = max(fits, key=lambda fit: fit.similarity, default=None)
-    if met or nearest is None or nearest.similarity < LEAST_NEARNESS:
+    if met or not fits:
         return Recognition(name, met)
-    return Recognition(name, nearest=nearest)
+    nearest = max(fits, key=lambda fit: fit.nearness)
+    if not _is_near(nearest):
+        headings = max((fit.foreign for fit in fits), key=len)
+        return Recognition(name, language=unknown_language(headings, recognisable_contracts()))
+    is_doubtful = nearest.own_share < LIKELY_OWN_SHARE
+    language = unknown_language(nearest.foreign, recognisable_contracts()) if is_doubtful else None
+    return Recognition(name, nearest=nearest, language=language)
+
+
+def _is_near(fit: ContractMatch) -> bool:
+    by_own_columns = len(fit.found) >= LEAST_OWN_COLUMNS and fit.own_share >= LEAST_OWN_SHARE
+    return by_own_columns or fit.similarity >= LEAST_SIMILARITY

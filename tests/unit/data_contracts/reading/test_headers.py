@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from data_contracts.definition.compiler import source_contract
 from data_contracts.errors import InputRefused
 from data_contracts.reading.headers import HeaderMatch, match_headers, require_headers
+from data_contracts.reading.heading_text import normalised
+from pipelines.ingest.deliveries.recognition import recognisable_contracts
 from tests.factories.contracts import column, contract_of, delimited
 
 
@@ -14,6 +17,70 @@ def test_headers_match_ignoring_case_and_spaces() -> None:
     match = match_headers(["  AMOUNT\u00a0", "posted   ON "], contract)
     assert match.positions == {"posted_on": 1, "sum": 0}
     assert match.headers == ("posted_on", "sum")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("EXPORTER_NAME", "Exporter Name"),
+        ("settlement-id", "Settlement\u00a0ID:"),
+        ("Net – sales *", "net — SALES"),
+        ("SİPARİŞ NO.", "sipariş no."),
+        ("ADI", "adı"),
+        ("crédits d’emballage", "CRÉDITS D'EMBALLAGE"),
+        ("金额（元）", "金额(RMB)"),
+        ("Ｔｉｍｅ（ＵＴＣ）", "time (GMT)"),
+        ("Order\u200b\u200fID", "OrderID"),
+        ("Booked [USD]", "booked (US$)"),
+    ],
+)
+def test_headings_that_differ_only_in_how_they_are_written_are_equal(one: str, other: str) -> None:
+    assert normalised(one) == normalised(other) == normalised(normalised(one))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Amount (USD)", "Amount (EUR)"),
+        ("Amount (USD)", "Amount"),
+        ("金额（+元）", "金额（-元）"),
+        ("Fee (incl. SST)", "Fee"),
+        ("Created (UTC)", "Created (PST)"),
+        ("Amount", "Аmount"),
+    ],
+)
+def test_headings_that_may_mean_two_things_are_not_equal(one: str, other: str) -> None:
+    assert normalised(one) != normalised(other)
+
+
+def test_a_unit_or_zone_that_the_contract_does_not_spell_must_agree_with_the_column() -> None:
+    columns = [
+        column("paid", "number", header="Paid", custom={"unit": "CNY"}),
+        column("fee", "number", header="Fee", custom={"unit": "currency of the row"}),
+        column("at", "timestamp", header="Settled at", options={"defaultTimezone": "UTC"}),
+    ]
+    contract = contract_of(columns, server=delimited())
+    assert match_headers(["Paid（元）", "Fee (RM)", "settled_at (UTC)"], contract).headers == ("paid", "fee", "at")
+    assert match_headers(["Paid (USD)", "Fee (net)", "Settled at (PST)"], contract).headers == ()
+
+
+def test_the_exact_spelling_goes_first_and_a_doubt_is_refused() -> None:
+    columns = [column("a", header="Sum-total"), column("b", header="Sum total")]
+    contract = contract_of(columns, server=delimited(extraColumns="allow"))
+    match = match_headers(["SUM_TOTAL", "sum total", "Sum-Total"], contract)
+    assert (match.positions, match.extra, match.ambiguous) == ({"a": 2, "b": 1}, ("SUM_TOTAL",), ())
+    assert match_headers(["SUM_TOTAL"], contract).ambiguous == ("SUM_TOTAL",)
+    twice = match_headers(["sum_total", "sum–total", "Sum-total"], contract)
+    assert twice.ambiguous == ("sum–total",)
+
+
+@pytest.mark.parametrize("source", [contract.contract_id for contract in recognisable_contracts()])
+def test_no_two_columns_of_a_contract_have_headings_that_are_equal(source: str) -> None:
+    places: dict[str, set[str]] = {}
+    for one in source_contract(source).columns:
+        for spelling in (one.header, *one.synonyms):
+            places.setdefault(normalised(spelling), set()).add(one.name)
+    assert {spelling: names for spelling, names in places.items() if len(names) > 1} == {}
 
 
 def test_a_localised_header_matches() -> None:

@@ -14,7 +14,7 @@ import pytest
 from data_contracts.definition.compiler import source_contract
 from data_contracts.definition.contract import Column, CompiledContract
 from data_contracts.errors import InputRefused
-from data_contracts.reading.headers import normalised
+from data_contracts.reading.heading_text import normalised
 from pipelines.ingest.deliveries import recognition
 from pipelines.ingest.deliveries.recognition import (
     Recognition,
@@ -163,6 +163,33 @@ def test_a_file_with_semicolons_is_close_to_its_source_and_the_user_is_told(tmp_
     assert found.nearest is not None
     assert found.nearest.contract.contract_id == "lender_loans"
     assert found.nearest.problem == "its fields are separated by ';', but the contract says ','"
+
+
+def test_a_wide_file_is_near_the_contract_whose_columns_it_has(tmp_path: Path) -> None:
+    contract = source_contract("shopify_orders")
+    needed = [column.header for column in needed_columns(contract)]
+    wide = [*needed[1:], *(f"Shop's own column {number}" for number in range(300))]
+    found = found_in(tmp_path, (",".join(wide) + "\n").encode())
+    assert found.nearest is not None
+    assert found.nearest.contract.contract_id == "shopify_orders"
+    assert [column.header for column in found.nearest.missing] == [needed[0]]
+    assert found.language is None
+
+
+@pytest.mark.parametrize(
+    ("headings", "said"),
+    [
+        ("päivämäärä/aika,tilitystunnus,tyyppi,tilausnumero,kuvaus,määrä", "in a language that no contract lists"),
+        ("날짜,정산 번호,주문 번호,금액", "in Hangul letters, which no contract lists"),
+        ("section,parent,description,order id", None),
+    ],
+)
+def test_headings_in_a_language_that_no_contract_lists_are_called_so(
+    headings: str, said: str | None, tmp_path: Path
+) -> None:
+    found = found_in(tmp_path, f"{headings}\n".encode())
+    assert found.language is None if said is None else said in str(found.language)
+    assert found.language is None or any(found.language in line for line in described(found))
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "utf-16"])
