@@ -1,4 +1,4 @@
-"""Say when a header row is in a language or an alphabet that no contract lists."""
+"""Recognition of header rows in a language or an alphabet that no contract lists."""
 
 from __future__ import annotations
 
