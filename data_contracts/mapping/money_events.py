@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from data_contracts.definition.contract import CompiledContract
+    from data_contracts.lineage import ReadResult
+    from data_contracts.mapping.written_days import WrittenDays
+
 _EVENTS = """
 SELECT
     entries.* EXCLUDE (event_type),
@@ -49,6 +53,7 @@ class MoneyEventSource:
         silent_reason: SQL over ``raw`` that returns why a row has no entry.
         screen: rows to set aside, as in ``SourceMapping``.
         prepare: text rows to text rows, as in ``SourceMapping``.
+        days, cast: as in ``SourceMapping``.
         happened: column with the time of the event, as in ``SourceMapping``.
         partition_by: column that partitions the rows, as in ``SourceMapping``.
     """
@@ -60,6 +65,8 @@ class MoneyEventSource:
     silent_reason: str
     screen: Callable[[pa.Table], pa.Table]
     prepare: Callable[[pa.Table], pa.Table] = lambda rows: rows
+    days: WrittenDays | None = None
+    cast: Callable[[ReadResult, CompiledContract], ReadResult] | None = None
     happened: str | None = None
     partition_by: str | None = None
 
@@ -97,6 +104,8 @@ class MoneyEventSource:
             covered_tables=("money_event",),
             to_canonical=self.to_canonical,
             prepare=self.prepare,
+            days=self.days,
+            cast=self.cast,
             screen=self.screen,
             remarks=self.remarks,
             silent=self.silent,

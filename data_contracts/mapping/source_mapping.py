@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from data_contracts.arrow import Values
     from data_contracts.definition.contract import CompiledContract
+    from data_contracts.mapping.written_days import WrittenDays
 
 Tables = dict[str, pa.Table]
 
@@ -92,6 +93,7 @@ class SourceMapping:
         covered_tables: canonical tables for which a delivery of this source is evidence of coverage.
         to_canonical: typed and accepted raw rows to canonical tables.
         prepare: text rows to text rows, one for one, before casting; makes keys unique across files.
+        days: the columns with days, if exports write them day first or month first; ``prepare`` gets them in ISO form.
         cast: custom casting, if the contract's single number format does not fit every file.
         screen: typed rows to the rows to set aside: ``row_order``, ``reason``, ``rule_id`` (null for a duplicate). None
             or an absent row means no objection.
@@ -115,6 +117,7 @@ class SourceMapping:
     covered_tables: tuple[str, ...]
     to_canonical: Callable[[pa.Table, MappingContext], Tables]
     prepare: Callable[[pa.Table], pa.Table] = _unchanged
+    days: WrittenDays | None = None
     cast: Callable[[ReadResult, CompiledContract], ReadResult] | None = None
     screen: Callable[[pa.Table], pa.Table | None] = _nothing_to_screen
     remarks: Callable[[pa.Table], pa.Table | None] = _nothing_to_screen

@@ -16,6 +16,7 @@ DAY: Final = "%Y-%m-%d"
 MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 Language = Literal["en", "zh"]
+DateOrder = Literal["day-first", "month-first"]
 ProfileOption = Annotated[
     str, typer.Option("--profile", metavar="NAME|FILE", help="Name of a built-in profile, or a TOML file.")
 ]
@@ -40,6 +41,11 @@ DeliveredAtOption = Annotated[
     ),
 ]
 
+DateOrderOption = Annotated[
+    DateOrder | None,
+    typer.Option("--date-order", help="Order of day and month, for files with days like 03/04/2025 that do not tell."),
+]
+
 
 def terms_of(
     seller: str | None,
@@ -47,8 +53,11 @@ def terms_of(
     period_from: datetime | None,
     period_to: datetime | None,
     delivered_at: datetime | None,
+    *,
+    date_order: DateOrder | None = None,
 ) -> Terms:
     """Return what the options state about files."""
+    from data_contracts.mapping.day_order import DayOrder
     from pipelines.ingest.deliveries.unlisted import Terms
 
     return Terms(
@@ -57,4 +66,5 @@ def terms_of(
         period_from=period_from.date() if period_from else None,
         period_to=period_to.date() if period_to else None,
         delivered_at=delivered_at.replace(tzinfo=UTC) if delivered_at else None,
+        date_order=DayOrder(date_order) if date_order else None,
     )

@@ -11,6 +11,7 @@ import typer
 from pipelines.command_line.options import (
     DEFAULT_OUT,
     AccountOption,
+    DateOrderOption,
     DeliveredAtOption,
     FromOption,
     Language,
@@ -123,6 +124,7 @@ def manifest(
     period_from: FromOption = None,
     period_to: ToOption = None,
     delivered_at: DeliveredAtOption = None,
+    date_order: DateOrderOption = None,
     add: Annotated[
         bool, typer.Option("--add", help="Keep the list there is and add the files it does not name.")
     ] = False,
@@ -135,7 +137,9 @@ def manifest(
     """
     from pipelines.commands.list_of_deliveries import write_manifest
 
-    draft = write_manifest(folder, terms_of(seller, account, period_from, period_to, delivered_at), add=add)
+    draft = write_manifest(
+        folder, terms_of(seller, account, period_from, period_to, delivered_at, date_order=date_order), add=add
+    )
     for problem in draft.unknown:
         typer.echo(problem)
     todo = f"; fill in: {', '.join(draft.to_fill_in)}" if draft.to_fill_in else ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.command_line.options import DAY, DEFAULT_OUT, OutOption, ProfileOption
+from pipelines.command_line.options import DAY, DEFAULT_OUT, DateOrderOption, OutOption, ProfileOption
 from pipelines.command_line.stages import run_stage_of
 from pipelines.command_line.terminal import Terminal, file_link, program, seconds_text
 
@@ -75,6 +75,7 @@ def score(
     trust: SignerTrustOption = None,
     as_of: AsOfOption = None,
     issued_on: IssuedOnOption = None,
+    date_order: DateOrderOption = None,
     artifacts: Annotated[
         Path, typer.Option("--artifacts", metavar="FOLDER", help="Folder that holds the profile's stages.")
     ] = DEFAULT_OUT,
@@ -94,6 +95,7 @@ def score(
     if applicants is None:
         run_stage_of(profile, out, "score", terminal)
         return
+    from data_contracts.mapping.day_order import DayOrder
     from pipelines.profiles import load_profile
     from pipelines.runs.stages import Place
     from pipelines.score.command import ScoreOptions, score_command
@@ -109,6 +111,7 @@ def score(
         registry=registry,
         trust=trust,
         as_of=as_of.date() if as_of else None,
+        date_order=DayOrder(date_order) if date_order else None,
         with_reasons=reasons,
         passport_count=passports,
         environment=os.environ,

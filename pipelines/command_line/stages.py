@@ -12,6 +12,7 @@ import typer
 from pipelines.command_line.options import (
     DEFAULT_OUT,
     AccountOption,
+    DateOrderOption,
     DeliveredAtOption,
     FromOption,
     OutOption,
@@ -75,6 +76,7 @@ def ingest(
     period_from: FromOption = None,
     period_to: ToOption = None,
     delivered_at: DeliveredAtOption = None,
+    date_order: DateOrderOption = None,
 ) -> None:
     """Read raw files into canonical tables; set aside the rows that break a contract.
 
@@ -93,7 +95,7 @@ def ingest(
 
     chosen = load_profile(profile)
     keys = load_keys(chosen.name, is_demonstration=chosen.is_demonstration, environment=os.environ)
-    terms = terms_of(seller, account, period_from, period_to, delivered_at)
+    terms = terms_of(seller, account, period_from, period_to, delivered_at, date_order=date_order)
     started = time.perf_counter()
     with terminal.progress("ingest") as progress:
         outcome = ingest_paths(paths, terms, Reader(chosen.ingest, keys, progress), out)

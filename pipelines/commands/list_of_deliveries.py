@@ -151,6 +151,7 @@ def _row(path: Path, folder: Path, terms: Terms, source: str) -> dict[str, str]:
         "covered_to": terms.period_to.isoformat() if terms.period_to else "",
         "delivered_on": terms.delivered_at.strftime(_MOMENT) if terms.delivered_at else "",
         "file_sha256": sha256_file(path),
+        "date_order": terms.date_order or "",
     }
 
 

@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from data_contracts.mapping.day_order import DayOrder
 from pipelines.runs.sandbox import Limits
 
 
@@ -47,6 +48,8 @@ class IngestSettings(_Settings):
         match_companies: whether to match companies in registers by name (``party_match``).
         most_matched_names: maximum number of names to match; if there are more, none is, because all names are compared
             in the memory of one process.
+        date_order: order of day and month in files that write days as ``03/04/2025`` and do not tell it, if neither the
+            manifest nor the command states it for the file; None to refuse such files.
         exchange_rate_file: CSV of rates for currencies that the European Central Bank does not quote.
         quarantine_limit_share: share of rows that may be quarantined before the stage ends with exit code 1.
         worker_count: number of sandbox processes for a large delivery. Never changes the result.
@@ -67,6 +70,7 @@ class IngestSettings(_Settings):
     )
     match_companies: bool = True
     most_matched_names: int = Field(default=300_000, ge=2)
+    date_order: DayOrder | None = None
     exchange_rate_file: Path | None = None
     quarantine_limit_share: float = Field(default=0.01, ge=0.0, le=1.0)
     worker_count: int = Field(default=2, ge=1, le=64)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from data_contracts.mapping.day_order import DayOrder
     from data_contracts.progress import Progress
     from pipelines.profiles import Profile
     from pipelines.runs.stages import Place
@@ -45,6 +46,7 @@ class ScoreOptions:
         registry: MLflow tracking URI; None for the profile's own.
         trust: trust file of the issuers whose bundles are accepted; None for the profile's own key.
         as_of: date for rows without one, and of raw exports.
+        date_order: order of day and month in raw exports that do not tell it; None for the profile's own.
         with_reasons: whether points and reasons are computed; passports need them.
         passport_count: how many signed passports to issue; 0 for none, None for all.
         threads: number that a prediction may use; it changes no result.
@@ -60,6 +62,7 @@ class ScoreOptions:
     registry: str | None = None
     trust: Path | None = None
     as_of: date | None = None
+    date_order: DayOrder | None = None
     with_reasons: bool = True
     passport_count: int | None = 0
     threads: int = 1
@@ -105,7 +108,9 @@ def score_command(applicants: Path, options: ScoreOptions, progress: Progress = 
     profile, model = options.profile, _model(options)
     limits, bundle = profile.scoring.limits, model.bundle
     request = Request(bundle.meta, bundle.model.feature_names, limits, options.place, options.as_of, progress)
-    rows = open_input(applicants, request, profile.ingest, lambda: options.keys().hmac_key)
+    order = options.date_order or profile.ingest.date_order
+    ingest = profile.ingest.model_copy(update={"date_order": order})
+    rows = open_input(applicants, request, ingest, lambda: options.keys().hmac_key)
     job = ScoreJob(
         model=model,
         rows=rows,

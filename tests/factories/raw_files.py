@@ -57,18 +57,22 @@ class RawFile:
     covered_from: str = "2023-01-01"
     covered_to: str = "2023-12-31"
     delivered_at: str = "2023-01-05 00:00:00"
+    date_order: str = ""
 
 
 def write_raw_folder(folder: Path, files: Iterable[RawFile], unlisted: Mapping[str, bytes] | None = None) -> Path:
-    """Write files and their deliveries.csv; return the folder."""
-    lines = ["File,Seller ref,Source,Account,Period start,Period end,Delivered at (UTC),SHA-256"]
+    """Write files and their deliveries.csv, with a date order if a file states one; return the folder."""
+    files = list(files)
+    ordered = any(file.date_order for file in files)
+    header = "File,Seller ref,Source,Account,Period start,Period end,Delivered at (UTC),SHA-256"
+    lines = [f"{header},Date order" if ordered else header]
     for file in files:
         path = folder / file.name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.data)
         digest = hashlib.sha256(file.data).hexdigest()
         cells = (file.name, file.seller, file.source, file.account, file.covered_from, file.covered_to)
-        lines.append(",".join((*cells, file.delivered_at, digest)))
+        lines.append(",".join((*cells, file.delivered_at, digest, *([file.date_order] if ordered else []))))
     for name, data in (unlisted or {}).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

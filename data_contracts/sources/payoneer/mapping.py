@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from data_contracts.mapping.local_moments import with_moments
 from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import repeated_keys
+from data_contracts.mapping.written_days import WrittenDays
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +29,16 @@ def screen(raw: pa.Table) -> pa.Table:
     return repeated_keys(raw, "transaction_number, money_code", first="lower(state) = 'completed' DESC, row_order")
 
 
+DAYS = WrittenDays(
+    columns=("local_day",),
+    time="local_time",
+    zone="zone",
+    credit="credited",
+    debit="debited",
+    balance="balance_after",
+    currency="money_code",
+)
+
 MAPPING = MoneyEventSource(
     source="payoneer",
     platform="Payoneer",
@@ -36,5 +47,6 @@ MAPPING = MoneyEventSource(
     silent_reason="'transaction not completed'",
     screen=screen,
     prepare=with_moments,
+    days=DAYS,
     happened="happened_at",
 ).mapping()

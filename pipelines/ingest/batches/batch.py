@@ -21,6 +21,7 @@ from data_contracts.errors import InternalFault
 from data_contracts.lineage import QUARANTINE_SCHEMA, SetAside, concat_quarantine, quarantine_table, row_numbers
 from data_contracts.mapping.currency import load_exchange_rates
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables
+from data_contracts.mapping.written_days import DeclaredFile, with_iso_days
 from data_contracts.privacy import original_sealer
 from data_contracts.sources.registry import known_source
 from data_contracts.values.casting import cast_columns
@@ -122,6 +123,7 @@ class SortedBatch:
         found: the sorted rows.
         unread: quarantine entries of lines that are not rows.
         broken: the broken rules about whole files.
+        notes: by number of the file, a note on how it was read.
     """
 
     source: Source
@@ -130,17 +132,27 @@ class SortedBatch:
     found: SortedRows
     unread: pa.Table
     broken: tuple[BrokenFileRule, ...]
+    notes: dict[int, str] = field(default_factory=dict)
 
 
 def sorted_batch(request: BatchRequest, groups: Sequence[ReadGroup], source: Source) -> SortedBatch:
     """Type, screen and check the rows of files that were read."""
     gathered = Gathered(groups, request.files)
     text = gathered.as_one_read(source.contract)
-    text = dataclasses.replace(text, rows=source.mapping.prepare(text.rows))
+    rows, notes = _days_read(text.rows, source, request.files)
+    text = dataclasses.replace(text, rows=source.mapping.prepare(rows))
     consented = rows_by_consent(text, source, request.consents)
     found, broken = _sorted(text, consented, request, source)
     unread = without_contents(concat_quarantine([group.quarantined for group in groups]), consented)
-    return SortedBatch(source, gathered, text, found, unread, broken)
+    return SortedBatch(source, gathered, text, found, unread, broken, notes)
+
+
+def _days_read(rows: pa.Table, source: Source, files: Sequence[DeliveredFile]) -> tuple[pa.Table, dict[int, str]]:
+    """Return text rows with days in ISO form, if exports of the source write them in two orders, and notes on files."""
+    if source.mapping.days is None:
+        return rows, {}
+    declared = [DeclaredFile(file.name, file.covered_from, file.covered_to, file.date_order) for file in files]
+    return with_iso_days(rows, source.mapping.days, source.contract, declared)
 
 
 def mapped_batch(request: BatchRequest, batch: SortedBatch) -> BatchResult:
@@ -150,6 +162,10 @@ def mapped_batch(request: BatchRequest, batch: SortedBatch) -> BatchResult:
     quarantine = concat_quarantine([batch.unread, found.quarantined.select(QUARANTINE_SCHEMA.names)])
     duplicates = gathered.located_duplicates(found.duplicates, contract)
     all_counts = with_file_verdicts(_all_counts(gathered, found, quarantine, duplicates, contract), batch.broken)
+    all_counts = tuple(
+        dataclasses.replace(counts, notes=(*counts.notes, batch.notes[number])) if number in batch.notes else counts
+        for number, counts in enumerate(all_counts)
+    )
     rates = load_exchange_rates(request.overrides)
     context = MappingContext(contract, request.recorded_at, request.hmac_key, rates)
     mapped = mapping.to_canonical(found.accepted, context)

@@ -11,6 +11,7 @@ from data_contracts.definition.compiler import source_contract
 from data_contracts.definition.templates import PREFIX
 from data_contracts.digest import sha256_bytes, sha256_file
 from data_contracts.errors import ConfigurationRefused, InputRefused
+from data_contracts.mapping.day_order import DayOrder
 from data_contracts.sources.registry import known_source, mapped_sources
 from pipelines.ingest.deliveries.archives import OpenArchives, entries_of, is_archive, require_size
 from pipelines.ingest.deliveries.reference_lists import rows_of_list
@@ -59,6 +60,7 @@ class DeliveredFile:
         covered_from, covered_to, delivered_at: the period it covers, and the time of delivery.
         listed_sha256: the digest that it, or its archive, must have; None if none is stated.
         evidence: the record that states all this.
+        date_order: the order of day and month in its days, or None if it is not stated.
     """
 
     name: str
@@ -73,6 +75,7 @@ class DeliveredFile:
     delivered_at: datetime
     listed_sha256: str | None
     evidence: Origin
+    date_order: DayOrder | None = None
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,13 @@ def find_deliveries(raw_dir: Path, settings: IngestSettings) -> Deliveries:
     wanted = settings.sources or mapped_sources()
     if settings.consent != "not_required":  # the consents decide which files may be read
         wanted = (*wanted, CONSENT_SOURCE)
-    kept = sorted((file for file in found.files if file.source in wanted), key=lambda f: (f.source, f.group, f.name))
+    files = (_with_date_order(file, settings.date_order) for file in found.files if file.source in wanted)
+    kept = sorted(files, key=lambda file: (file.source, file.group, file.name))
     return Deliveries(tuple(kept), found.unlisted)
+
+
+def _with_date_order(file: DeliveredFile, order: DayOrder | None) -> DeliveredFile:
+    return file if file.date_order is not None else replace(file, date_order=order)
 
 
 def read_deliveries(raw_dir: Path, files: Sequence[DeliveredFile]) -> Iterator[tuple[DeliveredFile, bytes]]:
@@ -234,6 +242,7 @@ def _listed_file(raw_dir: Path, row: dict[str, Any], evidence_digest: str) -> De
         delivered_at=row["delivered_on"],
         listed_sha256=row["file_sha256"],
         evidence=evidence,
+        date_order=None if row["date_order"] is None else DayOrder(row["date_order"]),
     )
 
 

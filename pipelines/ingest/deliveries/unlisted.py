@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
 
+    from data_contracts.mapping.day_order import DayOrder
     from pipelines.ingest.deliveries.recognition import Recognition
     from pipelines.profiles.ingest_settings import IngestSettings
 
@@ -37,6 +38,7 @@ class Terms:
         account: store or site that they were exported from.
         period_from, period_to: first and last day that they cover.
         delivered_at: time of delivery, UTC.
+        date_order: order of day and month in their days, if they do not tell it.
     """
 
     seller: str | None = None
@@ -44,6 +46,7 @@ class Terms:
     period_from: date | None = None
     period_to: date | None = None
     delivered_at: datetime | None = None
+    date_order: DayOrder | None = None
 
     def __post_init__(self) -> None:
         """Refuse malformed references and a period that ends before it begins."""
@@ -78,15 +81,17 @@ def find_by_content(paths: Sequence[Path], base: Path, terms: Terms, settings: I
     unlisted: set[str] = set()
     for path in dict.fromkeys(path.absolute() for path in paths):
         is_listed = path.is_dir() and (path / MANIFEST_FILE).is_file()
-        found = _listed(path, base, settings) if is_listed else _recognised(path, base, terms, settings)
+        order = terms.date_order or settings.date_order
+        stated = replace(terms, date_order=order)
+        found = _listed(path, base, order, settings) if is_listed else _recognised(path, base, stated, settings)
         files.update({file.name: file for file in found.files})
         unlisted.update(found.unlisted)
     in_order = sorted(files.values(), key=lambda file: (file.source, file.group, file.name))
     return Deliveries(tuple(in_order), tuple(sorted(unlisted - files.keys())))
 
 
-def _listed(folder: Path, base: Path, settings: IngestSettings) -> Deliveries:
-    wanted = settings.model_copy(update={"layout": "deliveries", "sources": ()})
+def _listed(folder: Path, base: Path, order: DayOrder | None, settings: IngestSettings) -> Deliveries:
+    wanted = settings.model_copy(update={"layout": "deliveries", "sources": (), "date_order": order})
     found = _in_a_child(folder, Call(find_deliveries, (folder, wanted), limits_of(settings)))
     prefix = "" if folder == base else f"{folder.relative_to(base).as_posix()}/"
     files = [
@@ -189,6 +194,7 @@ def _delivered(seen: _Seen, base: Path, terms: Terms) -> DeliveredFile:
         delivered_at=terms.delivered_at,
         listed_sha256=None,
         evidence=Origin(known_source(source).contract.identity, name, None, 1),
+        date_order=terms.date_order,
     )
 
 
