@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Mapping, Sequence
 
+    from data_contracts.arrow import Values
     from data_contracts.definition.contract import CompiledContract
 
 REMEDY = "state it: --date-order day-first or --date-order month-first, or the column 'Date order' of deliveries.csv"
@@ -75,14 +76,14 @@ def with_iso_days(
         if note:
             notes[number] = note
     for name in written.columns:
-        texts: list[str] = rows[name].to_pylist()
-        days = [_iso(text, orders[file]) for text, file in zip(texts, rows["file_order"].to_pylist(), strict=True)]
+        file_of = rows["file_order"].to_numpy().tolist()
+        days = [_iso(text, orders[file]) for text, file in zip(_cells(rows, name), file_of, strict=True)]
         rows = with_column(rows, name, pa.array(days, pa.string()))
     return rows, notes
 
 
 def _iso(text: str, order: DayOrder) -> str:
-    day = readings(text.strip()).by(order)
+    day = readings(text).by(order)
     return text if day is None else day.isoformat()
 
 
@@ -142,8 +143,8 @@ def _row_of(rows: pa.Table, written: WrittenDays, text: str) -> int | None:
 def _cells(rows: pa.Table, name: str | None) -> list[str]:
     if name is None:
         return [""] * rows.num_rows
-    texts: list[str] = pc.utf8_trim_whitespace(rows[name]).to_pylist()
-    return texts
+    texts: Values = pc.utf8_trim_whitespace(rows[name])
+    return [str(text) for text in texts.to_pylist()]
 
 
 def _evidence(rows: pa.Table, written: WrittenDays, file: DeclaredFile) -> DayEvidence:
