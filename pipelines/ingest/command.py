@@ -63,7 +63,7 @@ def ingest_paths(paths: Sequence[Path], terms: Terms, reader: Reader, out: Path)
 
 
 def file_lines(run_dir: Path) -> list[str]:
-    """Return one line per file: its source, and where its rows went."""
+    """Return one line per file: its source, where its rows went, and the remarks on it and on accepted rows."""
     return [_line(account) for account in counts_of_document(read_json(run_dir / "row_counts.json"))]
 
 
@@ -73,7 +73,8 @@ def _line(account: FileCounts) -> str:
     aside = {**account.quarantined, **account.duplicates}
     told = f" ({', '.join(f'{reason}: {rows:,}' for reason, rows in sorted(aside.items()))})" if aside else ""
     counts = f"rows in {account.rows_in:,}, accepted {account.accepted:,}, set aside {account.set_aside:,}"
-    return "; ".join([f"{account.file}: {account.source}: {counts}{told}", *account.notes])
+    remarked = [f"{remark}: {rows:,}" for remark, rows in account.warnings.items()]
+    return "; ".join([f"{account.file}: {account.source}: {counts}{told}", *account.notes, *remarked])
 
 
 def _logged_name(file: DeliveredFile, path: str) -> str:

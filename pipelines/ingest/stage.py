@@ -15,6 +15,7 @@ from data_contracts.privacy import require_key
 from data_contracts.progress import SILENT
 from data_contracts.sources.registry import known_source
 from pipelines.ingest.batches.batch import BatchRequest
+from pipelines.ingest.batches.declared_period import require_declared_period
 from pipelines.ingest.batches.workers import read_batches
 from pipelines.ingest.company_matching import matched_companies
 from pipelines.ingest.consents import CONSENT_TABLE, NOBODY_IS_ASKED, Consents, consents_in_force, withheld_files
@@ -59,6 +60,7 @@ CODE: Final = ("data_contracts", "models/registry", "pipelines/ingest", *GROUND)
 LINKS_SOURCE = f"{PREFIX}party_link"
 # Otherwise a folder with many regenerated files would fill the screen.
 _CHANGED_FILES_NAMED = 10
+_QUARANTINED_BY = "quarantined by "
 # The folder is hashed by content; the other settings change how the stage works, not its result.
 _WITHOUT_EFFECT = {
     *("raw_dir", "worker_count", "worker_memory_mib", "worker_seconds"),
@@ -119,6 +121,7 @@ def ingest_files(
     workspace.progress.start("bytes read", sum(file.size_bytes for file in deliveries.files))
     batches, withheld = _read_what_may_be(reading, deliveries.files)
     all_counts = {counts.file: counts for batch in batches for counts in batch.result.file_counts}
+    require_declared_period(deliveries.files, all_counts, settings.outside_period_limit_share)
     named = {file: sellers for batch in batches for file, sellers in batch.result.sellers_named.items()}
     sources = {file.source for file in deliveries.files}
     matches = matched_companies(sources, [batch.result.company_names for batch in batches], settings)
@@ -314,9 +317,16 @@ def _refuse_above_limit(outcome: StageOutcome, settings: IngestSettings) -> None
     """Raise QuarantineLimitExceeded if more rows were quarantined than the settings allow."""
     share = float(outcome.record.notes["quarantined_share"])
     if share > settings.quarantine_limit_share:
+        rules = {
+            reason.removeprefix(_QUARANTINED_BY): rows
+            for reason, rows in outcome.record.set_aside.items()
+            if reason.startswith(_QUARANTINED_BY)
+        }
+        rule_id = max(rules, key=lambda one: rules[one] - rows_kept_out({one: rules[one]}))
         raise QuarantineLimitExceeded(
             f"{share:.2%} of the rows were quarantined, more than the {settings.quarantine_limit_share:.2%} that the "
-            f"profile allows; see {outcome.run_dir / 'row_counts.json'}"
+            f"profile allows; most of them, {rules[rule_id]:,}, by the rule {rule_id}; "
+            f"see {outcome.run_dir / 'row_counts.json'}"
         )
 
 
@@ -354,7 +364,8 @@ def _record(result: IngestedTables, evidence: Evidence) -> StageRecord:
     set_aside: dict[str, int] = {}
     for counts in result.file_counts:
         for rule_id, rows in counts.quarantined.items():
-            set_aside[f"quarantined by {rule_id}"] = set_aside.get(f"quarantined by {rule_id}", 0) + rows
+            reason = f"{_QUARANTINED_BY}{rule_id}"
+            set_aside[reason] = set_aside.get(reason, 0) + rows
         for reason, rows in counts.duplicates.items():
             set_aside[reason] = set_aside.get(reason, 0) + rows
     return StageRecord(

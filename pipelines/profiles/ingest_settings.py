@@ -52,6 +52,8 @@ class IngestSettings(_Settings):
             manifest nor the command states it for the file; None to refuse such files.
         exchange_rate_file: CSV of rates for currencies that the European Central Bank does not quote.
         quarantine_limit_share: share of rows that may be quarantined before the stage ends with exit code 1.
+        outside_period_limit_share: share of a file's rows that may lie outside the period that its delivery declares;
+            such rows are kept and counted, and a file with more of them is refused.
         worker_count: number of sandbox processes for a large delivery. Never changes the result.
         worker_memory_mib: memory limit of a sandbox process; a hostile file ends its process, not the machine.
         worker_seconds: processor seconds of a sandbox process for each ``batch_bytes`` begun, and ten times as many
@@ -73,6 +75,7 @@ class IngestSettings(_Settings):
     date_order: DayOrder | None = None
     exchange_rate_file: Path | None = None
     quarantine_limit_share: float = Field(default=0.01, ge=0.0, le=1.0)
+    outside_period_limit_share: float = Field(default=0.5, ge=0.0, le=1.0)
     worker_count: int = Field(default=2, ge=1, le=64)
     worker_memory_mib: int = Field(default=6144, ge=1024)
     worker_seconds: int = Field(default=120, ge=1)

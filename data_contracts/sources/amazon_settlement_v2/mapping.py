@@ -196,6 +196,7 @@ MAPPING = SourceMapping(
     covered_tables=("money_event",),
     to_canonical=to_canonical,
     happened="posted_at",
+    reaches_back_days=31,
     cast=cast,
     screen=screen,
     remarks=remarks,

@@ -127,6 +127,7 @@ MAPPING = SourceMapping(
     covered_tables=("party", "party_link"),
     to_canonical=to_canonical,
     happened="stated_at",
+    any_period=True,
     screen=screen,
     silent=silent,
     unfolds=True,

@@ -84,6 +84,7 @@ MAPPING = SourceMapping(
     covered_tables=("party", "party_link"),
     to_canonical=to_canonical,
     happened="seen_at",
+    any_period=True,
     screen=screen,
     needs_seller=False,
     named_sellers=NamedSellers(

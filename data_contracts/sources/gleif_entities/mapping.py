@@ -49,6 +49,7 @@ MAPPING = SourceMapping(
     covered_tables=("party",),
     to_canonical=query_mapping(_PARTIES, "party"),
     happened="registered_at",
+    any_period=True,
     screen=screen,
     silent=unregistered_records,
     needs_seller=False,

@@ -44,6 +44,7 @@ MAPPING = SourceMapping(
     covered_tables=("party_link",),
     to_canonical=query_mapping(_LINKS, "party_link"),
     happened="registered_at",
+    any_period=True,
     screen=functools.partial(older_records, key=("start_lei", "end_lei", "relation_kind")),
     silent=unregistered_records,
     needs_seller=False,

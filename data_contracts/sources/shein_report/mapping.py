@@ -105,6 +105,7 @@ MAPPING = SourceMapping(
     covered_tables=("money_event",),
     to_canonical=to_canonical,
     happened="booked_at",
+    reaches_back_days=31,
     screen=screen,
     remarks=remarks,
     silent=silent,

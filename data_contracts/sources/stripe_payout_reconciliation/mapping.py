@@ -54,4 +54,5 @@ MAPPING = MoneyEventSource(
     silent_reason=_SILENT,
     screen=screen,
     happened="created_at",
+    reaches_back_days=31,
 ).mapping()

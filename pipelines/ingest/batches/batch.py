@@ -32,6 +32,7 @@ from pipelines.ingest.batches.file_rules import (
     set_rejected_aside,
     with_file_verdicts,
 )
+from pipelines.ingest.batches.missing_rates import with_missing_rates
 from pipelines.ingest.batches.retention import PAST_RETENTION
 from pipelines.ingest.batches.row_checks import REPEATED_KEY, SortedRows, sort_rows
 from pipelines.ingest.batches.row_consents import (
@@ -171,6 +172,7 @@ def mapped_batch(request: BatchRequest, batch: SortedBatch) -> BatchResult:
     mapped = mapping.to_canonical(found.accepted, context)
     tables = with_versions(mapped, request.files, mapping.delivered_whole)
     _require_all_mapped(found.accepted, tables, mapping)
+    all_counts = with_missing_rates(all_counts, tables, rates)
     return BatchResult(
         tables=tables,
         quarantine=_without_personal_values(quarantine, contract, request.hmac_key),

@@ -14,6 +14,7 @@ from data_contracts.checks.rule_sql import RuleDatabase
 from data_contracts.checks.spreadsheet_damage import DAMAGED_RULE, damaged_cells
 from data_contracts.definition.contract import Kind, Severity
 from data_contracts.lineage import row_numbers
+from pipelines.ingest.batches.declared_period import rows_outside_period
 from pipelines.ingest.batches.retention import rows_past_retention, set_expired_aside
 from pipelines.ingest.batches.setting_aside import Reason
 
@@ -61,7 +62,8 @@ def sort_rows(left: RowsLeft, group_keys: Values | None, source: Source, recorde
     _set_damaged_aside(left, contract)
     _set_future_aside(left, mapping, recorded_at)
     _check(left, group_keys, contract)
-    remarks = (*_warnings(left.rows, contract), *_mapping_remarks(left.rows, mapping))
+    outside = rows_outside_period(left.rows, mapping)
+    remarks = (*_warnings(left.rows, contract), *_mapping_remarks(left.rows, mapping), *outside)
     if len(expired):
         set_expired_aside(left, expired)
         remarks = tuple((remark, rows[~np.isin(rows, expired.to_numpy())]) for remark, rows in remarks)

@@ -61,6 +61,7 @@ class Gathered:
         if "source_item" not in rows.column_names:
             rows = rows.append_column("source_item", pa.array(np.zeros(rows.num_rows, dtype=np.int64)))
         file_of: Values = pa.array(self.file_of)
+        covered_from: Values = pa.array([file.covered_from for file in self.files], pa.date32())
         covered_to: Values = pa.array([file.covered_to for file in self.files], pa.date32())
         delivered_at: Values = pa.array([file.delivered_at for file in self.files], pa.timestamp("us", "UTC"))
         for name, values in (
@@ -70,6 +71,7 @@ class Gathered:
             ("source_sha256", self._digests(self.file_of)),
             ("delivered_for", _repeated([file.seller for file in self.files], self.file_of)),
             ("account", _repeated([file.account for file in self.files], self.file_of)),
+            ("covered_from", covered_from.take(file_of)),
             ("covered_to", covered_to.take(file_of)),
             ("delivered_at", delivered_at.take(file_of)),
         ):

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_contracts.mapping.currency import MONEY, ExchangeRates, load_exchange_rates, to_usd
+from data_contracts.mapping.pegged_currencies import pegs
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +109,31 @@ def test_a_row_converts_the_same_alone_and_among_others(rows: list[tuple[Decimal
     amounts, currencies, days = (list(column) for column in zip(*rows, strict=True))
     together = to_usd(pa.array(amounts, MONEY), pa.array(currencies), pa.array(days, pa.date32()), rates).to_pylist()
     assert together == [usd(rates, str(amount), currency, day) for amount, currency, day in rows]
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "dollars"),
+    [("-734.50", "AED", "-200"), ("37.50", "SAR", "10"), ("0.376", "BHD", "1")],
+)
+def test_a_pegged_currency_has_the_rate_of_its_peg(
+    rates: ExchangeRates, amount: str, currency: str, dollars: str
+) -> None:
+    assert usd(rates, amount, currency, date(2025, 8, 23)) == Decimal(dollars)
+
+
+def test_a_peg_to_another_currency_follows_it_and_a_delivered_rate_goes_first(rates: ExchangeRates) -> None:
+    day = date(2023, 3, 3)
+    hong_kong = rates.usd_per_unit("HKD", day)
+    assert hong_kong is not None
+    assert rates.usd_per_unit("MOP", day) == (hong_kong / Decimal("1.03")).quantize(Decimal("1e-12"))
+    given = load_exchange_rates({"AED": {day: Decimal("0.25")}})
+    assert given.usd_per_unit("AED", day) == Decimal("0.25")
+    assert given.usd_per_unit("AED", date(1990, 1, 1)) is None
+
+
+def test_every_peg_is_to_a_quoted_currency_and_names_its_source(rates: ExchangeRates) -> None:
+    for currency, peg in pegs().items():
+        assert currency not in rates.reference.bounds
+        assert peg.base == "USD" or peg.base in rates.reference.bounds
+        assert rates.usd_per_unit(currency, date(2023, 3, 3)) is not None
+        assert peg.source

@@ -69,6 +69,16 @@ def test_a_shopify_statement_is_the_transactions_and_the_payout_of_a_day(tmp_pat
     assert sum(cells(events, "amount")) == 0
 
 
+def test_amounts_without_an_exchange_rate_are_counted_by_currency_with_the_remedy(tmp_path: Path) -> None:
+    rows = [CHARGE.replace(",USD,USD", f",{code},{code}") for code in ("AED", "TWD", "EUR")]
+    result = ingested(tmp_path, [transactions(*rows)])
+    assert only_account(result).warnings == {
+        "no exchange rate for TWD; deliver one as exchange_rates (setting ingest.exchange_rate_file)": 2
+    }
+    dollars = dict(cells(result.tables["money_event"], "currency", "amount_usd"))
+    assert (dollars["AED"], dollars["TWD"]) == (Decimal("-0.8713"), None)
+
+
 def test_the_offset_of_a_shopify_time_counts(tmp_path: Path) -> None:
     events = events_of(tmp_path, transactions(CHARGE))
     assert {str(moment) for moment in cells(events, "event_at")} == {"2023-08-30 12:59:53+00:00"}
