@@ -36,6 +36,7 @@ class WrittenDays:
         time, zone: columns with the time of the day and the time zone, or None.
         credit, debit: columns with the amount that a row adds to the balance, and that it takes from it, or None.
         balance, currency: columns with the balance after the row, and its currency, or None.
+        language: column with the language of the file, or None; only in English are days ever written month first.
     """
 
     columns: tuple[str, ...]
@@ -45,6 +46,7 @@ class WrittenDays:
     debit: str | None = None
     balance: str | None = None
     currency: str | None = None
+    language: str | None = None
 
 
 class DeclaredFile(NamedTuple):
@@ -97,6 +99,8 @@ def _order_of(rows: pa.Table, written: WrittenDays, file: DeclaredFile, header: 
         raise _both_orders(rows, written, file, header, certain)
     for order in certain:
         return order, ""
+    if any(not language.startswith("en") for language in _cells(rows.slice(0, 1), written.language) if language):
+        return DayOrder.DAY_FIRST, ""
     ambiguous = next((text for text in texts if readings(text).is_ambiguous), None)
     if ambiguous is None:
         return DayOrder.DAY_FIRST, ""

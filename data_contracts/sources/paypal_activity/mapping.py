@@ -1,4 +1,7 @@
-"""Map PayPal's activity download to ``money_event``: the amount and the fee of each completed transaction."""
+"""Map PayPal's activity download to ``money_event``: the amount and the fee of each completed transaction.
+
+Downloads come in the language of the account. The rules for event types know the words of all languages.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +11,46 @@ from data_contracts.mapping.local_moments import with_moments
 from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import repeated_keys
 from data_contracts.mapping.written_days import WrittenDays
+from data_contracts.values.number_format import cast_by_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_ENTRIES = """
+_COMPLETED = (
+    "completed",
+    "abgeschlossen",
+    "terminé",
+    "effectué",
+    "completato",
+    "completata",
+    "completado",
+    "completada",
+)
+# Memo in English; the other languages say that there is no impact.
+_NO_IMPACT = ("memo", "kein%", "aucun%", "nessun%", "ningun%", "ningún%", "sin %", "neutr%")
+
+_IS_COMPLETED = f"lower(state) IN ({', '.join(repr(word) for word in _COMPLETED)})"
+_IS_MEMO = " OR ".join(f"lower(coalesce(balance_impact, '')) LIKE '{word}'" for word in _NO_IMPACT)
+
+_ENTRIES = f"""
 SELECT raw.*, transaction_number AS identity, part, amount, CAST(NULL AS VARCHAR) AS event_type,
     CAST(transaction_type AS VARCHAR) AS kind, CASE WHEN gross > 0 THEN 'in' ELSE 'out' END AS direction,
     coalesce(invoice_number, reference_number) AS order_id, transaction_type AS raw_type, money_code AS currency,
     happened_at AS event_at, CAST(happened_at AS DATE) AS event_date, 'released' AS status
 FROM raw, LATERAL (SELECT unnest(['amount', 'fee']) AS part, unnest([gross, fee]) AS amount)
-WHERE amount <> 0 AND lower(state) = 'completed' AND coalesce(lower(balance_impact), '') <> 'memo'
-"""
+WHERE amount <> 0 AND {_IS_COMPLETED} AND NOT ({_IS_MEMO})
+"""  # noqa: S608 - the words above
 
-_SILENT = """
-CASE WHEN lower(balance_impact) = 'memo' THEN 'memo, which moves nothing'
-    WHEN lower(state) <> 'completed' THEN 'transaction not completed'
+_SILENT = f"""
+CASE WHEN {_IS_MEMO} THEN 'memo, which moves nothing'
+    WHEN NOT {_IS_COMPLETED} THEN 'transaction not completed'
     ELSE 'transaction without an amount' END
 """
 
 
 def screen(raw: pa.Table) -> pa.Table:
     """Return the transactions delivered before; of one in several states, the completed one is kept."""
-    return repeated_keys(raw, "transaction_number, money_code", first="lower(state) = 'completed' DESC, row_order")
+    return repeated_keys(raw, "transaction_number, money_code", first=f"{_IS_COMPLETED} DESC, row_order")
 
 
 DAYS = WrittenDays(
@@ -40,6 +60,7 @@ DAYS = WrittenDays(
     credit="net_amount",
     balance="balance_after",
     currency="money_code",
+    language="file_language",
 )
 
 MAPPING = MoneyEventSource(
@@ -51,5 +72,6 @@ MAPPING = MoneyEventSource(
     screen=screen,
     prepare=with_moments,
     days=DAYS,
+    cast=cast_by_file,
     happened="happened_at",
 ).mapping()

@@ -250,9 +250,14 @@ def test_a_text_that_is_no_day_costs_only_its_own_row(tmp_path: Path, day: str) 
     assert (account.accepted, account.quarantined) == (1, {"type:happened_at": 1})
 
 
-def test_a_paypal_amount_with_a_comma_is_not_a_number(tmp_path: Path) -> None:
-    one = paypal_row("T1", "Express Checkout Payment", "30,00", "0,00", "30,00")
-    assert only_account(ingested(tmp_path, [paypal(one)])).quarantined == {"type:gross": 1}
+def test_the_decimal_mark_is_a_property_of_a_paypal_file(tmp_path: Path) -> None:
+    row = paypal_row("T1", "Express Checkout Payment", "1.030,00", "0,00", "1.030,00").replace('"0.00"', '"0,00"')
+    points = paypal_row("T2", "Express Checkout Payment", "1,030.00", "0.00", "1,030.00")
+    files = [delivered("paypal_activity", PAYPAL, [one], name) for name, one in (("commas", row), ("points", points))]
+    each = ingested(tmp_path / "each", files)
+    assert cells(each.tables["money_event"], "amount") == [Decimal("1030.0000")] * 2
+    mixed = ingested(tmp_path / "mixed", [paypal(row, points)])
+    assert only_account(mixed).quarantined == {"type:gross": 1}
 
 
 PAYONEER = (
