@@ -32,7 +32,7 @@ class WrittenDays:
     """The text columns of a source that hold days, and those that tell the order of day and month.
 
     Attributes:
-        columns: the columns with days; the first one orders the rows.
+        columns: the columns with days, or with days and times; the first one orders the rows.
         time, zone: columns with the time of the day and the time zone, or None.
         credit, debit: columns with the amount that a row adds to the balance, and that it takes from it, or None.
         balance, currency: columns with the balance after the row, and its currency, or None.
@@ -85,13 +85,21 @@ def with_iso_days(
 
 
 def _iso(text: str, order: DayOrder) -> str:
-    day = readings(text).by(order)
-    return text if day is None else day.isoformat()
+    day_text, _, rest = text.partition(" ")
+    day, clock = readings(day_text).by(order), time_of_day(rest)
+    if day is None or (rest and clock is None):
+        return text
+    return day.isoformat() if clock is None else f"{day.isoformat()} {clock.isoformat()}"
+
+
+def _days(rows: pa.Table, name: str) -> list[str]:
+    """Return the days of a column without the times that may follow them."""
+    return [text.partition(" ")[0] for text in _cells(rows, name)]
 
 
 def _order_of(rows: pa.Table, written: WrittenDays, file: DeclaredFile, header: str) -> tuple[DayOrder, str]:
     """Return the order of a file's days, and a note if only the evidence about ambiguous days tells it."""
-    texts = [text for name in written.columns for text in _cells(rows, name)]
+    texts = [text for name in written.columns for text in _days(rows, name)]
     certain = certain_orders(texts)
     if file.order is not None:
         certain.setdefault(file.order, "")
@@ -138,7 +146,7 @@ def _both_orders(
 
 def _row_of(rows: pa.Table, written: WrittenDays, text: str) -> int | None:
     for name in written.columns:
-        texts = _cells(rows, name)
+        texts = _days(rows, name)
         if text in texts:
             return int(rows["source_row"].to_numpy()[texts.index(text)])
     return None
@@ -152,11 +160,13 @@ def _cells(rows: pa.Table, name: str | None) -> list[str]:
 
 
 def _evidence(rows: pa.Table, written: WrittenDays, file: DeclaredFile) -> DayEvidence:
+    first, time = _cells(rows, written.columns[0]), _cells(rows, written.time)
+    times = time if written.time else [text.partition(" ")[2] for text in first]
     money = (written.currency, written.credit, written.debit, written.balance)
     movements = zip(*(_cells(rows, name) for name in money), strict=True)
     return DayEvidence(
-        days=_cells(rows, written.columns[0]),
-        times=[time_of_day(text) for text in _cells(rows, written.time)],
+        days=_days(rows, written.columns[0]),
+        times=[time_of_day(text) for text in times],
         zones=_cells(rows, written.zone),
         movements=[_movement(*row) for row in movements],
         period=(file.first_day, file.last_day),

@@ -10,25 +10,31 @@ from data_contracts.mapping.repetition import repeated_keys
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The payout is added to the first of its entries. Reports contain whole payouts, so the sum of the entries is correct.
+# An automatic payout is added to the first of its entries. Reports contain whole payouts, so the sum of the entries is
+# correct. Manual payouts, and payouts that came back, are entries of their own.
 _ENTRIES = """
-WITH paid AS (
+WITH single AS (
+    SELECT * REPLACE (CASE WHEN NOT starts_with(lower(category), 'payout') THEN payout_number END AS payout_number)
+    FROM raw WHERE lower(category) <> 'payout' OR payout_number IS NULL
+), paid AS (
     SELECT *, coalesce(paid_at_utc, paid_at) AS arrived_at, upper(money_code) AS code,
         CASE WHEN payout_number IS NOT NULL AND row_number() OVER payout = 1
             THEN -sum(net_amount) OVER (PARTITION BY delivered_for, account, payout_number, upper(money_code)) END
             AS payout_amount
-    FROM raw WHERE NOT starts_with(lower(category), 'payout')
+    FROM single
     WINDOW payout AS (PARTITION BY delivered_for, account, payout_number, upper(money_code) ORDER BY row_order)
 )
-SELECT paid.* EXCLUDE (category), lower(category) AS category, entry_number AS identity, part, amount,
+SELECT paid.* EXCLUDE (category), lower(category) AS category,
+    CASE WHEN amount > 0 THEN 'in' ELSE 'out' END AS direction, entry_number AS identity, part, amount,
     CAST(NULL AS VARCHAR) AS event_type,
     CASE WHEN part <> 'payout' THEN source_number END AS order_id,
     CASE WHEN part <> 'payout' THEN category END AS raw_type, code AS currency, payout_number AS statement_id,
     CASE part WHEN 'payout' THEN arrived_at ELSE created_at END AS event_at,
     CAST(CASE part WHEN 'payout' THEN arrived_at ELSE created_at END AS DATE) AS event_date,
     CAST(free_at AS DATE) AS available_on,
-    CASE WHEN payout_number IS NOT NULL THEN CAST(arrived_at AS DATE) END AS paid_out_on,
-    CASE WHEN payout_number IS NULL THEN 'released' ELSE 'paid' END AS status
+    CAST(CASE WHEN payout_number IS NOT NULL THEN arrived_at WHEN lower(category) = 'payout' THEN created_at
+        END AS DATE) AS paid_out_on,
+    CASE WHEN payout_number IS NULL AND lower(category) <> 'payout' THEN 'released' ELSE 'paid' END AS status
 FROM paid, LATERAL (
     SELECT unnest(['amount', 'fee', 'payout']) AS part, unnest([gross_amount, -fee_amount, payout_amount]) AS amount
 )
@@ -36,8 +42,8 @@ WHERE amount <> 0 AND (part <> 'payout' OR arrived_at IS NOT NULL)
 """
 
 _SILENT = """
-CASE WHEN starts_with(lower(category), 'payout') THEN 'payout, which its entries sum to' ELSE 'entry without an amount'
-END
+CASE WHEN lower(category) = 'payout' AND payout_number IS NOT NULL THEN 'payout, which its entries sum to'
+    ELSE 'entry without an amount' END
 """
 
 
@@ -50,7 +56,7 @@ MAPPING = MoneyEventSource(
     source="stripe_payout_reconciliation",
     platform="Stripe",
     entries=_ENTRIES,
-    kinds=("category", "part"),
+    kinds=("category", "direction", "part"),
     silent_reason=_SILENT,
     screen=screen,
     happened="created_at",

@@ -206,6 +206,12 @@ def delimited_samples() -> Iterator[DelimitedSample]:
         "Currency|Total|Payout Date|Bank Reference",
     )
     yield _sample(
+        "stripe_balance_history",
+        "id,Type,Source,Amount,Fee,Net,Currency,Created (UTC),Available On (UTC),Description,Transfer",
+        [f"txn_{i},charge,ch_{i},9.00,0.20,8.80,usd,2023-03-1{i} 10:00,2023-03-17 00:00,note,po_1" for i in n],
+        "id|Amount|Created (UTC)|Description",
+    )
+    yield _sample(
         "stripe_payout_reconciliation",
         "automatic_payout_id,automatic_payout_effective_at,balance_transaction_id,created_utc,available_on_utc,currency,"
         "gross,fee,net,reporting_category,source_id,description",

@@ -1,0 +1,1 @@
+"""Source stripe_balance_history: its contract and its mapping to canonical tables."""
