@@ -116,6 +116,21 @@ def delimited_samples() -> Iterator[DelimitedSample]:
         [f"2023-03-05,LAMP-{i},New,{100 + i},10,USD" for i in n],
         "sku|available|snapshot-date|sku",
     )
+    yield _sample(
+        "amazon_settlement_v1",
+        "settlement-id,settlement-start-date,settlement-end-date,deposit-date,total-amount,currency,transaction-type,"
+        "order-id,marketplace-name,posted-date,sku,quantity-purchased,price-type,price-amount,item-related-fee-type,"
+        "item-related-fee-amount,other-amount",
+        [
+            line
+            for i in n
+            for line in (
+                f"{i},2023-03-01,2023-03-14,2023-03-16,9.00,USD,,,,,,,,,,,",
+                f"{i},,,,,,Order,111-0000001-000000{i},Amazon.com,2023-03-1{i % 4},LAMP-{i},1,Principal,9.00,,,",
+            )
+        ],
+        "settlement-id|price-amount|posted-date|sku",
+    )
     settlements = [(amazon_total(f"{i}", "9.00"), amazon_amount(f"{i}", "9.00", sku=f"LAMP-{i}")) for i in n]
     yield _sample(
         "amazon_settlement_v2",

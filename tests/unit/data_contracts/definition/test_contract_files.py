@@ -152,6 +152,7 @@ FIXED_BY_OTHERS = {
     "aliexpress_loan": {"order_id"},
     "amazon_date_range": {"marketplace", "quantity", "sku"},
     "amazon_inventory_planning": {"available", "currency", "marketplace", "sku"},
+    "amazon_settlement_v1": {"currency", "sku"},
     "amazon_settlement_v2": {"currency", "amount", "sku"},
     "ceb_receipt": {"currency"},
     "ceb_waybill": {"currency"},

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from data_contracts.sources.amazon_settlement_v2.mapping import event_type_of
+from data_contracts.definition.compiler import source_contract
+from data_contracts.mapping.amazon.settlements import event_type_of
 from features.engine.as_of import AsOf
 from tests.factories.raw_files import RawFile, amazon_amount, amazon_file, amazon_total, cells, ingested, only_account
 
@@ -156,6 +157,15 @@ def amazon_headers() -> dict[str, Any]:
         ("other-transaction/FBA Inventory Reimbursement/WAREHOUSE_DAMAGE", "compensation"),
         ("other-transaction/other-transaction/Current Reserve Amount", "reserve_hold"),
         ("other-transaction/other-transaction/Previous Reserve Amount Balance", "reserve_release"),
+        ("other-transaction/other-transaction/Payable to Amazon", "debt_carried"),
+        ("Payable to Amazon/other-transaction/Payable to Amazon", "debt_carried"),
+        ("other-transaction/other-transaction/Successful charge", "payout"),
+        ("other-transaction/Cross-Account Debt Adjustment against BE, ES/Base fee", "own_transfer"),
+        ("other-transaction/other-transaction/Transfer of funds unsuccessful", "payout_reversal"),
+        ("other-transaction/other-transaction/Deferred transaction release", "reserve_release"),
+        ("other-transaction/other-transaction/Amazon Lending", "advance"),
+        ("other-transaction/other-transaction/Loan repayment", "advance_repayment"),
+        ("other-transaction/other-transaction/Micro Deposit", "other"),
         ("other-transaction/other-transaction/Something new", "other"),
     ],
 )
@@ -181,3 +191,115 @@ def test_the_reserve_pair_is_marked_as_held_and_released(tmp_path: Path) -> None
     ]
     events = ingested(tmp_path, [amazon(rows)]).tables["money_event"]
     assert cells(events, "status") == ["paid", "reserved", "released"]
+
+
+def test_money_lent_is_an_advance_and_money_taken_for_it_a_repayment(tmp_path: Path) -> None:
+    kind = "other-transaction/other-transaction/Amazon Lending"
+    rows = [amazon_total("111", "900.00"), amazon_amount("111", "1000.00", kind), amazon_amount("111", "-100.00", kind)]
+    events = ingested(tmp_path, [amazon(rows)]).tables["money_event"]
+    assert cells(events, "event_type") == ["payout", "advance", "advance_repayment"]
+
+
+@pytest.mark.parametrize("deposit", ["2023-03-16", "16.03.2023", "2023-03-16T12:00:00.000Z"])
+def test_a_deposit_date_may_be_a_day(tmp_path: Path, deposit: str) -> None:
+    rows = [SETTLED[0] | {"deposit-date": deposit}, *SETTLED[1:]]
+    result = ingested(tmp_path, [amazon(rows)])
+    assert str(cells(result.tables["money_event"], "event_date")[0]) == "2023-03-16"
+    assert only_account(result).warnings == {}
+
+
+@pytest.mark.parametrize(
+    ("column", "paid", "known"),
+    [("deposit-date", "2023-03-14", "2023-03-15"), ("settlement-end-date", "2023-03-16", "2023-03-17")],
+)
+def test_an_unreadable_date_of_a_totals_row_is_named_and_costs_no_amount(
+    tmp_path: Path, column: str, paid: str, known: str
+) -> None:
+    rows = [SETTLED[0] | {column: "03/16/23 noon"}, *SETTLED[1:]]
+    result = ingested(tmp_path, [amazon(rows)])
+    events = result.tables["money_event"]
+    assert [str(day) for day in cells(events, "event_date")] == [paid, "2023-03-10", "2023-03-10"]
+    assert {str(moment)[:10] for moment in cells(events, "known_at")} == {known}
+    reason = f"date of a settlement cannot be read, another date of it stands in: {column}"
+    assert only_account(result).warnings == {reason: 1}
+
+
+def test_a_settlement_without_a_usable_totals_row_says_so(tmp_path: Path) -> None:
+    rows = [SETTLED[0] | {"currency": ""}, *SETTLED[1:]]
+    account = only_account(ingested(tmp_path, [amazon(rows)]))
+    assert account.quarantined == {"settlement_has_totals": 2, "totals_row_complete": 1}
+
+
+RESERVE = "other-transaction/other-transaction/"
+
+
+def settlement(number: str, day: str, held: str, returned: str, starts: str) -> list[dict[str, str]]:
+    """Return a settlement that only holds and returns reserves, and pays nothing out."""
+    total = amazon_total(number, str(Decimal(held) + Decimal(returned)), day=day)
+    return [
+        total | {"settlement-start-date": f"{starts} 12:00:00 UTC"},
+        amazon_amount(number, held, RESERVE + "Current Reserve Amount"),
+        amazon_amount(number, returned, RESERVE + "Previous Reserve Amount Balance"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("returned", "starts", "expected"),
+    [
+        ("50.00", "2023-03-14", {}),
+        ("49.00", "2023-03-14", {"the reserve returned is not the reserve that the settlement before held": 1}),
+        (
+            "50.00",
+            "2023-03-16",
+            {"the settlement before this one was not delivered: its period begins after the end of the last one": 1},
+        ),
+    ],
+)
+def test_settlements_form_a_chain_and_a_break_is_named(
+    tmp_path: Path, returned: str, starts: str, expected: dict[str, int]
+) -> None:
+    first = settlement("111", "2023-03-14", "-50.00", "0.00", "2023-03-01")
+    second = settlement("112", "2023-03-28", "-20.00", returned, starts)
+    assert only_account(ingested(tmp_path, [amazon([*first, *second])])).warnings == expected
+
+
+V1_TOTAL = {"settlement-id": "6001", "total-amount": "1.50", "currency": "USD"} | {
+    f"settlement-{part}-date": f"2023-03-{day}T12:00:00+00:00" for part, day in (("start", "01"), ("end", "14"))
+}
+V1_ROW = {"settlement-id": "6001", "marketplace-name": "Amazon.com", "posted-date": "2023-03-10T08:00:00+00:00"}
+
+
+def v1(rows: Sequence[Mapping[str, str]]) -> RawFile:
+    header = [column.header for column in source_contract("amazon_settlement_v1").columns if "(" not in column.header]
+    return RawFile("v1/a.txt", "amazon_settlement_v1", amazon_file(rows, header), "S000001", "STORE")
+
+
+def test_form_v1_has_a_column_for_each_kind_of_amount(tmp_path: Path) -> None:
+    order = V1_ROW | {"transaction-type": "Order", "order-id": "111-1111111-0000001", "quantity-purchased": "2"}
+    rows = [
+        V1_TOTAL | {"deposit-date": "2023-03-16"},
+        order
+        | {"price-type": "Principal", "price-amount": "20.00", "item-related-fee-type": "Commission"}
+        | {"item-related-fee-amount": "-3.50"},
+        order | {"promotion-type": "Principal", "promotion-amount": "-1.00"},
+        V1_ROW | {"transaction-type": "Subscription Fee", "other-amount": "-39.00"},
+        V1_ROW | {"transaction-type": "Payable to Amazon", "other-amount": "25.00"},
+        V1_ROW | {"transaction-type": "Order"},
+    ]
+    result = ingested(tmp_path, [v1(rows)])
+    events = result.tables["money_event"]
+    assert cells(events, "event_type", "amount", "quantity") == [
+        ("payout", Decimal("-1.5000"), None),
+        ("commission", Decimal("-3.5000"), None),
+        ("sale", Decimal("20.0000"), 2),
+        ("discount", Decimal("-1.0000"), None),
+        ("subscription", Decimal("-39.0000"), None),
+        ("debt_carried", Decimal("25.0000"), None),
+    ]
+    assert only_account(result).warnings == {"row without an amount": 1}
+    assert len(set(cells(events, "event_id"))) == events.num_rows
+
+
+def test_a_settlement_of_form_v1_that_does_not_add_up_is_set_aside_whole(tmp_path: Path) -> None:
+    rows = [V1_TOTAL, V1_ROW | {"transaction-type": "Subscription Fee", "other-amount": "-39.00"}]
+    assert only_account(ingested(tmp_path, [v1(rows)])).quarantined == {"settlement_adds_up": 2}
