@@ -140,7 +140,7 @@ SELECT mark FROM blocks JOIN marked USING (block) ORDER BY row_order
 """
 
 _UNREAD_DATES = """
-SELECT row_order, 'date of a settlement cannot be read, another date of it stands in: ' || dates_unread AS reason
+SELECT row_order, 'date of a settlement cannot be read, another date of it is used: ' || dates_unread AS reason
 FROM raw WHERE dates_unread IS NOT NULL
 """
 
@@ -207,9 +207,10 @@ class SettlementForm:
         contract = source_contract(self.source)
         unread: list[Values] = []
         for name in _BLOCK_DATES:
-            text: Values = pc.utf8_trim_whitespace(text_rows[name].combine_chunks())
             cell = contract.column(name).cell
-            read: Values = timestamps_from_text(text, cell.formats, cell.timezone)
+            text: Values = pc.utf8_trim_whitespace(text_rows[name].combine_chunks())
+            distinct = text.dictionary_encode()
+            read: Values = timestamps_from_text(distinct.dictionary, cell.formats, cell.timezone).take(distinct.indices)
             lost = pc.and_(pc.is_null(read), pc.not_equal(text, pa.scalar("")))
             unread.append(pc.if_else(lost, pa.scalar(f" {contract.column(name).header}"), pa.scalar("")))
             text_rows = with_column(text_rows, name, pc.if_else(lost, pa.scalar(""), text))

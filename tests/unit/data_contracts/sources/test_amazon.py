@@ -220,7 +220,7 @@ def test_an_unreadable_date_of_a_totals_row_is_named_and_costs_no_amount(
     events = result.tables["money_event"]
     assert [str(day) for day in cells(events, "event_date")] == [paid, "2023-03-10", "2023-03-10"]
     assert {str(moment)[:10] for moment in cells(events, "known_at")} == {known}
-    reason = f"date of a settlement cannot be read, another date of it stands in: {column}"
+    reason = f"date of a settlement cannot be read, another date of it is used: {column}"
     assert only_account(result).warnings == {reason: 1}
 
 
