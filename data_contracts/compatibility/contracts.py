@@ -94,6 +94,10 @@ def _renamed(contract: CompiledContract, names: Mapping[str, str]) -> CompiledCo
             spec,
             exactly_one_of=tuple(tuple(names.get(name, name) for name in group) for group in spec.exactly_one_of),
             locale_column=names.get(spec.locale_column or "", spec.locale_column),
+            preamble_column=spec.preamble_column
+            and replace(
+                spec.preamble_column, column=names.get(spec.preamble_column.column, spec.preamble_column.column)
+            ),
             sheet_column=names.get(spec.sheet_column or "", spec.sheet_column),
             sheets=tuple(replace(one, needs=tuple(names.get(name, name) for name in one.needs)) for one in spec.sheets),
         )

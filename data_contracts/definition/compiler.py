@@ -27,10 +27,13 @@ are refused, so that a typing error cannot silently switch a rule off. A complet
           - {property: thousandsMark, value: "."}   # default: none allowed
           - {property: preamble, value: true}       # header in the first 50 lines; default: the first line
           - {property: localeColumn, value: language}  # column for the locale of the header's synonyms
+          - {property: preambleColumn, value: {column: stated, pattern: '(USD|EUR)'}}  # stated above the header
+          - {property: recognisedBy, value: {pattern: …, words: …, remedy: …}}  # rows known in any language
           - {property: extraColumns, value: warn}   # warn (default) | allow | refuse unknown headers
           - {property: exactlyOneOf, value: [[supplier_code, customer_code]]}  # one of these headers, not both
           - {property: missingTokens, value: ["/"]} # in addition to the empty cell
           - {property: recordPath, value: data.declarations}  # json: path to the array of records; default: top level
+          - {property: otherRecordPaths, value: [transactions, ""]}  # json: tried in turn if nothing is there
                                                     # xml: elements from the root to the record
           - {property: itemPath, value: decList}    # json: nested list in a record; one row for each item
                                                     # xml: elements from the record to the item

@@ -140,6 +140,23 @@ class Tags:
 
 
 @dataclass(frozen=True)
+class PreambleColumn:
+    """The column for a value that is stated above the header, and the pattern whose first group is the value."""
+
+    column: str
+    pattern: str
+
+
+@dataclass(frozen=True)
+class KnownForm:
+    """How the rows of a source look in any language: a pattern, and what to say if the header is in an unknown one."""
+
+    pattern: str
+    words: str
+    remedy: str
+
+
+@dataclass(frozen=True)
 class ReadSpec:
     """The file format of a source, as declared in the contract's server entry."""
 
@@ -152,10 +169,13 @@ class ReadSpec:
     thousands_mark: str | None = None
     preamble: bool = False
     locale_column: str | None = None
+    preamble_column: PreambleColumn | None = None
+    recognised_by: KnownForm | None = None
     extra_columns: Literal["warn", "allow", "refuse"] = "warn"
     exactly_one_of: tuple[tuple[str, ...], ...] = ()
     missing_tokens: tuple[str, ...] = ()
     record_path: tuple[str, ...] = ()
+    other_record_paths: tuple[tuple[str, ...], ...] = ()
     item_path: str | None = None
     item_lists: tuple[str, ...] = ()
     whole_records: bool = False

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 
-from data_contracts.definition.contract import CellSpec, Classification, Column, ReadSpec, SheetSpec, Tags
+from data_contracts.definition.contract import (
+    CellSpec,
+    Classification,
+    Column,
+    KnownForm,
+    PreambleColumn,
+    ReadSpec,
+    SheetSpec,
+    Tags,
+)
 from data_contracts.errors import ConfigurationRefused
 
 if TYPE_CHECKING:
@@ -22,10 +31,13 @@ _SERVER_PROPERTIES = {
     "thousandsMark": "thousands_mark",
     "preamble": "preamble",
     "localeColumn": "locale_column",
+    "preambleColumn": "preamble_column",
+    "recognisedBy": "recognised_by",
     "extraColumns": "extra_columns",
     "exactlyOneOf": "exactly_one_of",
     "missingTokens": "missing_tokens",
     "recordPath": "record_path",
+    "otherRecordPaths": "other_record_paths",
     "itemPath": "item_path",
     "itemLists": "item_lists",
     "wholeRecords": "whole_records",
@@ -119,9 +131,17 @@ def compiled_read_spec(server: Server, label: str) -> ReadSpec:
     given = {ours: _frozen(custom[theirs]) for theirs, ours in _SERVER_PROPERTIES.items() if theirs in custom}
     if "record_path" in given:
         given["record_path"] = tuple(str(given["record_path"]).split("."))
+    if "other_record_paths" in given:
+        given["other_record_paths"] = tuple(
+            tuple(filter(None, path.split("."))) for path in given["other_record_paths"]
+        )
     if "tags" in given:
         tags = given["tags"]
         given["tags"] = Tags(tags["header"], tags["row"], tags["count"], tuple(tags["frame"]))
+    if "preamble_column" in given:
+        given["preamble_column"] = PreambleColumn(**given["preamble_column"])
+    if "recognised_by" in given:
+        given["recognised_by"] = KnownForm(**given["recognised_by"])
     if "sheets" in given:
         given["sheets"] = tuple(
             SheetSpec(one["name"], tuple(one["needs"]), bool(one.get("optional")), int(one.get("headerRows", 1)))

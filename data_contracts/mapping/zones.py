@@ -12,15 +12,20 @@ HOURS = {
     name: hours
     for hours, names in (
         (-8, "PST"),
+        (-3, "BRT"),
         (-7, "PDT MST"),
         (-6, "MDT"),
         (-5, "CDT EST"),
         (-4, "EDT"),
-        (0, "UTC GMT WET"),
+        (0, "UTC GMT WET Z"),
         (1, "BST CET MEZ WEST"),
-        (2, "CEST MESZ"),
+        (2, "CEST MESZ EET SAST"),
+        (3, "EEST TRT"),
+        (4, "GST"),
         (8, "HKT SGT"),
         (9, "JST"),
+        (10, "AEST"),
+        (11, "AEDT"),
     )
     for name in names.split()
 }

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from data_contracts.definition.contract import Column, CompiledContract, ReadSpec
 from data_contracts.errors import InputRefused
 from data_contracts.reading.delimited.decoding import utf8_bytes
+from data_contracts.reading.delimited.encodings import guessed_encoding
 from data_contracts.reading.delimited.lines import find_lines
-from data_contracts.reading.delimited.reader import header_line
+from data_contracts.reading.delimited.reader import header_line, is_in_unknown_language
 from data_contracts.reading.headers import HeaderMatch, match_headers, require_headers
 from data_contracts.reading.parquet_files import PARQUET_START, open_parquet
 from data_contracts.reading.records.json_paths import JsonText
@@ -34,7 +35,6 @@ WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _HEADER_BYTES = 2**18
 _MOST_SHEETS = 50
 _DELIMITERS = (",", ";", "\t", "|")
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class ContractMatch:
         missing: required contract columns that are absent.
         foreign: headers of the file, or dotted paths of JSON fields, that the contract does not know.
         problem: any other obstacle, or None.
+        is_known_form: whether the rows have the form of the source, although its header is in an unknown language.
     """
 
     contract: CompiledContract
@@ -62,6 +63,7 @@ class ContractMatch:
     missing: tuple[Column, ...]
     foreign: tuple[str, ...]
     problem: str | None = None
+    is_known_form: bool = False
 
     @property
     def is_match(self) -> bool:
@@ -155,12 +157,15 @@ def _text(start: FileStart, encoding: str, file_name: str) -> tuple[bytes, str |
     try:
         return utf8_bytes(data, encoding, file_name), None
     except InputRefused as refused:
-        if data.startswith(_UTF16_MARKS):
-            return data.decode("utf-16", "replace").encode(), refused.rule
-        if b"\0" in data or not data.removeprefix(codecs.BOM_UTF8).strip():
+        if not data.removeprefix(codecs.BOM_UTF8).strip():
             raise
-        # Correct for Chinese files saved by Excel. In other files the ASCII headers survive, enough for a comparison.
-        return data.decode("gb18030", "replace").encode(), refused.rule
+        guessed = guessed_encoding(data)
+        if guessed is None and b"\0" in data:
+            raise
+        # If no encoding is likely, the ASCII headers survive in any of them, enough for a comparison.
+        codec = "gb18030" if guessed is None else guessed[1]
+        problem = f"{refused.rule}; {refused.remedy}"
+        return data.decode(codec, "replace").removeprefix("\ufeff").encode(), problem
 
 
 def _of_lines(
@@ -193,7 +198,12 @@ def _of_delimited(
         problem = f"its fields are separated by {delimiter!r}, but the contract says {spec.delimiter!r}"
         spec = replace(spec, delimiter=delimiter)
     found = header_line(head, contract, spec)
-    return _no_match(contract, "it has no header line") if found is None else _of_match(contract, found[2], problem)
+    if found is None:
+        return _no_match(contract, "it has no header line")
+    if found[2].missing and spec.recognised_by and is_in_unknown_language(head, found[2], spec):
+        words = f"{spec.recognised_by.words}; {spec.recognised_by.remedy}"
+        return replace(_of_match(contract, found[2], words), is_known_form=True)
+    return _of_match(contract, found[2], problem)
 
 
 def _of_tagged(contract: CompiledContract, lines: Mapping[str, tuple[PhysicalLines, str | None]]) -> ContractMatch:
@@ -220,7 +230,9 @@ def _of_json(contracts: Sequence[CompiledContract], start: FileStart, file_name:
             text, problem = _text(start, spec.encoding, file_name)
             texts[spec.encoding] = JsonText(text.decode("utf-8")), problem
         json_text, problem = texts[spec.encoding]
-        paths = json_text.paths(spec)
+        places = (spec.record_path, *spec.other_record_paths)
+        found = (json_text.paths(replace(spec, record_path=place)) for place in places)
+        paths = next((paths for paths in found if paths is not None), None)
         if paths is None:
             place = "one JSON object per line" if spec.format == "jsonl" else "an array of JSON records"
             where = f" at {'.'.join(spec.record_path)}" if spec.record_path else ""
@@ -251,8 +263,10 @@ def _of_paths(contract: CompiledContract, spec: ReadSpec, paths: frozenset[str],
     missing = tuple(c for c in contract.columns if c.name not in found and not c.cell.header_optional)
     parts = [place.split(".") for spelled in places.values() for place in spelled]
     known = {".".join(part[:depth]) for part in parts for depth in range(len(part) + 1)}
-    # Fields below an unknown field are not listed.
-    foreign = tuple(sorted(path for path in paths - known if path.rpartition(".")[0] in known))
+    # Fields below an unknown field, or in a value that is kept as a whole, are not listed.
+    whole = {column.header for column in contract.columns if column.cell.json_text}
+    parents = known - whole
+    foreign = tuple(sorted(path for path in paths - known if path.rpartition(".")[0] in parents))
     if foreign and spec.extra_columns == "refuse" and problem is None:
         problem = "the contract refuses unknown fields"
     return ContractMatch(contract, found, missing, foreign, problem)

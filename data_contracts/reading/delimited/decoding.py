@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from data_contracts.errors import ConfigurationRefused, InputRefused
+from data_contracts.reading.delimited.encodings import guessed_encoding
 
 _OTHER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 # In all of these encodings a newline, comma, tab or quote byte always stands for itself.
@@ -75,7 +76,7 @@ def _refuse_nul(data: bytes, file_name: str) -> None:
     nul = data.find(b"\0")
     if nul >= 0:
         rule, remedy = "NUL byte at offset {offset}", "export the file as plain text"
-        raise _refusal(data, nul, _Fault(file_name, rule, remedy, START_OF_FILE))
+        raise _refusal(data, nul, _Fault(file_name, rule, f"{remedy}{_in_other_words(data)}", START_OF_FILE))
 
 
 def _decoded(data: bytes, encoding: str, file_name: str, before: Before) -> str:
@@ -83,7 +84,14 @@ def _decoded(data: bytes, encoding: str, file_name: str, before: Before) -> str:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         rule = f"byte 0x{data[error.start]:02x} at offset {{offset}} is not valid {encoding}"
-        raise _refusal(data, error.start, _Fault(file_name, rule, f"export the file as {encoding}", before)) from error
+        remedy = f"export the file as {encoding}{_in_other_words(data)}"
+        raise _refusal(data, error.start, _Fault(file_name, rule, remedy, before)) from error
+
+
+def _in_other_words(data: bytes) -> str:
+    """Return the end of a remedy that names the encoding of the file, if it can be told."""
+    found = guessed_encoding(data)
+    return "" if found is None else f"; its text is in {found[0]}, so open it in that encoding and save it as UTF-8"
 
 
 def _refuse_utf8_lookalike(data: bytes, encoding: str, file_name: str) -> None:

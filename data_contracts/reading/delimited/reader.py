@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,10 @@ _SMALL_FILE_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Header:
-    """The header of a file: its line (-1 if it precedes the lines at hand), its bytes and its match."""
+    """The header of a file: its line (-1 if it precedes the lines at hand), its bytes and its match.
+
+    ``locale`` is its language, and ``stated`` the value that the lines above it state, if the contract asks for them.
+    """
 
     line: int
     content: bytes
@@ -51,6 +55,7 @@ class Header:
     match: HeaderMatch
     notes: tuple[str, ...]
     locale: str | None
+    stated: str | None = None
 
 
 @dataclass(frozen=True)
@@ -159,8 +164,27 @@ def find_header(lines: PhysicalLines, contract: CompiledContract, file_name: str
         raise InputRefused(file=file_name, rule="no header line was found", remedy="export the file with its header")
     line, cells, match = best
     locale = header_locale(cells, contract) if spec.locale_column else None
+    if match.missing and spec.recognised_by and is_in_unknown_language(lines, match, spec):
+        form = spec.recognised_by
+        raise InputRefused(file=file_name, row=line + 1, rule=form.words, remedy=form.remedy)
     notes = require_headers(match, contract, file_name, line + 1)
-    return Header(line, lines.content(line), len(cells), match, notes, locale)
+    return Header(line, lines.content(line), len(cells), match, notes, locale, _stated_above(lines, line, spec))
+
+
+def is_in_unknown_language(lines: PhysicalLines, match: HeaderMatch, spec: ReadSpec) -> bool:
+    """Return whether the rows have the form of the source, while most of the header is in no language it knows."""
+    if spec.recognised_by is None or len(match.positions) > len(match.extra):
+        return False
+    start = b"\n".join(lines.content(line) for line in range(min(len(lines), HEADER_LINES)))
+    return re.search(spec.recognised_by.pattern, start.decode("utf-8", "replace")) is not None
+
+
+def _stated_above(lines: PhysicalLines, header: int, spec: ReadSpec) -> str | None:
+    if spec.preamble_column is None:
+        return None
+    above = b"\n".join(lines.content(line) for line in range(header)).decode("utf-8", "replace")
+    found = re.search(spec.preamble_column.pattern, above)
+    return None if found is None else found[1]
 
 
 def classify_lines(lines: PhysicalLines, header: Header, spec: ReadSpec) -> tuple[LineFacts, ClassifiedLines]:
@@ -227,14 +251,18 @@ def _records(good: Flags, spans: Sequence[tuple[int, int]]) -> tuple[Positions, 
 def read_rows(lines: PhysicalLines, found: ClassifiedLines, header: Header, contract: CompiledContract) -> pa.Table:
     """Return the records as text: all contract columns in contract order, then ``source_row``.
 
-    An optional column that is absent is empty text. A locale column contains the locale of the header.
+    An optional column that is absent is empty text. A locale column contains the locale of the header, a preamble
+    column the value stated above it.
     """
-    rows = _parse(lines, found, header, delimited_spec(contract))
-    locale_column = delimited_spec(contract).locale_column
+    spec = delimited_spec(contract)
+    rows = _parse(lines, found, header, spec)
+    of_file = {spec.locale_column: header.locale}
+    if spec.preamble_column is not None:
+        of_file[spec.preamble_column.column] = header.stated
     columns: list[Values] = []
     for name in (column.name for column in contract.columns):
-        if name == locale_column:
-            columns.append(pa.repeat(header.locale or "", rows.num_rows))
+        if name in of_file:
+            columns.append(pa.repeat(of_file[name] or "", rows.num_rows))
         else:
             columns.append(rows[name] if name in header.match.positions else pa.repeat("", rows.num_rows))
     source_rows = pa.array(found.first + 1 + lines.lines_before, pa.int64())

@@ -93,11 +93,13 @@ def read_json_records(data: bytes, contract: CompiledContract, file_name: str) -
     spec = _spec(contract, "json")
     text = utf8_bytes(data, spec.encoding, file_name).decode("utf-8")
     decoder = _Decoder()
-    records = _record_array(_loaded(text, decoder, file_name), spec, file_name)
+    document = _loaded(text, decoder, file_name)
+    place = record_place(document, spec)
+    records = _record_array(document, place, file_name)
     gathered, shape = _Gathered(), _Shape(contract, spec, decoder, text)
     for number, record in enumerate(records, start=1):
         _gather(record, number, shape, gathered)
-    return _result(gathered, shape, (data, file_name), ArrayOriginals(text, spec.record_path))
+    return _result(gathered, shape, (data, file_name), ArrayOriginals(text, place))
 
 
 def read_json_lines(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
@@ -188,14 +190,24 @@ def _loaded(text: str, decoder: _Decoder, file_name: str) -> object:
         ) from error
 
 
-def _record_array(document: object, spec: ReadSpec, file_name: str) -> list[object]:
-    for key in spec.record_path:
+def record_place(document: object, spec: ReadSpec) -> tuple[str, ...]:
+    """Return the first path of the contract at which a JSON document has an array, or its first path if it has none."""
+    places = (spec.record_path, *spec.other_record_paths)
+    return next((place for place in places if isinstance(_value_at(document, place), list)), spec.record_path)
+
+
+def _value_at(document: object, place: tuple[str, ...]) -> object:
+    for key in place:
         document = document.get(key) if isinstance(document, dict) else None
+    return document
+
+
+def _record_array(document: object, place: tuple[str, ...], file_name: str) -> list[object]:
+    document = _value_at(document, place)
     if not isinstance(document, list):
-        place = ".".join(spec.record_path) or "the top level"
         raise InputRefused(
             file=file_name,
-            rule=f"no array of records at {place}",
+            rule=f"no array of records at {'.'.join(place) or 'the top level'}",
             remedy="export the records as a JSON array in this place",
         )
     return document

@@ -1,4 +1,4 @@
-"""Convert timestamps in words, as reports in nine languages write them, to ISO form."""
+"""Convert timestamps in words, as reports write them in the language of the account, to ISO form."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FORMS = tuple(
     re.compile(f"{day} {_TIME}")
     for day in (
         rf"{_WORD} (?P<day>\d{{1,2}}), (?P<year>\d{{4}}),?",
-        rf"(?P<day>\d{{1,2}}) {_WORD} (?P<year>\d{{4}}),?",
+        rf"(?P<day>\d{{1,2}})\.?(?: de)? {_WORD}(?: de)? (?P<year>\d{{4}}),?",
         r"(?P<day>\d{1,2})\.(?P<number>\d{1,2})\.(?P<year>\d{4}),?",
         r"(?P<year>\d{4})/(?P<number>\d{1,2})/(?P<day>\d{1,2}),?",
     )

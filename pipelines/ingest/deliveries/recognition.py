@@ -240,6 +240,9 @@ def _compared(start: FileStart, name: str) -> Recognition:
     met = tuple(fit for fit in fits if fit.is_match)
     if met or not fits:
         return Recognition(name, met)
+    in_form = next((fit for fit in fits if fit.is_known_form), None)
+    if in_form is not None:
+        return Recognition(name, nearest=in_form)
     nearest = max(fits, key=lambda fit: fit.nearness)
     if not _is_near(nearest):
         headings = max((fit.foreign for fit in fits), key=len)

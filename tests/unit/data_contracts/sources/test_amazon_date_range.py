@@ -13,6 +13,7 @@ from data_contracts.definition.compiler import source_contract
 from data_contracts.errors import InputRefused
 from data_contracts.sources.amazon_date_range.mapping import languages
 from data_contracts.sources.amazon_date_range.moments import iso_moment
+from pipelines.ingest.deliveries.recognition import described, recognise
 from tests.factories.raw_files import RawFile, cells, ingested, only_account
 
 if TYPE_CHECKING:
@@ -114,7 +115,20 @@ LANGUAGES = {
     "es-MX": ("1 mar 2023 00:01:49 GMT-7", "Pedido", "amazon.com.mx", "1,234.56", "MXN"),
     "nl-NL": ("1 mrt. 2023 00:01:49 UTC", "Bestelling", "amazon.nl", "1.234,56", "EUR"),
     "ja-JP": ("2023/03/01 0:01:49JST", "注文", "amazon.co.jp", "1,234", "JPY"),
+    "sv-SE": ("1 mars 2023 00:01:49 UTC", "Beställning", "amazon.se", "1\u00a0234,56", "SEK"),
+    "pl-PL": ("1 mar 2023 00:01:49 UTC", "Zamówienie", "amazon.pl", "1 234,56", "PLN"),
+    "tr-TR": ("1 Mar 2023 00:01:49 UTC", "Sipariş", "amazon.com.tr", "1.234,56", "TRY"),
+    "pt-BR": ("1 de mar. de 2023 00:01:49 GMT-8", "Pedido", "amazon.com.br", "1.234,56", "BRL"),
     "en-US": ("Mar 1, 2023 12:01:49 AM PST", "Order", "amazon.com", "$1,234.56", "USD"),
+}
+ENGLISH_MARKETS = {
+    "amazon.ae": ("1 Mar 2023 00:01:49 GST", "1,234.56", "AED"),
+    "amazon.sa": ("1 Mar 2023 00:01:49 UTC", "1,234.56", "SAR"),
+    "amazon.eg": ("1 Mar 2023 00:01:49 UTC", "1,234.56", "EGP"),
+    "amazon.sg": ("1 Mar 2023 00:01:49 SGT", "1,234.56", "SGD"),
+    "amazon.com.au": ("1 Mar 2023 00:01:49 AEDT", "1,234.56", "AUD"),
+    "amazon.co.za": ("1 Mar 2023 00:01:49 SAST", "1,234.56", "ZAR"),
+    "amazon.in": ("1 Mar 2023 12:01:49 AM IST", "1,44,957.78", "INR"),
 }
 
 
@@ -132,6 +146,71 @@ def test_a_report_is_read_in_its_language(tmp_path: Path, locale: str) -> None:
     assert (event["event_type"], event["currency"]) == ("sale", currency)
     assert event["amount"] == Decimal("1234.0000") if locale == "ja-JP" else Decimal("1234.5600")
     assert event["event_at"].minute == 1
+
+
+@pytest.mark.parametrize("marketplace", ENGLISH_MARKETS)
+def test_an_english_report_has_the_currency_of_its_marketplace(tmp_path: Path, marketplace: str) -> None:
+    moment, number, currency = ENGLISH_MARKETS[marketplace]
+    one = row(posted_at=moment, transaction_type="Order", marketplace_name=marketplace) | {
+        "product_sales": number,
+        "row_total": number,
+    }
+    result = ingested(tmp_path, [report([one], preamble=[])])
+    assert cells(result.tables["money_event"], "event_type", "currency") == [("sale", currency)]
+    assert cells(result.tables["money_event"], "amount") == [Decimal(number.replace(",", ""))]
+
+
+def test_no_kind_of_transaction_is_listed_twice() -> None:
+    for section in ("kinds", "states", "months"):
+        names = [name.lower() for name in languages()[section]]
+        assert len(names) == len(set(names)), section
+
+
+@pytest.mark.parametrize("other", [{"amazon_order": "S01-1-1"}, {"marketplace_name": "Non-Amazon US"}])
+def test_of_an_order_of_another_channel_only_the_fees_have_a_meaning(tmp_path: Path, other: dict[str, str]) -> None:
+    channel = row(posted_at=SALE["posted_at"], transaction_type="Order", fba_fees="-6.50", row_total="-6.50")
+    sold = {**channel, **other, "product_sales": "20.00", "row_total": "13.50"}
+    result = ingested(tmp_path, [report([SALE, {**channel, **other}, sold])])
+    found = cells(result.tables["money_event"], "event_type", "amount", "currency")[7:]
+    fee = ("fulfilment_fee", Decimal("-6.5000"), "USD")
+    assert found == [fee, fee, ("other", Decimal("20.0000"), "USD")]
+    kind = "amount of unknown kind / Order of another channel / product_sales / "
+    assert only_account(result).warnings == {kind: 1}
+
+
+@pytest.mark.parametrize("marketplace", ["", "sim1.stores.amazon.com", "amazon.xx"])
+def test_the_lines_above_the_header_state_the_currency_where_no_row_does(tmp_path: Path, marketplace: str) -> None:
+    one = {**TRANSFER, "marketplace_name": marketplace}
+    assert set(cells(events_of(tmp_path, report([one])), "currency")) == {"USD"}
+    account = only_account(ingested(tmp_path / "silent", [report([one], preamble=["Definitions:"])]))
+    assert account.quarantined == {"marketplace_name:known": 1}
+
+
+def test_a_transfer_has_the_currency_of_its_settlement(tmp_path: Path) -> None:
+    rows = [
+        {**SALE, "settlement_number": "1"},
+        {**SALE, "settlement_number": "2", "marketplace_name": "amazon.ca"},
+        {**TRANSFER, "settlement_number": "2"},
+    ]
+    assert cells(events_of(tmp_path, report(rows, preamble=[])), "event_type", "currency")[-1] == ("payout", "CAD")
+
+
+def test_a_currency_above_the_header_that_contradicts_the_marketplace_is_named(tmp_path: Path) -> None:
+    account = only_account(ingested(tmp_path, [report([SALE], preamble=["All amounts in CAD"])]))
+    assert account.warnings == {"the file states another currency than that of the marketplace": 1}
+
+
+def test_a_header_in_an_unknown_language_is_named_as_such(tmp_path: Path) -> None:
+    file = report([SALE], preamble=[])
+    words = list(heading("en-US"))
+    header = ",".join(f'"slovo {number}"' for number, _ in enumerate(words))
+    data = header.encode() + file.data[file.data.index(b"\r\n") :]
+    with pytest.raises(InputRefused, match="it is an Amazon date-range report in a language that is not known"):
+        ingested(tmp_path, [RawFile(file.name, SOURCE, data, "S000001", "A1")])
+    (tmp_path / "a.csv").write_bytes(data)
+    (line, wrong, *_) = described(next(recognise([tmp_path / "a.csv"])))
+    assert "nearest: amazon_date_range" in line
+    assert "in a language that is not known" in wrong
 
 
 @pytest.mark.parametrize(
@@ -181,7 +260,7 @@ def test_a_typographic_minus_is_a_minus(tmp_path: Path) -> None:
 
 
 def test_a_row_without_a_known_currency_is_set_aside(tmp_path: Path) -> None:
-    account = only_account(ingested(tmp_path, [report([TRANSFER])]))
+    account = only_account(ingested(tmp_path, [report([TRANSFER], preamble=[])]))
     assert account.quarantined == {"marketplace_name:known": 1}
 
 
@@ -200,6 +279,11 @@ def test_a_transaction_without_an_amount_is_counted_separately(tmp_path: Path) -
         ("FBA Inventory Fee", "FBA storage fee", "storage_fee"),
         ("Adjustment", "FBA Inventory Reimbursement", "compensation"),
         ("Chargeback Refund", "", "chargeback"),
+        ("Debt", "Debt payment", "debt_carried"),
+        ("Deuda", "", "debt_carried"),
+        ("Transfer", "Transfer of funds unsuccessful", "payout_reversal"),
+        ("Other", "Amazon Lending", "advance_repayment"),
+        ("Other", "Payable to Amazon", "debt_carried"),
         ("Moon Fee", "", "other"),
     ],
 )
@@ -222,6 +306,17 @@ def test_deferred_money_counts_once_it_is_released(tmp_path: Path) -> None:
     assert cells(result.duplicates, "reason") == ["repeated row"]
     alone = ingested(tmp_path / "alone", [files[0]]).tables["money_event"]
     assert set(cells(alone, "status")) == {"deferred"}
+    both = report([{**deferred, "settlement_number": ""}, released, released], name="2023c", leave_out=())
+    assert only_account(ingested(tmp_path / "both", [both])).duplicates == {"repeated row": 1}
+
+
+def test_a_status_in_unknown_words_is_deferred_unless_the_row_has_a_release_date(tmp_path: Path) -> None:
+    waits = {**SALE, "release_state": "Moon"}
+    free = {**SALE, "release_state": "Moon", "released_at": "Mar 20, 2023 1:00:00 PM PDT", "amazon_order": "2"}
+    result = ingested(tmp_path, [report([waits, free], leave_out=())])
+    assert cells(result.tables["money_event"], "status") == ["deferred"] * 7 + ["released"] * 7
+    reason = "status of unknown meaning, read as"
+    assert only_account(result).warnings == {f"{reason} deferred: Moon": 1, f"{reason} released: Moon": 1}
 
 
 def test_a_preamble_of_any_length_is_skipped(tmp_path: Path) -> None:
@@ -234,12 +329,13 @@ def test_a_report_without_its_total_is_refused_in_one_line(tmp_path: Path) -> No
         ingested(tmp_path, [report([SALE], "de-DE", leave_out=("row_total",))])
     text = str(refusal.value)
     assert "file amazon_date_range/S000001/2023.csv, row 4, column 'total': missing columns" in text
-    assert "; remedy: export the file with all columns of amazon_date_range@2.0.0" in text
+    assert "; remedy: export the file with all columns of amazon_date_range@2.1.0" in text
     assert "\n" not in text
 
 
 def test_a_report_in_shift_jis_is_refused_with_a_remedy(tmp_path: Path) -> None:
     data = "指定のない場合、単位は円\r\n".encode("shift_jis")
     file = RawFile(f"{SOURCE}/S000001/2023.csv", SOURCE, data, "S000001", "A1")
-    with pytest.raises(InputRefused, match="at offset 0 is not valid utf-8; remedy: export the file as utf-8"):
+    named = "at offset 0 is not valid utf-8; remedy: export the file as utf-8; its text is in Shift-JIS, so open it"
+    with pytest.raises(InputRefused, match=named):
         ingested(tmp_path, [file])

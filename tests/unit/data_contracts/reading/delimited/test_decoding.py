@@ -53,6 +53,30 @@ def test_chinese_words_that_look_like_utf8_by_chance_are_read() -> None:
     assert utf8_bytes("联通".encode("gb18030"), "gb18030", "f").decode() == "联通"
 
 
+@pytest.mark.parametrize(
+    ("text", "codec", "name"),
+    [
+        ("日付/時間,決済番号,トランザクションの種類", "cp932", "Shift-JIS"),
+        ("注文番号,トランザクションの種類", "euc_jp", "EUC-JP"),
+        ("訂單編號,商品名稱,單價,數量", "big5", "Big5"),
+        ("开票日期,购方名称,金额,税率", "gb18030", "GB18030"),
+        ("Datum/Uhrzeit,Umsätze,Verkaufsgebühren", "latin-1", "Windows-1252"),
+        ("numéro de la commande,quantité", "cp1252", "Windows-1252"),
+        ("date,amount\n2025-01-01,10.00\n", "utf-16-le", "UTF-16"),
+        ("date,amount\n2025-01-01,10.00\n", "utf-16-be", "UTF-16"),
+    ],
+)
+def test_a_refused_text_has_its_encoding_named_with_the_remedy(text: str, codec: str, name: str) -> None:
+    with pytest.raises(InputRefused, match=rf"its text is in {name}.*save it as UTF-8"):
+        utf8_bytes(text.encode(codec), "utf-8", "f")
+
+
+def test_damaged_text_in_no_likely_encoding_has_none_named() -> None:
+    with pytest.raises(InputRefused) as refusal:
+        utf8_bytes(b"a,b\n\x81\x8d\xff\x90,4\n", "utf-8", "f")
+    assert "its text is in" not in str(refusal.value)
+
+
 def test_an_encoding_in_which_lines_cannot_be_found_is_a_contract_error() -> None:
     with pytest.raises(ConfigurationRefused, match="utf-16"):
         utf8_bytes(b"a", "utf-16", "f")
