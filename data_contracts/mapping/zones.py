@@ -12,11 +12,11 @@ HOURS = {
     name: hours
     for hours, names in (
         (-8, "PST"),
-        (-3, "BRT"),
         (-7, "PDT MST"),
         (-6, "MDT"),
         (-5, "CDT EST"),
         (-4, "EDT"),
+        (-3, "BRT"),
         (0, "UTC GMT WET Z"),
         (1, "BST CET MEZ WEST"),
         (2, "CEST MESZ EET SAST"),
