@@ -26,6 +26,7 @@ from pipelines.score.applicant_features import OWN_TABLES, SellerTables, describ
 from pipelines.score.applicant_parsing import parse_applicants
 from pipelines.score.applicants import Applicants, Chunk, require_applicant_file
 from pipelines.score.scorer import chunked
+from pipelines.score.set_aside import set_aside_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from data_contracts.arrow import Values
+    from data_contracts.checks.rows import CheckResult
     from data_contracts.progress import Progress
     from features.catalogue import FeatureSet
     from models.registry.bundle import BundleMeta
@@ -166,10 +168,10 @@ def _from_folder(folder: Path, request: Request, ingest: IngestSettings, hmac_ke
         raise ConfigurationRefused(f"{folder} holds raw exports and no date", "give --as-of DATE")
     result = ingest_folder(folder, ingest, hmac_key, request.progress)
     digest = sha256_bytes(json_bytes(sorted([account.file, account.sha256] for account in result.file_counts)))
-    tables, set_aside = _validated(result.tables)
-    set_aside += result.quarantine.num_rows + result.duplicates.num_rows
+    checked = _checked(result.tables)
+    tables = {name: check.accepted for name, check in checked.items()}
     sellers = _delivering_sellers(tables, folder, withheld=sum(is_withheld(one) for one in result.file_counts))
-    notes = (f"{set_aside} rows of the raw exports were set aside",) if set_aside else ()
+    notes = set_aside_note(result, checked)
     surroundings, more = _surroundings(request.place)
     merged = merged_tables(surroundings.tables, tables, {str(seller) for seller in sellers.to_pylist()})
     source = SellerTables(merged, {**surroundings.digests, "raw_exports": digest})
@@ -177,15 +179,13 @@ def _from_folder(folder: Path, request: Request, ingest: IngestSettings, hmac_ke
     return replace(rows, read_with=deciding_settings(ingest, hmac_key))
 
 
-def _validated(tables: Mapping[str, pa.Table]) -> tuple[dict[str, pa.Table], int]:
-    """Return the rows that keep the contracts, and the number of rows that break them.
+def _checked(tables: Mapping[str, pa.Table]) -> dict[str, CheckResult]:
+    """Return the check of each table against its contract.
 
     Our own checks decide, as in the stage ``validate``. That stage also compares them with Great Expectations, which
     takes longer to import than a folder takes to score.
     """
-    checked = {name: check_rows(table, table_contract(name)) for name, table in tables.items()}
-    set_aside = sum(check.quarantined.num_rows + check.duplicates.num_rows for check in checked.values())
-    return {name: check.accepted for name, check in checked.items()}, set_aside
+    return {name: check_rows(table, table_contract(name)) for name, table in tables.items()}
 
 
 def _delivering_sellers(tables: Mapping[str, pa.Table], folder: Path, withheld: int) -> pa.Array[Any]:
