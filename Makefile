@@ -61,6 +61,9 @@ RATES := $(wildcard $(shell sed -n 's/^exchange_rate_file *= *"\([^"]*\)".*/\1/p
 # Folders too: their time changes when a file is removed. Exports may have spaces and brackets in their names.
 RAW_FILES := $(if $(RAW_DIR),$(shell find $(RAW_DIR) 2>/dev/null | sed 's/[][ :*?]/\\&/g'))
 
+# The keys: files that the variables name, else those in the profile's folder of keys.
+KEYS := $(filter-out %/trust.json,$(wildcard $(PASSPORT_SIGNING_KEY_FILE) $(PASSPORT_HMAC_KEY_FILE) $(or $(KEYS_DIR),.keys)/$(notdir $(P))/*))
+
 STAGES := world ingest validate features train explain register score monitor
 
 .PHONY: help run test test-fast check setup setup-test setup-docs lock $(STAGES) bench bench-world lint types layers \
@@ -110,11 +113,16 @@ lock: ## Resolve the locks again from pyproject.toml (needs uv)
 # The recipe does nothing. Without it, or without its +, a dry run would assume that every CURRENT is rewritten.
 $(P)/%/CURRENT: $(P)/%/CHECKED ; @+:
 
-# A stage without CURRENT has to check again.
+# A stage without CURRENT has to check again, and so have all stages when the versions of libraries change. Ingest and
+# those after it depend on the keys too; a demonstration whose keys are gone makes new ones.
+EVERY_CHECK := $(STAGES:%=$(P)/%/CHECKED)
 $(foreach stage,$(STAGES),$(if $(wildcard $(P)/$(stage)/CURRENT),,$(P)/$(stage)/CHECKED)): force
+$(EVERY_CHECK): requirements.lock
+$(P)/ingest/CHECKED $(P)/train/CHECKED $(P)/score/CHECKED: $(or $(KEYS),force)
 force:
 
 run: score monitor explain ## Set up and run the whole pipeline, from raw files to passports (PROFILE=demo)
+	@$(PASSPORT) --quiet index --profile $(PROFILE) --out $(OUT)
 	@$(if $(QUIET),:,echo && $(PASSPORT) summary --profile $(PROFILE) --out $(OUT))
 
 ifneq ($(HAS_WORLD),0)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 EXIT_REFUSED = 2
 EXIT_INTERNAL_FAULT = 3
 EXIT_INTERRUPTED = 130
+QUERY_INTERRUPTED = "Query interrupted"
 
 RAW_FILES = "Raw files and contracts"
 # Commands by panel of the help page, in the order in which they are shown.
@@ -101,6 +102,10 @@ def main() -> None:
         typer.echo("passport: interrupted", err=True)
         sys.exit(EXIT_INTERRUPTED)
     except Exception as error:
+        # DuckDB answers an interrupt during a query with an error of its own.
+        if str(error).startswith(QUERY_INTERRUPTED):
+            typer.echo("passport: interrupted", err=True)
+            sys.exit(EXIT_INTERRUPTED)
         if os.environ.get("PASSPORT_TRACEBACK"):
             raise
         said = one_line(" ".join(str(error).split()))

@@ -169,6 +169,9 @@ def _not_worse(evaluation: Mapping[str, Any] | None, settings: GateSettings) -> 
     if difference is None or not _is_figure(bad):
         return _no_evidence(gate, limit, f"no paired difference to {settings.baseline}")
     gain, detectable = difference["gain"], difference["detectable_gain"]
+    if difference.get("verdict") == "identical":
+        measured, power = "equal scores on every row", f"nothing: the candidate is the {settings.baseline}"
+        return GateResult(gate, passed=True, measured=measured, limit=limit, power=power)
     return GateResult(
         gate,
         passed=gain["upper"] >= 0,

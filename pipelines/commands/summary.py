@@ -6,10 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from data_contracts.digest import sha256_file
 from data_contracts.errors import InputRefused
 from pipelines.index.index_page import INDEX_FILES
 from pipelines.index.publish import PASSPORTS
 from pipelines.index.readers import page_address
+from pipelines.index.run_record import BUNDLE_MANIFEST
 from pipelines.reports.lights import SCORE
 from pipelines.runs.publish import read_json, read_parquet
 from pipelines.runs.stages import current_output
@@ -82,10 +84,13 @@ def summarise(profile: Profile, profile_name: str, place: Place, environment: Ma
 
 def _figures(profile: Profile, place: Place) -> Iterator[str]:
     evaluation = read_json(current_output(place, "train", "evaluation.json"))["evaluation"]
+    trained = sha256_file(current_output(place, "train", BUNDLE_MANIFEST))
+    is_champion = trained == read_json(current_output(place, "score", "summary.json"))["bundle_sha256"]
+    tested = "Champion" if is_champion else "The model trained last, with which nothing was scored"
     sample, measures = evaluation["sample"], evaluation["models"][0]["measures"]
     yield f"{profile.title}; evidence: {profile.evidence}"
     yield (
-        f"Champion, tested {PROTOCOLS[evaluation['protocol']]} on {sample['rows']:,} observations "
+        f"{tested}, tested {PROTOCOLS[evaluation['protocol']]} on {sample['rows']:,} observations "
         f"({sample['bad']:,} defaults) of {sample['sellers']:,} sellers:"
     )
     width = max(map(len, MEASURES.values()))

@@ -59,6 +59,7 @@ def _page_context(run: RunRecord, pages: Collection[str], texts: Texts) -> dict[
         "concerns_left": max(0, len(concerns) - CONCERNS_SHOWN),
         "champion": None if run.evaluation is None else _champion(run.evaluation, texts),
         "model": run.profile.model,
+        "is_champion_trained": run.is_champion_trained,
         "version": _version(run),
         "grades": None if run.scores is None else grade_columns(run.scores.grades),
         "grades_title": None if run.scores is None else grades_title(run.scores.grades),

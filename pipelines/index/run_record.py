@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from pipelines.index.promotions import Promotions, read_promotions
 from pipelines.runs.publish import read_json, read_parquet
-from pipelines.runs.stages import CURRENT, StageRecord, current_output, current_run, read_manifest
+from pipelines.runs.stages import CURRENT, StageRecord, current_output, current_run, outdated_inputs, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,8 @@ class StageRun:
     """The run in force of one stage.
 
     ``folder`` is None where the stage has not run; ``fault`` says what is wrong where its files are not as they were
-    written, and then ``record`` is None.
+    written, and then ``record`` is None. ``outdated_by`` names the stages that have run again since, with another
+    result.
     """
 
     stage: str
@@ -43,6 +44,7 @@ class StageRun:
     record: StageRecord | None = None
     seconds: float | None = None
     fault: str | None = None
+    outdated_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,17 @@ class RunRecord:
     def missing(self) -> tuple[str, ...]:
         """Stages that have not run."""
         return tuple(run.stage for run in self.stages if run.folder is None)
+
+    @property
+    def is_champion_trained(self) -> bool:
+        """Whether the model trained last, whose evaluation is at hand, is the champion."""
+        champion = (self.registration or {}).get("champion")
+        return champion is not None and champion["bundle_sha256"] == self.trained_sha256
+
+    @property
+    def outdated(self) -> tuple[tuple[str, str], ...]:
+        """Stages older than what they were made from, each with the names of the stages that have run again."""
+        return tuple((run.stage, ", ".join(run.outdated_by)) for run in self.stages if run.outdated_by)
 
     @property
     def damaged(self) -> tuple[str, ...]:
@@ -145,7 +158,8 @@ def _stage_run(place: Place, stage: str) -> tuple[StageRun, Any]:
         paths = [current_output(place, stage, name) for name in names]
     except IntegrityRefused as error:
         return StageRun(stage, folder, fault=str(error)), None
-    run = StageRun(stage, folder, StageRecord(**manifest["record"]), manifest["seconds"])
+    record, outdated_by = StageRecord(**manifest["record"]), outdated_inputs(place, stage)
+    run = StageRun(stage, folder, record, manifest["seconds"], outdated_by=outdated_by)
     return run, read_json(paths[0]) if paths and paths[0].is_file() else None
 
 

@@ -63,6 +63,10 @@ def concerns_of(run: RunRecord, lights: Sequence[Light]) -> tuple[Concern, ...]:
         for finding in light.concerns
     ]
     found += [Concern(Finding("stop", "run_damaged", {"stage": stage}), None, None) for stage in run.damaged]
+    found += [
+        Concern(Finding("stop", "run_outdated", {"stage": stage, "earlier": earlier}), None, None)
+        for stage, earlier in run.outdated
+    ]
     found += _of_scores(run)
     return tuple(sorted(found, key=lambda one: (-SEVERITY[one.finding.state], -(one.decisions or 0))))
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from data_contracts.errors import ConfigurationRefused
 from data_contracts.progress import SILENT, counted
 from models.evaluation.drift import Drift, DriftSettings, judge, measure_drift
 from models.registry.bundle import load_bundle
 from models.training.dataset import split_out_of_time
 from pipelines.monitor.effect import points_shift
-from pipelines.runs.publish import read_parquet, write_json
+from pipelines.runs.publish import read_json, read_parquet, write_json
 from pipelines.runs.stages import GROUND, Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 from pipelines.signing.keys import load_keys
 from pipelines.train.samples import LabelledSample, SampleFiles, labelled_sample
@@ -38,13 +39,22 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
     files = SampleFiles.of(profile, place)
     bundle_dir = current_output(place, "train", "bundle")
     scored_file = current_output(place, "score", "passports.parquet")
+    summary_file = current_output(place, "score", "summary.json")
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
     settings = DriftSettings()
     decided_by = {**profile.model_dump(mode="json", include=set(profile.TRAINING_SECTIONS)), "drift": asdict(settings)}
-    inputs = StageInputs({**files.named(), "bundle": bundle_dir, "scores": scored_file}, decided_by, CODE)
+    results = {"bundle": bundle_dir, "scores": scored_file, "summary": summary_file}
+    inputs = StageInputs({**files.named(), **results}, decided_by, CODE)
 
     def work(folder: Path) -> StageRecord:
-        model = load_bundle(bundle_dir, [keys.public_key]).model
+        bundle = load_bundle(bundle_dir, [keys.public_key])
+        if read_json(summary_file)["bundle_sha256"] != bundle.digest:
+            raise ConfigurationRefused(
+                "the applicants were scored with another model than the one trained last",
+                f"put the trained model through the gates and score again: passport register and passport score, each "
+                f"with --profile {profile.name} --out {place.out}",
+            )
+        model = bundle.model
         sample = labelled_sample(profile, files)
         reference = training_rows(profile, sample)
         current, absent = scored_rows(sample.matrix, read_parquet(scored_file), model.feature_names)

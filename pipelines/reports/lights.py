@@ -181,7 +181,8 @@ def _ranking(evaluation: Mapping[str, Any], area: Mapping[str, Any]) -> Iterator
         if one["verdict"] == "worse":
             yield Finding("stop", f"model_worse_than_{one['other']}", values)
         elif one["verdict"] == "not_shown":
-            yield Finding("watch", f"model_not_above_{one['other']}", values)
+            is_hint = one["gain"]["lower"] is not None and one["gain"]["lower"] > 0
+            yield Finding("watch", f"model_{'maybe' if is_hint else 'not'}_above_{one['other']}", values)
 
 
 def _calibration(measures: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:

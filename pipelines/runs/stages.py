@@ -9,13 +9,16 @@ the Make target; it changes only if the content of the run changes.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
+import platform
 import re
 import shutil
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +36,7 @@ log = logging.getLogger(__name__)
 
 GROUND: Final = ("pipelines/profiles", "pipelines/runs", "pipelines/signing")
 """Folders below every stage: settings, publication of runs, and signatures."""
+PROJECT = "seller-credit-passport"
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 MANIFEST_DIGEST = "manifest_sha256"
@@ -119,6 +123,14 @@ def digest_of_code(folders: tuple[str, ...]) -> str:
     return sha256_bytes("".join(lines).encode())
 
 
+@functools.cache
+def library_versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries of the project, because others may yield other results."""
+    names = {re.split(r"[^A-Za-z0-9._-]", text, maxsplit=1)[0] for text in metadata.requires(PROJECT) or ()}
+    installed = {name: metadata.version(name) for name in sorted(names)}
+    return {"python": platform.python_version(), **installed}
+
+
 def run_stage(stage: str, place: Place, inputs: StageInputs, work: Callable[[Path], StageRecord]) -> StageOutcome:
     """Run ``work`` in a new folder and publish it, or find that the published run is still valid.
 
@@ -133,12 +145,14 @@ def run_stage(stage: str, place: Place, inputs: StageInputs, work: Callable[[Pat
             "inputs": {name: digest_of_path(path) for name, path in sorted(inputs.files.items())},
             "settings": _as_json(inputs.settings),
             "code_sha256": digest_of_code(inputs.code),
+            "libraries": library_versions(),
         }
+        facts = {**identity, "origins": _origins(place, inputs.files)}
         run_dir = folder / sha256_bytes(json_bytes(identity))[:RUN_ID_LENGTH]
         with locked(folder):
             _sweep(folder)
             was_current = _is_intact(run_dir)
-            record = _record(run_dir) if was_current else _publish(run_dir, identity, work, started)
+            record = _record(run_dir) if was_current else _publish(run_dir, facts, work, started)
             _point_to(run_dir)
     if was_current:
         log.info("%s: up to date (%s)", stage, run_dir.name)
@@ -162,7 +176,7 @@ def current_run(place: Place, stage: str) -> Path:
     if not pointer.is_file():
         raise ConfigurationRefused(
             f"stage '{stage}' of profile '{place.profile_name}' has not run under {place.out}",
-            f"run it first, with the same profile and outputs: make {stage}, or passport {stage}",
+            f"run it first: passport {stage} --profile {place.profile_name} --out {place.out}",
         )
     run_dir = _pointed_to(pointer)
     if run_dir is None:
@@ -213,6 +227,46 @@ def read_manifest(run_dir: Path) -> dict[str, Any]:
     return facts
 
 
+def outdated_inputs(place: Place, stage: str) -> tuple[str, ...]:
+    """Return the stages whose run in force has other content than the run in force of ``stage`` was made from.
+
+    Manifests are compared, and no file is read. A stage before it that has not run is left out.
+
+    Raises:
+        ConfigurationRefused: the stage itself has not run.
+        IntegrityRefused: a manifest was changed.
+    """
+    manifest = read_manifest(current_run(place, stage))
+    found = set()
+    for name, origin in manifest.get("origins", {}).items():
+        earlier, _, path = origin.partition("/")
+        has_run = (place.stage_dir(earlier) / CURRENT).is_file()
+        if has_run and _published_digest(current_run(place, earlier), path) != manifest["inputs"][name]:
+            found.add(earlier)
+    return tuple(sorted(found))
+
+
+def _origins(place: Place, files: Mapping[str, Path]) -> dict[str, str]:
+    """Return, for each input that is an output of another stage, ``<stage>/<path in its run>``."""
+    inside = {
+        name: path.relative_to(place.root).parts for name, path in files.items() if path.is_relative_to(place.root)
+    }
+    return {name: "/".join((parts[0], *parts[2:])) for name, parts in sorted(inside.items()) if len(parts) > 1}
+
+
+def _published_digest(run_dir: Path, name: str) -> str | None:
+    """Return what ``digest_of_path`` returns for a published file or folder, from the manifest, or None."""
+    listed: dict[str, str] = read_manifest(run_dir)["outputs"]
+    if name in listed:
+        return listed[name]
+    folder = f"{name}/" if name else ""
+    digests = {path.removeprefix(folder): digest for path, digest in listed.items() if path.startswith(folder)}
+    if not name:
+        digests[MANIFEST] = sha256_file(run_dir / MANIFEST)
+    lines = "".join(f"{path}\t{digests[path]}\n" for path in sorted(digests))
+    return sha256_bytes(lines.encode()) if digests else None
+
+
 def manifest_bytes(facts: Mapping[str, Any]) -> bytes:
     """Return a manifest with a digest of its own facts, so that a changed manifest is noticed."""
     return json_bytes({**facts, MANIFEST_DIGEST: sha256_bytes(json_bytes(facts))})
@@ -240,7 +294,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _publish(
-    run_dir: Path, identity: Mapping[str, Any], work: Callable[[Path], StageRecord], started: float
+    run_dir: Path, facts: Mapping[str, Any], work: Callable[[Path], StageRecord], started: float
 ) -> StageRecord:
     """Work in a temporary folder beside ``run_dir``, then rename it to ``run_dir`` with its manifest."""
     run_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -249,7 +303,7 @@ def _publish(
         draft.mkdir()
         record = work(draft)
         seconds = round(time.perf_counter() - started, 3)
-        write_manifest(draft, {**identity, "record": asdict(record), "seconds": seconds})
+        write_manifest(draft, {**facts, "record": asdict(record), "seconds": seconds})
         fsync_tree(draft)
         if run_dir.exists():  # a run whose files no longer match its manifest
             shutil.rmtree(run_dir)

@@ -21,7 +21,7 @@ from pipelines.ingest.stage import deciding_settings, ingest_folder
 from pipelines.profiles.ingest_settings import limits_of
 from pipelines.runs.file_counts import is_withheld
 from pipelines.runs.publish import json_bytes
-from pipelines.runs.stages import CURRENT, Place, current_output, read_manifest
+from pipelines.runs.stages import CURRENT, Place, current_output, digest_of_path, read_manifest
 from pipelines.score.applicant_features import OWN_TABLES, SellerTables, describe_applicants, pillar_tables
 from pipelines.score.applicant_parsing import parse_applicants
 from pipelines.score.applicants import Applicants, Chunk, require_applicant_file
@@ -52,8 +52,8 @@ class ScoreInput:
     SHA-256 of what was scored, ``as_of`` the date for rows without one. ``coverage`` is the table ``source_coverage``;
     ``reconcile`` compares the sources of some sellers with each other as of a date and returns rows of
     ``features.reconciliation`` for the last quarter. Both are None if nothing is known about the sources. ``read_with``
-    holds the settings and the key fingerprint that raw exports were read with; with others, the same files may yield
-    other rows.
+    holds what decides how raw exports are read: settings, the key fingerprint and the digest of the whole folder; with
+    others, the same files may yield other rows.
     """
 
     rows: int
@@ -176,7 +176,8 @@ def _from_folder(folder: Path, request: Request, ingest: IngestSettings, hmac_ke
     merged = merged_tables(surroundings.tables, tables, {str(seller) for seller in sellers.to_pylist()})
     source = SellerTables(merged, {**surroundings.digests, "raw_exports": digest})
     rows = _from_tables(identified(sellers, request.as_of), source, request, (*notes, *more))
-    return replace(rows, read_with=deciding_settings(ingest, hmac_key))
+    # The manifest of the folder says whose files they are and which days they cover.
+    return replace(rows, read_with={**deciding_settings(ingest, hmac_key), "folder_sha256": digest_of_path(folder)})
 
 
 def _checked(tables: Mapping[str, pa.Table]) -> dict[str, CheckResult]:

@@ -6,7 +6,7 @@ import functools
 import os
 import shutil
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -44,19 +44,20 @@ if TYPE_CHECKING:
     from pipelines.score.model import ScoringModel
     from pipelines.score.results import Written
 
+CREDIT_RECORD: Final = "tables/credit_record.parquet"
 _LEDGER_COLUMNS = ["seller_id", "event_type", "event_date", "known_at"]
 
 
 def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
     """Score the applicants of a profile with its champion, and issue their passports."""
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
-    publish_trust_file(profile, keys, os.environ)
     files = {
         "bundle": current_output(place, "train", "bundle"),
         "matrix": current_output(place, "features", "matrix.parquet"),
         "registration": current_output(place, "register", REGISTRATION_FILE),
         "coverage": current_output(place, "validate", f"tables/{COVERAGE}.parquet"),
         "reconciliation": current_output(place, "validate", RECONCILIATION_FILE),
+        **_files_present(place, {"ledger": "tables/money_event.parquet", "credit_record": CREDIT_RECORD}),
     }
     settings = {
         **profile.scoring.model_dump(mode="json"),
@@ -69,12 +70,19 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
     def work(folder: Path) -> StageRecord:
         registry = registry_of(place, profile.model.name)
         model = champion_model(files["bundle"], read_json(files["registration"]), registry, [keys.public_key])
-        job = stage_job(profile, place, keys, model)
-        written = write_results(job, chunks / job.key, folder, progress)
+        publish_trust_file(profile, keys, os.environ)
+        # A run folder is named by the digest of all inputs, settings and code; so are the chunks of a stopped run.
+        written = write_results(stage_job(profile, place, keys, model), chunks / folder.name, folder, progress)
         shutil.rmtree(chunks)
         return _record(written, model)
 
     return run_stage("score", place, StageInputs(files, settings, CODE), work)
+
+
+def _files_present(place: Place, names: Mapping[str, str]) -> dict[str, Path]:
+    """Return the outputs of the stage ``validate`` that exist, by the name of the input; not every profile has all."""
+    paths = {name: current_output(place, "validate", file) for name, file in names.items()}
+    return {name: path for name, path in paths.items() if path.is_file()}
 
 
 def stage_job(profile: Profile, place: Place, keys: KeyRing, model: ScoringModel) -> ScoreJob:
@@ -120,7 +128,7 @@ def stage_sellers(profile: Profile, place: Place, matrix: pa.Table) -> Values:
     sellers: Values = matrix.filter(current)["seller_id"].combine_chunks()
     if profile.scoring.applicants == "latest":
         return sellers
-    path = current_output(place, "validate", "tables/credit_record.parquet")
+    path = current_output(place, "validate", CREDIT_RECORD)
     records = read_parquet(path, ["seller_id", "is_default"])
     has_record: Values = pc.is_valid(records["is_default"])
     stated = records.filter(has_record)["seller_id"].combine_chunks()

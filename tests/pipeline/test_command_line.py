@@ -100,7 +100,7 @@ def test_a_setting_that_makes_no_sense_is_named(desk: Desk, changes: dict[str, s
 def test_a_stage_that_has_not_run_is_named_with_the_command_that_runs_it(desk: Desk, stage: str, missing: str) -> None:
     line = desk.refusal(stage, "--profile", PROFILE, "--out", "out")
     assert f"'{missing}' of profile '{PROFILE}' has not run" in line
-    assert f"remedy: run it first, with the same profile and outputs: make {missing}, or passport {missing}" in line
+    assert f"remedy: run it first: passport {missing} --profile {PROFILE} --out out" in line
     assert not (desk.folder / "out").exists()
 
 

@@ -116,7 +116,11 @@ def test_an_undefined_figure_is_not_evidence(name: str) -> None:
 
 
 def test_a_champion_that_is_the_scorecard_itself_is_not_worse_than_it() -> None:
-    assert failures(replace(EVIDENCE, evaluation=an_evaluation((0.0, 0.0, 0.0)))) == ()
+    evaluation = an_evaluation((0.0, 0.0, 0.0))
+    assert failures(replace(EVIDENCE, evaluation=evaluation)) == ()
+    evaluation["differences"] = [{**one, "verdict": "identical"} for one in evaluation["differences"]]
+    result = next(one for one in gates(replace(EVIDENCE, evaluation=evaluation)) if one.gate.startswith("not_worse"))
+    assert (result.passed, result.power) == (True, "nothing: the candidate is the scorecard")
 
 
 def test_only_a_demonstration_may_go_without_a_calibrated_slope_and_must_still_show_it() -> None:

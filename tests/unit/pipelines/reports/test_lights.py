@@ -99,6 +99,14 @@ def test_a_missing_gain_is_stated_in_the_usual_words() -> None:
     )
 
 
+def test_a_gain_below_the_detectable_one_whose_interval_excludes_zero_is_suggested() -> None:
+    document = changed(MODEL, "differences", 0, "verdict", to="not_shown")
+    light = model_light(changed(document, "differences", 0, "gain", to=estimate(0.021, 0.004, 0.038)))
+    assert (
+        light.findings[0].headline(page_texts("common", "en")) == "A gain over the scorecard is suggested, not proven"
+    )
+
+
 WELL = LedgerState()
 
 

@@ -6,9 +6,20 @@ from pathlib import Path
 
 import pytest
 
+import pipelines.runs.stages
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from pipelines.runs.publish import locked
-from pipelines.runs.stages import Place, StageInputs, StageOutcome, StageRecord, current_output, current_run, run_stage
+from pipelines.runs.stages import (
+    Place,
+    StageInputs,
+    StageOutcome,
+    StageRecord,
+    current_output,
+    current_run,
+    library_versions,
+    outdated_inputs,
+    run_stage,
+)
 from pipelines.runs.storage_faults import StorageFailed
 
 
@@ -144,6 +155,31 @@ def test_a_published_file_is_given_only_as_it_was_published(kitchen: Kitchen, da
         current_output(kitchen.place, "cook", asked)
 
 
+def test_a_stage_is_outdated_once_what_it_was_made_from_has_run_again_with_another_result(kitchen: Kitchen) -> None:
+    def serve() -> None:
+        place = kitchen.place
+        files = {"dish": current_output(place, "cook", "result.txt"), "kitchen": current_output(place, "cook")}
+        run_stage("serve", place, StageInputs(files, {}, ("data_contracts",)), lambda _: StageRecord(0, 0))
+
+    kitchen.run()
+    serve()
+    assert outdated_inputs(kitchen.place, "serve") == ()
+    kitchen.run(recipe="another")  # with the same result
+    assert outdated_inputs(kitchen.place, "serve") == ()
+    kitchen.source.write_text("c\nd\n")
+    kitchen.run()
+    assert outdated_inputs(kitchen.place, "serve") == ("cook",)
+    serve()
+    assert outdated_inputs(kitchen.place, "serve") == ()
+
+
+def test_other_versions_of_libraries_make_a_new_run(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {"python", "lightgbm", "duckdb", "pyarrow"} <= set(library_versions())
+    kitchen.run()
+    monkeypatch.setattr(pipelines.runs.stages, "library_versions", lambda: {"lightgbm": "99"})
+    assert not kitchen.run().was_current
+
+
 def test_an_unpublished_part_is_a_path_to_nothing(kitchen: Kitchen) -> None:
     run_dir = kitchen.run().run_dir
     assert current_output(kitchen.place, "cook", "other.txt") == run_dir / "other.txt"
@@ -168,5 +204,8 @@ def test_a_record_that_loses_rows_is_refused() -> None:
 
 
 def test_a_stage_that_has_not_run_is_named_with_its_command(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationRefused, match=r"'train' of profile 'demo' has not run .*remedy: .*passport train"):
+    with pytest.raises(
+        ConfigurationRefused,
+        match=r"'train' of profile 'demo' has not run .*remedy: .*passport train --profile demo --out ",
+    ):
         current_run(Place("demo", tmp_path), "train")

@@ -111,6 +111,10 @@ def test_settings_rates_and_keys_that_decide_how_raw_exports_are_read_are_in_the
     assert len(set(keys)) == 6
     run_with(worker_count=1, batch_bytes=1000)
     assert keys[6] == keys[5]
+    terms = folder / "deliveries.csv"
+    terms.write_text(terms.read_text().replace("2024-06-30", "2024-03-31"))
+    run_with()
+    assert keys[7] != keys[5]
 
 
 @pytest.mark.slow
