@@ -7,6 +7,7 @@ only when needed, because the import takes longer than validating a million rows
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from dataclasses import dataclass
@@ -38,8 +39,9 @@ _MICROSECONDS_A_DAY = 86_400_000_000
 class GxFinding:
     """The Great Expectations result for one rule.
 
-    ``validated`` is False if nothing was evaluated or an exception was raised. ``success`` is then None, because the
-    rule has neither passed nor failed. ``evaluated`` counts the values checked, ``unexpected_count`` the bad ones.
+    ``validated`` is False if there was no value to check, or if not every value was checked; ``exception`` then says
+    why. ``success`` is None in both cases, because the rule has neither passed nor failed. ``evaluated`` counts the
+    values checked, ``unexpected_count`` the bad ones.
     """
 
     rule_id: str
@@ -65,7 +67,7 @@ class GxOutcome:
 
     @property
     def not_validated(self) -> tuple[str, ...]:
-        """Rules without a result, because of an exception or because there was no value to check."""
+        """Rules without a result, because of a fault or because there was no value to check."""
         return tuple(finding.rule_id for finding in self.findings if not finding.validated)
 
 
@@ -103,7 +105,11 @@ def validate_with_gx(table: pa.Table, contract: CompiledContract) -> GxOutcome:
         frame = _row_frame(table, contract, database)
         totals = _totals_frame(table, contract, database)
     found = {**_validated(frame, contract, "row"), **_validated(totals, contract, "file")}
-    return GxOutcome(tuple(_finding(rule, found[rule.rule_id], table.num_rows) for rule in contract.rules))
+    findings = (
+        _finding(rule, found[rule.rule_id], _values_to_check(rule, table, totals if rule.scope == "file" else frame))
+        for rule in contract.rules
+    )
+    return GxOutcome(tuple(findings))
 
 
 def _great_expectations() -> Any:  # noqa: ANN401 - a module without types
@@ -275,25 +281,42 @@ def _by_rule(results: Sequence[Any], rules: Sequence[Rule]) -> dict[str, Any]:
     return found
 
 
-def _finding(rule: Rule, result: Any, rows: int) -> GxFinding:  # noqa: ANN401 - an ExpectationValidationResult
+def _values_to_check(rule: Rule, table: pa.Table, frame: pd.DataFrame) -> int:
+    """Return the number of values that a rule has to be checked on: missing ones are left to the rule ``required``."""
+    if rule.scope == "file":
+        return int(frame[_judged_column(rule)].notna().sum())
+    if rule.kind is Kind.UNIQUE:
+        present = [pc.is_valid(table[name]) for name in rule.arguments.columns]
+        return int(pc.sum(functools.reduce(pc.and_, present)).as_py() or 0)
+    if rule.column is None or rule.kind in {Kind.NOT_NULL, Kind.ROW_EXPRESSION}:
+        return table.num_rows
+    return table.num_rows - table[rule.column].null_count
+
+
+def _finding(rule: Rule, result: Any, expected: int) -> GxFinding:  # noqa: ANN401 - an ExpectationValidationResult
     name = str(result.expectation_config.type)
-    exception = _exception(result.exception_info)
-    elements = 1 if rule.scope == "file" else rows
-    evaluated = 0 if exception else elements - int(result.result.get("missing_count") or 0)
-    if exception or not evaluated:
+    fault = _exception(result.exception_info)
+    evaluated = 0 if fault else _evaluated(result.result)
+    if fault is None and evaluated != expected:
+        fault = f"Great Expectations checked {evaluated} of {expected} values"
+    if fault or not expected:
         return GxFinding(
-            rule.rule_id, name, validated=False, success=None, exception=exception, unexpected_count=0, evaluated=0
+            rule.rule_id, name, validated=False, success=None, exception=fault, unexpected_count=0, evaluated=evaluated
         )
-    unexpected = int(result.result.get("unexpected_count") or 0)
     return GxFinding(
         rule.rule_id,
         name,
         validated=True,
         success=bool(result.success),
         exception=None,
-        unexpected_count=unexpected,
+        unexpected_count=int(result.result.get("unexpected_count") or 0),
         evaluated=evaluated,
     )
+
+
+def _evaluated(result: Mapping[str, Any]) -> int:
+    """Return how many values Great Expectations says that it checked; 0 if it does not say."""
+    return int(result.get("element_count") or 0) - int(result.get("missing_count") or 0)
 
 
 def _exception(info: Any) -> str | None:  # noqa: ANN401 - a dict, or a dict of dicts by metric

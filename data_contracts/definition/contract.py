@@ -16,11 +16,23 @@ Classification = Literal["public", "internal", "confidential", "personal"]
 
 
 class Severity(StrEnum):
-    """The consequence of a broken rule: the file is rejected, the row is set aside, or the breach is only counted."""
+    """What a rule costs if it is broken, and if it could not be checked on a canonical table.
+
+    - ``critical``: broken, it rejects the whole file or table. Not checked, it closes the gate: exit code 1, and later
+      stages refuse the data.
+    - ``error``: broken, it sets the row aside. Not checked, it closes the gate too, because the rows
+      that break it are unknown.
+    - ``warning``: broken or not checked, it is only counted and named.
+    """
 
     CRITICAL = "critical"
     ERROR = "error"
     WARNING = "warning"
+
+    @property
+    def decides(self) -> bool:
+        """Whether the rule decides which rows are used, so that it must be checked."""
+        return self is not Severity.WARNING
 
 
 class Kind(StrEnum):

@@ -101,6 +101,21 @@ _WHAT_A_BROKEN_RULE_COSTS = """
 A rule on a file says that rows are missing, late or do not sum, not which of them are wrong. To set all of them aside
 is what critical does. To keep them and only doubt the file would leave its period covered, so that what is missing
 would read as zero. There is nothing between the two: the compiler refuses `error` and asks for a decision.
+
+## What a rule costs that could not be checked
+
+The stage `validate` checks every rule of the canonical tables a second time, with Great Expectations. A rule that
+raises an exception there, or is evaluated on fewer values than the table holds, is not validated. Not validated is not
+passed:
+
+| severity | not validated |
+|---|---|
+| critical, error | the gate closes: exit code 1; `features`, `train` and `score` refuse the data |
+| warning | the exit code stays; the rule is named |
+
+In both cases the report, `validation.json` and the manifest name the rule. A rule about a column or table without any
+values has nothing to check and costs nothing. The gate also closes if a table is rejected or loses more rows than the
+profile allows.
 """
 
 

@@ -16,8 +16,9 @@ from features.catalogue import load_feature_set
 from features.graph.edges import GraphSettings
 from features.graph.groups import related_components
 from features.observations import open_loan_observations
+from pipelines.runs.data_gate import validated_output
 from pipelines.runs.publish import read_parquet, write_json, write_parquet
-from pipelines.runs.stages import GROUND, Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
+from pipelines.runs.stages import GROUND, Place, StageInputs, StageOutcome, StageRecord, run_stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,7 @@ OBSERVATION_SCHEMA = pa.schema(_OBSERVATION_FIELDS)
 
 def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
     """Build the features of every observation from the validated tables."""
-    source = current_output(place, "validate", "tables")
+    source = validated_output(place, "tables")
     settings = {
         "features": profile.features.model_dump(mode="json"),
         "observations": profile.observations.model_dump(mode="json"),

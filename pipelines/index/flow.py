@@ -65,9 +65,10 @@ def _figures(stage: str, record: StageRecord, run: RunRecord) -> tuple[str, dict
     set_aside = {"set_aside": whole(sum(record.set_aside.values())), "rows": whole(record.rows_in)}
     notes = record.notes
     if stage == "validate":
-        unjudged, failed = int(notes["rules_not_validated"]), int(notes["rules_failed"])
+        unjudged = int(notes["rules_without_values"])
         judged = int(notes["rules"]) - unjudged
-        return whole(judged - failed), {**set_aside, "judged": whole(judged), "unjudged": whole(unjudged)}
+        passed = judged - int(notes["rules_failed"]) - int(notes["rules_not_validated"])
+        return whole(passed), {**set_aside, "judged": whole(judged), "unjudged": whole(unjudged)}
     if stage == "features":
         return str(notes["features"]), {**set_aside, "sellers": whole(float(notes["sellers"]))}
     if stage == "register":

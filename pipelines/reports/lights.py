@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from data_contracts.definition.contract import Severity
 from pipelines.reports.rendering import number, percent, whole
 from pipelines.runs.file_counts import rows_kept_out
 
@@ -131,13 +132,27 @@ def _data_concerns(validation: Mapping[str, Any], failed: int, judged: int) -> I
         yield Finding("watch", "data_documents", {"sellers": whole(broken)})
     if failed:
         yield Finding("watch", "data_rules", {"failed": whole(failed), "judged": whole(judged)})
-    faults = sum(bool(rule["exception"]) for table in validation["tables"] for rule in table["rules"])
-    if faults:
-        yield Finding("watch", "data_exceptions", {"rules": whole(faults)})
+    yield from _not_validated(validation["tables"])
     for kind in ("withheld", "unlisted"):
         files = len(validation[f"{kind}_files"])
         if files:
             yield Finding("watch", f"data_{kind}", {"files": whole(files)})
+
+
+def _not_validated(tables: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Return the findings on rules that could not be checked: a rule that decides on rows stops, a warning does not."""
+    deciding = [table["table"] for table in tables for rule in table["rules"] if must_be_validated(rule)]
+    if deciding:
+        names = ", ".join(dict.fromkeys(deciding))
+        yield Finding("stop", "data_not_validated", {"rules": whole(len(deciding)), "names": names})
+    unknown = sum(rule["status"] == "not_validated" for table in tables for rule in table["rules"]) - len(deciding)
+    if unknown:
+        yield Finding("watch", "data_warnings_not_validated", {"rules": whole(unknown)})
+
+
+def must_be_validated(rule: Mapping[str, Any]) -> bool:
+    """Return whether a rule decides on rows, and was not validated."""
+    return rule["status"] == "not_validated" and Severity(rule["severity"]).decides
 
 
 def rows_set_aside(sources: Sequence[Mapping[str, Any]]) -> tuple[int, int, float]:

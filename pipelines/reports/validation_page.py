@@ -26,7 +26,7 @@ UNKNOWN_KINDS = {
 REPEATED_KEY = re.compile(r"repeated key \((?P<key>.+)\)")
 COLUMN_RULE = re.compile(r"(?P<column>[a-z0-9_]+):(?P<what>required|unique|enum|pattern|range|length|known)")
 TYPE_RULE = re.compile(r"type:(?P<column>[a-z0-9_]+)")
-STATES = {"passed": "ok", "failed": "stop", "not_validated": "none"}
+STATES = {"passed": "ok", "failed": "stop", "not_validated": "stop", "no_values": "none"}
 NOT_A_LETTER = re.compile(r"[^a-z0-9]+")
 
 

@@ -19,9 +19,10 @@ from features.reconciliation.reconcile import ReconciliationSettings, reconcile
 from pipelines.features.stage import read_tables
 from pipelines.ingest.stage import deciding_settings, ingest_folder
 from pipelines.profiles.ingest_settings import limits_of
+from pipelines.runs.data_gate import validated_output
 from pipelines.runs.file_counts import is_withheld
 from pipelines.runs.publish import json_bytes
-from pipelines.runs.stages import CURRENT, Place, current_output, digest_of_path, read_manifest
+from pipelines.runs.stages import CURRENT, Place, digest_of_path, read_manifest
 from pipelines.score.applicant_features import OWN_TABLES, SellerTables, describe_applicants, pillar_tables
 from pipelines.score.applicant_parsing import parse_applicants
 from pipelines.score.applicants import Applicants, Chunk, require_applicant_file
@@ -103,7 +104,7 @@ def open_input(path: Path, request: Request, ingest: IngestSettings, hmac_key: C
 
 def tables_in_force(place: Place) -> SellerTables:
     """Read the validated tables of a profile, with the digests that its manifest records."""
-    folder = current_output(place, "validate", "tables")
+    folder = validated_output(place, "tables")
     outputs = read_manifest(folder.parent)["outputs"]
     digests = {name.removeprefix("tables/"): digest for name, digest in outputs.items() if name.startswith("tables/")}
     return SellerTables(read_tables(folder), digests)

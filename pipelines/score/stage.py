@@ -16,6 +16,7 @@ from data_contracts.progress import SILENT
 from features.reconciliation.reconcile import latest
 from pipelines.passports.terms import passport_terms
 from pipelines.register.stage import REGISTRATION_FILE, registry_of
+from pipelines.runs.data_gate import validated_output
 from pipelines.runs.publish import atomic_write_bytes, read_json, read_parquet
 from pipelines.runs.stages import Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 from pipelines.score.applicant_features import SellerTables
@@ -52,11 +53,11 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
     """Score the applicants of a profile with its champion, and issue their passports."""
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
     files = {
+        "coverage": validated_output(place, f"tables/{COVERAGE}.parquet"),
+        "reconciliation": validated_output(place, RECONCILIATION_FILE),
         "bundle": current_output(place, "train", "bundle"),
         "matrix": current_output(place, "features", "matrix.parquet"),
         "registration": current_output(place, "register", REGISTRATION_FILE),
-        "coverage": current_output(place, "validate", f"tables/{COVERAGE}.parquet"),
-        "reconciliation": current_output(place, "validate", RECONCILIATION_FILE),
         **_files_present(place, {"ledger": "tables/money_event.parquet", "credit_record": CREDIT_RECORD}),
     }
     settings = {
@@ -111,7 +112,7 @@ def stage_reconciliation(place: Place) -> Callable[[date, Sequence[str]], pa.Tab
 
     @functools.cache
     def found() -> pa.Table:
-        return latest(read_parquet(current_output(place, "validate", RECONCILIATION_FILE)))
+        return latest(read_parquet(validated_output(place, RECONCILIATION_FILE)))
 
     def reconcile(_: date, sellers: Sequence[str]) -> pa.Table:
         table = found()
@@ -128,7 +129,7 @@ def stage_sellers(profile: Profile, place: Place, matrix: pa.Table) -> Values:
     sellers: Values = matrix.filter(current)["seller_id"].combine_chunks()
     if profile.scoring.applicants == "latest":
         return sellers
-    path = current_output(place, "validate", CREDIT_RECORD)
+    path = validated_output(place, CREDIT_RECORD)
     records = read_parquet(path, ["seller_id", "is_default"])
     has_record: Values = pc.is_valid(records["is_default"])
     stated = records.filter(has_record)["seller_id"].combine_chunks()
@@ -138,7 +139,7 @@ def stage_sellers(profile: Profile, place: Place, matrix: pa.Table) -> Values:
 def stage_tables(place: Place) -> SellerTables:
     """Read only the tables that show what each seller delivered and which ledger types are unknown."""
     columns = {COVERAGE: None, "money_event": _LEDGER_COLUMNS}
-    paths = {name: current_output(place, "validate", f"tables/{name}.parquet") for name in columns}
+    paths = {name: validated_output(place, f"tables/{name}.parquet") for name in columns}
     present = {name: path for name, path in paths.items() if path.is_file()}
     tables = {name: read_parquet(path, columns[name]) for name, path in present.items()}
     return SellerTables(tables, {f"{COVERAGE}.parquet": sha256_file(paths[COVERAGE])})

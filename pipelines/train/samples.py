@@ -13,6 +13,7 @@ from features.delinquency import default_dates
 from models.components.encoding import feature_facts
 from models.training.dataset import Dataset, assemble
 from models.training.labels import Labels, performance_labels, recorded_labels
+from pipelines.runs.data_gate import validated_output
 from pipelines.runs.publish import read_parquet
 from pipelines.runs.stages import Place, current_output
 
@@ -36,10 +37,11 @@ class SampleFiles:
     @classmethod
     def of(cls, profile: Profile, place: Place) -> SampleFiles:
         """Return the current files of a profile."""
+        outcomes = validated_output(place, f"tables/{OUTCOME_TABLE[profile.target.kind]}.parquet")
         return cls(
             matrix=current_output(place, "features", "matrix.parquet"),
             components=current_output(place, "features", "components.parquet"),
-            outcomes=current_output(place, "validate", f"tables/{OUTCOME_TABLE[profile.target.kind]}.parquet"),
+            outcomes=outcomes,
         )
 
     def named(self) -> dict[str, Path]:

@@ -9,19 +9,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.definition.compiler import source_contract, table_contract
+from data_contracts.definition.contract import Severity
 from data_contracts.errors import QuarantineLimitExceeded
 from data_contracts.progress import SILENT
-from pipelines.reports.rendering import LANGUAGES
+from pipelines.reports.lights import data_light
+from pipelines.reports.rendering import LANGUAGES, page_texts
 from pipelines.reports.validation_page import render_validation_page
+from pipelines.runs.data_gate import VALIDATE, gate_notes, require_open_gate
 from pipelines.runs.file_counts import counts_of_document, totals_by_source
 from pipelines.runs.publish import atomic_write_bytes, read_json, read_parquet, write_json, write_parquet
 from pipelines.runs.stages import GROUND, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 from pipelines.validate.document_chains import BREAKS_FILE, breaks_document, broken_documents
 from pipelines.validate.reconciliation import RECONCILIATION_FILE, reconciled, reconciliation_document
-from pipelines.validate.table_checks import ValidationResult, validate_tables, write_suites
+from pipelines.validate.table_checks import (
+    FAILED,
+    NO_VALUES,
+    NOT_VALIDATED,
+    ValidationResult,
+    validate_tables,
+    write_suites,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from data_contracts.arrow import Values
@@ -30,7 +40,6 @@ if TYPE_CHECKING:
     from pipelines.runs.file_counts import SourceTotal
     from pipelines.runs.stages import Place
 
-STAGE = "validate"
 CODE: Final = ("data_contracts", "features", "pipelines/validate", "pipelines/reports", *GROUND)
 SELLERS_SHOWN = 20
 BREAKS_SHOWN = 20
@@ -42,8 +51,12 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
     It writes ``tables/``, ``quarantine/``, ``duplicates/``, ``reconciliation.parquet``, ``validation.json``,
     ``suites/`` and ``data.{en,zh}.html``, and ``document_breaks.parquet`` if export documents were delivered.
 
+    Everything is written before an error is raised; later stages refuse the data of a run that raised one.
+
     Raises:
-        QuarantineLimitExceeded: a table loses more rows than the profile allows; everything is written first.
+        QuarantineLimitExceeded: a table loses more rows than the profile allows.
+        GateFailed: a rule that decides on rows was not validated, a table was rejected, or too many delivered rows
+            broke a rule.
     """
     ingested = current_output(place, "ingest")
     settings, as_of = profile.validation, profile.observations.last_as_of
@@ -69,15 +82,16 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
             write_parquet(folder / BREAKS_FILE, breaks)
             held = result.accepted["export_document"]
             document["export_documents"] = breaks_document(breaks, held, as_of, BREAKS_SHOWN)
-        _write(folder, result, {"about": about, **document})
-        return _record(result)
+        whole_document = {"about": about, **document}
+        _write(folder, result, whole_document)
+        return _record(result, gate_reasons(whole_document))
 
     inputs = StageInputs(
         files={"ingest": ingested},
         settings={**about, "examples_per_rule": settings.examples_per_rule, "as_of": as_of.isoformat()},
         code=CODE,
     )
-    outcome = run_stage(STAGE, place, inputs, work)
+    outcome = run_stage(VALIDATE, place, inputs, work)
     share = float(outcome.record.notes["largest_quarantined_share"])
     if share > settings.quarantine_limit_share:
         raise QuarantineLimitExceeded(
@@ -85,7 +99,14 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
             f"more than the {settings.quarantine_limit_share:.2%} of profile {profile.name}; "
             f"see {outcome.run_dir / 'data.en.html'}"
         )
+    require_open_gate(outcome.run_dir)
     return outcome
+
+
+def gate_reasons(document: Mapping[str, Any]) -> list[str]:
+    """Return why the data of a validation may not be used, in English: what makes the light of its report say stop."""
+    texts = page_texts("verdicts", "en")
+    return [finding.sentence(texts) for finding in data_light(document).findings if finding.state == "stop"]
 
 
 def validation_document(result: ValidationResult, ingested: Path, examples_per_rule: int) -> dict[str, Any]:
@@ -170,7 +191,7 @@ def _write(folder: Path, result: ValidationResult, document: Mapping[str, Any]) 
         atomic_write_bytes(folder / f"data.{language}.html", page.encode())
 
 
-def _record(result: ValidationResult) -> StageRecord:
+def _record(result: ValidationResult, reasons: Sequence[str]) -> StageRecord:
     set_aside: dict[str, int] = {}
     for verdict in result.verdicts:
         for rule_id, rows in verdict.quarantined.items():
@@ -187,7 +208,21 @@ def _record(result: ValidationResult) -> StageRecord:
             "largest_quarantined_share": worst.quarantined_share if worst else 0.0,
             "largest_quarantined_table": worst.table if worst else "",
             "rules": len(rules),
-            "rules_failed": sum(rule.status == "failed" for rule in rules),
-            "rules_not_validated": sum(rule.status == "not_validated" for rule in rules),
+            "rules_failed": sum(rule.status == FAILED for rule in rules),
+            "rules_not_validated": sum(rule.status == NOT_VALIDATED for rule in rules),
+            "rules_without_values": sum(rule.status == NO_VALUES for rule in rules),
+            **_not_validated(result),
+            **gate_notes(reasons),
         },
     )
+
+
+def _not_validated(result: ValidationResult) -> dict[str, str]:
+    """Return the names of the rules that were not validated, by severity and table."""
+    named: dict[str, list[str]] = {}
+    for severity in Severity:
+        for verdict in result.verdicts:
+            for rule in verdict.rules:
+                if rule.status == NOT_VALIDATED and rule.severity == severity:
+                    named.setdefault(f"not_validated {severity} {verdict.table}", []).append(rule.rule_id)
+    return {place: ", ".join(rules) for place, rules in named.items()}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PASSED, FAILED, NOT_VALIDATED = "passed", "failed", "not_validated"
+PASSED, FAILED, NOT_VALIDATED, NO_VALUES = "passed", "failed", "not_validated", "no_values"
 SUITES_FOLDER = "suites"
 
 
@@ -41,13 +41,14 @@ class RuleVerdict:
 
     Attributes:
         rule_id, scope, kind, column, severity, description: the rule, as its contract states it.
-        status: ``passed``, ``failed``, or ``not_validated`` if it could not be evaluated.
+        status: ``passed``, ``failed``, ``not_validated`` if it could not be evaluated, or ``no_values`` if there was
+            nothing to evaluate.
         bad_rows: rows that break it by our own checks; for a rule about the whole table, 1 if broken.
         expectation: name of the expectation that evaluated it.
         gx_bad_rows: the count of Great Expectations, or None if it could not evaluate the rule.
         values_judged: values that Great Expectations evaluated; missing values are left to the rule that requires a
             value.
-        exception: the exception it raised, if any.
+        exception: why it is not validated.
     """
 
     rule_id: str
@@ -158,7 +159,6 @@ def _rule_verdict(rule: Rule, check: CheckResult, finding: GxFinding, contract: 
             f"{contract.identity}, rule {rule.rule_id}: our checks count {ours} bad rows and Great Expectations "
             f"{finding.unexpected_count}"
         )
-    status = NOT_VALIDATED if not finding.validated else (FAILED if ours else PASSED)
     return RuleVerdict(
         rule_id=rule.rule_id,
         scope=rule.scope,
@@ -166,13 +166,19 @@ def _rule_verdict(rule: Rule, check: CheckResult, finding: GxFinding, contract: 
         column=rule.column,
         severity=str(rule.severity),
         description=rule.description,
-        status=status,
+        status=_status(finding, ours),
         bad_rows=ours,
         expectation=finding.expectation,
         gx_bad_rows=finding.unexpected_count if finding.validated else None,
         values_judged=finding.evaluated,
         exception=finding.exception,
     )
+
+
+def _status(finding: GxFinding, bad_rows: int) -> str:
+    if not finding.validated:
+        return NO_VALUES if finding.exception is None else NOT_VALIDATED
+    return FAILED if bad_rows else PASSED
 
 
 def write_suites(folder: Path, verdicts: Iterable[TableVerdict]) -> None:
@@ -196,7 +202,8 @@ def results_document(verdict: TableVerdict) -> dict[str, Any]:
             "evaluated_expectations": len(judged),
             "successful_expectations": passed,
             "unsuccessful_expectations": len(judged) - passed,
-            "not_validated_expectations": len(verdict.rules) - len(judged),
+            "not_validated_expectations": sum(rule.status == NOT_VALIDATED for rule in verdict.rules),
+            "expectations_without_values": sum(rule.status == NO_VALUES for rule in verdict.rules),
         },
         "results": [_result(rule) for rule in verdict.rules],
     }

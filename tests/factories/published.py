@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from models.registry.mlflow_registry import CHAMPION, ModelAddress, RegisteredVersion, Registry, version_at
+from pipelines.runs.data_gate import gate_notes
 from pipelines.runs.publish import write_json, write_parquet
 from pipelines.runs.stages import CURRENT, Place, write_manifest
 from tests.factories.models import small_world
@@ -31,9 +32,9 @@ def publish(place: Place, stage: str, run_id: str = "run1") -> Path:
 
 
 def record(*runs: Path) -> None:
-    """Record the current files of runs as if their stages had written them."""
+    """Record the current files of runs as if their stages had written them, with the data gate open."""
     for run_dir in runs:
-        write_manifest(run_dir, {})
+        write_manifest(run_dir, {"record": {"notes": gate_notes(())}})
 
 
 def matrix(rows: int = ROWS) -> pa.Table:

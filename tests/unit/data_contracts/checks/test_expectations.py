@@ -71,6 +71,13 @@ def test_an_exception_is_reported_as_not_validated(monkeypatch: pytest.MonkeyPat
     assert finding.exception
 
 
+def test_a_rule_checked_on_fewer_values_than_there_are_is_not_validated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data_contracts.checks.expectations._plain", lambda column: [None] * len(column))
+    finding = small([1, 2], ["x", "y"]).findings[1]
+    assert (finding.rule_id, finding.validated, finding.success) == ("a:range", False, None)
+    assert finding.exception == "Great Expectations checked 0 of 2 values"
+
+
 @pytest.mark.parametrize(
     ("values", "passed"), [(["USD"], True), (["USD\n"], False), (["ＵＳＤ"], False), (["usd"], False)]
 )

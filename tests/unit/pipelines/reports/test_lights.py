@@ -33,6 +33,7 @@ def test_data_in_order() -> None:
 
 
 DATA = validation()
+NOT_VALIDATED, UNKNOWN = "data_not_validated", "data_warnings_not_validated"
 OVER = {"quarantined": {"line:width": 20}, "duplicates": {}, "rows_in": 1000}
 KEPT_OUT = {"quarantined": {"consent:none": 20}, "duplicates": {}, "rows_in": 1000}
 
@@ -48,7 +49,9 @@ KEPT_OUT = {"quarantined": {"consent:none": 20}, "duplicates": {}, "rows_in": 10
         (changed(DATA, "reconciliation", "contradicted_sellers", to=4), "watch", "data_contradicted"),
         ({**DATA, "export_documents": {"broken_sellers": 2}}, "watch", "data_documents"),
         (changed(DATA, "tables", 0, "rules", to=[rule(), rule("failed")]), "watch", "data_rules"),
-        (changed(DATA, "tables", 0, "rules", to=[rule("not_validated", "boom")]), "watch", "data_exceptions"),
+        (changed(DATA, "tables", 0, "rules", to=[rule("not_validated", severity="critical")]), "stop", NOT_VALIDATED),
+        (changed(DATA, "tables", 0, "rules", to=[rule("not_validated", severity="error")]), "stop", NOT_VALIDATED),
+        (changed(DATA, "tables", 0, "rules", to=[rule("not_validated", severity="warning")]), "watch", UNKNOWN),
         (changed(DATA, "withheld_files", to=["a.csv"]), "watch", "data_withheld"),
         (changed(DATA, "unlisted_files", to=["a.csv"]), "watch", "data_unlisted"),
     ],

@@ -12,7 +12,7 @@ from pipelines.runs.file_counts import row_counts_document
 from pipelines.runs.publish import write_json, write_parquet
 from pipelines.validate.reconciliation import reconciled, reconciliation_document
 from pipelines.validate.stage import examples, validation_document
-from pipelines.validate.table_checks import FAILED, NOT_VALIDATED, PASSED, validate_tables, write_suites
+from pipelines.validate.table_checks import FAILED, NO_VALUES, PASSED, validate_tables, write_suites
 from tests.factories.canonical_tables import canonical_table
 from tests.factories.pages import ABOUT
 from tests.factories.progress import Recorder
@@ -94,16 +94,16 @@ def test_each_table_has_its_suite_and_what_was_found_in_the_same_bytes_every_tim
 
 
 def test_both_opinions_count_alike_for_every_rule(broken: ValidationResult) -> None:
-    rules = [rule for verdict in broken.verdicts for rule in verdict.rules if rule.status != NOT_VALIDATED]
+    rules = [rule for verdict in broken.verdicts for rule in verdict.rules if rule.status != NO_VALUES]
     assert rules
     assert all(rule.gx_bad_rows == rule.bad_rows for rule in rules)
 
 
-def test_a_rule_is_passed_failed_or_not_validated(broken: ValidationResult) -> None:
+def test_a_rule_has_passed_or_failed_unless_there_are_no_values(broken: ValidationResult) -> None:
     found = statuses(verdict_of(broken, "trade_invoice"))
     assert found["gross_is_net_plus_tax"] == FAILED
     assert found["direction:enum"] == PASSED
-    assert set(statuses(verdict_of(broken, "loan")).values()) == {NOT_VALIDATED}
+    assert set(statuses(verdict_of(broken, "loan")).values()) == {NO_VALUES}
 
 
 def test_every_rule_of_every_contract_has_a_verdict(broken: ValidationResult) -> None:
@@ -124,19 +124,6 @@ def test_a_second_opinion_that_counts_differently_is_a_fault(monkeypatch: pytest
     monkeypatch.setattr("pipelines.validate.table_checks.validate_with_gx", miscounted)
     with pytest.raises(InternalFault, match="Great Expectations 7"):
         validate_tables({"trade_invoice": invoices({})})
-
-
-def test_an_exception_is_not_validated_and_never_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    def raising(table: pa.Table, contract: CompiledContract) -> GxOutcome:
-        found = (
-            GxFinding(rule.rule_id, "e", validated=False, success=None, exception="x", unexpected_count=0, evaluated=0)
-            for rule in contract.rules
-        )
-        return GxOutcome(tuple(found))
-
-    monkeypatch.setattr("pipelines.validate.table_checks.validate_with_gx", raising)
-    rules = verdict_of(validate_tables({"trade_invoice": invoices({})}), "trade_invoice").rules
-    assert {(rule.status, rule.gx_bad_rows, rule.exception) for rule in rules} == {(NOT_VALIDATED, None, "x")}
 
 
 def test_an_unknown_table_is_refused() -> None:
