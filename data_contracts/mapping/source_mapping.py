@@ -84,6 +84,11 @@ class NamedSellers:
         """The columns that name a seller directly or through a party."""
         return tuple(name for name in (self.seller, *self.linked) if name is not None)
 
+    @property
+    def is_only_seller(self) -> bool:
+        """Whether a row belongs to the one seller that it names, not to several."""
+        return self.seller is not None and not self.linked
+
 
 @dataclass(frozen=True)
 class SourceMapping:

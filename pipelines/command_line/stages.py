@@ -89,16 +89,22 @@ def ingest(
     if not paths:
         run_stage_of(profile, out, "ingest", terminal)
         return
-    from pipelines.ingest.command import Reader, file_lines, ingest_paths
+    from data_contracts.errors import QuarantineLimitExceeded
+    from pipelines.ingest.command import ADHOC, Reader, file_lines, ingest_paths
     from pipelines.profiles import load_profile
+    from pipelines.runs.stages import Place, current_run
     from pipelines.signing.keys import load_keys
 
     chosen = load_profile(profile)
     keys = load_keys(chosen.name, is_demonstration=chosen.is_demonstration, environment=os.environ)
     terms = terms_of(seller, account, period_from, period_to, delivered_at, date_order=date_order)
     started = time.perf_counter()
-    with terminal.progress("ingest") as progress:
-        outcome = ingest_paths(paths, terms, Reader(chosen.ingest, keys, progress), out)
+    try:
+        with terminal.progress("ingest") as progress:
+            outcome = ingest_paths(paths, terms, Reader(chosen.ingest, keys, progress), out)
+    except QuarantineLimitExceeded:
+        terminal.say("\n".join(file_lines(current_run(Place(ADHOC, out), "ingest"))))
+        raise
     terminal.say("\n".join(file_lines(outcome.run_dir)))
     line, _ = stage_lines("ingest", outcome, time.perf_counter() - started)
     terminal.say(f"{line} -> {outcome.run_dir}")

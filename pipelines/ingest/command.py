@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from data_contracts.errors import InputRefused
 from data_contracts.progress import SILENT
 from pipelines.ingest.deliveries.unlisted import common_folder, find_by_content
+from pipelines.ingest.set_aside_rows import lines_of_run
 from pipelines.ingest.stage import Delivery, run_delivery
 from pipelines.runs.file_counts import counts_of_document
 from pipelines.runs.publish import read_json
@@ -63,8 +64,9 @@ def ingest_paths(paths: Sequence[Path], terms: Terms, reader: Reader, out: Path)
 
 
 def file_lines(run_dir: Path) -> list[str]:
-    """Return one line per file: its source, where its rows went, and the remarks on it and on accepted rows."""
-    return [_line(account) for account in counts_of_document(read_json(run_dir / "row_counts.json"))]
+    """Return one line per file, with where its rows went and all remarks; then which rows were set aside and why."""
+    counts = [_line(account) for account in counts_of_document(read_json(run_dir / "row_counts.json"))]
+    return [*counts, *lines_of_run(run_dir)]
 
 
 def _line(account: FileCounts) -> str:

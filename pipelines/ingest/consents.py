@@ -10,13 +10,12 @@ if its seller cannot be read either, nothing at all.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from data_contracts.errors import InputRefused
-from data_contracts.mapping.source_mapping import run_sql
+from data_contracts.mapping.consent_states import EVERY_SOURCE, consent_states
 from pipelines.ingest.deliveries.manifest import CONSENT_SOURCE
 from pipelines.runs.file_counts import CONSENT_NOT_READABLE, CONSENT_WITHDRAWN, NO_CONSENT
 
@@ -25,28 +24,12 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from data_contracts.mapping.consent_states import State
     from pipelines.ingest.deliveries.manifest import DeliveredFile
     from pipelines.profiles.ingest_settings import IngestSettings
     from pipelines.runs.file_counts import Withheld
 
 CONSENT_TABLE: Final = "consent"
-EVERY_SOURCE: Final = "all"
-
-# The last known row of each consent counts; if a consent was given and withdrawn on one day, the withdrawal counts. It
-# applies to all sources that earlier rows of the consent named.
-_IN_FORCE: Final = """
-    WITH known AS (
-        SELECT *, row_number() OVER (
-            PARTITION BY seller_id, consent_reference ORDER BY known_at DESC, withdrawn_on IS NULL, event_date DESC
-        ) AS age
-        FROM consents WHERE purpose = $purpose AND known_at <= $moment AND event_date <= $day
-    )
-    SELECT DISTINCT known.seller_id, known.consented_source,
-        coalesce(latest.withdrawn_on <= $day, false) AS is_withdrawn,
-        latest.consented_source = known.consented_source
-            AND latest.valid_from <= $day AND coalesce(latest.valid_to >= $day, true) AS is_current
-    FROM known JOIN known AS latest USING (seller_id, consent_reference) WHERE latest.age = 1
-"""
 
 
 @dataclass(frozen=True)
@@ -97,7 +80,7 @@ class Consents:
         unless_listed: why nothing may be read of a seller and source without consents, or None if it may.
     """
 
-    states: Mapping[tuple[str, str], frozenset[str]]
+    states: Mapping[tuple[str, str], frozenset[State]]
     in_doubt: Set[str]
     unless_listed: Withheld | None
 
@@ -113,7 +96,8 @@ class Consents:
     def _reason(self, seller: str, source: str) -> Withheld | None:
         if seller in self.in_doubt:
             return CONSENT_NOT_READABLE
-        said = self.states.get((seller, source), frozenset()) | self.states.get((seller, EVERY_SOURCE), frozenset())
+        given: frozenset[State] = frozenset()
+        said = self.states.get((seller, source), given) | self.states.get((seller, EVERY_SOURCE), given)
         if not said:
             return self.unless_listed
         if "given" in said:
@@ -135,14 +119,8 @@ def consents_in_force(accepted: pa.Table, set_aside: Iterable[SetAsideConsent], 
     Raises:
         InputRefused: a statement that was set aside does not show its seller.
     """
-    day = settings.recorded_at.date()
-    parameters = {"purpose": settings.consent_purpose, "moment": settings.recorded_at, "day": day}
-    states: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    for row in run_sql(_IN_FORCE, parameters, consents=accepted).to_pylist():
-        state = "withdrawn" if row["is_withdrawn"] else "given" if row["is_current"] else "over"
-        states[row["seller_id"], row["consented_source"]].add(state)
     return Consents(
-        states={key: frozenset(said) for key, said in states.items()},
+        states=consent_states(accepted, settings.consent_purpose, settings.recorded_at),
         in_doubt=frozenset(_named(statement) for statement in set_aside),
         unless_listed=NO_CONSENT if settings.consent == "required" else None,
     )

@@ -17,6 +17,7 @@ from features.catalogue import load_feature_set
 from features.engine.as_of import AsOf
 from features.reconciliation.reconcile import ReconciliationSettings, reconcile
 from pipelines.features.stage import read_tables
+from pipelines.ingest.set_aside_rows import set_aside_lines
 from pipelines.ingest.stage import deciding_settings, ingest_folder
 from pipelines.profiles.ingest_settings import limits_of
 from pipelines.runs.data_gate import validated_output
@@ -172,7 +173,8 @@ def _from_folder(folder: Path, request: Request, ingest: IngestSettings, hmac_ke
     checked = _checked(result.tables)
     tables = {name: check.accepted for name, check in checked.items()}
     sellers = _delivering_sellers(tables, folder, withheld=sum(is_withheld(one) for one in result.file_counts))
-    notes = set_aside_note(result, checked)
+    broken = (check.quarantined for check in checked.values())
+    notes = (*set_aside_note(result, checked), *set_aside_lines((result.quarantine, *broken)))
     surroundings, more = _surroundings(request.place)
     merged = merged_tables(surroundings.tables, tables, {str(seller) for seller in sellers.to_pylist()})
     source = SellerTables(merged, {**surroundings.digests, "raw_exports": digest})

@@ -82,7 +82,7 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
 
 def _files_present(place: Place, names: Mapping[str, str]) -> dict[str, Path]:
     """Return the outputs of the stage ``validate`` that exist, by the name of the input; not every profile has all."""
-    paths = {name: current_output(place, "validate", file) for name, file in names.items()}
+    paths = {name: validated_output(place, file) for name, file in names.items()}
     return {name: path for name, path in paths.items() if path.is_file()}
 
 

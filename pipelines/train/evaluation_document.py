@@ -35,6 +35,7 @@ def evaluation_document(
         "population": {
             "start": sample.start,
             "dropped": sample.dropped,
+            "sellers_without_consent": sample.sellers_without_consent,
             "kept": sample.dataset.n,
             "bad": int(sample.dataset.y.sum()),
         },

@@ -16,6 +16,7 @@ from models.training.labels import Labels, performance_labels, recorded_labels
 from pipelines.runs.data_gate import validated_output
 from pipelines.runs.publish import read_parquet
 from pipelines.runs.stages import Place, current_output
+from pipelines.train.consents import NO_TRAINING_CONSENT, may_train
 
 if TYPE_CHECKING:
     from datetime import date
@@ -33,6 +34,8 @@ class SampleFiles:
     matrix: Path
     components: Path
     outcomes: Path
+    coverage: Path
+    consents: Path
 
     @classmethod
     def of(cls, profile: Profile, place: Place) -> SampleFiles:
@@ -42,33 +45,58 @@ class SampleFiles:
             matrix=current_output(place, "features", "matrix.parquet"),
             components=current_output(place, "features", "components.parquet"),
             outcomes=outcomes,
+            coverage=validated_output(place, "tables/source_coverage.parquet"),
+            consents=validated_output(place, "tables/consent.parquet"),
         )
 
     def named(self) -> dict[str, Path]:
         """Return the files under the names they have in a manifest."""
-        return {"matrix": self.matrix, "components": self.components, "outcomes": self.outcomes}
+        files = {"matrix": self.matrix, "components": self.components, "outcomes": self.outcomes}
+        files |= {"coverage": self.coverage, "consents": self.consents}
+        # A delivery may hold no consents, and tables of another origin no coverage.
+        return {name: path for name, path in files.items() if path.is_file()}
 
 
 @dataclass(frozen=True)
 class LabelledSample:
-    """Observations with outcomes; ``start == kept + sum(dropped.values())`` observations."""
+    """Observations with outcomes; ``start == kept + sum(dropped.values())`` observations.
+
+    ``sellers_without_consent`` did not consent to training; their observations are among those dropped.
+    """
 
     dataset: Dataset
     feature_set: FeatureSet
     matrix: pa.Table
     start: int
     dropped: dict[str, int]
+    sellers_without_consent: int = 0
 
 
 def labelled_sample(profile: Profile, files: SampleFiles) -> LabelledSample:
-    """Join the current matrix with outcomes: days past due in the performance window, or a recorded flag."""
+    """Join the current matrix with outcomes: days past due in the performance window, or a recorded flag.
+
+    Observations of sellers who did not consent to training are dropped first, and counted.
+    """
     matrix = read_parquet(files.matrix)
     feature_set = load_feature_set(profile.features.feature_set)
     observed = at_last_date(matrix, profile) if profile.target.kind == "recorded" else matrix
-    labels = label(profile, observed, read_parquet(files.outcomes), profile.observations.last_as_of)
-    dataset = sample_at(observed, labels, read_parquet(files.components), feature_set)
-    dropped = {reason: rows for reason, rows in labels.counts.items() if reason not in ("good", "bad") and rows}
-    return LabelledSample(dataset, feature_set, matrix, dataset.n + sum(dropped.values()), dropped)
+    kept = with_consent(observed, profile, files)
+    left_out = sellers_of(observed) - sellers_of(kept)
+    labels = label(profile, kept, read_parquet(files.outcomes), profile.observations.last_as_of)
+    dataset = sample_at(kept, labels, read_parquet(files.components), feature_set)
+    dropped = {NO_TRAINING_CONSENT: observed.num_rows - kept.num_rows, **labels.counts}
+    dropped = {reason: rows for reason, rows in dropped.items() if reason not in ("good", "bad") and rows}
+    return LabelledSample(dataset, feature_set, matrix, dataset.n + sum(dropped.values()), dropped, len(left_out))
+
+
+def with_consent(observed: pa.Table, profile: Profile, files: SampleFiles) -> pa.Table:
+    """Return the observations of sellers whose data may train a model."""
+    return observed.filter(may_train(observed, files.consents, files.coverage, profile.ingest))
+
+
+def sellers_of(observed: pa.Table) -> set[str]:
+    """Return the sellers that are observed."""
+    return set(pc.unique(observed["seller_id"]).to_pylist())
 
 
 def label(profile: Profile, observed: pa.Table, outcomes: pa.Table, as_of: date) -> Labels:

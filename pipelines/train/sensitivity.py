@@ -18,7 +18,7 @@ from models.evaluation.estimates import to_json_value
 from models.training.candidates import BEST_SINGLE, nested_cross_validation
 from models.training.dataset import Dataset
 from pipelines.runs.publish import read_parquet
-from pipelines.train.samples import at_date, at_last_date, label, sample_at
+from pipelines.train.samples import at_date, at_last_date, label, sample_at, with_consent
 
 if TYPE_CHECKING:
     from datetime import date
@@ -42,7 +42,7 @@ def sensitivity(
     ]
     outcomes, components = read_parquet(files.outcomes), read_parquet(files.components)
     for as_of in profile.observations.earlier_as_of:
-        observed = at_date(sample.matrix, as_of)
+        observed = with_consent(at_date(sample.matrix, as_of), profile, files)
         labels = label(profile, observed, outcomes, as_of)
         dataset = sample_at(observed, labels, components, sample.feature_set)
         variants.append(_variant("earlier_date", as_of, dataset, profile, progress))

@@ -42,6 +42,7 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
     files = SampleFiles.of(profile, place)
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
     settings = {**profile.model_dump(mode="json", include=set(profile.TRAINING_SECTIONS)), "signed_by": keys.did}
+    settings["consent"] = {"required": profile.ingest.consent, "on": profile.ingest.recorded_at.isoformat()}
 
     def work(folder: Path) -> StageRecord:
         sample = labelled_sample(profile, files)
@@ -158,6 +159,7 @@ def _record(sample: LabelledSample, trained: Trained) -> StageRecord:
             "auc": round(champion.value, 4),
             "auc_lower": round(champion.lower, 4),
             "auc_upper": round(champion.upper, 4),
+            "sellers_without_training_consent": sample.sellers_without_consent,
             **trained.candidate.notes,
         },
     )

@@ -82,6 +82,7 @@ def _out_of_time() -> dict[str, Any]:
         "population": {
             "start": 41000,
             "dropped": {"immature": 9000, "in_default_before": 41},
+            "sellers_without_consent": 0,
             "kept": 31959,
             "bad": 1300,
         },
@@ -120,7 +121,13 @@ def _small_sample() -> dict[str, Any]:
         "schema_version": "1.0",
         "evaluation": evaluation,
         "target": {"kind": "stated_flag", "days_past_due": None, "window_days": None},
-        "population": {"start": 425, "dropped": {"no_recorded_outcome": 302}, "kept": 123, "bad": 27},
+        "population": {
+            "start": 425,
+            "dropped": {"no_recorded_outcome": 302},
+            "sellers_without_consent": 0,
+            "kept": 123,
+            "bad": 27,
+        },
         "split": None,
         "audit": {
             "monotonicity": None,

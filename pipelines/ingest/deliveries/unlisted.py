@@ -164,7 +164,8 @@ def _require_all_met(recognitions: Sequence[Recognition]) -> None:
 def _delivered(seen: _Seen, base: Path, terms: Terms) -> DeliveredFile:
     name = seen.path.relative_to(base).as_posix()
     source = source_of(seen.recognition)
-    needs_seller = known_source(source).mapping.needs_seller
+    mapping = known_source(source).mapping
+    needs_seller = mapping.needs_seller
     missing = [
         option
         for option, value, needed in (
@@ -180,7 +181,9 @@ def _delivered(seen: _Seen, base: Path, terms: Terms) -> DeliveredFile:
             f"{name} ({source}) is in no delivery manifest, and no option states {', '.join(map(_what, missing))}",
             f"add {' '.join(missing)}, or list it in {MANIFEST_FILE}",
         )
-    seller = terms.seller if needs_seller else None
+    # As in a manifest: rows of the file that name another seller are set aside.
+    named = mapping.named_sellers
+    seller = terms.seller if needs_seller or (named is not None and named.is_only_seller) else None
     return DeliveredFile(
         name=name,
         source=source,

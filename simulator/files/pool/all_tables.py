@@ -9,7 +9,7 @@ import numpy as np
 from simulator.files.pool.accounts import account_health, cash_balances, login_events
 from simulator.files.pool.finance import financed, pledges, receivables, warehouse_receipts
 from simulator.files.pool.market import rating_reviews, social_days
-from simulator.files.pool.public_records import certificates, consents, public_records
+from simulator.files.pool.public_records import certificates, consents, public_records, training_consents
 from simulator.files.pool.rows import own_files, pool_file
 from simulator.files.pool.stock import inventory_snapshots, logistics_events, purchase_orders
 from simulator.files.raw_file import View
@@ -39,6 +39,7 @@ def pool_files(world: World, observation: Observation) -> Iterator[RawFile]:
     for table in _OF_ALL_MEMBERS:
         yield pool_file(world, table(world))
     yield pool_file(world, consents(world, observation))
+    yield pool_file(world, training_consents(world, observation), "training_consent")
     view = View(world, observation, np.arange(world.firms.count))
     is_financed = financed(world)
     for table in _OF_FINANCED:

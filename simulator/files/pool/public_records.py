@@ -172,3 +172,28 @@ def consents(world: World, observation: Observation) -> PoolRows:
             "withdrawn_on": either(is_end, day_text(first_day, day), ""),
         },
     )  # fmt: skip
+
+
+def training_consents(world: World, observation: Observation) -> PoolRows:
+    """Return consents to train models on everything delivered, given with the first source; a few are withdrawn."""
+    first = np.minimum.reduce(list(observation.first_week.values()))
+    seller = np.flatnonzero(first < world.timeline.weeks)
+    chances = Chances(world, "training consent", seller)
+    seller = seller[chances.even("given") < world.settings.observation.training_consent_share]
+    start = 7 * first[seller]
+    chances = Chances(world, "training consent", seller)
+    ends = start + 400 + (2_000 * chances.even("until")).astype(np.int64)
+    withdrawn = np.flatnonzero((chances.even("withdrawn") < 0.01) & (ends < 7 * world.timeline.weeks))
+    both = np.concatenate([np.arange(len(seller)), withdrawn])
+    is_end = np.arange(len(both)) >= len(seller)
+    first_day = world.timeline.first_day
+    reference = joined("TR-S", whole_text(world.number(seller[both]), 6))
+    day = np.where(is_end, ends[both], start[both])
+    return PoolRows(
+        "consent", seller[both], day, joined(reference, chosen(["-G", "-W"], is_end)),
+        {
+            "consent_reference": reference, "consented_source": "all", "purpose": "model_training",
+            "valid_from": day_text(first_day, start[both]),
+            "withdrawn_on": either(is_end, day_text(first_day, day), ""),
+        },
+    )  # fmt: skip

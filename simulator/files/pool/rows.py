@@ -164,15 +164,16 @@ def _header(rows: PoolRows) -> bytes:
     return (",".join(["seller_id", f"{rows.table}_id", *rows.columns, "event_date"]) + "\n").encode()
 
 
-def pool_file(world: World, rows: PoolRows) -> RawFile:
-    """Return one file of a table about all members of a district."""
+def pool_file(world: World, rows: PoolRows, name: str | None = None) -> RawFile:
+    """Return one file of a table about all members of a district; ``name`` is its name if not that of the table."""
+    name = name or rows.table
     lines = _lines(world, rows)
     _, data = line_offsets(lines.text)
     share = world.settings.observation.malformed_row_share
-    bad = np.flatnonzero(is_dirty(world, f"junk {rows.table}", np.arange(len(lines.seller)), share))[:5]
+    bad = np.flatnonzero(is_dirty(world, f"junk {name}", np.arange(len(lines.seller)), share))[:5]
     junk = b"".join(lines.junk(int(row)) for row in bad)
     content = DistrictContent((_header(rows), data, junk), len(lines.seller) + len(bad), len(bad))
-    return district_file(world, f"{TEMPLATE}{rows.table}", f"{rows.table}-{{}}.csv", _POOL_SECOND, content)
+    return district_file(world, f"{TEMPLATE}{rows.table}", f"{name}-{{}}.csv", _POOL_SECOND, content)
 
 
 def own_files(view: View, rows: PoolRows, is_member: NDArray[np.bool_]) -> Iterator[RawFile]:

@@ -47,6 +47,8 @@ def write_own_files(folder: Path, seed: int, applicant: str) -> None:
             numbers[seller] += 1
             home = "applicants" if seller == applicant else "raw"
             _move(path, folder / home / seller / f"export {numbers[seller]}{path.suffix}")
+        elif source == "template_consent":
+            _add_rows(path, folder / "raw" / _BOOKS / CONSENTS)
         elif source in OF_THE_LENDER:
             _move(path, folder / "raw" / _BOOKS / OF_THE_LENDER[source])
     shutil.rmtree(folder / "world")
@@ -60,6 +62,14 @@ def _copy_consents(folder: Path, applicant: str) -> None:
     copy = folder / "applicants" / _BOOKS / CONSENTS
     copy.parent.mkdir(parents=True)
     copy.write_text("".join((header, *(line for line in lines if line.startswith(f"{applicant},")))), encoding="utf-8")
+
+
+def _add_rows(path: Path, file: Path) -> None:
+    """Add the rows of a CSV file to another one, which gets the header with the first rows."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    with file.open("a", encoding="utf-8") as books:
+        books.writelines(lines[1:] if file.stat().st_size else lines)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -12,6 +12,8 @@ from data_contracts.errors import ConfigurationRefused, InputRefused, Quarantine
 from pipelines import cli
 from pipelines.ingest.command import Reader, file_lines, ingest_paths
 from pipelines.ingest.deliveries.unlisted import Terms
+from pipelines.ingest.set_aside_rows import set_aside_lines
+from pipelines.ingest.stage import ingest_folder
 from pipelines.profiles.ingest_settings import IngestSettings
 from pipelines.runs.publish import locked, read_json, read_parquet
 from pipelines.signing.keys import KeyRing
@@ -191,6 +193,33 @@ def test_the_command_prints_one_line_a_file(
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("a.txt: amazon_settlement_v2@2.0.0: rows in 2, accepted 2, set aside 0")
     assert re.match(r"ingest: 2 rows in, 2 kept, \d+(\.\d)? s -> ", second)
+
+
+def test_rows_of_another_seller_are_set_aside_and_named_as_in_a_listed_folder(tmp_path: Path) -> None:
+    data = vat_file("sale", [vat_row("1"), vat_row("2", "S000002"), vat_row("3", "S000002")])
+    reader = Reader(
+        ingest_settings(quarantine_limit_share=1.0), KeyRing(KEYS.signing_key, HMAC_KEY, is_demonstration=True)
+    )
+    outcome = ingest_paths([written(tmp_path / "v.csv", data)], TERMS, reader, tmp_path / "out")
+    listed = write_raw_folder(tmp_path / "listed", [RawFile("v.csv", "vat_invoices", data, "S000001")])
+    reason = "delivery:seller_matches: The row names another seller than the delivery"
+    expected = [f"v.csv: 2 rows set aside by {reason}: rows 4, 5"]
+    assert file_lines(outcome.run_dir)[1:] == expected
+    assert set_aside_lines([ingest_folder(listed, ingest_settings(), HMAC_KEY).quarantine]) == expected
+
+
+def test_the_command_names_the_rows_set_aside_also_if_they_are_too_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path / "v.csv", vat_file("sale", [vat_row("1"), vat_row("2", "S000002")]))
+    monkeypatch.setenv("KEYS_DIR", str(tmp_path / "keys"))
+    period = ["--from", "2023-01-01", "--to", "2023-12-31", "--delivered-at", "2024-01-05T10:00:00Z"]
+    command = ["passport", "ingest", str(path), "--out", str(tmp_path / "out"), "--seller", "S000001", *period]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert "v.csv: 1 row set aside by delivery:seller_matches: " in capsys.readouterr().out
 
 
 def test_settings_of_a_profile_with_another_layout_do_for_files_too(tmp_path: Path) -> None:
