@@ -7,7 +7,6 @@ only when needed, because the import takes longer than validating a million rows
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 from dataclasses import dataclass
@@ -286,8 +285,10 @@ def _values_to_check(rule: Rule, table: pa.Table, frame: pd.DataFrame) -> int:
     if rule.scope == "file":
         return int(frame[_judged_column(rule)].notna().sum())
     if rule.kind is Kind.UNIQUE:
-        present = [pc.is_valid(table[name]) for name in rule.arguments.columns]
-        return int(pc.sum(functools.reduce(pc.and_, present)).as_py() or 0)
+        missing = np.zeros(table.num_rows, dtype=bool)
+        for name in rule.arguments.columns:
+            missing |= table[name].is_null().to_numpy()
+        return int((~missing).sum())
     if rule.column is None or rule.kind in {Kind.NOT_NULL, Kind.ROW_EXPRESSION}:
         return table.num_rows
     return table.num_rows - table[rule.column].null_count

@@ -203,7 +203,7 @@ def test_rows_of_another_seller_are_set_aside_and_named_as_in_a_listed_folder(tm
     outcome = ingest_paths([written(tmp_path / "v.csv", data)], TERMS, reader, tmp_path / "out")
     listed = write_raw_folder(tmp_path / "listed", [RawFile("v.csv", "vat_invoices", data, "S000001")])
     reason = "delivery:seller_matches: The row names another seller than the delivery"
-    expected = [f"v.csv: 2 rows set aside by {reason}: rows 4, 5"]
+    expected = [f"v.csv: 2 rows set aside by {reason}: rows 3, 4"]
     assert file_lines(outcome.run_dir)[1:] == expected
     assert set_aside_lines([ingest_folder(listed, ingest_settings(), HMAC_KEY).quarantine]) == expected
 
