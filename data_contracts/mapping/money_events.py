@@ -56,6 +56,7 @@ class MoneyEventSource:
         days, cast: as in ``SourceMapping``.
         happened: column with the time of the event, as in ``SourceMapping``.
         reaches_back_days: as in ``SourceMapping``.
+        rules_of: the source whose event type rules apply, if they are not its own.
         partition_by: column that partitions the rows, as in ``SourceMapping``.
     """
 
@@ -70,12 +71,13 @@ class MoneyEventSource:
     cast: Callable[[ReadResult, CompiledContract], ReadResult] | None = None
     happened: str | None = None
     reaches_back_days: int = 0
+    rules_of: str | None = None
     partition_by: str | None = None
 
     @property
     def rules(self) -> tuple[dict[str, str], ...]:
         """The event type rules of the source."""
-        return event_type_rules(f"data_contracts.sources.{self.source}")
+        return event_type_rules(f"data_contracts.sources.{self.rules_of or self.source}")
 
     def entries_of(self, raw: pa.Table) -> pa.Table:
         """Return the entries of raw rows."""

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 # PayPal's documentation shows amounts in yen both with and without hundredths.
 UNCLEAR_CURRENCIES = ("JPY", "HUF", "TWD", "KRW", "VND", "CLP")
 
-_ENTRIES = """
+# Authorisations and rows for display only.
+_MOVES_NOTHING = "starts_with(event_code, 'T13') OR event_code = 'T9800'"
+
+_ENTRIES = f"""
 SELECT raw.* EXCLUDE (direction), transaction_number || ':' || event_code AS identity, part, amount,
     CAST(NULL AS VARCHAR) AS event_type,
     CAST(event_code AS VARCHAR) AS code, CAST(direction AS VARCHAR) AS direction,
@@ -27,8 +30,12 @@ FROM raw, LATERAL (
         CAST(CASE fee_direction WHEN 'CR' THEN fee_units ELSE -fee_units END * 0.01 AS DECIMAL(18, 4))
     ]) AS amount
 )
-WHERE amount <> 0
-"""
+WHERE amount <> 0 AND NOT ({_MOVES_NOTHING})
+"""  # noqa: S608 - the condition above
+
+_SILENT = (
+    f"CASE WHEN {_MOVES_NOTHING} THEN 'authorisation, which moves nothing' ELSE 'transaction without an amount' END"
+)
 
 _UNCLEAR = """
 SELECT row_order, 'the unit of the amount is not known' AS reason, 'money_code:two_decimals' AS rule_id
@@ -48,7 +55,7 @@ MAPPING = MoneyEventSource(
     platform="PayPal",
     entries=_ENTRIES,
     kinds=("code", "direction", "part"),
-    silent_reason="'transaction without an amount'",
+    silent_reason=_SILENT,
     screen=screen,
     happened="completed_at",
 ).mapping()

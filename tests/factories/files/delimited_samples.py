@@ -199,6 +199,12 @@ def delimited_samples() -> Iterator[DelimitedSample]:
         "Transaction ID|Gross Transaction Amount|Transaction Completion Date|Invoice ID",
     )
     yield _sample(
+        "paypal_statement",
+        "Date,Time,TimeZone,Description,Currency,Gross,Fee,Net,Balance,Transaction ID,Name",
+        [f"03/1{i}/2023,10:00:00,PDT,General Payment,USD,10.00,-1.00,9.00,{9 * i}.00,TX{i},Anna" for i in n],
+        "Transaction ID|Gross|Date|Name",
+    )
+    yield _sample(
         "shop_traffic", TRAFFIC_HEADER, [f"2023-01-0{i},10,12,3,4,1.50" for i in n], "Day|Ad spend (USD)|Day|Sessions"
     )
     yield _sample(

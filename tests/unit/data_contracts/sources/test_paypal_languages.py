@@ -102,3 +102,25 @@ def test_a_german_pending_row_and_one_without_an_impact_move_nothing(tmp_path: P
 def test_the_words_of_an_activity_entry_tell_its_event_type(kind: str, direction: str, event_type: str) -> None:
     rules = event_type_rules("data_contracts.sources.paypal_activity")
     assert event_type_of({"kind": kind, "direction": direction, "part": "amount"}, rules) == event_type
+
+
+def test_a_german_statement_has_holds_and_deposits_but_no_status(tmp_path: Path) -> None:
+    header = "Datum,Uhrzeit,Zeitzone,Beschreibung,Währung,Brutto,Entgelt,Netto,Guthaben,Transaktionscode,Name"
+    rows = [
+        '01.02.2025,10:00:00,CET,Website-Zahlung,EUR,"100,00","-3,00","97,00","97,00",T1,B',
+        '02.02.2025,10:00:00,CET,Einbehaltung für offene Autorisierung,EUR,"-40,00","0,00","-40,00","57,00",T2,',
+        '05.02.2025,10:00:00,CET,Rückbuchung allgemeiner Einbehaltung,EUR,"40,00","0,00","40,00","97,00",T2,',
+        '06.02.2025,10:00:00,CET,Bankgutschrift auf PayPal-Konto,EUR,"25,00","0,00","25,00","122,00",T3,',
+        '07.02.2025,10:00:00,CET,Von Nutzer eingeleitete Abbuchung,EUR,"-97,00","0,00","-97,00","25,00",T4,',
+    ]
+    data = "\n".join([header, *rows, ""]).encode()
+    file = RawFile("Kontoauszug.csv", "paypal_statement", data, "S000001", "P1", "2025-02-01", "2025-02-28")
+    result = ingested(tmp_path, [file])
+    assert cells(result.tables["money_event"], "event_type", "amount") == [
+        ("sale", Decimal("100.0000")),
+        ("commission", Decimal("-3.0000")),
+        ("reserve_hold", Decimal("-40.0000")),
+        ("reserve_release", Decimal("40.0000")),
+        ("own_transfer", Decimal("25.0000")),
+        ("payout", Decimal("-97.0000")),
+    ]

@@ -58,11 +58,27 @@ def test_amounts_in_minor_units_get_their_sign_from_the_direction(tmp_path: Path
         ("T1111", "CR", "reserve_release"),
         ("T2101", "DR", "reserve_hold"),
         ("T0000", "DR", "other"),
+        ("T9701", "CR", "advance"),
+        ("T9702", "DR", "advance_repayment"),
+        ("T2004", "CR", "advance"),
+        ("T2004", "DR", "advance_repayment"),
+        ("T0300", "CR", "own_transfer"),
+        ("T0700", "CR", "own_transfer"),
+        ("T1101", "CR", "payout_reversal"),
+        ("T1105", "CR", "reserve_release"),
+        ("T2104", "CR", "reserve_release"),
+        ("T1205", "CR", "compensation"),
     ],
 )
 def test_the_event_code_decides_the_event_type(tmp_path: Path, code: str, direction: str, expected: str) -> None:
     row = SALE.replace("T0006", code).replace('"CR",10000', f'"{direction}",10000').replace("320", "0")
     assert cells(ingested(tmp_path, [report(row)]).tables["money_event"], "event_type") == [expected]
+
+
+def test_an_authorisation_moves_nothing(tmp_path: Path) -> None:
+    result = ingested(tmp_path, [report(SALE, SALE.replace("TX1", "TX2").replace("T0006", "T1300"))])
+    assert only_account(result).warnings == {"authorisation, which moves nothing": 1}
+    assert result.tables["money_event"].num_rows == 2
 
 
 def test_a_currency_whose_unit_is_not_certain_is_set_aside(tmp_path: Path) -> None:
