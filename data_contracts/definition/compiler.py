@@ -18,6 +18,7 @@ are refused, so that a typing error cannot silently switch a rule off. A complet
       - server: file
         type: custom
         format: delimited                           # delimited | json | jsonl | xlsx | tabular | tagged | xml
+                                                    # bank_table | camt053
         delimiter: ","                              # "\t" for tabs
         encoding: UTF-8                             # a byte-order mark is accepted; undecodable bytes are refused
         customProperties:
@@ -26,6 +27,7 @@ are refused, so that a typing error cannot silently switch a rule off. A complet
           - {property: decimalMark, value: ","}     # default "."
           - {property: thousandsMark, value: "."}   # default: none allowed
           - {property: preamble, value: true}       # header in the first 50 lines; default: the first line
+          - {property: preambleLabels, value: [{column: own_account, labels: [账号]}]}  # bank_table: lines above it
           - {property: localeColumn, value: language}  # column for the locale of the header's synonyms
           - {property: preambleColumn, value: {column: stated, pattern: '(USD|EUR)'}}  # stated above the header
           - {property: recognisedBy, value: {pattern: …, words: …, remedy: …}}  # rows known in any language
@@ -97,7 +99,9 @@ file, error quarantines the row, warning only counts. A file rule is critical (d
 
 ``includes: lineage`` in a canonical table appends the columns and rules of ``_lineage.odcs.yaml``. ``template`` in the
 table and ``pseudonymOf`` in a column define the table's own template (``data_contracts.definition.templates``). Format
-``tabular`` is delimited text, a workbook or Parquet, recognised by the first bytes of the file.
+``tabular`` is delimited text, a workbook or Parquet, recognised by the first bytes of the file. Format ``bank_table``
+is a workbook or text in UTF-8 or GB18030 with lines about the account above its header. Statements in the format
+``camt053`` have columns of their own (``data_contracts.reading.statements``).
 """
 
 from __future__ import annotations

@@ -172,7 +172,7 @@ class KnownForm:
 class ReadSpec:
     """The file format of a source, as declared in the contract's server entry."""
 
-    format: Literal["delimited", "json", "jsonl", "xlsx", "tabular", "tagged", "xml"]
+    format: Literal["delimited", "json", "jsonl", "xlsx", "tabular", "tagged", "xml", "bank_table", "camt053"]
     delimiter: str = ","
     encoding: str = "utf-8"
     quote: str | None = None
@@ -180,6 +180,7 @@ class ReadSpec:
     decimal_mark: str = "."
     thousands_mark: str | None = None
     preamble: bool = False
+    preamble_labels: tuple[tuple[str, tuple[str, ...]], ...] = ()
     locale_column: str | None = None
     preamble_column: PreambleColumn | None = None
     recognised_by: KnownForm | None = None

@@ -72,8 +72,10 @@ def _file_facts(contract: CompiledContract, spec: ReadSpec) -> Iterator[str]:
         "tabular": "Workbook (XLSX), Parquet, or delimited text",
         "tagged": "Delimited text in which the first field is the type of the line",
         "xml": "XML",
+        "bank_table": "Workbook (XLSX, XLS), or text in UTF-8 or GB18030 separated by commas or tabs",
+        "camt053": "XML (ISO 20022 camt.053)",
     }[spec.format]
-    yield f"{form}, {spec.encoding.upper()}" if spec.format != "xlsx" else form
+    yield f"{form}, {spec.encoding.upper()}" if spec.format not in {"xlsx", "bank_table"} else form
     if spec.format in {"delimited", "tabular", "tagged"}:
         yield f"fields separated by {'tabs' if spec.delimiter == chr(9) else _code(spec.delimiter)}"
         yield f"quote character {_code(spec.quote)}" if spec.quote else "no quote character"

@@ -30,6 +30,7 @@ _SERVER_PROPERTIES = {
     "decimalMark": "decimal_mark",
     "thousandsMark": "thousands_mark",
     "preamble": "preamble",
+    "preambleLabels": "preamble_labels",
     "localeColumn": "locale_column",
     "preambleColumn": "preamble_column",
     "recognisedBy": "recognised_by",
@@ -59,7 +60,7 @@ _CELL_PROPERTIES = {
     "jsonText": "json_text",
 }
 COLUMN_PROPERTIES = {*_CELL_PROPERTIES, "unit", "severity", "pseudonymOf"}
-_FORMATS = ("delimited", "json", "jsonl", "xlsx", "tabular", "tagged", "xml")
+_FORMATS = ("delimited", "json", "jsonl", "xlsx", "tabular", "tagged", "xml", "bank_table", "camt053")
 _DEFAULT_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
     "date": pa.date32(),
@@ -142,6 +143,8 @@ def compiled_read_spec(server: Server, label: str) -> ReadSpec:
         given["preamble_column"] = PreambleColumn(**given["preamble_column"])
     if "recognised_by" in given:
         given["recognised_by"] = KnownForm(**given["recognised_by"])
+    if "preamble_labels" in given:
+        given["preamble_labels"] = tuple((one["column"], tuple(one["labels"])) for one in given["preamble_labels"])
     if "sheets" in given:
         given["sheets"] = tuple(
             SheetSpec(one["name"], tuple(one["needs"]), bool(one.get("optional")), int(one.get("headerRows", 1)))

@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 from data_contracts.arrow import with_column
 from data_contracts.definition.compiler import table_template
 from data_contracts.definition.templates import EVENT_DATE, KNOWN_AT, PREFIX, SELLER
+from data_contracts.mapping.bank_entries import TABLE as BANK_ENTRIES
+from data_contracts.mapping.bank_entries import broken_template_rows, template_gaps
 from data_contracts.mapping.repetition import repeated_rows
 from data_contracts.mapping.source_mapping import MappingContext, NamedSellers, SourceMapping, Tables, canonical_table
 from data_contracts.privacy import keyed_pseudonyms
@@ -38,6 +40,7 @@ def template_mapping(table: str) -> SourceMapping:
         prepare=_with_seller if seller_required else _unchanged,
         cast=_typed,
         screen=functools.partial(_screened, template),
+        remarks=template_gaps if table == BANK_ENTRIES else _nothing_to_remark,
         happened=template.happened,
         needs_seller=False,
         named_sellers=_named_sellers(template),
@@ -48,15 +51,16 @@ def template_mapping(table: str) -> SourceMapping:
 def _has_independent_keys(template: Template) -> bool:
     """Return whether rows with different keys are independent of each other.
 
-    They are not if one row determines the seller of another, if a key has several spellings, or if a rule that is more
-    than a warning checks groups of rows.
+    They are not if one row determines the seller of another, if a key has several spellings, if a rule that is more
+    than a warning checks groups of rows, or if each balance must follow from the one before.
     """
     named = _named_sellers(template)
     names_other_sellers = named is None or named.party is not None or bool(named.linked)
     is_pseudonym = template.key in {pseudonym.raw_column for pseudonym in template.pseudonyms}
     rules = template.document["schema"][0]["quality"]
     checks_groups = any("GROUP BY" in str(rule.get("query")) and rule.get("severity") != "warning" for rule in rules)
-    return not (names_other_sellers or is_pseudonym or checks_groups)
+    checks_balances = template.table == BANK_ENTRIES
+    return not (names_other_sellers or is_pseudonym or checks_groups or checks_balances)
 
 
 def _named_sellers(template: Template) -> NamedSellers | None:
@@ -72,6 +76,10 @@ def _named_sellers(template: Template) -> NamedSellers | None:
 
 def _unchanged(rows: pa.Table) -> pa.Table:
     return rows
+
+
+def _nothing_to_remark(_: pa.Table) -> None:
+    return None
 
 
 def _with_seller(text_rows: pa.Table) -> pa.Table:
@@ -99,7 +107,16 @@ def _screened(template: Template, raw: pa.Table) -> pa.Table:
     repeated = repeated_rows(raw, f"{PREFIX}{template.table}", "repeated row", identity)
     if not template.seller_required:
         return repeated
-    return pa.concat_tables([repeated, _of_another_seller(raw, repeated.schema)])
+    objections = [repeated, _of_another_seller(raw, repeated.schema)]
+    if template.table == BANK_ENTRIES:
+        objections.append(_first_objections(broken_template_rows(raw), objections))
+    return pa.concat_tables(objections)
+
+
+def _first_objections(found: pa.Table, others: list[pa.Table]) -> pa.Table:
+    """Return the objections to rows to which there is no other."""
+    named = pa.concat_tables(others)["row_order"]
+    return found.filter(pc.invert(pc.is_in(found["row_order"], value_set=named)))
 
 
 def _of_another_seller(raw: pa.Table, schema: pa.Schema) -> pa.Table:

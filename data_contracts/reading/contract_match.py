@@ -22,6 +22,7 @@ from data_contracts.reading.parquet_files import PARQUET_START, open_parquet
 from data_contracts.reading.records.json_paths import JsonText
 from data_contracts.reading.records.xml_reader import record_paths
 from data_contracts.reading.records.xml_text import XmlRecords, xml_encoding
+from data_contracts.reading.statements.bank_tables import text_contract
 from data_contracts.reading.workbooks.reader import PREAMBLE_ROWS, heading_row, open_workbook, sheet_rows
 from data_contracts.reading.workbooks.sheets import sheet_contract, sheet_heading
 
@@ -108,7 +109,8 @@ def match_contracts(
         return tuple(_of_match(contract, match_headers(names, contract)) for contract in tabular)
     if start.data.startswith(WORKBOOK_STARTS):
         sheets = _sheets(start.data, file_name)
-        return tuple(_of_workbook(contract, sheets) for contract in (*by_format.get("xlsx", []), *tabular))
+        with_sheets = (*by_format.get("xlsx", []), *tabular, *by_format.get("bank_table", []))
+        return tuple(_of_workbook(contract, sheets) for contract in with_sheets)
     text = start.data.removeprefix(codecs.BOM_UTF8).lstrip()
     if start.is_whole and text.split() in ([b"[]"], [b"[", b"]"]):
         raise InputRefused(
@@ -116,12 +118,16 @@ def match_contracts(
             rule="the file has no records, so its JSON source cannot be recognised",
             remedy="name the source of the file",
         )
+    bank_tables = [_of_bank_text(contract, start, file_name) for contract in by_format.get("bank_table", [])]
     if text.startswith((b"[", b"{")):
-        return _of_json([*by_format.get("json", []), *by_format.get("jsonl", [])], start, file_name)
+        records = [*by_format.get("json", []), *by_format.get("jsonl", [])]
+        # A bank's table may begin with a title in brackets.
+        return (*_of_json(records, start, file_name), *(fit for fit in bank_tables if fit.is_match))
     if text.startswith(b"<"):
-        return tuple(_of_xml(contract, start, file_name) for contract in by_format.get("xml", []))
+        with_elements = (*by_format.get("xml", []), *by_format.get("camt053", []))
+        return tuple(_of_xml(contract, start, file_name) for contract in with_elements)
     delimited = [*by_format.get("delimited", []), *tabular]
-    return _of_lines(delimited, by_format.get("tagged", []), start, file_name)
+    return (*_of_lines(delimited, by_format.get("tagged", []), start, file_name), *bank_tables)
 
 
 def _of_match(contract: CompiledContract, match: HeaderMatch, problem: str | None = None) -> ContractMatch:
@@ -204,6 +210,15 @@ def _of_delimited(
         words = f"{spec.recognised_by.words}; {spec.recognised_by.remedy}"
         return replace(_of_match(contract, found[2], words), is_known_form=True)
     return _of_match(contract, found[2], problem)
+
+
+def _of_bank_text(contract: CompiledContract, start: FileStart, file_name: str) -> ContractMatch:
+    """Return the match of a bank's table in text; the reader finds out encoding and delimiter."""
+    text_form = text_contract(start.data, contract, file_name)
+    spec = text_form.read_spec or ReadSpec(format="delimited")
+    text, problem = _text(start, spec.encoding, file_name)
+    found = header_line(_first_lines(text), text_form, spec)
+    return _no_match(contract, "it has no header line") if found is None else _of_match(contract, found[2], problem)
 
 
 def _of_tagged(contract: CompiledContract, lines: Mapping[str, tuple[PhysicalLines, str | None]]) -> ContractMatch:

@@ -10,6 +10,8 @@ from data_contracts.reading.delimited.reader import read_delimited
 from data_contracts.reading.delimited.tagged import read_tagged
 from data_contracts.reading.records.json_reader import read_json_lines, read_json_records
 from data_contracts.reading.records.xml_reader import read_xml
+from data_contracts.reading.statements.bank_tables import read_bank_table
+from data_contracts.reading.statements.camt import read_camt
 from data_contracts.reading.template_files import read_tabular
 from data_contracts.reading.workbooks.reader import read_workbook
 from data_contracts.reading.workbooks.sheets import read_sheets
@@ -41,6 +43,8 @@ _READERS: dict[str, Callable[[bytes, CompiledContract, str], ReadResult]] = {
     "tabular": read_tabular,
     "tagged": read_tagged,
     "xml": read_xml,
+    "bank_table": read_bank_table,
+    "camt053": read_camt,
 }
 
 

@@ -1,0 +1,63 @@
+"""Rows of bank statements in message formats: a heading for each statement, then its entries, all as text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from data_contracts.digest import sha256_bytes
+from data_contracts.errors import InputRefused
+from data_contracts.lineage import Origin, ReadResult, empty_quarantine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from data_contracts.definition.contract import CompiledContract
+
+HEADING, ENTRY = "statement", "entry"
+
+
+@dataclass
+class MessageRows:
+    """Gathers the rows of a file; ``source_row`` is the number of the heading or entry in the file.
+
+    The original of a row is its cells as JSON, because parts of a message have no lines of their own.
+    """
+
+    contract: CompiledContract
+    cells: list[dict[str, str]] = field(default_factory=list)
+    statements: int = 0
+
+    def open(self, heading: Mapping[str, str]) -> None:
+        """Begin a statement with its heading; its entries repeat the cells of the heading."""
+        self.statements += 1
+        self._heading = {**heading, "statement_number": str(self.statements)}
+        self.cells.append({**self._heading, "row_kind": HEADING})
+
+    def add(self, entry: Mapping[str, str]) -> None:
+        """Add an entry of the statement that was opened last."""
+        self.cells.append({**self._heading, **entry, "row_kind": ENTRY})
+
+    def result(self, data: bytes, file_name: str) -> ReadResult:
+        """Return the rows as text columns; raise InputRefused if the file has no statement."""
+        if not self.statements:
+            raise InputRefused(
+                file=file_name,
+                rule="the file has no account statement",
+                remedy="export the statement with its opening and closing balance",
+            )
+        names = [column.name for column in self.contract.columns]
+        columns = [pa.array([row.get(name, "").strip() for row in self.cells], pa.string()) for name in names]
+        numbers = pa.array(range(1, len(self.cells) + 1), pa.int64())
+        rows = pa.table([*columns, numbers], names=[*names, "source_row"])
+        present = tuple(name for name in names if any(row.get(name) for row in self.cells))
+        origin = Origin(
+            self.contract.identity,
+            file_name,
+            sha256_bytes(data),
+            lambda wanted: [json.dumps(self.cells[row - 1], ensure_ascii=False).encode() for row in wanted],
+        )
+        return ReadResult(rows, empty_quarantine(), rows.num_rows, present, origin)

@@ -1,0 +1,1 @@
+"""Source camt053_statement: its contract and its mapping to canonical tables."""

@@ -1,0 +1,1 @@
+"""Source china_bank_statement: its contract and its mapping to canonical tables."""

@@ -1,0 +1,239 @@
+"""Bank statements become entries only if every balance follows from the amounts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
+
+from data_contracts.sources.registry import known_source
+from pipelines.ingest.deliveries.recognition import recognise
+from tests.factories.files import bank_files
+from tests.factories.files.bank_files import MOVEMENTS, OPENING, Movement, camt_entry, camt_file, csv_bytes
+from tests.factories.files.templates import template_csv, template_row
+from tests.factories.files.workbooks import workbook
+from tests.factories.raw_files import RawFile, cells, ingested, only_account
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from pipelines.ingest.results import IngestResult
+
+TABLES = {name: getattr(bank_files, f"{name}_rows") for name in ("icbc", "ccb", "cmbc", "pingan", "abc", "rural")}
+KINDS = [
+    (Decimal("1200.5000"), "platform_payout", "Amazon", "AMAZON 17000013310"),
+    (Decimal("-300.0000"), "other", None, None),
+    (Decimal("-45.2500"), "tax", None, "税费"),
+    (Decimal("50000.0000"), "wallet_payout", "LianLian", "连连提现"),
+]
+OWN = (Decimal("-8000.0000"), "own_transfer", None, None)
+LATER = (Movement("20240502", "10.00"), Movement("20240503", "20.00"))
+
+
+def delivered(
+    data: bytes, name: str = "a.csv", source: str = "china_bank_statement", seller: str = "S000001"
+) -> RawFile:
+    return RawFile(name, source, data, seller, "", "2024-04-01", "2024-04-30", "2024-05-02 00:00:00")
+
+
+def entries(folder: Path, *files: RawFile) -> pa.Table:
+    return ingested(folder, files).tables["bank_entry"]
+
+
+def quarantined(result: IngestResult) -> list[str]:
+    return sorted({rule for account in result.file_counts for rule in account.quarantined})
+
+
+def of_day(table: pa.Table) -> list[tuple[object, ...]]:
+    return cells(table.sort_by("event_date"), "amount", "counterparty_kind", "platform", "reference")
+
+
+FORMS = {
+    **{bank: csv_bytes(rows()) for bank, rows in TABLES.items()},
+    "utf-8": csv_bytes(TABLES["icbc"](), "utf-8-sig"),
+    "workbook": workbook({"Sheet1": TABLES["icbc"]()}),
+}
+
+
+def test_statements_of_chinese_banks_are_recognised_and_read(tmp_path: Path) -> None:
+    for name, data in FORMS.items():
+        (tmp_path / name).write_bytes(data)
+        (found,) = recognise([tmp_path / name])
+        assert [fit.contract.contract_id for fit in found.met] == ["china_bank_statement"]
+    table = entries(tmp_path / "raw", *(delivered(data, name, seller=name) for name, data in FORMS.items()))
+    for name in FORMS:
+        own = table.filter(pc.equal(table["seller_id"], name)).sort_by("event_date")
+        assert sorted(of_day(own), key=str) == sorted([*KINDS, OWN], key=str)
+        assert cells(own, "balance_after")[-1] == Decimal("43855.2500")
+    assert set(cells(table, "currency")) == {"CNY"}
+
+
+def test_numbers_and_names_of_accounts_become_pseudonyms_that_other_tables_share(tmp_path: Path) -> None:
+    result = ingested(tmp_path, [delivered(csv_bytes(TABLES["ccb"]()))])
+    table = result.tables["bank_entry"]
+    assert len(set(cells(table, "account_id"))) == 1
+    assert len(set(cells(table, "counterparty_id"))) == 5
+    written = str(table.to_pylist())
+    assert bank_files.ACCOUNT not in written
+    assert bank_files.HOLDER not in written
+
+
+def test_an_edited_statement_is_set_aside_whole(tmp_path: Path) -> None:
+    edited = {}
+    for bank in ("icbc", "rural"):
+        rows = TABLES[bank]()
+        place = next(
+            number for number, row in enumerate(rows) if any("51855.25" in cell.replace(",", "") for cell in row)
+        )
+        changed = [cell.replace("50,000.00", "90,000.00").replace("50000.00", "90000.00") for cell in rows[place]]
+        edited[f"{bank}-changed"] = [*rows[:place], changed, *rows[place + 1 :]]
+        edited[f"{bank}-removed"] = [*rows[:place], *rows[place + 1 :]]
+        edited[f"{bank}-added"] = [*rows[:place], rows[place], *rows[place:]]
+    files = [delivered(csv_bytes(rows), f"{name}.csv", seller=name) for name, rows in edited.items()]
+    result = ingested(tmp_path, files)
+    assert result.tables["bank_entry"].num_rows == 0
+    assert quarantined(result) == ["balance:chain"]
+
+
+def test_entries_of_one_day_may_be_in_any_order(tmp_path: Path) -> None:
+    rows = TABLES["pingan"]()
+    rows[2], rows[3] = rows[3], rows[2]
+    assert entries(tmp_path, delivered(csv_bytes(rows))).num_rows == 5
+
+
+def test_a_total_is_counted_and_no_entry(tmp_path: Path) -> None:
+    account = only_account(ingested(tmp_path, [delivered(csv_bytes(TABLES["cmbc"]()))]))
+    assert account.accepted == 6
+    assert account.warnings == {"total or note of the bank": 1}
+
+
+def test_a_period_left_out_between_two_files_is_named(tmp_path: Path) -> None:
+    later = TABLES["ccb"](LATER, Decimal("43855.25"))
+    jump = TABLES["ccb"](LATER, Decimal("99999.00"))
+    april = csv_bytes(TABLES["ccb"]())
+    whole = ingested(tmp_path / "a", [delivered(april), delivered(csv_bytes(later), "b.csv")])
+    gap = ingested(tmp_path / "b", [delivered(april), delivered(csv_bytes(jump), "b.csv")])
+    assert [account.warnings for account in whole.file_counts] == [{}, {}]
+    assert [sum(account.warnings.values()) for account in gap.file_counts] == [0, 1]
+
+
+def test_entries_delivered_again_count_once(tmp_path: Path) -> None:
+    again = [*MOVEMENTS[2:], *LATER]
+    overlapping = TABLES["icbc"](again, Decimal("1900.50"))
+    result = ingested(tmp_path, [delivered(csv_bytes(TABLES["icbc"]())), delivered(csv_bytes(overlapping), "b.csv")])
+    assert result.tables["bank_entry"].num_rows == 7
+    assert sum(sum(account.duplicates.values()) for account in result.file_counts) == 3
+
+
+def test_two_equal_entries_of_one_file_are_both_kept(tmp_path: Path) -> None:
+    there_and_back = [Movement("20240401", "5.00"), Movement("20240401", "-5.00"), Movement("20240401", "5.00")]
+    assert entries(tmp_path, delivered(csv_bytes(TABLES["abc"](there_and_back)))).num_rows == 3
+
+
+def test_a_camt_statement_of_each_version_is_recognised_and_read(tmp_path: Path) -> None:
+    files = {version: camt_file(version=version) for version in ("001.02", "001.04", "001.08")}
+    for version, data in files.items():
+        (tmp_path / version).write_bytes(data)
+        (found,) = recognise([tmp_path / version])
+        assert [fit.contract.contract_id for fit in found.met] == ["camt053_statement"]
+    result = ingested(tmp_path / "raw", [camt(data, f"{name}.xml", name) for name, data in files.items()])
+    table = result.tables["bank_entry"]
+    for version in files:
+        assert of_day(table.filter(pc.equal(table["seller_id"], version)))[:4] == KINDS
+    assert [account.warnings for account in result.file_counts] == [{"heading of a statement": 1}] * 3
+
+
+def camt(data: bytes, name: str = "a.xml", seller: str = "S000001") -> RawFile:
+    return delivered(data, name, "camt053_statement", seller)
+
+
+def test_entries_that_are_only_announced_do_not_count(tmp_path: Path) -> None:
+    announced = camt_entry(Movement("20240430", "777.00"), state="PDNG")
+    result = ingested(tmp_path, [camt(camt_file(more=announced))])
+    assert result.tables["bank_entry"].num_rows == 5
+    assert only_account(result).warnings["entry not booked"] == 1
+
+
+def test_a_statement_that_does_not_add_up_is_set_aside(tmp_path: Path) -> None:
+    result = ingested(tmp_path, [camt(camt_file(closing=Decimal("1.00")))])
+    assert quarantined(result) == ["balance:statement"]
+
+
+def test_the_balance_decides_the_side_of_a_reversal(tmp_path: Path) -> None:
+    reversal = camt_entry(Movement("20240430", "100.00"), reversal=True)
+    files = [
+        camt(camt_file(more=reversal, closing=Decimal(closing)), f"{name}.xml", name)
+        for name, closing in (("turned", "43755.25"), ("plain", "43955.25"))
+    ]
+    table = entries(tmp_path, *files)
+    last = table.filter(pc.equal(pc.day(table["event_date"]), 30))
+    assert sorted(cells(last, "seller_id", "amount")) == [("plain", Decimal(100)), ("turned", Decimal(-100))]
+
+
+def test_a_batch_becomes_its_transactions_and_its_charges(tmp_path: Path) -> None:
+    parts = "".join(
+        f'<TxDtls><Amt Ccy="EUR">{amount}</Amt><CdtDbtInd>CRDT</CdtDbtInd><RltdPties><Dbtr><Pty><Nm>{name}</Nm></Pty>'
+        "</Dbtr></RltdPties></TxDtls>"
+        for amount, name in (("60.00", "Amazon Payments"), ("41.00", "Whaleco Inc"))
+    )
+    batch = camt_entry(Movement("20240430", "100.00"), details=parts)
+    table = entries(tmp_path, camt(camt_file(more=batch, closing=Decimal("43955.25")))).sort_by("event_date")
+    assert of_day(table)[-3:] == [
+        (Decimal("60.0000"), "platform_payout", "Amazon", None),
+        (Decimal("41.0000"), "platform_payout", "Temu", None),
+        (Decimal("-1.0000"), "other", None, None),
+    ]
+
+
+def test_the_template_is_checked_by_the_same_chain(tmp_path: Path) -> None:
+    source = "template_bank_entry"
+    assert known_source(source).mapping.partition_by is None
+    rows = template_rows(["100.00", "-30.00", "5.00"], ["1100.00", "1070.00", "1075.00"])
+    edited = template_rows(["100.00", "-30.00", "5.00"], ["1100.00", "1090.00", "1075.00"])
+    good, bad = (
+        ingested(tmp_path / name, [delivered(template_csv(some), source=source)])
+        for name, some in (("a", rows), ("b", edited))
+    )
+    assert good.tables["bank_entry"].num_rows == 3
+    assert quarantined(bad) == ["balance:chain"]
+
+
+def template_rows(amounts: Sequence[str], left: Sequence[str]) -> list[dict[str, str]]:
+    empty = {"platform": "", "reference": "", "counterparty_kind": "other", "event_date": "2024-04-01", "known_at": ""}
+    return [
+        template_row("bank_entry", f"E{place}", amount=amount, balance_after=balance, **empty)
+        for place, (amount, balance) in enumerate(zip(amounts, left, strict=True))
+    ]
+
+
+SPOKEN = (
+    ("11", "招商银行", "贷款发放", "loan_advance", None),
+    ("-12", "招商银行", "归还贷款本金", "loan_repayment", None),
+    ("-13", "招商银行", "扣息", "interest", None),
+    ("14", "Amazon Capital Services", "Amazon Lending disbursement", "loan_advance", None),
+    ("15", "AliExpress", "平台放款", "platform_payout", "AliExpress"),
+    ("16", "某银行国际汇款暂挂", "PINGPONG GLOBAL", "wallet_payout", "PingPong"),
+    ("-17", "Amazon Online", "boxes", "other", None),
+    ("-18", "派安盈", "充值", "own_transfer", None),
+    ("-19", "", "代发工资", "wages", None),
+    ("20", "国家金库深圳分库", "退税", "tax", None),
+    ("21", "Taxi Trading Ltd", "goods", "other", None),
+)
+
+
+def test_kinds_follow_from_names_words_and_side(tmp_path: Path) -> None:
+    movements = [Movement("20240401", amount, who, said) for amount, who, said, _, _ in SPOKEN]
+    table = entries(tmp_path, delivered(csv_bytes(TABLES["pingan"](movements))))
+    told = {str(int(amount)): kind for amount, *kind in cells(table, "amount", "counterparty_kind", "platform")}
+    assert told == {amount: [kind, platform] for amount, _, _, kind, platform in SPOKEN}
+
+
+def test_numbers_of_other_accounts_do_not_stay_in_references(tmp_path: Path) -> None:
+    said = "AMAZON 17000013310 to DE89370400440532013000 6222021234567890123"
+    data = csv_bytes(TABLES["pingan"]([replace(MOVEMENTS[0], said=said)], OPENING))
+    assert cells(entries(tmp_path, delivered(data)), "reference") == ["AMAZON 17000013310 to … …"]
