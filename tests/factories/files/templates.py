@@ -20,6 +20,8 @@ SELLER = "S000001"
 # What the contract's types and values alone do not tell: words of a form, and columns that hang together.
 _WORDS = {"currency": "CNY", "commodity_code": "85122010", "hs6": "851220"}
 _CELLS: dict[str, dict[str, str]] = {
+    # Every row is the first of its account, so a stated balance would not follow from the row before.
+    "bank_entry": {"counterparty_kind": "platform_payout", "balance_after": ""},
     "inventory_snapshot": {"on_hand_quantity": "35"},
     "logistics_event": {"milestone": "delivered"},
     "purchase_order": {"entry_type": "received", "supplier_id": "V1"},
