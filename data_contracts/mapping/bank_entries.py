@@ -54,10 +54,11 @@ FROM entries ANTI JOIN broken USING (row_order)
 QUALIFY row_number() OVER (PARTITION BY delivered_for, identity ORDER BY delivered_at, file_order, row_order) > 1
 ORDER BY row_order
 """
+# What a row lacks is a rule of its contract; here such a row only leaves a break.
 _STATEMENTS = """
-SELECT statement, delivered_for, own_account, currency, row_order, source_row, booked_on, amount, balance_after,
-    opening, closing
-FROM entries ORDER BY statement, row_order
+SELECT statement, coalesce(delivered_for, ''), coalesce(own_account, ''), coalesce(currency, ''), row_order, source_row,
+    booked_on, amount, balance_after, opening, closing
+FROM entries WHERE booked_on IS NOT NULL AND amount IS NOT NULL ORDER BY statement, row_order
 """
 # The rows of the table's own template, which states the columns of the table.
 _OF_TEMPLATE = """

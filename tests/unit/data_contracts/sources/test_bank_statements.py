@@ -38,7 +38,7 @@ LATER = (Movement("20240502", "10.00"), Movement("20240503", "20.00"))
 def delivered(
     data: bytes, name: str = "a.csv", source: str = "china_bank_statement", seller: str = "S000001"
 ) -> RawFile:
-    return RawFile(name, source, data, seller, "", "2024-04-01", "2024-04-30", "2024-05-02 00:00:00")
+    return RawFile(name, source, data, seller, "", "2024-04-01", "2024-06-30", "2024-05-02 00:00:00")
 
 
 def entries(folder: Path, *files: RawFile) -> pa.Table:
