@@ -105,6 +105,11 @@ def _platforms() -> tuple[Feature, ...]:
         *paid("penalties", "event_type = 'penalty'", "Platform penalties.").over(365),
         *paid("chargebacks", "event_type = 'chargeback'", "Payments reversed by buyers' banks.").over(365),
         *paid("reserve_holds", "event_type = 'reserve_hold'", "Reserves withheld by platforms.").over(90),
+        *events("advances", "event_type = 'advance'", "Money lent through platforms.", "amount_usd").over(None),
+        *events("advance_rows", "event_type = 'advance'", "Number of advances by platforms.").over(90),
+        *paid(
+            "advance_repayments", "event_type = 'advance_repayment'", "Repayments of it, taken from what is owed."
+        ).over(90, 180, None),
         *Quantity("ledger_rows", "money_event", None, None, "Number of settlement rows.", _TRUTH).over(365),
         *Quantity(
             "ledger_late_rows", "money_event", late, None, f"Settlement rows known after {FEED_LATE_DAYS} days.", _TRUTH
@@ -179,6 +184,7 @@ def _loans() -> tuple[Feature, ...]:
         *Quantity("loan_principal", "loan", None, "principal_usd", "Principal of all loans.", _CASH).over(None),
         *flow("instalments_due", "entry_type = 'due'", "Instalments due.").over(90, None),
         *flow("instalments_paid", "entry_type = 'paid'", "Loan repayments.").over(None),
+        *Quantity("loans_taken", "loan", None, None, "Loans disbursed.", _CASH).over(90),
         *Quantity("instalment_rows", "instalment", None, None, "Number of instalments due.", _CASH).over(365),
         *Quantity(
             "instalment_late_rows", "instalment", late, None, f"Those {LATE_DAYS} days late or more.", _CASH

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from features.record import FeatureRecord
 
 _NO_SALES = "Settlement reports were not delivered for the window, or contain no sale."
+_NO_SETTLEMENTS = "Settlement reports were not delivered for the window."
 _NO_LOAN_RECORDS = "Lenders keep these records themselves; missing only when there are no loan records at all."
 RECORDS: tuple[FeatureRecord, ...] = (
     DerivedFeature(
@@ -251,5 +252,68 @@ RECORDS: tuple[FeatureRecord, ...] = (
         title_zh="近12个月贷款申请被拒次数",
         description="Credit applications in the last 365 days that were rejected.",
         missing=_NO_LOAN_RECORDS,
+    ),
+    Feature(
+        name="advance_lender_count_90d",
+        pillar="liquidity",
+        family="advances",
+        table="money_event",
+        aggregate="count_distinct",
+        where="event_type = 'advance_repayment' AND amount_usd < 0",
+        key="platform",
+        window_days=90,
+        unit="count",
+        direction=1,
+        title_en="Platforms that take repayments from payouts, last 90 days",
+        title_zh="近90天从回款中扣还融资款的平台数",
+        description="Platforms and payment providers that withheld repayments of money lent from payouts in the last "
+        "90 days.",
+        missing=_NO_SETTLEMENTS,
+        reference="own, loan stacking",
+        stops_with_trading=True,
+    ),
+    DerivedFeature(
+        name="advance_repayment_share_90d",
+        pillar="liquidity",
+        family="advances",
+        expression=share("advance_repayments_90d", "platform_sales_90d"),
+        unit="share",
+        direction=1,
+        title_en="Share of platform sales withheld to repay advances",
+        title_zh="平台销售额中被扣还融资款的占比",
+        description="Repayments of money lent through platforms, divided by gross sales of the last 90 days.",
+        missing=_NO_SALES,
+        reference="own, holdback rate of sales-based lending",
+        stops_with_trading=True,
+    ),
+    DerivedFeature(
+        name="advance_balance_to_sales_365d",
+        pillar="liquidity",
+        family="advances",
+        expression=share("GREATEST(advances_all - advance_repayments_all, 0)", "platform_sales_365d"),
+        unit="ratio",
+        direction=1,
+        title_en="Outstanding platform advances to sales",
+        title_zh="平台融资余额与销售额之比",
+        description="Money lent through platforms less what was repaid, divided by gross sales of the last 365 days. "
+        "Advances older than the reports delivered are not seen.",
+        missing=_NO_SALES,
+        stops_with_trading=True,
+    ),
+    DerivedFeature(
+        name="advance_stacking_90d",
+        pillar="liquidity",
+        family="advances",
+        expression="CASE WHEN advance_repayments_180d - advance_repayments_90d > 0 "
+        "THEN advance_rows_90d + loans_taken_90d ELSE 0 END",
+        unit="count",
+        direction=1,
+        title_en="New borrowing while repaying a platform advance, last 90 days",
+        title_zh="偿还平台融资期间近90天新增借款笔数",
+        description="Platform advances and loans taken in the last 90 days by a seller from whom repayments were "
+        "already withheld in the 90 days before; 0 for all others.",
+        missing="Settlement reports were not delivered for the last 180 days.",
+        reference="own, loan stacking",
+        stops_with_trading=True,
     ),
 )
