@@ -1,14 +1,13 @@
 """Whether comparing sources separates honest sellers from fraudulent ones, over several synthetic worlds.
 
 Each world is written, read through the pipeline's own ingest, and reconciled as of its end. The benchmark counts
-seller-quarters whose claim could be compared, graded corroborated or contradicted, by claim and over all claims
-(contradicted in any). It reports the contradicted share of honest sellers (no fraud of any kind in the year up to the
-quarter) and of sellers with one kind of fraud for at least sixty days of that year, and the difference of the two
-within a world. Figures are means over worlds with 95 % t-intervals; a world without a case of a kind in view is left
-out. The targets: at least nine in ten honest seller-quarters are corroborated, and over-declaration and round trips
-stand out. Own-shop fraud (brushing, inflated traffic) is listed too, but cannot stand out: a world has neither payment
-providers nor purchases counted by analytics, so no independent source covers own-shop orders. Writes JSON; exit code 1
-if a target is missed.
+seller-quarters whose claim could be compared, contradicted or not, by claim and over all claims (contradicted in any).
+It reports the contradicted share of honest sellers (no fraud of any kind in the year up to the quarter) and of sellers
+with one kind of fraud for at least sixty days of that year, and the difference of the two within a world. Figures are
+means over worlds with 95 % t-intervals; a world without a case of a kind in view is left out. The targets: at least
+nine in ten honest seller-quarters are not contradicted, and over-declaration and round trips stand out. Own-shop fraud
+(brushing, inflated traffic) is listed too, but cannot stand out: a world has neither payment providers nor purchases
+counted by analytics, so no independent source covers own-shop orders. Writes JSON; exit code 1 if a target is missed.
 
     python benchmarks/reconciliation.py --out artifacts/benchmarks
 """
@@ -46,7 +45,7 @@ SOURCES = (
 )  # fmt: skip
 HONEST = "honest"
 ANY = "any claim"
-LEAST_CORROBORATED = 0.90
+LEAST_UNCONTRADICTED = 0.90
 STANDS_OUT = ("over_declaration", "round_trip")
 _FEWEST_DAYS = 60
 _RECORDED_AT = dt.datetime(2025, 1, 15, tzinfo=dt.UTC)
@@ -76,8 +75,8 @@ def counted(reconciliation: pa.Table, truth: Path) -> Counts:
         connection.register("reconciliation", reconciliation)
         rows = connection.execute(
             "WITH by_claim AS (SELECT DISTINCT seller_id, quarter_end, claim, grade FROM reconciliation "
-            "WHERE grade IN ('corroborated', 'contradicted')), "
-            # 'contradicted' sorts before 'corroborated', so min() finds a contradiction.
+            "WHERE grade IN ('corroborated', 'not_contradicted', 'contradicted')), "
+            # 'contradicted' sorts before the others, so min() finds a contradiction.
             "graded AS (FROM by_claim UNION ALL SELECT seller_id, quarter_end, ?, min(grade) FROM by_claim "
             "GROUP BY seller_id, quarter_end), "
             "fraud AS (SELECT seller_id, kind, coalesce(try_cast(\"from\" AS DATE), DATE '1900-01-01') AS first, "
@@ -121,7 +120,7 @@ def summary(worlds: Sequence[Counts]) -> dict[str, Any]:
 
 def _bars(claims: Mapping[str, Mapping[str, Any]]) -> dict[str, bool]:
     bars = {
-        f"honest sellers corroborated, {claim}": 1 - kinds[HONEST]["contradicted"]["mean"] >= LEAST_CORROBORATED
+        f"honest sellers not contradicted, {claim}": 1 - kinds[HONEST]["contradicted"]["mean"] >= LEAST_UNCONTRADICTED
         for claim, kinds in claims.items()
     }
     for kind in STANDS_OUT:

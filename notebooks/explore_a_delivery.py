@@ -145,11 +145,12 @@ now[["claim", "grade", "source", "verdict", "ratio", *money]].round({"ratio": 2}
 
 # %%
 witnesses = found.to_pandas()
-witnesses = witnesses[witnesses["verdict"].isin(["agrees", "below", "above"])].astype(dict.fromkeys(money, float))
+witnesses = witnesses[witnesses["verdict"].isin(["agrees", "compatible", "below", "above"])]
+witnesses = witnesses.astype(dict.fromkeys(money, float))
 words = {"sales": "sales", "cost_of_goods": "cost of goods", "own_site_sales": "own-shop sales"}
 claim, source = witnesses.groupby(["claim", "source"], observed=True).size().idxmax()
 one = witnesses[(witnesses["claim"] == claim) & (witnesses["source"] == source)].set_index("quarter_end")
-inside = (one["verdict"] == "agrees").mean()
+inside = one["verdict"].isin(["agrees", "compatible"]).mean()
 axis = (one["claimed_usd"] / 1e3).plot(color="#82919e", label=f"claimed {words[claim]}")
 axis.fill_between(one.index, one["lowest_usd"] / 1e3, one["highest_usd"] / 1e3, color="#e4f0f3", label="range allowed")
 (one["usd"] / 1e3).plot(ax=axis, color="#0f5a70", label=f"shown by {source}")
@@ -164,7 +165,8 @@ every = latest(reconcile(tables, as_of, settings=ReconciliationSettings(last_qua
 grades = every.drop_duplicates(["seller_id", "claim"]).pivot_table("quarters", "claim", "grade", "size", fill_value=0)
 contradicted = grades.get("contradicted", 0) / grades.sum(axis=1)
 worst = contradicted.idxmax()
-shades = {"corroborated": "#0f6a86", "single_source": "#82919e", "not_evidenced": "#d3dbe2", "contradicted": "#b84412"}
+shades = {"corroborated": "#0f6a86", "not_contradicted": "#6aa9bd", "single_source": "#82919e"}
+shades |= {"not_evidenced": "#d3dbe2", "contradicted": "#b84412"}
 axis = grades[[grade for grade in shades if grade in grades]].rename(words).plot.barh(stacked=True, color=shades)
 axis.set_title(
     f"Other sources contradict the {words[worst]} of {100 * contradicted[worst]:.0f} % of sellers (synthetic)"

@@ -3,11 +3,16 @@
 For every seller, quarter and claim (`features.reconciliation.claims`) the table has the amount of each source over up
 to four quarters ending with it, the range it may lie in given the claim, and a grade. A source that was not delivered
 for a quarter is absent from it, never zero. Two sources are compared over the quarters for which both were delivered.
+
+A witness within its range agrees with the claim only if it could have contradicted it: it must show something (its
+range begins above zero), and it must show more than a claim of half the amount would allow. So no witness agrees with a
+claim and with its double. Any other witness within its range is compatible, and the claim not contradicted.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,14 +33,15 @@ if TYPE_CHECKING:
     from features.reconciliation.claims import Claim, Family, Figure, Witness
 
 CORROBORATED: Final = "corroborated"
+NOT_CONTRADICTED: Final = "not_contradicted"
 SINGLE_SOURCE: Final = "single_source"
 CONTRADICTED: Final = "contradicted"
 NOT_EVIDENCED: Final = "not_evidenced"
-GRADES: Final = (CORROBORATED, SINGLE_SOURCE, CONTRADICTED, NOT_EVIDENCED)
+GRADES: Final = (CORROBORATED, NOT_CONTRADICTED, SINGLE_SOURCE, CONTRADICTED, NOT_EVIDENCED)
 # Role of a row's amount: part of the claim; shown beside it; a witness without a claim or with too small an amount to
-# judge; a witness that agrees with the claim, or shows less or more than it could.
+# judge; a witness that agrees with the claim, could not have contradicted it, or shows less or more than it could.
 CLAIMED, BESIDE, ALONE, SMALL = "claimed", "beside", "alone", "small"
-AGREES, BELOW, ABOVE = "agrees", "below", "above"
+AGREES, COMPATIBLE, BELOW, ABOVE = "agrees", "compatible", "below", "above"
 
 WINDOW_QUARTERS: Final = 4
 # A list for a quarter may end within its last week; ours.
@@ -43,6 +49,7 @@ OPEN_END_DAYS: Final = 7
 # Too small a yearly amount to tell a pattern from chance; ours.
 SMALLEST_USD: Final = 10_000
 COVERAGE: Final = "source_coverage"
+_WORD: Final = re.compile(r"[a-z_]+")
 
 _MONEY = pa.decimal128(18, 4)
 _FIELDS: list[pa.Field[Any]] = [
@@ -168,9 +175,8 @@ def _needed(name: str, table: pa.Table) -> pa.Table:
     if absent:
         rule = "the column is missing"
         raise InputRefused(file=f"table {name}", column=absent[0], rule=rule, remedy="validate the table first")
-    wanted = {*always, *REPLAY_COLUMNS, "covered_table", "delivered_source", "period_from", "period_to", "source"}
-    wanted |= {"platform", "event_type", "status", "direction", "entry_type", "is_cancelled"}
-    wanted |= {figure.value.lstrip("-") for figure in FIGURES}
+    wanted = {*always, *REPLAY_COLUMNS, "covered_table", "delivered_source", "period_from", "period_to"}
+    wanted |= {word for figure in FIGURES for word in _WORD.findall(f"{figure.value} {figure.where}")}
     return table.select([column for column in table.column_names if column in wanted])
 
 
@@ -334,7 +340,8 @@ def _judged() -> str:
     verdict = (
         f"CASE WHEN verdict IS NOT NULL OR source IS NULL THEN verdict "
         f"WHEN GREATEST(usd, claimed_usd) < {SMALLEST_USD} THEN {_text(SMALL)} "
-        f"WHEN usd < lowest_usd THEN {_text(BELOW)} WHEN usd > highest_usd THEN {_text(ABOVE)} ELSE {_text(AGREES)} END"
+        f"WHEN usd < lowest_usd THEN {_text(BELOW)} WHEN usd > highest_usd THEN {_text(ABOVE)} "
+        f"WHEN lowest_usd > 0 AND 2 * usd > highest_usd THEN {_text(AGREES)} ELSE {_text(COMPATIBLE)} END"
     )
     kept = ["seller_id", "quarter", "claim", "source", "quarters", "usd", "claimed_usd", "lowest_usd", "highest_usd"]
     return select([*kept, f"{verdict} AS verdict"], "found")
@@ -345,6 +352,7 @@ def _graded(first_shown: dt.date) -> str:
     grade = (
         f"CASE WHEN BOOL_OR(verdict IN ({_text(BELOW)}, {_text(ABOVE)})) {all_of} THEN {_text(CONTRADICTED)} "
         f"WHEN BOOL_OR(verdict = {_text(AGREES)}) {all_of} THEN {_text(CORROBORATED)} "
+        f"WHEN BOOL_OR(verdict = {_text(COMPATIBLE)}) {all_of} THEN {_text(NOT_CONTRADICTED)} "
         f"WHEN COUNT(source) FILTER (verdict <> {_text(BESIDE)}) {all_of} > 0 THEN {_text(SINGLE_SOURCE)} "
         f"ELSE {_text(NOT_EVIDENCED)} END"
     )

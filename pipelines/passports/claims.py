@@ -12,8 +12,10 @@ from features.reconciliation.reconcile import (
     BELOW,
     BESIDE,
     CLAIMED,
+    COMPATIBLE,
     CONTRADICTED,
     CORROBORATED,
+    NOT_CONTRADICTED,
     NOT_EVIDENCED,
     SMALL,
 )
@@ -30,7 +32,9 @@ ClaimRow = dict[str, Any]
 """A row of ``features.reconciliation.RECONCILIATION_SCHEMA`` as Python values."""
 
 _ORDER: Final = {claim.name: place for place, claim in enumerate(CLAIMS)}
-_COMPARED: Final = (AGREES, BELOW, ABOVE)
+_COMPARED: Final = (AGREES, COMPATIBLE, BELOW, ABOVE)
+# Grades that come from a comparison; of several claims, the first of these decides.
+_DECISIVE: Final = (CONTRADICTED, CORROBORATED, NOT_CONTRADICTED)
 _SPEAKING: Final = (CLAIMED, *_COMPARED)
 _CENT: Final = Decimal("0.01")
 
@@ -52,22 +56,20 @@ def claim_lines(rows: Sequence[ClaimRow]) -> tuple[dict[str, object], ...]:
 
 
 def pillar_grades(rows: Sequence[ClaimRow]) -> dict[str, tuple[str, tuple[Family, ...]]]:
-    """Return, for each pillar with compared sources, its evidence grade and the source families behind it.
+    """Return, for each pillar that a comparison is about, its evidence grade and the source families behind it.
 
-    One contradiction outweighs any agreement.
+    One contradiction outweighs any agreement, and an agreement outweighs witnesses that could not have contradicted.
     """
     grade_of = {row["claim"]: str(row["grade"]) for row in rows}
     grades: dict[str, tuple[str, tuple[Family, ...]]] = {}
-    for claim in CLAIMS:
-        grade = grade_of.get(claim.name)
-        spoke = {row["source"] for row in rows if row["claim"] == claim.name and row["verdict"] in _SPEAKING}
-        families = tuple(family for family in FAMILIES if family.name in spoke)
-        for pillar in claim.pillars if grade in (CORROBORATED, CONTRADICTED) else ():
-            before, others = grades.get(pillar, (grade, ()))
-            if before == grade:
-                grades[pillar] = (str(grade), tuple(dict.fromkeys((*others, *families))))
-            elif grade == CONTRADICTED:
-                grades[pillar] = (str(grade), families)
+    for decisive in _DECISIVE:
+        for claim in (claim for claim in CLAIMS if grade_of.get(claim.name) == decisive):
+            spoke = {row["source"] for row in rows if row["claim"] == claim.name and row["verdict"] in _SPEAKING}
+            families = tuple(family for family in FAMILIES if family.name in spoke)
+            for pillar in claim.pillars:
+                grade, others = grades.get(pillar, (decisive, ()))
+                if grade == decisive:
+                    grades[pillar] = (grade, tuple(dict.fromkeys((*others, *families))))
     return grades
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from pipelines.signing.credential import CREDENTIALS_CONTEXT, UNDEFINED_TERMS_CONTEXT
 
-SCHEMA_VERSION: Final = "1.1"
+SCHEMA_VERSION: Final = "1.2"
 CONTEXT: Final = (CREDENTIALS_CONTEXT, UNDEFINED_TERMS_CONTEXT)
 
 Integer = Annotated[str, StringConstraints(pattern=r"^(0|-?[1-9][0-9]{0,8})$")]
@@ -82,7 +82,7 @@ class Assessment(_Part):
     scale: Scale
 
 
-Grade = Literal["corroborated", "single_source", "contradicted", "not_evidenced"]
+Grade = Literal["corroborated", "not_contradicted", "single_source", "contradicted", "not_evidenced"]
 
 
 class Evidence(_Part):
@@ -97,11 +97,12 @@ class ClaimAmount(Words):
 
     A source that was compared with the claim also has the amount claimed for the same quarters, and the lowest and
     highest amount it might show. ``verdict``: ``claimed`` (part of the claim), ``beside`` (shown with it, by the same
-    source), ``alone`` (nothing to compare with), ``small`` (too little to compare), ``agrees``, ``below``, ``above``.
+    source), ``alone`` (nothing to compare with), ``small`` (too little to compare), ``agrees``, ``compatible`` (within
+    its range, but half of the claim or nothing at all would fit as well), ``below``, ``above``.
     """
 
     source: Word
-    verdict: Literal["claimed", "beside", "alone", "small", "agrees", "below", "above"]
+    verdict: Literal["claimed", "beside", "alone", "small", "agrees", "compatible", "below", "above"]
     quarters: Count
     usd: Decimal
     claimed_usd: Decimal | None = None
@@ -177,10 +178,14 @@ class ModelReference(_Part):
 
 
 class PassportSubject(_Part):
-    """What a passport states about a seller."""
+    """What a passport states about a seller.
+
+    ``data_coverage`` lists the deliveries that a feature of the model reads, and ``data_not_read`` all others (before
+    schema 1.2 there was one list of all). A source that no feature reads may still be a witness of a claim.
+    """
 
     id: Word
-    schema_version: Literal["1.0", "1.1"]
+    schema_version: Literal["1.0", "1.1", "1.2"]
     pseudonym: Pseudonym
     subject_commitment: Commitment
     as_of: Day
@@ -195,6 +200,7 @@ class PassportSubject(_Part):
     points: Points
     claims: tuple[ClaimLine, ...] | None = None
     data_coverage: tuple[Coverage, ...] | None = None
+    data_not_read: tuple[Coverage, ...] | None = None
     model: ModelReference
     contracts: tuple[Word, ...] | None = None
     data_digests: dict[Word, Sha256]
@@ -220,6 +226,8 @@ class PassportSubject(_Part):
             raise ValueError("status and warnings contradict each other")
         if self.claims is not None and self.schema_version == "1.0":
             raise ValueError("schema 1.0 has no claims")
+        if self.data_not_read is not None and self.schema_version != SCHEMA_VERSION:
+            raise ValueError(f"only schema {SCHEMA_VERSION} tells which data no feature read")
         return self
 
 

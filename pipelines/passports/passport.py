@@ -36,6 +36,10 @@ CAUTIONS: Final[dict[str, tuple[str, str]]] = {
         "Some ledger entries are of a type not known to the contract",
         "部分流水条目的类型不在数据契约之内",
     ),
+    "repeated_money": (
+        "Sales or payouts were delivered in two reports; each amount counts once",
+        "部分销售或回款在两份报表中重复交付，每笔只计一次",
+    ),
 }
 """Warning codes in words; ``{title}`` is the title of the feature named by the code."""
 
@@ -125,7 +129,7 @@ def passport_document(row: Row, bundle: Bundle, evidence: Evidence, terms: Passp
         "assessment": _assessment(row, bundle, terms),
         "points": _points(row, evidence),
         "claims": None if evidence.claims is None else claim_lines(evidence.claims.get(row["seller_id"], ())),
-        "data_coverage": _coverage(row, evidence),
+        **_coverage(row, evidence),
         "model": _model(row, bundle, evidence),
         "contracts": bundle.meta.contracts or None,
         "data_digests": {**bundle.meta.data_digests, **evidence.data_digests},
@@ -216,20 +220,27 @@ def _pillar_evidence(pillar: str, seller_id: str, evidence: Evidence) -> dict[st
     return {"grade": "single_source" if sources else "not_evidenced", "sources": sources}
 
 
-def _coverage(row: Row, evidence: Evidence) -> tuple[dict[str, object], ...] | None:
+def _coverage(row: Row, evidence: Evidence) -> dict[str, tuple[dict[str, object], ...]]:
+    """Return what was delivered: what a feature of the model reads, and apart from it everything else."""
     if evidence.deliveries is None:
-        return None
-    delivered = evidence.deliveries.get(row["seller_id"], ())
-    return tuple(
-        {
-            "source": delivery.source,
-            "table": delivery.table,
-            "period_from": delivery.period_from.isoformat(),
-            "period_to": delivery.period_to.isoformat(),
-            "deliveries": str(delivery.deliveries),
-        }
-        for delivery in sorted(delivered, key=lambda one: (one.source, one.table))
-    )
+        return {}
+    delivered = sorted(evidence.deliveries.get(row["seller_id"], ()), key=lambda one: (one.source, one.table))
+    by_pillar = evidence.pillar_tables
+    read = {one.table for one in delivered} if by_pillar is None else frozenset().union(*by_pillar.values())
+    return {
+        "data_coverage": tuple(_covered(one) for one in delivered if one.table in read),
+        "data_not_read": tuple(_covered(one) for one in delivered if one.table not in read),
+    }
+
+
+def _covered(delivery: Delivery) -> dict[str, object]:
+    return {
+        "source": delivery.source,
+        "table": delivery.table,
+        "period_from": delivery.period_from.isoformat(),
+        "period_to": delivery.period_to.isoformat(),
+        "deliveries": str(delivery.deliveries),
+    }
 
 
 def _model(row: Row, bundle: Bundle, evidence: Evidence) -> dict[str, object]:

@@ -55,6 +55,7 @@ def _page_context(passport: Mapping[str, Any], language: Language) -> dict[str, 
         "warnings": [warning[language] for warning in subject["warnings"]],
         "claims": _claims(subject.get("claims", []), texts),
         "coverage": _coverage(subject.get("data_coverage", []), texts),
+        "not_read": _coverage(subject.get("data_not_read", []), texts),
         "contracts": subject.get("contracts"),
     }
 

@@ -18,9 +18,11 @@ from features.reconciliation.reconcile import (
     ABOVE,
     AGREES,
     BELOW,
+    COMPATIBLE,
     CONTRADICTED,
     CORROBORATED,
     GRADES,
+    NOT_CONTRADICTED,
     NOT_EVIDENCED,
     RECONCILIATION_SCHEMA,
     SINGLE_SOURCE,
@@ -93,12 +95,15 @@ def sources(table: pa.Table, claim: str) -> set[str]:
     return {row["source"] for row in latest(table).to_pylist() if row["claim"] == claim}
 
 
-def test_sales_and_exports_that_fit_corroborate_each_other() -> None:
-    table = reconciled(delivered(SALES, EXPORTS), money_event=sold(30_000), export_declaration=declared(10_000))
+def test_exports_that_fit_corroborate_sales_only_if_half_the_sales_would_not_fit_as_well() -> None:
+    table = reconciled(delivered(SALES, EXPORTS), money_event=sold(30_000), export_declaration=declared(20_000))
     assert grade(table, "sales") == CORROBORATED
+    assert row_of(table, "sales", "customs")["verdict"] == AGREES
+    table = reconciled(delivered(SALES, EXPORTS), money_event=sold(30_000), export_declaration=declared(10_000))
+    assert grade(table, "sales") == NOT_CONTRADICTED
     customs = row_of(table, "sales", "customs")
     assert (customs["usd"], customs["claimed_usd"], customs["quarters"]) == (Decimal(40_000), Decimal(120_000), 4)
-    assert customs["verdict"] == AGREES
+    assert customs["verdict"] == COMPATIBLE
     assert customs["ratio"] == pytest.approx(1 / 3)
     assert customs["lowest_usd"] <= customs["usd"] <= customs["highest_usd"]
 
@@ -123,7 +128,7 @@ def test_quarters_a_witness_was_not_delivered_for_are_left_out_of_both_amounts()
     exports = declared(10_000, QUARTER_DAYS[2:])
     customs = row_of(reconciled(coverage, money_event=sold(30_000), export_declaration=exports), "sales", "customs")
     assert (customs["quarters"], customs["claimed_usd"], customs["usd"]) == (2, Decimal(60_000), Decimal(20_000))
-    assert customs["verdict"] == AGREES
+    assert customs["verdict"] == COMPATIBLE
 
 
 def test_a_quarter_without_any_delivery_is_not_evidenced() -> None:
@@ -132,13 +137,17 @@ def test_a_quarter_without_any_delivery_is_not_evidenced() -> None:
     assert sources(table, "sales") == {None}
 
 
-def test_a_full_hosted_seller_who_declares_nothing_is_not_contradicted() -> None:
+@pytest.mark.parametrize("usd", [0, 13, 30_000])
+def test_a_witness_that_may_show_nothing_never_corroborates_a_full_hosted_seller(usd: int) -> None:
     sales = sold(30_000, source="shein_report@1.0.0", platform="SHEIN")
+    table = reconciled(delivered(SALES, INVOICES), money_event=sales, trade_invoice=invoiced("sale", usd or "0.01"))
+    assert row_of(table, "sales", "tax_sales")["verdict"] == COMPATIBLE
+    assert grade(table, "sales") == NOT_CONTRADICTED
     table = reconciled(delivered(SALES, EXPORTS), money_event=sales)
-    assert row_of(table, "sales", "customs")["verdict"] == AGREES
+    assert row_of(table, "sales", "customs")["verdict"] == COMPATIBLE
     bought = invoiced("purchase", 20_000)
     table = reconciled(delivered(SALES, EXPORTS, INVOICES), money_event=sales, trade_invoice=bought)
-    assert grade(table, "cost_of_goods") == CORROBORATED
+    assert grade(table, "cost_of_goods") == NOT_CONTRADICTED
 
 
 def test_goods_declared_far_above_what_they_cost_contradict_the_purchases() -> None:
@@ -262,6 +271,8 @@ def test_later_knowledge_changes_nothing_and_more_fraud_never_looks_better(
     more = {"export_declaration": [*rows["export_declaration"], {**unknown, "declared_amount": later + 1}]}
     assert reconciled_at(AS_OF, coverage, {**rows, **more}).equals(table)
     assert set(table["grade"].to_pylist()) <= set(GRADES)
+    doubled = reconciled_at(AS_OF, coverage, {**rows, "money_event": sold(2 * usd)})
+    assert CORROBORATED not in {grade(table, "sales")} & {grade(doubled, "sales")}
     if row_of(table, "sales", "customs")["verdict"] == ABOVE:
         inflated = {**rows, "export_declaration": declared(factor * (exports + 1))}
         assert grade(reconciled_at(AS_OF, coverage, inflated), "sales") == CONTRADICTED

@@ -196,6 +196,14 @@ def test_a_contradicted_claim_shows_on_its_pillars_whatever_else_agrees() -> Non
     assert (grade, {family.name for family in families}) == ("contradicted", {"own_site", "payment"})
 
 
+def test_a_pillar_takes_no_grade_from_comparisons_about_another() -> None:
+    goods = claim_row("cost_of_goods", "corroborated", "tax_purchases", "claimed", 90_000)
+    grades = pillar_grades([goods, *SALES])
+    assert {pillar: grade for pillar, (grade, _) in grades.items()} == dict.fromkeys(
+        ("sales_health", "supply_chain", "data_integrity"), "corroborated"
+    )
+
+
 def test_a_claim_is_stated_with_the_amounts_of_its_sources() -> None:
     sales, goods = subject(evidence=with_claims(*NOBODY, *SALES))["claims"]
     customs = next(amount for amount in sales["amounts"] if amount["source"] == "customs")
@@ -229,6 +237,9 @@ def test_a_claim_of_the_largest_amounts_still_fits_a_passport() -> None:
 def test_a_passport_of_the_former_schema_is_still_one_but_has_no_claims() -> None:
     made = document()
     made["credentialSubject"]["schema_version"] = "1.0"
+    with pytest.raises(ValidationError, match="no feature read"):
+        PassportDocument.model_validate_json(json.dumps(made))
+    del made["credentialSubject"]["data_not_read"]
     PassportDocument.model_validate_json(json.dumps(made))
     made["credentialSubject"]["claims"] = []
     with pytest.raises(ValidationError, match="has no claims"):
@@ -253,6 +264,17 @@ def test_coverage_and_digests_of_the_scored_data_are_stated() -> None:
     }
     assert says["data_digests"]["applicants.csv"] == "ef" * 32
     assert says["model"]["bundle_sha256"] == small_bundle().digest
+
+
+def test_data_that_no_feature_reads_are_listed_apart_on_both_pages() -> None:
+    orders = Delivery("template_purchase_order", "purchase_order", date(2023, 1, 1), date(2024, 12, 31), 1)
+    evidence = replace(EVIDENCE, deliveries={"S000000": (*DELIVERIES["S000000"], orders)})
+    says = subject(evidence=evidence)
+    assert {row["table"] for row in says["data_coverage"]} == {"money_event", "site_order"}
+    assert [row["table"] for row in says["data_not_read"]] == ["purchase_order"]
+    pages = issue_passport(scored_rows()[0], small_bundle(), evidence, TERMS).pages
+    assert "Delivered, but not read by the score" in pages["en"]
+    assert "已交付但未用于评分" in pages["zh"]
 
 
 def test_a_seller_of_whom_nothing_was_delivered_has_empty_coverage() -> None:
