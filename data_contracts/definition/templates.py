@@ -33,6 +33,8 @@ PREFIX = "template_"
 SELLER, EVENT_DATE, KNOWN_AT = "seller_id", "event_date", "known_at"
 # The only lineage columns that the file itself may state.
 _ASKED_LINEAGE = (EVENT_DATE, KNOWN_AT)
+# Found by ingest when it compares sources.
+_FOUND_LATER = ("counted_in",)
 _TRUE_VALUES = ["true", "yes", "y", "1", "是"]
 _FALSE_VALUES = ["false", "no", "n", "0", "否"]
 _DATE_FORMATS = "yyyy-MM-dd | yyyy/M/d"
@@ -96,7 +98,8 @@ def template_of(table: Mapping[str, Any], lineage: Mapping[str, Any]) -> Templat
         return None
     schema = table["schema"][0]
     asked_lineage = [prop for prop in lineage["schema"][0]["properties"] if prop["name"] in _ASKED_LINEAGE]
-    properties = [*schema["properties"], *asked_lineage]
+    own = [prop for prop in schema["properties"] if prop["name"] not in _FOUND_LATER]
+    properties = [*own, *asked_lineage]
     names = {prop["name"]: prop for prop in properties}
     pseudonyms = tuple(_pseudonyms(properties))
     usd_of = _usd_of(names)

@@ -19,6 +19,7 @@ from pipelines.ingest.batches.declared_period import require_declared_period
 from pipelines.ingest.batches.workers import read_batches
 from pipelines.ingest.company_matching import matched_companies
 from pipelines.ingest.consents import CONSENT_TABLE, NOBODY_IS_ASKED, Consents, consents_in_force, withheld_files
+from pipelines.ingest.counted_once import counted_once
 from pipelines.ingest.coverage import COVERAGE_TABLE, coverage_table
 from pipelines.ingest.deliveries.log import LOG_FILE, LOGGED_NOTE, DeliveryLog, listed_name, with_changes_noted
 from pipelines.ingest.deliveries.manifest import CONSENT_SOURCE, DeliveredFile, Deliveries, find_deliveries
@@ -128,15 +129,17 @@ def ingest_files(
     opened = [file for file in deliveries.files if file.name not in withheld]
     coverage = coverage_table(opened, all_counts, named, settings.recorded_at)
     unlisted = [FileCounts("", name, "", status="unlisted") for name in deliveries.unlisted]
+    tables = joined_tables([file.source for file in deliveries.files], batches)
+    once = counted_once(tables, opened, workspace.spill)
     return IngestedTables(
         tables={
-            **joined_tables([file.source for file in deliveries.files], batches),
+            **once.tables,
             **{name: ChunkedRows(table.schema, (table,)) for name, table in matches.items()},
             COVERAGE_TABLE: ChunkedRows(coverage.schema, (coverage,)),
         },
         quarantine=all_quarantined(batches),
         duplicates=all_repeated(batches),
-        file_counts=(*all_counts.values(), *withheld.values(), *unlisted),
+        file_counts=(*map(once.noted, all_counts.values()), *withheld.values(), *unlisted),
     )
 
 

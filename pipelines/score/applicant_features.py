@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 OWN_TABLES: Final = ("money_event", "trade_invoice", "export_declaration", "site_order", "site_day")
 """Tables fed by a seller's own exports. The lender's books and the registry describe sellers without their doing."""
 UNSEEN_WINDOW_DAYS: Final = 365
+REPEATED_TYPES: Final = ("sale", "payout")
+"""Types of money events whose repetition would have raised sales or payouts."""
 _KEYS: Final = ["seller_id", "as_of"]
 
 
@@ -60,7 +62,7 @@ def describe_applicants(
         observations = accepted.select(_KEYS).group_by(_KEYS).aggregate([])
         matrix = build_features(source.tables, observations, feature_set).table
     described = _with_features(applicants, matrix, feature_set.names)
-    return described.append_column("warnings", _unseen_types(applicants, source.tables.get("money_event")))
+    return described.append_column("warnings", _ledger_codes(applicants, source.tables.get("money_event")))
 
 
 def known_coverage(coverage: pa.Table | None, observations: pa.Table) -> pd.DataFrame:
@@ -151,21 +153,29 @@ def _key_pairs(table: pa.Table) -> list[tuple[Any, Any]]:
     return list(zip(table["seller_id"].to_pylist(), table["as_of"].to_pylist(), strict=True))
 
 
-def _unseen_types(applicants: Chunk, money_event: pa.Table | None) -> Values:
-    """Return the warning ``unseen_type`` for sellers with recent ledger entries of a type unknown to the contract."""
-    nothing = pa.array([""] * applicants.num_rows, pa.string())
+def _ledger_codes(applicants: Chunk, money_event: pa.Table | None) -> Values:
+    """Return the warnings about a seller's recent ledger entries.
+
+    ``unseen_type``: entries of a type unknown to the contract. ``repeated_money``: sales or payouts that two reports or
+    files state; they count once.
+    """
+    nothing: Values = pa.array([""] * applicants.num_rows, pa.string())
     if money_event is None:
         return nothing
-    unknown = money_event.filter(_equals(pc.cast(money_event["event_type"], pa.string()), "other"))
-    if unknown.num_rows == 0:
-        return nothing
+    kinds: Values = pc.cast(money_event["event_type"], pa.string())
+    repeated = pc.and_(pc.is_valid(money_event["counted_in"]), pc.is_in(kinds, value_set=pa.array(REPEATED_TYPES)))
+    unseen = _recent_entries(applicants, money_event.filter(_equals(kinds, "other")), "unseen_type")
+    return join_codes(unseen, _recent_entries(applicants, money_event.filter(repeated), "repeated_money"))
+
+
+def _recent_entries(applicants: Chunk, entries: pa.Table, code: str) -> Values:
+    """Return the code for the applicants with such ledger entries, known and of the last year as of their date."""
     frame = _dated(applicants).assign(row=range(applicants.num_rows))
-    entries = unknown.select(["seller_id", "event_date", "known_at"]).to_pandas()
-    merged = frame.merge(entries, on="seller_id", how="inner")
+    merged = frame.merge(entries.select(["seller_id", "event_date", "known_at"]).to_pandas(), on="seller_id")
     age_days = (merged["as_of"] - pd.to_datetime(merged["event_date"])).dt.days
     known = merged["known_at"].dt.tz_localize(None) < merged["as_of"] + pd.Timedelta(days=1)
     rows = set(merged.loc[known & age_days.between(0, UNSEEN_WINDOW_DAYS - 1), "row"])
-    return pa.array(["unseen_type" if row in rows else "" for row in range(applicants.num_rows)], pa.string())
+    return pa.array([code if row in rows else "" for row in range(applicants.num_rows)], pa.string())
 
 
 def _equals(column: Values, text: str) -> Values:

@@ -57,6 +57,7 @@ OWN_COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "available_on": DATE,
         "paid_out_on": DATE,
         "status": DICT,
+        "counted_in": DICT,
     },
     "trade_invoice": {
         "invoice_id": STR,

@@ -120,6 +120,17 @@ def test_recent_entries_of_an_unknown_type_are_warned_of() -> None:
     assert [row["refusals"] for row in rows] == ["", ""]
 
 
+def test_recent_sales_or_payouts_delivered_in_two_reports_are_warned_of() -> None:
+    repeated = {"seller_id": "S1", "amount": -9, "counted_in": "amazon_settlement_v2@2.0.0"}
+    repeated |= {"superseded_at": "2024-06-02", "superseded_recorded_at": "2024-06-02", "event_date": "2024-06-01"}
+    for kind, warnings in (("payout", "repeated_money"), ("sale", "repeated_money"), ("commission", "")):
+        source = tables({**repeated, "event_type": kind})
+        assert described(applicants(("S1", AS_OF)), source)[0]["warnings"] == warnings
+    other = {"seller_id": "S1", "amount": 1, "event_date": "2024-06-01", "event_type": "other"}
+    both = tables({**repeated, "event_type": "sale"}, other)
+    assert described(applicants(("S1", AS_OF)), both)[0]["warnings"] == "unseen_type;repeated_money"
+
+
 def test_deliveries_are_listed_by_table_up_to_the_date() -> None:
     coverage = [
         *coverage_rows(["S1"], ["money_event"], "2023-01-01", "2023-12-31", "2023-01-05"),
