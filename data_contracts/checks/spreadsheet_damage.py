@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from data_contracts.reading.delimited.byte_masks import Positions
 
 DAMAGED_RULE = "cell:digits_lost"
-# The form in which spreadsheets write a number with too many digits: 5.12346E+17.
-_POWER_OF_TEN = r"[0-9](\.[0-9]+)?E\+[0-9]{2,3}"
+# The form in which spreadsheets, and in small letters programs, write a number with too many digits: 5.12346E+17.
+_POWER_OF_TEN = r"[0-9](\.[0-9]+)?[Ee]\+[0-9]{2,3}"
 # In the key of a record with several rows, the number is between the account and the position in the file.
 _DAMAGED = rf"^({_POWER_OF_TEN}|(.*:)?{_POWER_OF_TEN}@[0-9]+(:[0-9]+)?)$"
-_TELLTALE = b"E+"
+_TELLTALES = (b"E+", b"e+")
 
 
 def damaged_cells(rows: pa.Table, names: tuple[str, ...]) -> Iterator[tuple[str, Positions]]:
@@ -44,7 +44,8 @@ def _damaged(chunk: Values) -> Values:
         )
     data = chunk.buffers()[2] if pa.types.is_string(chunk.type) else None
     # Searching all bytes at once for this sequence is much cheaper than matching cells, as hardly any is damaged.
-    if data is None or _TELLTALE not in data.to_pybytes():
+    text = b"" if data is None else data.to_pybytes()
+    if not any(telltale in text for telltale in _TELLTALES):
         return np.zeros(len(chunk), bool)
     matched: Values = pc.match_substring_regex(chunk, _DAMAGED)
     return matched.fill_null(False).to_numpy(zero_copy_only=False)  # noqa: FBT003 - Arrow takes it by place alone

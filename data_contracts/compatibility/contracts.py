@@ -93,6 +93,7 @@ def _renamed(contract: CompiledContract, names: Mapping[str, str]) -> CompiledCo
         spec = replace(
             spec,
             exactly_one_of=tuple(tuple(names.get(name, name) for name in group) for group in spec.exactly_one_of),
+            any_of=tuple(tuple(names.get(name, name) for name in group) for group in spec.any_of),
             locale_column=names.get(spec.locale_column or "", spec.locale_column),
             preamble_column=spec.preamble_column
             and replace(

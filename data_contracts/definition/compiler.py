@@ -33,6 +33,9 @@ are refused, so that a typing error cannot silently switch a rule off. A complet
           - {property: recognisedBy, value: {pattern: …, words: …, remedy: …}}  # rows known in any language
           - {property: extraColumns, value: warn}   # warn (default) | allow | refuse unknown headers
           - {property: exactlyOneOf, value: [[supplier_code, customer_code]]}  # one of these headers, not both
+          - {property: anyOf, value: [[value_usd], [value_own, money_code]]}  # the first, or the other two together
+          - property: refusedHeadings  # headings of files of another kind, and what to say about them
+            value: [{headings: [Month], rule: it holds monthly sums, remedy: export the single records}]
           - {property: missingTokens, value: ["/"]} # in addition to the empty cell
           - {property: recordPath, value: data.declarations}  # json: path to the array of records; default: top level
           - {property: otherRecordPaths, value: [transactions, ""]}  # json: tried in turn if nothing is there

@@ -106,6 +106,7 @@ class CellSpec:
     list_separator: str | None = None
     record_only: bool = False
     json_text: bool = False
+    prefer_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,15 @@ class KnownForm:
 
 
 @dataclass(frozen=True)
+class RefusedHeading:
+    """Headings that show that a file is of a kind the contract does not read, in words, and what to deliver instead."""
+
+    headings: tuple[str, ...]
+    rule: str
+    remedy: str
+
+
+@dataclass(frozen=True)
 class ReadSpec:
     """The file format of a source, as declared in the contract's server entry."""
 
@@ -186,6 +196,8 @@ class ReadSpec:
     recognised_by: KnownForm | None = None
     extra_columns: Literal["warn", "allow", "refuse"] = "warn"
     exactly_one_of: tuple[tuple[str, ...], ...] = ()
+    any_of: tuple[tuple[str, ...], ...] = ()
+    refused_headings: tuple[RefusedHeading, ...] = ()
     missing_tokens: tuple[str, ...] = ()
     record_path: tuple[str, ...] = ()
     other_record_paths: tuple[tuple[str, ...], ...] = ()

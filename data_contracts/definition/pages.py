@@ -84,6 +84,11 @@ def _file_facts(contract: CompiledContract, spec: ReadSpec) -> Iterator[str]:
         yield f"decimal mark {_code(spec.decimal_mark)}"
     for group in spec.exactly_one_of:
         yield "exactly one of " + ", ".join(_code(contract.column(name).header) for name in group)
+    if spec.any_of:
+        groups = (" with ".join(_code(contract.column(name).header) for name in group) for group in spec.any_of)
+        yield "at least one of " + ", or ".join(groups)
+    for refused in spec.refused_headings:
+        yield f"refused with the heading {' or '.join(map(_code, refused.headings))}: {_text(refused.rule)}"
     yield {
         "warn": "other columns are ignored with a warning",
         "allow": "other columns are ignored",
@@ -145,6 +150,8 @@ def _columns_table(contract: CompiledContract) -> str:
 def _headers(column: Column) -> str:
     names = dict.fromkeys((column.header, *column.synonyms))
     named = ", ".join(_code(name) for name in names if name) or "(no header)"
+    if column.cell.prefer_first:
+        named = f"{named} (the first of them that is present)"
     return f"{named} (may be absent)" if column.cell.header_optional else named
 
 

@@ -14,6 +14,7 @@ from data_contracts.definition.contract import (
     KnownForm,
     PreambleColumn,
     ReadSpec,
+    RefusedHeading,
     SheetSpec,
     Tags,
 )
@@ -36,6 +37,8 @@ _SERVER_PROPERTIES = {
     "recognisedBy": "recognised_by",
     "extraColumns": "extra_columns",
     "exactlyOneOf": "exactly_one_of",
+    "anyOf": "any_of",
+    "refusedHeadings": "refused_headings",
     "missingTokens": "missing_tokens",
     "recordPath": "record_path",
     "otherRecordPaths": "other_record_paths",
@@ -58,6 +61,7 @@ _CELL_PROPERTIES = {
     "listSeparator": "list_separator",
     "recordOnly": "record_only",
     "jsonText": "json_text",
+    "preferFirst": "prefer_first",
 }
 COLUMN_PROPERTIES = {*_CELL_PROPERTIES, "unit", "severity", "pseudonymOf"}
 _FORMATS = ("delimited", "json", "jsonl", "xlsx", "tabular", "tagged", "xml", "bank_table", "camt053")
@@ -145,6 +149,10 @@ def compiled_read_spec(server: Server, label: str) -> ReadSpec:
         given["recognised_by"] = KnownForm(**given["recognised_by"])
     if "preamble_labels" in given:
         given["preamble_labels"] = tuple((one["column"], tuple(one["labels"])) for one in given["preamble_labels"])
+    if "refused_headings" in given:
+        given["refused_headings"] = tuple(
+            RefusedHeading(tuple(one["headings"]), one["rule"], one["remedy"]) for one in given["refused_headings"]
+        )
     if "sheets" in given:
         given["sheets"] = tuple(
             SheetSpec(one["name"], tuple(one["needs"]), bool(one.get("optional")), int(one.get("headerRows", 1)))

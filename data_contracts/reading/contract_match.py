@@ -17,7 +17,7 @@ from data_contracts.reading.delimited.decoding import utf8_bytes
 from data_contracts.reading.delimited.encodings import guessed_encoding
 from data_contracts.reading.delimited.lines import find_lines
 from data_contracts.reading.delimited.reader import header_line, is_in_unknown_language
-from data_contracts.reading.headers import HeaderMatch, match_headers, require_headers
+from data_contracts.reading.headers import HeaderMatch, match_headers, refused_heading, require_headers
 from data_contracts.reading.parquet_files import PARQUET_START, open_parquet
 from data_contracts.reading.records.json_paths import JsonText
 from data_contracts.reading.records.xml_reader import record_paths
@@ -57,6 +57,7 @@ class ContractMatch:
         foreign: headers of the file, or dotted paths of JSON fields, that the contract does not know.
         problem: any other obstacle, or None.
         is_known_form: whether the rows have the form of the source, although its header is in an unknown language.
+        is_refused_kind: whether a heading shows that the file is of a kind the contract names and does not read.
     """
 
     contract: CompiledContract
@@ -65,6 +66,7 @@ class ContractMatch:
     foreign: tuple[str, ...]
     problem: str | None = None
     is_known_form: bool = False
+    is_refused_kind: bool = False
 
     @property
     def is_match(self) -> bool:
@@ -82,12 +84,13 @@ class ContractMatch:
         return len(self.found) / max(len(self.found) + len(self.missing), 1)
 
     @property
-    def nearness(self) -> tuple[float, float]:
+    def nearness(self) -> tuple[bool, float, float]:
         """How near the file is to the contract, by the contract's own columns; foreign columns only break ties.
 
-        A found column counts more in a contract with many found columns: 10 of 15 is nearer than 2 of 3.
+        A found column counts more in a contract with many found columns: 10 of 15 is nearer than 2 of 3. The contract
+        that names the kind of the file goes first.
         """
-        return len(self.found) * self.own_share, self.similarity
+        return self.is_refused_kind, len(self.found) * self.own_share, self.similarity
 
 
 def match_contracts(
@@ -131,14 +134,16 @@ def match_contracts(
 
 
 def _of_match(contract: CompiledContract, match: HeaderMatch, problem: str | None = None) -> ContractMatch:
-    if problem is None and not match.missing:
+    kind = refused_heading(match, contract.read_spec) if contract.read_spec and match.positions else None
+    if kind is not None:
+        problem = f"{kind[1].rule} (column {kind[0]!r}); {kind[1].remedy}"
+    elif problem is None and not match.missing:
         try:
             require_headers(match, contract, "", 1)
         except InputRefused as refused:
             problem = refused.rule
-    return ContractMatch(
-        contract, match.headers, match.missing, tuple(cell for cell in match.extra if cell.strip()), problem
-    )
+    foreign = tuple(cell for cell in (*match.extra, *match.passed_over) if cell.strip())
+    return ContractMatch(contract, match.headers, match.missing, foreign, problem, is_refused_kind=kind is not None)
 
 
 def _no_match(contract: CompiledContract, problem: str) -> ContractMatch:

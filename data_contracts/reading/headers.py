@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from data_contracts.definition.contract import Column, CompiledContract, ReadSpec
+from data_contracts.definition.contract import Column, CompiledContract, ReadSpec, RefusedHeading
 from data_contracts.errors import InputRefused
 from data_contracts.reading.heading_text import ZONES, normalised, normalised_cell, without_unit
 
@@ -19,12 +19,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HeaderMatch:
-    """The header cell of each contract column; ``extra`` holds the cells that the contract does not know."""
+    """The header cell of each contract column.
+
+    ``extra`` holds the cells that the contract does not know, ``passed_over`` those that stand for a column of which
+    the file also has a spelling that the contract prefers, ``cells`` the whole row.
+    """
 
     positions: dict[str, int]
     extra: tuple[str, ...]
     missing: tuple[Column, ...]
     ambiguous: tuple[str, ...]
+    passed_over: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -41,17 +47,29 @@ def match_headers(cells: Sequence[str], contract: CompiledContract) -> HeaderMat
     """
     spellings = _spellings(contract)
     normal = {position: normalised_cell(cell) for position, cell in enumerate(cells)}
+    passed_over = _passed_over(normal, spellings)
+    normal = {position: key for position, key in normal.items() if position not in passed_over}
     found = _Found({}, [])
-    found.take({position: spellings.plain.get(_plain(cell), ()) for position, cell in enumerate(cells)})
+    found.take({position: spellings.plain.get(_plain(cells[position]), ()) for position in normal})
     found.take({position: spellings.normal.get(key, ()) for position, key in normal.items() if key})
     found.take({n: _agreeing_columns(key, contract, spellings) for n, key in normal.items() if key.endswith(")")})
-    used = {*found.positions.values(), *found.ambiguous}
+    used = {*found.positions.values(), *found.ambiguous, *passed_over}
     ordered = {
         column.name: found.positions[column.name] for column in contract.columns if column.name in found.positions
     }
     missing = tuple(c for c in contract.columns if c.name not in ordered and not c.cell.header_optional)
     extra = tuple(cell for position, cell in enumerate(cells) if position not in used)
-    return HeaderMatch(ordered, extra, missing, tuple(cells[position] for position in sorted(found.ambiguous)))
+    ambiguous, left = (tuple(cells[n] for n in sorted(chosen)) for chosen in (found.ambiguous, passed_over))
+    return HeaderMatch(ordered, extra, missing, ambiguous, left, tuple(cells))
+
+
+def _passed_over(normal: Mapping[int, str], spellings: _Spellings) -> set[int]:
+    """Return the positions of cells that name a column by another spelling than the most preferred one present."""
+    passed: set[int] = set()
+    for ranks in spellings.ranks:
+        present = {position: ranks[key] for position, key in normal.items() if key in ranks}
+        passed |= {position for position, rank in present.items() if rank > min(present.values())}
+    return passed
 
 
 @dataclass(frozen=True)
@@ -81,15 +99,28 @@ def _plain(header: str) -> str:
 
 @dataclass(frozen=True)
 class _Spellings:
-    """The columns of a contract by their plain and normalised spellings; several if the contract is unclear."""
+    """The columns of a contract by their plain and normalised spellings; several if the contract is unclear.
+
+    ``ranks`` holds, for each column whose first spelling is preferred, the place of each of its normalised spellings.
+    """
 
     plain: dict[str, tuple[str, ...]]
     normal: dict[str, tuple[str, ...]]
+    ranks: tuple[dict[str, int], ...]
 
 
 @functools.lru_cache(maxsize=512)
 def _spellings(contract: CompiledContract) -> _Spellings:
-    return _Spellings(_columns_by(contract, _plain), _columns_by(contract, normalised))
+    ranked = [_by_preference(column) for column in contract.columns if column.cell.prefer_first]
+    ranks = tuple({spelling: rank for rank, spelling in enumerate(spelled)} for spelled in ranked)
+    return _Spellings(_columns_by(contract, _plain), _columns_by(contract, normalised), ranks)
+
+
+def _by_preference(column: Column) -> dict[str, None]:
+    """Return the normalised spellings in the order of the synonyms; the header is first unless it is one of them."""
+    synonyms = dict.fromkeys(map(normalised, column.synonyms))
+    header = normalised(column.header)
+    return synonyms if header in synonyms else {header: None, **synonyms}
 
 
 def _columns_by(contract: CompiledContract, spelled: Callable[[str], str]) -> dict[str, tuple[str, ...]]:
@@ -130,6 +161,8 @@ def require_headers(match: HeaderMatch, contract: CompiledContract, file_name: s
     Raises:
         InputRefused: a column is missing, occurs twice, or is refused by the contract.
     """
+    spec = contract.read_spec or ReadSpec(format="delimited")
+    _refuse_headings(match, spec, (file_name, row))
     if match.missing:
         named = ", ".join(_missing_phrase(column, match.extra) for column in match.missing)
         raise InputRefused(
@@ -147,9 +180,33 @@ def require_headers(match: HeaderMatch, contract: CompiledContract, file_name: s
             rule="the header occurs twice",
             remedy="remove or rename one of the two columns",
         )
-    spec = contract.read_spec or ReadSpec(format="delimited")
     _require_exactly_one(match, contract, spec, (file_name, row))
-    return _extra_notes(match, contract, spec, (file_name, row))
+    _require_any(match, contract, spec, (file_name, row))
+    return (*_preference_notes(match), *_extra_notes(match, contract, spec, (file_name, row)))
+
+
+def refused_heading(match: HeaderMatch, spec: ReadSpec) -> tuple[str, RefusedHeading] | None:
+    """Return the cell that shows that the file is of a kind the contract does not read, with the reason, if any."""
+    for refused in spec.refused_headings:
+        headings = {normalised_cell(heading) for heading in refused.headings}
+        for cell in (*match.extra, *match.passed_over):
+            if normalised_cell(cell) in headings:
+                return cell, refused
+    return None
+
+
+def _refuse_headings(match: HeaderMatch, spec: ReadSpec, where: tuple[str, int]) -> None:
+    found = refused_heading(match, spec)
+    if found is not None:
+        cell, refused = found
+        raise InputRefused(file=where[0], row=where[1], column=cell, rule=refused.rule, remedy=refused.remedy)
+
+
+def _preference_notes(match: HeaderMatch) -> tuple[str, ...]:
+    if not match.passed_over:
+        return ()
+    named = ", ".join(repr(cell) for cell in match.passed_over)
+    return (f"{len(match.passed_over)} columns were not read, because the contract prefers others: {named}",)
 
 
 def closest_header(column: Column, cells: Sequence[str]) -> str | None:
@@ -177,6 +234,20 @@ def _require_exactly_one(
                 rule=f"exactly one of the columns {headers} is required, but {len(present)} are present",
                 remedy="export the file with one of them",
             )
+
+
+def _require_any(match: HeaderMatch, contract: CompiledContract, spec: ReadSpec, where: tuple[str, int]) -> None:
+    if not spec.any_of or any(set(group) <= set(match.positions) for group in spec.any_of):
+        return
+    groups = [" with ".join(repr(contract.column(name).header) for name in group) for group in spec.any_of]
+    present = [repr(match.cells[match.positions[n]]) for group in spec.any_of for n in group if n in match.positions]
+    raise InputRefused(
+        file=where[0],
+        row=where[1],
+        column=contract.column(spec.any_of[0][0]).header,
+        rule=f"it needs {', or '.join(groups)}; present: {', '.join(present) or 'none of them'}",
+        remedy="export the file with them",
+    )
 
 
 def _extra_notes(

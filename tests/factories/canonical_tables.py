@@ -112,6 +112,7 @@ OWN_COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "amount_usd": DEC,
         "freight_amount": DEC,
         "gross_weight_kg": DEC,
+        "container_teu": DEC,
         "commodity_code": STR,
         "destination_country": DICT,
         "counterparty_id": STR,

@@ -25,6 +25,9 @@ PREAMBLE_ROWS = 50
 # A workbook is a zip file: a small one may unpack to more than memory holds, and one remote cell makes a huge sheet.
 _MOST_UNPACKED_BYTES = 2**30
 _MOST_CELLS = 50_000_000
+# Spreadsheets keep 15 digits of a number. A longer one is shown as a power of ten, as spreadsheets show it, so that
+# an identifier that lost digits is recognised as such.
+_FIRST_INEXACT = 1e15
 
 
 def read_workbook(data: bytes, contract: CompiledContract, file_name: str) -> ReadResult:
@@ -125,8 +128,10 @@ def _unreadable(why: object, file_name: str) -> InputRefused:
 def _text(cell: object) -> str:
     if isinstance(cell, bool):
         return "true" if cell else "false"
+    if isinstance(cell, (int, float)) and abs(cell) >= _FIRST_INEXACT:
+        return f"{cell:.15G}"
     if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+        return str(int(cell)) if cell.is_integer() else repr(cell)
     if isinstance(cell, datetime.datetime):
         return cell.date().isoformat() if cell.time() == datetime.time() else cell.isoformat(sep=" ")
     if isinstance(cell, (datetime.date, datetime.time)):

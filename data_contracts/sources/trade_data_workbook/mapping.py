@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from data_contracts.arrow import with_column
-from data_contracts.entities.company_names import parse_company_name
 from data_contracts.mapping.code_lists import country_names
 from data_contracts.mapping.export_documents import TABLE
 from data_contracts.mapping.repetition import rows_delivered_before
@@ -16,6 +14,7 @@ from data_contracts.mapping.source_mapping import MappingContext, SourceMapping,
 from data_contracts.privacy import keyed_pseudonyms
 from data_contracts.sources.customs_declaration import mapping as customs
 from data_contracts.sources.trade_data_workbook.days import iso_days
+from data_contracts.sources.trade_data_workbook.exporters import rows_of_other_exporters
 
 if TYPE_CHECKING:
     from data_contracts.arrow import Values
@@ -29,18 +28,25 @@ FROM (SELECT row_order, regexp_replace(trim(tariff_code), '[. ]', '', 'g') AS co
 ORDER BY row_order
 """
 
+WEIGHT_KG = """CAST(coalesce(nullif(weight_kg, 0), nullif(weight, 0) * CASE
+    WHEN weight_unit IS NULL OR regexp_full_match(upper(weight_unit), 'K|KGS?|KGM|KILO(S|GRAMS?)?|公斤|千克') THEN 1
+    WHEN regexp_full_match(upper(weight_unit), 'LBS?|POUNDS?|磅') THEN 0.45359237
+    WHEN regexp_full_match(upper(weight_unit), 'MT|T|TNE|TONS?|TONNES?|吨') THEN 1000
+END) AS DECIMAL(18, 4))"""
+"""SQL expression over a record: its gross weight in kilograms, or null in a unit that is not known."""
+
 _RECORDS = f"""
 SELECT
     concat_ws(':', delivered_for, 'trade_record', left(source_sha256, 16), source_row) AS export_document_id,
     delivered_for AS seller_id,
     'trade_record' AS document_kind,
-    coalesce(declaration_number, bill_of_lading, concat_ws(':', left(source_sha256, 16), source_row))
+    coalesce(declaration_number, bill_of_lading, record_number, concat_ws(':', left(source_sha256, 16), source_row))
         AS document_number,
     declaration_number AS declaration_id,
     false AS is_withdrawn,
-    coalesce(value_usd, value_own) AS amount,
-    CASE WHEN value_usd IS NOT NULL THEN 'USD' WHEN value_own IS NOT NULL THEN money_code END AS currency,
-    weight AS gross_weight_kg,
+    coalesce(nullif(value_usd, 0), nullif(value_own, 0)) AS amount,
+    CASE WHEN value_usd <> 0 THEN 'USD' WHEN value_own <> 0 THEN money_code END AS currency,
+    {WEIGHT_KG} AS gross_weight_kg,
     tariff_code AS commodity_code,
     coalesce(
         by_name.alpha_2, by_code.alpha_2, CASE WHEN regexp_full_match(destination, '[A-Z][A-Z]') THEN destination END
@@ -70,28 +76,9 @@ def prepare(text_rows: pa.Table) -> pa.Table:
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Return the records delivered before, and those of another exporter than the main one of their file."""
+    """Return the records delivered before, and those of other exporters than the one their file is about."""
     repeated = rows_delivered_before(raw, SOURCE)
-    return pa.concat_tables([repeated, _of_other_exporters(raw).cast(repeated.schema)])
-
-
-def _of_other_exporters(raw: pa.Table) -> pa.Table:
-    names: list[Any] = raw["exporter_name"].to_pylist()
-    places: list[Any] = list(zip(raw["row_order"].to_pylist(), raw["file_order"].to_pylist(), strict=True))
-    keys = {name: parse_company_name(name).key for name in set(names) if name is not None}
-    rows = [(row, file, name) for (row, file), name in zip(places, names, strict=True) if name is not None]
-    counts: dict[int, Counter[str]] = {}
-    for _, file, name in rows:
-        counts.setdefault(file, Counter())[keys[name]] += 1
-    most = {file: max(sorted(count), key=lambda key: count[key]) for file, count in counts.items()}
-    strange = [(row, name) for row, file, name in rows if keys[name] != most[file]]
-    return pa.table(
-        {
-            "row_order": pa.array([row for row, _ in strange], pa.int64()),
-            "reason": pa.array([name for _, name in strange], pa.string()),
-            "rule_id": pa.array(["exporter:one"] * len(strange), pa.string()),
-        }
-    )
+    return pa.concat_tables([repeated, rows_of_other_exporters(raw).cast(repeated.schema)])
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:

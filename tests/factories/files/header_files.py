@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 
 def every_column(contract: CompiledContract) -> list[Column]:
-    """Return all columns, and only the first of columns that exclude one another."""
-    excluded = {name for group in _spec(contract).exactly_one_of for name in group[1:]}
+    """Return all columns, and only the first of columns that exclude or replace one another."""
+    spec = _spec(contract)
+    excluded = {name for group in spec.exactly_one_of for name in group[1:]}
+    excluded |= {name for group in spec.any_of[1:] for name in group} - set(*spec.any_of[:1])
     return [column for column in contract.columns if column.name not in excluded]
 
 
@@ -26,7 +28,7 @@ def needed_columns(contract: CompiledContract) -> list[Column]:
     """Return the columns without which a file is refused."""
     spec = _spec(contract)
     needs = {name for sheet in spec.sheets if not sheet.optional for name in sheet.needs}
-    needs |= {group[0] for group in spec.exactly_one_of}
+    needs |= {group[0] for group in spec.exactly_one_of} | set(*spec.any_of[:1])
     return [c for c in contract.columns if c.name in needs or not (c.cell.header_optional or spec.sheets)]
 
 

@@ -19,8 +19,8 @@ def test_powers_of_ten_are_found_in_both_notations(kind: pa.DataType) -> None:
     assert positions(values, kind) == [1, 3, 5]
 
 
-@pytest.mark.parametrize("key", ["A1:5.12346E+17@0", "5.12346E+17@12", "5.12346E+17@0:3"])
-def test_a_power_of_ten_is_found_in_a_prefixed_key(key: str) -> None:
+@pytest.mark.parametrize("key", ["A1:5.12346E+17@0", "5.12346E+17@12", "5.12346E+17@0:3", "2.2312025e+17"])
+def test_a_power_of_ten_is_found_in_a_prefixed_key_and_in_small_letters(key: str) -> None:
     assert positions(["A1:7@0", key, "LAMP-1"], pa.string()) == [1]
 
 

@@ -122,6 +122,34 @@ def test_exactly_one_of_two_headers_is_needed() -> None:
             required(*headers)
 
 
+def test_of_several_spellings_of_one_column_the_first_of_the_contract_is_read() -> None:
+    synonyms = [{"synonym": "Net value"}, {"synonym": "Value"}, {"synonym": "Gross value"}]
+    custom = {"preferFirst": True}
+    contract = contract_of([column("a", header="Value", synonyms=synonyms, custom=custom)], server=delimited())
+    match = match_headers(["GROSS_VALUE", "Value", "NET_VALUE"], contract)
+    assert (match.positions, match.passed_over, match.ambiguous) == ({"a": 2}, ("GROSS_VALUE", "Value"), ())
+    assert any("'GROSS_VALUE', 'Value'" in note for note in require_headers(match, contract, "f", 1))
+    with pytest.raises(InputRefused, match="occurs twice"):
+        require_headers(match_headers(["net value", "Net  Value", "Value"], contract), contract, "f", 1)
+
+
+def test_one_of_several_groups_of_headers_is_needed_as_a_whole() -> None:
+    custom = {"optionalHeader": True}
+    columns = [column(name, header=name.upper(), custom=custom) for name in ("usd", "own", "code")]
+    contract = contract_of(columns, server=delimited(anyOf=[["usd"], ["own", "code"]]))
+    for headers in (["USD"], ["Own", "Code"], ["usd", "own"]):
+        assert require_headers(match_headers(headers, contract), contract, "f", 1) == ()
+    with pytest.raises(InputRefused, match="it needs 'USD', or 'OWN' with 'CODE'; present: 'own'"):
+        require_headers(match_headers(["own"], contract), contract, "f", 1)
+
+
+def test_a_file_of_a_kind_that_the_contract_names_is_refused_as_such() -> None:
+    refused = [{"headings": ["Month"], "rule": "it holds monthly sums", "remedy": "export the single records"}]
+    contract = contract_of([column("a", header="A")], server=delimited(refusedHeadings=refused))
+    with pytest.raises(InputRefused, match="column 'MONTH:': it holds monthly sums; remedy: export the single records"):
+        require_headers(match_headers(["MONTH:"], contract), contract, "f", 1)
+
+
 @pytest.mark.parametrize(("policy", "notes"), [("warn", 1), ("allow", 0)])
 def test_a_column_that_is_not_in_the_contract_is_left_out(policy: str, notes: int) -> None:
     contract = contract_of([column("a", header="A")], server=delimited(extraColumns=policy))

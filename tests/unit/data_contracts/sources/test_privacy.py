@@ -55,7 +55,25 @@ def trade_records(person: str) -> bytes:
     return workbook({"Records": [header, ["2023-03-05", "Lampworks", person, "940542", 5]]})
 
 
-COMPRESSED = {"alibaba_1688_orders": purchases, "trade_data_workbook": trade_records}
+def bills_of_lading(person: str) -> bytes:
+    """Return a workbook of bills of lading with this consignee."""
+    header = [
+        "Actual Arrival Date",
+        "Bill of Lading",
+        "Master Bill of Lading",
+        "Shipper Name",
+        "Consignee Name",
+        "TEU",
+        "WEIGHT_IN_KG",
+    ]
+    return workbook({"Records": [header, ["2023-03-05", "B1", "NULL", "Lampworks", person, 1, 900]]})
+
+
+COMPRESSED = {
+    "alibaba_1688_orders": purchases,
+    "trade_data_workbook": trade_records,
+    "us_bills_of_lading": bills_of_lading,
+}
 SAMPLES = {
     **{source: made("x") for source, made in COMPRESSED.items()},
     "amazon_date_range": csv_file(

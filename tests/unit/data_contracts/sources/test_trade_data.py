@@ -148,6 +148,13 @@ def test_records_of_another_exporter_than_most_are_set_aside(tmp_path: Path) -> 
     assert only_account(result).quarantined == {"exporter:one": 1}
 
 
+def test_records_in_which_no_exporter_has_more_than_half_are_nobodys(tmp_path: Path) -> None:
+    rows = [record(), record(exporter="Candle Trading Co., Ltd."), record(), record(exporter="Wax Ltd.")]
+    result = read(tmp_path, *rows)
+    assert records(result).num_rows == 0
+    assert only_account(result).quarantined == {"exporter:one": 4}
+
+
 def test_records_delivered_again_are_duplicates_and_equal_ones_in_one_file_are_two(tmp_path: Path) -> None:
     result = ingested(
         tmp_path, [file_of(record(), record()), file_of(record(), record(), record(value=3), name="b.xlsx")]
@@ -156,10 +163,57 @@ def test_records_delivered_again_are_duplicates_and_equal_ones_in_one_file_are_t
     assert cells(result.duplicates, "reason", "source_file") == [("repeated row", "b.xlsx")] * 2
 
 
-def test_a_workbook_without_a_value_is_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputRefused, match="exactly one of the columns 'Value \\(USD\\)' or 'Total Value'") as refusal:
-        read(tmp_path, record()[:6], header=HEADER[:6])
+@pytest.mark.parametrize(
+    ("extra", "present"),
+    [((), "none of them"), (("FOB",), "'FOB'"), (("UNIT_PRICE_USD", "USD_FREIGHT"), "none of them")],
+)
+def test_a_workbook_without_a_value_or_its_currency_is_refused_in_one_line(
+    tmp_path: Path, extra: tuple[str, ...], present: str
+) -> None:
+    said = rf"it needs 'Value \(USD\)', or 'Total Value' with 'Currency'; present: {present}"
+    with pytest.raises(InputRefused, match=said) as refusal:
+        read(tmp_path, [*record()[:6], *extra], header=(*HEADER[:6], *extra))
     assert "\n" not in str(refusal.value)
+
+
+def test_of_several_values_that_of_the_line_in_dollars_free_on_board_counts(tmp_path: Path) -> None:
+    values = {"TOTAL_VALUE": 9000, "CURRENCY": "EUR", "USD_CIF": 1100, "CUSTOMS_VALUE_USD": 1050, "FOB_USD": 1000}
+    header = ("EXP_DATE", "EXPORTER_NAME", "BUYER_NAME", "HS_CODE", "DESTINATION_COUNTRY", "GROSS_WEIGHT", *values)
+    unknown = {**values, "FOB_USD": 0}
+    rows = [[*record()[:6], *found.values()] for found in (values, unknown, {**unknown, "TOTAL_VALUE": 0})]
+    result = read(tmp_path, *rows, header=header, above=3)
+    amounts = [(Decimal(1000), "USD"), (Decimal(9000), "EUR"), (None, None)]
+    assert cells(records(result), "amount", "currency") == amounts
+    assert any("'USD_CIF', 'CUSTOMS_VALUE_USD'" in note for note in only_account(result).notes)
+
+
+def test_monthly_sums_are_named_as_such(tmp_path: Path) -> None:
+    header = ("HS_CODE", "SUPPLIER_NAME", "ORIGIN_COUNTRY", "TOTALVALUE", "MONTHYEAR")
+    (tmp_path / "x.bin").write_bytes(workbook({"Sheet1": [list(header), ["940542", "Lampworks", "CN", 5, "Jan 2023"]]}))
+    (found,) = recognise([tmp_path / "x.bin"])
+    assert found.nearest is not None
+    assert found.nearest.contract.contract_id == "trade_data_workbook"
+    assert "monthly sums, not single records (column 'MONTHYEAR')" in str(found.nearest.problem)
+    with pytest.raises(InputRefused, match="column 'MONTHYEAR': the workbook holds monthly sums"):
+        read(tmp_path, header, header=header)
+
+
+@pytest.mark.parametrize(("unit", "kilograms"), [("LB", "4.5359"), ("KGS", "10"), (None, "10"), ("CTN", None)])
+def test_a_weight_is_converted_from_the_unit_that_the_record_states(
+    tmp_path: Path, unit: str | None, kilograms: str | None
+) -> None:
+    header = (*HEADER[:5], "GROSS_WEIGHT", HEADER[6], "GROSS_WEIGHT_UNIT")
+    result = read(tmp_path, [*record(weight=10), unit], header=header)
+    assert cells(records(result), "gross_weight_kg") == [kilograms and Decimal(kilograms)]
+
+
+def test_numbers_of_more_than_15_digits_in_number_cells_are_set_aside(tmp_path: Path) -> None:
+    header = (*HEADER, "DECLARATION_NUMBER")
+    numbers = (223120250000000101.0, "223120250000000102", 107575325100.0)
+    rows = [[*record(value=place), number] for place, number in enumerate(numbers, start=1)]
+    result = read(tmp_path, *rows, header=header)
+    assert cells(records(result), "declaration_id") == ["223120250000000102", "107575325100"]
+    assert only_account(result).quarantined == {"cell:digits_lost": 1}
 
 
 def test_a_spreadsheet_time_that_is_midnight_in_another_zone_is_the_date_in_that_zone(tmp_path: Path) -> None:
