@@ -62,7 +62,7 @@ def usual_day_order(zone: str) -> Literal["day-first", "month-first"] | None:
 
 
 def wrong_season(zone: str, day: datetime.date | None, time: datetime.time | None = None) -> bool:
-    """Return whether a zone that is only used in one season stands with a day of the other.
+    """Return whether a zone that is used in one season only comes with a day of the other.
 
     >>> wrong_season("PDT", datetime.date(2025, 1, 4)), wrong_season("PDT", datetime.date(2025, 4, 1))
     (True, False)

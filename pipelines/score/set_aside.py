@@ -1,4 +1,4 @@
-"""Say which rows of raw exports were set aside before scoring: by which rule, and which currency has no rate."""
+"""Rows of raw exports that were set aside before scoring: the rules they break, and the currencies without a rate."""
 
 from __future__ import annotations
 
