@@ -70,7 +70,8 @@ SELECT * EXCLUDE (own, english, by_settlement, by_file, by_account),
         WHEN marketplace_name IS NULL OR is_other_channel
             THEN coalesce(by_settlement, by_file, stated_currency, by_account)
         ELSE stated_currency END AS currency,
-    CASE WHEN release_state IS NULL THEN 'released' WHEN states.meaning IS NOT NULL THEN states.meaning
+    CASE WHEN release_state IS NULL THEN if(report_kind IS NULL, 'released', 'deferred')
+        WHEN states.meaning IS NOT NULL THEN states.meaning
         WHEN released_at IS NULL THEN 'deferred' ELSE 'released' END AS state
 FROM spread LEFT JOIN states ON lower(trim(release_state)) = states.name
 """
@@ -113,7 +114,14 @@ ORDER BY row_order, part
 """
 
 # What a transaction gets when it is released, and what the file says about itself.
-_OF_THE_RELEASE = ("release_state", "released_at", "settlement_number", "report_language", "stated_currency")
+_OF_THE_RELEASE = (
+    "release_state",
+    "released_at",
+    "settlement_number",
+    "report_language",
+    "stated_currency",
+    "report_kind",
+)
 # One file may show a transaction both deferred and released.
 _RELEASED_SINCE = """
 WITH numbered AS (

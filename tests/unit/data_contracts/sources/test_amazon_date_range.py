@@ -319,6 +319,15 @@ def test_a_status_in_unknown_words_is_deferred_unless_the_row_has_a_release_date
     assert only_account(result).warnings == {f"{reason} deferred: Moon": 1, f"{reason} released: Moon": 1}
 
 
+def test_the_report_of_deferred_transactions_is_read_and_its_money_is_deferred(tmp_path: Path) -> None:
+    cells_of = {"ReportType": "Deferred", "date/time": SALE["posted_at"], "type": "Order", "sku": "LAMP-1"}
+    cells_of |= {"settlement-id": "", "order-id": "111-1", "description": "", "quantity": "1", "store": "amazon.com"}
+    cells_of |= {"product-sales": "20.00", "selling-fees": "-3.00", "Total Amount": "17.00", "total": "17.00"}
+    text = "\n".join(",".join(f'"{cell}"' for cell in line) for line in (cells_of, cells_of.values())) + "\n"
+    events = events_of(tmp_path, RawFile("holds.csv", SOURCE, text.encode(), "S000001", "A1"))
+    assert cells(events, "event_type", "status") == [("sale", "deferred"), ("commission", "deferred")]
+
+
 def test_a_preamble_of_any_length_is_skipped(tmp_path: Path) -> None:
     events = events_of(tmp_path, report([SALE], preamble=[f"line {number}, with a comma" for number in range(20)]))
     assert events.num_rows == 7

@@ -1,0 +1,1 @@
+"""Source amazon_finances: its contract and its mapping to canonical tables."""
