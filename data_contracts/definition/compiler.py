@@ -18,7 +18,7 @@ are refused, so that a typing error cannot silently switch a rule off. A complet
       - server: file
         type: custom
         format: delimited                           # delimited | json | jsonl | xlsx | tabular | tagged | xml
-                                                    # bank_table | camt053
+                                                    # bank_table | camt053 | mt940 | ofx
         delimiter: ","                              # "\t" for tabs
         encoding: UTF-8                             # a byte-order mark is accepted; undecodable bytes are refused
         customProperties:
@@ -103,8 +103,8 @@ file, error quarantines the row, warning only counts. A file rule is critical (d
 ``includes: lineage`` in a canonical table appends the columns and rules of ``_lineage.odcs.yaml``. ``template`` in the
 table and ``pseudonymOf`` in a column define the table's own template (``data_contracts.definition.templates``). Format
 ``tabular`` is delimited text, a workbook or Parquet, recognised by the first bytes of the file. Format ``bank_table``
-is a workbook or text in UTF-8 or GB18030 with lines about the account above its header. Statements in the format
-``camt053`` have columns of their own (``data_contracts.reading.statements``).
+is a workbook or text in UTF-8 or GB18030 with lines about the account above its header. Statements in the formats
+``camt053``, ``mt940`` and ``ofx`` have columns of their own (``data_contracts.reading.statements``).
 """
 
 from __future__ import annotations

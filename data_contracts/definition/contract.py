@@ -182,7 +182,9 @@ class RefusedHeading:
 class ReadSpec:
     """The file format of a source, as declared in the contract's server entry."""
 
-    format: Literal["delimited", "json", "jsonl", "xlsx", "tabular", "tagged", "xml", "bank_table", "camt053"]
+    format: Literal[
+        "delimited", "json", "jsonl", "xlsx", "tabular", "tagged", "xml", "bank_table", "camt053", "mt940", "ofx"
+    ]
     delimiter: str = ","
     encoding: str = "utf-8"
     quote: str | None = None

@@ -74,6 +74,8 @@ def _file_facts(contract: CompiledContract, spec: ReadSpec) -> Iterator[str]:
         "xml": "XML",
         "bank_table": "Workbook (XLSX, XLS), or text in UTF-8 or GB18030 separated by commas or tabs",
         "camt053": "XML (ISO 20022 camt.053)",
+        "mt940": "Messages (SWIFT MT940)",
+        "ofx": "OFX (SGML or XML)",
     }[spec.format]
     yield f"{form}, {spec.encoding.upper()}" if spec.format not in {"xlsx", "bank_table"} else form
     if spec.format in {"delimited", "tabular", "tagged"}:

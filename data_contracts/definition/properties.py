@@ -64,7 +64,7 @@ _CELL_PROPERTIES = {
     "preferFirst": "prefer_first",
 }
 COLUMN_PROPERTIES = {*_CELL_PROPERTIES, "unit", "severity", "pseudonymOf"}
-_FORMATS = ("delimited", "json", "jsonl", "xlsx", "tabular", "tagged", "xml", "bank_table", "camt053")
+_FORMATS = ("delimited", "json", "jsonl", "xlsx", "tabular", "tagged", "xml", "bank_table", "camt053", "mt940", "ofx")
 _DEFAULT_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
     "date": pa.date32(),

@@ -23,6 +23,8 @@ from data_contracts.reading.records.json_paths import JsonText
 from data_contracts.reading.records.xml_reader import record_paths
 from data_contracts.reading.records.xml_text import XmlRecords, xml_encoding
 from data_contracts.reading.statements.bank_tables import text_contract
+from data_contracts.reading.statements.mt940 import is_mt940
+from data_contracts.reading.statements.ofx import is_ofx
 from data_contracts.reading.workbooks.reader import PREAMBLE_ROWS, heading_row, open_workbook, sheet_rows
 from data_contracts.reading.workbooks.sheets import sheet_contract, sheet_heading
 
@@ -121,6 +123,9 @@ def match_contracts(
             rule="the file has no records, so its JSON source cannot be recognised",
             remedy="name the source of the file",
         )
+    for form, is_form in (("ofx", is_ofx), ("mt940", is_mt940)):
+        if is_form(start.data):
+            return tuple(_whole_match(contract) for contract in by_format.get(form, []))
     bank_tables = [_of_bank_text(contract, start, file_name) for contract in by_format.get("bank_table", [])]
     if text.startswith((b"[", b"{")):
         records = [*by_format.get("json", []), *by_format.get("jsonl", [])]
@@ -144,6 +149,12 @@ def _of_match(contract: CompiledContract, match: HeaderMatch, problem: str | Non
             problem = refused.rule
     foreign = tuple(cell for cell in (*match.extra, *match.passed_over) if cell.strip())
     return ContractMatch(contract, match.headers, match.missing, foreign, problem, is_refused_kind=kind is not None)
+
+
+def _whole_match(contract: CompiledContract) -> ContractMatch:
+    """Return the match of a message format, which has no header: its first lines tell what it is."""
+    needed = [column for column in contract.columns if not column.cell.header_optional]
+    return _of_match(contract, match_headers([column.header for column in needed], contract))
 
 
 def _no_match(contract: CompiledContract, problem: str) -> ContractMatch:

@@ -12,6 +12,8 @@ from data_contracts.reading.records.json_reader import read_json_lines, read_jso
 from data_contracts.reading.records.xml_reader import read_xml
 from data_contracts.reading.statements.bank_tables import read_bank_table
 from data_contracts.reading.statements.camt import read_camt
+from data_contracts.reading.statements.mt940 import read_mt940
+from data_contracts.reading.statements.ofx import read_ofx
 from data_contracts.reading.template_files import read_tabular
 from data_contracts.reading.workbooks.reader import read_workbook
 from data_contracts.reading.workbooks.sheets import read_sheets
@@ -45,6 +47,8 @@ _READERS: dict[str, Callable[[bytes, CompiledContract, str], ReadResult]] = {
     "xml": read_xml,
     "bank_table": read_bank_table,
     "camt053": read_camt,
+    "mt940": read_mt940,
+    "ofx": read_ofx,
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -11,7 +13,16 @@ import pyarrow.compute as pc
 from data_contracts.sources.registry import known_source
 from pipelines.ingest.deliveries.recognition import recognise
 from tests.factories.files import bank_files
-from tests.factories.files.bank_files import MOVEMENTS, OPENING, Movement, camt_entry, camt_file, csv_bytes
+from tests.factories.files.bank_files import (
+    MOVEMENTS,
+    MT940_FILE,
+    OFX_1,
+    OPENING,
+    Movement,
+    camt_entry,
+    camt_file,
+    csv_bytes,
+)
 from tests.factories.files.templates import template_csv, template_row
 from tests.factories.files.workbooks import workbook
 from tests.factories.raw_files import RawFile, cells, ingested, only_account
@@ -237,3 +248,62 @@ def test_numbers_of_other_accounts_do_not_stay_in_references(tmp_path: Path) -> 
     said = "AMAZON 17000013310 to DE89370400440532013000 6222021234567890123"
     data = csv_bytes(TABLES["pingan"]([replace(MOVEMENTS[0], said=said)], OPENING))
     assert cells(entries(tmp_path, delivered(data)), "reference") == ["AMAZON 17000013310 to … …"]
+
+
+def test_an_mt940_file_is_recognised_and_its_reversals_are_signed(tmp_path: Path) -> None:
+    data = MT940_FILE.encode()
+    (tmp_path / "statement").write_bytes(data)
+    (found,) = recognise([tmp_path / "statement"])
+    assert [fit.contract.contract_id for fit in found.met] == ["mt940_statement"]
+    result = ingested(tmp_path / "raw", [delivered(data, "a.sta", "mt940_statement")])
+    table = result.tables["bank_entry"]
+    assert cells(table, "amount") == [Decimal(100), Decimal(-50), Decimal(7), Decimal(-5), Decimal(1)]
+    assert cells(table, "event_date")[3] == dt.date(2024, 1, 2)
+    assert cells(table, "reference")[0] == "AMAZON 17000013310 12345 GUTSCHRIFT"
+    assert only_account(result).warnings == {"heading of a statement": 2}
+
+
+def test_an_mt940_message_that_does_not_add_up_is_set_aside_and_the_others_stay(tmp_path: Path) -> None:
+    data = MT940_FILE.replace(":61:2404030403RD7,00", ":61:2404030403RD8,00").encode()
+    result = ingested(tmp_path, [delivered(data, "a.sta", "mt940_statement")])
+    assert quarantined(result) == ["balance:statement"]
+    assert cells(result.tables["bank_entry"], "amount") == [Decimal(1)]
+
+
+def test_an_entry_in_another_form_is_set_aside_and_not_lost(tmp_path: Path) -> None:
+    data = MT940_FILE.replace("RD7,00NMSCX", "RD seven").encode()
+    account = only_account(ingested(tmp_path, [delivered(data, "a.sta", "mt940_statement")]))
+    assert account.quarantined == {"balance:statement": 4, "type:amount": 1}
+
+
+def test_ofx_files_are_recognised_and_read_in_both_versions(tmp_path: Path) -> None:
+    second = OFX_1.partition("<OFX>")[2]
+    closed = re.sub(r"<([A-Z]+)>([^<\n]+)", r"<\1>\2</\1>", f"<OFX>{second}")
+    files = {"one": OFX_1, "two": f'<?xml version="1.0" encoding="UTF-8"?>\n<?OFX OFXHEADER="200"?>\n{closed}'}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (found,) = recognise([tmp_path / name])
+        assert [fit.contract.contract_id for fit in found.met] == ["ofx_statement"]
+    sent = [delivered(text.encode(), f"{name}.ofx", "ofx_statement", name) for name, text in files.items()]
+    table = entries(tmp_path / "raw", *sent)
+    assert (
+        cells(table, "amount", "counterparty_kind", "platform")
+        == [
+            (Decimal("1200.5000"), "platform_payout", "Amazon"),
+            (Decimal("-1000.2500"), "other", None),
+        ]
+        * 2
+    )
+
+
+def test_a_gap_between_two_ofx_files_shows_in_their_closing_balances(tmp_path: Path) -> None:
+    may = OFX_1.replace("202404", "202405").replace(">F1", ">G1").replace(">F2", ">G2")
+    files = [OFX_1, may.replace("<BALAMT>700.25", "<BALAMT>900.50")], [OFX_1, may]
+    found = [
+        ingested(
+            tmp_path / str(number),
+            [delivered(text.encode(), f"{place}.ofx", "ofx_statement") for place, text in enumerate(pair)],
+        )
+        for number, pair in enumerate(files)
+    ]
+    assert [[sum(a.warnings.values()) for a in result.file_counts] for result in found] == [[1, 1], [1, 2]]

@@ -1,0 +1,1 @@
+"""Source mt940_statement: its contract and its mapping to canonical tables."""

@@ -1,0 +1,7 @@
+"""Map MT940 account statements to ``bank_entry``."""
+
+from __future__ import annotations
+
+from data_contracts.mapping.statement_messages import message_mapping
+
+MAPPING = message_mapping("mt940_statement")

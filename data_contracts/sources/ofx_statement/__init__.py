@@ -1,0 +1,1 @@
+"""Source ofx_statement: its contract and its mapping to canonical tables."""

@@ -1,0 +1,7 @@
+"""Map OFX account statements to ``bank_entry``."""
+
+from __future__ import annotations
+
+from data_contracts.mapping.statement_messages import message_mapping
+
+MAPPING = message_mapping("ofx_statement")
