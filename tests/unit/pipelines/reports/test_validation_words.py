@@ -7,6 +7,7 @@ import re
 import pytest
 
 from data_contracts.definition.compiler import source_contract, source_names, table_contract, table_names
+from data_contracts.mapping.bank_entries import GAP, UNCHECKED
 from pipelines.reports.rendering import page_texts
 from pipelines.reports.validation_page import reading_reason, rule_reason
 
@@ -39,6 +40,11 @@ def test_every_rule_of_a_source_has_chinese_words(source: str) -> None:
         ("shein_report", "amount of unknown kind / deduction"),
         ("temu_ledger", "amount that the settlement workbook details"),
         ("alibaba_1688_orders", "order not paid yet"),
+        ("china_bank_statement", "balance:chain"),
+        ("china_bank_statement", GAP),
+        ("camt053_statement", "balance:statement"),
+        ("camt053_statement", "entry not booked"),
+        ("ofx_statement", UNCHECKED),
     ],
 )
 def test_remarks_of_mappings_have_words_in_both_languages(source: str, remark: str) -> None:
