@@ -47,6 +47,7 @@ are refused, so that a typing error cannot silently switch a rule off. A complet
           - {property: sheet, value: Sheet1}        # xlsx; default: the first sheet
           - {property: sheets, value: [{name: A, needs: [principal], optional: true, headerRows: 2}]}  # xlsx: several
           - {property: sheetColumn, value: sheet_name}  # xlsx with sheets: column for the sheet's name
+          - {property: statedTotal, value: {column: principal, sheet: Totals, label: Sum}}  # xlsx: must equal the rows
           - {property: ignoreNamespaces, value: true}  # xml: names without namespace; default: {namespace}name
           - {property: declaredEncodings, value: [GB18030]}  # xml: other encodings that a file may declare
           - {property: tags, value: {header: CH, row: SB, count: SC, frame: [RH, RF]}}  # tagged: first field
@@ -83,7 +84,8 @@ Other custom properties of a column: ``trim`` (default true: spaces around a cel
 ``falseValues`` (of booleans, case is ignored), ``optionalHeader`` (default false: the header must be present even if
 its cells may be empty), ``listSeparator`` (JSON: joins a list of values; without it a list of several values is bad),
 ``recordOnly`` (JSON with itemLists: a field of the record that its items do not repeat), ``jsonText`` (JSON: any value,
-including lists and objects, as JSON text with numbers as strings of their digits, for the mapping to parse).
+including lists and objects, as JSON text with numbers as strings of their digits, for the mapping to parse),
+``absence`` (of an optional header: what is not known about the amounts of a file without it; such a file is in doubt).
 
 Types: ``logicalType`` string, date, timestamp, number, integer, boolean; ``physicalType`` may narrow it to
 ``dictionary``, ``int32``, ``double`` or ``decimal(p,s)``; integer means int64, timestamp means microseconds in UTC.

@@ -107,6 +107,7 @@ class CellSpec:
     record_only: bool = False
     json_text: bool = False
     prefer_first: bool = False
+    absence: str | None = None
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,19 @@ class RefusedHeading:
 
 
 @dataclass(frozen=True)
+class StatedTotal:
+    """Where a workbook states the sum of a column.
+
+    ``sheet``: the sheet with the total; None for the sheet of the rows. ``label``: the cell left of the total; None if
+    the total is in the column itself, in a row above the header.
+    """
+
+    column: str
+    sheet: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
 class ReadSpec:
     """The file format of a source, as declared in the contract's server entry."""
 
@@ -210,6 +224,7 @@ class ReadSpec:
     sheets: tuple[SheetSpec, ...] = ()
     sheet_column: str | None = None
     tags: Tags | None = None
+    stated_total: StatedTotal | None = None
     ignore_namespaces: bool = False
     declared_encodings: tuple[str, ...] = ()
 

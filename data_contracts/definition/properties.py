@@ -16,6 +16,7 @@ from data_contracts.definition.contract import (
     ReadSpec,
     RefusedHeading,
     SheetSpec,
+    StatedTotal,
     Tags,
 )
 from data_contracts.errors import ConfigurationRefused
@@ -49,6 +50,7 @@ _SERVER_PROPERTIES = {
     "sheets": "sheets",
     "sheetColumn": "sheet_column",
     "tags": "tags",
+    "statedTotal": "stated_total",
     "ignoreNamespaces": "ignore_namespaces",
     "declaredEncodings": "declared_encodings",
 }
@@ -62,6 +64,7 @@ _CELL_PROPERTIES = {
     "recordOnly": "record_only",
     "jsonText": "json_text",
     "preferFirst": "prefer_first",
+    "absence": "absence",
 }
 COLUMN_PROPERTIES = {*_CELL_PROPERTIES, "unit", "severity", "pseudonymOf"}
 _FORMATS = ("delimited", "json", "jsonl", "xlsx", "tabular", "tagged", "xml", "bank_table", "camt053", "mt940", "ofx")
@@ -153,6 +156,8 @@ def compiled_read_spec(server: Server, label: str) -> ReadSpec:
         given["refused_headings"] = tuple(
             RefusedHeading(tuple(one["headings"]), one["rule"], one["remedy"]) for one in given["refused_headings"]
         )
+    if "stated_total" in given:
+        given["stated_total"] = StatedTotal(**given["stated_total"])
     if "sheets" in given:
         given["sheets"] = tuple(
             SheetSpec(one["name"], tuple(one["needs"]), bool(one.get("optional")), int(one.get("headerRows", 1)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import ConfigurationRefused
 from data_contracts.lineage import Origin, ReadResult
 from data_contracts.reading.delimited.reader import read_delimited
 from data_contracts.reading.delimited.tagged import read_tagged
+from data_contracts.reading.doubts import absence_doubts
 from data_contracts.reading.records.json_reader import read_json_lines, read_json_records
 from data_contracts.reading.records.xml_reader import read_xml
 from data_contracts.reading.statements.bank_tables import read_bank_table
@@ -59,6 +61,6 @@ def read_file(data: bytes, contract: CompiledContract, file_name: str) -> ReadRe
     """
     if contract.read_spec is None:
         raise ConfigurationRefused(f"{contract.identity} does not describe a raw file", "use a source contract")
-    if contract.read_spec.sheets:
-        return read_sheets(data, contract, file_name)
-    return _READERS[contract.read_spec.format](data, contract, file_name)
+    reader = read_sheets if contract.read_spec.sheets else _READERS[contract.read_spec.format]
+    result = reader(data, contract, file_name)
+    return replace(result, notes=(*result.notes, *absence_doubts(result.headers, contract)))

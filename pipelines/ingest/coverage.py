@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from data_contracts.mapping.source_mapping import conformed
+from data_contracts.reading.doubts import doubts_of
 from data_contracts.sources.registry import known_source
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def coverage_table(
     rows = [row for file in files for row in _rows_of(file, counts[file.name], sellers_named.get(file.name, ()))]
     names = (
         *("seller_id", "covered_table", "delivered_source", "period_from", "period_to", "delivered_at"),
-        *("source", "source_file", "source_sha256", "source_row", "source_coverage_id"),
+        *("source", "source_file", "source_sha256", "source_row", "source_coverage_id", "doubts"),
     )
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
     types = {
@@ -78,4 +79,5 @@ def _rows_of(file: DeliveredFile, account: FileCounts, named: Sequence[str]) -> 
                 *(seller, table, file.source, file.covered_from, file.covered_to, file.delivered_at),
                 *(evidence.source, evidence.file, evidence.sha256 or account.sha256, evidence.row),
                 f"{seller}:{table}:{file.name}",
+                doubts_of(account.notes),
             )

@@ -40,6 +40,10 @@ CAUTIONS: Final[dict[str, tuple[str, str]]] = {
         "Sales or payouts were delivered in two reports; each amount counts once",
         "部分销售或回款在两份报表中重复交付，每笔只计一次",
     ),
+    "unclear_amounts": (
+        "A delivered file leaves open what some of its amounts mean or whether it is complete",
+        "部分交付文件未能说明某些金额的含义，或无法确认文件是否完整",
+    ),
 }
 """Warning codes in words; ``{title}`` is the title of the feature named by the code."""
 

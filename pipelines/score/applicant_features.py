@@ -62,7 +62,9 @@ def describe_applicants(
         observations = accepted.select(_KEYS).group_by(_KEYS).aggregate([])
         matrix = build_features(source.tables, observations, feature_set).table
     described = _with_features(applicants, matrix, feature_set.names)
-    return described.append_column("warnings", _ledger_codes(applicants, source.tables.get("money_event")))
+    ledger = _ledger_codes(applicants, source.tables.get("money_event"))
+    unclear = _unclear_amounts(applicants, source.tables.get("source_coverage"))
+    return described.append_column("warnings", join_codes(ledger, unclear))
 
 
 def known_coverage(coverage: pa.Table | None, observations: pa.Table) -> pd.DataFrame:
@@ -164,7 +166,10 @@ def _ledger_codes(applicants: Chunk, money_event: pa.Table | None) -> Values:
         return nothing
     kinds: Values = pc.cast(money_event["event_type"], pa.string())
     repeated = pc.and_(pc.is_valid(money_event["counted_in"]), pc.is_in(kinds, value_set=pa.array(REPEATED_TYPES)))
-    unseen = _recent_entries(applicants, money_event.filter(_equals(kinds, "other")), "unseen_type")
+    # A forecast of the platform has no type of its own either, but it is not unknown.
+    is_settled = pc.not_equal(pc.cast(money_event["status"], pa.string()), pa.scalar("estimated"))
+    unknown = money_event.filter(pc.and_(_equals(kinds, "other"), is_settled))
+    unseen = _recent_entries(applicants, unknown, "unseen_type")
     return join_codes(unseen, _recent_entries(applicants, money_event.filter(repeated), "repeated_money"))
 
 
@@ -176,6 +181,20 @@ def _recent_entries(applicants: Chunk, entries: pa.Table, code: str) -> Values:
     known = merged["known_at"].dt.tz_localize(None) < merged["as_of"] + pd.Timedelta(days=1)
     rows = set(merged.loc[known & age_days.between(0, UNSEEN_WINDOW_DAYS - 1), "row"])
     return pa.array([code if row in rows else "" for row in range(applicants.num_rows)], pa.string())
+
+
+def _unclear_amounts(applicants: Chunk, coverage: pa.Table | None) -> Values:
+    """Return the warning ``unclear_amounts`` for sellers with a known delivery whose file left something open."""
+    nothing = pa.array([""] * applicants.num_rows, pa.string())
+    if coverage is None or "doubts" not in coverage.column_names:
+        return nothing
+    doubted = coverage.filter(pc.is_valid(coverage["doubts"]))
+    if doubted.num_rows == 0:
+        return nothing
+    frame = applicants.select(_KEYS)
+    known = known_coverage(doubted, frame)
+    pairs = set(zip(known["seller_id"], known["as_of"].dt.date, strict=True))
+    return pa.array(["unclear_amounts" if key in pairs else "" for key in _key_pairs(frame)], pa.string())
 
 
 def _equals(column: Values, text: str) -> Values:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pipelines.score.results import Written
 
 CREDIT_RECORD: Final = "tables/credit_record.parquet"
-_LEDGER_COLUMNS = ["seller_id", "event_type", "event_date", "known_at", "counted_in"]
+_LEDGER_COLUMNS = ["seller_id", "event_type", "status", "event_date", "known_at", "counted_in"]
 
 
 def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:

@@ -203,6 +203,7 @@ OWN_COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "period_from": DATE,
         "period_to": DATE,
         "delivered_at": TS,
+        "doubts": STR,
     },
 }
 

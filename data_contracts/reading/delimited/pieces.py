@@ -24,6 +24,7 @@ from data_contracts.reading.delimited.reader import (
     read_rows,
     unusable_lines,
 )
+from data_contracts.reading.doubts import absence_doubts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,7 +59,7 @@ class _Place:
 
 
 class DelimitedPieces:
-    """Reads a delimited UTF-8 file piece by piece; rows, records and notes equal those of ``read_delimited``.
+    """Reads a delimited UTF-8 file piece by piece; rows, records and notes equal those of ``read_file``.
 
     ``sha256``, ``rows_in`` and ``notes`` cover what has been read so far, so after the last piece they cover the whole
     file. The file must stay open and unchanged as long as originals may be requested.
@@ -97,7 +98,8 @@ class DelimitedPieces:
     def notes(self) -> tuple[str, ...]:
         """Warnings in words."""
         header_notes = self._header.notes if self._header else ()
-        return (*header_notes, *line_notes(self._blank_count, ends_well=self._ends_well))
+        notes = (*header_notes, *line_notes(self._blank_count, ends_well=self._ends_well))
+        return (*notes, *absence_doubts(self.headers, self._contract)) if self._header else notes
 
     def __iter__(self) -> Iterator[ReadResult]:
         """Yield the pieces in order; ``source_row`` counts from the start of the file and ``source_sha256`` is null.

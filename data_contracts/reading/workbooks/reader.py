@@ -6,7 +6,8 @@ import datetime
 import io
 import json
 import zipfile
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import python_calamine
@@ -15,6 +16,7 @@ from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused, InputRefused
 from data_contracts.lineage import Origin, ReadResult, SetAside, quarantine_table
 from data_contracts.reading.headers import HeaderMatch, match_headers, require_headers
+from data_contracts.reading.workbooks.stated_totals import labelled_total, total_above, total_doubts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +46,8 @@ def read_workbook(data: bytes, contract: CompiledContract, file_name: str) -> Re
     spec = contract.read_spec
     if spec is None or spec.format != "xlsx":
         raise ConfigurationRefused(f"{contract.identity} is not an xlsx source", "use the reader for its format")
-    rows = _sheet_rows(data, spec, file_name)
+    workbook = open_workbook(data, file_name)
+    rows = sheet_rows(workbook, spec.sheet if spec.sheet is not None else workbook.sheet_names[0], file_name)
     header, match, notes = _header(rows, contract, spec, file_name)
     # A sheet is as wide as its widest row, so there may be cells after the last header.
     width = max(place for place, cell in enumerate(rows[header]) if cell) + 1
@@ -66,13 +69,34 @@ def read_workbook(data: bytes, contract: CompiledContract, file_name: str) -> Re
     ]
     quarantined = quarantine_table(origin, groups)
     table = _table([rows[n] for n in good], [n + 1 for n in good], contract, match)
+    notes += _total_notes(workbook, rows[:header], table, _Named(contract, match, file_name))
     return ReadResult(table, quarantined, table.num_rows + quarantined.num_rows, match.headers, origin, notes)
 
 
-def _sheet_rows(data: bytes, spec: ReadSpec, file_name: str) -> list[list[str]]:
-    workbook = open_workbook(data, file_name)
-    name = spec.sheet if spec.sheet is not None else workbook.sheet_names[0]
-    return sheet_rows(workbook, name, file_name)
+@dataclass(frozen=True)
+class _Named:
+    """A contract, the header row that matches it, and the name of the file."""
+
+    contract: CompiledContract
+    match: HeaderMatch
+    file_name: str
+
+
+def _total_notes(
+    workbook: python_calamine.CalamineWorkbook, above: Sequence[Sequence[str]], table: pa.Table, named: _Named
+) -> tuple[str, ...]:
+    """Return a doubt if the rows do not add up to the total that the workbook states; the contract says where."""
+    where = named.contract.read_spec.stated_total if named.contract.read_spec else None
+    if where is None or where.column not in named.match.positions:
+        return ()
+    stated = None
+    if where.label is None:
+        stated = total_above(above, named.match.positions[where.column])
+    elif where.sheet in workbook.sheet_names:
+        stated = labelled_total(sheet_rows(workbook, where.sheet, named.file_name, PREAMBLE_ROWS), where.label)
+    header = named.contract.column(where.column).header
+    cells: list[Any] = table[where.column].to_pylist()
+    return total_doubts(cells, stated, header)
 
 
 def open_workbook(data: bytes, file_name: str) -> python_calamine.CalamineWorkbook:

@@ -11,7 +11,6 @@ import pytest
 from data_contracts.definition.compiler import source_contract
 from data_contracts.errors import InputRefused
 from data_contracts.mapping.zones import utc_offset
-from tests.factories.files.workbooks import workbook
 from tests.factories.raw_files import RawFile, cells, ingested, only_account
 
 if TYPE_CHECKING:
@@ -361,70 +360,6 @@ def test_a_wallet_shows_received_payouts_and_its_own_fees(tmp_path: Path) -> Non
     account = only_account(result)
     assert account.quarantined == {"one_side": 1}
     assert account.warnings == {"transaction not completed": 1}
-
-
-TIKTOK = [
-    *("Statement date", "Statement ID", "Payment ID", "Status", "Currency", "Type ", "Order/adjustment ID  "),
-    *("Related order ID", "SKU ID", "Quantity", "Order created date", "Total settlement amount", "Net sales"),
-    *("Shipping", "Fees", "Adjustment amount", "Adjustment reason"),
-]
-
-
-def tiktok(rows: Sequence[Sequence[object]], header: Sequence[object] = TIKTOK) -> RawFile:
-    data = workbook({"Order details": [header, *rows]})
-    return RawFile("tiktok_settlement/S000001/2023.xlsx", "tiktok_settlement", data, "S000001", "K1")
-
-
-def order(number: str, amounts: Sequence[object], state: str = "Paid") -> list[object]:
-    total, *parts = amounts
-    head = ["2023/08/16", "ST1", "PAY1" if state == "Paid" else "/", state, "USD", "Order", number, "", "17", 2]
-    return [*head, "2023/08/03", total, *parts, ""]
-
-
-def test_the_amounts_of_a_tiktok_order_and_the_remainder_are_paid_out_together(tmp_path: Path) -> None:
-    rows = [order("1", [80, 100, -5, -15, 0]), order("2", [-22, -20, 0, -1, 0])]
-    events = events_of(tmp_path, tiktok(rows))
-    assert sorted(cells(events, "event_type", "amount", "quantity"), key=str) == [
-        ("commission", Decimal("-1.0000"), None),
-        ("commission", Decimal("-15.0000"), None),
-        ("fulfilment_fee", Decimal("-5.0000"), None),
-        ("other", Decimal("-1.0000"), None),
-        ("payout", Decimal("-58.0000"), None),
-        ("refund", Decimal("-20.0000"), -2),
-        ("sale", Decimal("100.0000"), 2),
-    ]
-    assert sum(cells(events, "amount")) == 0
-
-
-def test_an_unpaid_tiktok_order_has_no_payout(tmp_path: Path) -> None:
-    events = events_of(tmp_path, tiktok([order("1", [80, 100, -5, -15, 0], state="Processing")]))
-    assert "payout" not in cells(events, "event_type")
-    assert set(cells(events, "status")) == {"released"}
-
-
-@pytest.mark.parametrize("spelling", ["Order\\adjustment ID", "Order/Adjustment ID", "order/adjustment id "])
-def test_tiktok_headers_are_found_in_each_spelling(tmp_path: Path, spelling: str) -> None:
-    header = [spelling if "adjustment ID" in str(title) else title for title in TIKTOK]
-    assert events_of(tmp_path, tiktok([order("1", [80, 100, -5, -15, 0])], header)).num_rows == 4
-
-
-def test_unsettled_tiktok_orders_are_estimates_not_sales(tmp_path: Path) -> None:
-    header = [
-        "Type",
-        "Order/adjustment ID",
-        "Currency",
-        "creation date",
-        "Total estimated settlement amount",
-        "Net sales",
-    ]
-    events = events_of(tmp_path, tiktok([["Order", "1", "USD", "2023-08-03", 80, 100]], header))
-    assert cells(events, "event_type", "status", "amount") == [("other", "estimated", Decimal("80.0000"))]
-
-
-def test_a_tiktok_statement_without_a_date_is_set_aside(tmp_path: Path) -> None:
-    row = order("1", [80, 100, -5, -15, 0])
-    row[0] = "-"
-    assert only_account(ingested(tmp_path, [tiktok([row])])).quarantined == {"statement_dated": 1}
 
 
 @pytest.mark.parametrize(

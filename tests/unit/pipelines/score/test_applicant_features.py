@@ -131,6 +131,22 @@ def test_recent_sales_or_payouts_delivered_in_two_reports_are_warned_of() -> Non
     assert described(applicants(("S1", AS_OF)), both)[0]["warnings"] == "unseen_type;repeated_money"
 
 
+def test_a_forecast_of_the_platform_is_no_entry_of_an_unknown_type() -> None:
+    entry = {"seller_id": "S1", "amount": 1, "event_date": "2024-06-01", "event_type": "other", "status": "estimated"}
+    assert described(applicants(("S1", AS_OF)), tables(entry))[0]["warnings"] == ""
+
+
+def test_a_delivery_in_doubt_is_warned_of_once_it_is_known() -> None:
+    coverage = [
+        *coverage_rows(["S1", "S2"], ["money_event"], "2023-01-01", "2024-05-01", "2023-01-05"),
+        {**coverage_rows(["S1"], ["money_event"], "2024-01-01", "2024-05-01", "2024-01-05")[0], "doubts": "no payouts"},
+    ]
+    rows = described(
+        applicants(("S1", "2023-12-31"), ("S1", "2024-05-01"), ("S2", "2024-05-01")), tables(coverage=coverage)
+    )
+    assert [row["warnings"] for row in rows] == ["", "unclear_amounts", ""]
+
+
 def test_deliveries_are_listed_by_table_up_to_the_date() -> None:
     coverage = [
         *coverage_rows(["S1"], ["money_event"], "2023-01-01", "2023-12-31", "2023-01-05"),
