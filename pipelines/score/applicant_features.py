@@ -188,7 +188,7 @@ def _unclear_amounts(applicants: Chunk, coverage: pa.Table | None) -> Values:
     nothing = pa.array([""] * applicants.num_rows, pa.string())
     if coverage is None or "doubts" not in coverage.column_names:
         return nothing
-    doubted = coverage.filter(pc.is_valid(coverage["doubts"]))
+    doubted: pa.Table = coverage.filter(pc.is_valid(coverage["doubts"]))
     if doubted.num_rows == 0:
         return nothing
     frame = applicants.select(_KEYS)
