@@ -22,6 +22,7 @@ are refused, so that a typing error cannot silently switch a rule off. A complet
         delimiter: ","                              # "\t" for tabs
         encoding: UTF-8                             # a byte-order mark is accepted; undecodable bytes are refused
         customProperties:
+          - {property: otherDelimiters, value: [";"]}  # the one with which the header has most columns applies
           - {property: quote, value: '"'}           # default: no quote character, quotes are ordinary text
           - {property: quotedNewlines, value: true} # a quoted field may span lines; default false
           - {property: decimalMark, value: ","}     # default "."

@@ -200,6 +200,7 @@ class ReadSpec:
         "delimited", "json", "jsonl", "xlsx", "tabular", "tagged", "xml", "bank_table", "camt053", "mt940", "ofx"
     ]
     delimiter: str = ","
+    other_delimiters: tuple[str, ...] = ()
     encoding: str = "utf-8"
     quote: str | None = None
     quoted_newlines: bool = False

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from open_data_contract_standard.model import CustomProperty, SchemaProperty, Server
 
 _SERVER_PROPERTIES = {
+    "otherDelimiters": "other_delimiters",
     "quote": "quote",
     "quotedNewlines": "quoted_newlines",
     "decimalMark": "decimal_mark",

@@ -16,7 +16,7 @@ from data_contracts.errors import InputRefused
 from data_contracts.reading.delimited.decoding import utf8_bytes
 from data_contracts.reading.delimited.encodings import guessed_encoding
 from data_contracts.reading.delimited.lines import find_lines
-from data_contracts.reading.delimited.reader import header_line, is_in_unknown_language
+from data_contracts.reading.delimited.reader import header_line, is_in_unknown_language, with_delimiter_of
 from data_contracts.reading.headers import HeaderMatch, match_headers, refused_heading, require_headers
 from data_contracts.reading.parquet_files import PARQUET_START, open_parquet
 from data_contracts.reading.records.json_paths import JsonText
@@ -216,7 +216,9 @@ def _of_delimited(
     """Return the match of a delimited text; ``delimiter`` replaces the delimiter of the contract."""
     spec = contract.read_spec or ReadSpec(format="delimited")
     head, problem = lines[spec.encoding]
-    if delimiter is not None and delimiter != spec.delimiter:
+    if delimiter is None and spec.other_delimiters:
+        spec = with_delimiter_of(head, contract).read_spec or spec
+    elif delimiter is not None and delimiter not in (spec.delimiter, *spec.other_delimiters):
         problem = f"its fields are separated by {delimiter!r}, but the contract says {spec.delimiter!r}"
         spec = replace(spec, delimiter=delimiter)
     found = header_line(head, contract, spec)

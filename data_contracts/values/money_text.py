@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -19,6 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from data_contracts.arrow import Values
+
+
+class NumberStyle(StrEnum):
+    """How a text writes numbers.
+
+    ``point`` and ``comma`` name the decimal mark. ``cell`` is text with a decimal comma beside number cells of a
+    workbook, which have a point.
+    """
+
+    POINT = "point"
+    COMMA = "comma"
+    CELL = "cell"
+
 
 COMMA_CURRENCIES: Final = frozenset({"BRL", "IDR", "VND"})
 """Currencies of countries that write a decimal comma, also in exports with English headers."""
@@ -58,29 +72,37 @@ _ONE_GROUP = re.compile(r"\d{1,3}\.\d{3}")
 _WITHOUT_CENTS: Final = frozenset({"IDR", "VND"})
 
 
-def with_plain_amounts(rows: pa.Table, columns: Sequence[str], currency: str) -> pa.Table:
+def with_plain_amounts(
+    rows: pa.Table, columns: Sequence[str], currency: str, styles: Sequence[NumberStyle] | None = None
+) -> pa.Table:
     """Return text rows in which the amounts of some columns are plain numbers.
 
-    A currency sign or code must be that of the row's ``currency``. Amounts in a currency that is written with a decimal
-    comma may have one.
+    A currency sign or code must be that of the row's ``currency``. ``styles`` holds the number style of each row;
+    without it the currency decides, as in a workbook.
     """
-    codes = pc.utf8_upper(pc.utf8_trim_whitespace(rows[currency]))
-    has_comma: Values = pc.is_in(codes, value_set=pa.array(sorted(COMMA_CURRENCIES)))
+    codes: Any = pc.utf8_upper(pc.utf8_trim_whitespace(rows[currency]))
+    chosen = [_style_of(code) for code in codes.to_pylist()] if styles is None else styles
+    has_comma = any(style is not NumberStyle.POINT for style in chosen)
     for name in columns:
         text = pc.utf8_trim_whitespace(rows[name])
         awkward: Values = pc.invert(pc.match_substring_regex(text, _PLAIN))
-        if pc.any(pc.or_(awkward, has_comma)).as_py():
-            pairs: Any = zip(text.to_pylist(), codes.to_pylist(), strict=True)
-            plain = [plain_amount(cell, code) for cell, code in pairs]
-            rows = with_column(rows, name, pa.array(plain, pa.string()))
+        if has_comma or pc.any(awkward).as_py():
+            cells: Any = zip(text.to_pylist(), codes.to_pylist(), chosen, strict=True)
+            rows = with_column(rows, name, pa.array([plain_amount(*cell) for cell in cells], pa.string()))
     return rows
 
 
-def plain_amount(text: str, currency: str) -> str:
-    """Return an amount as a plain number, or the text as it is if there is no single way to read it.
+def _style_of(currency: str) -> NumberStyle:
+    return NumberStyle.CELL if currency in COMMA_CURRENCIES else NumberStyle.POINT
 
-    >>> plain_amount("-$1,250.00", "USD"), plain_amount("R$ 1.250,5", "BRL"), plain_amount("£5", "USD")
-    ('-1250.00', '1250.5', '£5')
+
+def plain_amount(text: str, currency: str, style: NumberStyle) -> str:
+    """Return an amount as a plain number, or an unreadable text if there is no single way to read it.
+
+    >>> plain_amount("-$1,250.00", "USD", NumberStyle.POINT), plain_amount("R$ 1.250,5", "BRL", NumberStyle.CELL)
+    ('-1250.00', '1250.5')
+    >>> plain_amount("£5", "USD", NumberStyle.POINT)
+    '£5'
     """
     shown = _SHOWN.fullmatch(unicodedata.normalize("NFKC", text).replace("−", "-").strip())
     if shown is None or (shown["open"] is None) != (shown["close"] is None):
@@ -90,19 +112,17 @@ def plain_amount(text: str, currency: str) -> str:
     sign = around.replace("-", "").replace("+", "")
     if minus > 1 or (sign and sign != currency and currency not in _SIGNS.get(sign, ())):
         return text
-    digits = shown["digits"].replace(" ", "").replace("'", "")
-    number = _comma_number(digits, currency) if currency in COMMA_CURRENCIES else _point_number(digits)
-    return text if number is None else ("-" if minus else "") + number
+    number = _plain_digits(shown["digits"].replace(" ", "").replace("'", ""), currency, style)
+    return f"{text}: not in the number format of the file" if number is None else ("-" if minus else "") + number
 
 
-def _point_number(digits: str) -> str | None:
-    return digits.replace(",", "") if _POINT_NUMBER.fullmatch(digits) else None
-
-
-def _comma_number(digits: str, currency: str) -> str | None:
-    """Return the number in digits with a decimal comma, or in those of a number cell, which has a point."""
-    if _ONE_GROUP.fullmatch(digits) and currency not in _WITHOUT_CENTS:
-        return f"{digits}: thousands or decimals"
+def _plain_digits(digits: str, currency: str, style: NumberStyle) -> str | None:
+    if style is NumberStyle.POINT:
+        return digits.replace(",", "") if _POINT_NUMBER.fullmatch(digits) else None
+    is_doubtful = style is NumberStyle.CELL and _ONE_GROUP.fullmatch(digits) and currency not in _WITHOUT_CENTS
+    if is_doubtful:  # thousands in a text, or decimals in a number cell
+        return None
     if _COMMA_NUMBER.fullmatch(digits):
         return digits.replace(".", "").replace(",", ".")
-    return _point_number(digits) if "," not in digits else None
+    is_cell = style is NumberStyle.CELL and "," not in digits and _POINT_NUMBER.fullmatch(digits)
+    return digits if is_cell else None

@@ -23,6 +23,7 @@ from data_contracts.reading.delimited.reader import (
     line_notes,
     read_rows,
     unusable_lines,
+    with_delimiter_of,
 )
 from data_contracts.reading.doubts import absence_doubts
 
@@ -166,7 +167,10 @@ class DelimitedPieces:
     def _found_header(self, data: bytes, *, is_last: bool) -> Header:
         if is_last or data.strip():
             utf8_bytes(data, "utf-8", self._file_name, nul_spoils="line")
-        return find_header(find_lines(data), self._contract, self._file_name)
+        lines = find_lines(data)
+        self._contract = with_delimiter_of(lines, self._contract)
+        self._spec = delimited_spec(self._contract)
+        return find_header(lines, self._contract, self._file_name)
 
     def _sorted(self, data: bytes, header: Header) -> _Piece:
         require_utf8(data, self._file_name, Before(self._read_lines, self._read_bytes))

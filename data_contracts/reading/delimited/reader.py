@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -87,6 +87,8 @@ def read_delimited(data: bytes, contract: CompiledContract, file_name: str) -> R
     spec = delimited_spec(contract)
     text = utf8_bytes(data, spec.encoding, file_name, nul_spoils="line")
     lines = find_lines(text)
+    contract = with_delimiter_of(lines, contract)
+    spec = delimited_spec(contract)
     header = find_header(lines, contract, file_name)
     facts, found = classify_lines(lines, header, spec)
     same_bytes = spec.encoding in {"utf-8", "ascii"}
@@ -106,6 +108,20 @@ def delimited_spec(contract: CompiledContract) -> ReadSpec:
     if spec is None or spec.format != "delimited":
         raise ConfigurationRefused(f"{contract.identity} is not a delimited source", "use the reader for its format")
     return spec
+
+
+def with_delimiter_of(lines: PhysicalLines, contract: CompiledContract) -> CompiledContract:
+    """Return the contract with the one of its delimiters with which the header has most columns."""
+    spec = delimited_spec(contract)
+    if not spec.other_delimiters:
+        return contract
+    specs = [replace(spec, delimiter=one) for one in (spec.delimiter, *spec.other_delimiters)]
+    return replace(contract, read_spec=max(specs, key=lambda one: _columns_found(lines, contract, one)))
+
+
+def _columns_found(lines: PhysicalLines, contract: CompiledContract, spec: ReadSpec) -> int:
+    found = header_line(lines, contract, spec)
+    return 0 if found is None else len(found[2].positions)
 
 
 @dataclass(frozen=True)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from data_contracts.arrow import with_column
 from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import rows_delivered_before
+from data_contracts.mapping.written_days import WrittenDays
 from data_contracts.values.money_text import with_plain_amounts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _AMOUNTS = (
     *("settled_amount", "estimated_amount", "net_sales", "total_revenue", "discounted_sales", "discounted_refunds"),
     *("shipping", "all_fees", "adjustment"),
 )
 _DAYS = ("stated_on", "settled_on", "ordered_on", "delivered_on")
-_DAY_FIRST = re.compile(r"(\d{2})/(\d{2})/(\d{4})(.*)")
 
 # A row of another type than an order is an adjustment as a whole. The payout of a payment is added to the first of its
 # rows.
@@ -71,33 +67,16 @@ WHERE amount <> 0 AND (part = 'estimate') = estimated
 
 
 def prepare(text_rows: pa.Table) -> pa.Table:
-    """Return the text rows with plain amounts, ISO days in Brazilian rows, and the settled time as statement date.
-
-    Brazil writes the day first. In a row of another currency a day such as 03/04/2025 stays as it is and is not read.
-    """
+    """Return the text rows with plain amounts, and with the settled time as statement date where there is none."""
     rows = with_plain_amounts(text_rows, _AMOUNTS, "money_code")
-    codes = _cells(rows, "money_code")
-    if "BRL" in codes:
-        for name in _DAYS:
-            rows = with_column(rows, name, _year_first(_cells(rows, name), codes))
-    stated, settled = (_cells(rows, name) for name in ("stated_on", "settled_on"))
+    stated: list[Any] = rows["stated_on"].to_pylist()
+    settled: list[Any] = rows["settled_on"].to_pylist()
     days = [day if _given(day) else other for day, other in zip(stated, settled, strict=True)]
     return with_column(rows, "stated_on", pa.array(days, pa.string()))
 
 
-def _cells(rows: pa.Table, name: str) -> list[Any]:
-    return rows[name].to_pylist()
-
-
 def _given(cell: str) -> bool:
     return cell.strip() not in {"", "/", "-"}
-
-
-def _year_first(days: Iterable[str], codes: Iterable[str]) -> pa.Array[pa.StringScalar]:
-    turned = (
-        _DAY_FIRST.sub(r"\3-\2-\1\4", day) if code == "BRL" else day for day, code in zip(days, codes, strict=True)
-    )
-    return pa.array(list(turned), pa.string())
 
 
 def screen(raw: pa.Table) -> pa.Table:
@@ -115,5 +94,6 @@ MAPPING = MoneyEventSource(
     silent_reason="'row without an amount'",
     screen=screen,
     prepare=prepare,
+    days=WrittenDays(columns=_DAYS),
     happened="stated_on",
 ).mapping()

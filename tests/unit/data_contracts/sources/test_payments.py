@@ -58,8 +58,8 @@ def events_of(folder: Path, *files: RawFile) -> pa.Table:
 def test_a_shopify_statement_is_the_transactions_and_the_payout_of_a_day(tmp_path: Path) -> None:
     events = events_of(tmp_path, transactions(CHARGE, REFUND), payouts(PAYOUT))
     assert sorted(cells(events, "event_type", "amount", "status")) == [
+        ("advance", Decimal("5.0000"), "paid"),
         ("commission", Decimal("-3.2000"), "paid"),
-        ("other", Decimal("5.0000"), "paid"),
         ("payout", Decimal("-71.8000"), "paid"),
         ("refund", Decimal("-20.0000"), "paid"),
         ("reserve_hold", Decimal("-10.0000"), "reserved"),
@@ -108,7 +108,46 @@ def test_a_shopify_payout_in_the_transactions_is_not_counted_twice(tmp_path: Pat
 def test_a_shopify_payout_that_is_unpaid_or_does_not_add_up_is_counted(tmp_path: Path) -> None:
     rows = (PAYOUT.replace("paid", "scheduled"), PAYOUT.replace("71.80", "71.81"))
     account = only_account(ingested(tmp_path, [payouts(*rows)]))
-    assert account.warnings == {"payout not paid": 1, "payout_adds_up": 1}
+    unknown = "amount of unknown kind / rest"
+    assert account.warnings == {"payout not paid": 1, "payout_adds_up": 1, unknown: 1}
+
+
+def test_days_and_amounts_of_shopify_may_be_written_as_the_admin_shows_them(tmp_path: Path) -> None:
+    local = CHARGE.replace("2023-09-01", "13/09/2023").replace("100.00,3.20,96.80", '"$1,100.00",$3.20,"$1,096.80"')
+    other = CHARGE.replace("100.00,3.20,96.80", "£100.00,£3.20,£96.80").replace("2023-09-01", "2023/9/1")
+    result = ingested(tmp_path, [transactions(local), transactions(other, name="other")])
+    events = result.tables["money_event"]
+    assert cells(events, "amount", "available_on") == [
+        (Decimal(1100), date(2023, 9, 13)),
+        (Decimal("-3.2"), date(2023, 9, 13)),
+    ]
+    assert [account.quarantined for account in result.file_counts] == [{}, {"type:gross": 1}]
+
+
+def test_money_lent_reserves_and_own_transfers_of_shopify_are_no_sales(tmp_path: Path) -> None:
+    kinds = {
+        "advance_funding": "500.00",
+        "lending_capital_remittance": "-20.00",
+        "Advance": "-30.00",
+        "reserved_funds": "-5.00",
+        "reserved_funds_reversal": "5.00",
+        "balance_transfer_inbound": "7.00",
+        "chargeback": "-9.00",
+        "moon_credit": "1.00",
+    }
+    rows = [
+        CHARGE.replace(",charge,", f",{kind},").replace("100.00,3.20,96.80", f"{amount},0.00,{amount}")
+        for kind, amount in kinds.items()
+    ]
+    result = ingested(tmp_path, [transactions(*rows, CHARGE.replace(",charge,", ",transfer,"))])
+    assert cells(result.tables["money_event"], "event_type") == [
+        *("advance", "advance_repayment", "advance_repayment", "reserve_hold", "reserve_release", "own_transfer"),
+        *("chargeback", "other"),
+    ]
+    assert set(only_account(result).warnings) == {
+        "payout, which the payouts export gives",
+        "amount of unknown kind / moon_credit / amount / in",
+    }
 
 
 def test_an_older_shopify_payouts_export_without_the_newer_columns_is_read(tmp_path: Path) -> None:
