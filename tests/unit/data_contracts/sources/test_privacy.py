@@ -87,6 +87,11 @@ SAMPLES = {
         PAYPAL_SETTLEMENT,
         ["SB,T1,1,,T0006,,2023/03/14 10:00:00 -0700,CR,100,USD,,,,spike-consumer", "SC,1"],
     ),
+    "ebay_transactions": csv_file(
+        "Transaction creation date,Type,Order number,Buyer username,Buyer name,Ship to city,Ship to zip,Net amount,"
+        "Payout currency,Gross transaction amount,Transaction currency",
+        ["2023-03-14,Order,1,spike-name,spike-name,spike-city,spike-code,1.00,USD,1.00,USD"],
+    ),
     "web_shop_orders": csv_file(
         "Invoice,StockCode,Quantity,InvoiceDate,Price,Customer ID,Country,Currency",
         ["1,85048,1,2023-03-01 10:00:00,6.95,spike-customer,FR,EUR"],
