@@ -22,7 +22,7 @@ from data_contracts.definition.contract import (
 from data_contracts.errors import ConfigurationRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from open_data_contract_standard.model import CustomProperty, SchemaProperty, Server
 
@@ -134,36 +134,34 @@ def _cell_spec(prop: SchemaProperty, custom: Mapping[str, Any]) -> CellSpec:
     return CellSpec(**given)
 
 
+def _sheets(given: Any) -> tuple[SheetSpec, ...]:  # noqa: ANN401 - contract values are free-form until checked
+    return tuple(
+        SheetSpec(one["name"], tuple(one["needs"]), bool(one.get("optional")), int(one.get("headerRows", 1)))
+        for one in given
+    )
+
+
+_PARSERS: dict[str, Callable[[Any], Any]] = {
+    "record_path": lambda given: tuple(str(given).split(".")),
+    "other_record_paths": lambda given: tuple(tuple(filter(None, path.split("."))) for path in given),
+    "tags": lambda given: Tags(given["header"], given["row"], given["count"], tuple(given["frame"])),
+    "preamble_column": lambda given: PreambleColumn(**given),
+    "recognised_by": lambda given: KnownForm(**given),
+    "preamble_labels": lambda given: tuple((one["column"], tuple(one["labels"])) for one in given),
+    "refused_headings": lambda given: tuple(
+        RefusedHeading(tuple(one["headings"]), one["rule"], one["remedy"]) for one in given
+    ),
+    "stated_total": lambda given: StatedTotal(**given),
+    "sheets": _sheets,
+}
+"""How the properties of a server that are not plain values are parsed."""
+
+
 def compiled_read_spec(server: Server, label: str) -> ReadSpec:
     """Compile an ODCS server entry into read settings; raise ConfigurationRefused if it has an unsupported form."""
     custom = custom_properties(server.customProperties, _SERVER_PROPERTIES, label)
     given = {ours: _frozen(custom[theirs]) for theirs, ours in _SERVER_PROPERTIES.items() if theirs in custom}
-    if "record_path" in given:
-        given["record_path"] = tuple(str(given["record_path"]).split("."))
-    if "other_record_paths" in given:
-        given["other_record_paths"] = tuple(
-            tuple(filter(None, path.split("."))) for path in given["other_record_paths"]
-        )
-    if "tags" in given:
-        tags = given["tags"]
-        given["tags"] = Tags(tags["header"], tags["row"], tags["count"], tuple(tags["frame"]))
-    if "preamble_column" in given:
-        given["preamble_column"] = PreambleColumn(**given["preamble_column"])
-    if "recognised_by" in given:
-        given["recognised_by"] = KnownForm(**given["recognised_by"])
-    if "preamble_labels" in given:
-        given["preamble_labels"] = tuple((one["column"], tuple(one["labels"])) for one in given["preamble_labels"])
-    if "refused_headings" in given:
-        given["refused_headings"] = tuple(
-            RefusedHeading(tuple(one["headings"]), one["rule"], one["remedy"]) for one in given["refused_headings"]
-        )
-    if "stated_total" in given:
-        given["stated_total"] = StatedTotal(**given["stated_total"])
-    if "sheets" in given:
-        given["sheets"] = tuple(
-            SheetSpec(one["name"], tuple(one["needs"]), bool(one.get("optional")), int(one.get("headerRows", 1)))
-            for one in given["sheets"]
-        )
+    given |= {name: parse(given[name]) for name, parse in _PARSERS.items() if name in given}
     if server.format not in _FORMATS:
         raise ConfigurationRefused(
             f"contract {label} has the unknown format {server.format!r}", f"use one of {_FORMATS}"
