@@ -29,7 +29,14 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
         *(stages.explain, stages.register, scoring.score, stages.monitor),
     ),
     "Results and passports": (pages.index, scoring.summary, scoring.show, scoring.compare, scoring.verify),
-    RAW_FILES: (raw_files.recognise, raw_files.manifest, raw_files.template, raw_files.delivery, raw_files.quarantine),
+    RAW_FILES: (
+        raw_files.recognise,
+        raw_files.manifest,
+        raw_files.template,
+        raw_files.delivery,
+        raw_files.quarantine,
+        raw_files.retain,
+    ),
     "Development": (contracts.docs, pages.pictures),
 }
 

@@ -57,6 +57,9 @@ def column_changes(old: Column, new: Column, specs: tuple[ReadSpec | None, ReadS
         # Personal columns become pseudonyms or are dropped.
         personal = "personal" in {old.classification, new.classification}
         yield Change(ChangeKind.CLASSIFICATION_CHANGED, place, words, breaking=personal)
+    if old.retention_days != new.retention_days:
+        kept = [f"kept {days} days" if days else "kept" for days in (old.retention_days, new.retention_days)]
+        yield Change(ChangeKind.RETENTION_CHANGED, place, " → ".join(kept), breaking=False)
     if (old.description, old.description_zh) != (new.description, new.description_zh):
         yield Change(ChangeKind.WORDING_CHANGED, place, "new description", breaking=False)
 

@@ -67,6 +67,7 @@ are refused, so that a typing error cannot silently switch a rule off. A complet
             customProperties:
               - {property: unit, value: currency of the row}
               - {property: severity, value: {range: warning}}  # of keyword rules; default: error
+              - {property: retentionDays, value: 365}  # of personal columns: when passport retain removes values
               - {property: roundTo, value: 4}       # decimals: round half to even; default: refuse
           - name: disbursed_on
             physicalName: Disbursed On
@@ -137,6 +138,7 @@ from data_contracts.definition.properties import (
     compiled_column,
     compiled_read_spec,
     custom_properties,
+    retention_days,
 )
 from data_contracts.definition.rules import primary_key_rule, property_rules, table_rules
 from data_contracts.definition.templates import PREFIX, Template, template_of
@@ -265,7 +267,7 @@ def compile_contract(data: bytes, label: str) -> CompiledContract:
         primary_key=key,
         read_spec=compiled_read_spec(document.servers[0], label) if document.servers else None,
         known_lag_days=int(custom.get("knownLagDays", 0)),
-        retention_days=_retention_days(custom.get("retentionDays"), label),
+        retention_days=retention_days(custom.get("retentionDays"), f"contract {label}"),
         verification=_verification(custom.get("verification", {}), label),
         digest=sha256_bytes(data + shared.data),
     )
@@ -273,12 +275,6 @@ def compile_contract(data: bytes, label: str) -> CompiledContract:
 
 def _yaml(data: bytes) -> Any:  # noqa: ANN401 - the content is free-form until checked
     return yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe, in C if built
-
-
-def _retention_days(given: object, label: str) -> int | None:
-    if given is None or (isinstance(given, int) and not isinstance(given, bool) and given > 0):
-        return given
-    raise ConfigurationRefused(f"contract {label} has retentionDays {given!r}", "state whole days, 1 or more")
 
 
 def _verification(given: Mapping[str, str], label: str) -> Verification:

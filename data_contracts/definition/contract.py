@@ -114,6 +114,7 @@ class CellSpec:
 class Column:
     """A column: its canonical name, its header in the raw file, its type and its meaning.
 
+    ``retention_days``: days after which a personal value is removed (``passport retain``); None if it is kept.
     ``labels`` maps each raw enum value to its label; in a source contract the label is the canonical value. ``locales``
     maps synonyms to their locale, if one is stated.
     """
@@ -130,6 +131,7 @@ class Column:
     locales: tuple[tuple[str, str], ...] = ()
     enum: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
+    retention_days: int | None = None
     cell: CellSpec = field(default_factory=CellSpec)
 
 

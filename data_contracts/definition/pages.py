@@ -142,11 +142,16 @@ def _columns_table(contract: CompiledContract) -> str:
             "yes" if column.required else "",
             column.description,
             column.description_zh,
-            column.classification,
+            _sensitivity(column),
         ]
         for column in contract.columns
     ]
     return _table(header, rows)
+
+
+def _sensitivity(column: Column) -> str:
+    kept = column.retention_days
+    return column.classification if kept is None else f"{column.classification}, kept {kept} days"
 
 
 def _headers(column: Column) -> str:

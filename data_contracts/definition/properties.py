@@ -67,7 +67,7 @@ _CELL_PROPERTIES = {
     "preferFirst": "prefer_first",
     "absence": "absence",
 }
-COLUMN_PROPERTIES = {*_CELL_PROPERTIES, "unit", "severity", "pseudonymOf"}
+COLUMN_PROPERTIES = {*_CELL_PROPERTIES, "unit", "severity", "pseudonymOf", "retentionDays"}
 _FORMATS = ("delimited", "json", "jsonl", "xlsx", "tabular", "tagged", "xml", "bank_table", "camt053", "mt940", "ofx")
 _DEFAULT_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
@@ -106,8 +106,16 @@ def compiled_column(prop: SchemaProperty) -> Column:
         locales=tuple((entry.synonym, entry.locale) for entry in prop.synonyms or [] if entry.synonym and entry.locale),
         enum=tuple(str(entry.value) for entry in values),
         labels=tuple((str(entry.value), entry.label) for entry in values if entry.label),
+        retention_days=retention_days(custom.get("retentionDays"), f"column {name}"),
         cell=_cell_spec(prop, custom),
     )
+
+
+def retention_days(given: object, place: str) -> int | None:
+    """Return the days that rows or values are kept; raise ConfigurationRefused if they are not whole days."""
+    if given is None or (isinstance(given, int) and not isinstance(given, bool) and given > 0):
+        return given
+    raise ConfigurationRefused(f"{place} has retentionDays {given!r}", "state whole days, 1 or more")
 
 
 def _arrow_type(prop: SchemaProperty) -> pa.DataType:

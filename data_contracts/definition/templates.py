@@ -14,8 +14,8 @@ A table has a template if its contract has the custom property ``template`` with
 - ``announced``: rows may be known before their event, such as instalments that will fall due (default false).
 
 A column of pseudonyms has the custom property ``pseudonymOf``: ``column``, ``classification``, ``purpose``,
-``description`` and ``businessName`` of the raw column in the file. The same text with the same purpose always produces
-the same pseudonym.
+``description``, ``businessName`` and, if it is personal, ``retentionDays`` of the raw column in the file. The same text
+with the same purpose always produces the same pseudonym.
 """
 
 from __future__ import annotations
@@ -150,6 +150,9 @@ def _asked(prop: Mapping[str, Any], key: str, *, within_seller: bool) -> dict[st
     if source is not None:
         asked |= {"name": source["column"], **{part: source[part] for part in ("classification", "description")}}
         asked["businessName"] = source["businessName"]
+        # The original may be kept for another time than its pseudonym.
+        custom.pop("retentionDays", None)
+        custom |= {name: source[name] for name in ("retentionDays",) if name in source}
         options = asked.get("logicalTypeOptions", {})
         # The original cannot have the form of a pseudonym.
         asked["logicalTypeOptions"] = {name: value for name, value in options.items() if name != "pattern"}

@@ -17,6 +17,21 @@ State = Literal["given", "withdrawn", "over"]
 EVERY_SOURCE: Final = "all"
 """A consent to this source covers every source."""
 
+TABLES_WITHOUT_CONSENT: Final = frozenset(
+    {
+        "application",
+        "loan",
+        "repayment",
+        "credit_record",
+        "party",
+        "party_link",
+        "party_match",
+        "public_record",
+        "consent",
+    }
+)
+"""Tables of the lender's own books, of public registers and of consents, for which no seller is asked."""
+
 # The last known row of each consent counts; if a consent was given and withdrawn on one day, the withdrawal counts. It
 # applies to all sources that earlier rows of the consent named.
 _IN_FORCE: Final = """

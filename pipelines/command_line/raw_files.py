@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.command_line.options import (
+    DAY,
     DEFAULT_OUT,
     AccountOption,
     DateOrderOption,
@@ -145,3 +147,38 @@ def manifest(
     todo = f"; fill in: {', '.join(draft.to_fill_in)}" if draft.to_fill_in else ""
     terminal: Terminal = context.obj
     terminal.say(f"manifest: {draft.files:,} files -> {draft.path}{todo}")
+
+
+def retain(
+    context: typer.Context,
+    profile: ProfileOption = "demo",
+    out: OutOption = DEFAULT_OUT,
+    *,
+    on: Annotated[
+        datetime | None,
+        typer.Option("--on", metavar="DATE", formats=[DAY], help="Day on which retention is judged (default: today)."),
+    ] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Remove the content (default: only report it).")] = False,
+) -> None:
+    """Remove what has expired or been withdrawn from the runs of a profile, and record it.
+
+    Without --apply, only report what would be removed. Contracts state how long personal columns and rows are kept.
+
+    Example: passport retain --profile my_lender.toml --apply
+    """
+    from pipelines.commands.retain import require_date
+    from pipelines.commands.retain import retain as removals
+    from pipelines.profiles import load_profile
+    from pipelines.runs.stages import Place
+    from pipelines.signing.keys import load_keys
+
+    chosen = load_profile(profile)
+    day = require_date(on.date() if on else None)
+    keys = load_keys(chosen.name, is_demonstration=chosen.is_demonstration, environment=os.environ) if apply else None
+    found = removals(chosen, Place(chosen.name, out), day, keys)
+    for removal in found:
+        for line in removal.lines():
+            typer.echo(line)
+    done = "changed" if apply else "to change; --apply removes the content"
+    terminal: Terminal = context.obj
+    terminal.say(f"retain: {len(found):,} runs {done}, as of {day}")

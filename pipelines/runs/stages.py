@@ -41,8 +41,8 @@ MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 MANIFEST_DIGEST = "manifest_sha256"
 RUN_ID_LENGTH = 16
-_DRAFT_PREFIX = ".run-"
-_SWEPT_PREFIX = f"{_DRAFT_PREFIX}swept-"
+DRAFT_PREFIX = ".run-"
+_SWEPT_PREFIX = f"{DRAFT_PREFIX}swept-"
 _POINTER = re.compile(rb"([0-9A-Za-z]+)\n")
 
 
@@ -151,7 +151,7 @@ def run_stage(stage: str, place: Place, inputs: StageInputs, work: Callable[[Pat
         run_dir = folder / sha256_bytes(json_bytes(identity))[:RUN_ID_LENGTH]
         with locked(folder):
             _sweep(folder)
-            was_current = _is_intact(run_dir)
+            was_current = is_intact(run_dir)
             record = _record(run_dir) if was_current else _publish(run_dir, facts, work, started)
             _point_to(run_dir)
     if was_current:
@@ -284,7 +284,7 @@ def _rotten(place: Place, stage: str, what: str) -> IntegrityRefused:
 
 def _sweep(folder: Path) -> None:
     """Remove what a killed run left behind; the lock guarantees that no run is working in it."""
-    for draft in sorted(folder.glob(f"{_DRAFT_PREFIX}*")):
+    for draft in sorted(folder.glob(f"{DRAFT_PREFIX}*")):
         swept = draft if draft.name.startswith(_SWEPT_PREFIX) else draft.with_name(f"{_SWEPT_PREFIX}{draft.name}")
         # Renamed first, so that a sandbox process that is about to end cannot write into it any more.
         draft.rename(swept)
@@ -298,7 +298,7 @@ def _publish(
 ) -> StageRecord:
     """Work in a temporary folder beside ``run_dir``, then rename it to ``run_dir`` with its manifest."""
     run_dir.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=run_dir.parent, prefix=_DRAFT_PREFIX, ignore_cleanup_errors=True) as temporary:
+    with tempfile.TemporaryDirectory(dir=run_dir.parent, prefix=DRAFT_PREFIX, ignore_cleanup_errors=True) as temporary:
         draft = Path(temporary) / run_dir.name
         draft.mkdir()
         record = work(draft)
@@ -329,7 +329,7 @@ def _file_digests(run_dir: Path, name: str = "") -> dict[str, str]:
     return {path.relative_to(run_dir).as_posix(): sha256_file(path) for path in files}
 
 
-def _is_intact(run_dir: Path) -> bool:
+def is_intact(run_dir: Path) -> bool:
     """Return whether a run folder contains exactly the files of its manifest, unchanged."""
     try:
         outputs: dict[str, str] = read_manifest(run_dir)["outputs"]
@@ -352,6 +352,6 @@ def _point_to(run_dir: Path) -> None:
     if present == run_dir:
         return
     outputs = read_manifest(run_dir)["outputs"]
-    if present is not None and _is_intact(present) and read_manifest(present)["outputs"] == outputs:
+    if present is not None and is_intact(present) and read_manifest(present)["outputs"] == outputs:
         return
     atomic_write_bytes(pointer, f"{run_dir.name}\n".encode())

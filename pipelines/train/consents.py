@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.definition.compiler import table_contract
-from data_contracts.mapping.consent_states import EVERY_SOURCE, consent_states
+from data_contracts.mapping.consent_states import EVERY_SOURCE, TABLES_WITHOUT_CONSENT, consent_states
 from pipelines.runs.publish import read_parquet
 
 if TYPE_CHECKING:
@@ -25,20 +25,6 @@ if TYPE_CHECKING:
 
 TRAINING: Final = "model_training"
 NO_TRAINING_CONSENT: Final = "no_training_consent"
-# Tables of the lender's own books, of public registers, and of the consents themselves.
-_NOT_ASKED: Final = frozenset(
-    {
-        "application",
-        "loan",
-        "repayment",
-        "credit_record",
-        "party",
-        "party_link",
-        "party_match",
-        "public_record",
-        "consent",
-    }
-)
 
 
 def may_train(
@@ -74,7 +60,9 @@ def may_train(
 
 def delivered_sources(coverage: pa.Table) -> dict[str, frozenset[str]]:
     """Return the sources that each seller delivered, or others about it with its consent."""
-    asked: Values = pc.invert(pc.is_in(pc.cast(coverage["covered_table"], pa.string()), pa.array(sorted(_NOT_ASKED))))
+    asked: Values = pc.invert(
+        pc.is_in(pc.cast(coverage["covered_table"], pa.string()), pa.array(sorted(TABLES_WITHOUT_CONSENT)))
+    )
     pairs = coverage.filter(asked).group_by(["seller_id", "delivered_source"]).aggregate([]).to_pylist()
     found: dict[str, set[str]] = {}
     for row in pairs:

@@ -338,7 +338,7 @@ def test_a_report_without_its_total_is_refused_in_one_line(tmp_path: Path) -> No
         ingested(tmp_path, [report([SALE], "de-DE", leave_out=("row_total",))])
     text = str(refusal.value)
     assert "file amazon_date_range/S000001/2023.csv, row 4, column 'total': missing columns" in text
-    assert "; remedy: export the file with all columns of amazon_date_range@2.1.0" in text
+    assert "; remedy: export the file with all columns of amazon_date_range@2.2.0" in text
     assert "\n" not in text
 
 

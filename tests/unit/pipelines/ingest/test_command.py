@@ -76,7 +76,7 @@ def test_files_folders_zips_and_gz_are_recognised_and_ingested_like_a_listed_fol
     assert [line.partition(";")[0] for line in file_lines(outcome.run_dir)] == [
         "a.txt: amazon_settlement_v2@2.0.0: rows in 2, accepted 2, set aside 0",
         "more/loans.csv: lender_loans@2.0.0: rows in 1, accepted 1, set aside 0",
-        "orders.csv.gz/orders.csv: shopify_orders@1.0.1: rows in 1, accepted 1, set aside 0",
+        "orders.csv.gz/orders.csv: shopify_orders@1.1.0: rows in 1, accepted 1, set aside 0",
         "v.zip/invoices.csv: vat_invoices@2.0.0: rows in 2, accepted 2, set aside 0",
         "v.zip/.DS_Store: not read: unlisted",
     ]
