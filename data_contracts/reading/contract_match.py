@@ -23,14 +23,15 @@ from data_contracts.reading.records.json_paths import JsonText
 from data_contracts.reading.records.xml_reader import record_paths
 from data_contracts.reading.records.xml_text import XmlRecords, xml_encoding
 from data_contracts.reading.statements.bank_tables import text_contract
-from data_contracts.reading.statements.mt940 import is_mt940
-from data_contracts.reading.statements.ofx import is_ofx
+from data_contracts.reading.statements.mt940 import is_mt940, read_mt940
+from data_contracts.reading.statements.ofx import is_ofx, read_ofx
 from data_contracts.reading.workbooks.reader import PREAMBLE_ROWS, heading_row, open_workbook, sheet_rows
 from data_contracts.reading.workbooks.sheets import sheet_contract, sheet_heading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from data_contracts.lineage import ReadResult
     from data_contracts.reading.delimited.lines import PhysicalLines
 
 # A zip file (XLSX and other office formats), and the older Excel format.
@@ -123,9 +124,9 @@ def match_contracts(
             rule="the file has no records, so its JSON source cannot be recognised",
             remedy="name the source of the file",
         )
-    for form, is_form in (("ofx", is_ofx), ("mt940", is_mt940)):
+    for form, is_form, read in (("ofx", is_ofx, read_ofx), ("mt940", is_mt940, read_mt940)):
         if is_form(start.data):
-            return tuple(_whole_match(contract) for contract in by_format.get(form, []))
+            return tuple(_of_message(contract, start, file_name, read) for contract in by_format.get(form, []))
     bank_tables = [_of_bank_text(contract, start, file_name) for contract in by_format.get("bank_table", [])]
     if text.startswith((b"[", b"{")):
         records = [*by_format.get("json", []), *by_format.get("jsonl", [])]
@@ -135,7 +136,9 @@ def match_contracts(
         with_elements = (*by_format.get("xml", []), *by_format.get("camt053", []))
         return tuple(_of_xml(contract, start, file_name) for contract in with_elements)
     delimited = [*by_format.get("delimited", []), *tabular]
-    return (*_of_lines(delimited, by_format.get("tagged", []), start, file_name), *bank_tables)
+    messages = (*by_format.get("ofx", []), *by_format.get("mt940", []))
+    others = (_no_match(contract, "its first lines are not those of the format") for contract in messages)
+    return (*_of_lines(delimited, by_format.get("tagged", []), start, file_name), *bank_tables, *others)
 
 
 def _of_match(contract: CompiledContract, match: HeaderMatch, problem: str | None = None) -> ContractMatch:
@@ -151,10 +154,20 @@ def _of_match(contract: CompiledContract, match: HeaderMatch, problem: str | Non
     return ContractMatch(contract, match.headers, match.missing, foreign, problem, is_refused_kind=kind is not None)
 
 
-def _whole_match(contract: CompiledContract) -> ContractMatch:
-    """Return the match of a message format, which has no header: its first lines tell what it is."""
-    needed = [column for column in contract.columns if not column.cell.header_optional]
-    return _of_match(contract, match_headers([column.header for column in needed], contract))
+def _of_message(
+    contract: CompiledContract,
+    start: FileStart,
+    file_name: str,
+    read: Callable[[bytes, CompiledContract, str], ReadResult],
+) -> ContractMatch:
+    """Return the match of a message format, which has no header: its reader says whether it accepts the file."""
+    if not start.is_whole:
+        needed = tuple(column.name for column in contract.columns if not column.cell.header_optional)
+        return ContractMatch(contract, needed, (), ())
+    try:
+        return ContractMatch(contract, read(start.data, contract, file_name).headers, (), ())
+    except InputRefused as refused:
+        return _no_match(contract, refused.rule)
 
 
 def _no_match(contract: CompiledContract, problem: str) -> ContractMatch:

@@ -19,6 +19,7 @@ from pipelines.runs.data_gate import VALIDATE, gate_notes, require_open_gate
 from pipelines.runs.file_counts import counts_of_document, totals_by_source
 from pipelines.runs.publish import atomic_write_bytes, read_json, read_parquet, write_json, write_parquet
 from pipelines.runs.stages import GROUND, StageInputs, StageOutcome, StageRecord, current_output, run_stage
+from pipelines.validate.bank_payouts import PAYOUT_MATCHES_FILE, payout_matches, payouts_document
 from pipelines.validate.document_chains import BREAKS_FILE, breaks_document, broken_documents
 from pipelines.validate.reconciliation import RECONCILIATION_FILE, reconciled, reconciliation_document
 from pipelines.validate.table_checks import (
@@ -43,13 +44,15 @@ if TYPE_CHECKING:
 CODE: Final = ("data_contracts", "features", "pipelines/validate", "pipelines/reports", *GROUND)
 SELLERS_SHOWN = 20
 BREAKS_SHOWN = 20
+PAYOUTS_SHOWN = 20
 
 
 def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
     """Run the stage.
 
     It writes ``tables/``, ``quarantine/``, ``duplicates/``, ``reconciliation.parquet``, ``validation.json``,
-    ``suites/`` and ``data.{en,zh}.html``, and ``document_breaks.parquet`` if export documents were delivered.
+    ``suites/`` and ``data.{en,zh}.html``, ``document_breaks.parquet`` if export documents were delivered, and
+    ``payout_matches.parquet`` if bank statements were.
 
     Everything is written before an error is raised; later stages refuse the data of a run that raised one.
 
@@ -82,6 +85,10 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
             write_parquet(folder / BREAKS_FILE, breaks)
             held = result.accepted["export_document"]
             document["export_documents"] = breaks_document(breaks, held, as_of, BREAKS_SHOWN)
+        in_bank = payout_matches(result.accepted, as_of)
+        if in_bank is not None:
+            write_parquet(folder / PAYOUT_MATCHES_FILE, in_bank)
+            document["payouts_in_bank"] = payouts_document(in_bank, as_of, PAYOUTS_SHOWN)
         whole_document = {"about": about, **document}
         _write(folder, result, whole_document)
         return _record(result, gate_reasons(whole_document))

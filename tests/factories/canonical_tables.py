@@ -59,6 +59,21 @@ OWN_COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "status": DICT,
         "counted_in": DICT,
     },
+    "bank_entry": {
+        "bank_entry_id": STR,
+        "seller_id": STR,
+        "account_id": STR,
+        "value_date": DATE,
+        "amount": DEC,
+        "currency": DICT,
+        "amount_usd": DEC,
+        "balance_after": DEC,
+        "counterparty_id": STR,
+        "counterparty_kind": DICT,
+        "platform": DICT,
+        "reference": STR,
+        "status": DICT,
+    },
     "trade_invoice": {
         "invoice_id": STR,
         "seller_id": STR,
@@ -218,6 +233,13 @@ QUIET: dict[str, dict[str, Any]] = {
         "currency": "USD",
         "status": "released",
     },
+    "bank_entry": {
+        "account_id": "a" * 32,
+        "amount": 100,
+        "currency": "USD",
+        "counterparty_kind": "other",
+        "status": "booked",
+    },
     "trade_invoice": {
         "direction": "sale",
         "counterparty_id": "B1",
@@ -274,6 +296,7 @@ QUIET: dict[str, dict[str, Any]] = {
 # Cells that follow from another cell of the row when left out.
 FOLLOWS: dict[str, dict[str, str]] = {
     "money_event": {"amount_usd": "amount"},
+    "bank_entry": {"amount_usd": "amount"},
     "trade_invoice": {"net_amount_usd": "net_amount", "invoice_number": "invoice_id"},
     "export_declaration": {"declared_amount_usd": "declared_amount", "declaration_id": "declaration_item_id"},
     "export_document": {"amount_usd": "amount", "document_number": "export_document_id"},

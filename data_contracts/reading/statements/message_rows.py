@@ -49,6 +49,7 @@ class MessageRows:
                 rule="the file has no account statement",
                 remedy="export the statement with its opening and closing balance",
             )
+        self._require_headers(file_name)
         names = [column.name for column in self.contract.columns]
         columns = [pa.array([row.get(name, "").strip() for row in self.cells], pa.string()) for name in names]
         numbers = pa.array(range(1, len(self.cells) + 1), pa.int64())
@@ -61,3 +62,13 @@ class MessageRows:
             lambda wanted: [json.dumps(self.cells[row - 1], ensure_ascii=False).encode() for row in wanted],
         )
         return ReadResult(rows, empty_quarantine(), rows.num_rows, present, origin)
+
+    def _require_headers(self, file_name: str) -> None:
+        for column in self.contract.columns:
+            if not column.cell.header_optional and not any(row.get(column.name, "").strip() for row in self.cells):
+                raise InputRefused(
+                    file=file_name,
+                    column=column.header,
+                    rule=f"no statement states {column.header!r} ({column.description})",
+                    remedy="export the complete statement",
+                )

@@ -53,6 +53,12 @@ def read_mt940(data: bytes, contract: CompiledContract, file_name: str) -> ReadR
     """
     if contract.read_spec is None or contract.read_spec.format != "mt940":
         raise ConfigurationRefused(f"{contract.identity} is not an MT940 source", "use the reader for its format")
+    if not is_mt940(data):
+        raise InputRefused(
+            file=file_name,
+            rule="its first lines are not those of an MT940 message with account and opening balance",
+            remedy="export the statement as MT940",
+        )
     rows = MessageRows(contract)
     for message in _messages(_decoded(data, file_name)):
         _take(message, rows)
