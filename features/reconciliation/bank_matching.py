@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ENTRIES: Final = "bank_entry"
 EVENTS: Final = "money_event"
 COVERAGE: Final = "source_coverage"
-# What became of a payout or of a credit. A payout whose days no statement covers in full is not judged.
+# The findings about payouts and credits. A payout whose days no statement covers in full is not judged.
 MATCHED, NEVER_SEEN, NOT_JUDGED = "matched", "never_seen", "not_judged"
 UNDECLARED_PLATFORM, WITHOUT_PAYOUT = "undeclared_platform", "credit_without_payout"
 FINDINGS: Final = (MATCHED, NEVER_SEEN, NOT_JUDGED, UNDECLARED_PLATFORM, WITHOUT_PAYOUT)
