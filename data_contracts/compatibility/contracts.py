@@ -41,6 +41,7 @@ def contract_changes(old: CompiledContract, new: CompiledContract) -> tuple[Chan
         ),
         *rule_changes(_rules_of(before, own), _rules_of(new, own)),
         *_reading_changes(before.read_spec, new.read_spec),
+        *_form_changes(before, new),
     ]
     if before.primary_key != new.primary_key:
         words = f"{' + '.join(before.primary_key) or 'none'} → {' + '.join(new.primary_key) or 'none'}"
@@ -176,14 +177,24 @@ def _reading_changes(old: ReadSpec | None, new: ReadSpec | None) -> Iterator[Cha
             yield Change(ChangeKind.FORMAT_CHANGED, place, f"{before!r} → {after!r}", breaking=breaking)
 
 
+def _form_changes(old: CompiledContract, new: CompiledContract) -> Iterator[Change]:
+    """Yield the changes to the further forms in which a file may be delivered."""
+    if old.other_forms != new.other_forms:
+        kept = new.other_forms[: len(old.other_forms)] == old.other_forms
+        words = ", ".join(form.format for form in new.other_forms) or "none"
+        yield Change(ChangeKind.FORMAT_CHANGED, "other forms of file", words, breaking=not kept)
+
+
 def _reads_more(field: str, before: object, after: object) -> bool:
     """Return whether the change lets the reader accept more files or cells than before, and never fewer."""
-    if field in {"preamble", "quoted_newlines"}:
+    if field in {"preamble", "quoted_newlines", "single_record"}:
         return after is True
     if field == "extra_columns":
         return _POLICIES.index(str(after)) > _POLICIES.index(str(before))
-    if field == "thousands_mark":
+    if field in {"thousands_mark", "value_key"}:
         return before is None
+    if field == "json_in_text" and isinstance(before, tuple) and isinstance(after, tuple):
+        return set(before) < set(after)
     if field == "exactly_one_of" and isinstance(before, tuple) and isinstance(after, tuple):
         return set(after) < set(before)
     return field == "sheets" and isinstance(before, tuple) and isinstance(after, tuple) and _more_sheets(before, after)

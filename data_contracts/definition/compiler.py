@@ -45,6 +45,9 @@ are refused, so that a typing error cannot silently switch a rule off. A complet
                                                     # xml: elements from the record to the item
           - {property: itemLists, value: [a, b]}    # json, instead: one row for the record and each item
           - {property: wholeRecords, value: true}   # json, xml: an unreadable item sets its whole record aside
+          - {property: singleRecord, value: true}   # json: a file may hold one record instead of an array
+          - {property: valueKey, value: "$"}        # json: an object with this key stands for the value under it
+          - {property: jsonInText, value: [decList]}  # json: dotted paths whose value may be JSON inside a text
           - {property: sheet, value: Sheet1}        # xlsx; default: the first sheet
           - {property: sheets, value: [{name: A, needs: [principal], optional: true, headerRows: 2}]}  # xlsx: several
           - {property: sheetColumn, value: sheet_name}  # xlsx with sheets: column for the sheet's name
@@ -256,6 +259,7 @@ def compile_contract(data: bytes, label: str) -> CompiledContract:
     _check_names(properties, label)
     columns = tuple(compiled_column(prop) for prop in properties)
     key = tuple(prop.name or "" for prop in properties if prop.primaryKey)
+    forms = tuple(compiled_read_spec(server, label) for server in document.servers or [])
     return CompiledContract(
         contract_id=document.id or "",
         version=document.version or "",
@@ -265,7 +269,8 @@ def compile_contract(data: bytes, label: str) -> CompiledContract:
         columns=columns,
         rules=_rules(properties, columns, [schema, *shared.schemas]),
         primary_key=key,
-        read_spec=compiled_read_spec(document.servers[0], label) if document.servers else None,
+        read_spec=forms[0] if forms else None,
+        other_forms=forms[1:],
         known_lag_days=int(custom.get("knownLagDays", 0)),
         retention_days=retention_days(custom.get("retentionDays"), f"contract {label}"),
         verification=_verification(custom.get("verification", {}), label),

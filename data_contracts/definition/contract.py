@@ -223,6 +223,9 @@ class ReadSpec:
     item_path: str | None = None
     item_lists: tuple[str, ...] = ()
     whole_records: bool = False
+    single_record: bool = False
+    value_key: str | None = None
+    json_in_text: tuple[str, ...] = ()
     sheet: str | None = None
     sheets: tuple[SheetSpec, ...] = ()
     sheet_column: str | None = None
@@ -247,7 +250,11 @@ class Verification:
 
 @dataclass(frozen=True)
 class CompiledContract:
-    """A compiled contract. ``read_spec`` is None for canonical tables, which are never read from raw text."""
+    """A compiled contract.
+
+    ``read_spec`` is None for canonical tables, which are never read from raw text. ``other_forms`` holds further forms
+    of file in which the same records with the same names are delivered.
+    """
 
     contract_id: str
     version: str
@@ -262,6 +269,7 @@ class CompiledContract:
     digest: str
     verification: Verification = Verification()
     retention_days: int | None = None
+    other_forms: tuple[ReadSpec, ...] = ()
 
     def __hash__(self) -> int:
         # The digest covers the whole contract; hashing every column would take far longer.

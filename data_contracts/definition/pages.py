@@ -19,7 +19,9 @@ def contract_page(contract: CompiledContract) -> str:
     """Return the contract as Markdown that ends with a newline. The same contract always produces the same text."""
     parts = [f"# {contract.title}", _facts(contract), contract.purpose]
     if contract.read_spec is not None:
-        parts += ["## File", _bullets(_file_facts(contract, contract.read_spec)), _verification(contract)]
+        forms = (contract.read_spec, *contract.other_forms)
+        parts += ["## File", "\n\nor\n\n".join(_bullets(_file_facts(contract, form)) for form in forms)]
+        parts.append(_verification(contract))
     parts += ["## Columns", _columns_table(contract)]
     enums = [_values(column) for column in contract.columns if column.enum]
     if enums:
@@ -124,10 +126,21 @@ def _record_facts(spec: ReadSpec) -> Iterator[str]:
         yield f"records at {_code('.'.join(spec.record_path))}"
     if spec.item_path:
         yield f"one row per item of {_code(spec.item_path)}"
+    yield from _plain_record_facts(spec)
     if spec.whole_records:
         yield "an unreadable item sets its whole record aside"
     if spec.item_lists:
         yield "one row per record, and one per item of " + ", ".join(map(_code, spec.item_lists))
+
+
+def _plain_record_facts(spec: ReadSpec) -> Iterator[str]:
+    """Yield in what other forms a record may stand."""
+    if spec.single_record:
+        yield "a file may hold one record instead of an array"
+    if spec.value_key is not None:
+        yield f"a value may stand below a key {_code(spec.value_key)} of its own"
+    for path in spec.json_in_text:
+        yield f"{_code(path)} may be JSON inside a text"
 
 
 def _columns_table(contract: CompiledContract) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from data_contracts.reading.delimited.decoding import utf8_bytes
 from data_contracts.reading.delimited.encodings import guessed_encoding
 from data_contracts.reading.delimited.lines import find_lines
 from data_contracts.reading.delimited.reader import header_line, is_in_unknown_language, with_delimiter_of
+from data_contracts.reading.file_forms import single_forms
 from data_contracts.reading.headers import HeaderMatch, match_headers, refused_heading, require_headers
 from data_contracts.reading.parquet_files import PARQUET_START, open_parquet
 from data_contracts.reading.records.json_paths import JsonText
@@ -107,8 +109,8 @@ def match_contracts(
         InputRefused: the file is empty, has no records, is not text, or is a damaged workbook or Parquet file.
     """
     by_format: dict[str, list[CompiledContract]] = {}
-    for contract in contracts:
-        by_format.setdefault(contract.read_spec.format if contract.read_spec else "", []).append(contract)
+    for form in itertools.chain.from_iterable(map(single_forms, contracts)):
+        by_format.setdefault(form.read_spec.format if form.read_spec else "", []).append(form)
     tabular = by_format.get("tabular", [])
     if start.data.startswith(PARQUET_START):
         names = _parquet_names(start.data, file_name)

@@ -10,6 +10,7 @@ from data_contracts.lineage import Origin, ReadResult
 from data_contracts.reading.delimited.reader import read_delimited
 from data_contracts.reading.delimited.tagged import read_tagged
 from data_contracts.reading.doubts import absence_doubts
+from data_contracts.reading.file_forms import in_form_of
 from data_contracts.reading.records.json_reader import read_json_lines, read_json_records
 from data_contracts.reading.records.xml_reader import read_xml
 from data_contracts.reading.statements.bank_tables import read_bank_table
@@ -59,6 +60,7 @@ def read_file(data: bytes, contract: CompiledContract, file_name: str) -> ReadRe
 
     ``file_name`` is only used in lineage and messages; nothing is opened. Raises the errors of the single readers.
     """
+    contract = in_form_of(data, contract)
     if contract.read_spec is None:
         raise ConfigurationRefused(f"{contract.identity} does not describe a raw file", "use a source contract")
     reader = read_sheets if contract.read_spec.sheets else _READERS[contract.read_spec.format]

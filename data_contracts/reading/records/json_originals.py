@@ -28,6 +28,11 @@ class ArrayOriginals:
     def _parts(self) -> Iterator[tuple[int, bytes]]:
         position = self._array_start()
         number = 0
+        if self.text[position] == "{":
+            # A single record stands in place of the array.
+            _, stop = _SCANNER.raw_decode(self.text, position)
+            yield 1, self.text[position:stop].encode("utf-8")
+            return
         while position >= 0:
             position = _skip_blanks(self.text, position + 1)
             if self.text[position] == "]":

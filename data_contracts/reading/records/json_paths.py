@@ -7,10 +7,11 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from data_contracts.definition.contract import ReadSpec
+from data_contracts.reading.records.plain_records import plain_record
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from data_contracts.definition.contract import ReadSpec
 
 _MOST_RECORDS = 1000
 _DEEPEST = 8
@@ -28,27 +29,40 @@ class JsonText:
 
     def paths(self, spec: ReadSpec) -> frozenset[str] | None:
         """Return the record paths that the contract's reader would find, or None if it would find none."""
-        return self._paths_at(spec.format, spec.record_path)
+        own = ReadSpec(
+            format=spec.format,
+            record_path=spec.record_path,
+            single_record=spec.single_record,
+            value_key=spec.value_key,
+            json_in_text=spec.json_in_text,
+        )
+        return self._paths_at(own)
 
     def any_paths(self) -> frozenset[str]:
         """Return the paths of any records: those of an array, of JSON lines, or of one object."""
-        return self._paths_at("json", ()) or self._paths_at("jsonl", ()) or self._paths_at("object", ()) or frozenset()
+        tried = (ReadSpec(format="json"), ReadSpec(format="jsonl"), ReadSpec(format="json", single_record=True))
+        return next((paths for spec in tried if (paths := self._paths_at(spec))), frozenset())
 
-    def _found_paths(self, form: str, place: tuple[str, ...]) -> frozenset[str] | None:
-        if form == "jsonl":
-            records = self._line_records()
-        elif form == "object" or place:
-            records = self._records_at(place)
-        else:
-            records = self._array_records()
-        paths = frozenset(path for record in records for path in field_paths(record))
+    def _found_paths(self, spec: ReadSpec) -> frozenset[str] | None:
+        records = self._line_records() if spec.format == "jsonl" else self._json_records(spec)
+        paths = frozenset(path for record in records for path in field_paths(_plain(record, spec)))
         return paths or None
 
-    def _array_records(self) -> list[object]:
-        """Return the first records of a top-level array one by one, because the end of the array may be missing."""
+    def _json_records(self, spec: ReadSpec) -> list[object]:
+        if not spec.record_path and self._text.startswith("["):
+            return self._array_records(1)
+        if len(spec.record_path) == 1:
+            # The end of a long array may be missing.
+            key = re.escape(json.dumps(spec.record_path[0]))
+            opening = re.match(rf"\{{\s*{key}\s*:\s*\[", self._text)
+            if opening:
+                return self._array_records(opening.end())
+        return self._records_at(spec.record_path) if spec.record_path or spec.single_record else []
+
+    def _array_records(self, position: int) -> list[object]:
+        """Return the first records of an array one by one, because the end of the array may be missing."""
         records: list[object] = []
-        position = 1
-        while self._text.startswith("[") and len(records) < _MOST_RECORDS:
+        while len(records) < _MOST_RECORDS:
             position = self._skipped(position)
             try:
                 record, position = _DECODER.raw_decode(self._text, position)
@@ -86,6 +100,13 @@ class JsonText:
         if isinstance(document, list):
             return document[:_MOST_RECORDS]
         return [document] if isinstance(document, dict) and not place else []
+
+
+def _plain(record: object, spec: ReadSpec) -> object:
+    try:
+        return plain_record(record, spec, _DECODER.decode)
+    except RecursionError:
+        return record
 
 
 def field_paths(value: object, prefix: str = "", depth: int = 0) -> Iterator[str]:

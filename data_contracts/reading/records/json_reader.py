@@ -17,6 +17,7 @@ from data_contracts.reading.delimited.lines import find_lines
 from data_contracts.reading.parquet_files import PARQUET_START
 from data_contracts.reading.records.json_originals import ArrayOriginals
 from data_contracts.reading.records.nested_parquet import nested_parquet_records
+from data_contracts.reading.records.plain_records import plain_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -95,7 +96,8 @@ def read_json_records(data: bytes, contract: CompiledContract, file_name: str) -
     decoder = _Decoder()
     document = _loaded(text, decoder, file_name)
     place = record_place(document, spec)
-    records = _record_array(document, place, file_name)
+    is_single = spec.single_record and isinstance(document, dict) and not place
+    records = [document] if is_single else _record_array(document, place, file_name)
     gathered, shape = _Gathered(), _Shape(contract, spec, decoder, text)
     for number, record in enumerate(records, start=1):
         _gather(record, number, shape, gathered)
@@ -270,6 +272,10 @@ def _gather(record: object, number: int, shape: _Shape, gathered: _Gathered) -> 
 
 
 def _rows(record: object, shape: _Shape, gathered: _Gathered) -> Iterator[list[str] | _BadRecord]:
+    try:
+        record = plain_record(record, shape.spec, shape.decoder.decode)
+    except RecursionError as error:
+        raise _BadRecord("json:value", value="nested too deeply") from error
     if not isinstance(record, dict):
         raise _BadRecord("json:record", value=type(record).__name__)
     if shape.decoder.met_repeated_key and _repeats_key(record):

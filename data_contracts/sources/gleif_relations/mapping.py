@@ -7,12 +7,20 @@ import functools
 from data_contracts.mapping.lei_records import IS_RECORD, older_records, unregistered_records
 from data_contracts.mapping.source_mapping import SourceMapping, query_mapping
 
+# The golden copy's CSV has columns for each period, and its JSON the array of periods one level deeper.
+_FIRST_PERIOD, _SECOND_PERIOD = (
+    f"{{'StartDate': period_{n}_start, 'EndDate': period_{n}_end, 'PeriodType': period_{n}_type}}" for n in (1, 2)
+)
+
 _LINKS = f"""
 WITH relations AS (
     SELECT *, relation_kind = 'IS_FEEDER_TO' AS from_start,
         list_filter(
-            from_json(coalesce(periods, '[]'), '[{{"StartDate": "VARCHAR", "EndDate": "VARCHAR",
-                "PeriodType": "VARCHAR"}}]'),
+            list_concat(
+                from_json(coalesce(periods -> '$.RelationshipPeriod', periods, '[]'),
+                    '[{{"StartDate": "VARCHAR", "EndDate": "VARCHAR", "PeriodType": "VARCHAR"}}]'),
+                [{_FIRST_PERIOD}, {_SECOND_PERIOD}]
+            ),
             lambda part: part.PeriodType = 'RELATIONSHIP_PERIOD'
         )[1] AS period
     FROM raw WHERE {IS_RECORD}
