@@ -175,3 +175,13 @@ def test_a_file_that_is_not_an_array_is_refused_in_one_line(tmp_path: Path) -> N
     with pytest.raises(InputRefused, match="no array of records") as refusal:
         ingested(tmp_path, [RawFile("b.json", "bods_statements", b'{"statements": []}')])
     assert "\n" not in str(refusal.value)
+
+
+def test_the_details_of_a_publication_are_optional(tmp_path: Path) -> None:
+    statements = [company(), person(), relation(interest("shareholding", {"exact": 60}))]
+    for one in statements:
+        del one["publicationDetails"]
+    result = ingested(tmp_path, [register(*statements)])
+    assert cells(result.tables["party"], "party_id") == ["bods:co-1", "bods:pe-1"]
+    (link,) = result.tables["party_link"].to_pylist()
+    assert (link["share_pct"], str(link["known_at"].date())) == (60, "2021-03-01")

@@ -188,3 +188,10 @@ def test_a_document_changed_by_a_later_delivery_has_two_versions(tmp_path: Path)
     found = cells(documents(result), "amount", "row_version", "superseded_at")
     assert [(amount, version) for amount, version, _ in found] == [(Decimal(30), 1), (Decimal(31), 2)]
     assert [str(moment) for *_, moment in found] == ["2024-01-06 00:00:00+00:00", "None"]
+
+
+def test_documents_of_imports_are_set_aside_under_a_rule_that_names_the_direction(tmp_path: Path) -> None:
+    listed = only_account(read(tmp_path, "603", list_record("1", invtNo="22252023I000000001")))
+    assert listed.quarantined == {"number_says_export": 1}
+    ordered = only_account(read(tmp_path, "303", order_record("1", orderType="I")))
+    assert ordered.quarantined == {"order_type:enum": 1}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -109,3 +110,31 @@ def test_invalid_json_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match=r"file customs_declaration/S000001/2023\.json") as refusal:
         ingested(tmp_path, [file])
     assert "\n" not in str(refusal.value)
+
+
+def test_items_inside_a_text_are_read_as_the_interface_returns_them(tmp_path: Path) -> None:
+    one = {**declaration(FIRST, []), "decMergeListVo": json.dumps([declaration_item("1"), declaration_item("2")])}
+    for data in (one, [one]):
+        delivered = RawFile("a.json", "customs_declaration", json.dumps(data).encode(), "S000001")
+        table = ingested(tmp_path, [delivered]).tables["export_declaration"]
+        assert cells(table, "item_number") == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("number", "country", "given", "rule"),
+    [
+        ("222520231000000001", "CHN", {"cusIEFlag": "I"}, "flow:enum"),
+        ("222520230000000001", "DEU", {"cusIEFlag": "I"}, "flow:enum"),
+        ("222520231000000001", "DEU", {"cusIEFlag": "E"}, "number_says_export"),
+        ("222520231000000001", "DEU", {}, "number_says_export"),
+        ("222520230000000001", "CHN", {}, "direction_is_export"),
+        ("222520230000000001", "CHN", {"cusIEFlag": "E"}, None),
+    ],
+)
+def test_an_import_is_set_aside_under_a_rule_that_names_the_direction(
+    tmp_path: Path, number: str, country: str, given: dict[str, str], rule: str | None
+) -> None:
+    one = declaration(number, [declaration_item("1", destinationCountry=country)], **given)
+    account = only_account(ingested(tmp_path, [customs([one])]))
+    assert account.quarantined == ({rule: 1} if rule else {})
+    assert account.accepted == (0 if rule else 1)

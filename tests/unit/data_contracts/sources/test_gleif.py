@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipelines.ingest.deliveries.recognition import recognise
 from tests.factories.raw_files import RawFile, cells, ingested, only_account
 
 if TYPE_CHECKING:
@@ -153,3 +154,56 @@ def test_an_ended_relation_is_valid_until_the_update_of_its_record_that_reported
 def test_a_record_that_states_no_relation_is_quarantined(tmp_path: Path, record: dict[str, Any], rule_id: str) -> None:
     account = only_account(ingested(tmp_path, [relations(relation(), record)]))
     assert (account.accepted, account.quarantined) == (1, {rule_id: 1})
+
+
+def lifted(value: object) -> object:
+    """Return a record as in the golden copy's JSON, where each value is below a key of its own."""
+    if isinstance(value, dict):
+        return {name: lifted(inner) for name, inner in value.items()}
+    return [lifted(one) for one in value] if isinstance(value, list) else {"$": value}
+
+
+def as_csv(*records: dict[str, str]) -> bytes:
+    """Return the records as in the golden copy's CSV: every cell in quotes, one column for each path."""
+    lines = [records[0].keys(), *(record.values() for record in records)]
+    return "".join(",".join(f'"{cell}"' for cell in line) + "\n" for line in lines).encode()
+
+
+def flat(record: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for name, value in record.items():
+        pairs |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return pairs
+
+
+def test_the_golden_copy_of_entities_gives_the_same_parties_in_json_and_csv(tmp_path: Path) -> None:
+    records = [entity(EntityCreationDate="1969-04-01T00:00:00Z"), entity(SECOND, LegalName="Harbour, Inc")]
+    records[1]["Entity"]["EntityCreationDate"] = ""
+    golden = json.dumps({"records": lifted(records)}).encode()
+    files = [golden, as_csv(*map(flat, records))]
+    named = ("party_id", "country", "registered_on", "known_at")
+    expected = cells(ingested(tmp_path, [entities(*records)]).tables["party"], *named)
+    assert len(expected) == 2
+    for data in files:
+        found = ingested(tmp_path, [RawFile("golden", "gleif_entities", data)]).tables["party"]
+        assert cells(found, *named) == expected
+        (tmp_path / "golden.bin").write_bytes(data)
+        (met,) = next(iter(recognise([tmp_path / "golden.bin"]))).met
+        assert met.contract.contract_id == "gleif_entities"
+
+
+def test_the_golden_copy_of_relations_gives_the_same_links_in_json_and_csv(tmp_path: Path) -> None:
+    record = relation()
+    expected = cells(ingested(tmp_path, [relations(record)]).tables["party_link"], "party_link_id", "valid_from")
+    nested = json.loads(json.dumps(record))
+    periods = nested["Relationship"].pop("RelationshipPeriods")
+    nested["Relationship"]["RelationshipPeriods"] = {"RelationshipPeriod": periods}
+    golden = json.dumps({"relations": [{"RelationshipRecord": lifted(nested)}]}).encode()
+    columns = flat({name: dict(part) for name, part in record.items()})
+    columns = {name: cell for name, cell in columns.items() if "RelationshipPeriods" not in name}
+    for number, period in enumerate(periods, start=1):
+        for name in ("StartDate", "EndDate", "PeriodType"):
+            columns[f"Relationship.Period.{number}.{name[0].lower()}{name[1:]}"] = period.get(name, "")
+    for data in (golden, as_csv(columns)):
+        found = ingested(tmp_path, [RawFile("golden", "gleif_relations", data)]).tables["party_link"]
+        assert cells(found, "party_link_id", "valid_from") == expected

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -12,10 +14,13 @@ from tests.factories.contracts import column, contract_of
 SERVER = {"format": "json"}
 
 
-def records_contract(**custom: object) -> CompiledContract:
-    columns = [column("entry", header="entryId"), column("total", header="declTotal")]
+def json_contract(columns: Sequence[Mapping[str, Any]], **custom: object) -> CompiledContract:
     properties = [{"property": key, "value": value} for key, value in custom.items()]
     return contract_of(columns, server={**SERVER, "customProperties": properties})
+
+
+def records_contract(**custom: object) -> CompiledContract:
+    return json_contract([column("entry", header="entryId"), column("total", header="declTotal")], **custom)
 
 
 FLAT = records_contract()
@@ -229,3 +234,31 @@ def test_if_records_must_be_whole_a_bad_item_sets_all_items_aside() -> None:
         (1, "json:whole", None),
     ]
     assert result.rows_in == 4
+
+
+def test_a_list_that_is_json_inside_a_text_is_opened() -> None:
+    columns = [column("id"), column("sku", header="lines.sku")]
+    contract = json_contract(columns, itemPath="lines", jsonInText=["lines"])
+    text = json.dumps([{"id": "1", "lines": json.dumps([{"sku": "a"}, {"sku": 2.50}])}, {"id": "2", "lines": "[oops"}])
+    result = read(text, contract)
+    assert rows(result) == [("1", "a", 1, 1), ("1", "2.5", 1, 2)]
+    assert aside(result) == [(2, "json:items", "lines")]
+    assert result.origin.original_of([2]) == [b'{"id": "2", "lines": "[oops"}']
+
+
+def test_a_value_below_a_key_of_its_own_is_read_as_the_value() -> None:
+    columns = [column("id", header="Id"), column("name", header="Body.Name")]
+    contract = json_contract(columns, valueKey="$", otherRecordPaths=["records"])
+    whole = {"Id": {"$": "1"}, "Body": {"Name": {"@lang": "en", "$": "x"}}}
+    result = read(json.dumps({"records": [whole, {"Id": {"$": "2"}, "Body": []}]}), contract)
+    assert rows(result) == [("1", "x", 1)]
+    assert aside(result) == [(2, "json:value", "name")]
+    assert rows(read('[{"Id": "1", "Body": {"Name": "x"}}]', contract)) == [("1", "x", 1)]
+
+
+def test_one_record_may_stand_in_place_of_the_array_if_the_contract_says_so() -> None:
+    contract = json_contract([column("a")], singleRecord=True)
+    result = read(' {"a": ["x", "y"]}', contract)
+    assert aside(result) == [(1, "json:value", "a")]
+    assert result.origin.original_of([1]) == [b'{"a": ["x", "y"]}']
+    assert rows(read('{"a": "x"}', contract)) == rows(read('[{"a": "x"}]', contract)) == [("x", 1)]
