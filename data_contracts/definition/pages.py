@@ -114,6 +114,8 @@ def _layout_facts(spec: ReadSpec) -> Iterator[str]:
     yield from _record_facts(spec)
     if spec.preamble:
         yield "other lines may precede the header"
+    if spec.preamble_column is not None:
+        yield f"column {_code(spec.preamble_column.column)} holds what these lines state"
 
 
 def _record_facts(spec: ReadSpec) -> Iterator[str]:
@@ -123,7 +125,8 @@ def _record_facts(spec: ReadSpec) -> Iterator[str]:
     if spec.declared_encodings:
         yield "a file may declare the encoding " + " or ".join(spec.declared_encodings)
     if spec.record_path:
-        yield f"records at {_code('.'.join(spec.record_path))}"
+        others = [_code(".".join(path)) if path else "the top level" for path in spec.other_record_paths]
+        yield " or ".join([f"records at {_code('.'.join(spec.record_path))}", *others])
     if spec.item_path:
         yield f"one row per item of {_code(spec.item_path)}"
     yield from _plain_record_facts(spec)

@@ -247,7 +247,10 @@ def _of_delimited(
 
 def _of_bank_text(contract: CompiledContract, start: FileStart, file_name: str) -> ContractMatch:
     """Return the match of a bank's table in text; the reader finds out encoding and delimiter."""
-    text_form = text_contract(start.data, contract, file_name)
+    try:
+        text_form = text_contract(start.data, contract, file_name)
+    except InputRefused as refused:
+        return _no_match(contract, f"{refused.rule}; {refused.remedy}")
     spec = text_form.read_spec or ReadSpec(format="delimited")
     text, problem = _text(start, spec.encoding, file_name)
     found = header_line(_first_lines(text), text_form, spec)

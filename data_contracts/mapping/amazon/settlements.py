@@ -144,7 +144,8 @@ SELECT row_order, 'date of a settlement cannot be read, another date of it is us
 FROM raw WHERE dates_unread IS NOT NULL
 """
 
-# Consecutive settlements of an account, marketplace and currency. If periods overlap, they are not one chain.
+# The settlement before another of the same account, currency and marketplace is the last that ends when it begins. A
+# settlement without amounts names no marketplace and may be the one before any other.
 _CHAIN = """
 WITH reserves AS (
     SELECT row_order, sum(signed_amount) FILTER (event_type = 'reserve_hold') AS held,
@@ -158,21 +159,22 @@ WITH reserves AS (
         coalesce(sum(held), 0) AS held, coalesce(sum(returned), 0) AS returned
     FROM raw LEFT JOIN reserves USING (row_order) GROUP BY delivered_for, "account", settlement_id, file_order
     QUALIFY row_number() OVER (PARTITION BY delivered_for, "account", settlement_id ORDER BY file_order DESC) = 1
-), chained AS (
-    SELECT *, lag(ends) OVER chain AS ended, lag(held) OVER chain AS was_held
-    FROM settlements WHERE begins IS NOT NULL AND ends IS NOT NULL
-    WINDOW chain AS (PARTITION BY delivered_for, "account", currency, marketplace ORDER BY begins, ends)
+), earlier AS (
+    SELECT later.row_order, later.returned, later.begins <= before.ends + to_days(1) AS is_next, before.held
+    FROM settlements AS later JOIN settlements AS before
+        ON later.delivered_for = before.delivered_for AND later."account" IS NOT DISTINCT FROM before."account"
+        AND later.currency = before.currency AND later.settlement_id <> before.settlement_id
+        AND coalesce(later.marketplace = before.marketplace, true) AND before.ends <= later.begins + to_days(1)
 )
-SELECT row_order, CASE WHEN begins > ended + to_days(1) THEN $gap ELSE $reserve END AS reason FROM chained
-WHERE begins > ended + to_days(1)
-    OR (begins >= ended - to_days(1) AND was_held + returned <> 0)
+SELECT row_order, CASE WHEN bool_or(is_next) THEN $reserve ELSE $gap END AS reason
+FROM earlier GROUP BY row_order HAVING NOT bool_or(is_next AND held + returned = 0)
 """
+_GAP = "the settlement before this one was not delivered: its period begins after the end of the last one"
+_RESERVE = "the reserve returned is not the reserve that the settlement before held"
 _REMARKS = """
 SELECT row_order, reason FROM unknown UNION SELECT row_order, reason FROM chain
 UNION SELECT row_order, reason FROM unread ORDER BY row_order, reason
 """
-_GAP = "the settlement before this one was not delivered: its period begins after the end of the last one"
-_RESERVE = "the reserve returned is not the reserve that the settlement before held"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from data_contracts.errors import ConfigurationRefused, InputRefused
-from data_contracts.reading.delimited.encodings import guessed_encoding
+from data_contracts.reading.delimited.encodings import other_encoding
 
 _OTHER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 # In all of these encodings a newline, comma, tab or quote byte always stands for itself.
@@ -68,7 +68,7 @@ def _refuse_other_marks(data: bytes, encoding: str, file_name: str) -> None:
             file=file_name,
             row=1,
             rule=f"the byte-order mark of the file says {found}, but the contract declares {encoding}",
-            remedy=f"export the file as {encoding}",
+            remedy=f"export the file as {encoding}{_in_other_words(data)}",
         )
 
 
@@ -90,8 +90,8 @@ def _decoded(data: bytes, encoding: str, file_name: str, before: Before) -> str:
 
 def _in_other_words(data: bytes) -> str:
     """Return the end of a remedy that names the encoding of the file, if it can be told."""
-    found = guessed_encoding(data)
-    return "" if found is None else f"; its text is in {found[0]}, so open it in that encoding and save it as UTF-8"
+    words = other_encoding(data)
+    return "" if words is None else f"; {words}"
 
 
 def _refuse_utf8_lookalike(data: bytes, encoding: str, file_name: str) -> None:

@@ -35,6 +35,17 @@ def guessed_encoding(data: bytes) -> tuple[str, str] | None:
     return _CANDIDATES[best][0], best
 
 
+def other_encoding(data: bytes) -> str | None:
+    """Return one clause that names the encoding of a text other than UTF-8, with the remedy; None if none is likely."""
+    try:
+        # The last character of the beginning of a file may be incomplete.
+        codecs.getincrementaldecoder("utf-8")().decode(data)
+        found = _wide_encoding(data[:_SAMPLE_BYTES])
+    except UnicodeDecodeError:
+        found = guessed_encoding(data)
+    return None if found is None else f"its text is in {found[0]}, so open it in that encoding and save it as UTF-8"
+
+
 def _wide_encoding(sample: bytes) -> tuple[str, str] | None:
     """Return UTF-16 if every second byte of a text of mostly Latin letters is NUL, or if its mark says so."""
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

@@ -18,6 +18,7 @@ from data_contracts.definition.compiler import source_contract, source_names, te
 from data_contracts.definition.templates import PREFIX
 from data_contracts.errors import InputRefused, one_line
 from data_contracts.reading.contract_match import WORKBOOK_STARTS, ContractMatch, FileStart, match_contracts
+from data_contracts.reading.delimited.encodings import other_encoding
 from data_contracts.reading.header_language import unknown_language
 from data_contracts.reading.headers import closest_header
 from data_contracts.reading.heading_text import normalised
@@ -246,6 +247,10 @@ def _compared(start: FileStart, name: str) -> Recognition:
     nearest = max(fits, key=lambda fit: fit.nearness)
     if not _is_near(nearest):
         headings = max((fit.foreign for fit in fits), key=len)
+        is_text = not start.data.startswith((PARQUET_START, *WORKBOOK_STARTS))
+        reason = other_encoding(start.data) if is_text else None
+        if reason is not None:
+            return Recognition(name, reason=f"it has few or no columns of any contract; {reason}")
         return Recognition(name, language=unknown_language(headings, recognisable_contracts()))
     is_doubtful = nearest.own_share < LIKELY_OWN_SHARE
     language = unknown_language(nearest.foreign, recognisable_contracts()) if is_doubtful else None

@@ -259,8 +259,11 @@ def test_settlements_form_a_chain_and_a_break_is_named(
     tmp_path: Path, returned: str, starts: str, expected: dict[str, int]
 ) -> None:
     first = settlement("111", "2023-03-14", "-50.00", "0.00", "2023-03-01")
-    second = settlement("112", "2023-03-28", "-20.00", returned, starts)
-    assert only_account(ingested(tmp_path, [amazon([*first, *second])])).warnings == expected
+    second = settlement("112", "2023-03-26", "-20.00", returned, starts)
+    third = [row | {"marketplace-name": ""} for row in settlement("113", "2023-03-27", "0.00", "20.00", "2023-03-26")]
+    last = settlement("114", "2023-03-28", "-5.00", "0.00", "2023-03-27")
+    rows = [*first, *second, *third, *last] if not expected else [*first, *second]
+    assert only_account(ingested(tmp_path, [amazon(rows)])).warnings == expected
 
 
 V1_TOTAL = {"settlement-id": "6001", "total-amount": "1.50", "currency": "USD"} | {
