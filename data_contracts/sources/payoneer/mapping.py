@@ -1,4 +1,4 @@
-"""Map Payoneer transactions to ``money_event``: fees, conversions, and the receiving side of platform payouts."""
+"""Map Payoneer transactions to ``money_event``: fees, loans, own transfers, and the receiving side of payouts."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 _ENTRIES = """
 SELECT raw.*, transaction_number AS identity, 'amount' AS part,
-    CASE WHEN regexp_matches(lower(note), 'payment (from|to)|withdraw|transfer')
-        AND NOT regexp_matches(lower(note), 'fee|charge|conversion|exchange|between balances') THEN 'other' END
-        AS event_type,
+    CASE WHEN regexp_matches(lower(note), 'payment (from|to)')
+        AND NOT regexp_matches(lower(note), 'fee|charge|conversion|exchange|between balances|advance|capital')
+        THEN 'other' END AS event_type,
+    CASE WHEN coalesce(credited, 0) <> 0 THEN 'in' ELSE 'out' END AS direction,
     CASE WHEN coalesce(credited, 0) <> 0 THEN abs(credited) ELSE -abs(debited) END AS amount,
     note AS raw_type, further_note AS raw_subtype, money_code AS currency,
     happened_at AS event_at, CAST(happened_at AS DATE) AS event_date, 'released' AS status
@@ -43,7 +44,7 @@ MAPPING = MoneyEventSource(
     source="payoneer",
     platform="Payoneer",
     entries=_ENTRIES,
-    kinds=("note",),
+    kinds=("note", "direction"),
     silent_reason="'transaction not completed'",
     screen=screen,
     prepare=with_moments,

@@ -393,12 +393,26 @@ def test_a_wallet_shows_received_payouts_and_its_own_fees(tmp_path: Path) -> Non
     result = ingested(tmp_path, [delivered("payoneer", PAYONEER, rows)])
     assert cells(result.tables["money_event"], "event_type", "amount") == [
         ("other", Decimal("1000.0000")),
-        ("other", Decimal("-990.0000")),
+        ("own_transfer", Decimal("-990.0000")),
         ("commission", Decimal("-10.0000")),
     ]
     account = only_account(result)
     assert account.quarantined == {"one_side": 1}
     assert account.warnings == {"transaction not completed": 1}
+
+
+def test_money_lent_by_a_wallet_is_no_income(tmp_path: Path) -> None:
+    rows = [
+        '15/03/2023,10:00:00,UTC,1,Capital Advance,"1,000.00",,USD,Completed,"1,000.00",,',
+        "16/03/2023,10:00:00,UTC,2,Capital Advance fee,,30.00,USD,Completed,970.00,,",
+        "17/03/2023,10:00:00,UTC,3,Settlement of Capital Advance,,100.00,USD,Completed,870.00,,",
+    ]
+    events = events_of(tmp_path, delivered("payoneer", PAYONEER, rows))
+    assert cells(events, "event_type", "amount") == [
+        ("advance", Decimal("1000.0000")),
+        ("commission", Decimal("-30.0000")),
+        ("advance_repayment", Decimal("-100.0000")),
+    ]
 
 
 @pytest.mark.parametrize(
