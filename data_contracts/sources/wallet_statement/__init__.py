@@ -1,0 +1,1 @@
+"""Source wallet_statement: its contract and its mapping to canonical tables."""

@@ -1,0 +1,48 @@
+"""Map wallet statements in our own format to ``bank_entry``: the wallet is an account."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from data_contracts.mapping.bank_entries import BankSource
+from data_contracts.mapping.written_days import WrittenDays
+
+if TYPE_CHECKING:
+    from data_contracts.arrow import Values
+
+_ENTRIES = """
+SELECT
+    statement, row_order, file_order, delivered_for, delivered_at, source_file, source_sha256, source_row,
+    concat_ws(' ', wallet, wallet_account) AS own_account, CAST(NULL AS VARCHAR) AS own_name,
+    money_code AS currency, moved_on AS booked_on, CAST(NULL AS DATE) AS valued_on,
+    CAST(coalesce(paid_in, 0) - coalesce(paid_out, 0) - coalesce(fee, 0) AS DECIMAL(18, 4)) AS amount,
+    balance AS balance_after, CAST(NULL AS DECIMAL(18, 4)) AS opening, CAST(NULL AS DECIMAL(18, 4)) AS closing,
+    coalesce(counterparty, '') AS who, CAST(kind_name AS VARCHAR) AS said, transaction_number AS serial
+FROM raw
+WHERE coalesce(paid_in, 0) <> 0 OR coalesce(paid_out, 0) <> 0 OR coalesce(fee, 0) <> 0
+"""
+
+
+def prepare(text_rows: pa.Table) -> pa.Table:
+    """Return the rows with the key of the statement: the file, the account and the currency."""
+    parts = (text_rows[name].to_pylist() for name in ("file_order", "wallet", "wallet_account", "money_code"))
+    keys: Values = pa.array([":".join(map(str, key)) for key in zip(*parts, strict=True)], pa.string())
+    return text_rows.append_column("statement", keys)
+
+
+_SOURCE = BankSource(
+    source="wallet_statement",
+    entries=_ENTRIES,
+    silent_reason="'movement without an amount'",
+    prepare=prepare,
+    happened="moved_on",
+)
+MAPPING = replace(
+    _SOURCE.mapping(),
+    days=WrittenDays(
+        ("moved_on",), "local_time", credit="paid_in", debit="paid_out", balance="balance", currency="money_code"
+    ),
+)
