@@ -8,16 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from data_contracts.mapping.event_types import event_type_rules, event_types, money_event_table, unknown_kinds
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pyarrow as pa
-
     from data_contracts.definition.contract import CompiledContract
     from data_contracts.lineage import ReadResult
+    from data_contracts.mapping.running_balance import RunningBalance
     from data_contracts.mapping.written_days import WrittenDays
 
 _EVENTS = """
@@ -56,6 +57,7 @@ class MoneyEventSource:
         days, cast: as in ``SourceMapping``.
         happened: column with the time of the event, as in ``SourceMapping``.
         reaches_back_days: as in ``SourceMapping``.
+        running_balance: how the rows move the balance that they state, or None.
         rules_of: the source whose event type rules apply, if they are not its own.
         partition_by: column that partitions the rows, as in ``SourceMapping``.
     """
@@ -71,6 +73,7 @@ class MoneyEventSource:
     cast: Callable[[ReadResult, CompiledContract], ReadResult] | None = None
     happened: str | None = None
     reaches_back_days: int = 0
+    running_balance: RunningBalance | None = None
     rules_of: str | None = None
     partition_by: str | None = None
 
@@ -88,9 +91,12 @@ class MoneyEventSource:
         return run_sql(_SILENT.format(reason=self.silent_reason), raw=raw, entries=self.entries_of(raw))
 
     def remarks(self, raw: pa.Table) -> pa.Table:
-        """Return the rows with an entry whose kind matches no rule; it counts as ``other``."""
+        """Return the rows with an entry of unknown kind, which counts as ``other``, and breaks of the balance."""
         undecided = run_sql("SELECT * FROM entries WHERE event_type IS NULL", entries=self.entries_of(raw))
-        return unknown_kinds(undecided.drop_columns("event_type"), self.kinds, self.rules)
+        unknown = unknown_kinds(undecided.drop_columns("event_type"), self.kinds, self.rules)
+        if self.running_balance is None:
+            return unknown
+        return pa.concat_tables([unknown, self.running_balance.remarks(raw)])
 
     def to_canonical(self, raw: pa.Table, context: MappingContext) -> Tables:
         """Map raw rows to ``money_event``, one row for each entry."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from data_contracts.mapping.local_moments import with_moments
 from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import repeated_keys
+from data_contracts.mapping.running_balance import RunningBalance
 from data_contracts.mapping.written_days import WrittenDays
 
 if TYPE_CHECKING:
@@ -49,5 +50,12 @@ MAPPING = MoneyEventSource(
     screen=screen,
     prepare=with_moments,
     days=DAYS,
+    running_balance=RunningBalance(
+        "coalesce(abs(credited), 0) - coalesce(abs(debited), 0)",
+        "balance_after",
+        "money_code",
+        "happened_at",
+        "lower(state) = 'completed'",
+    ),
     happened="happened_at",
 ).mapping()

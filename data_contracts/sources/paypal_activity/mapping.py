@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from data_contracts.mapping.local_moments import with_moments
 from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import repeated_keys
+from data_contracts.mapping.running_balance import RunningBalance
 from data_contracts.mapping.written_days import WrittenDays
 from data_contracts.values.number_format import cast_by_file
 
@@ -73,5 +74,8 @@ MAPPING = MoneyEventSource(
     prepare=with_moments,
     days=DAYS,
     cast=cast_by_file,
+    running_balance=RunningBalance(
+        "net_amount", "balance_after", "money_code", "happened_at", f"{_IS_COMPLETED} AND NOT ({_IS_MEMO})"
+    ),
     happened="happened_at",
 ).mapping()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from data_contracts.mapping.local_moments import with_moments
 from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import repeated_keys
+from data_contracts.mapping.running_balance import RunningBalance
 from data_contracts.sources.paypal_activity.mapping import DAYS
 from data_contracts.values.number_format import cast_by_file
 
@@ -42,5 +43,6 @@ MAPPING = MoneyEventSource(
     days=DAYS,
     cast=cast_by_file,
     happened="happened_at",
+    running_balance=RunningBalance("net_amount", "balance_after", "money_code", "happened_at"),
     rules_of="paypal_activity",
 ).mapping()

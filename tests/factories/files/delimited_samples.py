@@ -102,6 +102,12 @@ def delimited_samples() -> Iterator[DelimitedSample]:
     """Return one sample per source, templates and reference lists included."""
     n = range(1, ROWS + 1)
     yield _sample(
+        "airwallex_balance_activity",
+        "Time,Type,Transaction Id,Description,Wallet Currency,Debit Net Amount,Credit Net Amount,Account Balance",
+        [f"2024-06-2{i}T22:41:36+1000,DEPOSIT,T{i},Amazon,EUR,,5.00,{5 * i}.00" for i in n],
+        "Transaction Id|Credit Net Amount|Time|Description",
+    )
+    yield _sample(
         "amazon_date_range",
         "settlement id,type,order id,sku,description,quantity,marketplace,product sales,selling fees,date/time,total",
         [
@@ -248,6 +254,12 @@ def delimited_samples() -> Iterator[DelimitedSample]:
         ",企业代号,发票号码,开票日期,购方单位代号,金额,税额,价税合计,发票状态",
         [f"{i},S000001,{i},2023/3/{i},B00001,100.0,13.0,113.0,有效发票" for i in n],
         "发票号码|金额|开票日期|购方单位代号",
+    )
+    yield _sample(
+        "wallet_statement",
+        "Wallet,Wallet account,Day,Kind,Counterparty,Currency,Money in,Money out,Balance,Transaction ID",
+        [f"PingPong,8801,2024-04-1{i},Receipt,Amazon,USD,5.00,,{5 * i}.00,W{i}" for i in n],
+        "Transaction ID|Money in|Day|Counterparty",
     )
     yield _sample(
         "web_shop_orders",

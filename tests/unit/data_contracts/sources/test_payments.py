@@ -10,6 +10,8 @@ import pytest
 
 from data_contracts.definition.compiler import source_contract
 from data_contracts.errors import InputRefused
+from data_contracts.mapping.bank_entries import GAP, UNCHECKED
+from data_contracts.mapping.running_balance import BROKEN
 from data_contracts.mapping.zones import utc_offset
 from tests.factories.raw_files import RawFile, cells, ingested, only_account
 
@@ -328,9 +330,43 @@ def test_paypal_amounts_and_fees_become_events_and_memos_do_not(tmp_path: Path) 
     ]
     assert only_account(result).warnings == {
         "amount of unknown kind / General Payment / out / amount": 1,
+        BROKEN: 1,
         "memo, which moves nothing": 1,
         "transaction not completed": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("balances", "remark"),
+    [
+        (("9.00", "18.00", "27.00"), None),
+        (("27.00", "18.00", "9.00"), None),
+        (("9.00", "19.00", "28.00"), BROKEN),
+        (("", "", ""), UNCHECKED),
+    ],
+)
+def test_a_balance_that_does_not_follow_from_the_amounts_is_named(
+    tmp_path: Path, balances: tuple[str, ...], remark: str | None
+) -> None:
+    days = ("14", "15", "16") if balances[0] != "27.00" else ("16", "15", "14")
+    rows = [
+        paypal_row(f"T{day}", "General Payment", "10.00", "-1.00", "9.00", day=f"03/{day}/2023").replace(
+            '"#1","0.00"', f'"#1","{balance}"'
+        )
+        for day, balance in zip(days, balances, strict=True)
+    ]
+    assert only_account(ingested(tmp_path, [paypal(*rows)])).warnings == ({remark: 1} if remark else {})
+
+
+def test_a_period_missing_between_two_wallet_files_is_named(tmp_path: Path) -> None:
+    first = "03/14/2023,10:00:00,UTC,1,Payment from Amazon,5.00,,USD,Completed,5.00,,"
+    later = "05/14/2023,10:00:00,UTC,2,Payment from Amazon,5.00,,USD,Completed,{},,"
+    for balance, warnings in (("10.00", {}), ("99.00", {GAP: 1})):
+        files = [
+            delivered("payoneer", PAYONEER, [row], name) for name, row in (("a", first), ("b", later.format(balance)))
+        ]
+        result = ingested(tmp_path / balance, files)
+        assert [account.warnings for account in result.file_counts] == [{}, warnings]
 
 
 def test_names_and_addresses_of_payers_appear_nowhere(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ HEADER = "Date,Time,TimeZone,Name,Type,Status,Currency,Gross,Fee,Net,Transaction
 
 def paypal_file(*days: str) -> RawFile:
     rows = [
-        f"{day},23:30:00,PST,B,Express Checkout Payment,Completed,USD,10.00,-1.00,9.00,A{n},0.00,Credit"
+        f"{day},23:30:00,PST,B,Express Checkout Payment,Completed,USD,10.00,-1.00,9.00,A{n},{9 * (n + 1)}.00,Credit"
         for n, day in enumerate(days)
     ]
     data = "\n".join([HEADER, *rows, ""]).encode()
