@@ -192,6 +192,6 @@ def test_a_document_changed_by_a_later_delivery_has_two_versions(tmp_path: Path)
 
 def test_documents_of_imports_are_set_aside_under_a_rule_that_names_the_direction(tmp_path: Path) -> None:
     listed = only_account(read(tmp_path, "603", list_record("1", invtNo="22252023I000000001")))
-    assert listed.quarantined == {"number_says_export": 1}
+    assert listed.quarantined == {"list_number_says_export": 1}
     ordered = only_account(read(tmp_path, "303", order_record("1", orderType="I")))
     assert ordered.quarantined == {"order_type:enum": 1}

@@ -69,7 +69,18 @@ def bills_of_lading(person: str) -> bytes:
     return workbook({"Records": [header, ["2023-03-05", "B1", "NULL", "Lampworks", person, 1, 900]]})
 
 
+def tax_platform(person: str) -> bytes:
+    """Return a workbook of the tax platform in which this person bought and wrote an invoice."""
+    header = [
+        *("发票号码", "数电发票号码", "销方识别号", "销方名称", "购方识别号", "购买方名称", "开票日期"),
+        *("金额", "税额", "价税合计", "发票状态", "开票人", "备注"),
+    ]
+    row = ["", "25332000000000000001", "91440300MA00000011", "Lampworks", "", person, "2023-03-05"]
+    return workbook({"发票基础信息": [header, [*row, "100", "13", "113", "正常", person, person]]})
+
+
 COMPRESSED = {
+    "vat_tax_platform": tax_platform,
     "alibaba_1688_orders": purchases,
     "trade_data_workbook": trade_records,
     "us_bills_of_lading": bills_of_lading,

@@ -45,6 +45,14 @@ def test_every_rule_of_a_source_has_chinese_words(source: str) -> None:
         ("camt053_statement", "balance:statement"),
         ("camt053_statement", "entry not booked"),
         ("ofx_statement", UNCHECKED),
+        ("trade_data_workbook", "exporter:one"),
+        ("us_bills_of_lading", "master bill whose house bills are in the file"),
+        ("vat_tax_platform", "seller:unclear"),
+        ("vat_tax_platform", "sheet:sum"),
+        ("vat_tax_platform", "sum of the sheet"),
+        ("vat_tax_platform", "line of an invoice in the first sheet"),
+        ("vat_tax_platform", "earlier row of the same invoice"),
+        ("vat_tax_platform", "its lines do not add up to the invoice"),
     ],
 )
 def test_remarks_of_mappings_have_words_in_both_languages(source: str, remark: str) -> None:

@@ -1,0 +1,1 @@
+"""Source vat_tax_platform: its contract and its mapping to canonical tables."""
