@@ -129,7 +129,7 @@ def counted_once(tables: dict[str, ChunkedRows], files: Sequence[DeliveredFile],
         folder: where large intermediate results may be written; None holds them in memory.
     """
     events = tables.get(EVENTS)
-    if events is None:
+    if events is None or sum(EVENTS in known_source(file.source).mapping.covered_tables for file in files) < 2:
         return CountedOnce(tables, {})
     settings = {} if folder is None else {"temp_directory": str(folder), "memory_limit": _MEMORY_LIMIT}
     with report_duckdb_faults(folder or Path()), closed_database(settings) as database:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 TEMPLATE = "validation_page.html.j2"
 SECTIONS = ("summary", "sources", "aside", "tables", "rules", "reconciliation", "documents", "origin")
-UNKNOWN_KINDS = {
+REMARK_STARTS = {
+    "amount counted in another file of ": "remark_counted_in_file",
+    "amount counted in ": "remark_counted_in",
     "amount of unknown kind / ": "remark_unknown_kind",
     "charge of unknown kind / ": "remark_unknown_charge",
 }
@@ -148,9 +150,10 @@ def duplicate_reason(code: str, texts: Texts) -> Reason:
 
 def reading_reason(code: str, contract: CompiledContract, texts: Texts) -> Reason:
     """Return the words for the reason a raw row was set aside or got a remark, from its code."""
-    for start, key in UNKNOWN_KINDS.items():
+    for start, key in REMARK_STARTS.items():
         if code.startswith(start):
-            return Reason(texts(key, kind=code.removeprefix(start)), "")
+            kind = code.removeprefix(start)
+            return Reason(texts(key, kind=texts.words.get(f"source_{kind}", kind)), "")
     column_rule, type_rule = COLUMN_RULE.fullmatch(code), TYPE_RULE.fullmatch(code)
     if column_rule:
         column = column_words(contract, column_rule["column"], texts)

@@ -53,6 +53,8 @@ def test_every_rule_of_a_source_has_chinese_words(source: str) -> None:
         ("vat_tax_platform", "line of an invoice in the first sheet"),
         ("vat_tax_platform", "earlier row of the same invoice"),
         ("vat_tax_platform", "its lines do not add up to the invoice"),
+        ("amazon_date_range", "amount counted in amazon_settlement_v2"),
+        ("paypal_activity", "amount counted in another file of paypal_activity"),
     ],
 )
 def test_remarks_of_mappings_have_words_in_both_languages(source: str, remark: str) -> None:
