@@ -155,3 +155,15 @@ def test_rows_known_later_change_no_earlier_sum_and_money_of_one_report_alone_co
         day = START + dt.timedelta(days)
         known, _ = counted([row for row in rows if row["known_at"].date() <= day])
         assert in_force(known, day) == in_force(everything, day)
+
+
+def test_the_other_side_of_a_payout_and_the_same_amount_of_another_seller_or_platform_are_not_repetitions() -> None:
+    at = dt.datetime(2023, 3, 14, tzinfo=dt.UTC)
+    paid = {"event_type": "payout", "amount": Decimal(-91), "event_at": at, "order_id": None, "statement_id": "987"}
+    settled = rows_of(Report(1, "amazon_settlement_v2"), [paid])
+    wallet = rows_of(Report(2, "payoneer"), [{**paid, "event_type": "own_transfer", "amount": Decimal(91)}])
+    withdrawn = rows_of(Report(2, "payoneer"), [paid])
+    arrived = [{**row, "platform": "Payoneer", "event_id": f"w{i}"} for i, row in enumerate([*wallet, *withdrawn])]
+    other = rows_of(Report(3, "amazon_date_range"), [paid], "S2")
+    _, remarked = counted([*settled, *arrived, *other])
+    assert remarked == 0
