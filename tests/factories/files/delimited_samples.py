@@ -126,13 +126,15 @@ def delimited_samples() -> Iterator[DelimitedSample]:
         "amazon_settlement_v1",
         "settlement-id,settlement-start-date,settlement-end-date,deposit-date,total-amount,currency,transaction-type,"
         "order-id,marketplace-name,posted-date,sku,quantity-purchased,price-type,price-amount,item-related-fee-type,"
-        "item-related-fee-amount,other-amount",
+        "item-related-fee-amount,other-amount,shipment-fee-type,shipment-fee-amount,order-fee-type,order-fee-amount,"
+        "misc-fee-amount,other-fee-amount,other-fee-reason-description,promotion-type,promotion-amount,"
+        "direct-payment-type,direct-payment-amount",
         [
             line
             for i in n
             for line in (
-                f"{i},2023-03-01,2023-03-14,2023-03-16,9.00,USD,,,,,,,,,,,",
-                f"{i},,,,,,Order,111-0000001-000000{i},Amazon.com,2023-03-1{i % 4},LAMP-{i},1,Principal,9.00,,,",
+                f"{i},2023-03-01,2023-03-14,2023-03-16,9.00,USD{',' * 22}",
+                f"{i},,,,,,Order,111-0000001-000000{i},Amazon.com,2023-03-1{i % 4},LAMP-{i},1,Principal,9.00{',' * 14}",
             )
         ],
         "settlement-id|price-amount|posted-date|sku",
