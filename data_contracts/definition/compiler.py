@@ -13,7 +13,9 @@ are refused, so that a typing error cannot silently switch a rule off. A complet
     customProperties:
       - {property: knownLagDays, value: 1}          # a row is known this many days after its event
       - {property: retentionDays, value: 1826}      # rows of older events are deleted; default: never
-      - {property: verification, value: {verified: "…", thirdParty: "…", notVerified: "…"}}  # of the format
+      - property: verification                    # of the format
+        value: {against: [own sample, documented form, code of others, real file], checkedOn: "2026-11-30",
+                verified: "…", thirdParty: "…", notVerified: "…"}
     servers:
       - server: file
         type: custom
@@ -118,6 +120,7 @@ from __future__ import annotations
 
 import functools
 import re
+from datetime import date
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,6 +134,7 @@ from open_data_contract_standard.model import (
 from pydantic import ValidationError
 
 from data_contracts.definition.contract import (
+    VERIFIED_AGAINST,
     Column,
     CompiledContract,
     Rule,
@@ -282,13 +286,20 @@ def _yaml(data: bytes) -> Any:  # noqa: ANN401 - the content is free-form until 
     return yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe, in C if built
 
 
-def _verification(given: Mapping[str, str], label: str) -> Verification:
-    unknown = sorted(set(given) - set(_VERIFICATION))
+def _verification(given: Mapping[str, Any], label: str) -> Verification:
+    known = {*_VERIFICATION, "against", "checkedOn"}
+    unknown = sorted(set(given) - known)
     if unknown:
+        raise ConfigurationRefused(f"contract {label}: unknown verification key {unknown[0]!r}", f"use {sorted(known)}")
+    against = tuple(given.get("against", ()))
+    strange = sorted(set(against) - set(VERIFIED_AGAINST))
+    if strange:
         raise ConfigurationRefused(
-            f"contract {label}: unknown verification key {unknown[0]!r}", f"use {[*_VERIFICATION]}"
+            f"contract {label}: verified against {strange[0]!r}", f"use some of {[*VERIFIED_AGAINST]}"
         )
-    return Verification(**{_VERIFICATION[key]: text.strip() for key, text in given.items()})
+    texts = {_VERIFICATION[key]: str(text).strip() for key, text in given.items() if key in _VERIFICATION}
+    checked_on = date.fromisoformat(given["checkedOn"]) if "checkedOn" in given else None
+    return Verification(**texts, against=against, checked_on=checked_on)
 
 
 def _document(data: bytes, label: str) -> OpenDataContractStandard:

@@ -235,17 +235,29 @@ class ReadSpec:
     declared_encodings: tuple[str, ...] = ()
 
 
+VERIFIED_AGAINST = {
+    "own sample": "files that the tests of this project make, with invented rows",
+    "documented form": "the publisher's own documentation, schema or published example",
+    "code of others": "programs of others that read such files",
+    "real file": "a file that a platform, bank, register or firm gave out, or its header row",
+}
+"""What the form of a source can be compared with, and what that means."""
+
+
 @dataclass(frozen=True)
 class Verification:
-    """How the file format of a source was verified, in words.
+    """How the file format of a source was verified.
 
-    ``verified``: confirmed by an official page or by independent files that agree. ``third_party``: known from a single
-    file or from third-party code. ``not_verified``: nothing was seen.
+    ``against`` says what the form was compared with, and ``checked_on`` when; the rest says so in words. ``verified``:
+    confirmed by an official page or by independent files that agree. ``third_party``: known from a single file or from
+    third-party code. ``not_verified``: nothing was seen.
     """
 
     verified: str = ""
     third_party: str = ""
     not_verified: str = ""
+    against: tuple[str, ...] = ()
+    checked_on: date | None = None
 
 
 @dataclass(frozen=True)

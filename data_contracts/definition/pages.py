@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from data_contracts.definition.contract import VERIFIED_AGAINST
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -44,6 +46,27 @@ def verification_table(contracts: Sequence[CompiledContract]) -> str:
     header = ["Source", *(f"{mark} {meaning}" for mark, meaning in _VERIFICATION.items())]
     rows = [[_code(contract.table), *verification_row(contract)] for contract in contracts]
     return _table(header, [row for row in rows if any(row[1:])])
+
+
+def verified_page(contracts: Sequence[CompiledContract]) -> str:
+    """Return the page that says what the form of each source was compared with, and when."""
+    rows = [_compared_with(contract) for contract in contracts]
+    seen = sum("real file" in contract.verification.against for contract in contracts)
+    parts = [
+        "# What each source was verified against",
+        "Generated from the `verification` property of the contracts.",
+        f"{len(rows)} sources. {seen} of them read a real file.",
+        "What is known of each form in words is in [the list of contracts](README.md) and on the page of each source.",
+        _table(["Source", *(name.capitalize() for name in VERIFIED_AGAINST), "Checked on"], rows),
+        "\n".join(f"- **{name.capitalize()}**: {meaning}" for name, meaning in VERIFIED_AGAINST.items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _compared_with(contract: CompiledContract) -> list[str]:
+    known = contract.verification
+    marks = ["✔" if name in known.against else "" for name in VERIFIED_AGAINST]
+    return [_code(contract.table), *marks, str(known.checked_on or "")]
 
 
 def _verification(contract: CompiledContract) -> str:

@@ -12,7 +12,7 @@ from data_contracts.definition.compiler import (
     table_names,
     template_names,
 )
-from data_contracts.definition.pages import contract_page, verification_table
+from data_contracts.definition.pages import contract_page, verification_table, verified_page
 from data_contracts.definition.templates import PREFIX
 from features.catalogue import feature_records, feature_set_names, load_feature_set
 from features.pages import feature_page
@@ -45,6 +45,7 @@ def pages(results: Path) -> dict[str, str]:
     found |= {f"contracts/sources/{contract.table}.md": contract_page(contract) for contract in sources}
     found |= {f"contracts/templates/{contract.table}.md": contract_page(contract) for contract in templates}
     found["contracts/README.md"] = _contract_index({"sources": sources, "templates": templates, "tables": tables})
+    found["contracts/verified.md"] = verified_page(sources)
     found[PASSPORT_SCHEMA] = json.dumps(passport_schema(), ensure_ascii=False, indent=2) + "\n"
     found["features.md"] = feature_page(feature_records())
     found["feature_sets.md"] = _feature_sets_page()
@@ -125,7 +126,8 @@ def _contract_index(contracts: Mapping[str, Sequence[CompiledContract]]) -> str:
         lines += ["", f"## {_INDEX_HEADINGS[folder]}", ""]
         lines += [f"- [{contract.title}]({folder}/{contract.table}.md) `{contract.identity}`" for contract in listed]
         if folder == "sources":
-            lines += ["", "### How the form of each source is known", "", verification_table(listed)]
+            lines += ["", "### How the form of each source is known", ""]
+            lines += ["In short: [what each source was verified against](verified.md).", "", verification_table(listed)]
     return "\n".join(lines) + "\n" + _WHAT_A_BROKEN_RULE_COSTS
 
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from data_contracts.definition.compiler import source_contract, source_names, table_contract
-from data_contracts.definition.pages import contract_page, verification_table
+from data_contracts.definition.contract import VERIFIED_AGAINST
+from data_contracts.definition.pages import contract_page, verification_table, verified_page
 from tests.factories.contracts import bad_rows, column, contract_of, delimited
 
 
@@ -45,3 +46,20 @@ def test_a_page_and_the_index_state_how_the_format_of_a_source_was_verified() ->
 def test_every_source_states_how_its_format_was_verified(name: str) -> None:
     known = source_contract(name).verification
     assert known.verified or known.third_party or known.not_verified
+
+
+@pytest.mark.parametrize("source", source_names())
+def test_every_source_says_what_its_form_was_verified_against_and_when(source: str) -> None:
+    known = source_contract(source).verification
+    what = f'against: [some of: {", ".join(VERIFIED_AGAINST)}] and checkedOn: "YYYY-MM-DD"'
+    remedy = f"add to the property verification in data_contracts/sources/{source}/contract.odcs.yaml: {what}"
+    assert known.against, remedy
+    assert known.checked_on is not None, remedy
+
+
+def test_the_page_of_verified_sources_marks_what_each_was_compared_with() -> None:
+    page = verified_page([source_contract("vat_invoices"), source_contract("vat_tax_platform")])
+    assert "| Source | Own sample | Documented form | Code of others | Real file | Checked on |" in page
+    assert "| `vat_invoices` | ✔ |  |  | ✔ | 2026-11-30 |" in page
+    assert "| `vat_tax_platform` | ✔ |  | ✔ |  | 2026-11-30 |" in page
+    assert "2 sources. 1 of them read a real file" in page
