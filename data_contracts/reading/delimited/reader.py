@@ -112,8 +112,8 @@ def delimited_spec(contract: CompiledContract) -> ReadSpec:
 
 def with_delimiter_of(lines: PhysicalLines, contract: CompiledContract) -> CompiledContract:
     """Return the contract with the one of its delimiters with which the header has most columns."""
-    spec = delimited_spec(contract)
-    if not spec.other_delimiters:
+    spec = contract.read_spec
+    if spec is None or not spec.other_delimiters:
         return contract
     specs = [replace(spec, delimiter=one) for one in (spec.delimiter, *spec.other_delimiters)]
     return replace(contract, read_spec=max(specs, key=lambda one: _columns_found(lines, contract, one)))

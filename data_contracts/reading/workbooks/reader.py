@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import python_calamine
 
+from data_contracts.arrow import with_column
 from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused, InputRefused
 from data_contracts.lineage import Origin, ReadResult, SetAside, quarantine_table
-from data_contracts.reading.headers import HeaderMatch, match_headers, require_headers
+from data_contracts.reading.headers import HeaderMatch, header_locale, match_headers, require_headers
 from data_contracts.reading.workbooks.stated_totals import labelled_total, total_above, total_doubts
 
 if TYPE_CHECKING:
@@ -69,6 +70,9 @@ def read_workbook(data: bytes, contract: CompiledContract, file_name: str) -> Re
     ]
     quarantined = quarantine_table(origin, groups)
     table = _table([rows[n] for n in good], [n + 1 for n in good], contract, match)
+    if spec.locale_column is not None:
+        locales = pa.array([header_locale(rows[header], contract) or ""] * table.num_rows, pa.string())
+        table = with_column(table, spec.locale_column, locales)
     notes += _total_notes(workbook, rows[:header], table, _Named(contract, match, file_name))
     return ReadResult(table, quarantined, table.num_rows + quarantined.num_rows, match.headers, origin, notes)
 

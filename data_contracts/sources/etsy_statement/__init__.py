@@ -1,0 +1,1 @@
+"""Source etsy_statement: its contract and its mapping to canonical tables."""

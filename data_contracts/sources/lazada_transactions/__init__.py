@@ -1,0 +1,1 @@
+"""Source lazada_transactions: its contract and its mapping to canonical tables."""

@@ -1,0 +1,1 @@
+"""Source mercado_settlement: its contract and its mapping to canonical tables."""

@@ -1,0 +1,1 @@
+"""Source shopee_income: its contract and its mapping to canonical tables."""

@@ -1,0 +1,1 @@
+"""Source walmart_recon: its contract and its mapping to canonical tables."""
