@@ -159,10 +159,43 @@ def delimited_samples() -> Iterator[DelimitedSample]:
         "SHA-256|Period start|Delivered at (UTC)|Account",
     )
     yield _sample(
+        "ebay_transactions",
+        "Transaction creation date,Type,Order number,Net amount,Payout currency,Payout date,Payout ID,Payout status,"
+        "Reason for hold,Item ID,Custom label,Quantity,Item subtotal,Shipping and handling,Seller collected tax,"
+        "Final Value Fee - fixed,Final Value Fee - variable,Below standard performance fee,Gross transaction amount,"
+        "Transaction currency,Exchange rate,Description",
+        [
+            f"2023-03-0{i},Order,0{i},18.00,USD,2023-03-09,55,Funds sent,,I{i},LAMP-{i},1,10.00,1.00,1.00,-1.00,-1.50,"
+            f"-0.50,12.00,EUR,2.00,note"
+            for i in n
+        ],
+        "Order number|Net amount|Transaction creation date|Custom label",
+    )
+    yield _sample(
+        "etsy_statement",
+        "Date,Type,Title,Info,Currency,Amount,Fees & Taxes,Net,Tax Details",
+        [f"2023-03-0{i},Sale,Payment for Order #{i},Order #{i},GBP,20.00,-1.00,19.00,--" for i in n],
+        "Title|Amount|Date|Info",
+    )
+    yield _sample(
         "exchange_rates",
         "Currency,Date,USD per unit",
         [f"TWD,2023-01-0{i},0.0325" for i in n],
         "Currency|USD per unit|Date|Currency",
+    )
+    yield _sample(
+        "lazada_statement",
+        "Statement Number,Transaction Date,Fee Name,Amount(Include Tax),Release Status,Release Date,Order Number,"
+        "Seller SKU,WHT Amount,WHT included in Amount,Currency",
+        [f"MY1,2023-03-0{i},Commission,-8.00,Released,2023-03-0{i},{i},LAMP-{i},1.00,No,MYR" for i in n],
+        "Order Number|Amount(Include Tax)|Transaction Date|Seller SKU",
+    )
+    yield _sample(
+        "lazada_transactions",
+        "Transaction Date,Transaction Type,Fee Name,Seller SKU,Amount,WHT Amount,WHT included in Amount,Statement,"
+        "Paid Status,Order No.,Currency",
+        [f"2023-03-0{i},Orders-Sales,Item Price Credit,LAMP-{i},10.00,1.00,No,week,paid,{i},MYR" for i in n],
+        "Order No.|Amount|Transaction Date|Seller SKU",
     )
     yield _sample(
         "lender_applications",
@@ -181,6 +214,23 @@ def delimited_samples() -> Iterator[DelimitedSample]:
         REPAYMENTS_HEADER,
         [f"R{i},L1,S000001,Due,2023-02-0{i},600.00,CNY,2023-01-02 09:00:00" for i in n],
         "Entry No|Amount|Booked At (UTC)|Borrower",
+    )
+    yield _sample(
+        "mercado_release",
+        "DATE,SOURCE_ID,RECORD_TYPE,DESCRIPTION,NET_CREDIT_AMOUNT,NET_DEBIT_AMOUNT,GROSS_AMOUNT,MP_FEE_AMOUNT,SITE,CURRENCY",
+        [f"2023-03-0{i}T10:00:00.000-06:00,{i},release,payment,88.00,0,100.00,-12.00,MLM,MXN" for i in n],
+        "SOURCE_ID|NET_CREDIT_AMOUNT|DATE|DESCRIPTION",
+    )
+    yield _sample(
+        "mercado_settlement",
+        "SOURCE_ID,TRANSACTION_TYPE,TRANSACTION_AMOUNT,TRANSACTION_CURRENCY,TRANSACTION_DATE,FEE_AMOUNT,TAXES_AMOUNT,"
+        "SETTLEMENT_NET_AMOUNT,SETTLEMENT_CURRENCY,SETTLEMENT_DATE,ORDER_ID",
+        [
+            f"{i},SETTLEMENT,100.00,MXN,2023-03-0{i}T10:00:00.000-06:00,-12.00,-1.00,87.00,MXN,"
+            f"2023-03-0{i}T11:00:00.000-06:00,{i}"
+            for i in n
+        ],
+        "SOURCE_ID|SETTLEMENT_NET_AMOUNT|TRANSACTION_DATE|ORDER_ID",
     )
     yield _sample(
         "payoneer",
@@ -256,6 +306,16 @@ def delimited_samples() -> Iterator[DelimitedSample]:
         ",企业代号,发票号码,开票日期,购方单位代号,金额,税额,价税合计,发票状态",
         [f"{i},S000001,{i},2023/3/{i},B00001,100.0,13.0,113.0,有效发票" for i in n],
         "发票号码|金额|开票日期|购方单位代号",
+    )
+    yield _sample(
+        "walmart_recon",
+        "Period Start Date,Period End Date,Total Payable,Currency,Transaction Posted Timestamp,Transaction Type,"
+        "Transaction Description,Purchase Order #,Amount,Amount Type,Ship Qty",
+        [
+            *(f"03/01/2023,03/14/2023,,USD,03/0{i}/2023,Sale,,P{i},10.00,Product Price,1" for i in range(1, ROWS)),
+            "03/01/2023,03/14/2023,70.00,USD,03/15/2023,PaymentSummary,,,,,",
+        ],
+        "Purchase Order #|Amount|Transaction Posted Timestamp|Transaction Description",
     )
     yield _sample(
         "wallet_statement",
