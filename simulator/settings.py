@@ -222,6 +222,9 @@ class ObservationSettings(_Frozen):
         default=0.04, ge=0, le=0.5, description="Share of registered links never shown, at average honesty."
     )
     alias_share: float = Field(default=0.6, ge=0, le=1, description="Share of companies with a registered Latin name.")
+    bank_statement_share: float = Field(
+        default=0.1, ge=0, le=1, description="Share of sellers that deliver the statements of their bank account."
+    )
     training_consent_share: float = Field(
         default=0.92, ge=0, le=1, description="Share of sellers that consent to the training of models."
     )

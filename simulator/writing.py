@@ -20,6 +20,7 @@ import numpy as np
 from data_contracts.progress import SILENT
 from simulator.economy.simulation import simulate
 from simulator.files.amazon import amazon_files
+from simulator.files.bank_statements import bank_consents, bank_files
 from simulator.files.company_links import company_link_files
 from simulator.files.customs import customs_files
 from simulator.files.hosted_platforms import hosted_files
@@ -101,6 +102,9 @@ def _raw_files(world: World, observation: Observation, progress: Progress = SILE
     yield from lender_files(world, observation)
     yield from company_link_files(world, observation)
     yield from pool_files(world, observation)
+    # Banks come last: what was written before does not depend on them.
+    yield from bank_files(View(world, observation, np.arange(world.firms.count)))
+    yield from bank_consents(world)
 
 
 def _write(raw_dir: Path, file: RawFile) -> tuple[str, int]:

@@ -47,6 +47,7 @@ _FIELDS: list[pa.Field[Any]] = [
     pa.field("usd", _MONEY),
     pa.field("bank_entry_id", pa.string()),
     pa.field("credited_on", pa.date32()),
+    pa.field("credited_amount", _MONEY),
     pa.field("credited_usd", _MONEY),
     pa.field("agreement", pa.string()),
 ]
@@ -122,6 +123,7 @@ def _pairs(engine: DuckDbEngine) -> pa.Table:
 
 
 # A statement may list its payout in several rows. The sign of money events is the seller's: a payout is negative.
+# Sources spell a platform in lower or mixed case.
 _PAYOUTS = """
 SELECT seller_id, MIN(event_id) AS payout_id, CAST(platform AS VARCHAR) AS platform, MAX(statement_id) AS statement_id,
     event_date AS day, -SUM(amount) AS amount, CAST(currency AS VARCHAR) AS currency, -SUM(amount_usd) AS usd
@@ -161,7 +163,7 @@ SELECT payout_id, bank_entry_id, agreement, ABS(off) AS off, ABS(days) AS days F
         END AS agreement
     FROM (
         SELECT payout, credit, payout.currency = credit.currency AS same_money,
-            payout.platform = credit.platform AS same_platform, credit.kind AS kind
+            LOWER(payout.platform) = LOWER(credit.platform) AS same_platform, credit.kind AS kind
         FROM payout JOIN credit ON payout.seller_id = credit.seller_id
             AND credit.day BETWEEN payout.day - {earliest_days} AND payout.day + {latest_days}
         WHERE payout.usd > 0
@@ -188,7 +190,8 @@ SELECT seller_id, period_from, period_to FROM source_coverage WHERE covered_tabl
 
 _FOUND = """
 SELECT payout.seller_id, payout.platform, payout.statement_id, payout.payout_id, payout.day AS paid_on, payout.amount,
-    payout.currency, payout.usd, credit.bank_entry_id, credit.day AS credited_on, credit.usd AS credited_usd,
+    payout.currency, payout.usd, credit.bank_entry_id, credit.day AS credited_on,
+    credit.amount AS credited_amount, credit.usd AS credited_usd,
     candidate.agreement AS agreed,
     CASE WHEN credit.bank_entry_id IS NOT NULL THEN 'matched'
         WHEN payout.day + {latest_days} <= {as_of} AND EXISTS (
@@ -198,18 +201,20 @@ SELECT payout.seller_id, payout.platform, payout.statement_id, payout.payout_id,
 FROM payout LEFT JOIN pair USING (payout_id) LEFT JOIN candidate USING (payout_id, bank_entry_id)
     LEFT JOIN credit USING (bank_entry_id)
 UNION ALL BY NAME
-SELECT credit.seller_id, credit.platform, credit.bank_entry_id, credit.day AS credited_on, credit.usd AS credited_usd,
+SELECT credit.seller_id, credit.platform, credit.bank_entry_id, credit.day AS credited_on,
+    credit.amount AS credited_amount, credit.usd AS credited_usd,
     CASE WHEN credit.kind = 'platform_payout' AND declared.platform IS NULL THEN 'undeclared_platform'
         ELSE 'credit_without_payout' END AS finding
 FROM credit ANTI JOIN pair USING (bank_entry_id)
-    LEFT JOIN (SELECT DISTINCT seller_id, platform FROM payout) AS declared USING (seller_id, platform)
+    LEFT JOIN (SELECT DISTINCT seller_id, LOWER(platform) AS platform FROM payout) AS declared
+        ON declared.seller_id = credit.seller_id AND declared.platform = LOWER(credit.platform)
 """
 
 _RESULT = f"""
 SELECT seller_id, CAST(DATE_TRUNC('month', COALESCE(paid_on, credited_on)) AS DATE) AS month, finding, platform,
     statement_id, payout_id, paid_on, CAST(amount AS DECIMAL(18, 4)) AS amount, currency,
     CAST(usd AS DECIMAL(18, 4)) AS usd, bank_entry_id, credited_on,
-    CAST(credited_usd AS DECIMAL(18, 4)) AS credited_usd,
+    CAST(credited_amount AS DECIMAL(18, 4)) AS credited_amount, CAST(credited_usd AS DECIMAL(18, 4)) AS credited_usd,
     {list(AGREEMENTS)}[agreed + 1] AS agreement
 FROM found ORDER BY seller_id, month, finding, paid_on, payout_id, credited_on, bank_entry_id
 """  # noqa: S608 - put together from constants of this module

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from simulator.economy.simulated_world import World
     from simulator.text_columns import Text
 
 SOURCE = "amazon_settlement_v2"
@@ -72,6 +73,21 @@ def merchant_token(world_seed: int, seller: int) -> str:
     return "A" + "".join(letters[(bits >> (5 * place)) % 36] for place in range(12))
 
 
+def settlement_number(world: World, seller: NDArray[np.int64], week: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the numbers of the settlements that sellers closed in given weeks."""
+    return 10_000_000_000 + world.number(seller) * 1_000 + week + 7_000_000_000
+
+
+def deposit_day(world: World, seller: NDArray[np.int64], week: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the days on which the marketplace pays these settlements."""
+    waits: NDArray[np.int64] = (_statement_bits(world, seller, week) % np.uint64(3)).astype(np.int64)
+    return 7 * week + 7 + waits
+
+
+def _statement_bits(world: World, seller: NDArray[np.int64], week: NDArray[np.int64]) -> NDArray[np.uint64]:
+    return scatter(world.settings.seed, "statement", seller, week)
+
+
 class _Statements:
     """Statements of the sellers in view with the values that their rows share."""
 
@@ -87,9 +103,9 @@ class _Statements:
         )
         self.is_euro = world.firms.is_euro[self.seller]
         self.market = world.firms.market[self.seller]
-        self.number = 10_000_000_000 + world.number(self.seller) * 1_000 + self.week + 7_000_000_000
-        self.bits = scatter(world.settings.seed, "statement", self.seller, self.week)
-        self.deposit_day = self.end_day + 1 + (self.bits % np.uint64(3)).astype(np.int64)
+        self.number = settlement_number(world, self.seller, self.week)
+        self.bits = _statement_bits(world, self.seller, self.week)
+        self.deposit_day = deposit_day(world, self.seller, self.week)
 
     def locale_date(self, first_day: np.datetime64, day: NDArray[np.int64], second: NDArray[np.int64]) -> Text:
         """Return time stamps of the totals row in the date format of the marketplace's country."""

@@ -19,10 +19,11 @@ from simulator.randomness import scatter, unit_interval
 from simulator.text_columns import cents_text, chosen, clock_text, day_text, either, joined, taken, to_cents, whole_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
+    from simulator.economy.simulated_world import World
     from simulator.text_columns import Text
 
 FULL, SEMI = "shein_report", "shein_statement"
@@ -47,6 +48,23 @@ class _Reports:
     bits: NDArray[np.uint64]
 
 
+def pay_day(
+    world: World, seller: NDArray[np.int64], week: NDArray[np.int64], pay_week: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the days on which a hosted platform pays the reports that closed in ``week``."""
+    waits: NDArray[np.int64] = (_report_bits(world, seller, week) % np.uint64(5)).astype(np.int64)
+    return 7 * pay_week + waits
+
+
+def report_total(cents: Mapping[str, NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return what reports pay, from their items in cents."""
+    return cents["sales"] - cents["returns"] - cents["fines"] + cents["top_ups"]
+
+
+def _report_bits(world: World, seller: NDArray[np.int64], week: NDArray[np.int64]) -> NDArray[np.uint64]:
+    return scatter(world.settings.seed, "hosted report", seller, week)
+
+
 def _reports(view: View, source: str, mode: str) -> _Reports | None:
     rows, world = view.rows("reports", source), view.world
     if not len(rows.get("seller", ())):
@@ -56,14 +74,14 @@ def _reports(view: View, source: str, mode: str) -> _Reports | None:
     if not is_mine.any():
         return None
     seller, week = kept["seller"].astype(np.int64), kept["week"].astype(np.int64)
-    bits = scatter(world.settings.seed, "hosted report", seller, week)
-    pay_day = 7 * kept["pay_week"].astype(np.int64) + (bits % np.uint64(5)).astype(np.int64)
+    bits = _report_bits(world, seller, week)
+    paid_on = pay_day(world, seller, week, kept["pay_week"].astype(np.int64))
     cents = {name: to_cents(kept[name].astype(np.float64)) for name in REPORT_ITEMS}
     habit = 0.5 + 0.35 * unit_interval(scatter(world.settings.seed, "hosted goods", seller))
     return _Reports(
-        seller=seller, week=week, end_day=7 * week + 6, pay_day=pay_day,
-        is_paid=pay_day < 7 * world.timeline.weeks, is_euro=world.firms.is_euro[seller], cents=cents,
-        total=cents["sales"] - cents["returns"] - cents["fines"] + cents["top_ups"],
+        seller=seller, week=week, end_day=7 * week + 6, pay_day=paid_on,
+        is_paid=paid_on < 7 * world.timeline.weeks, is_euro=world.firms.is_euro[seller], cents=cents,
+        total=report_total(cents),
         first_part=np.floor(habit * cents["sales"]).astype(np.int64), bits=bits,
     )  # fmt: skip
 

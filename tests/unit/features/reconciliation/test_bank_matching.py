@@ -13,7 +13,7 @@ AS_OF = dt.date(2024, 12, 31)
 Row = dict[str, Any]
 
 
-def payout(statement: str, day: str, amount: float, platform: str = "Amazon", **cells: object) -> Row:
+def payout(statement: str, day: str, amount: float, platform: str = "amazon", **cells: object) -> Row:
     named = {"seller_id": "S1", "event_id": f"P-{statement}", "statement_id": statement, "platform": platform}
     return {**named, "event_type": "payout", "event_date": day, "amount": -amount, "status": "paid", **cells}
 
