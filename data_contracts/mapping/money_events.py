@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from data_contracts.definition.contract import CompiledContract
     from data_contracts.lineage import ReadResult
+    from data_contracts.mapping.days.written_days import WrittenDays
     from data_contracts.mapping.running_balance import RunningBalance
-    from data_contracts.mapping.written_days import WrittenDays
 
 _EVENTS = """
 SELECT

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from data_contracts.arrow import Values
     from data_contracts.definition.contract import CompiledContract
-    from data_contracts.mapping.written_days import WrittenDays
+    from data_contracts.mapping.days.written_days import WrittenDays
 
 Tables = dict[str, pa.Table]
 

@@ -57,7 +57,7 @@ def terms_of(
     date_order: DateOrder | None = None,
 ) -> Terms:
     """Return what the options state about files."""
-    from data_contracts.mapping.day_order import DayOrder
+    from data_contracts.mapping.days.day_order import DayOrder
     from pipelines.ingest.deliveries.unlisted import Terms
 
     return Terms(

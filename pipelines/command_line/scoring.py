@@ -95,7 +95,7 @@ def score(
     if applicants is None:
         run_stage_of(profile, out, "score", terminal)
         return
-    from data_contracts.mapping.day_order import DayOrder
+    from data_contracts.mapping.days.day_order import DayOrder
     from pipelines.profiles import load_profile
     from pipelines.runs.stages import Place
     from pipelines.score.command import ScoreOptions, score_command

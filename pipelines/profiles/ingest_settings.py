@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from data_contracts.mapping.day_order import DayOrder
+from data_contracts.mapping.days.day_order import DayOrder
 from pipelines.runs.sandbox import Limits
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from data_contracts.mapping.day_order import DayOrder
+    from data_contracts.mapping.days.day_order import DayOrder
     from data_contracts.progress import Progress
     from pipelines.profiles import Profile
     from pipelines.runs.stages import Place

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from data_contracts.mapping.zones import utc_offset
+from data_contracts.mapping.days.zones import utc_offset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

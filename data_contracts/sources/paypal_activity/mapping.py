@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.mapping.local_moments import with_moments
+from data_contracts.mapping.days.local_moments import with_moments
+from data_contracts.mapping.days.written_days import WrittenDays
 from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import repeated_keys
 from data_contracts.mapping.running_balance import RunningBalance
-from data_contracts.mapping.written_days import WrittenDays
 from data_contracts.values.number_format import cast_by_file
 
 if TYPE_CHECKING:

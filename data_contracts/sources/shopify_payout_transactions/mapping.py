@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from data_contracts.mapping.days.written_days import WrittenDays
 from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import rows_delivered_before
-from data_contracts.mapping.written_days import WrittenDays
 from data_contracts.values.money_text import NumberStyle, with_plain_amounts
 
 if TYPE_CHECKING:

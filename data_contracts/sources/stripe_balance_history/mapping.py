@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from data_contracts.mapping.days.written_days import WrittenDays
 from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import repeated_keys
-from data_contracts.mapping.written_days import WrittenDays
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from data_contracts.mapping.bank_entries import BankSource
-from data_contracts.mapping.written_days import WrittenDays
+from data_contracts.mapping.days.written_days import WrittenDays
 
 if TYPE_CHECKING:
     from data_contracts.arrow import Values

@@ -20,8 +20,8 @@ from data_contracts.entities.register_names import NAME_SCHEMA, company_names
 from data_contracts.errors import InternalFault
 from data_contracts.lineage import QUARANTINE_SCHEMA, SetAside, concat_quarantine, quarantine_table, row_numbers
 from data_contracts.mapping.currency import load_exchange_rates
+from data_contracts.mapping.days.written_days import DeclaredFile, with_iso_days
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables
-from data_contracts.mapping.written_days import DeclaredFile, with_iso_days
 from data_contracts.privacy import original_sealer
 from data_contracts.sources.registry import known_source
 from data_contracts.values.casting import cast_columns

@@ -11,7 +11,7 @@ from data_contracts.definition.compiler import source_contract
 from data_contracts.definition.templates import PREFIX
 from data_contracts.digest import sha256_bytes, sha256_file
 from data_contracts.errors import ConfigurationRefused, InputRefused
-from data_contracts.mapping.day_order import DayOrder
+from data_contracts.mapping.days.day_order import DayOrder
 from data_contracts.sources.registry import known_source, mapped_sources
 from pipelines.ingest.deliveries.archives import OpenArchives, entries_of, is_archive, require_size
 from pipelines.ingest.deliveries.reference_lists import rows_of_list

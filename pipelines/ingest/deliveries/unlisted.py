@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
 
-    from data_contracts.mapping.day_order import DayOrder
+    from data_contracts.mapping.days.day_order import DayOrder
     from pipelines.ingest.deliveries.recognition import Recognition
     from pipelines.profiles.ingest_settings import IngestSettings
 

@@ -104,7 +104,7 @@ def delimited_samples() -> Iterator[DelimitedSample]:
     yield _sample(
         "airwallex_balance_activity",
         "Time,Type,Transaction Id,Description,Wallet Currency,Debit Net Amount,Credit Net Amount,Account Balance",
-        [f"2024-06-2{i}T22:41:36+1000,DEPOSIT,T{i},Amazon,EUR,,5.00,{5 * i}.00" for i in n],
+        [f"2023-06-2{i}T22:41:36+1000,DEPOSIT,T{i},Amazon,EUR,,5.00,{5 * i}.00" for i in n],
         "Transaction Id|Credit Net Amount|Time|Description",
     )
     yield _sample(
@@ -320,7 +320,7 @@ def delimited_samples() -> Iterator[DelimitedSample]:
     yield _sample(
         "wallet_statement",
         "Wallet,Wallet account,Day,Kind,Counterparty,Currency,Money in,Money out,Balance,Transaction ID",
-        [f"PingPong,8801,2024-04-1{i},Receipt,Amazon,USD,5.00,,{5 * i}.00,W{i}" for i in n],
+        [f"PingPong,8801,2023-04-1{i},Receipt,Amazon,USD,5.00,,{5 * i}.00,W{i}" for i in n],
         "Transaction ID|Money in|Day|Counterparty",
     )
     yield _sample(

@@ -101,6 +101,20 @@ SAMPLES = {
         PAYPAL_ACTIVITY,
         ["03/14/2023,10:00:00,PDT,spike-name,Payment,Completed,USD,1.00,0.00,1.00,spike-from,spike-to,T1"],
     ),
+    "paypal_statement": csv_file(
+        "Date,Time,TimeZone,Description,Currency,Gross,Fee,Net,Balance,Transaction ID,"
+        "From Email Address,Name,Bank Account",
+        ["03/14/2023,10:00:00,PDT,Payment,USD,1.00,0.00,1.00,1.00,T1,spike-from,spike-name,spike-to"],
+    ),
+    "airwallex_balance_activity": csv_file(
+        "Time,Type,Transaction Id,Description,Wallet Currency,Debit Net Amount,Credit Net Amount,"
+        "Account Balance,Reference",
+        ["2023-06-24T22:41:36+1000,DEPOSIT,T1,spike-name,EUR,,5.00,5.00,spike-from"],
+    ),
+    "wallet_statement": csv_file(
+        "Wallet,Wallet account,Day,Kind,Counterparty,Currency,Money in,Money out,Balance,Transaction ID",
+        ["PingPong,spike-code,2023-04-14,Receipt,spike-name,USD,5.00,,5.00,W1"],
+    ),
     "paypal_settlement": csv_file(
         PAYPAL_SETTLEMENT,
         ["SB,T1,1,,T0006,,2023/03/14 10:00:00 -0700,CR,100,USD,,,,spike-consumer", "SC,1"],

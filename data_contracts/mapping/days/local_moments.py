@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from data_contracts.arrow import with_column
-from data_contracts.mapping.zones import utc_offset
+from data_contracts.mapping.days.zones import utc_offset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from data_contracts.errors import InputRefused
-from data_contracts.mapping.day_order import DayEvidence, DayOrder, Movement, certain_orders, readings, told_order
+from data_contracts.mapping.days.day_order import DayEvidence, DayOrder, Movement, certain_orders, readings, told_order
 from tests.factories.raw_files import RawFile, cells, ingested, only_account
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from data_contracts.arrow import with_column
 from data_contracts.errors import InputRefused
-from data_contracts.mapping.day_order import DayEvidence, DayOrder, Movement, certain_orders, readings, told_order
-from data_contracts.mapping.local_moments import time_of_day
+from data_contracts.mapping.days.day_order import DayEvidence, DayOrder, Movement, certain_orders, readings, told_order
+from data_contracts.mapping.days.local_moments import time_of_day
 
 if TYPE_CHECKING:
     import datetime

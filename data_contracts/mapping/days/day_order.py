@@ -18,7 +18,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from data_contracts.mapping.zones import usual_day_order, wrong_season
+from data_contracts.mapping.days.zones import usual_day_order, wrong_season
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

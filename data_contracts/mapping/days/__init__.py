@@ -1,0 +1,1 @@
+"""Days, times and time zones as exports write them."""
