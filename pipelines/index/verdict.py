@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from pipelines.index.run_record import RunRecord
 
 PAGE_OF_LIGHT: Final = {"data": "data", "model": "model", "gates": "promotion", "drift": "health"}
-WITHOUT_DECISIONS: Final = frozenset({"data_rules", "data_warnings_not_validated", "data_withheld", "data_unlisted"})
+WITHOUT_DECISIONS: Final = frozenset(
+    {"data_rules", "data_warnings_not_validated", "data_doubled", "data_unmatched", "data_withheld", "data_unlisted"}
+)
 """Findings about rules and files: how many decisions they touch is not known."""
 
 

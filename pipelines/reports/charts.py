@@ -174,6 +174,39 @@ def column_chart(
     return _markup(svg)
 
 
+def month_bars(values: Sequence[float | None], title: str, year_starts: Sequence[int]) -> TrustedMarkup:
+    """Draw one bar per month, from zero to the largest value, in the size of a table cell; None leaves a gap.
+
+    Args:
+        values: value of each month.
+        title: what the bars show, for those who cannot see them.
+        year_starts: positions of the months that begin a year, marked by thin lines.
+    """
+    width, height, step = 2.0 * max(len(values), 1), 22, 2.0
+    svg = ET.Element(
+        "svg",
+        {
+            "class": "month-bars",
+            "role": "img",
+            "aria-label": title,
+            "viewBox": f"0 0 {width:g} {height}",
+            "preserveAspectRatio": "none",
+        },
+    )
+    ET.SubElement(svg, "title").text = title
+    years = "".join(f"M{step * at:g} 0V{height}" for at in year_starts)
+    _element(svg, "path", d=years or "M0 0", **{"class": "year"})
+    highest = max((value for value in values if value is not None), default=0.0) or 1.0
+    bars = []
+    for at, value in enumerate(values):
+        if value:
+            # A month with little is still a month with something.
+            top = height - max((height - 2) * value / highest, 0.8)
+            bars.append(f"M{step * at:g} {height}V{top:.1f}h1.7V{height}z")
+    _element(svg, "path", d="".join(bars) or "M0 0", **{"class": "bars"})
+    return _markup(svg)
+
+
 def dependence_chart(
     points: Sequence[DependencePoint],
     missing: float | None,

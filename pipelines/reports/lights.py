@@ -133,10 +133,23 @@ def _data_concerns(validation: Mapping[str, Any], failed: int, judged: int) -> I
     if failed:
         yield Finding("watch", "data_rules", {"failed": whole(failed), "judged": whole(judged)})
     yield from _not_validated(validation["tables"])
+    yield from _money_concerns(validation)
     for kind in ("withheld", "unlisted"):
         files = len(validation[f"{kind}_files"])
         if files:
             yield Finding("watch", f"data_{kind}", {"files": whole(files)})
+
+
+def _money_concerns(validation: Mapping[str, Any]) -> Iterator[Finding]:
+    doubled = validation.get("doubled_money") or {"rows": 0}
+    if doubled["rows"]:
+        values = {"rows": whole(doubled["rows"]), "usd": whole(float(doubled["usd"]))}
+        yield Finding("watch", "data_doubled", values)
+    payouts = validation.get("payouts_in_bank") or {"payouts": 0, "matched": 0}
+    unmatched = payouts["payouts"] - payouts["matched"]
+    if unmatched:
+        values = {"unmatched": whole(unmatched), "payouts": whole(payouts["payouts"])}
+        yield Finding("watch", "data_unmatched", values)
 
 
 def _not_validated(tables: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from data_contracts.definition.compiler import source_contract, table_contract
 from data_contracts.definition.templates import PREFIX
 from features.reconciliation.reconcile import GRADES
+from pipelines.reports.data_attention import counts_at_a_glance, is_consent, months_of
 from pipelines.reports.lights import broken_share, data_light
 from pipelines.reports.rendering import LANGUAGES, Language, Texts, banners, page_texts, render_page
 
@@ -18,7 +19,18 @@ if TYPE_CHECKING:
     from data_contracts.definition.contract import CompiledContract
 
 TEMPLATE = "validation_page.html.j2"
-SECTIONS = ("summary", "sources", "aside", "tables", "rules", "reconciliation", "documents", "origin")
+SECTIONS = (
+    "summary",
+    "attention",
+    "months",
+    "sources",
+    "aside",
+    "tables",
+    "rules",
+    "reconciliation",
+    "documents",
+    "origin",
+)
 REMARK_STARTS = {
     "amount counted in another file of ": "remark_counted_in_file",
     "amount counted in ": "remark_counted_in",
@@ -46,8 +58,9 @@ def render_validation_page(document: Mapping[str, Any], language: Language) -> s
 
     Args:
         document: what the stage wrote as ``validation.json``: ``about``, ``sources``, the files not opened
-            (``unlisted_files``, ``withheld_files``), ``tables``
-            and ``reconciliation``; ``export_documents`` where any were delivered.
+            (``unlisted_files``, ``withheld_files``), ``tables`` and ``reconciliation``. Shown if present:
+            ``export_documents``, ``by_month``, ``doubled_money`` (rows, usd, sellers and ``pairs``) and
+            ``payouts_in_bank``.
         language: of the page.
 
     Raises:
@@ -59,26 +72,74 @@ def render_validation_page(document: Mapping[str, Any], language: Language) -> s
     tables = [_table(table, texts) for table in document["tables"]]
     totals = _totals(sources)
     documents = document.get("export_documents")
+    rule_totals, light = _rule_totals(tables), data_light(document)
+    months = months_of(document.get("by_month", ()), lambda name: source_title(name, texts), texts)
+    absent = {name for name, part in (("documents", documents), ("months", months)) if not part}
     context = {
         **banners(about["evidence"], texts, is_synthetic=about["is_synthetic"]),
         "file_names": {one: f"data.{one}.html" for one in LANGUAGES},
         "about": about,
-        "sections": [name for name in SECTIONS if name != "documents" or documents],
+        "sections": [name for name in SECTIONS if name not in absent],
         "sources": sources,
         "not_opened": {kind: document[f"{kind}_files"] for kind in ("unlisted", "withheld")},
         "tables": tables,
         "totals": totals,
         "table_totals": _table_totals(tables),
-        "rule_totals": _rule_totals(tables),
+        "rule_totals": rule_totals,
+        "glance": counts_at_a_glance(document, rule_totals, texts),
+        "stops": [finding.sentence(texts) for finding in light.findings if finding.state == "stop"],
+        "unvalidated": _unvalidated(tables),
+        "doubled": _doubled(document.get("doubled_money"), texts),
+        "payouts": document.get("payouts_in_bank"),
+        "withheld_reasons": _withheld_reasons(document["sources"], texts),
+        "months": months,
         "broken": [(table, rule) for table in tables for rule in table["rules"] if rule["status"] == "failed"],
-        "light": data_light(document),
-        "alarms": _alarms(about, totals, tables, texts),
+        "light": light,
         "contracts": _contracts(document),
         "grades": GRADES,
         "reconciliation": document["reconciliation"],
         "documents": documents,
     }
     return render_page(TEMPLATE, language, context)
+
+
+def _unvalidated(tables: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the tables with rules that could not be checked, and the first exception of each."""
+    found = []
+    for table in tables:
+        rules = [rule for rule in table["rules"] if rule["status"] == "not_validated"]
+        if rules:
+            names = [rule["rule_id"] for rule in rules]
+            exception = str(rules[0]["exception"])
+            found.append({"table": table["table"], "title": table["title"], "names": names, "exception": exception})
+    return found
+
+
+def _doubled(figures: Mapping[str, Any] | None, texts: Texts) -> dict[str, Any] | None:
+    if figures is None:
+        return None
+    pairs = [
+        {
+            **pair,
+            "title": source_title(pair["source"], texts),
+            "counted_title": source_title(pair["counted_in"].partition("@")[0], texts),
+        }
+        for pair in figures["pairs"]
+    ]
+    return {**figures, "pairs": pairs}
+
+
+def _withheld_reasons(sources: Sequence[Mapping[str, Any]], texts: Texts) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": source_title(source["name"], texts),
+            "rows": rows,
+            "reason": reading_reason(code, source_contract(source["name"]), texts),
+        }
+        for source in sources
+        for code, rows in source["quarantined"].items()
+        if is_consent(code)
+    ]
 
 
 def _source(source: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
@@ -208,6 +269,7 @@ def _table(table: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
             **rule,
             "reason": rule_reason(rule, contract, texts),
             "state": STATES[rule["status"]],
+            "needs_attention": rule["status"] in {"failed", "not_validated"},
             "examples": table["examples"].get(rule["rule_id"], []),
         }
         for rule in table["rules"]
@@ -249,21 +311,6 @@ def _table_totals(tables: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 def _rule_totals(tables: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     found = {status: sum(table[status] for table in tables) for status in STATES}
     return {**found, "judged": found["passed"] + found["failed"]}
-
-
-def _alarms(
-    about: Mapping[str, Any], totals: Mapping[str, float], tables: Sequence[Mapping[str, Any]], texts: Texts
-) -> list[str]:
-    alarms = []
-    limit = about["ingest_quarantine_limit_share"]
-    if totals["broken_share"] > limit:
-        alarms.append(texts("verdict_over_ingest", share=f"{totals['broken_share']:.2%}", limit=f"{limit:.2%}"))
-    limit = about["quarantine_limit_share"]
-    for table in tables:
-        share = table["quarantined_rows"] / table["rows_in"] if table["rows_in"] else 0.0
-        if share > limit:
-            alarms.append(texts("verdict_over_table", table=table["table"], share=f"{share:.2%}", limit=f"{limit:.2%}"))
-    return alarms
 
 
 def _contracts(document: Mapping[str, Any]) -> list[tuple[str, str]]:

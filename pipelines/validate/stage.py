@@ -21,6 +21,7 @@ from pipelines.runs.publish import atomic_write_bytes, read_json, read_parquet, 
 from pipelines.runs.stages import GROUND, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 from pipelines.validate.bank_payouts import PAYOUT_MATCHES_FILE, payout_matches, payouts_document
 from pipelines.validate.document_chains import BREAKS_FILE, breaks_document, broken_documents
+from pipelines.validate.figures import doubled_money, figures_by_month
 from pipelines.validate.reconciliation import RECONCILIATION_FILE, reconciled, reconciliation_document
 from pipelines.validate.table_checks import (
     FAILED,
@@ -79,6 +80,8 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
         checked = reconciled(result.accepted, as_of)
         write_parquet(folder / RECONCILIATION_FILE, checked)
         document = validation_document(result, ingested, settings.examples_per_rule)
+        document["doubled_money"] = doubled_money(result.accepted)
+        document["by_month"] = figures_by_month(result.accepted)
         document["reconciliation"] = reconciliation_document(checked, as_of, SELLERS_SHOWN)
         breaks = broken_documents(result.accepted, as_of)
         if breaks is not None:
