@@ -42,7 +42,7 @@ def doubled_money(tables: Mapping[str, pa.Table]) -> dict[str, Any] | None:
         database.register(EVENTS, tables[EVENTS].select(["seller_id", "source", "counted_in", "amount_usd"]))
         pairs = database.sql(query).to_arrow_table().to_pylist()
         sellers = database.sql("SELECT count(DISTINCT seller_id) FROM money_event WHERE counted_in IS NOT NULL")
-        (doubled,) = sellers.fetchone() or (0,)
+        ((doubled,),) = sellers.fetchall()
     return {
         "rows": sum(pair["rows"] for pair in pairs),
         "usd": f"{sum(pair['usd'] for pair in pairs):.2f}",
