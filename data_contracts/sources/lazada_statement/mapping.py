@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from data_contracts.mapping.days.written_days import WrittenDays
 from data_contracts.mapping.days_in_words import with_days_in_words
 from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import rows_delivered_before
 from data_contracts.mapping.source_mapping import run_sql
-from data_contracts.mapping.written_days import WrittenDays
 from data_contracts.values.money_text import NumberStyle, with_plain_amounts
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from data_contracts.arrow import with_column
+from data_contracts.mapping.days.written_days import WrittenDays
 from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import rows_delivered_before
 from data_contracts.mapping.source_mapping import run_sql
-from data_contracts.mapping.written_days import WrittenDays
 from data_contracts.values.money_text import with_plain_amounts
 
 if TYPE_CHECKING:
