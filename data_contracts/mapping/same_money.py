@@ -10,7 +10,7 @@ Two reports of one platform state the same money where one of these holds:
 - rows agree in type, currency and amount, and in order and day, moment, statement, or order within a week;
 - payouts of one amount are at most a week apart;
 - one report closes a statement, its amounts and payout summing to zero, so that it holds all amounts of the statement;
-- the amounts of one type that both state for an order or a statement sum to the same.
+- the amounts of one kind that both state for an order or a statement sum to the same.
 
 Two files of one report repeat a row if they agree in type, currency, amount, day, moment and order. Equal rows of one
 file are different amounts, so the n-th of several equal rows is compared with the n-th.
@@ -33,6 +33,7 @@ CLOSED_WITHIN: Final = "0.02"
 MONEY: Final = "money"
 """Table of the rows to compare: ``place``, ``seller_id``, ``platform``, ``source``, ``source_rank`` (0 for the report
 with most detail), ``file_rank`` (of files of one report), ``crossing`` (whether another report covers the same days),
+``kind`` (its type, or the name of types that a report may state net of each other, such as loans and their repayment),
 ``is_corrected``, ``corrected_at`` (the row's own ``superseded_at``) and columns of ``money_event``."""
 
 _SAME_ACCOUNT: Final = "seller_id, platform, currency, event_type"
@@ -127,8 +128,8 @@ _CLOSED: Final = f"""
 
 
 def _equal_sums(key: str) -> str:
-    """Return SQL for the rows of a type and key of a report once their sum equals that of a report with more detail."""
-    group = f"{_SAME_ACCOUNT}, {key}"
+    """Return SQL for the rows of a kind and key of a report once their sum equals that of a report with more detail."""
+    group = f"seller_id, platform, currency, kind, {key}"
     return f"""
     WITH sums AS (
         SELECT {group}, source_rank, any_value(source) AS source, known_at, max(recorded_at) AS recorded_at,

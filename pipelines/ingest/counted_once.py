@@ -66,7 +66,10 @@ _SPANS: Final = f"""
 _ROWS: Final = """
     SELECT place, chunk.seller_id, account_of AS platform, CAST(chunk.source AS VARCHAR) AS source, source_rank,
         file_rank, crossing, store_id, CAST(marketplace AS VARCHAR) AS marketplace,
-        CAST(event_type AS VARCHAR) AS event_type, CAST(currency AS VARCHAR) AS currency, amount, event_date, event_at,
+        CAST(event_type AS VARCHAR) AS event_type,
+        CASE WHEN event_type LIKE 'advance%' THEN 'advance' WHEN event_type LIKE 'reserve%' THEN 'reserve'
+            WHEN event_type LIKE 'payout%' THEN 'payout' ELSE CAST(event_type AS VARCHAR) END AS kind,
+        CAST(currency AS VARCHAR) AS currency, amount, event_date, event_at,
         order_id, statement_id, known_at, recorded_at, row_version,
         superseded_at IS NOT NULL OR row_version > 1 AS is_corrected, superseded_at AS corrected_at,
         spans.source_file, source_row

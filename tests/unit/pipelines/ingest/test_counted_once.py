@@ -137,3 +137,35 @@ def test_a_report_delivered_again_with_other_numbers_counts_once_and_two_equal_r
     assert remarks(result) == {"paypal/later.csv: amount counted in another file of paypal_activity": 2}
     twice = ingested(tmp_path / "twice", [paypal(SALE, SALE.replace("T1", "T8"))])
     assert counting(twice)["sale"] == Decimal(200)
+
+
+SHOPIFY_TRANSACTIONS = (
+    "Transaction Date,Type,Order,Payout Status,Payout Date,Payout ID,Available On,Amount,Fee,Net,Checkout,Currency"
+)
+SHOPIFY_PAYOUTS = (
+    "Payout Date,Status,Charges,Refunds,Adjustments,Marketplace Sales Tax,Advances,Reserved Funds,Fees,Retried Amount,"
+    "Total,Currency,Bank Reference"
+)
+
+
+def test_what_shopify_states_in_payouts_net_and_in_transactions_one_by_one_counts_once(tmp_path: Path) -> None:
+    rows = ["charge,#1001|100.00,3.20,96.80", "advance_funding,|1000.00,0.00,1000.00", "remittance,|-50.00,0.00,-50.00"]
+    rows += ["reserved_funds,|-10.00,0.00,-10.00"]
+    cells = [
+        f"2023-08-30 16:59:53 +0400,{kind},paid,2023-09-01,901,2023-09-01,{amounts},#7,USD"
+        for kind, _, amounts in (row.partition("|") for row in rows)
+    ]
+    payout = "2023-09-01,paid,100.00,0.00,0.00,0.00,950.00,-10.00,-3.20,0.00,1036.80,USD,R1"
+    files = [
+        ("shopify_payout_transactions", csv_file(SHOPIFY_TRANSACTIONS, cells)),
+        ("shopify_payouts", csv_file(SHOPIFY_PAYOUTS, [payout])),
+    ]
+    result = ingested(tmp_path, [RawFile(f"{name}.csv", name, data, "S000001", "P1") for name, data in files])
+    assert counting(result) == {
+        "sale": Decimal(100),
+        "commission": Decimal("-3.2"),
+        "advance": Decimal(1000),
+        "advance_repayment": Decimal(-50),
+        "reserve_hold": Decimal(-10),
+        "payout": Decimal("-1036.8"),
+    }
