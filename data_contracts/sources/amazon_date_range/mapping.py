@@ -47,6 +47,7 @@ LEFT JOIN currencies ON lower(marketplace_name) = currencies.name
 LEFT JOIN kinds ON lower(transaction_type) = lower(kinds.name)
 """
 
+# Without a status, money is released, unless the file has release dates and none in the row.
 # A row that names no marketplace, or another sales channel, has the currency of the other rows of its settlement, else
 # of its file, else the one stated above the header, else that of the account. A marketplace of Amazon that is not known
 # has only the stated one. The description is part of the kind where it says what the amount is, not what was sold.
@@ -55,12 +56,13 @@ WITH spread AS (
     SELECT *,
         if(min(own) OVER settlement = max(own) OVER settlement, min(own) OVER settlement, NULL) AS by_settlement,
         if(min(own) OVER file = max(own) OVER file, min(own) OVER file, NULL) AS by_file,
-        if(min(own) OVER shop = max(own) OVER shop, min(own) OVER shop, NULL) AS by_account
+        if(min(own) OVER shop = max(own) OVER shop, min(own) OVER shop, NULL) AS by_account,
+        report_kind IS NOT NULL OR (released_at IS NULL AND count(released_at) OVER file > 0) AS may_wait
     FROM known
     WINDOW settlement AS (PARTITION BY file_order, settlement_number), file AS (PARTITION BY file_order),
         shop AS (PARTITION BY delivered_for, "account")
 )
-SELECT * EXCLUDE (own, english, by_settlement, by_file, by_account),
+SELECT * EXCLUDE (own, english, by_settlement, by_file, by_account, may_wait),
     CASE WHEN is_other_channel AND lower(english) IN ('order', 'refund') THEN english || ' of another channel'
         ELSE english END AS type,
     CASE WHEN lower(english) IN ('service fee', 'amazon fees') THEN coalesce(what, '')
@@ -70,7 +72,7 @@ SELECT * EXCLUDE (own, english, by_settlement, by_file, by_account),
         WHEN marketplace_name IS NULL OR is_other_channel
             THEN coalesce(by_settlement, by_file, stated_currency, by_account)
         ELSE stated_currency END AS currency,
-    CASE WHEN release_state IS NULL THEN if(report_kind IS NULL, 'released', 'deferred')
+    CASE WHEN release_state IS NULL THEN if(may_wait, 'deferred', 'released')
         WHEN states.meaning IS NOT NULL THEN states.meaning
         WHEN released_at IS NULL THEN 'deferred' ELSE 'released' END AS state
 FROM spread LEFT JOIN states ON lower(trim(release_state)) = states.name
@@ -146,6 +148,8 @@ _REMARKS = """
 SELECT DISTINCT row_order, reason FROM unknown
 UNION SELECT row_order, 'status of unknown meaning, read as ' || state || ': ' || release_state FROM placed
     WHERE lower(trim(release_state)) NOT IN (SELECT name FROM states)
+UNION SELECT row_order, 'neither status nor release date, read as deferred' FROM placed
+    WHERE release_state IS NULL AND report_kind IS NULL AND state = 'deferred' AND lower(type) <> 'transfer'
 UNION SELECT row_order, 'the file states another currency than that of the marketplace' FROM placed
     WHERE currency <> stated_currency
 ORDER BY row_order, reason

@@ -135,6 +135,8 @@ UNION SELECT row_order, 'a transfer in favour of the seller''s balance' FROM eve
     WHERE event_type = 'payout' AND amount > 0
 UNION SELECT row_order, 'deferred without a day on which it matures' FROM facts
     WHERE state = 'deferred' AND matures_on IS NULL AND freed_at IS NULL
+UNION SELECT row_order, 'no numbers that the transaction refers to, so a deferred sale may count twice' FROM facts
+    WHERE identifiers IS NULL AND lower(transaction_kind) IN ('shipment', 'refund')
 UNION SELECT row_order, 'status of unknown meaning, read as deferred: ' || transaction_state FROM facts
     WHERE state NOT IN ('deferred', 'released', 'deferred_released')
 ORDER BY row_order, reason

@@ -319,6 +319,13 @@ def test_a_status_in_unknown_words_is_deferred_unless_the_row_has_a_release_date
     assert only_account(result).warnings == {f"{reason} deferred: Moon": 1, f"{reason} released: Moon": 1}
 
 
+def test_a_row_without_status_is_deferred_if_other_rows_of_its_file_have_a_release_date(tmp_path: Path) -> None:
+    free = {**SALE, "released_at": "Mar 20, 2023 1:00:00 PM PDT"}
+    result = ingested(tmp_path, [report([free, {**SALE, "amazon_order": "2"}], leave_out=("release_state",))])
+    assert cells(result.tables["money_event"], "status") == ["released"] * 7 + ["deferred"] * 7
+    assert only_account(result).warnings == {"neither status nor release date, read as deferred": 1}
+
+
 def test_the_report_of_deferred_transactions_is_read_and_its_money_is_deferred(tmp_path: Path) -> None:
     cells_of = {"ReportType": "Deferred", "date/time": SALE["posted_at"], "type": "Order", "sku": "LAMP-1"}
     cells_of |= {"settlement-id": "", "order-id": "111-1", "description": "", "quantity": "1", "store": "amazon.com"}

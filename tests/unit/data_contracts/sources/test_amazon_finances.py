@@ -134,12 +134,15 @@ def test_states_kinds_and_transfers_that_are_not_known_are_named(tmp_path: Path)
     odd = transaction("T1", 10, **SOLD, transactionStatus="Moon")
     moon = transaction("T2", -1, "Moon", description="Moon Fee")
     back = transaction("T3", 5, "Transfer")
-    result = ingested(tmp_path, [delivery(odd, moon, back, DEFERRED | {"contexts": None})])
+    net = transaction("T4", -8, "Refund")
+    result = ingested(tmp_path, [delivery(odd, moon, back, net, DEFERRED | {"contexts": None})])
     assert cells(result.tables["money_event"], "status")[0] == "deferred"
     assert only_account(result).warnings == {
         "a transfer in favour of the seller's balance": 1,
         "amount of unknown kind / Moon / Moon Fee / ": 1,
         "deferred without a day on which it matures": 1,
+        "amount of unknown kind / Refund / Order Payment / ": 1,
+        "no numbers that the transaction refers to, so a deferred sale may count twice": 1,
         "status of unknown meaning, read as deferred: Moon": 1,
     }
 
