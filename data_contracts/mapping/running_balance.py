@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.mapping.bank_entries import gaps_between, statements_of
+from data_contracts.mapping.bank.entries import gaps_between, statements_of
 from data_contracts.mapping.source_mapping import run_sql
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from data_contracts.arrow import with_column
 from data_contracts.definition.compiler import table_template
 from data_contracts.definition.templates import EVENT_DATE, KNOWN_AT, PREFIX, SELLER
-from data_contracts.mapping.bank_entries import TABLE as BANK_ENTRIES
-from data_contracts.mapping.bank_entries import broken_template_rows, template_gaps
+from data_contracts.mapping.bank.entries import TABLE as BANK_ENTRIES
+from data_contracts.mapping.bank.entries import broken_template_rows, template_gaps
 from data_contracts.mapping.repetition import repeated_rows
 from data_contracts.mapping.source_mapping import MappingContext, NamedSellers, SourceMapping, Tables, canonical_table
 from data_contracts.privacy import keyed_pseudonyms

@@ -104,6 +104,7 @@ def payouts_in_bank(tables: Mapping[str, pa.Table], as_of: AsOf, settings: BankM
         seen = as_of.condition()
         engine.load("payout", engine.query(_PAYOUTS.format(seen=seen)))
         engine.load("credit", engine.query(_CREDITS.format(seen=seen)))
+        engine.load("named", engine.query(_NAMED))
         engine.load("candidate", engine.query(_CANDIDATES.format(**vars(settings))))
         engine.load("pair", _pairs(engine))
         parts = {"stretch": stretches_sql(nested(_PERIODS.format(seen=seen), "periods"), "seller_id")}
@@ -148,13 +149,22 @@ FROM (
 GROUP BY seller_id, account_id, day, amount, currency, nth
 """
 
+# A credit that names a settlement is the credit of no other one.
+_NAMED = """
+SELECT bank_entry_id, MIN(payout_id) AS payout_id
+FROM credit JOIN payout ON payout.seller_id = credit.seller_id AND LENGTH(payout.statement_id) >= 6
+    AND CONTAINS(credit.reference, payout.statement_id)
+GROUP BY bank_entry_id
+"""
+
+# Fees make a credit smaller; one that is larger is the last choice.
 _CANDIDATES = """
-SELECT payout_id, bank_entry_id, agreement, ABS(off) AS off, ABS(days) AS days FROM (
+SELECT payout_id, bank_entry_id, agreement, off > 0 AS is_more, ABS(off) AS off, ABS(days) AS days FROM (
     SELECT payout.payout_id, credit.bank_entry_id, DATE_DIFF('day', payout.day, credit.day) AS days,
         CASE WHEN same_money THEN CAST(credit.amount - payout.amount AS DOUBLE) / CAST(payout.amount AS DOUBLE)
             ELSE CAST(credit.usd - payout.usd AS DOUBLE) / CAST(payout.usd AS DOUBLE) END AS off,
         CASE
-            WHEN same_money AND off = 0 AND CONTAINS(credit.reference, payout.statement_id) THEN 0
+            WHEN same_money AND ABS(off) <= {fee_share} AND is_named THEN 0
             WHEN same_money AND off = 0 AND same_platform THEN 1
             WHEN same_money AND off = 0 AND kind = 'wallet_payout' THEN 2
             WHEN same_money AND ABS(off) <= {fee_share} AND same_platform THEN 3
@@ -162,11 +172,12 @@ SELECT payout_id, bank_entry_id, agreement, ABS(off) AS off, ABS(days) AS days F
             WHEN NOT same_money AND ABS(off) <= {conversion_share} AND (same_platform OR kind = 'wallet_payout') THEN 5
         END AS agreement
     FROM (
-        SELECT payout, credit, payout.currency = credit.currency AS same_money,
-            LOWER(payout.platform) = LOWER(credit.platform) AS same_platform, credit.kind AS kind
+        SELECT payout, credit, payout.currency = credit.currency AS same_money, credit.kind AS kind,
+            LOWER(payout.platform) = LOWER(credit.platform) AS same_platform, named.payout_id IS NOT NULL AS is_named
         FROM payout JOIN credit ON payout.seller_id = credit.seller_id
             AND credit.day BETWEEN payout.day - {earliest_days} AND payout.day + {latest_days}
-        WHERE payout.usd > 0
+        LEFT JOIN named USING (bank_entry_id)
+        WHERE payout.usd > 0 AND COALESCE(named.payout_id, payout.payout_id) = payout.payout_id
     )
 )
 WHERE agreement IS NOT NULL
@@ -177,8 +188,8 @@ WITH open AS (
     SELECT * FROM candidate ANTI JOIN pair USING (payout_id) ANTI JOIN pair USING (bank_entry_id)
 ), ranked AS (
     SELECT payout_id, bank_entry_id,
-        ROW_NUMBER() OVER (PARTITION BY payout_id ORDER BY agreement, off, days, bank_entry_id) AS of_payout,
-        ROW_NUMBER() OVER (PARTITION BY bank_entry_id ORDER BY agreement, off, days, payout_id) AS of_credit
+        ROW_NUMBER() OVER (PARTITION BY payout_id ORDER BY agreement, is_more, off, days, bank_entry_id) AS of_payout,
+        ROW_NUMBER() OVER (PARTITION BY bank_entry_id ORDER BY agreement, is_more, off, days, payout_id) AS of_credit
     FROM open
 )
 SELECT payout_id, bank_entry_id FROM ranked WHERE of_payout = 1 AND of_credit = 1 ORDER BY payout_id

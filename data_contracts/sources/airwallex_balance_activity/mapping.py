@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from data_contracts.mapping.bank_entries import BankSource
+from data_contracts.mapping.bank.entries import BankSource
 
 if TYPE_CHECKING:
     from data_contracts.arrow import Values

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from data_contracts.mapping.statement_messages import message_mapping
+from data_contracts.mapping.bank.messages import message_mapping
 
 MAPPING = message_mapping("camt053_statement")

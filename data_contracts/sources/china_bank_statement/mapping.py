@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from data_contracts.arrow import with_column
-from data_contracts.mapping.bank_entries import BankSource
-from data_contracts.mapping.bank_moments import bank_moment
+from data_contracts.mapping.bank.entries import BankSource
+from data_contracts.mapping.bank.moments import bank_moment
 
 if TYPE_CHECKING:
     from data_contracts.arrow import Values

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from data_contracts.mapping.bank_entries import BankSource
+from data_contracts.mapping.bank.entries import BankSource
 from data_contracts.mapping.days.written_days import WrittenDays
 
 if TYPE_CHECKING:

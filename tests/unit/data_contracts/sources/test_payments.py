@@ -10,7 +10,7 @@ import pytest
 
 from data_contracts.definition.compiler import source_contract
 from data_contracts.errors import InputRefused
-from data_contracts.mapping.bank_entries import GAP, UNCHECKED
+from data_contracts.mapping.bank.entries import GAP, UNCHECKED
 from data_contracts.mapping.days.zones import utc_offset
 from data_contracts.mapping.running_balance import BROKEN
 from tests.factories.raw_files import RawFile, cells, ingested, only_account

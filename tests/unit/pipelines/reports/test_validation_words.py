@@ -7,7 +7,7 @@ import re
 import pytest
 
 from data_contracts.definition.compiler import source_contract, source_names, table_contract, table_names
-from data_contracts.mapping.bank_entries import GAP, UNCHECKED
+from data_contracts.mapping.bank.entries import GAP, UNCHECKED
 from pipelines.reports.rendering import page_texts
 from pipelines.reports.validation_page import reading_reason, rule_reason
 

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
-from data_contracts.mapping.balance_chain import ChainEntry, balance_chain
-from data_contracts.mapping.bank_words import KINDS_WITH_REFERENCE, PAYOUT_KINDS, kind_sql, payer_sql
+from data_contracts.mapping.bank.balances import ChainEntry, balance_chain
+from data_contracts.mapping.bank.words import KINDS_WITH_REFERENCE, PAYOUT_KINDS, kind_sql, payer_sql
 from data_contracts.mapping.source_mapping import (
     MappingContext,
     SourceMapping,

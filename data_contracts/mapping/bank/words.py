@@ -1,4 +1,4 @@
-"""The kinds of bank entries: who paid, and why, by the words of ``bank_words.toml``."""
+"""The kinds of bank entries: who paid, and why, by the words of ``words.toml``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KINDS_WITH_REFERENCE: Final = (*PAYOUT_KINDS, "tax", "loan_advance", "loan_repay
 @functools.cache
 def bank_words() -> dict[str, Any]:
     """Return the rules: ``payer`` for platforms and wallets, ``reason`` for everything else."""
-    text = resources.files("data_contracts.mapping").joinpath("bank_words.toml").read_text(encoding="utf-8")
+    text = resources.files("data_contracts.mapping.bank").joinpath("words.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 

@@ -1,0 +1,1 @@
+"""Bank statements: their entries, balances, days and words, whatever the format."""
