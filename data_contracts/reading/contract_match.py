@@ -109,8 +109,8 @@ def match_contracts(
         InputRefused: the file is empty, has no records, is not text, or is a damaged workbook or Parquet file.
     """
     by_format: dict[str, list[CompiledContract]] = {}
-    for form in itertools.chain.from_iterable(map(single_forms, contracts)):
-        by_format.setdefault(form.read_spec.format if form.read_spec else "", []).append(form)
+    for contract in itertools.chain.from_iterable(map(single_forms, contracts)):
+        by_format.setdefault(contract.read_spec.format if contract.read_spec else "", []).append(contract)
     tabular = by_format.get("tabular", [])
     if start.data.startswith(PARQUET_START):
         names = _parquet_names(start.data, file_name)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from data_contracts.mapping.repetition import repeated_keys
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+from data_contracts.sources.bods_statements.earlier_versions import in_present_form
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -127,6 +128,7 @@ MAPPING = SourceMapping(
     covered_tables=("party", "party_link"),
     to_canonical=to_canonical,
     happened="stated_at",
+    prepare=in_present_form,
     any_period=True,
     screen=screen,
     silent=silent,

@@ -13,7 +13,7 @@ from tests.factories.files.xml_files import xml_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from data_contracts.definition.contract import Column, CompiledContract, ReadSpec
+    from data_contracts.definition.contract import Column, CompiledContract, ReadSpec, SheetSpec
 
 
 _MT940_VALUES = {":60F:": "C240401EUR1,00", ":62F:": "C240430EUR1,00"}
@@ -30,7 +30,7 @@ def every_column(contract: CompiledContract) -> list[Column]:
 def needed_columns(contract: CompiledContract) -> list[Column]:
     """Return the columns without which a file is refused."""
     spec = _spec(contract)
-    needs = {name for sheet in spec.sheets if not sheet.optional for name in sheet.needs}
+    needs = {name for sheet in _made_sheets(spec) for name in sheet.needs}
     needs |= {group[0] for group in spec.exactly_one_of} | set(*spec.any_of[:1])
     return [c for c in contract.columns if c.name in needs or not (c.cell.header_optional or spec.sheets)]
 
@@ -82,7 +82,12 @@ def _workbook(contract: CompiledContract, columns: Sequence[Column], spelled: Ca
     if not spec.sheets:
         return workbook({spec.sheet or "Sheet1": [[spelled(column) for column in columns]]})
     heading: list[object] = [spelled(column) for column in columns]
-    return workbook({sheet.name: [heading] for sheet in spec.sheets if not sheet.optional})
+    return workbook({sheet.name: [heading] for sheet in _made_sheets(spec)})
+
+
+def _made_sheets(spec: ReadSpec) -> list[SheetSpec]:
+    """Return the sheets that every file has, or the first one if each may be absent."""
+    return [sheet for sheet in spec.sheets if not sheet.optional] or list(spec.sheets[:1])
 
 
 def _xml(record: dict[str, Any], spec: ReadSpec) -> bytes:

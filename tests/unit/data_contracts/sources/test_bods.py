@@ -159,7 +159,7 @@ def test_a_statement_delivered_twice_is_a_duplicate(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "rule_id"),
     [
-        ({"publicationDetails": {"bodsVersion": "0.2"}}, "standard_version:enum"),
+        ({"publicationDetails": {"bodsVersion": "0.9"}}, "standard_version:enum"),
         ({"recordType": "thing"}, "record_kind:enum"),
         ({"statementDate": "soon"}, "type:stated_at"),
         ({"recordType": "relationship"}, "relationship_complete"),
@@ -185,3 +185,36 @@ def test_the_details_of_a_publication_are_optional(tmp_path: Path) -> None:
     assert cells(result.tables["party"], "party_id") == ["bods:co-1", "bods:pe-1"]
     (link,) = result.tables["party_link"].to_pylist()
     assert (link["share_pct"], str(link["known_at"].date())) == (60, "2021-03-01")
+
+
+def earlier(version: str, number: str, kind: str, **given: object) -> Statement:
+    """Return a statement of version 0.2 or 0.3, which has its details beside its number."""
+    details = {"publicationDate": given.get("statementDate", "2021-03-01"), "bodsVersion": version}
+    return {"statementID": number, "statementType": f"{kind}Statement", "publicationDetails": details, **given}
+
+
+@pytest.mark.parametrize(
+    ("version", "place", "board"),
+    [("0.2", "incorporatedInJurisdiction", "appointment-of-board"), ("0.3", "jurisdiction", "appointmentOfBoard")],
+)
+def test_statements_of_earlier_versions_give_the_same_parties_and_links(
+    tmp_path: Path, version: str, place: str, board: str
+) -> None:
+    held, holder = {"describedByEntityStatement": "e2"}, {"describedByPersonStatement": "p1"}
+    share = {"minimum": 25, "maximum": 50, "exclusiveMinimum": True}
+    statements = [
+        earlier(version, "e1", "entity", entityType="registeredEntity", name="Lamp", **{place: {"code": "GB"}}),
+        earlier(version, "e2", "entity", entityType="registeredEntity", name="Lamp Ltd", replacesStatements=["e1"]),
+        earlier(version, "p1", "person", names=[{"fullName": "A"}], statementDate="2021-02-01"),
+        earlier(
+            version, "o1", "ownershipOrControl", subject=held, interestedParty=holder, statementDate="2021-03-01",
+            interests=[{"type": "shareholding", "share": share}, {"type": board}],
+        ),
+        earlier(version, "o2", "ownershipOrControl", subject=held, interestedParty={"unspecified": {}}),
+    ]  # fmt: skip
+    result = ingested(tmp_path, [register(*statements)])
+    parties = cells(result.tables["party"], "party_id", "party_type", "country")
+    assert parties == [("bods:e1", "company", "GB"), ("bods:p1", "person", None)]
+    links = cells(result.tables["party_link"], "from_party_id", "to_party_id", "link_type", "share_pct")
+    assert links == [("bods:p1", "bods:e1", "director", None), ("bods:p1", "bods:e1", "owner", 25)]
+    assert only_account(result).quarantined == {}
