@@ -1,0 +1,1 @@
+"""Source aliexpress_cash_flow: its contract and its mapping to canonical tables."""

@@ -1,0 +1,1 @@
+"""Source shein_paid_bills: its contract and its mapping to canonical tables."""
