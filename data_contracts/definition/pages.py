@@ -160,11 +160,11 @@ def _record_facts(spec: ReadSpec) -> Iterator[str]:
 
 
 def _plain_record_facts(spec: ReadSpec) -> Iterator[str]:
-    """Yield in what other forms a record may stand."""
+    """Yield the other forms a record may have."""
     if spec.single_record:
         yield "a file may hold one record instead of an array"
     if spec.value_key is not None:
-        yield f"a value may stand below a key {_code(spec.value_key)} of its own"
+        yield f"a value may be below a key {_code(spec.value_key)} of its own"
     for path in spec.json_in_text:
         yield f"{_code(path)} may be JSON inside a text"
 

@@ -126,9 +126,9 @@ def match_contracts(
             rule="the file has no records, so its JSON source cannot be recognised",
             remedy="name the source of the file",
         )
-    for form, is_form, read in (("ofx", is_ofx, read_ofx), ("mt940", is_mt940, read_mt940)):
+    for message, is_form, read in (("ofx", is_ofx, read_ofx), ("mt940", is_mt940, read_mt940)):
         if is_form(start.data):
-            return tuple(_of_message(contract, start, file_name, read) for contract in by_format.get(form, []))
+            return tuple(_of_message(contract, start, file_name, read) for contract in by_format.get(message, []))
     bank_tables = [_of_bank_text(contract, start, file_name) for contract in by_format.get("bank_table", [])]
     if text.startswith((b"[", b"{")):
         records = [*by_format.get("json", []), *by_format.get("jsonl", [])]

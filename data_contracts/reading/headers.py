@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class HeaderMatch:
     """The header cell of each contract column.
 
-    ``extra`` holds the cells that the contract does not know, ``passed_over`` those that stand for a column of which
-    the file also has a spelling that the contract prefers, ``cells`` the whole row.
+    ``extra`` holds the cells that the contract does not know, ``passed_over`` other spellings of a column that the file
+    also has under a spelling that the contract prefers, ``cells`` the whole row.
     """
 
     positions: dict[str, int]

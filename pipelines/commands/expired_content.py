@@ -101,7 +101,7 @@ def cleaned_records(records: pa.Table, recorded: date, limits: Limits, sellers_o
         sellers_of: the sellers that accepted rows of each file name.
     """
     removed: Counter[str] = Counter()
-    sources = records["source"].cast(pa.string())
+    sources: Values = records["source"].cast(pa.string())
     held = _mask(pc.or_(pc.is_valid(records["value"]), pc.is_valid(records["original"])))
     old, gone = np.zeros(records.num_rows, dtype=bool), np.zeros(records.num_rows, dtype=bool)
     for source in pc.unique(sources).to_pylist():
@@ -132,7 +132,8 @@ def _withdrawn_rows(name: str, table: pa.Table, limits: Limits) -> NDArray[np.bo
         return nobody
     # The row of a coverage comes from the list of deliveries, and is about another source.
     column = "delivered_source" if "delivered_source" in table.column_names else "source"
-    sellers, sources = table["seller_id"].cast(pa.string()), table[column].cast(pa.string())
+    sellers: Values = table["seller_id"].cast(pa.string())
+    sources: Values = table[column].cast(pa.string())
     pairs = pa.table({"seller": sellers, "source": sources}).group_by(["seller", "source"]).aggregate([]).to_pylist()
     withdrawn = [
         f"{pair['seller']}\n{pair['source']}"
@@ -146,7 +147,7 @@ def _withdrawn_rows(name: str, table: pa.Table, limits: Limits) -> NDArray[np.bo
 
 def _rows_past_retention(table: pa.Table, on: date) -> NDArray[np.bool_]:
     old = np.zeros(table.num_rows, dtype=bool)
-    sources = table["source"].cast(pa.string())
+    sources: Values = table["source"].cast(pa.string())
     for source in pc.unique(sources).to_pylist():
         days = _contract_of(source).retention_days
         if days is not None:

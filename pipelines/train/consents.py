@@ -53,7 +53,7 @@ def may_train(
         theirs = sources.get(seller, frozenset())
         return bool(theirs) and ((seller, EVERY_SOURCE) in given or all((seller, source) in given for source in theirs))
 
-    sellers = observed["seller_id"].to_pylist()
+    sellers = list(map(str, observed["seller_id"].to_pylist()))
     answers = {seller: may(seller) for seller in set(sellers)}
     return pa.array([answers[seller] for seller in sellers], pa.bool_())
 

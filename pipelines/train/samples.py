@@ -96,7 +96,7 @@ def with_consent(observed: pa.Table, profile: Profile, files: SampleFiles) -> pa
 
 def sellers_of(observed: pa.Table) -> set[str]:
     """Return the sellers that are observed."""
-    return set(pc.unique(observed["seller_id"]).to_pylist())
+    return {str(seller) for seller in pc.unique(observed["seller_id"]).to_pylist()}
 
 
 def label(profile: Profile, observed: pa.Table, outcomes: pa.Table, as_of: date) -> Labels:

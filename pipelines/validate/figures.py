@@ -30,7 +30,7 @@ _SOURCE: Final = "split_part(CAST(source AS VARCHAR), '@', 1)"
 
 
 def doubled_money(tables: Mapping[str, pa.Table]) -> dict[str, Any] | None:
-    """Return how much money several reports state, of which one row counts; None if the tables hold no money events."""
+    """Return how much money several reports state and only one row counts; None if the tables hold no money events."""
     if EVENTS not in tables:
         return None
     query = f"""

@@ -29,7 +29,7 @@ class ArrayOriginals:
         position = self._array_start()
         number = 0
         if self.text[position] == "{":
-            # A single record stands in place of the array.
+            # A single record is in place of the array.
             _, stop = _SCANNER.raw_decode(self.text, position)
             yield 1, self.text[position:stop].encode("utf-8")
             return

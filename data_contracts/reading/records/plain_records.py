@@ -1,4 +1,4 @@
-"""The plain form of a JSON record: values that stand below a key of their own, and JSON inside a text, are opened."""
+"""The plain form of a JSON record: values below a key of their own, and JSON inside a text, are opened."""
 
 from __future__ import annotations
 

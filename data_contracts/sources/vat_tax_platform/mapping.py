@@ -48,7 +48,7 @@ GROUP BY total.row_order, total.net HAVING abs(sum(one.net) - total.net) > 0.05
 
 _NOT_OWN = """
 SELECT row_order, CASE WHEN own_number IS NULL THEN
-        'no tax number stands on every row, or two do: name the seller as account (--account NUMBER)'
+        'no tax number is on every row, or two are: name the seller as account (--account NUMBER)'
     ELSE 'invoice of another firm' END AS reason,
     CASE WHEN own_number IS NULL THEN 'seller:unclear' ELSE 'delivery:seller_matches' END AS rule_id
 FROM raw WHERE row_label IS NULL

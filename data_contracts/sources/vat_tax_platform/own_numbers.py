@@ -16,7 +16,7 @@ def own_numbers(text_rows: pa.Table) -> pa.Array[Any]:
     """Return, for each row, the tax number of the seller it was delivered for, or null if that is unclear.
 
     It is the account that the delivery names, if an invoice has it, else the one number on every invoice of the
-    seller. If no number, or more than one, stands on all of them, nobody can say whose invoices they are.
+    seller. If no number, or more than one, is on all of them, nobody can say whose invoices they are.
     """
     places = list(zip(*(text_rows[name].to_pylist() for name in ("delivered_for", "account")), strict=True))
     pairs = zip(*(text_rows[name].to_pylist() for name in ("supplier_number", "customer_number")), strict=True)
