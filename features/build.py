@@ -47,6 +47,7 @@ ALWAYS_COVERED = frozenset({"loan", "repayment", "application"})
 COVERAGE_LAG_DAYS: Mapping[str, int] = MappingProxyType(
     {
         "money_event": 45,
+        "bank_entry": 45,
         "trade_invoice": 45,
         "export_declaration": 45,
         "site_order": 45,

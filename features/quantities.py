@@ -192,6 +192,21 @@ def _loans() -> tuple[Feature, ...]:
     )
 
 
+def _banks() -> tuple[Feature, ...]:
+    def entries(name: str, condition: str, meaning: str, value: str) -> Quantity:
+        return Quantity(name, "bank_entry", condition, value, meaning, _CASH)
+
+    own, back = "counterparty_kind = 'own_transfer'", "counterparty_kind = 'loan_repayment'"
+    lent = "counterparty_kind = 'loan_advance'"
+    return (
+        *entries("bank_inflow", "amount_usd > 0", "Money that came into bank accounts.", "amount_usd").over(365),
+        *entries("bank_outflow", "amount_usd < 0", "Money that left bank accounts.", "-amount_usd").over(180, 365),
+        *entries("bank_own_transfers_out", f"amount_usd < 0 AND {own}", "Own transfers out.", "-amount_usd").over(180),
+        *entries("bank_loans_in", f"amount_usd > 0 AND {lent}", "Loans paid into the bank.", "amount_usd").over(365),
+        *entries("bank_repayments", f"amount_usd < 0 AND {back}", "Loan repayments by bank.", "-amount_usd").over(365),
+    )
+
+
 def _invoice_history() -> tuple[Feature, ...]:
     def amount(name: str, condition: str, value: str, meaning: str) -> Quantity:
         return Quantity(name, "trade_invoice", condition, value, meaning, _HEALTH)
@@ -330,6 +345,7 @@ RECORDS: tuple[Feature, ...] = (
     *_own_shop(),
     *_trade(),
     *_loans(),
+    *_banks(),
     *_invoice_history(),
     *MEASURES,
 )

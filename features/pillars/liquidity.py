@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from features.record import FeatureRecord
 
 _NO_SALES = "Settlement reports were not delivered for the window, or contain no sale."
+_NO_STATEMENTS = "Bank statements were not delivered for the window, or no money moved."
 _NO_SETTLEMENTS = "Settlement reports were not delivered for the window."
 _NO_LOAN_RECORDS = "Lenders keep these records themselves; missing only when there are no loan records at all."
 RECORDS: tuple[FeatureRecord, ...] = (
@@ -315,5 +316,61 @@ RECORDS: tuple[FeatureRecord, ...] = (
         missing="Settlement reports were not delivered for the last 180 days.",
         reference="own, loan stacking",
         stops_with_trading=True,
+    ),
+    DerivedFeature(
+        name="bank_own_transfer_share_180d",
+        pillar="liquidity",
+        family="bank_flows",
+        expression=share("bank_own_transfers_out_180d", "bank_outflow_180d"),
+        unit="share",
+        direction=0,
+        title_en="Share of bank outflow to own accounts",
+        title_zh="银行流出中转往本方账户的占比",
+        description="Money moved to other accounts of the seller or its owner, divided by all that left its bank "
+        "accounts in the last 180 days.",
+        missing=_NO_STATEMENTS,
+    ),
+    DerivedFeature(
+        name="bank_loan_inflow_share_365d",
+        pillar="liquidity",
+        family="bank_flows",
+        expression=share("bank_loans_in_365d", "bank_inflow_365d"),
+        unit="share",
+        direction=1,
+        title_en="Share of bank inflow that is borrowed",
+        title_zh="银行流入中借款的占比",
+        description="Loans paid into the seller's bank accounts, divided by all that came in, in the last 365 days.",
+        missing=_NO_STATEMENTS,
+    ),
+    DerivedFeature(
+        name="bank_repayment_share_365d",
+        pillar="liquidity",
+        family="bank_flows",
+        expression=share("bank_repayments_365d", "bank_outflow_365d"),
+        unit="share",
+        direction=1,
+        title_en="Share of bank outflow that repays loans",
+        title_zh="银行流出中归还借款的占比",
+        description="Repayments of loans from the seller's bank accounts, divided by all that left them, in the last "
+        "365 days.",
+        missing=_NO_STATEMENTS,
+    ),
+    Feature(
+        name="bank_lender_count_365d",
+        pillar="liquidity",
+        family="bank_flows",
+        table="bank_entry",
+        aggregate="count_distinct",
+        where="counterparty_kind IN ('loan_advance', 'loan_repayment')",
+        key="counterparty_id",
+        window_days=365,
+        unit="count",
+        direction=1,
+        title_en="Lenders seen in the bank, last 365 days",
+        title_zh="近365天银行流水中的贷款方数量",
+        description="Different counterparties that lent money to the seller or were repaid, by the words of its bank "
+        "entries in the last 365 days.",
+        missing=_NO_STATEMENTS,
+        reference="own, loan stacking",
     ),
 )
