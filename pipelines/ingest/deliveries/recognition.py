@@ -259,4 +259,4 @@ def _compared(start: FileStart, name: str) -> Recognition:
 
 def _is_near(fit: ContractMatch) -> bool:
     by_own_columns = len(fit.found) >= LEAST_OWN_COLUMNS and fit.own_share >= LEAST_OWN_SHARE
-    return by_own_columns or fit.similarity >= LEAST_SIMILARITY
+    return by_own_columns or (len(fit.found) > 1 and fit.similarity >= LEAST_SIMILARITY)

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from data_contracts.definition.contract import Column, CompiledContract, ReadSpec, SheetSpec
 
 
-_MT940_VALUES = {":60F:": "C240401EUR1,00", ":62F:": "C240430EUR1,00"}
-
-
 def every_column(contract: CompiledContract) -> list[Column]:
     """Return all columns, and only the first of columns that exclude or replace one another."""
     spec = _spec(contract)
@@ -58,14 +55,8 @@ def header_file(
     if spec.format in {"json", "jsonl"}:
         record = _record(headers, spec)
         return json.dumps(record if spec.format == "jsonl" else [record], ensure_ascii=False).encode(spec.encoding)
-    if spec.format in {"xml", "camt053"}:
+    if spec.format == "xml":
         return _xml(_record(headers, spec), spec)
-    if spec.format == "mt940":
-        tags = dict.fromkeys(header.split()[0] for header in headers if header.startswith(":"))
-        return "".join(f"{tag}{_MT940_VALUES.get(tag, '1')}\n" for tag in tags).encode()
-    if spec.format == "ofx":
-        elements = "".join(f"<{header}>1\n" for header in headers if header.isalpha())
-        return f"OFXHEADER:100\n<OFX><STMTRS>{elements}</STMTRS></OFX>\n".encode()
     cells = [spec.tags.header, *headers] if spec.tags else headers
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=spec.delimiter, lineterminator="\n").writerow(cells)

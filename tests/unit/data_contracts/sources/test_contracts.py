@@ -47,6 +47,12 @@ def test_every_source_has_a_mapping_to_canonical_tables(source: str) -> None:
     assert set(mapping.covered_tables) <= set(table_names())
 
 
+def test_every_table_that_a_source_covers_may_be_named_in_the_coverage() -> None:
+    column = next(c for c in table_contract("source_coverage").columns if c.name == "covered_table")
+    covered = {table for name in mapped_sources() for table in source_mapping(name).covered_tables}
+    assert covered <= set(column.enum)
+
+
 def test_every_contract_has_a_mapping_or_describes_other_sources() -> None:
     templates = {f"{PREFIX}{table}" for table in template_names()}
     assert set(mapped_sources()) | set(REFERENCE_LISTS) == set(source_names()) | templates

@@ -9,6 +9,7 @@ from data_contracts.definition.compiler import source_contract
 from data_contracts.definition.templates import PREFIX
 from data_contracts.sources.registry import mapped_sources, source_mapping
 from pipelines.ingest.batches.file_reading import RawFile, read_groups
+from tests.factories.files.bank_files import MT940_FILE, OFX_1, Movement, camt_file, csv_bytes, icbc_rows
 from tests.factories.files.workbooks import workbook
 from tests.factories.files.xml_files import ceb_message, declaration_message, declared_item, waybill_record
 from tests.factories.raw_files import (
@@ -28,6 +29,7 @@ from tests.factories.raw_files import RawFile as DeliveredRawFile
 if TYPE_CHECKING:
     from pathlib import Path
 
+SPIKED = (Movement("20230401", "1200.50", "spike-name", "spike-street"),)
 AMAZON_RANGE = (
     "date/time,settlement id,type,order id,sku,description,quantity,marketplace,order city,order postal,product sales,"
     "total"
@@ -180,6 +182,10 @@ SAMPLES = {
     "customs_declaration": declarations_file([declaration("222520230000000001", [declaration_item("1")])]),
     "ceb_waybill": ceb_message("505", waybill_record(ebcTelephone="spike-name")),
     "customs_declaration_xml": declaration_message([declared_item("1")], OverseasConsigneeEname="spike-name"),
+    "china_bank_statement": csv_bytes(icbc_rows(SPIKED)),
+    "camt053_statement": camt_file(SPIKED),
+    "mt940_statement": MT940_FILE.replace("invoice 7", "spike-name").encode(),
+    "ofx_statement": OFX_1.replace("<NAME>", "<NAME>spike-name ").encode(),
     "company_links": links_file(
         [entity("p", "Person", name="x", nationality="cn"), entity("a", "Address", full="x", city="x", country="cn")]
     ),
@@ -205,7 +211,7 @@ def test_no_text_of_a_personal_column_reaches_a_canonical_table(source: str, tmp
     (group,) = read_groups([RawFile(0, "f", data)], contract)
     spiked_columns = [c.name for c in personal if canary in str(group.rows[c.name].to_pylist())]
     assert spiked_columns, "the canary must have been put in"
-    delivered = DeliveredRawFile("f", source, data, "S000001", "shop")
+    delivered = DeliveredRawFile("f", source, data, "S000001", "shop", covered_to="2024-12-31")
     result = ingested(tmp_path, [delivered])
     assert sum(account.accepted for account in result.file_counts) > 0
     for table in result.tables.values():
