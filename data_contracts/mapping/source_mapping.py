@@ -110,7 +110,8 @@ class SourceMapping:
         happened: column with the time of the event; no row is recorded before its event.
         reaches_back_days: how many days before the declared period an event may rightly be, because a settlement of the
             period also holds earlier ones.
-        any_period: whether files rightly hold events of any time, whatever period the delivery declares (registers).
+        any_period: whether files rightly hold events of any time, whatever period the delivery declares, as registers
+            and lists do.
         group_column: rows with the same value are accepted or set aside together.
         delivered_whole: columns of the canonical rows that identify, within a seller, a record that is always delivered
             whole: what a later delivery leaves out no longer exists. Without it, each row is a record of its own.

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 # The lender's own books, and the consents themselves.
 _WITHOUT_CONSENT = frozenset({"application", "consent", "loan", "repayment"})
+# Tables of events, delivered period by period. The others list what holds or was given, however long ago.
+_STREAMS = frozenset(
+    {"money_event", "bank_entry", "site_order", "site_day", "social_day", "ad_spend", "logistics_event", "login_event"}
+    | {"export_declaration", "export_document", "trade_invoice", "purchase_order", "rating_review", "cash_balance"}
+)
 
 
 def template_mapping(table: str) -> SourceMapping:
@@ -42,6 +47,7 @@ def template_mapping(table: str) -> SourceMapping:
         screen=functools.partial(_screened, template),
         remarks=template_gaps if table == BANK_ENTRIES else _nothing_to_remark,
         happened=template.happened,
+        any_period=table not in _STREAMS,
         needs_seller=False,
         named_sellers=_named_sellers(template),
         partition_by=template.key if _has_independent_keys(template) else None,

@@ -92,7 +92,7 @@ def ingest(
     from data_contracts.errors import QuarantineLimitExceeded
     from pipelines.ingest.command import ADHOC, Reader, file_lines, ingest_paths
     from pipelines.profiles import load_profile
-    from pipelines.runs.stages import Place, current_run
+    from pipelines.runs.stages import Place, current_output
     from pipelines.signing.keys import load_keys
 
     chosen = load_profile(profile)
@@ -103,7 +103,7 @@ def ingest(
         with terminal.progress("ingest") as progress:
             outcome = ingest_paths(paths, terms, Reader(chosen.ingest, keys, progress), out)
     except QuarantineLimitExceeded:
-        terminal.say("\n".join(file_lines(current_run(Place(ADHOC, out), "ingest"))))
+        terminal.say("\n".join(file_lines(current_output(Place(ADHOC, out), "ingest"))))
         raise
     terminal.say("\n".join(file_lines(outcome.run_dir)))
     line, _ = stage_lines("ingest", outcome, time.perf_counter() - started)

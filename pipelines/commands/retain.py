@@ -21,7 +21,7 @@ from models.registry.chained_log import ChainedEntry, ChainedLog
 from pipelines.commands.expired_content import Cleaned, Limits, cleaned_records, cleaned_results, cleaned_table
 from pipelines.runs.publish import locked, read_parquet
 from pipelines.runs.removal import rewrite_run
-from pipelines.runs.stages import CURRENT, MANIFEST, current_run, is_intact, read_manifest
+from pipelines.runs.stages import CURRENT, MANIFEST, current_output, is_intact, read_manifest
 from pipelines.runs.storage_faults import report_disk_faults
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def retain(profile: Profile, place: Place, on: date, keys: KeyRing | None = None
 
 
 def _consents(profile: Profile, place: Place, on: date) -> dict[tuple[str, str], Any]:
-    consents = current_run(place, "ingest") / "tables" / "consent.parquet"
+    consents = current_output(place, "ingest", "tables/consent.parquet")
     if profile.ingest.consent == "not_required" or not consents.is_file():
         return {}
     moment = datetime.combine(on + timedelta(days=1), time.min, UTC) - timedelta(microseconds=1)

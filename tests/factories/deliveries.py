@@ -43,10 +43,11 @@ def delivered_files() -> list[RawFile]:
         shopify_order("#2", "1002", total="a lot", Email=CANARY_EMAIL),
     ]
     spoilt = [vat_row("9", firm=OTHER, amounts="n/a,n/a,n/a")]
-    later = vat_file("sale", [vat_row("4")])
+    earlier = vat_file("sale", INVOICES).replace(b"2023/3/5", b"2022/3/5")
+    later = vat_file("sale", [vat_row("4")]).replace(b"2023/3/5", b"2024/3/5")
     applications = csv_file(APPLICATIONS_HEADER, ["A1,S000001,2022-12-20,9.00,stock,C,accepted"])
     return [
-        RawFile("vat/2022.csv", "vat_invoices", vat_file("sale", INVOICES), SELLER, "", "2022-01-01", "2022-12-31"),
+        RawFile("vat/2022.csv", "vat_invoices", earlier, SELLER, "", "2022-01-01", "2022-12-31"),
         RawFile("vat/2024.csv", "vat_invoices", later, SELLER, "", "2024-01-01", "2024-12-31"),
         RawFile("shop/1.csv", "shopify_orders", shopify_file(orders), SELLER, "shop-1"),
         RawFile("vat/other.csv", "vat_invoices", vat_file("sale", spoilt), OTHER),

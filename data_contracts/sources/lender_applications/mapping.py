@@ -26,6 +26,7 @@ MAPPING = SourceMapping(
     covered_tables=("application",),
     to_canonical=query_mapping(_APPLICATIONS, "application"),
     happened="applied_on",
+    any_period=True,
     screen=functools.partial(
         repeated_rows, source="lender_applications", reason="repeated application", identity="application_number"
     ),

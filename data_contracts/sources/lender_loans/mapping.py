@@ -28,6 +28,7 @@ MAPPING = SourceMapping(
     covered_tables=("loan",),
     to_canonical=query_mapping(_LOANS, "loan", {"principal_usd": "principal"}),
     happened="disbursed_on",
+    any_period=True,
     screen=functools.partial(repeated_rows, source="lender_loans", reason="repeated loan", identity="loan_number"),
     needs_seller=False,
 )

@@ -27,6 +27,7 @@ MAPPING = SourceMapping(
     covered_tables=("repayment",),
     to_canonical=query_mapping(_ENTRIES, "repayment", {"amount_usd": "amount"}, relabel=True),
     happened="booked_at",
+    any_period=True,
     screen=functools.partial(
         repeated_rows, source="lender_repayments", reason="repeated entry", identity="entry_number"
     ),

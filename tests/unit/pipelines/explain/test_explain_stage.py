@@ -89,7 +89,7 @@ def test_a_tampered_bundle_is_refused_before_any_page_is_written(place: Place) -
 
 
 def test_an_untrained_profile_names_the_command_to_run(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationRefused, match="make train"):
+    with pytest.raises(ConfigurationRefused, match="passport train"):
         run(PROFILE, Place("demo", tmp_path))  # type: ignore[arg-type]
 
 

@@ -74,7 +74,7 @@ def test_files_folders_zips_and_gz_are_recognised_and_ingested_like_a_listed_fol
     ]
     outcome = ingested(tmp_path / "out", *paths)
     assert [line.partition(";")[0] for line in file_lines(outcome.run_dir)] == [
-        "a.txt: amazon_settlement_v2@2.0.0: rows in 2, accepted 2, set aside 0",
+        "a.txt: amazon_settlement_v2@2.1.0: rows in 2, accepted 2, set aside 0",
         "more/loans.csv: lender_loans@2.0.0: rows in 1, accepted 1, set aside 0",
         "orders.csv.gz/orders.csv: shopify_orders@1.1.0: rows in 1, accepted 1, set aside 0",
         "v.zip/invoices.csv: vat_invoices@2.0.0: rows in 2, accepted 2, set aside 0",
@@ -191,7 +191,7 @@ def test_the_command_prints_one_line_a_file(
         cli.main()
     assert not ended.value.code
     first, second = capsys.readouterr().out.splitlines()
-    assert first.startswith("a.txt: amazon_settlement_v2@2.0.0: rows in 2, accepted 2, set aside 0")
+    assert first.startswith("a.txt: amazon_settlement_v2@2.1.0: rows in 2, accepted 2, set aside 0")
     assert re.match(r"ingest: 2 rows in, 2 kept, \d+(\.\d)? s -> ", second)
 
 

@@ -129,9 +129,9 @@ def test_a_table_that_loses_too_many_rows_ends_with_exit_1_and_its_report(tmp_pa
     with pytest.raises(QuarantineLimitExceeded, match=r"trade_invoice.*data\.en\.html"):
         validate.run(profile(tmp_path / "raw"), place(tmp_path))
     page = (current_run(place(tmp_path), "validate") / "data.en.html").read_text(encoding="utf-8")
-    assert "Over the limit: 100.00% of the rows of trade_invoice" in page
+    assert "100.00% of the rows of trade_invoice broke a rule" in page
 
 
 def test_validate_before_ingest_names_the_command_to_run(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationRefused, match="make ingest"):
+    with pytest.raises(ConfigurationRefused, match="passport ingest"):
         validate.run(profile(tmp_path / "raw"), place(tmp_path))

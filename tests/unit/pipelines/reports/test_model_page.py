@@ -61,7 +61,7 @@ def test_no_improvement_is_claimed_below_the_detectable_gain() -> None:
 def test_a_champion_not_shown_above_the_scorecard_says_so_in_the_summary() -> None:
     document = copy.deepcopy(out_of_time_report())
     against = next(one for one in document["evaluation"]["differences"] if one["other"] == "scorecard")
-    said = "not significantly better than the plain scorecard"
+    said = "does not prove that the model is better than the plain scorecard"
     for verdict in ("not_shown", "worse"):
         against["verdict"] = verdict
         assert said in text_of(document, identity())

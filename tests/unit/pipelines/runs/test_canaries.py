@@ -88,7 +88,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
     files = []
     for source in SOURCES:
         for name, data in (("good", sample(source)), ("bad", damaged(source, source_contract(source)))):
-            files.append(RawFile(f"{source}/{name}", source, data, SELLER, f"shop-{name}"))
+            files.append(RawFile(f"{source}/{name}", source, data, SELLER, f"shop-{name}", covered_to="2024-12-31"))
     raw = write_raw_folder(folder / "raw", files)
     profile = SimpleNamespace(
         name="test", title="A test", is_synthetic=True, is_demonstration=True, evidence="synthetic world",

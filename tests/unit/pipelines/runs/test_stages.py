@@ -158,13 +158,11 @@ def test_a_published_file_is_given_only_as_it_was_published(kitchen: Kitchen, da
 def test_a_stage_is_outdated_once_what_it_was_made_from_has_run_again_with_another_result(kitchen: Kitchen) -> None:
     def serve() -> None:
         place = kitchen.place
-        files = {"dish": current_output(place, "cook", "result.txt"), "kitchen": current_output(place, "cook")}
+        files = {"dish": current_output(place, "cook", "result.txt"), "all": current_output(place, "cook")}
         run_stage("serve", place, StageInputs(files, {}, ("data_contracts",)), lambda _: StageRecord(0, 0))
 
     kitchen.run()
     serve()
-    assert outdated_inputs(kitchen.place, "serve") == ()
-    kitchen.run(recipe="another")  # with the same result
     assert outdated_inputs(kitchen.place, "serve") == ()
     kitchen.source.write_text("c\nd\n")
     kitchen.run()

@@ -172,7 +172,7 @@ def test_raw_exports_need_a_date_and_at_least_one_seller(options: ScoreOptions, 
 
 
 def test_identifiers_without_tables_are_refused_with_the_command_to_run(options: ScoreOptions, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationRefused, match="make validate"):
+    with pytest.raises(ConfigurationRefused, match="passport validate"):
         score_command(identifiers(tmp_path / "ids.csv", f"S000001,{AS_OF}"), options)
 
 
@@ -275,7 +275,7 @@ def test_a_registered_champion_is_found_by_its_address(options: ScoreOptions, ma
 
 
 def test_without_a_registry_the_remedy_is_named(options: ScoreOptions, matrix_file: Path) -> None:
-    with pytest.raises(ConfigurationRefused, match="make register"):
+    with pytest.raises(ConfigurationRefused, match="register"):
         score_command(matrix_file, replace(options, bundle=None))
 
 
