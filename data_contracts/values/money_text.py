@@ -68,6 +68,7 @@ _PLAIN = r"^([+-]?\d+(\.\d+)?)?$"
 _SHOWN = re.compile(r"(?P<open>\()?(?P<head>[^\d.,()]*)(?P<digits>\d[\d., ']*)(?P<tail>[^\d.,()]*)(?P<close>\))?")
 _POINT_NUMBER = re.compile(r"(\d{1,3}(,\d{3})+|\d+)(\.\d+)?")
 _COMMA_NUMBER = re.compile(r"(\d{1,3}(\.\d{3})+|\d+)(,\d+)?")
+_SPACED_NUMBER = re.compile(r"\d{1,3}([ ']\d{3})+([.,]\d+)?|[\d.,]+")
 _ONE_GROUP = re.compile(r"\d{1,3}\.\d{3}")
 _WITHOUT_CENTS: Final = frozenset({"IDR", "VND"})
 
@@ -112,11 +113,14 @@ def plain_amount(text: str, currency: str, style: NumberStyle) -> str:
     sign = around.replace("-", "").replace("+", "")
     if minus > 1 or (sign and sign != currency and currency not in _SIGNS.get(sign, ())):
         return text
-    number = _plain_digits(shown["digits"].replace(" ", "").replace("'", ""), currency, style)
+    number = _plain_digits(shown["digits"].strip(), currency, style)
     return f"{text}: not in the number format of the file" if number is None else ("-" if minus else "") + number
 
 
 def _plain_digits(digits: str, currency: str, style: NumberStyle) -> str | None:
+    if not _SPACED_NUMBER.fullmatch(digits):  # two numbers, or a digit lost
+        return None
+    digits = digits.replace(" ", "").replace("'", "")
     if style is NumberStyle.POINT:
         return digits.replace(",", "") if _POINT_NUMBER.fullmatch(digits) else None
     is_doubtful = style is NumberStyle.CELL and _ONE_GROUP.fullmatch(digits) and currency not in _WITHOUT_CENTS

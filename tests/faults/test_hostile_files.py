@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ csv.field_size_limit(2**24)
 SAMPLES = {sample.source: sample for sample in delimited_samples()}
 SHARE = 1 if os.environ.get("HOSTILE_FILES") == "all" else 16
 # Rows of a group that fall with the spoilt one: they are right in themselves, and set aside with it by contract.
-GROUP_RULES = {"settlement_adds_up", "settlement_has_totals", "group:whole"}
+GROUP_RULES = {"settlement_adds_up", "settlement_has_totals", "group:whole", "balance:chain"}
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
@@ -226,7 +227,7 @@ def spoilt_cells(case: Case) -> Iterator[list[str]]:
 
 def says(text: str, value: object, column: Column) -> bool:
     """Return whether a cell's text means this value of a column; a contract may ask for fewer decimals."""
-    plain = text.strip()
+    plain = unicodedata.normalize("NFKC", text).strip() if isinstance(value, Decimal) else text.strip()
     if value is None:
         return plain.lower() in {"", "null", "n/a", "na", "nan", "-", "无"}
     if isinstance(value, (bool, str)):

@@ -23,6 +23,9 @@ from data_contracts.values.money_text import NumberStyle, plain_amount
         ("7.000", "BRL", NumberStyle.CELL, "7.000: not in the number format of the file"),
         ("Rp1.250.000", "IDR", NumberStyle.CELL, "1250000"),
         ("100.000", "VND", NumberStyle.CELL, "100000"),
+        ("1 234.50", "EUR", NumberStyle.POINT, "1234.50"),
+        ("1 234,50 zł", "PLN", NumberStyle.COMMA, "1234.50"),
+        ("12 34", "MXN", NumberStyle.POINT, "12 34: not in the number format of the file"),
         ("--", "USD", NumberStyle.POINT, "--"),
     ],
 )
