@@ -164,6 +164,8 @@ def test_a_stage_is_outdated_once_what_it_was_made_from_has_run_again_with_anoth
     kitchen.run()
     serve()
     assert outdated_inputs(kitchen.place, "serve") == ()
+    kitchen.run(recipe="another")  # with the same result
+    assert outdated_inputs(kitchen.place, "serve") == ()
     kitchen.source.write_text("c\nd\n")
     kitchen.run()
     assert outdated_inputs(kitchen.place, "serve") == ("cook",)
