@@ -66,12 +66,13 @@ def _file(view: View, account: Account, opens: tuple[int, int], entries: Sequenc
     first = int((np.datetime64(f"{year}-01-01") - view.first_day).astype(int))
     end = int((np.datetime64(f"{year}-12-31") - view.first_day).astype(int))
     source = _source(view, account.seller)
-    period = max(first, 7 * int(world.firms.entry_week[account.seller])), min(end, account.last_day)
+    # As with other sources, neither the period nor the moment of delivery reveals that a firm has closed.
+    period = max(first, 7 * int(world.firms.entry_week[account.seller])), min(end, 7 * world.timeline.weeks - 1)
     write, ending = (_table, ".csv") if source == CHINA else (_message, ".xml")
     return RawFile(
         path=f"{source}/{world.seller_id(account.seller)}/{year}{ending}", seller_ref=world.seller_id(account.seller),
         source=source, account="", period=period,
-        delivered=(period[1] + 1 + int(view.observation.delivery_lag_days[account.seller]), 43_200),
+        delivered=(period[0] + int(view.observation.delivery_lag_days[account.seller]), 43_200),
         parts=(write(world, account, left, entries),), rows=len(entries) + (source == CAMT),
     )  # fmt: skip
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 FIRST, LAST = date(2020, 1, 1), date(2022, 12, 31)
 LAST_WHOLE_WEEK = date(2022, 12, 27)
 Row = dict[str, str]
-# An account has one statement, of all its days.
-WHOLE_HISTORY = {"china_bank_statement", "camt053_statement"}
+# A bank makes one statement a year, however long other deliveries are.
+YEARLY = {"china_bank_statement", "camt053_statement"}
 
 
 def delivered(folder: Path, **shares: float) -> tuple[WorldRecord, list[Row]]:
@@ -31,7 +31,7 @@ def delivered(folder: Path, **shares: float) -> tuple[WorldRecord, list[Row]]:
     record = write_world(settings, folder)
     with (folder / "raw" / "deliveries.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["Seller ref"]]
-    return record, [row for row in rows if row["Source"] not in WHOLE_HISTORY]
+    return record, [row for row in rows if row["Source"] not in YEARLY]
 
 
 @pytest.fixture(scope="module")
