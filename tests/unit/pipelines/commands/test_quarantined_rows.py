@@ -38,7 +38,8 @@ def environment(folder: Path) -> dict[str, str]:
 
 def test_rows_are_shown_with_row_rule_and_original_text(place: Place) -> None:
     lines = list(quarantined_rows(place, "vat/2022.csv", {}))
-    assert lines == [f"row 3: type:net: 2,{INVOICES[1]}", f"row 4: state:enum: 3,{INVOICES[2]}"]
+    earlier = [row.replace("2023/3/5", "2022/3/5") for row in INVOICES]
+    assert lines == [f"row 3: type:net: 2,{earlier[1]}", f"row 4: state:enum: 3,{earlier[2]}"]
 
 
 def test_sealed_rows_open_with_the_keys_of_the_run(place: Place, tmp_path: Path) -> None:

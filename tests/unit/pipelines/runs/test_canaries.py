@@ -70,7 +70,8 @@ def damaged(source: str, contract: CompiledContract) -> bytes:
         return b"\n".join([header, row + delimiter + canary.encode() + delimiter, *others, b""])
     for year in (b"2023", b"2021", b"2019", b"20230301"):
         data = data.replace(year, b"20x" + year[3:])
-    return data
+    # Account messages: an amount that does not add up, and one that is none.
+    return data.replace(b"RD7,00", b"RD8,00").replace(b"<TRNAMT>1200.50", b"<TRNAMT>twelve")
 
 
 @dataclass(frozen=True)
