@@ -2,8 +2,8 @@
 
 A file holds messages, each with a balance before and after its entries, also when a statement has several pages. RC is
 the reversal of a credit, so money goes out; RD the reversal of a debit. Details of an entry (``:86:``) follow German,
-Dutch or no rules. The maintained parsers were tried on such files: they kept the sign of RC, melted the messages of a
-file into one, or joined account number and name of the counterparty, so that this reader needs none of them.
+Dutch or no rules. The parser mt-940 5.1.1 was tried on such files: it keeps the sign of RC and joins account number and
+name of the counterparty, so this reader does not use it.
 """
 
 from __future__ import annotations
