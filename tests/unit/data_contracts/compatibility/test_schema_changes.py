@@ -38,6 +38,9 @@ FLAT = [
     and spec.format in {"delimited", "tabular", "xlsx"}
     and not spec.sheets
 ]
+# A message of a bank has no header: its elements are fixed by a standard, and its parser refuses what breaks that.
+MESSAGES = {"camt053", "mt940", "ofx"}
+HEADED = [name for name in SOURCES if (spec := source_contract(name).read_spec) is None or spec.format not in MESSAGES]
 # Letters of the Cyrillic alphabet that look like Latin ones.
 LOOK_ALIKES = str.maketrans("aceopxABCEHKMOPT", "асеорхАВСЕНКМОРТ")
 
@@ -53,7 +56,7 @@ def refusal(contract: CompiledContract, columns: Sequence[Column], respelled: Ma
     return str(refused.value)
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", HEADED)
 def test_a_dropped_column_is_reported(source: str) -> None:
     contract = source_contract(source)
     columns = every_column(contract)
@@ -62,7 +65,7 @@ def test_a_dropped_column_is_reported(source: str) -> None:
         assert repr(lost.header) in refusal(contract, left, {})
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", HEADED)
 def test_a_renamed_column_is_reported(source: str) -> None:
     contract = source_contract(source)
     for one in needed_columns(contract):
@@ -70,7 +73,7 @@ def test_a_renamed_column_is_reported(source: str) -> None:
         assert repr(one.header) in message
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", HEADED)
 def test_a_column_name_with_lookalike_letters_is_reported(source: str) -> None:
     contract = source_contract(source)
     for one in needed_columns(contract):
@@ -81,7 +84,7 @@ def test_a_column_name_with_lookalike_letters_is_reported(source: str) -> None:
         assert repr(one.header) in message
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", HEADED)
 def test_an_added_column_is_reported(source: str, tmp_path: Path) -> None:
     contract = source_contract(source)
     new = dataclasses.replace(contract.columns[0], name="brand_new", header="BrandNew")

@@ -25,6 +25,7 @@ EVENT_TABLES = {
     "ad_spend",
     "application",
     "asset_register",
+    "bank_entry",
     "cash_balance",
     "certificate",
     "consent",
