@@ -291,7 +291,10 @@ def _values_to_check(rule: Rule, table: pa.Table, frame: pd.DataFrame) -> int:
         return int((~missing).sum())
     if rule.column is None or rule.kind in {Kind.NOT_NULL, Kind.ROW_EXPRESSION}:
         return table.num_rows
-    return table.num_rows - table[rule.column].null_count
+    column = table[rule.column]
+    # pandas, and with it Great Expectations, takes a NaN for a missing value.
+    not_a_number = pc.sum(pc.is_nan(column)).as_py() or 0 if pa.types.is_floating(column.type) else 0
+    return table.num_rows - column.null_count - int(not_a_number)
 
 
 def _finding(rule: Rule, result: Any, expected: int) -> GxFinding:  # noqa: ANN401 - an ExpectationValidationResult

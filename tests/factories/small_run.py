@@ -8,9 +8,15 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.profiles import Profile, load_profile
 from pipelines.runs.stages import Place, StageRecord, current_run, read_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROFILE = "small"
@@ -69,16 +75,34 @@ def make(
 
 
 def finished_run(folder: Path) -> FinishedRun:
-    """Return the run under ``folder``; the first process that asks for it makes it, while all others wait."""
+    """Return the run under ``folder``."""
     run = FinishedRun(load_profile(PROFILE), Place(PROFILE, folder / "artifacts"), folder / "keys")
+
+    def made() -> str:
+        done = make(run.place.out, run.keys, "run", **import_log(folder / IMPORT_LOG))
+        assert done.returncode == 0, f"make run exited with {done.returncode}:\n{done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    return replace(run, printed=made_once(folder, made))
+
+
+def made_once(folder: Path, make_it: Callable[[], str]) -> str:
+    """Return what ``make_it`` says; the first process that asks calls it, while all others wait for its answer."""
     folder.mkdir(parents=True, exist_ok=True)
-    answer = folder / "make.txt"
+    answer, fault = folder / "answer.txt", folder / "fault.txt"
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not answer.is_file():
-            done = make(run.place.out, run.keys, "run", **import_log(folder / IMPORT_LOG))
-            answer.write_text(f"{done.returncode}\n{done.stdout}{done.stderr}")
-    code, _, said = answer.read_text().partition("\n")
-    if code != "0":
-        raise AssertionError(f"make run exited with {code}:\n{said}")
-    return replace(run, printed=said)
+        if not answer.is_file() and not fault.is_file():
+            try:
+                answer.write_text(make_it())
+            except AssertionError as error:
+                fault.write_text(str(error))
+    if fault.is_file():
+        raise AssertionError(fault.read_text())
+    return answer.read_text()
+
+
+def of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all processes of a test session share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base

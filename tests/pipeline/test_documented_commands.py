@@ -66,6 +66,7 @@ INSTEAD: dict[str, tuple[Instead, ...]] = {
             _PLACEHOLDER,
         ),
         Instead("exports/ ", "artifacts/small/world/*/raw/amazon_settlement_v2/S000001/ ", _PLACEHOLDER),
+        Instead("--from 2024-01-01", "--from 2019-01-01", "the exports of this seller begin in 2019"),
     ),
 }
 

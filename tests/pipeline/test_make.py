@@ -17,7 +17,9 @@ from data_contracts.digest import sha256_file
 from pipelines.runs.stages import StageInputs
 from tests.factories.small_run import CHECKOUT, PROFILE, STAGES, FinishedRun, make
 
-SOURCES = ("data_contracts", "features", "models", "pipelines", "simulator", "Makefile", "pyproject.toml")
+SOURCES = (
+    "data_contracts", "features", "models", "pipelines", "simulator", "Makefile", "pyproject.toml", "requirements.lock",
+)  # fmt: skip
 FOLLOWERS = {
     "world": {"ingest"},
     "ingest": {"validate"},

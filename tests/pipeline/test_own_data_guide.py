@@ -15,7 +15,7 @@ from pipelines.runs.publish import read_json
 from pipelines.runs.stages import Place, current_output
 from tests.factories.files.own_files import write_own_files
 from tests.factories.guides import Block, blocks, copy_checkout, readers_environment, run_block
-from tests.factories.small_run import CHECKOUT
+from tests.factories.small_run import CHECKOUT, made_once, of_the_session
 from tests.pipeline.desk import Desk
 
 if TYPE_CHECKING:
@@ -34,12 +34,17 @@ HONEST = {
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """Return the folder in which every block of the guide has been followed, one after the other."""
-    home = tmp_path_factory.mktemp("home")
-    found = readers_environment(copy_checkout(home))
+    home = of_the_session(tmp_path_factory) / "own_data"
     folder = home / "my_lender"
-    write_own_files(folder, SEED, APPLICANT)
-    for block in blocks(GUIDE):
-        follow(block, folder, found)
+
+    def followed() -> str:
+        found = readers_environment(copy_checkout(home))
+        write_own_files(folder, SEED, APPLICANT)
+        for block in blocks(GUIDE):
+            follow(block, folder, found)
+        return ""
+
+    made_once(home, followed)
     return Desk(folder, folder / ".keys")
 
 

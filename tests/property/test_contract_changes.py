@@ -183,7 +183,9 @@ def severity_raised(document: Document, _: Document) -> Expected | None:
     for rule in schema(document).get("quality", []):
         severity = rule.get("severity", "error")
         if severity != "critical":
-            rule["severity"] = WEAK_TO_STRONG[WEAK_TO_STRONG.index(severity) + 1]
+            # A rule about the whole file has no rows to set aside; it counts, or it refuses the file.
+            of_the_file = "mustBe" not in rule
+            rule["severity"] = "critical" if of_the_file else WEAK_TO_STRONG[WEAK_TO_STRONG.index(severity) + 1]
             return "severity raised", rule["name"], True
     return None
 
