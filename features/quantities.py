@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 FEES = "('commission', 'fulfilment_fee', 'storage_fee', 'subscription')"
 # Customs regimes made for cross-border e-commerce, as opposed to 0110 (general trade) and 1039 (market procurement).
 ECOMMERCE_REGIMES = "('1210', '9610', '9710', '9810')"
+# A payout holds the money lent with it and lacks what is withheld to repay it; these rows take both out again.
+PAID_OUT = "('payout', 'payout_reversal', 'advance', 'advance_repayment')"
 LATE_DAYS = 7
 FEED_LATE_DAYS = 60
 ROUND_TO = 1000
@@ -93,7 +95,9 @@ def _platforms() -> tuple[Feature, ...]:
         *events("platform_sales", SALE, "Gross platform sales.", "amount_usd").over(*MONTHLY, 365, 455),
         *events("platform_sale_rows", SALE, "Number of platform sales.").over(*MONTHLY),
         *paid(
-            "payout_net", "event_type IN ('payout', 'payout_reversal')", "Platform payouts, less those that came back."
+            "payout_net",
+            f"event_type IN {PAID_OUT}",
+            "Platform payouts, less those that came back, without money lent with them or withheld to repay it.",
         ).over(90, 180, 365),
         *events("payout_rows", "event_type = 'payout'", "Number of payouts.").over(180),
         *paid("platform_refunds", "event_type = 'refund'", "Refunds to platform buyers.").over(180),

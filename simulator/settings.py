@@ -97,6 +97,9 @@ class CreditSettings(_Frozen):
     )
     default_days_past_due: int = Field(default=90, ge=30, description="Days past due that make a default.")
     lenders: int = Field(default=8, ge=1, le=99, description="Number of lenders.")
+    advance_share: float = Field(
+        default=0.08, ge=0, description="Share of sellers of average appetite for debt that take platform advances."
+    )
 
 
 class NetworkSettings(_Frozen):

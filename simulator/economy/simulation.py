@@ -9,6 +9,7 @@ import numpy as np
 
 from simulator.economy import cash, contagion, credit, fraud, incidents, marketplace, trade
 from simulator.economy import hosted_platforms as hosted
+from simulator.economy.advances import book_advances
 from simulator.economy.shocks import shock_paths
 from simulator.economy.simulated_world import World
 from simulator.economy.state import Books, Setting, State, Week, new_books, new_state
@@ -72,10 +73,13 @@ def _joined(books: Books) -> dict[str, dict[str, NDArray[np.generic]]]:
 
 
 def _finish(setting: Setting, state: State, books: Books, first_seller: int) -> World:
+    events = _joined(books)
+    if "statements" in events:
+        events["statements"] = book_advances(setting, books, events["statements"], state.default_day)
     return World(
         settings=setting.settings, first_seller=first_seller, timeline=setting.timeline, firms=setting.firms,
         network=setting.network,
-        flows=books.flows, cash=np.round(books.cash, 2), weekly=books.weekly, events=_joined(books),
+        flows=books.flows, cash=np.round(books.cash, 2), weekly=books.weekly, events=events,
         default_day=state.default_day, closed_week=state.closed_week,
     )  # fmt: skip
 
@@ -105,10 +109,11 @@ def simulate(settings: WorldSettings, first_seller: int = 0) -> World:
     What is simulated: demand with season, dated shocks and noise; stock and supplier payments with lead times; fees,
     refunds, reserve and statements of one marketplace account per seller; full and semi hosted platforms with bidding
     on supply prices, fines and late payouts; own web shops of some sellers; fixed costs, tax and owners' withdrawals;
-    loans of 6 to 18 months granted on a lender's noisy score; cash moved within groups, guarantees and shared
-    suppliers; account suspensions, delistings, claims, failed suppliers and faulty batches; rescues, which are rarer
-    after a faulty batch or a default in the group; fraud (``simulator.economy.fraud``). What is not: several
-    marketplace accounts per seller, single shoppers' orders on the marketplace, employees, courts.
+    loans of 6 to 18 months granted on a lender's noisy score; advances of the marketplace, which change payouts but
+    not the trade; cash moved within groups, guarantees and shared suppliers; account suspensions, delistings, claims,
+    failed suppliers and faulty batches; rescues, which are rarer after a faulty batch or a default in the group;
+    fraud (``simulator.economy.fraud``). What is not: several marketplace accounts per seller, single shoppers' orders
+    on the marketplace, employees, courts.
 
     Args:
         settings: Size, dates, seeds and parameters. ``observation_seed`` has no effect here.

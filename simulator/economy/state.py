@@ -25,7 +25,7 @@ FLOWS: tuple[str, ...] = (
     "owner_capital", "marketplace_deposit", "hosted_payout", "site_payout", "loan_disbursed", "group_received",
     "supplier_paid", "freight_paid", "duty_paid", "payroll_and_rent_paid", "tax_paid", "site_costs_paid",
     "own_shipping_paid", "instalment_paid", "guarantee_paid", "group_sent", "owner_drawn", "claim_paid", "outside_loss",
-    "other_business",
+    "other_business", "advance_passed_on",
 )  # fmt: skip
 RING = 20  # most weeks that a payment or a shipment can be ahead
 

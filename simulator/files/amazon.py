@@ -57,6 +57,8 @@ _KINDS: tuple[tuple[str, int, str, str, str], ...] = (
     ("subscription", -1, "other-transaction", "other-transaction", "Subscription Fee"),
     ("penalty", -1, "other-transaction", "other-transaction", "Inbound Defect Fee"),
     ("compensation", 1, "other-transaction", "FBA Inventory Reimbursement", "WAREHOUSE_DAMAGE"),
+    ("advance", 1, "other-transaction", "other-transaction", "Amazon Lending Advance"),
+    ("repayment", -1, "other-transaction", "other-transaction", "Amazon Lending Repayment"),
     ("released", 1, "other-transaction", "other-transaction", "Previous Reserve Amount Balance"),
     ("held", -1, "other-transaction", "other-transaction", "Current Reserve Amount"),
 )

@@ -73,6 +73,7 @@ class Firms:
         supplier_credit_weeks: Weeks from finished goods to the balance payment.
         is_brusher: Whether the seller is ready to fake own-site orders.
         is_withholder: Whether the seller withholds its worse source.
+        takes_advances: Whether the seller takes advances of the marketplace.
     """
 
     entry_week: NDArray[np.int64]
@@ -110,6 +111,7 @@ class Firms:
     supplier_credit_weeks: NDArray[np.int64]
     is_brusher: NDArray[np.bool_]
     is_withholder: NDArray[np.bool_]
+    takes_advances: NDArray[np.bool_]
 
     @property
     def count(self) -> int:
@@ -236,6 +238,15 @@ def _site(
     }
 
 
+def _takers(
+    settings: WorldSettings, hosted_share: NDArray[np.float64], appetite: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Draw who takes advances of the marketplace: sellers with an account, more of those with an appetite for debt."""
+    chance = stream(settings.seed, "advances").random(len(appetite))
+    takes: NDArray[np.bool_] = (hosted_share < 1) & (chance < settings.credit.advance_share * appetite)
+    return takes
+
+
 def draw_firms(settings: WorldSettings, timeline: Timeline) -> tuple[Firms, Network]:
     """Draw the sellers and their relations from the world's seed."""
     rng = stream(settings.seed, "firms")
@@ -272,6 +283,7 @@ def draw_firms(settings: WorldSettings, timeline: Timeline) -> tuple[Firms, Netw
         settlement_weeks=hosting["settlement_weeks"],
         is_brusher=has_site & dishonest & (rng.random(count) < fraud.brusher_share / 0.3),
         is_withholder=dishonest & (rng.random(count) < fraud.withholder_share / 0.3),
+        takes_advances=_takers(settings, hosting["hosted_share"], characters["appetite"]),
         site_week=site.pop("site_week").astype(np.int64),
         **characters,
         **costs,

@@ -12,6 +12,7 @@ from simulator.catalogue import CATEGORIES, MARKETS, SUPERVISION_MODES
 from simulator.economy.fraud import KINDS, WITHHELD_SOURCE
 from simulator.economy.shocks import SHOCKS, Shock
 from simulator.economy.state import FLOWS
+from simulator.files.amazon import settlement_number
 from simulator.files.lenders import loan_text
 from simulator.observation.brushing import CHECKS
 from simulator.observation.fraud_cases import FraudCases, fraud_cases, withheld_sources
@@ -25,6 +26,7 @@ TRUTH_NOTE = """Synthetic world: truth tables, written beside the raw files and 
 
 sellers.csv            fixed attributes, hidden ones included; default and closing days (empty = never)
 cash_by_year.csv       cash movements by cause and calendar year, CNY; opening + movements = closing
+advances.csv           money that the marketplace lent or withheld with a statement, account currency
 incidents.csv          suspensions, claims, supplier failures, faulty batches, losses no seller data shows
 shocks.csv             dated shocks of the whole world, and the checks on brushing that became common
 guarantees.csv         guarantees, and the circle each belongs to
@@ -95,6 +97,19 @@ def _events(world: World, table: str, sellers: tuple[str, ...]) -> dict[str, obj
     return shown | {name: values for name, values in rows.items() if name not in (*sellers, "week")}
 
 
+def _advances(world: World) -> dict[str, object]:
+    """Return what was lent or withheld with each statement, in account currency."""
+    rows = world.events.get("statements", {name: np.zeros(0) for name in ("seller", "week", "advance", "repayment")})
+    at = np.flatnonzero(rows["advance"].astype(np.float64) + rows["repayment"].astype(np.float64))
+    seller, week = (rows[name][at].astype(np.int64) for name in ("seller", "week"))
+    return {
+        "seller_id": world.seller_ids()[seller], "week_start": world.timeline.week_start[week],
+        "settlement_id": settlement_number(world, seller, week),
+        "currency": np.where(world.firms.is_euro[seller], "EUR", "USD"),
+        "advance": rows["advance"][at], "repayment": rows["repayment"][at],
+    }  # fmt: skip
+
+
 def _fraud_cases(world: World) -> dict[str, object]:
     """Return one row per fraud case, kind by kind."""
     hidden = withheld_sources(world)
@@ -138,7 +153,8 @@ def truth_tables(world: World) -> dict[str, pa.Table]:
     """Return the truth of a world, or of one district, as tables by name."""
     found = {
         "sellers": _sellers(world), "cash_by_year": _cash_by_year(world),
-        "incidents": _events(world, "incidents", ("seller",)), "guarantees": _guarantees(world),
+        "advances": _advances(world), "incidents": _events(world, "incidents", ("seller",)),
+        "guarantees": _guarantees(world),
         "lies": _fraud_cases(world),
         "guarantee_calls": _events(world, "guarantee_calls", ("guarantor", "guaranteed")),
     }  # fmt: skip
