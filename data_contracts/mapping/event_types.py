@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 UNKNOWN = "other"
+# Words of money lent and repaid, in the languages of the sources. They name an unknown kind; they decide no event type.
+_LOAN_WORDS = (
+    r"\b(loans?|lend(ing)?|advances?|financing|repay(ment)?s?|instal?lments?|credit line|working capital|capital"
+    r"|darlehen|kredit|prêt|préstamo|empréstimo|prestito|lening|pożyczka|pinjaman)\b|贷|借款|融资|还款|保理"
+)
 
 
 @functools.cache
@@ -49,15 +54,21 @@ def event_types(raw: pa.Table, parts: Sequence[str], rules: Sequence[Mapping[str
 
 
 def unknown_kinds(raw: pa.Table, parts: Sequence[str], rules: Sequence[Mapping[str, str]]) -> pa.Table:
-    """Return, as remarks, the rows whose kind matches no rule; they count as ``other``."""
+    """Return, as remarks, the rows whose kind matches no rule; they count as ``other``.
+
+    A kind in words of a loan has a remark of its own: it may be debt that is served before a payout reaches the bank.
+    """
     query = f"""
-        SELECT row_order, concat_ws(' / ', 'amount of unknown kind', {", ".join(f"raw.{part}" for part in parts)})
-            AS reason
-        FROM raw JOIN kinds ON {" AND ".join(f"raw.{part} IS NOT DISTINCT FROM kinds.{part}" for part in parts)}
+        SELECT row_order, CASE WHEN regexp_matches(all_parts, $loan_words, 'i') THEN 'amount in words of a loan / '
+            ELSE 'amount of unknown kind / ' END || all_parts AS reason
+        FROM (SELECT *, concat_ws(' / ', {", ".join(parts)}) AS all_parts FROM raw) AS raw
+        JOIN kinds ON {" AND ".join(f"raw.{part} IS NOT DISTINCT FROM kinds.{part}" for part in parts)}
         WHERE event_type = $unknown
         ORDER BY row_order
     """  # noqa: S608 - our own column names
-    return run_sql(query, {"unknown": UNKNOWN}, raw=raw, kinds=event_types(raw, parts, rules))
+    return run_sql(
+        query, {"unknown": UNKNOWN, "loan_words": _LOAN_WORDS}, raw=raw, kinds=event_types(raw, parts, rules)
+    )
 
 
 def money_event_table(mapped: pa.Table, context: MappingContext) -> Tables:

@@ -35,6 +35,7 @@ REMARK_STARTS = {
     "amount counted in another file of ": "remark_counted_in_file",
     "amount counted in ": "remark_counted_in",
     "amount of unknown kind / ": "remark_unknown_kind",
+    "amount in words of a loan / ": "remark_loan_words",
     "charge of unknown kind / ": "remark_unknown_charge",
 }
 REPEATED_KEY = re.compile(r"repeated key \((?P<key>.+)\)")

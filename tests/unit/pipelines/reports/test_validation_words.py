@@ -38,6 +38,7 @@ def test_every_rule_of_a_source_has_chinese_words(source: str) -> None:
         ("shein_statement", "statement paid with another of its report"),
         ("shein_statement", "charge of unknown kind / 9"),
         ("shein_report", "amount of unknown kind / deduction"),
+        ("shein_report", "amount in words of a loan / loan deduction"),
         ("temu_ledger", "amount that the settlement workbook details"),
         ("alibaba_1688_orders", "order not paid yet"),
         ("china_bank_statement", "balance:chain"),
