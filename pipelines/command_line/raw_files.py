@@ -69,21 +69,28 @@ def quarantine(
 
 def template(
     context: typer.Context,
-    table: Annotated[str | None, typer.Argument(help="Canonical table (default: list the tables).")] = None,
+    table: Annotated[
+        str | None, typer.Argument(help="Canonical table, or wallet_statement (default: list them).")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="File to write (default: print the template).")
     ] = None,
     *,
-    list_all: Annotated[bool, typer.Option("--list", help="List the tables that have a template.")] = False,
+    list_all: Annotated[bool, typer.Option("--list", help="List the templates.")] = False,
     language: Annotated[
         Language, typer.Option("--language", help="Language of the column headers; both are read.")
     ] = "en",
 ) -> None:
-    """Write the blank CSV template of a table, for data that no supported export contains.
+    """Write a blank CSV template of a table or of a wallet's statement, for data that no supported export contains.
 
     Example: passport template receivable --out receivable.csv
     """
-    from pipelines.commands.blank_template import blank_template, template_list, write_blank_template
+    from pipelines.commands.blank_template import (
+        blank_template,
+        template_list,
+        template_source,
+        write_blank_template,
+    )
 
     if list_all or table is None:
         typer.echo(template_list())
@@ -94,7 +101,7 @@ def template(
         return
     write_blank_template(out, text)
     terminal: Terminal = context.obj
-    terminal.say(f"template: {table} -> {out}; list it in deliveries.csv as source template_{table}")
+    terminal.say(f"template: {table} -> {out}; list it in deliveries.csv as source {template_source(table)}")
 
 
 def recognise(
@@ -168,6 +175,7 @@ def retain(
     """
     from pipelines.commands.retain import require_date
     from pipelines.commands.retain import retain as removals
+    from pipelines.index.refresh import refreshed_pages
     from pipelines.profiles import load_profile
     from pipelines.runs.stages import Place
     from pipelines.signing.keys import load_keys
@@ -175,7 +183,12 @@ def retain(
     chosen = load_profile(profile)
     day = require_date(on.date() if on else None)
     keys = load_keys(chosen.name, is_demonstration=chosen.is_demonstration, environment=os.environ) if apply else None
-    found = removals(chosen, Place(chosen.name, out), day, keys)
+    place = Place(chosen.name, out)
+    if apply:
+        with refreshed_pages(chosen, place):
+            found = removals(chosen, place, day, keys)
+    else:
+        found = removals(chosen, place, day)
     for removal in found:
         for line in removal.lines():
             typer.echo(line)

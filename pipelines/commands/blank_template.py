@@ -1,4 +1,8 @@
-"""Command ``passport template``: an empty file of one of our own templates, to be filled in."""
+"""Command ``passport template``: an empty file of one of our own forms, to be filled in.
+
+Most are templates of canonical tables. The wallet statement is a source of its own, for wallets whose layout is not
+public.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +19,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MARK = "\ufeff"
+_OWN_FORMS = ("wallet_statement",)
 
 
-def blank_template(table: str, language: Literal["en", "zh"] = "en") -> str:
-    """Return the header line of a table's template as CSV, with canonical or Chinese column names; both can be read.
+def template_source(form: str) -> str:
+    """Return the source that a filled-in form is: a form of our own by name, or the template of a canonical table.
 
     Raises:
-        ConfigurationRefused: the table has no template.
+        ConfigurationRefused: there is no such form.
     """
-    table_template(table)
-    columns = source_contract(f"{PREFIX}{table}").columns
+    if form in _OWN_FORMS:
+        return form
+    table_template(form)
+    return f"{PREFIX}{form}"
+
+
+def blank_template(form: str, language: Literal["en", "zh"] = "en") -> str:
+    """Return the header line of a form as CSV, with English or Chinese column names; both can be read.
+
+    Raises:
+        ConfigurationRefused: there is no such form.
+    """
+    columns = source_contract(template_source(form)).columns
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerow(
         column.header if language == "en" else column.synonyms[0] for column in columns
@@ -44,6 +60,8 @@ def write_blank_template(path: Path, text: str) -> None:
 
 
 def template_list() -> str:
-    """Return one line per template: the table, and what one row means."""
-    width = max(map(len, template_names()))
-    return "\n".join(f"{name:{width}}  {table_contract(name).title}" for name in template_names())
+    """Return one line per form: its name, and what it holds."""
+    titles = {name: table_contract(name).title for name in template_names()}
+    titles |= {name: source_contract(name).title for name in _OWN_FORMS}
+    width = max(map(len, titles))
+    return "\n".join(f"{name:{width}}  {title}" for name, title in titles.items())

@@ -15,6 +15,7 @@ from data_contracts.arrow import with_column
 from data_contracts.definition.compiler import source_contract, table_contract, table_names
 from data_contracts.lineage import redacted
 from data_contracts.mapping.consent_states import EVERY_SOURCE, TABLES_WITHOUT_CONSENT
+from pipelines.commands.withdrawn_parties import ENDS, withdrawn_network_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
@@ -64,11 +65,21 @@ class Cleaned:
     removed: Mapping[str, int]
 
 
-def cleaned_table(name: str, table: pa.Table, limits: Limits) -> Cleaned:
-    """Return a canonical table without rows and personal values that may no longer be kept."""
+def cleaned_table(name: str, table: pa.Table, limits: Limits, parties: pa.Table | None = None) -> Cleaned:
+    """Return a canonical table without rows and personal values that may no longer be kept.
+
+    Args:
+        name: name of the table.
+        table: its rows.
+        limits: what may be kept.
+        parties: the table ``party`` of the same run, if there is one; it says whose links and matches are.
+    """
     removed: Counter[str] = Counter()
     contract = table_contract(name)
-    gone = _withdrawn_rows(name, table, limits)
+    if name in ENDS:
+        gone = withdrawn_network_rows(name, table, parties, limits)
+    else:
+        gone = _withdrawn_rows(name, table, limits)
     removed[WITHDRAWN_ROWS] = int(gone.sum())
     old = _rows_past_retention(table, limits.on) & ~gone
     for column in contract.columns:

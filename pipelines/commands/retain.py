@@ -3,9 +3,10 @@
 Without ``--apply`` it only reports. With it, the runs are written again without the content, their manifests say what
 was removed, and ``ledger/retention.jsonl`` (hash-chained and signed) records every run that was changed.
 
-It covers the tables and set-aside rows of ``ingest`` and ``validate``, and of the runs that are no longer in force, the
-features and predictions of sellers who withdrew a source. Raw files belong to the lender's archive, and passports state
-what was lawful on their day; neither is touched.
+It covers the tables and set-aside rows of ``ingest`` and ``validate``, the comparisons, examples and pages of
+``validate``, and of the runs that are no longer in force, the features and predictions of sellers who withdrew a
+source. Raw files belong to the lender's archive, and passports state what was lawful on their day; neither is
+touched.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from data_contracts.mapping.consent_states import consent_states
 from models.registry.chained_log import ChainedEntry, ChainedLog
+from pipelines.commands.example_values import REPORT, cleaned_report
 from pipelines.commands.expired_content import Cleaned, Limits, cleaned_records, cleaned_results, cleaned_table
 from pipelines.runs.publish import locked, read_parquet
 from pipelines.runs.removal import rewrite_run
@@ -34,9 +36,12 @@ if TYPE_CHECKING:
     from pipelines.runs.stages import Place
     from pipelines.signing.keys import KeyRing
 
+    _Content = pa.Table | bytes | None
+
 LOG_FILE: Final = "retention.jsonl"
 _WITH_TABLES: Final = ("ingest", "validate")
 _WITH_RESULTS: Final = ("features", "train")
+SHOWN: Final = "page that shows what was removed"
 _SET_ASIDE: Final = frozenset({"quarantine", "duplicates"})
 
 
@@ -117,11 +122,14 @@ def _cleaned_run(stage: str, run_dir: Path, limits: Limits, keys: KeyRing | None
             f"remedy: delete the folder, or make it again with passport {stage}"
         )
     removed: dict[str, Mapping[str, int]] = {}
-    changed: dict[str, pa.Table] = {}
-    for name, cleaned in _cleaned_files(stage, run_dir, limits):
-        if cleaned.removed:
-            removed[name] = dict(cleaned.removed)
-            changed |= {name: cleaned.table} if keys is not None else {}
+    changed: dict[str, _Content] = {}
+    for name, content, counts in _cleaned_files(stage, run_dir, limits):
+        if counts:
+            removed[name] = dict(counts)
+            changed |= {name: content} if keys is not None else {}
+    if REPORT in removed:
+        for path in sorted(run_dir.glob("*.html")):
+            removed[path.name], changed[path.name] = {SHOWN: 1}, None
     removal = RunRemoval(stage, run_dir, removed)
     if changed and keys is not None:
         # Recorded first: a run that is interrupted here is removed from again.
@@ -130,20 +138,35 @@ def _cleaned_run(stage: str, run_dir: Path, limits: Limits, keys: KeyRing | None
     return removal
 
 
-def _cleaned_files(stage: str, run_dir: Path, limits: Limits) -> Iterator[tuple[str, Cleaned]]:
-    if stage in _WITH_RESULTS:
-        for path in sorted(run_dir.glob("*.parquet")):
-            table = read_parquet(path)
-            if limits.sellers and "seller_id" in table.column_names:
-                yield path.name, cleaned_results(table, limits)
-        return
+def _cleaned_files(stage: str, run_dir: Path, limits: Limits) -> Iterator[tuple[str, _Content, Mapping[str, int]]]:
+    """Yield the files of a run by name, with what may be kept of them and what was taken out, by reason."""
+    for path in sorted(run_dir.glob("*.parquet")):
+        table = read_parquet(path)
+        if limits.sellers and "seller_id" in table.column_names:
+            yield path.name, *_parts(cleaned_results(table, limits))
+    if stage in _WITH_TABLES:
+        yield from _cleaned_tables(run_dir, limits)
+
+
+def _cleaned_tables(run_dir: Path, limits: Limits) -> Iterator[tuple[str, _Content, Mapping[str, int]]]:
     recorded = _recorded(run_dir)
+    of_parties = run_dir / "tables" / "party.parquet"
+    parties = read_parquet(of_parties, ["party_id", "seller_id", "source"]) if of_parties.is_file() else None
     for path in sorted((run_dir / "tables").glob("*.parquet")):
-        yield f"tables/{path.name}", cleaned_table(path.stem, read_parquet(path), limits)
+        yield f"tables/{path.name}", *_parts(cleaned_table(path.stem, read_parquet(path), limits, parties))
     sellers_of = _sellers_of_files(run_dir) if limits.sellers else {}
     for kind in sorted(_SET_ASIDE):
         for path in sorted((run_dir / kind).glob("*.parquet")):
-            yield f"{kind}/{path.name}", cleaned_records(read_parquet(path), recorded, limits, sellers_of)
+            yield f"{kind}/{path.name}", *_parts(cleaned_records(read_parquet(path), recorded, limits, sellers_of))
+    if (run_dir / REPORT).is_file():
+        yield (
+            REPORT,
+            *cleaned_report(run_dir, limits, lambda shown: cleaned_records(shown, recorded, limits, sellers_of)),
+        )
+
+
+def _parts(cleaned: Cleaned) -> tuple[pa.Table, Mapping[str, int]]:
+    return cleaned.table, cleaned.removed
 
 
 def _recorded(run_dir: Path) -> date:
@@ -158,12 +181,10 @@ def _sellers_of_files(run_dir: Path) -> dict[str, set[str]]:
     """Return the sellers that the accepted rows of each raw file name."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for path in sorted((run_dir / "tables").glob("*.parquet")):
-        try:
-            rows = read_parquet(path, ["seller_id", "source_file"])
-        except KeyError:
-            continue
-        for pair in rows.group_by(["seller_id", "source_file"]).aggregate([]).to_pylist():
-            found[str(pair["source_file"])].add(str(pair["seller_id"]))
+        rows = read_parquet(path)
+        if "seller_id" in rows.column_names:
+            for pair in rows.group_by(["seller_id", "source_file"]).aggregate([]).to_pylist():
+                found[str(pair["source_file"])].add(str(pair["seller_id"]))
     return dict(found)
 
 

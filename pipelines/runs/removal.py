@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 REMOVED: Final = "removed"
 
 
-def rewrite_run(run_dir: Path, changed: Mapping[str, pa.Table], removal: Mapping[str, Any]) -> None:
-    """Replace files of a published run, and record in its manifest what was removed.
+def rewrite_run(run_dir: Path, changed: Mapping[str, pa.Table | bytes | None], removal: Mapping[str, Any]) -> None:
+    """Replace or remove files of a published run, and record in its manifest what was removed.
 
     The new folder is complete on disk before it takes the place of the old one. If the run is in force, ``CURRENT`` is
     written again, so that Make repeats the stages that depend on it.
 
     Args:
         run_dir: the run folder; the caller holds the lock of its stage.
-        changed: the tables to write instead of those in the run, by path within the run.
+        changed: what to write instead of the files in the run, by path within the run; None removes the file.
         removal: what was removed, as plain values.
     """
     facts = {name: value for name, value in read_manifest(run_dir).items() if name != "outputs"}
@@ -38,8 +38,8 @@ def rewrite_run(run_dir: Path, changed: Mapping[str, pa.Table], removal: Mapping
     shutil.rmtree(draft, ignore_errors=True)
     # Hard links are enough: a changed file is written anew and then renamed over its link.
     shutil.copytree(run_dir, draft, copy_function=os.link)
-    for name, table in changed.items():
-        write_parquet(draft / name, table)
+    for name, content in changed.items():
+        _replace(draft / name, content)
     (draft / "manifest.json").unlink()
     write_manifest(draft, {**facts, REMOVED: [*facts.get(REMOVED, []), dict(removal)]})
     fsync_tree(draft)
@@ -51,3 +51,12 @@ def rewrite_run(run_dir: Path, changed: Mapping[str, pa.Table], removal: Mapping
     pointer = run_dir.with_name(CURRENT)
     if pointer.is_file() and pointer.read_bytes().decode().strip() == run_dir.name:
         atomic_write_bytes(pointer, f"{run_dir.name}\n".encode())
+
+
+def _replace(path: Path, content: pa.Table | bytes | None) -> None:
+    if content is None:
+        path.unlink()
+    elif isinstance(content, bytes):
+        atomic_write_bytes(path, content)
+    else:
+        write_parquet(path, content)

@@ -21,7 +21,7 @@ def typed(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 def test_every_template_is_listed_once() -> None:
     lines = typed("--list").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == list(template_names())
+    assert [line.split()[0] for line in lines] == [*template_names(), "wallet_statement"]
     assert typed().stdout.splitlines() == lines
 
 
@@ -35,6 +35,20 @@ def test_a_written_template_filled_in_is_accepted_by_ingest(tmp_path: Path) -> N
         raw = tmp_path / language
         account = only_account(ingested(raw, [RawFile("a.csv", "template_inventory_snapshot", filled, SELLER)]))
         assert (account.rows_in, account.accepted, account.notes) == (1, 1, ())
+
+
+def test_a_wallets_statement_has_a_template_whose_rows_are_accepted_by_ingest(tmp_path: Path) -> None:
+    row = "PingPong,A1,2023-03-21,09:00,Payout,Amazon,USD,100.00,,,100.00,T1\n"
+    for language in ("en", "zh"):
+        path = tmp_path / f"{language}.csv"
+        done = typed("wallet_statement", "--out", path, "--language", language)
+        assert "as source wallet_statement" in done.stdout
+        account = only_account(
+            ingested(
+                tmp_path / language, [RawFile("w.csv", "wallet_statement", path.read_bytes() + row.encode(), SELLER)]
+            )
+        )
+        assert (account.rows_in, account.accepted) == (1, 1)
 
 
 def test_without_a_file_the_header_is_printed_and_nothing_else() -> None:
