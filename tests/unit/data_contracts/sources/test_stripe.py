@@ -152,3 +152,25 @@ def test_times_that_a_spreadsheet_rewrote_are_read_in_the_order_of_the_file(tmp_
         "2023-08-14 12:05:00+00:00",
         "2023-08-06 09:00:00+00:00",
     ]
+
+
+def test_a_payout_that_its_entries_do_not_sum_to_is_set_aside_whole_and_in_the_history_remarked_on(
+    tmp_path: Path,
+) -> None:
+    whole = (CHARGED, REFUNDED, stripe_entry(3, "payout", "-76.80,0.00,-76.80"))
+    other = stripe_entry(4, "charge", "50.00,0.00,50.00", payout="po_2")
+    sound = ingested(tmp_path / "sound", [stripe(*whole, other)])
+    assert only_account(sound).quarantined == {}
+    result = ingested(tmp_path / "short", [stripe(CHARGED, whole[2], other)])
+    assert only_account(result).quarantined == {"payout_adds_up": 2}
+    assert set(cells(result.tables["money_event"], "statement_id")) == {"po_2"}
+    rows = [
+        "txn_4,payout,po_1,-86.80,0.00,-86.80,usd,2023-03-08 09:00,2023-03-08 00:00,STRIPE PAYOUT,",
+        "txn_3,stripe_fee,,-10.00,0.00,-10.00,usd,2023-03-07 09:00,2023-03-07 00:00,Billing,po_1",
+        "txn_1,charge,ch_1,100.00,3.20,96.80,usd,2023-03-04 09:00,2023-03-06 00:00,Order,po_1",
+        "txn_0,payout,po_0,-7.00,0.00,-7.00,usd,2023-03-02 09:00,2023-03-02 00:00,STRIPE PAYOUT,",
+    ]
+    for name, lines, counted in (("all", rows, {}), ("less", [rows[0], rows[2], rows[3]], {"payout_adds_up": 2})):
+        history = ingested(tmp_path / name, [delivered("stripe_balance_history", STRIPE_HISTORY, lines)])
+        assert only_account(history).warnings == counted
+        assert only_account(history).accepted == len(lines)
