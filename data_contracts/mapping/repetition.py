@@ -219,3 +219,9 @@ def repeated_keys(raw: pa.Table, key: str, first: str = "row_order") -> pa.Table
         ORDER BY row_order
     """  # noqa: S608 - our own column names
     return run_sql(query, raw=raw)
+
+
+def repeated_or(repeated: pa.Table, unclear: pa.Table) -> pa.Table:
+    """Return, as a screen does, the repeated rows, and the unclear rows that are not repeated: each row once."""
+    both = "SELECT * FROM repeated UNION ALL SELECT * FROM unclear ANTI JOIN repeated USING (row_order)"
+    return run_sql(both, repeated=repeated, unclear=unclear)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipelines.profiles import Profile
-    from pipelines.score.command import ScoreOutcome
+    from pipelines.score.command import ScoreOptions, ScoreOutcome
 
 
 ApplicantsArgument = Annotated[
@@ -61,6 +61,13 @@ IssuedOnOption = Annotated[
         help="Date of issue (default: today; a demonstration has its own).",
     ),
 ]
+ArtifactsOption = Annotated[
+    Path, typer.Option("--artifacts", metavar="FOLDER", help="Folder that holds the profile's stages.")
+]
+PassportsOption = Annotated[
+    int, typer.Option("--passports", metavar="N", min=0, help="Number of signed passports to issue.")
+]
+ReasonsOption = Annotated[bool, typer.Option("--reasons/--no-reasons", help="Compute points and reasons.")]
 
 
 def score(
@@ -76,13 +83,9 @@ def score(
     as_of: AsOfOption = None,
     issued_on: IssuedOnOption = None,
     date_order: DateOrderOption = None,
-    artifacts: Annotated[
-        Path, typer.Option("--artifacts", metavar="FOLDER", help="Folder that holds the profile's stages.")
-    ] = DEFAULT_OUT,
-    passports: Annotated[
-        int, typer.Option("--passports", metavar="N", min=0, help="Number of signed passports to issue.")
-    ] = 0,
-    reasons: Annotated[bool, typer.Option("--reasons/--no-reasons", help="Compute points and reasons.")] = True,
+    artifacts: ArtifactsOption = DEFAULT_OUT,
+    passports: PassportsOption = 0,
+    reasons: ReasonsOption = True,
 ) -> None:
     """Score applicants: one result per row.
 
@@ -98,7 +101,7 @@ def score(
     from data_contracts.mapping.days.day_order import DayOrder
     from pipelines.profiles import load_profile
     from pipelines.runs.stages import Place
-    from pipelines.score.command import ScoreOptions, score_command
+    from pipelines.score.command import ScoreOptions
 
     chosen = load_profile(profile)
     options = ScoreOptions(
@@ -116,13 +119,20 @@ def score(
         passport_count=passports,
         environment=os.environ,
     )
+    raise typer.Exit(_scored(applicants, options, terminal))
+
+
+def _scored(applicants: Path, options: ScoreOptions, terminal: Terminal) -> int:
+    """Score applicants, say what was done, and return the exit code."""
+    from pipelines.score.command import score_command
+
     started = time.perf_counter()
     with terminal.progress("score") as progress:
         outcome = score_command(applicants, options, progress)
     for note in outcome.notes:
         terminal.say(f"note: {note}")
     terminal.say(_score_line(outcome, time.perf_counter() - started))
-    raise typer.Exit(outcome.exit_code)
+    return outcome.exit_code
 
 
 def _day_of_issue(profile: Profile) -> date:

@@ -34,6 +34,7 @@ from pipelines.validate.table_checks import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
     from pathlib import Path
 
     from data_contracts.arrow import Values
@@ -77,22 +78,8 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
     def work(folder: Path) -> StageRecord:
         tables = {path.stem: read_parquet(path) for path in sorted((ingested / "tables").glob("*.parquet"))}
         result = validate_tables(tables, progress)
-        checked = reconciled(result.accepted, as_of)
-        write_parquet(folder / RECONCILIATION_FILE, checked)
         document = validation_document(result, ingested, settings.examples_per_rule)
-        document["doubled_money"] = doubled_money(result.accepted)
-        document["by_month"] = figures_by_month(result.accepted)
-        document["reconciliation"] = reconciliation_document(checked, as_of, SELLERS_SHOWN)
-        breaks = broken_documents(result.accepted, as_of)
-        if breaks is not None:
-            write_parquet(folder / BREAKS_FILE, breaks)
-            held = result.accepted["export_document"]
-            document["export_documents"] = breaks_document(breaks, held, as_of, BREAKS_SHOWN)
-        in_bank = payout_matches(result.accepted, as_of)
-        if in_bank is not None:
-            write_parquet(folder / PAYOUT_MATCHES_FILE, in_bank)
-            document["payouts_in_bank"] = payouts_document(in_bank, as_of, PAYOUTS_SHOWN)
-        whole_document = {"about": about, **document}
+        whole_document = {"about": about, **document, **_comparisons(folder, result.accepted, as_of)}
         _write(folder, result, whole_document)
         return _record(result, gate_reasons(whole_document))
 
@@ -111,6 +98,26 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
         )
     require_open_gate(outcome.run_dir)
     return outcome
+
+
+def _comparisons(folder: Path, accepted: Mapping[str, pa.Table], as_of: date) -> dict[str, Any]:
+    """Write the comparisons between tables to a folder, and return what the report says of them."""
+    checked = reconciled(accepted, as_of)
+    write_parquet(folder / RECONCILIATION_FILE, checked)
+    document: dict[str, Any] = {
+        "doubled_money": doubled_money(accepted),
+        "by_month": figures_by_month(accepted),
+        "reconciliation": reconciliation_document(checked, as_of, SELLERS_SHOWN),
+    }
+    breaks = broken_documents(accepted, as_of)
+    if breaks is not None:
+        write_parquet(folder / BREAKS_FILE, breaks)
+        document["export_documents"] = breaks_document(breaks, accepted["export_document"], as_of, BREAKS_SHOWN)
+    in_bank = payout_matches(accepted, as_of)
+    if in_bank is not None:
+        write_parquet(folder / PAYOUT_MATCHES_FILE, in_bank)
+        document["payouts_in_bank"] = payouts_document(in_bank, as_of, PAYOUTS_SHOWN)
+    return document
 
 
 def gate_reasons(document: Mapping[str, Any]) -> list[str]:

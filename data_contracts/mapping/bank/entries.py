@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import date
 
+    from data_contracts.arrow import Values
+
 TABLE = "bank_entry"
 CHAIN_RULE, SUM_RULE = "balance:chain", "balance:statement"
 GAP = "the opening balance is not the closing balance of the statement before: a period is missing"
@@ -183,6 +185,13 @@ class Statement:
     opening: Decimal | None
     closing: Decimal | None
     broken: tuple[str, str] | None
+
+
+def with_statement_key(text_rows: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """Return the rows with the key of their statement: the file and the values of some columns, such as the account."""
+    parts = (text_rows[name].to_pylist() for name in ("file_order", *columns))
+    keys: Values = pa.array([":".join(map(str, key)) for key in zip(*parts, strict=True)], pa.string())
+    return text_rows.append_column("statement", keys)
 
 
 def broken_rows(raw: pa.Table, entries: pa.Table) -> pa.Table:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from data_contracts.mapping.bank.entries import BankSource
+from data_contracts.mapping.bank.entries import BankSource, with_statement_key
 
 if TYPE_CHECKING:
-    from data_contracts.arrow import Values
     from data_contracts.mapping.source_mapping import SourceMapping
 
 # Banks disagree whether the side of a reversal is already turned. The balances tell: the reading that leads from the
@@ -33,19 +31,12 @@ WINDOW whole AS (PARTITION BY statement)
 """
 
 
-def prepare(text_rows: pa.Table) -> pa.Table:
-    """Return the rows with the key of their statement: the file and the number of the statement in it."""
-    parts = (text_rows[name].to_pylist() for name in ("file_order", "statement_number"))
-    keys: Values = pa.array([f"{file}:{number}" for file, number in zip(*parts, strict=True)], pa.string())
-    return text_rows.append_column("statement", keys)
-
-
 def message_mapping(source: str) -> SourceMapping:
     """Return the mapping of a source of statements in a message format."""
     return BankSource(
         source=source,
         entries=_ENTRIES,
         silent_reason="CASE WHEN row_kind = 'entry' THEN 'entry not booked' ELSE 'heading of a statement' END",
-        prepare=prepare,
+        prepare=functools.partial(with_statement_key, columns=("statement_number",)),
         happened="booked_on",
     ).mapping()

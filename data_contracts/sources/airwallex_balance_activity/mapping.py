@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
 
-import pyarrow as pa
-
-from data_contracts.mapping.bank.entries import BankSource
-
-if TYPE_CHECKING:
-    from data_contracts.arrow import Values
+from data_contracts.mapping.bank.entries import BankSource, with_statement_key
 
 _ENTRIES = """
 SELECT
@@ -23,17 +18,10 @@ FROM raw
 """
 
 
-def prepare(text_rows: pa.Table) -> pa.Table:
-    """Return the rows with the key of the statement: the file and the currency."""
-    parts = (text_rows[name].to_pylist() for name in ("file_order", "money_code"))
-    keys: Values = pa.array([":".join(map(str, key)) for key in zip(*parts, strict=True)], pa.string())
-    return text_rows.append_column("statement", keys)
-
-
 MAPPING = BankSource(
     source="airwallex_balance_activity",
     entries=_ENTRIES,
     silent_reason="'movement without an amount'",
-    prepare=prepare,
+    prepare=functools.partial(with_statement_key, columns=("money_code",)),
     happened="moved_at",
 ).mapping()

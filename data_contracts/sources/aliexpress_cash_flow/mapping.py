@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
 
 from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import rows_delivered_before
 from data_contracts.values.money_text import with_plain_amounts
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _ENTRIES = """
 SELECT raw.*, left(source_sha256, 16) || ':' || source_row AS identity, 'amount' AS part,
@@ -25,11 +21,6 @@ FROM (SELECT *, regexp_matches(flow_kind, '退款|提现|出金|支出') AS goes
 """
 
 
-def prepare(text_rows: pa.Table) -> pa.Table:
-    """Return the text rows with plain amounts; a currency before an amount must be that of the row."""
-    return with_plain_amounts(text_rows, ("changed_amount",), "money_code")
-
-
 MAPPING = MoneyEventSource(
     source="aliexpress_cash_flow",
     platform="AliExpress",
@@ -37,6 +28,7 @@ MAPPING = MoneyEventSource(
     kinds=("kind", "direction"),
     silent_reason="'row without an amount'",
     screen=functools.partial(rows_delivered_before, source="aliexpress_cash_flow"),
-    prepare=prepare,
+    # A currency before an amount must be that of the row.
+    prepare=functools.partial(with_plain_amounts, columns=("changed_amount",), currency="money_code"),
     happened="settled_at",
 ).mapping()

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pyarrow as pa
 
 from data_contracts.arrow import with_column
-from data_contracts.mapping.bank.entries import BankSource
+from data_contracts.mapping.bank.entries import BankSource, with_statement_key
 from data_contracts.mapping.bank.moments import bank_moment
-
-if TYPE_CHECKING:
-    from data_contracts.arrow import Values
 
 # Totals and balances brought forward, which some banks print between and after the entries.
 _NOTE: Final = re.compile("合计|总计|小计|累计|承前|期初|期末|上期|本页|打印|以下空白")
@@ -46,9 +43,7 @@ def prepare(text_rows: pa.Table) -> pa.Table:
     kinds, moments = zip(*rows, strict=True) if rows else ((), ())
     text_rows = with_column(text_rows, "row_kind", pa.array(kinds, pa.string()))
     text_rows = with_column(text_rows, "booked_at", pa.array(moments, pa.string()))
-    parts = (text_rows[name].to_pylist() for name in ("file_order", "own_account", "money_name"))
-    keys: Values = pa.array([":".join(map(str, key)) for key in zip(*parts, strict=True)], pa.string())
-    return text_rows.append_column("statement", keys)
+    return with_statement_key(text_rows, ("own_account", "money_name"))
 
 
 def _kind_and_moment(time: str, day: str, entered: str, *words: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from data_contracts.mapping.days.written_days import WrittenDays
 from data_contracts.mapping.days_in_words import with_days_in_words
 from data_contracts.mapping.money_events import MoneyEventSource
-from data_contracts.mapping.repetition import rows_delivered_before
+from data_contracts.mapping.repetition import repeated_or, rows_delivered_before
 from data_contracts.mapping.source_mapping import run_sql
 from data_contracts.values.money_text import NumberStyle, with_plain_amounts
 
@@ -136,8 +136,7 @@ def screen(raw: pa.Table) -> pa.Table:
     repeated = rows_delivered_before(
         raw, "ebay_transactions", ignoring=changing, first="payout_number IS NULL, file_order"
     )
-    both = "SELECT * FROM repeated UNION ALL SELECT * FROM unclear ANTI JOIN repeated USING (row_order)"
-    return run_sql(both, repeated=repeated, unclear=run_sql(_UNCLEAR, raw=raw))
+    return repeated_or(repeated, run_sql(_UNCLEAR, raw=raw))
 
 
 MAPPING = MoneyEventSource(

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from data_contracts.mapping.money_events import MoneyEventSource
-from data_contracts.mapping.repetition import rows_delivered_before
+from data_contracts.mapping.repetition import repeated_or, rows_delivered_before
 from data_contracts.mapping.source_mapping import run_sql
 from data_contracts.values.money_text import with_plain_amounts
 
@@ -95,8 +95,7 @@ def prepare(text_rows: pa.Table) -> pa.Table:
 def screen(raw: pa.Table) -> pa.Table:
     """Return the movements delivered before, and those without a currency of their own or of their file."""
     repeated = rows_delivered_before(raw, "mercado_release")
-    both = "SELECT * FROM repeated UNION ALL SELECT * FROM unclear ANTI JOIN repeated USING (row_order)"
-    return run_sql(both, repeated=repeated, unclear=run_sql(_NO_CURRENCY, raw=raw))
+    return repeated_or(repeated, run_sql(_NO_CURRENCY, raw=raw))
 
 
 _SOURCE = MoneyEventSource(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from data_contracts.mapping.money_events import MoneyEventSource
-from data_contracts.mapping.repetition import repeated_keys
+from data_contracts.mapping.repetition import repeated_keys, repeated_or
 from data_contracts.mapping.source_mapping import run_sql
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def screen(raw: pa.Table) -> pa.Table:
     """Return the transactions delivered before, and those in currencies whose unit is uncertain."""
     repeated = repeated_keys(raw, "transaction_number, event_code, direction, money_code")
     unclear = run_sql(_UNCLEAR, {"unclear": list(UNCLEAR_CURRENCIES)}, raw=raw)
-    return run_sql("SELECT * FROM repeated UNION ALL SELECT * FROM unclear", repeated=repeated, unclear=unclear)
+    return repeated_or(repeated, unclear)
 
 
 MAPPING = MoneyEventSource(

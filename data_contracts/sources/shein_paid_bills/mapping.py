@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
 
 from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import rows_delivered_before
 from data_contracts.values.money_text import with_plain_amounts
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _ENTRIES = """
 SELECT raw.*, left(source_sha256, 16) || ':' || source_row AS identity, 'amount' AS part,
@@ -23,11 +19,6 @@ FROM raw WHERE receivable <> 0
 """
 
 
-def prepare(text_rows: pa.Table) -> pa.Table:
-    """Return the text rows with plain amounts; a currency before an amount must be that of the row."""
-    return with_plain_amounts(text_rows, ("receivable",), "money_code")
-
-
 MAPPING = MoneyEventSource(
     source="shein_paid_bills",
     platform="SHEIN",
@@ -35,6 +26,7 @@ MAPPING = MoneyEventSource(
     kinds=("kind", "direction"),
     silent_reason="'row without an amount'",
     screen=functools.partial(rows_delivered_before, source="shein_paid_bills"),
-    prepare=prepare,
+    # A currency before an amount must be that of the row.
+    prepare=functools.partial(with_plain_amounts, columns=("receivable",), currency="money_code"),
     happened="paid_on",
 ).mapping()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from data_contracts.mapping.event_types import event_type_rules, money_events, unknown_kinds
-from data_contracts.mapping.repetition import rows_delivered_before
+from data_contracts.mapping.repetition import repeated_or, rows_delivered_before
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def screen(raw: pa.Table) -> pa.Table:
     """Return the rows delivered before, and those without a currency of their own or of their file."""
     repeated = rows_delivered_before(raw, "temu_settlement")
     unclear = run_sql(_NO_CURRENCY, raw=run_sql(_KINDS, raw=raw))
-    return run_sql("SELECT * FROM repeated UNION ALL SELECT * FROM unclear", repeated=repeated, unclear=unclear)
+    return repeated_or(repeated, unclear)
 
 
 def remarks(raw: pa.Table) -> pa.Table:

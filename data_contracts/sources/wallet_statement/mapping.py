@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from data_contracts.mapping.bank.entries import BankSource
+from data_contracts.mapping.bank.entries import BankSource, with_statement_key
 from data_contracts.mapping.days.written_days import WrittenDays
-
-if TYPE_CHECKING:
-    from data_contracts.arrow import Values
 
 _ENTRIES = """
 SELECT
@@ -26,18 +21,11 @@ WHERE coalesce(paid_in, 0) <> 0 OR coalesce(paid_out, 0) <> 0 OR coalesce(fee, 0
 """
 
 
-def prepare(text_rows: pa.Table) -> pa.Table:
-    """Return the rows with the key of the statement: the file, the account and the currency."""
-    parts = (text_rows[name].to_pylist() for name in ("file_order", "wallet", "wallet_account", "money_code"))
-    keys: Values = pa.array([":".join(map(str, key)) for key in zip(*parts, strict=True)], pa.string())
-    return text_rows.append_column("statement", keys)
-
-
 _SOURCE = BankSource(
     source="wallet_statement",
     entries=_ENTRIES,
     silent_reason="'movement without an amount'",
-    prepare=prepare,
+    prepare=functools.partial(with_statement_key, columns=("wallet", "wallet_account", "money_code")),
     happened="moved_on",
 )
 MAPPING = replace(
