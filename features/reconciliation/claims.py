@@ -66,6 +66,7 @@ FAMILIES: Final = (
     Family("tax_sales", "trade_invoice", must_have_spoken=True),
     Family("tax_purchases", "trade_invoice", must_have_spoken=True),
     Family("procurement", "purchase_order", without=PARTIAL_PROCUREMENT_SOURCES),
+    Family("bank", "bank_entry"),
 )
 
 
@@ -109,6 +110,11 @@ FIGURES: Final = (
     Figure(
         "procurement", "procurement", "amount_usd",
         f"entry_type = 'placed' AND {_SOURCE} NOT IN ({_quoted(PARTIAL_PROCUREMENT_SOURCES)})",
+    ),
+    Figure(
+        "bank", "bank", "amount_usd",
+        "amount_usd > 0 AND counterparty_kind IN ('platform_payout', 'wallet_payout') "
+        f"AND coalesce(CAST(platform AS VARCHAR), '') NOT IN ({_quoted(PAYMENT_PROVIDERS)})",
     ),
 )  # fmt: skip
 
@@ -168,6 +174,9 @@ GOODS_CARRY_QUARTERS: Final = Decimal(1)
 # allow 30-60 days (feasibility study on cross-border digital trade platforms 2025 section 3, Zhang 2025 section 5.1).
 PAPER_CARRY_QUARTERS: Final = Decimal("0.33")
 
+# A payout arrives within days.
+BANK_CARRY_QUARTERS: Final = Decimal("0.10")
+
 RETAIL_TO_EXPORT: Final = Gap(
     Decimal("0.15"),
     Decimal("1.00"),
@@ -207,6 +216,11 @@ SHOP_TO_PAYMENT: Final = Gap(
 )
 SHOP_TO_ANALYTICS: Final = Gap(
     Decimal("0.40"), Decimal("1.10"), "ours: visitors who block tracking buy unseen; some purchases count twice"
+)
+PAYOUT_TO_BANK: Final = Gap(
+    Decimal("0.90"),
+    Decimal("1.50"),
+    "ours: fees and exchange rates take a little; a wallet may also collect the payouts of a platform without a report",
 )
 
 CLAIMS: Final = (
@@ -257,6 +271,14 @@ CLAIMS: Final = (
             Witness("site_analytics", {"own_site": SHOP_TO_ANALYTICS}, PAPER_CARRY_QUARTERS),
         ),
         pillars=("user_quality", "data_integrity"),
+        is_expected=False,
+    ),
+    Claim(
+        name="payouts",
+        parts=("payouts",),
+        beside=(),
+        witnesses=(Witness("bank", {"payouts": PAYOUT_TO_BANK}, BANK_CARRY_QUARTERS),),
+        pillars=("liquidity", "data_integrity"),
         is_expected=False,
     ),
 )

@@ -164,6 +164,34 @@ def test_a_list_of_purchases_alone_is_no_evidence_of_sales() -> None:
     assert grade(table, "sales") == SINGLE_SOURCE
 
 
+def credited(usd: object, **cells: object) -> Rows:
+    cells = {"counterparty_kind": "platform_payout", "platform": "Amazon", **cells}
+    return [{"seller_id": "S1", "amount": usd, "event_date": day, **cells} for day in QUARTER_DAYS]
+
+
+@pytest.mark.parametrize(
+    ("credits_of_the_bank", "expected"),
+    [
+        (credited(24_500), CORROBORATED),
+        (credited(24_500, counterparty_kind="wallet_payout", platform="Payoneer"), CORROBORATED),
+        (credited(12_000), CONTRADICTED),
+        (credited(60_000), CONTRADICTED),
+        (credited(24_500, counterparty_kind="other", platform=None), CONTRADICTED),
+        (credited(24_500, platform="Stripe"), CONTRADICTED),
+    ],
+    ids=["as paid out", "by way of a wallet", "half missing", "far more", "not from a platform", "of the own shop"],
+)
+def test_bank_credits_bear_out_or_contradict_the_payouts_of_platforms(credits_of_the_bank: Rows, expected: str) -> None:
+    money = [*sold(30_000), *sold(-25_000, event_type="payout")]
+    table = reconciled(delivered(SALES, "bank_entry"), money_event=money, bank_entry=credits_of_the_bank)
+    assert grade(table, "payouts") == expected
+
+
+def test_payouts_without_a_bank_statement_have_a_single_source() -> None:
+    money = [*sold(30_000), *sold(-25_000, event_type="payout")]
+    assert grade(reconciled(delivered(SALES), money_event=money), "payouts") == SINGLE_SOURCE
+
+
 def test_payments_of_an_own_shop_are_evidence_of_its_orders_and_no_sales_of_their_own() -> None:
     coverage = [*delivered("site_order", delivered_source="shopify_orders")]
     coverage += delivered(SALES, delivered_source="stripe_payout_reconciliation")
