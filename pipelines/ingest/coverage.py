@@ -79,5 +79,5 @@ def _rows_of(file: DeliveredFile, account: FileCounts, named: Sequence[str]) -> 
                 *(seller, table, file.source, file.covered_from, file.covered_to, file.delivered_at),
                 *(evidence.source, evidence.file, evidence.sha256 or account.sha256, evidence.row),
                 f"{seller}:{table}:{file.name}",
-                doubts_of(account.notes),
+                doubts_of((*account.notes, *account.warnings)),
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -50,6 +51,7 @@ class MessageRows:
                 remedy="export the statement with its opening and closing balance",
             )
         self._require_headers(file_name)
+        self._require_entries(file_name)
         names = [column.name for column in self.contract.columns]
         columns = [pa.array([row.get(name, "").strip() for row in self.cells], pa.string()) for name in names]
         numbers = pa.array(range(1, len(self.cells) + 1), pa.int64())
@@ -72,3 +74,22 @@ class MessageRows:
                     rule=f"no statement states {column.header!r} ({column.description})",
                     remedy="export the complete statement",
                 )
+
+    def _require_entries(self, file_name: str) -> None:
+        """Check that each statement without entries has the same balance before and after."""
+        with_entries = {row["statement_number"] for row in self.cells if row["row_kind"] == ENTRY}
+        for row in self.cells:
+            opening, closing = row.get("opening"), row.get("closing")
+            if row["statement_number"] not in with_entries and opening and closing and not _equal(opening, closing):
+                raise InputRefused(
+                    file=file_name,
+                    rule=f"a statement has no entries, but its balance changes from {opening} to {closing}",
+                    remedy="export the complete statement",
+                )
+
+
+def _equal(one: str, other: str) -> bool:
+    try:
+        return Decimal(one) == Decimal(other)
+    except InvalidOperation:
+        return one == other

@@ -10,6 +10,7 @@ import pyarrow as pa
 from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused, InputRefused
 from data_contracts.lineage import Origin, ReadResult, SetAside, quarantine_table
+from data_contracts.reading.doubts import sheet_doubts
 from data_contracts.reading.headers import HeaderMatch, match_headers, require_headers
 from data_contracts.reading.workbooks.reader import PREAMBLE_ROWS, open_workbook, sheet_rows, shown_row
 
@@ -64,6 +65,9 @@ def read_sheets(data: bytes, contract: CompiledContract, file_name: str) -> Read
         sheet, more = _located(rows, place, one, contract, file_name)
         sheets.append(sheet)
         notes.extend(f"sheet {one.name}: {note}" for note in more)
+        notes.extend(
+            sheet_doubts(sheet.match.headers, contract, one.name) if any(map(any, rows[sheet.first :])) else ()
+        )
     others = [name for name in workbook.sheet_names if name not in named]
     if others:
         notes.append(f"{len(others)} sheets that are not in the contract were ignored: {', '.join(map(repr, others))}")

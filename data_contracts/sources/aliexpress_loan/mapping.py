@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pyarrow as pa
 
 from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import repeated_keys
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from data_contracts.mapping.source_mapping import run_sql
 
 # The released amount is the price less fees, so the fees are added back. Before release only the amount due is known.
 _ENTRIES = """
@@ -33,9 +31,20 @@ WHERE amount <> 0
 _SILENT = "CASE WHEN child_number IS NULL THEN 'order as such' ELSE 'child order without an amount' END"
 
 
+_WITHOUT_CHILDREN = """
+SELECT row_order, 'no child order with a number, so the amounts are not known' AS reason,
+    'order_has_children' AS rule_id
+FROM raw QUALIFY count(child_number) OVER (PARTITION BY file_order, order_number) = 0 ORDER BY row_order
+"""
+
+
 def screen(raw: pa.Table) -> pa.Table:
-    """Return the child orders delivered before; of one delivered in several states, the released one is kept."""
-    return repeated_keys(raw, "order_number, child_number", first="lower(loan_state) LIKE '%ok' DESC, row_order")
+    """Return the child orders delivered before, and orders without children.
+
+    Of a child order delivered in several states, the released one is kept.
+    """
+    again = repeated_keys(raw, "order_number, child_number", first="lower(loan_state) LIKE '%ok' DESC, row_order")
+    return pa.concat_tables([again, run_sql(_WITHOUT_CHILDREN, raw=raw).cast(again.schema)])
 
 
 MAPPING = MoneyEventSource(

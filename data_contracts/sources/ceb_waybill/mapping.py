@@ -14,7 +14,7 @@ MAPPING = message_mapping(
             any_value(waybill_number) AS waybill_number,
             any_value(carrier_code) AS carrier_code,
             CAST(NULL AS DECIMAL(18, 4)) AS amount,
-            any_value(coalesce(freight, 0) + coalesce(insurance, 0)) AS freight_amount,
+            any_value(freight + coalesce(insurance, 0)) AS freight_amount,
             any_value(gross_weight) AS gross_weight_kg,
             {SENT_ON} AS event_date
         """,

@@ -17,6 +17,7 @@ from data_contracts.mapping.source_mapping import (
     relabelled,
     run_sql,
 )
+from data_contracts.reading.doubts import doubt
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,8 +113,17 @@ ORDER BY row_order
 _REMARKS = """
 SELECT row_order, concat_ws(' / ', 'charge of unknown kind', order_kind) AS reason
 FROM heads WHERE statement_total IS NOT NULL AND NOT has_items
+UNION ALL SELECT row_order, $unexplained FROM (
+    SELECT row_order, item_income - (NET_CHARGES) AS gross,
+        coalesce(try_cast(refund_ratio AS DECIMAL(9, 4)), 1) AS part,
+        [price, cost_price, promotion_price, seller_promotion_price] AS prices
+    FROM heads WHERE item_income IS NOT NULL AND price IS NOT NULL
+) WHERE NOT list_has_any(
+    [gross], list_concat(prices, list_transform(prices, lambda one: CAST(round(one * part, 2) AS DECIMAL(18, 4))))
+)
 ORDER BY row_order
-"""
+""".replace("NET_CHARGES", _NET_CHARGES)
+_UNEXPLAINED = doubt("the income of an item with its charges is none of its prices, so a charge may be missing")
 
 
 def screen(raw: pa.Table) -> pa.Table:
@@ -127,8 +137,8 @@ def silent(raw: pa.Table) -> pa.Table:
 
 
 def remarks(raw: pa.Table) -> pa.Table:
-    """Return the statements without items, whose purpose is unknown; they count as ``other``."""
-    return run_sql(_REMARKS, heads=_heads(raw, "3"))
+    """Return the statements without items, which count as ``other``, and the items whose price is not explained."""
+    return run_sql(_REMARKS, {"unexplained": _UNEXPLAINED}, heads=_heads(raw, "3"))
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:

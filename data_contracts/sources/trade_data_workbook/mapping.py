@@ -35,6 +35,11 @@ WEIGHT_KG = """CAST(coalesce(nullif(weight_kg, 0), nullif(weight, 0) * CASE
 END) AS DECIMAL(18, 4))"""
 """SQL expression over a record: its gross weight in kilograms, or null in a unit that is not known."""
 
+_WITHOUT_UNIT = """
+SELECT row_order, 'weight without a unit, taken as kilograms' AS reason FROM raw
+WHERE coalesce(weight_kg, 0) = 0 AND weight <> 0 AND weight_unit IS NULL ORDER BY row_order
+"""
+
 _RECORDS = f"""
 SELECT
     concat_ws(':', delivered_for, 'trade_record', left(source_sha256, 16), source_row) AS export_document_id,
@@ -81,6 +86,11 @@ def screen(raw: pa.Table) -> pa.Table:
     return pa.concat_tables([repeated, rows_of_other_exporters(raw).cast(repeated.schema)])
 
 
+def weights_without_unit(raw: pa.Table) -> pa.Table:
+    """Return, as remarks, the records whose weight has no unit."""
+    return run_sql(_WITHOUT_UNIT, raw=raw)
+
+
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     """Map raw rows to ``export_document``; buyers become keyed pseudonyms, as consignees do in declarations."""
     mapped = run_sql(
@@ -98,4 +108,5 @@ MAPPING = SourceMapping(
     happened="recorded_on",
     prepare=prepare,
     screen=screen,
+    remarks=weights_without_unit,
 )

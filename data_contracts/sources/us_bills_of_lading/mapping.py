@@ -14,7 +14,7 @@ from data_contracts.privacy import keyed_pseudonyms
 from data_contracts.sources.customs_declaration import mapping as customs
 from data_contracts.sources.trade_data_workbook.days import iso_days
 from data_contracts.sources.trade_data_workbook.exporters import rows_of_other_exporters
-from data_contracts.sources.trade_data_workbook.mapping import WEIGHT_KG
+from data_contracts.sources.trade_data_workbook.mapping import WEIGHT_KG, weights_without_unit
 
 if TYPE_CHECKING:
     from data_contracts.arrow import Values
@@ -27,6 +27,12 @@ SELECT row_order, 'master bill whose house bills are in the file' AS reason FROM
 WHERE (file_order, bill_of_lading) IN (
     SELECT (file_order, master_bill) FROM raw WHERE master_bill <> bill_of_lading
 ) ORDER BY row_order
+"""
+
+_DAYS = """
+SELECT CASE WHEN count(nullif(trim(recorded_on), '')) OVER (PARTITION BY file_order) = 0 THEN expected_on
+    ELSE recorded_on END AS day
+FROM text_rows ORDER BY row_order
 """
 
 _BILLS = f"""
@@ -50,9 +56,9 @@ ORDER BY row_order
 
 
 def prepare(text_rows: pa.Table) -> pa.Table:
-    """Return the rows with ISO days."""
-    texts: list[Any] = text_rows["recorded_on"].to_pylist()
+    """Return the rows with ISO days, which are the estimated ones in files that have no others."""
     files: list[Any] = text_rows["file_order"].to_pylist()
+    texts: list[Any] = run_sql(_DAYS, text_rows=text_rows)["day"].to_pylist()
     days: Values = pa.array(iso_days(texts, files), pa.string())
     return with_column(text_rows, "recorded_on", days)
 
@@ -83,5 +89,6 @@ MAPPING = SourceMapping(
     happened="recorded_on",
     prepare=prepare,
     screen=screen,
+    remarks=weights_without_unit,
     silent=master_bills,
 )
