@@ -104,7 +104,7 @@ def changed_files(source: str, data: bytes) -> dict[str, bytes]:
     contract = known_source(source).contract
     files: dict[str, bytes] = {}
     for place, column in enumerate(columns_of(data, source)):
-        read = []
+        read: list[pa.Table] = []
         for name in (None, NEW_NAME):
             changed = column.file_with(name)
             try:

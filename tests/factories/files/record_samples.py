@@ -51,9 +51,9 @@ def _platform_records() -> dict[str, bytes]:
         value = {"currencyAmount": amount, "currencyCode": "USD"}
         return {"breakdownType": kind, "breakdownAmount": value, "breakdowns": list(inner) or None}
 
-    child = {"childOrderId": 11, "loanStatus": "loan_ok", "releasedDatetime": "20230305101500000-0800"}
-    child |= {"loanAmount": money("100.00"), "realLoanAmount": money("91.00"), "escrowFee": money("8.00")}  # type: ignore[dict-item]
-    child |= {"affiliateCommission": money("1.00"), "realRefundAmount": money("4.00")}  # type: ignore[dict-item]
+    child: dict[str, Any] = {"childOrderId": 11, "loanStatus": "loan_ok", "releasedDatetime": "20230305101500000-0800"}
+    child |= {"loanAmount": money("100.00"), "realLoanAmount": money("91.00"), "escrowFee": money("8.00")}
+    child |= {"affiliateCommission": money("1.00"), "realRefundAmount": money("4.00")}
     sale = {
         "transactionId": "T1",
         "transactionType": "Shipment",
@@ -137,9 +137,9 @@ def _shop_order() -> dict[str, Any]:
 def _visits() -> bytes:
     parameters = [{"key": "ga_session_id", "value": {"int_value": "1"}}]
     shared = {"event_date": "20230301", "user_pseudo_id": "anna", "event_params": parameters}
-    seen = {**shared, "event_timestamp": "1677664800000000", "event_name": "page_view"}
+    seen: dict[str, Any] = {**shared, "event_timestamp": "1677664800000000", "event_name": "page_view"}
     seen["collected_traffic_source"] = {"manual_medium": "cpc", "gclid": "x"}
-    bought = {**shared, "event_timestamp": "1677664900000000", "event_name": "purchase"}
+    bought: dict[str, Any] = {**shared, "event_timestamp": "1677664900000000", "event_name": "purchase"}
     bought["ecommerce"] = {"transaction_id": "1", "purchase_revenue_in_usd": 20.5}
     return b"".join(_json(event) + b"\n" for event in (seen, bought))
 
@@ -262,10 +262,14 @@ def _register_files() -> dict[str, bytes]:
 
 
 def _declared() -> list[dict[str, Any]]:
-    company = {"name": "Lamp Ltd", "entityType": {"type": "registeredEntity"}, "foundingDate": "1969-04-01"}
+    company: dict[str, Any] = {
+        "name": "Lamp Ltd",
+        "entityType": {"type": "registeredEntity"},
+        "foundingDate": "1969-04-01",
+    }
     company["jurisdiction"] = {"name": "Delaware", "code": "US-DE"}
     share = {"type": "shareholding", "share": {"exact": 60}, "startDate": "2020-01-01"}
-    records = {
+    records: dict[tuple[str, str], dict[str, Any]] = {
         ("co-1", "entity"): company,
         ("pe-1", "person"): {"names": [{"fullName": "Anna"}], "birthDate": "1970"},
         ("re-1", "relationship"): {"subject": "co-1", "interestedParty": "pe-1", "interests": [share]},
