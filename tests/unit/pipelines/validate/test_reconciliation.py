@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from features.reconciliation.claims import CLAIMS
 from features.reconciliation.reconcile import GRADES
 from pipelines.reports.rendering import LANGUAGES, page_texts
 from pipelines.reports.validation_page import render_validation_page
@@ -91,6 +92,15 @@ def test_the_report_names_grades_sellers_and_tolerances(document: dict[str, Any]
     assert "240,000" in page
     for key in ("claim_cost_of_goods", "grade_contradicted", "family_customs", "part_tax_purchases"):
         assert words(key) in page
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_claim_part_and_witness_has_a_name(language: Language) -> None:
+    words = page_texts("validation_page", language)
+    for claim in CLAIMS:
+        keys = {f"claim_{claim.name}", *(f"part_{part}" for witness in claim.witnesses for part in witness.gaps)}
+        keys |= {f"family_{witness.figure}" for witness in claim.witnesses}
+        assert all(words(key) for key in keys)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
