@@ -86,3 +86,16 @@ def test_records_without_orders_are_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputRefused) as refusal:
         ingested(tmp_path, [loans([{"sonOrderList": [child(11)]}])])
     assert "column 'orderId': fields missing in every record: 'orderId'; remedy: export" in str(refusal.value)
+
+
+def test_an_order_without_child_orders_is_set_aside(tmp_path: Path) -> None:
+    account = only_account(ingested(tmp_path, [loans([order(1, child(11)), order(2)])]))
+    assert account.quarantined == {"order_has_children": 1}
+
+
+def test_fields_that_no_child_order_has_are_in_doubt(tmp_path: Path) -> None:
+    whole = child(11, releasedDatetime="20230305101500000-0800", realRefundAmount=money("4.00"))
+    bare = {name: value for name, value in whole.items() if name != "escrowFee"}
+    files = [loans([order(1, whole)], "a"), loans([order(2, {**bare, "childOrderId": 12})], "b")]
+    doubts = cells(ingested(tmp_path, files).tables["source_coverage"], "doubts")
+    assert doubts == [None, "the file has no column 'sonOrderList.escrowFee.amount': fees cannot be told from sales"]

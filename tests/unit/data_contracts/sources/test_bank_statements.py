@@ -9,7 +9,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
+import pytest
 
+from data_contracts.errors import InputRefused
 from data_contracts.sources.registry import known_source
 from pipelines.ingest.deliveries.recognition import recognise
 from tests.factories.files import bank_files
@@ -307,3 +309,13 @@ def test_a_gap_between_two_ofx_files_shows_in_their_closing_balances(tmp_path: P
         for number, pair in enumerate(files)
     ]
     assert [[sum(a.warnings.values()) for a in result.file_counts] for result in found] == [[1, 1], [1, 2]]
+
+
+def test_a_statement_without_entries_whose_balance_changes_is_refused(tmp_path: Path) -> None:
+    headings = (":20", ":25", ":60", ":62", "-")
+    silent = "".join(line for line in MT940_FILE.splitlines(keepends=True) if line.startswith(headings))
+    for name, data in (("camt053", camt_file(closing=Decimal("2.00"), movements=())), ("mt940", silent.encode())):
+        with pytest.raises(InputRefused, match="no entries, but its balance changes"):
+            ingested(tmp_path / name, [delivered(data, source=f"{name}_statement")])
+    quiet = camt_file(movements=(), closing=OPENING)
+    assert entries(tmp_path / "quiet", delivered(quiet, source="camt053_statement")).num_rows == 0

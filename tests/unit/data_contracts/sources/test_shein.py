@@ -337,3 +337,11 @@ def test_a_statement_without_items_is_one_amount_of_unknown_kind(tmp_path: Path)
 def test_a_statement_whose_items_do_not_sum_to_it_is_set_aside_whole(tmp_path: Path) -> None:
     account = only_account(ingested(tmp_path, [statements_file([statement(total=22.25)])]))
     assert account.quarantined == {"statement_adds_up": 3}
+
+
+@pytest.mark.parametrize("given", [{"commissionAmount": 0.5}, {}])
+def test_an_item_whose_charges_do_not_explain_its_price_is_in_doubt(tmp_path: Path, given: dict[str, float]) -> None:
+    one = statement(itemList=[item(10.62, **given), item()], total=21.74)
+    result = ingested(tmp_path, [statements_file([one])])
+    words = "the income of an item with its charges is none of its prices, so a charge may be missing"
+    assert cells(result.tables["source_coverage"], "doubts") == [None if given else words]
