@@ -92,7 +92,8 @@ Other custom properties of a column: ``trim`` (default true: spaces around a cel
 its cells may be empty), ``listSeparator`` (JSON: joins a list of values; without it a list of several values is bad),
 ``recordOnly`` (JSON with itemLists: a field of the record that its items do not repeat), ``jsonText`` (JSON: any value,
 including lists and objects, as JSON text with numbers as strings of their digits, for the mapping to parse),
-``absence`` (of an optional header: what is not known about the amounts of a file without it; such a file is in doubt).
+``absence`` (of an optional header: what is not known about the rows of a file, or of one of its sheets, without it;
+such a file is in doubt. A field of items is only missed if there are items).
 
 Types: ``logicalType`` string, date, timestamp, number, integer, boolean; ``physicalType`` may narrow it to
 ``dictionary``, ``int32``, ``double`` or ``decimal(p,s)``; integer means int64, timestamp means microseconds in UTC.

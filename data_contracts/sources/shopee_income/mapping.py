@@ -54,10 +54,15 @@ FROM closed, LATERAL (
 WHERE amount <> 0
 """  # noqa: S608 - put together from constants of this module
 
-_NO_CURRENCY = """
+_UNCLEAR = """
 SELECT row_order, 'neither a column nor the header of the released amount states the currency' AS reason,
     'money_code:known' AS rule_id
 FROM raw WHERE money_code IS NULL
+UNION ALL SELECT row_order, 'the order has several rows, and no column says which of them is the whole order',
+    'view:known'
+FROM (SELECT row_order, money_code, count(view) OVER (PARTITION BY file_order) AS views,
+    count(*) OVER (PARTITION BY file_order, order_number) AS copies FROM raw)
+WHERE money_code IS NOT NULL AND views = 0 AND copies > 1
 """
 
 
@@ -71,9 +76,9 @@ def prepare(text_rows: pa.Table) -> pa.Table:
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Return the rows delivered before, and those without a currency."""
+    """Return the rows delivered before, and those whose currency or place in an order is not known."""
     repeated = rows_delivered_before(raw, "shopee_income")
-    return repeated_or(repeated, run_sql(_NO_CURRENCY, raw=raw))
+    return repeated_or(repeated, run_sql(_UNCLEAR, raw=raw))
 
 
 MAPPING = MoneyEventSource(

@@ -166,6 +166,7 @@ def _platform_workbooks() -> dict[str, bytes]:
             "Sequence No.|View By|Order ID|Order Creation Date|Payout Completed Date|Product Price|Refund Amount|"
             "Commission Fee (incl. SST)|Service Fee (Incl. SST)|Total Released Amount (RM)",
             "1|Order|A|2023-03-01|2023-03-09|100|-5|-6|-2|87",
+            "2|Sku|A|2023-03-01|2023-03-09|100|-5|-6|-2|87",
         ),
         "temu_ledger": _book(
             "财务明细",
