@@ -293,8 +293,9 @@ def _values_to_check(rule: Rule, table: pa.Table, frame: pd.DataFrame) -> int:
         return table.num_rows
     column = table[rule.column]
     # pandas, and with it Great Expectations, takes a NaN for a missing value.
-    not_a_number = pc.sum(pc.is_nan(column)).as_py() or 0 if pa.types.is_floating(column.type) else 0
-    return table.num_rows - column.null_count - int(not_a_number)
+    if pa.types.is_floating(column.type):
+        column = column.filter(pc.invert(pc.is_nan(column)))
+    return len(column) - column.null_count
 
 
 def _finding(rule: Rule, result: Any, expected: int) -> GxFinding:  # noqa: ANN401 - an ExpectationValidationResult

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
 
 from data_contracts.checks.expectations import GxOutcome, expectation_suite, suite_document, validate_with_gx
@@ -62,6 +63,13 @@ def test_a_column_without_values_is_not_validated() -> None:
     outcome = small([None, None], ["x", "x"])
     assert "a:range" in outcome.not_validated
     assert not outcome.success
+
+
+def test_a_number_that_is_none_counts_as_missing() -> None:
+    contract = contract_of([column("rate", "number", physicalType="double", logicalTypeOptions={"minimum": 0.5})])
+    rates = pa.table({"rate": pa.array([0.75, float("nan"), None, 0.25])})
+    (finding,) = validate_with_gx(rates, contract).findings
+    assert (finding.validated, finding.evaluated, finding.unexpected_count) == (True, 2, 1)
 
 
 def test_an_exception_is_reported_as_not_validated(monkeypatch: pytest.MonkeyPatch) -> None:
