@@ -38,7 +38,7 @@ from models.components.settings import FitSettings
 from models.registry.bundle import BundleMeta, bundle_contents, load_bundle, write_bundle
 from pipelines.profiles.score_settings import ScoringLimits
 from pipelines.score.applicants import read_applicants
-from pipelines.score.chunk_files import join_chunks, score_in_chunks
+from pipelines.score.chunk_files import ChunkFolder, join_chunks, score_in_chunks
 from pipelines.score.scorer import ScoringContext, score_chunk
 
 AS_OF = date(2024, 12, 31)
@@ -124,10 +124,9 @@ def score_once(folder: Path, size: Size, *, with_reasons: bool, out: Path) -> No
     bundle = load_bundle(folder / "bundle", [KEY.public_key()], size.threads)
     applicants = read_applicants(folder / "applicants.parquet", bundle.model.feature_names, None)
     context = ScoringContext(bundle, ScoringLimits(), ISSUED_ON, "1", with_reasons)
-    parts = score_in_chunks(
-        applicants.chunks(size.chunk_rows), lambda chunk: score_chunk(context, chunk), out / "parts"
-    )
-    join_chunks(parts, {}, out)
+    folder = ChunkFolder(out / "parts", b"key of the issuer")
+    parts = score_in_chunks(applicants.chunks(size.chunk_rows), lambda chunk: score_chunk(context, chunk), folder)
+    join_chunks(folder, parts, {}, out)
 
 
 def predict_once(folder: Path, size: Size, *, contributions: bool) -> float:

@@ -1,27 +1,30 @@
 """Scores on disk: written chunk by chunk, so that an interrupted run can resume, then joined.
 
-The name of a chunk file holds the digest of its bytes. A rerun keeps every complete chunk file and scores the rest.
+The name of a chunk file holds a digest of its bytes that only the holder of the issuer's key can make. A rerun keeps
+every chunk file with the right digest and scores the rest, so nobody else can slip scores into the run of an issuer.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
+import hmac
 import json
 import logging
 import os
 import tempfile
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_contracts.digest import sha256_bytes
+from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from data_contracts.progress import SILENT
-from pipelines.runs.publish import atomic_write_bytes, read_parquet
+from pipelines.runs.publish import atomic_write_bytes
 from pipelines.runs.spreadsheet_text import cell_text
 from pipelines.score_rows import REFUSED, SCORE_SCHEMA
 
@@ -40,7 +43,6 @@ _JSON_COLUMNS: Final = ("pillar_points", "reasons", "claims")
 _GIVEN_TEXTS: Final = ("applicant_id", "seller_id")
 _CSV_COLUMNS: Final = tuple(name for name in SCORE_SCHEMA.names if name not in _JSON_COLUMNS)
 _OWN_COLUMNS: Final = tuple(name for name in _CSV_COLUMNS if name not in ("source_row", *_GIVEN_TEXTS))
-_DIGEST_DIGITS: Final = 32
 
 
 @dataclass(frozen=True)
@@ -57,56 +59,90 @@ class ScoreCounts:
         return self.rows - self.by_status.get(REFUSED, 0)
 
 
+@dataclass(frozen=True)
+class ChunkFolder:
+    """The chunk files of one run: a folder that only its owner may open, and the key of their digests.
+
+    The folder must belong to exactly these chunks and this way of scoring: its name should hold a digest of both, and
+    the key should be made for that name.
+    """
+
+    path: Path
+    key: bytes = field(repr=False)
+
+    def prepare(self) -> None:
+        """Create the folder, and close it to others.
+
+        Raises:
+            ConfigurationRefused: the folder belongs to someone else.
+        """
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self.path.chmod(0o700)
+        except PermissionError as error:
+            raise ConfigurationRefused(f"{self.path} belongs to someone else", "use another --out") from error
+
+    def whole_file(self, number: int, rows: int) -> Path | None:
+        """Return the chunk file of an earlier run if it is complete and genuine; delete it if it is not."""
+        for path in sorted(self.path.glob(f"chunk-{number:06d}.*.parquet")):
+            data = path.read_bytes()
+            if self._is_genuine(path, data) and pq.read_metadata(pa.BufferReader(data)).num_rows == rows:
+                return path
+            log.warning("%s is incomplete, damaged or of another origin, and is scored again", path.name)
+            path.unlink()
+        return None
+
+    def write(self, number: int, scored: pa.Table) -> Path:
+        """Write the scores of a chunk."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(scored, sink, compression="zstd", write_page_checksum=True)
+        data = sink.getvalue().to_pybytes()
+        path = self.path / f"chunk-{number:06d}.{self._digest(f'{number:06d}', data)}.parquet"
+        atomic_write_bytes(path, data)
+        return path
+
+    def read(self, path: Path) -> pa.Table:
+        """Read a chunk file.
+
+        Raises:
+            IntegrityRefused: the file is not what this run wrote.
+        """
+        data = path.read_bytes()
+        if not self._is_genuine(path, data):
+            raise IntegrityRefused(f"{path.name} changed during the run", "look who writes here, and score again")
+        return pq.read_table(pa.BufferReader(data)).unify_dictionaries()
+
+    def _is_genuine(self, path: Path, data: bytes) -> bool:
+        _, number, digest, _ = path.name.replace("-", ".", 1).split(".")
+        return hmac.compare_digest(self._digest(number, data), digest)
+
+    def _digest(self, number: str, data: bytes) -> str:
+        """Return the keyed digest of a chunk file and its number, so that one cannot be taken for another."""
+        return hmac.new(self.key, f"{number}\n".encode() + data, hashlib.sha256).hexdigest()
+
+
 def score_in_chunks(
     chunks: Iterable[pa.Table],
     score: Callable[[pa.Table], pa.Table],
-    folder: Path,
+    folder: ChunkFolder,
     progress: Progress = SILENT,
 ) -> tuple[Path, ...]:
-    """Score chunk after chunk into chunk files in ``folder``; complete files from an earlier run are kept.
-
-    The folder must belong to exactly these chunks and this way of scoring: its name should hold a digest of both.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
+    """Score chunk after chunk into chunk files; complete files from an earlier run are kept."""
+    folder.prepare()
     files = []
     for number, chunk in enumerate(chunks):
-        file = _whole_file(folder, number, chunk.num_rows)
-        if file is None:
-            file = _write_file(folder, number, score(chunk))
-        files.append(file)
+        files.append(folder.whole_file(number, chunk.num_rows) or folder.write(number, score(chunk)))
         progress.advance(chunk.num_rows)
     return tuple(files)
 
 
-def _whole_file(folder: Path, number: int, rows: int) -> Path | None:
-    for path in sorted(folder.glob(f"chunk-{number:06d}.*.parquet")):
-        data = path.read_bytes()
-        is_whole = _file_digest(number, data) == path.name.split(".")[1]
-        if is_whole and pq.read_metadata(pa.BufferReader(data)).num_rows == rows:
-            return path
-        log.warning("%s is incomplete or damaged and is scored again", path.name)
-        path.unlink()
-    return None
-
-
-def _write_file(folder: Path, number: int, scored: pa.Table) -> Path:
-    sink = pa.BufferOutputStream()
-    pq.write_table(scored, sink, compression="zstd", write_page_checksum=True)
-    data = sink.getvalue().to_pybytes()
-    path = folder / f"chunk-{number:06d}.{_file_digest(number, data)}.parquet"
-    atomic_write_bytes(path, data)
-    return path
-
-
-def _file_digest(number: int, data: bytes) -> str:
-    """Return the digest of a chunk file and its number, so that one cannot be taken for another."""
-    return sha256_bytes(f"{number}\n".encode() + data)[:_DIGEST_DIGITS]
-
-
-def join_chunks(files: Sequence[Path], titles: Mapping[str, str], folder: Path) -> ScoreCounts:
+def join_chunks(chunks: ChunkFolder, files: Sequence[Path], titles: Mapping[str, str], folder: Path) -> ScoreCounts:
     """Join chunk files into ``passports.parquet``, ``scores.jsonl`` and ``scores.csv`` in ``folder``.
 
     ``titles`` maps a feature to its title, for the reasons in the CSV.
+
+    Raises:
+        IntegrityRefused: a chunk file is not what this run wrote.
     """
     statuses: Counter[str] = Counter()
     codes: Counter[str] = Counter()
@@ -119,7 +155,7 @@ def join_chunks(files: Sequence[Path], titles: Mapping[str, str], folder: Path) 
         sheet = csv.writer(cells, lineterminator="\n")
         sheet.writerow((*_CSV_COLUMNS, "speaks_for", "speaks_against"))
         for file in files:
-            table = read_parquet(file)
+            table = chunks.read(file)
             write(table)
             for row in table.to_pylist():
                 statuses[row["status"]] += 1

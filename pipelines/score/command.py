@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,8 +15,9 @@ from pipelines.runs.storage_faults import report_disk_faults
 from pipelines.score.applicants import require_applicant_file
 from pipelines.score.inputs import Request, open_input
 from pipelines.score.model import ModelChoice, keys_of, load_model
-from pipelines.score.results import ScoreJob, refuse_foreign_folder, replace_folder, write_results
-from pipelines.signing.keys import KeyRing, load_keys, read_trust_file
+from pipelines.score.results import ScoreJob, write_results
+from pipelines.score.results_folder import list_files, refuse_foreign_files, replace_folder, work_folder
+from pipelines.signing.keys import HMAC_KEY_VARIABLE, KeyRing, keys_folder, load_keys, read_trust_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +38,7 @@ class ScoreOptions:
     """Options of ``passport score APPLICANTS``.
 
     Attributes:
-        out: folder of the results; it is replaced whole, and only if it is empty or holds results.
+        out: folder of the results; it is replaced whole, and only if it holds nothing but unchanged results.
         profile: its limits, terms and keys apply.
         place: location of the profile's tables and registry.
         issued_on: the issue date on the passports; ages are counted from it.
@@ -73,6 +75,11 @@ class ScoreOptions:
         demonstration = self.profile.is_demonstration
         return load_keys(self.profile.name, is_demonstration=demonstration, environment=self.environment)
 
+    def resume_secret(self) -> bytes:
+        """Return the key that authenticates chunk files; a run without keys of its own cannot be resumed."""
+        own = HMAC_KEY_VARIABLE in self.environment or keys_folder(self.profile.name, self.environment).is_dir()
+        return self.keys().hmac_key if own or self.trust is None else secrets.token_bytes(32)
+
 
 @dataclass(frozen=True)
 class ScoreOutcome:
@@ -102,7 +109,7 @@ def score_command(applicants: Path, options: ScoreOptions, progress: Progress = 
     if not applicants.is_dir():
         # Check this before the model is fetched, which takes longer.
         require_applicant_file(applicants)
-    refuse_foreign_folder(options.out)
+    refuse_foreign_files(options.out)
     if options.passport_count != 0 and not options.with_reasons:
         raise ConfigurationRefused("a passport states reasons, and --no-reasons omits them", "leave out --no-reasons")
     profile, model = options.profile, _model(options)
@@ -114,6 +121,7 @@ def score_command(applicants: Path, options: ScoreOptions, progress: Progress = 
     job = ScoreJob(
         model=model,
         rows=rows,
+        secret=options.resume_secret(),
         limits=limits,
         issued_on=options.issued_on,
         chunk_rows=profile.scoring.chunk_rows,
@@ -146,11 +154,11 @@ def _model(options: ScoreOptions) -> ScoringModel:
 
 def _publish(job: ScoreJob, out: Path, progress: Progress) -> Written:
     """Write into a draft beside ``out``, then replace ``out``; the chunk files are kept until then."""
-    chunks = out.with_name(f".{out.name}.chunks-{job.key}")
-    draft = out.with_name(f".{out.name}.draft")
+    work = work_folder(out)
+    draft = work / "draft"
     shutil.rmtree(draft, ignore_errors=True)
-    written = write_results(job, chunks, draft, progress)
+    written = write_results(job, work / f"chunks-{job.key}", draft, progress)
+    list_files(draft)
     replace_folder(draft, out)
-    for left in out.parent.glob(f".{out.name}.chunks-*"):
-        shutil.rmtree(left)
+    shutil.rmtree(work)
     return written

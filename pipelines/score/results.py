@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
 from data_contracts.digest import sha256_bytes
-from data_contracts.errors import ConfigurationRefused
 from data_contracts.progress import SILENT, counted
 from features.catalogue import feature_set_names, load_feature_set
 from pipelines.passports.issuing import chosen_rows, issue_passports, write_passports
 from pipelines.passports.passport import UNKNOWN_VERSION, Evidence
-from pipelines.runs.publish import fsync_path, fsync_tree, json_bytes, read_parquet, write_json
+from pipelines.runs.publish import json_bytes, read_parquet, write_json
 from pipelines.runs.stages import GROUND, digest_of_code
 from pipelines.score.applicant_features import deliveries_by_seller, known_coverage
-from pipelines.score.chunk_files import SCORES_FILE, ScoreCounts, join_chunks, score_in_chunks
+from pipelines.score.chunk_files import SCORES_FILE, ChunkFolder, ScoreCounts, join_chunks, score_in_chunks
 from pipelines.score.claims import claims_at, with_claims
 from pipelines.score.scorer import ScoringContext, score_chunk
+from pipelines.signing.keys import keyed_digest
 
 if TYPE_CHECKING:
     from datetime import date
@@ -46,11 +45,13 @@ REASONS_FILE: Final = "reasons.json"
 class ScoreJob:
     """Everything that decides the results of one run.
 
-    ``terms`` are those of the passports to issue, or None for no passports; ``passport_count`` None means all.
+    ``secret`` authenticates the chunk files, so that nobody without it can slip scores into a run. ``terms`` are those
+    of the passports to issue, or None for no passports; ``passport_count`` None means all.
     """
 
     model: ScoringModel
     rows: ScoreInput
+    secret: bytes = field(repr=False)
     limits: ScoringLimits
     issued_on: date
     chunk_rows: int
@@ -95,8 +96,9 @@ def write_results(job: ScoreJob, chunks: Path, folder: Path, progress: Progress 
         return scored if reconcile is None else with_claims(scored, reconcile)
 
     progress.start("applicants scored", job.rows.rows)
-    scored = score_in_chunks(job.rows.chunks(job.chunk_rows), score, chunks, progress)
-    counts = join_chunks(scored, {feature.name: feature.title_en for feature in bundle.model.features}, folder)
+    parts = ChunkFolder(chunks, bytes.fromhex(keyed_digest(job.secret, "chunks of scores", chunks.name)))
+    scored = score_in_chunks(job.rows.chunks(job.chunk_rows), score, parts, progress)
+    counts = join_chunks(parts, scored, {feature.name: feature.title_en for feature in bundle.model.features}, folder)
     scores = folder / SCORES_FILE
     passports = 0
     if job.terms is not None:
@@ -128,26 +130,6 @@ def summary(job: ScoreJob, counts: ScoreCounts, passports: int) -> dict[str, obj
         "digests": dict(job.rows.digests),
         "notes": list(job.rows.notes),
     }
-
-
-def replace_folder(draft: Path, out: Path) -> None:
-    """Replace ``out`` with the finished ``draft``."""
-    fsync_tree(draft)
-    old = out.with_name(f".{out.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if out.exists():
-        out.rename(old)
-    draft.rename(out)
-    fsync_path(out.parent)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def refuse_foreign_folder(out: Path) -> None:
-    """Refuse to replace a folder that holds anything but the results of an earlier run."""
-    if out.is_dir() and any(out.iterdir()) and not (out / SUMMARY_FILE).is_file():
-        raise ConfigurationRefused(f"{out} holds other files than results", "give --out a new or empty folder")
-    if out.exists() and not out.is_dir():
-        raise ConfigurationRefused(f"{out} is a file", "give --out a folder")
 
 
 def _evidence(job: ScoreJob, chosen: pa.Table) -> Evidence:

@@ -99,6 +99,7 @@ def stage_job(profile: Profile, place: Place, keys: KeyRing, model: ScoringModel
     return ScoreJob(
         model=model,
         rows=replace(described_input(applicants, source, request, matrix), reconcile=stage_reconciliation(place)),
+        secret=keys.hmac_key,
         limits=limits,
         issued_on=profile.scoring.issued_on,
         chunk_rows=profile.scoring.chunk_rows,

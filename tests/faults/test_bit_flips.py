@@ -16,7 +16,7 @@ from models.registry.promotion_ledger import LEDGER_FILE, Decision, append_decis
 from pipelines.passports.passport import Evidence, issue_passport
 from pipelines.passports.verify import VerifyOptions, exit_code_of, verify_command
 from pipelines.runs.stages import CURRENT, MANIFEST, Place, current_output, current_run
-from pipelines.score.chunk_files import score_in_chunks
+from pipelines.score.chunk_files import ChunkFolder, score_in_chunks
 from pipelines.score.scorer import score_chunk
 from pipelines.signing.keys import load_keys, trust_file_for
 from tests.factories.faults.crashes import Scene
@@ -145,10 +145,11 @@ def test_a_flipped_bit_in_a_chunk_of_an_interrupted_scoring_run_is_noticed_and_t
         times.append(1)
         return scored
 
-    (file,) = score_in_chunks(chunks, score, tmp_path)  # type: ignore[arg-type]
+    folder = ChunkFolder(tmp_path / "chunks", b"key of the issuer")
+    (file,) = score_in_chunks(chunks, score, folder)  # type: ignore[arg-type]
     data = file.read_bytes()
     for done, _ in enumerate(flips(file), start=1):
-        assert score_in_chunks(chunks, score, tmp_path) == (file,)  # type: ignore[arg-type]
+        assert score_in_chunks(chunks, score, folder) == (file,)  # type: ignore[arg-type]
         assert len(times) == 1 + done
         assert file.read_bytes() == data
 

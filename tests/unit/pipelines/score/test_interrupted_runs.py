@@ -47,7 +47,7 @@ def test_an_interrupted_run_continues_with_the_same_bytes(
     assert len(calls) == 4 + 3  # six chunks; three of them were kept
     for name in RESULTS:
         assert (small.out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    assert not list(small.out.parent.glob(".out.chunks-*"))
+    assert not (small.out.parent / ".out.scoring").exists()
 
 
 def of_folder(options: ScoreOptions, **ingest: Any) -> ScoreOptions:  # noqa: ANN401 - settings of any kind
@@ -75,7 +75,7 @@ def test_a_run_stopped_before_it_published_is_not_taken_up_where_consent_is_now_
         before_publishing.setattr(pipelines.score.command, "replace_folder", stopped)
         with pytest.raises(KeyboardInterrupt):
             score_command(folder, of_folder(options, consent="not_required"))
-    assert list(options.out.parent.glob(".out.chunks-*"))
+    assert list(options.out.parent.glob(".out.scoring/chunks-*"))
     found = figures(score_command(folder, of_folder(options, consent="required")))
     shutil.rmtree(options.out)
     afresh = figures(score_command(folder, of_folder(options, consent="required")))
@@ -131,7 +131,7 @@ def test_a_run_killed_between_chunks_continues_with_the_same_bytes(
     )
     assert killed.returncode == -signal.SIGKILL
     assert not small.out.exists()
-    assert len(list(small.out.parent.glob(".out.chunks-*/chunk-*.parquet"))) == 2
+    assert len(list(small.out.parent.glob(".out.scoring/chunks-*/chunk-*.parquet"))) == 2
     score_command(matrix_file, small)
     for name in RESULTS:
         assert (small.out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
