@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from data_contracts.errors import one_line
 from pipelines.command_line.options import DAY, DEFAULT_OUT, DateOrderOption, OutOption, ProfileOption
 from pipelines.command_line.stages import run_stage_of
 from pipelines.command_line.terminal import Terminal, file_link, program, seconds_text
@@ -150,7 +151,7 @@ def _score_line(outcome: ScoreOutcome, seconds: float) -> str:
 
 def verify(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(help="Passport files (JSON).")],
+    files: Annotated[list[Path], typer.Argument(help="Passports (JSON), or their pages (HTML).")],
     *,
     trust: Annotated[
         Path | None,
@@ -171,7 +172,8 @@ def verify(
 ) -> None:
     """Check passports offline: exact bytes, signature, issuer, dates, and the seller.
 
-    Print one line per file. Exit with 0 if every passport is accepted, otherwise with 2.
+    A page is accepted if the passport beside it is, and if it shows exactly that passport. Print one line per file with
+    score and grade. Exit with 0 if every passport is accepted, otherwise with 2.
 
     Example: passport verify results/passports/*.json --trust trust.json --on 2025-02-01
     """
@@ -181,7 +183,7 @@ def verify(
     day = on.date() if on else date.today()
     outcomes = verify_command(files, VerifyOptions(on=day, trust=trust, subject=subject, salt=salt))
     for outcome in outcomes:
-        line = f"{outcome.file}: {outcome.code}: {outcome.message}"
+        line = one_line(f"{outcome.file}: {outcome.code}: {outcome.message}")
         terminal.say(line) if outcome.accepted else typer.echo(line)
     raise typer.Exit(exit_code_of(outcomes))
 

@@ -1,4 +1,7 @@
-"""``passport verify``: check that a trusted issuer signed this passport and that it is still valid."""
+"""``passport verify``: check that a trusted issuer signed this passport and that it is still valid.
+
+A reading page is checked too: it must show, byte for byte, what the passport beside it says. A page alone is no proof.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from pydantic import ValidationError
 
 from data_contracts.errors import ConfigurationRefused
 from pipelines.passports.document import PassportDocument, PassportSubject
+from pipelines.reports.passport_page import render_passport_page
+from pipelines.reports.rendering import LANGUAGES
 from pipelines.signing.credential import (
     MAX_CREDENTIAL_BYTES,
     Code,
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
 EXIT_ACCEPTED: Final = 0
 EXIT_REFUSED: Final = 2
+PAGE_SUFFIXES: Final = (".html", ".htm")
 
 
 @dataclass(frozen=True)
@@ -104,17 +110,42 @@ def verify_passport(
 
 
 def _verify_file(path: Path, on: date, trust: TrustList | None, commitment: str | None) -> VerifyOutcome:
+    is_page = path.suffix.lower() in PAGE_SUFFIXES
+    passport = path.with_name(f"{path.name.partition('.')[0]}.json") if is_page else path
+    try:
+        data = _read(passport)
+        verified, subject = verify_passport(data, on, trust, commitment)
+        if is_page:
+            _require_page_of(path, data)
+    except CredentialRefused as error:
+        return VerifyOutcome(str(path), error.code, str(error) if passport == path else f"{passport.name}: {error}")
+    return VerifyOutcome(str(path), "ok", _said(verified, subject), verified.issuer, subject)
+
+
+def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_CREDENTIAL_BYTES + 1)
+            return file.read(MAX_CREDENTIAL_BYTES + 1)
     except OSError as error:
-        return VerifyOutcome(str(path), "malformed", f"cannot be read: {error.strerror}")
-    try:
-        verified, subject = verify_passport(data, on, trust, commitment)
-    except CredentialRefused as error:
-        return VerifyOutcome(str(path), error.code, str(error))
-    message = f"valid from {verified.valid_from} until {verified.valid_until}"
-    return VerifyOutcome(str(path), "ok", message, verified.issuer, subject)
+        raise CredentialRefused("malformed", f"cannot be read: {error.strerror}") from error
+
+
+def _require_page_of(page: Path, passport: bytes) -> None:
+    """Refuse a page that is not the one this program makes of a passport, in any language."""
+    shown = _read(page)
+    if all(render_passport_page(json.loads(passport), language).encode() != shown for language in LANGUAGES):
+        raise CredentialRefused(
+            "page_differs", "the page does not show this passport, or another version of the program made it"
+        )
+
+
+def _said(verified: VerifiedCredential, subject: PassportSubject) -> str:
+    """Return what a passport says, so that a reader can compare a page or a letter with it."""
+    found = subject.assessment
+    return (
+        f"valid from {verified.valid_from} until {verified.valid_until}; score {found.score}, grade {found.grade}, "
+        f"probability of default {float(found.probability_of_default):.4f}, data as of {subject.as_of}"
+    )
 
 
 def _expected_commitment(options: VerifyOptions) -> str | None:

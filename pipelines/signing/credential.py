@@ -52,6 +52,7 @@ Code = Literal[
     "expired",
     "stale_data",
     "subject_mismatch",
+    "page_differs",
 ]
 
 

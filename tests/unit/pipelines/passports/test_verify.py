@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from data_contracts.errors import ConfigurationRefused
 from pipelines.passports.passport import Evidence, IssuedPassport, issue_passport, passport_document
 from pipelines.passports.verify import VerifyOptions, VerifyOutcome, exit_code_of, verify_command
+from pipelines.reports.rendering import LANGUAGES
 from pipelines.score.scorer import score_chunk
 from pipelines.signing.credential import issue
 from pipelines.signing.keys import KeyRing, trust_file_for
@@ -50,7 +51,36 @@ def test_an_issued_credential_is_accepted_with_its_content(passport: Path, trust
     assert (outcome.code, outcome.exit_code, outcome.issuer) == ("ok", 0, KEYS.did)
     assert outcome.subject is not None
     assert outcome.subject.pseudonym == passport.stem
-    assert outcome.message == "valid from 2025-03-15 until 2025-06-14"
+    stated = outcome.subject.assessment
+    assert outcome.message == (
+        f"valid from 2025-03-15 until 2025-06-14; score {stated.score}, grade {stated.grade}, "
+        f"probability of default {float(stated.probability_of_default):.4f}, data as of {outcome.subject.as_of}"
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_page_is_accepted_if_it_shows_the_passport_beside_it(
+    passport: Path, issued: IssuedPassport, trust: Path, language: str
+) -> None:
+    page = passport.with_suffix(f".{language}.html")
+    page.write_text(issued.pages[language], encoding="utf-8")
+    day = VerifyOptions(on=ISSUED_ON, trust=trust)
+    assert answer(page, day).message == answer(passport, day).message
+    grade = answer(passport, day).subject
+    assert grade is not None
+    forged = page.read_text(encoding="utf-8").replace(f">{grade.assessment.grade}<", ">A1<")
+    assert forged != issued.pages[language]
+    page.write_text(forged, encoding="utf-8")
+    assert (answer(page, day).code, answer(page, day).exit_code) == ("page_differs", 2)
+
+
+def test_a_page_without_a_valid_passport_proves_nothing(passport: Path, issued: IssuedPassport, trust: Path) -> None:
+    page = passport.with_suffix(".en.html")
+    page.write_text(issued.pages["en"], encoding="utf-8")
+    late = answer(page, VerifyOptions(on=date(2025, 6, 15), trust=trust))
+    assert (late.code, late.message.partition(":")[0]) == ("expired", passport.name)
+    passport.unlink()
+    assert answer(page, VerifyOptions(on=ISSUED_ON, trust=trust)).code == "malformed"
 
 
 def test_each_reason_of_refusal_has_its_own_code(passport: Path, trust: Path) -> None:
