@@ -107,7 +107,7 @@ def title_of(document: str) -> str:
 
 
 def layouts(chromium: str, pages: Mapping[str, str], widths: Sequence[int], folder: Path) -> list[Layout]:
-    """Return the layout of each page (file name to text) at each width."""
+    """Return the layout of each page (file name to text) at each width, in the order given."""
     for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")
     harness = HARNESS.replace("PAGES", json.dumps(list(pages))).replace("WIDTHS", json.dumps(list(widths)))
@@ -117,7 +117,9 @@ def layouts(chromium: str, pages: Mapping[str, str], widths: Sequence[int], fold
     found = re.search(r'<pre id="found">(.*?)</pre>', document, re.DOTALL)
     assert found is not None
     assert found.group(1), "the pages did not load in time"
-    rows = json.loads(html.unescape(found.group(1)))
+    # The frames finish loading in any order.
+    order = [(page, width) for page in pages for width in widths]
+    rows = sorted(json.loads(html.unescape(found.group(1))), key=lambda row: order.index((row["page"], row["width"])))
     return [Layout(**{**row, "beyond": tuple(row["beyond"])}) for row in rows]
 
 
