@@ -38,7 +38,7 @@ from tests.factories.progress import Recorder
 from tests.factories.scoring import KEYS
 
 ISSUED_ON = date(2024, 7, 15)
-RESULTS = {"passports.parquet", "scores.jsonl", "scores.csv", "reasons.json", "summary.json"}
+RESULTS = {"files.json", "passports.parquet", "scores.jsonl", "scores.csv", "reasons.json", "summary.json"}
 
 
 def rows(outcome: ScoreOutcome) -> list[dict[str, Any]]:
@@ -247,7 +247,7 @@ def test_results_replace_results_and_nothing_else(options: ScoreOptions, matrix_
     shutil.rmtree(options.out)
     options.out.mkdir()
     (options.out / "thesis.txt").write_text("precious")
-    with pytest.raises(ConfigurationRefused, match="other files"):
+    with pytest.raises(ConfigurationRefused, match="thesis"):
         score_command(matrix_file, options)
     assert (options.out / "thesis.txt").read_text() == "precious"
 
