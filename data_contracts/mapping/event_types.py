@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 UNKNOWN = "other"
 # Words of money lent and repaid, in the languages of the sources. They name an unknown kind; they decide no event type.
 _LOAN_WORDS = (
-    r"\b(loans?|lend(ing)?|advances?|financing|repay(ment)?s?|instal?lments?|credit line|working capital|capital"
+    r"\b(loans?|lend(ing)?|advances?|financing|repays?|repayments?|instalments?|installments?|credit line|capital"
     r"|darlehen|kredit|prêt|préstamo|empréstimo|prestito|lening|pożyczka|pinjaman)\b|贷|借款|融资|还款|保理"
 )
 
