@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 REASONS_EACH_WAY = 4
 DICTIONARY_VERSION = "1.1.0"
 _LOGARITHM = "ln "
+# Beyond it, no power of e is a number.
+_LARGEST_EXPONENT = 709.0
+_NEVER_REAL = 1e24
 # Counts, indices and flags need no unit.
 _UNIT_WORDS = {
     "USD": ("USD", "美元"),
@@ -238,10 +241,10 @@ def worded_value(value: float, unit: str) -> tuple[str, str]:
     """
     if unit == "share":
         return (f"{format_value(100 * value)} %",) * 2
-    if unit == "ln ratio":
-        shown, plain = format_value(float(np.exp(value))), "ratio of two"
-    elif unit.startswith(_LOGARITHM):
-        shown, plain = format_value(float(np.expm1(value))), unit.removeprefix(_LOGARITHM)
+    if unit.startswith(_LOGARITHM):
+        undone = np.exp if unit == "ln ratio" else np.expm1
+        shown = format_value(float(undone(value))) if value <= _LARGEST_EXPONENT else f"e^{format_value(value)}"
+        plain = "ratio of two" if unit == "ln ratio" else unit.removeprefix(_LOGARITHM)
     else:
         shown, plain = format_value(value), unit
     english, chinese = _UNIT_WORDS.get(plain, ("", ""))
@@ -249,11 +252,15 @@ def worded_value(value: float, unit: str) -> tuple[str, str]:
 
 
 def format_value(value: float) -> str:
-    """Return a value with three significant digits and thousands separators, never in scientific notation.
+    """Return a value with three significant digits and thousands separators.
 
-    >>> format_value(1234567.0), format_value(0.04217), format_value(-3.0)
-    ('1,234,567', '0.0422', '-3')
+    Only values that would take more than 24 digits, which nothing real has, are in scientific notation.
+
+    >>> format_value(1234567.0), format_value(0.04217), format_value(-3.0), format_value(-1e45)
+    ('1,234,567', '0.0422', '-3', '-1e+45')
     """
+    if abs(value) >= _NEVER_REAL:
+        return f"{value:.3g}"
     if abs(value) >= 100.0 or value == int(value):
         return f"{value:,.0f}"
     return np.format_float_positional(value, precision=3, unique=False, fractional=False, trim="-")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from data_contracts.errors import ConfigurationRefused
+from pipelines.runs.storage_faults import refuse_unusable_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,10 +29,12 @@ def locked(folder: Path) -> Iterator[None]:
     """Lock a results folder for one run; a second run is refused instead of waiting.
 
     Raises:
-        ConfigurationRefused: another run holds the lock.
+        ConfigurationRefused: another run holds the lock, or there can be no such folder.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f".{folder.name}.lock").open("a") as lock:
+    with refuse_unusable_folder(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        file = folder.with_name(f".{folder.name}.lock").open("a")
+    with file as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

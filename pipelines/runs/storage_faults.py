@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import duckdb
 
-from data_contracts.errors import PassportError
+from data_contracts.errors import ConfigurationRefused, PassportError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,12 @@ _OF_SQLITE: Final = {
 _PRIMARY_CODE: Final = 0xFF
 
 
+# A folder of results that cannot be there: a file is in its way, or the name or the rights forbid it.
+_UNUSABLE: Final = frozenset(
+    {errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP}
+)
+
+
 class StorageFailed(PassportError):
     """The disk is full or failing; the data and the settings are not the cause."""
 
@@ -62,6 +68,23 @@ def report_disk_faults(folder: Path) -> Iterator[None]:
         raise StorageFailed(
             f"work on {folder} stopped: {error.strerror}{place}; what was published before is unchanged; "
             f"remedy: {remedy}"
+        ) from error
+
+
+@contextmanager
+def refuse_unusable_folder(folder: Path) -> Iterator[None]:
+    """Turn an error on making or looking into a folder of results into a refusal of its name.
+
+    Raises:
+        ConfigurationRefused: the folder cannot be where it should be; says why.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _UNUSABLE:
+            raise
+        raise ConfigurationRefused(
+            f"{folder} cannot be used: {error.strerror}", "give --out a folder that can be written"
         ) from error
 
 

@@ -6,7 +6,10 @@ exactly once: a row that cannot be used carries refusal codes; it neither vanish
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 import numpy as np
@@ -14,14 +17,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from data_contracts.checks.spreadsheet_damage import damaged_cells
 from data_contracts.definition.contract import CellSpec, Column, CompiledContract, ReadSpec
 from data_contracts.digest import sha256_file
 from data_contracts.errors import InputRefused
+from data_contracts.reading.delimited.encodings import other_encoding
 from data_contracts.reading.dispatch import read_file
+from data_contracts.reading.parquet_files import PARQUET_START
 from data_contracts.values.casting import cast_text
+from pipelines.score.applicant_values import typed_cells
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -35,6 +42,10 @@ _TYPES: Final[dict[str, Values]] = {"applicant_id": pa.string(), "seller_id": pa
 _SUFFIXES: Final = (".csv", ".xlsx", ".parquet")
 _NO_TEXT: Final[Values] = pa.scalar(None, pa.string())
 _FALSE: Final[Values] = pa.scalar(value=False)
+# NUL, and how Python marks a byte that is not UTF-8.
+_NO_CHARACTER: Final = re.compile("[\0\udc80-\udcff]")
+# Unicode promises that these will never be characters.
+_MARKS: Final = tuple(map(chr, range(0xFDD0, 0xFDF0)))
 
 Chunk = pa.Table
 """source_row i64, applicant_id str, seller_id str, as_of date32, refusals str (";"-joined codes), features f64."""
@@ -108,11 +119,10 @@ def _finished(table: pa.Table, as_of: date | None, repeated: Values) -> Chunk:
     table = _with_defaults(table, as_of)
     # A row that could not be read has no identity to miss.
     read = pc.not_equal(table["refusals"], pa.scalar("unreadable_row"))
-    undated = pc.and_(pc.is_null(table["as_of"]), pc.invert(_has_code(table, "unreadable_value:as_of")))
     refusals = join_codes(
         table["refusals"],
-        _code(pc.and_(read, pc.is_null(table["seller_id"])), "missing_seller_id"),
-        _code(pc.and_(read, undated), "missing_as_of"),
+        _code(pc.and_(read, _is_blank(table, "seller_id")), "missing_seller_id"),
+        _code(pc.and_(read, _is_blank(table, "as_of")), "missing_as_of"),
         _code(pc.is_in(_keys(table), value_set=repeated), "duplicate_applicant"),
     )
     return _with_column(table, "refusals", refusals)
@@ -123,8 +133,8 @@ def _with_defaults(table: pa.Table, as_of: date | None) -> pa.Table:
     table = _with_column(table, "applicant_id", applicant)
     if as_of is None:
         return table
-    blank: Values = pc.and_(pc.is_null(table["as_of"]), pc.invert(_has_code(table, "unreadable_value:as_of")))
-    return _with_column(table, "as_of", pc.if_else(blank, pa.scalar(as_of, pa.date32()), table["as_of"]))
+    given = pa.scalar(as_of, pa.date32())
+    return _with_column(table, "as_of", pc.if_else(_is_blank(table, "as_of"), given, table["as_of"]))
 
 
 def _with_column(table: pa.Table, name: str, values: Values) -> pa.Table:
@@ -147,8 +157,10 @@ def _code(flags: Values, code: str) -> Values:
     return pc.if_else(known, pa.scalar(code), pa.scalar(""))
 
 
-def _has_code(table: pa.Table, code: str) -> Values:
-    return pc.match_substring(table["refusals"], code)
+def _is_blank(table: pa.Table, name: str) -> Values:
+    """Return whether a cell is empty; one that could not be read is not."""
+    unreadable: Values = pc.match_substring(table["refusals"], f"unreadable_value:{name}")
+    return pc.and_(pc.is_null(table[name]), pc.invert(unreadable))
 
 
 def join_codes(*columns: Values) -> Values:
@@ -164,9 +176,13 @@ def join_codes(*columns: Values) -> Values:
 
 def _open_text(path: Path, suffix: str, feature_names: Sequence[str]) -> _Opened:
     contract = _contract(suffix, feature_names)
-    result = read_file(path.read_bytes(), contract, str(path))
+    data = path.read_bytes()
+    _refuse_other_form(path, suffix, data)
+    text = _marked(data) if suffix == "csv" else _Marked(data, _MARKS[0])
+    result = read_file(text.data, contract, str(path))
     has_features = _require_columns(str(path), result.headers, feature_names)
-    table = _typed(result.rows, contract, (*IDENTITY_COLUMNS, *(feature_names if has_features else ())))
+    names = (*IDENTITY_COLUMNS, *(feature_names if has_features else ()))
+    table = _typed(result.rows, contract, names, text.mark)
     unread = result.quarantined.select(["source_row"])
     unread = unread.append_column("refusals", pa.repeat("unreadable_row", unread.num_rows))
     whole = pa.concat_tables([table, unread], promote_options="default").sort_by("source_row").combine_chunks()
@@ -175,7 +191,42 @@ def _open_text(path: Path, suffix: str, feature_names: Sequence[str]) -> _Opened
         for start in range(0, whole.num_rows, size):
             yield whole.slice(start, size)
 
-    return _Opened(whole.num_rows, has_features, result.notes, lambda: whole, chunks)
+    return _Opened(whole.num_rows, has_features, (*result.notes, *text.notes), lambda: whole, chunks)
+
+
+def _refuse_other_form(path: Path, suffix: str, data: bytes) -> None:
+    """Refuse a file whose first bytes show another form than its name says."""
+    if suffix == "csv" and data.startswith((b"PK\x03\x04", PARQUET_START)):
+        form = "Parquet" if data.startswith(PARQUET_START) else "a workbook or another ZIP archive"
+        raise InputRefused(
+            file=str(path),
+            rule=f"its content is {form}, not CSV",
+            remedy="give it the suffix of its form, or unpack it",
+        )
+
+
+@dataclass(frozen=True)
+class _Marked:
+    """A text file in which ``mark`` stands for whatever is no character, and the notes on that."""
+
+    data: bytes
+    mark: str
+    notes: tuple[str, ...] = ()
+
+
+def _marked(data: bytes) -> _Marked:
+    """Replace bytes that are not UTF-8, and NUL, by a mark that the file does not contain; so they spoil only a cell.
+
+    A file whose header has such bytes is left as it is: it is in another encoding, and its refusal names that.
+    """
+    text = data.decode("utf-8", "surrogateescape")
+    header, _, _ = text.partition("\n")
+    mark = next((mark for mark in _MARKS if mark not in text), None)
+    if not _NO_CHARACTER.search(text) or _NO_CHARACTER.search(header) or mark is None:
+        return _Marked(data, _MARKS[0])
+    words = other_encoding(data)
+    note = f"some cells are not UTF-8 and were not read{f': {words}' if words else ''}"
+    return _Marked(_NO_CHARACTER.sub(mark, text).encode(), mark, (note,))
 
 
 def _contract(suffix: str, feature_names: Sequence[str]) -> CompiledContract:
@@ -220,16 +271,30 @@ def _require_columns(file: str, present: Sequence[str], feature_names: Sequence[
     return not missing and bool(feature_names)
 
 
-def _typed(rows: pa.Table, contract: CompiledContract, names: Sequence[str]) -> pa.Table:
-    """Parse text columns; a cell that is not a date or number becomes null and adds a refusal code."""
+def _typed(rows: pa.Table, contract: CompiledContract, names: Sequence[str], mark: str) -> pa.Table:
+    """Parse text columns; a cell that is not a text, date or number becomes null and adds a refusal code.
+
+    ``mark`` stands in the place of what is no character.
+    """
     spec = contract.read_spec or ReadSpec(format="delimited")
     columns: dict[str, Values] = {"source_row": rows["source_row"]}
     codes: list[Values] = []
     for name in names:
-        columns[name], bad = cast_text(rows[name].combine_chunks(), contract.column(name), spec)
-        if bad is not None:
-            codes.append(_code(pa.array(bad), f"unreadable_value:{name}"))
-    return pa.table(_ordered(columns, codes, rows.num_rows))
+        text = rows[name].combine_chunks()
+        marked: Values = pc.match_substring(text, mark)
+        columns[name], bad = cast_text(pc.if_else(marked, _NO_TEXT, text), contract.column(name), spec)
+        codes.append(_code(marked if bad is None else pc.or_(marked, pa.array(bad)), f"unreadable_value:{name}"))
+    return _with_lost_digits(pa.table(_ordered(columns, codes, rows.num_rows)))
+
+
+def _with_lost_digits(table: pa.Table) -> pa.Table:
+    """Add a refusal code to rows with an identifier of which a spreadsheet kept only the first digits."""
+    for name, positions in damaged_cells(table, ("applicant_id", "seller_id")):
+        damaged = np.zeros(table.num_rows, dtype=np.bool_)
+        damaged[positions] = True
+        refusals = join_codes(table["refusals"], _code(pa.array(damaged), f"digits_lost:{name}"))
+        table = _with_column(table, "refusals", refusals)
+    return table
 
 
 def _ordered(columns: dict[str, Values], codes: Sequence[Values], count: int) -> dict[str, Values]:
@@ -244,7 +309,8 @@ def _ordered(columns: dict[str, Values], codes: Sequence[Values], count: int) ->
 
 def _open_parquet(path: Path, feature_names: Sequence[str]) -> _Opened:
     file = _reading(path, lambda: pq.ParquetFile(path, page_checksum_verification=True))
-    present = {name.casefold(): name for name in reversed(file.schema_arrow.names)}
+    present = {name.casefold(): name for name in file.schema_arrow.names}
+    _refuse_repeated(path, file.schema_arrow.names, (*IDENTITY_COLUMNS, *feature_names))
     names = [name for name in (*IDENTITY_COLUMNS, *feature_names) if name in present]
     has_features = _require_columns(str(path), names, feature_names)
     if not has_features:
@@ -257,14 +323,27 @@ def _open_parquet(path: Path, feature_names: Sequence[str]) -> _Opened:
         batches = file.iter_batches(batch_size=size, columns=list(stored.values()))
         first_row = 1
         while (batch := _reading(path, lambda: next(batches, None))) is not None:
-            yield _from_arrow(path, pa.Table.from_batches([batch]), stored, first_row)
+            rows = pa.Table.from_batches([batch])
+            yield _reading(path, partial(_from_arrow, path, rows, stored, first_row))
             first_row += batch.num_rows
 
     def identities() -> pa.Table:
         wanted = {name: header for name, header in stored.items() if name in IDENTITY_COLUMNS}
-        return _from_arrow(path, _reading(path, lambda: file.read(columns=list(wanted.values()))), wanted, 1)
+        return _reading(path, lambda: _from_arrow(path, file.read(columns=list(wanted.values())), wanted, 1))
 
     return _Opened(file.metadata.num_rows, has_features, notes, identities, chunks)
+
+
+def _refuse_repeated(path: Path, headers: Sequence[str], wanted: Collection[str]) -> None:
+    counts = Counter(header.casefold() for header in headers)
+    repeated = next((name for name in wanted if counts[name] > 1), None)
+    if repeated is not None:
+        raise InputRefused(
+            file=str(path),
+            column=repeated,
+            rule="the header occurs twice",
+            remedy="remove or rename one of the two columns",
+        )
 
 
 def _reading(path: Path, read: Callable[[], Result]) -> Result:
@@ -284,62 +363,7 @@ def _from_arrow(path: Path, table: pa.Table, stored: dict[str, str], first_row: 
     for name in IDENTITY_COLUMNS:
         columns[name] = pa.nulls(count, _TYPES[name])
     for name, header in stored.items():
-        given = _missing_as_null(table[header].combine_chunks())
-        columns[name] = _READERS.get(name, _number)(path, name, given)
-        wrong: Values = pc.and_(pc.is_valid(given), pc.is_null(columns[name]))
+        columns[name], wrong = typed_cells(path, name, table[header].combine_chunks())
         if pc.any(wrong).as_py():
             codes.append(_code(wrong, f"unreadable_value:{name}"))
-    return pa.table(_ordered(columns, codes, count))
-
-
-def _wrong_type(path: Path, name: str, found: pa.DataType, wanted: str) -> InputRefused:
-    return InputRefused(
-        file=str(path), column=name, rule=f"the column holds {found}, not {wanted}", remedy=f"store it as {wanted}"
-    )
-
-
-def _text(path: Path, name: str, column: Values) -> Values:
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
-        raise _wrong_type(path, name, column.type, "text")
-    return pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
-
-
-def _day(path: Path, name: str, column: Values) -> Values:
-    """Convert to dates; null if an instant is not midnight or a text is not an ISO date."""
-    if pa.types.is_date(column.type) or pa.types.is_null(column.type):
-        return pc.cast(column, pa.date32())
-    if pa.types.is_timestamp(column.type):
-        days: Values = pc.cast(column, pa.date32(), safe=False)
-        at_midnight: Values = pc.equal(pc.floor_temporal(column, unit="day"), column)
-        return pc.if_else(at_midnight, days, pa.scalar(None, pa.date32()))
-    text_column = Column(name, name, pa.date32(), name, name, "confidential")
-    return cast_text(_text(path, name, column), text_column, ReadSpec(format="delimited"))[0]
-
-
-def _number(path: Path, name: str, column: Values) -> Values:
-    """Convert to numbers; null if missing or infinite."""
-    kind = column.type
-    number = pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)
-    if not (number or pa.types.is_boolean(kind) or pa.types.is_null(kind)):
-        raise _wrong_type(path, name, kind, "numbers")
-    whole: Values = pc.cast(column, pa.int8()) if pa.types.is_boolean(kind) else column
-    values: Values = pc.cast(whole, pa.float64(), safe=False)
-    return pc.if_else(pc.is_finite(values), values, pa.scalar(None, pa.float64()))
-
-
-def _missing_as_null(column: Values) -> Values:
-    """Replace blank text and NaN (how pandas stores a missing number) with null; an infinity is kept as an error."""
-    if pa.types.is_floating(column.type):
-        return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        blank: Values = pc.equal(pc.utf8_trim_whitespace(column), pa.scalar("", column.type))
-        return pc.if_else(blank, pa.scalar(None, column.type), column)
-    return column
-
-
-_READERS: Final[dict[str, Callable[[Path, str, Values], Values]]] = {
-    "applicant_id": _text,
-    "seller_id": _text,
-    "as_of": _day,
-}
+    return _with_lost_digits(pa.table(_ordered(columns, codes, count)))

@@ -7,15 +7,16 @@ the results, which holds a mark of its own. Nothing without list or mark is ever
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from data_contracts.digest import sha256_file
 from data_contracts.errors import ConfigurationRefused
 from pipelines.runs.publish import atomic_write_bytes, fsync_path, fsync_tree, read_json, write_json
+from pipelines.runs.storage_faults import refuse_unusable_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 FILES_FILE: Final = "files.json"
 _MARK: Final = "of_passport_score"
@@ -32,9 +33,14 @@ def refuse_foreign_files(out: Path) -> None:
     """Refuse to replace a folder that holds anything but the unchanged results of an earlier run.
 
     Raises:
-        ConfigurationRefused: ``out`` is a file or holds a file that the program did not write; names it.
+        ConfigurationRefused: ``out`` is a file, or a folder that we are in, or holds a file that the program did not
+            write; names it.
     """
-    if out.is_symlink() or (out.exists() and not out.is_dir()):
+    with refuse_unusable_folder(out):
+        is_no_folder = out.is_symlink() or (out.exists() and not out.is_dir())
+    if Path.cwd().is_relative_to(out.resolve()):
+        raise ConfigurationRefused(f"{out} is the folder you are in, or one above it, and would be replaced", _REMEDY)
+    if is_no_folder:
         raise ConfigurationRefused(f"{out} is not a folder", _REMEDY)
     if not out.exists():
         return

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.special import expit
 
+from data_contracts.definition.unit_ranges import possible_range
 from models.components.scale import points_by_group
 from models.explanation.reasons import batch_reasons, reason_rows
 from pipelines.features.matrix import feature_matrix
@@ -92,11 +93,20 @@ def _refusals(context: ScoringContext, chunk: Chunk, X: FloatArray) -> list[str]
     }
     if context.bundle.meta.valid_until is not None:
         flags["model_expired"] = as_of > np.datetime64(context.bundle.meta.valid_until)
-    codes = _codes_of(flags, len(X))
+    codes = _joined(_codes_of(flags, len(X)), _impossible(context, X))
     free = [index for index, feature in enumerate(context.bundle.model.features) if feature.treatment == "free"]
     lacking = ~np.isfinite(X[:, free])
     named = [f"missing_required:{context.bundle.model.feature_names[index]}" for index in free]
     return _joined(codes, _codes_by_column(lacking & ~flags["all_missing"][:, None], named))
+
+
+def _impossible(context: ScoringContext, X: FloatArray) -> list[str]:
+    """Return a code for each value that its unit does not allow, whether or not the model uses it."""
+    features = context.bundle.model.features
+    lower, upper = np.asarray([possible_range(feature.unit) for feature in features]).reshape(-1, 2).T
+    with np.errstate(invalid="ignore"):
+        beyond = np.less(X, lower) | np.greater(X, upper)
+    return _codes_by_column(beyond, [f"impossible_value:{name}" for name in context.bundle.model.feature_names])
 
 
 def _warnings(context: ScoringContext, X: FloatArray, accepted: BoolArray) -> list[str]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.explanation.reasons import batch_reasons, format_value, reason_dictionary, reasons_for_row
+from models.explanation.reasons import batch_reasons, format_value, reason_dictionary, reasons_for_row, worded_value
 from tests.factories.models import small_credit_model, small_world
 
 MODEL = small_credit_model()
@@ -83,3 +83,11 @@ def test_values_are_shown_without_powers_of_ten() -> None:
         "-42.5",
         "7",
     ]
+
+
+def test_values_that_nothing_real_has_are_worded_too() -> None:
+    assert worded_value(800.0, "ln USD") == ("e^800 USD", "e^800 美元")
+    assert worded_value(1e308, "ln ratio")[0] == "e^1e+308 times"
+    assert worded_value(-800.0, "ln USD")[0] == "-1 USD"
+    assert worded_value(-1e308, "share") == ("-inf %", "-inf %")
+    assert worded_value(1e45, "count")[0] == "1e+45"

@@ -116,7 +116,7 @@ def test_a_rows_missing_cells_are_named_and_the_other_rows_go_on(tmp_path: Path)
         "unreadable_value:payout_sum;unreadable_value:refund_share",
         "unreadable_value:payout_sum;unreadable_value:refund_share",
         "unreadable_row",
-        "unreadable_row",
+        "unreadable_value:seller_id",
         "unreadable_row",
     ]
     assert [row["source_row"] for row in rows(opened(path))] == [2, 3, 4, 5, 6, 7, 8, 9, 10]
@@ -202,6 +202,8 @@ def test_a_parquet_column_of_the_wrong_type_is_refused_by_name(
         ("a.txt", "seller_id\nS1\n", "'.txt' is not read"),
         ("a.parquet", "seller_id\nS1\n", "not readable as Parquet"),
         ("a.xlsx", "seller_id\nS1\n", "workbook"),
+        ("a.csv", "PK\x03\x04\n\0\n", "its content is a workbook or another ZIP archive, not CSV"),
+        ("a.csv", "PAR1\n", "its content is Parquet, not CSV"),
     ],
 )
 def test_a_file_that_cannot_serve_is_refused_in_one_line(tmp_path: Path, name: str, content: str, said: str) -> None:
@@ -218,6 +220,75 @@ def test_another_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("seller_id,名称\nS1,卖家\n".encode("gb18030"))
     with pytest.raises(InputRefused, match="utf-8"):
         opened(tmp_path / "a.csv")
+
+
+def test_a_cell_that_is_not_utf8_spoils_no_other_row_and_an_unused_one_not_even_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(
+        b'seller_id,as_of,note\nS1,2025-06-30,caf\xe9\n"S\n\xff2",2025-06-30,a\nS3,2025-\0-30,b\nS4,2025-06-30,c\n'
+    )
+    applicants = opened(tmp_path / "a.csv")
+    assert refusals(applicants) == ["", "unreadable_value:seller_id", "unreadable_value:as_of", ""]
+    assert [row["source_row"] for row in rows(applicants)] == [2, 3, 5, 6]
+    assert "not UTF-8" in " ".join(applicants.notes)
+
+
+def test_a_parquet_text_that_is_not_utf8_spoils_no_other_row(tmp_path: Path) -> None:
+    texts = pa.array([b"S1", b"caf\xe9", None, b" "], pa.binary())
+    for kind in (pa.string(), pa.large_string()):
+        sellers = texts.cast(pa.large_binary() if kind == pa.large_string() else pa.binary()).view(kind)
+        pq.write_table(pa.table({"seller_id": sellers, "as_of": ["2025-06-30"] * 4}), tmp_path / "a.parquet")
+        found = refusals(opened(tmp_path / "a.parquet"))
+        assert found == ["", "unreadable_value:seller_id", "missing_seller_id", "missing_seller_id"]
+
+
+def test_a_blank_text_of_a_dictionary_is_missing(tmp_path: Path) -> None:
+    table = pa.table({"seller_id": pa.array(["S1", " "]).dictionary_encode(), "as_of": ["2025-06-30"] * 2})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert refusals(opened(tmp_path / "a.parquet")) == ["", "missing_seller_id"]
+
+
+@pytest.mark.parametrize(
+    ("days", "kind"),
+    [
+        ([2**31 - 1, -(2**31), -719_163, 47_847], pa.date32()),
+        ([2**63 - 1, -(2**63), 86_400_000 * 2_932_897, 4_133_980_800_000], pa.timestamp("ms", "Asia/Shanghai")),
+        ([2**63 - 1, -(2**63), 10**18, 4_133_980_800_000_000], pa.timestamp("us")),
+    ],
+    ids=["days", "instants of a zone", "instants"],
+)
+def test_a_parquet_date_beyond_every_calendar_is_unreadable(tmp_path: Path, days: list[int], kind: pa.DataType) -> None:
+    plain: Any = pa.array(days, pa.int32() if pa.types.is_date32(kind) else pa.int64())
+    pq.write_table(pa.table({"seller_id": ["S1", "S2", "S3", "S4"], "as_of": plain.view(kind)}), tmp_path / "a.parquet")
+    assert refusals(opened(tmp_path / "a.parquet")) == ["unreadable_value:as_of"] * 4
+
+
+def test_a_parquet_column_that_occurs_twice_is_refused(tmp_path: Path) -> None:
+    columns = [pa.array(["S1"]), pa.array(["S2"]), pa.array(["x"]), pa.array(["y"])]
+    for names in (["seller_id", "seller_id", "a", "b"], ["seller_id", "SELLER_ID", "a", "b"]):
+        pq.write_table(pa.Table.from_arrays(columns, names=names), tmp_path / "a.parquet")
+        with pytest.raises(InputRefused, match="column 'seller_id': the header occurs twice"):
+            opened(tmp_path / "a.parquet")
+
+
+def test_a_number_as_identifier_of_a_workbook_is_whole_or_refused(tmp_path: Path) -> None:
+    book = xlsxwriter.Workbook(str(tmp_path / "a.xlsx"))
+    sheet = book.add_worksheet()
+    for number, row in enumerate([["applicant_id", "seller_id"], ["A", 2.0], ["B", 2.2312025e17], [1e16, "S3"]]):
+        sheet.write_row(number, 0, row)
+    book.close()
+    found = rows(opened(tmp_path / "a.xlsx", as_of=date(2025, 6, 30)))
+    assert [row["seller_id"] for row in found] == ["2", "2.2312025E+17", "S3"]
+    assert [row["refusals"] for row in found] == ["", "digits_lost:seller_id", "digits_lost:applicant_id"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_an_identifier_of_which_a_spreadsheet_lost_digits_is_refused(tmp_path: Path, suffix: str) -> None:
+    table = pa.table({"seller_id": ["2.23120E+17", "S2", "S3"], "as_of": ["2025-06-30"] * 3})
+    if suffix == "csv":
+        table.to_pandas().to_csv(tmp_path / "a.csv", index=False)
+    else:
+        pq.write_table(table, tmp_path / "a.parquet")
+    assert refusals(opened(tmp_path / f"a.{suffix}")) == ["digits_lost:seller_id", "", ""]
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_header(tmp_path: Path) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from data_contracts.errors import ConfigurationRefused
+from pipelines.runs.publish import locked
 from pipelines.score.results_folder import list_files, refuse_foreign_files, replace_folder, work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 def results(folder: Path, scores: str = "1") -> Path:
@@ -78,3 +79,20 @@ def test_a_folder_with_the_name_of_work_in_progress_is_kept(tmp_path: Path) -> N
 
 def test_only_the_owner_may_open_work_in_progress(tmp_path: Path) -> None:
     assert work_folder(tmp_path / "out").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("out", [".", "..", "", "sub/..", "/"])
+def test_a_folder_that_one_stands_in_is_not_replaced(tmp_path: Path, out: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    with pytest.raises(ConfigurationRefused, match="the folder you are in") as refused:
+        refuse_foreign_files(Path(out))
+    assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize("out", ["file/results", "x" * 300])
+def test_a_folder_that_cannot_be_is_refused_by_name(tmp_path: Path, out: str) -> None:
+    (tmp_path / "file").write_text("a file")
+    for use in (refuse_foreign_files, lambda folder: locked(folder).__enter__()):
+        with pytest.raises(ConfigurationRefused, match="cannot be used"):
+            use(tmp_path / out)

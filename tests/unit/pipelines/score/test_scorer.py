@@ -118,6 +118,38 @@ def test_nothing_known_at_all_is_refused_and_not_named_where_the_row_was_refused
     assert codes(chunk)[:2] == ["all_missing", "unknown_seller"]
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "is_possible"),
+    [
+        (-1e308, "share", False),
+        (1e45, "count", False),
+        (800.0, "ln USD", False),
+        (-0.5, "ln count", False),
+        (-1.0, "count", False),
+        (1.01, "ratio, -1 to 1", False),
+        (-1.0, "ratio, -1 to 1", True),
+        (12.5, "share", True),
+        (-3.0, "share", True),
+        (1e45, "a unit of its own", False),
+    ],
+)
+def test_a_value_that_its_unit_does_not_allow_is_refused_and_spoils_no_other_row(
+    value: float, unit: str, is_possible: bool
+) -> None:
+    model = small_bundle().model
+    features = tuple(
+        feature.model_copy(update={"unit": unit}) if feature.name == "payout_sum_90d" else feature
+        for feature in model.features
+    )
+    bundle = small_bundle()._replace(model=replace(model, features=features))
+    chunk = applicants(3)
+    scored = score_chunk(replace(context(), bundle=bundle), with_values(chunk, "payout_sum_90d", [value, None, None]))
+    first, *others = scored.to_pylist()
+    assert ("impossible_value:payout_sum_90d" in first["codes"]) is not is_possible
+    assert (first["status"] == "refused") is not is_possible
+    assert all(row["score"] is not None for row in others)
+
+
 def test_a_feature_that_must_be_known_is_named_when_it_is_not() -> None:
     assert codes(first_value(applicants(3), "months_observed", None))[0] == "missing_required:months_observed"
 
