@@ -207,7 +207,7 @@ def _refuse_other_form(path: Path, suffix: str, data: bytes) -> None:
 
 @dataclass(frozen=True)
 class _Marked:
-    """A text file in which ``mark`` stands for whatever is no character, and the notes on that."""
+    """A text file in which ``mark`` replaces whatever is no character, and the notes on that."""
 
     data: bytes
     mark: str
@@ -274,7 +274,7 @@ def _require_columns(file: str, present: Sequence[str], feature_names: Sequence[
 def _typed(rows: pa.Table, contract: CompiledContract, names: Sequence[str], mark: str) -> pa.Table:
     """Parse text columns; a cell that is not a text, date or number becomes null and adds a refusal code.
 
-    ``mark`` stands in the place of what is no character.
+    ``mark`` is in the place of what is no character.
     """
     spec = contract.read_spec or ReadSpec(format="delimited")
     columns: dict[str, Values] = {"source_row": rows["source_row"]}
@@ -288,7 +288,7 @@ def _typed(rows: pa.Table, contract: CompiledContract, names: Sequence[str], mar
 
 
 def _with_lost_digits(table: pa.Table) -> pa.Table:
-    """Add a refusal code to rows with an identifier of which a spreadsheet kept only the first digits."""
+    """Add a refusal code to rows with an identifier that lost digits in a spreadsheet."""
     for name, positions in damaged_cells(table, ("applicant_id", "seller_id")):
         damaged = np.zeros(table.num_rows, dtype=np.bool_)
         damaged[positions] = True

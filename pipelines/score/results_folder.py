@@ -6,6 +6,7 @@ the results, which holds a mark of its own. Nothing without list or mark is ever
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -36,8 +37,10 @@ def refuse_foreign_files(out: Path) -> None:
         ConfigurationRefused: ``out`` is a file, or a folder that we are in, or holds a file that the program did not
             write; names it.
     """
-    with refuse_unusable_folder(out):
-        is_no_folder = out.is_symlink() or (out.exists() and not out.is_dir())
+    is_no_folder = False
+    with refuse_unusable_folder(out), contextlib.suppress(FileNotFoundError):
+        out.lstat()
+        is_no_folder = out.is_symlink() or not out.is_dir()
     if Path.cwd().is_relative_to(out.resolve()):
         raise ConfigurationRefused(f"{out} is the folder you are in, or one above it, and would be replaced", _REMEDY)
     if is_no_folder:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 IDENTITIES: Final = ("applicant_id", "seller_id", "as_of")
 # A lone surrogate stands for the byte that is not UTF-8; files are written with it as that byte.
-_NO_UTF8: Final = ("caf\udce9", "\udcff\udcfe", "\udcb2\udce2", "\udcc3")
+_NO_UTF8: Final = ("Stra\udcdfe", "\udcff\udcfe", "\udcb2\udce2", "\udcc3")
 NUMBERS: Final = (
     *("1e45", "-1e308", "1.7976931348623157e308", "1e309", "800", "-800", "5e-324", "-0.0", "NaN", "inf", "-Infinity"),
     *(
