@@ -16,6 +16,7 @@ from pipelines.ingest.deliveries.reference_lists import rows_of_list
 from pipelines.ingest.deliveries.unlisted import REFERENCE, source_of
 from pipelines.runs.publish import atomic_write_bytes
 from pipelines.runs.sandbox import Call, ChildEnded, run_in_sandbox
+from pipelines.runs.spreadsheet_text import cell_text
 from pipelines.runs.storage_faults import report_disk_faults
 
 if TYPE_CHECKING:
@@ -111,9 +112,24 @@ def _as_csv(rows: Sequence[Mapping[str, str]], listed: _List | None) -> bytes:
     writer = csv.DictWriter(text, headers, restval="", extrasaction="ignore", lineterminator="\n")
     if listed is None:
         writer.writeheader()
-    writer.writerows({column.header: row[column.name] for column in columns} for row in rows)
+    cells = [{column.header: row[column.name] for column in columns} for row in rows]
+    _refuse_formulas(cells)
+    writer.writerows(cells)
     before = listed.data if listed else b""
     return before + (b"" if before.endswith(b"\n") or not before else b"\n") + text.getvalue().encode()
+
+
+def _refuse_formulas(rows: Sequence[Mapping[str, str]]) -> None:
+    """Refuse a cell that a spreadsheet might run; a mark would make it another name."""
+    for number, row in enumerate(rows):
+        found = next((header for header, cell in row.items() if cell_text(cell) != cell), None)
+        if found is not None:
+            raise InputRefused(
+                file=next(iter(row.values())),
+                column=found,
+                rule=f"a spreadsheet may run {row[found]!r} as a formula",
+                remedy="rename it",
+            )
 
 
 def _to_fill_in(rows: Sequence[Mapping[str, str]]) -> tuple[str, ...]:

@@ -39,10 +39,7 @@ SCORES_FILE: Final = "passports.parquet"
 JSON_LINES_FILE: Final = "scores.jsonl"
 CSV_FILE: Final = "scores.csv"
 _JSON_COLUMNS: Final = ("pillar_points", "reasons", "claims")
-# Texts from the applicant file; the pipeline writes every other column, so none of them can hold a formula.
-_GIVEN_TEXTS: Final = ("applicant_id", "seller_id")
 _CSV_COLUMNS: Final = tuple(name for name in SCORE_SCHEMA.names if name not in _JSON_COLUMNS)
-_OWN_COLUMNS: Final = tuple(name for name in _CSV_COLUMNS if name not in ("source_row", *_GIVEN_TEXTS))
 
 
 @dataclass(frozen=True)
@@ -181,9 +178,8 @@ def csv_cells(row: Mapping[str, Any], titles: Mapping[str, str]) -> list[object]
         "; ".join(f"{titles.get(one['feature'], one['feature'])} ({one['points']:+d})" for one in reasons[way])
         for way in ("for", "against")
     ]
-    given = (row[name] for name in _GIVEN_TEXTS)
-    named = [None if text is None else cell_text(text) for text in given]
-    return [row["source_row"], *named, *(row[name] for name in _OWN_COLUMNS), *map(cell_text, shown)]
+    cells = [*(row[name] for name in _CSV_COLUMNS), *shown]
+    return [cell_text(cell) if isinstance(cell, str) else cell for cell in cells]
 
 
 @contextmanager

@@ -146,3 +146,11 @@ def test_a_list_with_a_bad_row_is_not_added_to(raw: Path) -> None:
     put(raw / "S-1" / "2024.csv", ORDERS)
     with pytest.raises(InputRefused, match=r"deliveries.csv.*required"):
         write_manifest(raw, TERMS, add=True)
+
+
+@pytest.mark.parametrize("name", ["=cmd|' C'!A0.csv", "orders;=1.csv", "-orders.csv"])
+def test_a_file_whose_name_a_spreadsheet_may_run_is_refused_and_no_list_is_written(raw: Path, name: str) -> None:
+    put(raw / name, ORDERS)
+    with pytest.raises(InputRefused, match=r"column 'File': a spreadsheet may run .* remedy: rename it"):
+        write_manifest(raw, TERMS)
+    assert not (raw / "deliveries.csv").exists()
