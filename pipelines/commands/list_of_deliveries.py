@@ -121,7 +121,7 @@ def _as_csv(rows: Sequence[Mapping[str, str]], listed: _List | None) -> bytes:
 
 def _refuse_formulas(rows: Sequence[Mapping[str, str]]) -> None:
     """Refuse a cell that a spreadsheet might run; a mark would make it another name."""
-    for number, row in enumerate(rows):
+    for row in rows:
         found = next((header for header, cell in row.items() if cell_text(cell) != cell), None)
         if found is not None:
             raise InputRefused(
