@@ -18,6 +18,8 @@ export OMP_WAIT_POLICY ?= passive
 export OPENBLAS_NUM_THREADS ?= 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 export GX_ANALYTICS_ENABLED ?= false
+# Container images often set it. Each stage is a process, which would then compile all libraries anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := $(VENV)/bin
 PASSPORT := $(BIN)/passport
