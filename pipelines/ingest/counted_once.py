@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from data_contracts.arrow import Values
-    from pipelines.ingest.deliveries.manifest import DeliveredFile
+    from pipelines.ingest.deliveries.manifest import DatedFile
     from pipelines.runs.file_counts import FileCounts
 
 EVENTS: Final = "money_event"
@@ -123,7 +123,7 @@ class CountedOnce:
         return counts if remarks is None else replace(counts, warnings={**counts.warnings, **remarks})
 
 
-def counted_once(tables: dict[str, ChunkedRows], files: Sequence[DeliveredFile], folder: Path | None) -> CountedOnce:
+def counted_once(tables: dict[str, ChunkedRows], files: Sequence[DatedFile], folder: Path | None) -> CountedOnce:
     """Return the tables of a delivery with those money events marked that another report or file states as well.
 
     Args:
@@ -159,7 +159,7 @@ def _find_spans(database: duckdb.DuckDBPyConnection, events: ChunkedRows) -> boo
     return bool(database.execute("SELECT seller_id FROM spans LIMIT 1").fetchall())
 
 
-def _load_rows(database: duckdb.DuckDBPyConnection, events: ChunkedRows, files: Sequence[DeliveredFile]) -> None:
+def _load_rows(database: duckdb.DuckDBPyConnection, events: ChunkedRows, files: Sequence[DatedFile]) -> None:
     """Load the rows that may repeat another, each with its place in the table."""
     database.register("source_ranks", _source_ranks({file.source for file in files}))
     in_order = sorted(files, key=lambda file: (file.delivered_at, file.name))

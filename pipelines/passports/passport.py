@@ -44,6 +44,10 @@ CAUTIONS: Final[dict[str, tuple[str, str]]] = {
         "A delivered file leaves open what some of its amounts mean or whether it is complete",
         "部分交付文件未能说明某些金额的含义，或无法确认文件是否完整",
     ),
+    "source_withdrawn": (
+        "A source delivered earlier is not delivered any more; what is known of it was used",
+        "曾交付的部分数据来源本次未再交付，评分采用已有的历史数据",
+    ),
 }
 """Warning codes in words; ``{title}`` is the title of the feature named by the code."""
 

@@ -6,7 +6,7 @@ would be zeros and blanks that look like an answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -36,10 +36,17 @@ _KEYS: Final = ["seller_id", "as_of"]
 
 @dataclass(frozen=True)
 class SellerTables:
-    """Canonical tables by name, and the SHA-256 of their files by name."""
+    """Canonical tables by name, and what is known of their origin.
+
+    Attributes:
+        tables: the tables by name.
+        digests: the SHA-256 of their files by name.
+        withdrawn: by seller, the sources delivered earlier that the present delivery lacks.
+    """
 
     tables: Mapping[str, pa.Table]
     digests: Mapping[str, str]
+    withdrawn: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def describe_applicants(
@@ -64,7 +71,8 @@ def describe_applicants(
     described = _with_features(applicants, matrix, feature_set.names)
     ledger = _ledger_codes(applicants, source.tables.get("money_event"))
     unclear = _unclear_amounts(applicants, source.tables.get("source_coverage"))
-    return described.append_column("warnings", join_codes(ledger, unclear))
+    withdrawn = _withdrawn_sources(applicants, source, coverage, limits)
+    return described.append_column("warnings", join_codes(ledger, unclear, withdrawn))
 
 
 def known_coverage(coverage: pa.Table | None, observations: pa.Table) -> pd.DataFrame:
@@ -195,6 +203,23 @@ def _unclear_amounts(applicants: Chunk, coverage: pa.Table | None) -> Values:
     known = known_coverage(doubted, frame)
     pairs = set(zip(known["seller_id"], known["as_of"].dt.date, strict=True))
     return pa.array(["unclear_amounts" if key in pairs else "" for key in _key_pairs(frame)], pa.string())
+
+
+def _withdrawn_sources(
+    applicants: Chunk, source: SellerTables, coverage: pd.DataFrame, limits: ScoringLimits
+) -> Values:
+    """Return ``source_withdrawn`` for sellers who delivered a source earlier and do not deliver it any more.
+
+    The present delivery lacks it, or it ended long before the seller's other sources.
+    """
+    own = coverage[coverage["covered_table"].isin(OWN_TABLES)]
+    last = own.groupby([*_KEYS, "delivered_source"], as_index=False)["period_to"].max()
+    gap_days = (last.groupby(_KEYS)["period_to"].transform("max") - last["period_to"]).dt.days
+    ended = last[gap_days > limits.coverage_gap_days]
+    pairs = set(zip(ended["seller_id"], ended["as_of"].dt.date, strict=True))
+    keys = _key_pairs(applicants.select(_KEYS))
+    found = [key in pairs or key[0] in source.withdrawn for key in keys]
+    return pa.array(["source_withdrawn" if is_lost else "" for is_lost in found], pa.string())
 
 
 def _equals(column: Values, text: str) -> Values:

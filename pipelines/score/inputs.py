@@ -17,6 +17,7 @@ from features.catalogue import load_feature_set
 from features.engine.as_of import AsOf
 from features.reconciliation.reconcile import ReconciliationSettings, reconcile
 from pipelines.features.stage import read_tables
+from pipelines.ingest.consents import CONSENT_TABLE, consents_in_force
 from pipelines.ingest.set_aside_rows import set_aside_lines
 from pipelines.ingest.stage import deciding_settings, ingest_folder
 from pipelines.profiles.ingest_settings import limits_of
@@ -27,6 +28,7 @@ from pipelines.runs.stages import CURRENT, Place, digest_of_path, read_manifest
 from pipelines.score.applicant_features import OWN_TABLES, SellerTables, describe_applicants, pillar_tables
 from pipelines.score.applicant_parsing import parse_applicants
 from pipelines.score.applicants import Applicants, Chunk, require_applicant_file
+from pipelines.score.known_history import own_sources, with_known_history
 from pipelines.score.scorer import chunked
 from pipelines.score.set_aside import set_aside_note
 
@@ -35,13 +37,13 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from data_contracts.arrow import Values
     from data_contracts.checks.rows import CheckResult
     from data_contracts.progress import Progress
     from features.catalogue import FeatureSet
     from models.registry.bundle import BundleMeta
     from pipelines.profiles.ingest_settings import IngestSettings
     from pipelines.profiles.score_settings import ScoringLimits
+    from pipelines.score.known_history import KnownHistory
 
 COVERAGE: Final = "source_coverage"
 
@@ -176,8 +178,8 @@ def _from_folder(folder: Path, request: Request, ingest: IngestSettings, hmac_ke
     broken = (check.quarantined for check in checked.values())
     notes = (*set_aside_note(result, checked), *set_aside_lines((result.quarantine, *broken)))
     surroundings, more = _surroundings(request.place)
-    merged = merged_tables(surroundings.tables, tables, {str(seller) for seller in sellers.to_pylist()})
-    source = SellerTables(merged, {**surroundings.digests, "raw_exports": digest})
+    history = _history(surroundings.tables, tables, {str(seller) for seller in sellers.to_pylist()}, ingest)
+    source = SellerTables(history.tables, {**surroundings.digests, "raw_exports": digest}, history.withdrawn)
     rows = _from_tables(identified(sellers, request.as_of), source, request, (*notes, *more))
     # The manifest of the folder says whose files they are and which days they cover.
     return replace(rows, read_with={**deciding_settings(ingest, hmac_key), "folder_sha256": digest_of_path(folder)})
@@ -220,36 +222,13 @@ def _surroundings(place: Place) -> tuple[SellerTables, tuple[str, ...]]:
     return tables_in_force(place), ()
 
 
-def merged_tables(known: Mapping[str, pa.Table], new: Mapping[str, pa.Table], sellers: set[str]) -> dict[str, pa.Table]:
-    """Merge known and new tables; for these sellers, new exports replace all earlier ones.
-
-    What such a seller delivered before and withholds now does not count. A seller cannot withhold the lender's books or
-    the registry, so their known and new records are merged; a new record replaces a known one with the same key.
-    """
-    merged: dict[str, pa.Table] = {}
-    for name in sorted({*known, *new}):
-        parts = [new[name]] if name in new else []
-        if name in known:
-            kept = _without_own_exports(known[name], name, sellers)
-            parts.append(_without_keys_of(new[name], kept, name) if name in new else kept)
-        merged[name] = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries().combine_chunks()
-    return merged
-
-
-def _without_own_exports(table: pa.Table, name: str, sellers: set[str]) -> pa.Table:
-    """Return a known table without the rows that these sellers exported themselves."""
-    if name not in OWN_TABLES and name != COVERAGE:
-        return table
-    theirs: Values = pc.is_in(table["seller_id"], value_set=pa.array(sorted(sellers), pa.string()))
-    if name == COVERAGE:
-        own: Values = pc.is_in(pc.cast(table["covered_table"], pa.string()), value_set=pa.array(OWN_TABLES))
-        theirs = pc.and_(theirs, own)
-    others: Values = pc.invert(theirs)
-    return table.filter(others)
-
-
-def _without_keys_of(new: pa.Table, known: pa.Table, name: str) -> pa.Table:
-    # A new record replaces every version of a known one.
-    key, *_ = table_contract(name).primary_key
-    others: Values = pc.invert(pc.is_in(known[key], value_set=new[key].combine_chunks()))
-    return known.filter(others)
+def _history(
+    known: Mapping[str, pa.Table], new: Mapping[str, pa.Table], sellers: set[str], ingest: IngestSettings
+) -> KnownHistory:
+    """Add a folder to the known tables; what a seller has withdrawn consent for since does not count."""
+    unread = set()
+    if ingest.consent != "not_required" and CONSENT_TABLE in new:
+        consents = consents_in_force(new[CONSENT_TABLE], (), ingest.model_copy(update={"consent": "where_listed"}))
+        named = {pair for pair in own_sources(known.get(COVERAGE)) if pair[0] in sellers}
+        unread = {pair for pair in named if consents.of_source(pair[1]).reason(pair[0]) is not None}
+    return with_known_history(known, new, sellers, unread)

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from pipelines.score.model import ModelChoice, load_model
 from tests.factories.small_run import PROFILE, FinishedRun, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 OWN_SOURCES = ("amazon_settlement_v2", "shopify_orders", "shop_traffic", "customs_declaration", "vat_invoices")
 LENDER_SOURCES = ("lender_loans", "lender_repayments", "lender_applications")
@@ -40,6 +41,7 @@ FIGURES = ("status", "codes", "probability_of_default", "score", "grade", "base_
 
 Row = dict[str, Any]
 Delivery = dict[str, str]
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @pytest.fixture
@@ -74,10 +76,21 @@ class World:
     def whole(self) -> tuple[str, ...]:
         return self.sellers[:-6]
 
-    def deliver(self, folder: Path, sellers: Sequence[str], without: Sequence[str] = ()) -> Path:
-        """Copy the raw files of these sellers ("" for files about all) into a folder, without some sources."""
+    def deliver(
+        self, folder: Path, sellers: Sequence[str], without: Sequence[str] = (), held_back: Mapping[str, str] = NOTHING
+    ) -> Path:
+        """Copy the raw files of these sellers ("" for files about all) into a folder.
+
+        Some sources are left out: those in ``without`` for everyone, and one for each seller in ``held_back``.
+        """
         raw = self.run.at("world") / "raw"
-        chosen = [line for line in self.deliveries if line["Seller ref"] in sellers and line["Source"] not in without]
+        chosen = [
+            line
+            for line in self.deliveries
+            if line["Seller ref"] in sellers
+            and line["Source"] not in without
+            and line["Source"] != held_back.get(line["Seller ref"])
+        ]
         for line in chosen:
             (folder / line["File"]).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(raw / line["File"], folder / line["File"])
@@ -173,7 +186,7 @@ def test_a_seller_scored_alone_differs_only_in_comparisons(world: World, options
 
 
 def test_missing_deliveries_are_unknown_and_not_good(world: World, options: ScoreOptions, tmp_path: Path) -> None:
-    """Scored alone, without the lenders' books or without the registry, nobody comes out better."""
+    """Scored alone, without the lenders' books, the registry or a source of their own, nobody comes out better."""
     alone = replace(options, place=Place(PROFILE, tmp_path / "nowhere"))
     everything = (*world.sellers, "")
     whole = scored(world.deliver(tmp_path / "whole", everything), alone)
@@ -182,28 +195,28 @@ def test_missing_deliveries_are_unknown_and_not_good(world: World, options: Scor
         assert set(less) == set(whole)
         for seller, row in less.items():
             assert_never_better(row, whole[seller])
+    part = scored(world.deliver(tmp_path / "part", everything, held_back=one_each(world)), alone)
+    for seller, row in part.items():
+        assert_never_better(row, whole[seller])
+    assert sum(part[seller]["score"] != whole[seller]["score"] for seller in world.whole) >= 10
 
 
-@pytest.mark.parametrize("source", OWN_SOURCES)
-def test_a_source_held_back_never_improves_a_score(
-    world: World, options: ScoreOptions, tmp_path: Path, source: str
+def test_a_source_delivered_earlier_and_held_back_now_changes_no_feature_and_is_named(
+    world: World, options: ScoreOptions, tmp_path: Path
 ) -> None:
-    found = features_of(world.deliver(tmp_path / "raw", world.whole, (source,)), options)
-    assert found["seller_id"].to_pylist() == sorted(world.whole)
-    assert set(found["refusals"].to_pylist()) == {""}
+    found = features_of(world.deliver(tmp_path / "raw", world.whole, held_back=one_each(world)), options)
     told = matrix_of(world.run)
     expected = {row["seller_id"]: row for row in told.to_pylist()}
-    lost = [
-        sum(row[name] is None for name in told.column_names)
-        - sum(value is None for value in expected[row["seller_id"]].values())
-        for row in found.to_pylist()
-    ]
-    # A shop younger than the windows has nothing to lose yet.
-    assert min(lost) >= 0
-    assert sum(count > 0 for count in lost) >= 20
-    rows = scored(write_matrix(tmp_path / "less.parquet", found.select(told.column_names)), options)
-    for seller in world.whole:
-        assert_never_better(rows[seller], world.rows[seller])
+    assert found["seller_id"].to_pylist() == sorted(world.whole)
+    assert set(found["refusals"].to_pylist()) == {""}
+    for row in found.to_pylist():
+        assert "source_withdrawn" in row["warnings"].split(";")
+        assert {name: row[name] for name in told.column_names} == expected[row["seller_id"]]
+
+
+def one_each(world: World) -> dict[str, str]:
+    """Return one of their own sources for each seller who delivers all, every source for some."""
+    return {seller: OWN_SOURCES[number % len(OWN_SOURCES)] for number, seller in enumerate(world.whole)}
 
 
 def features_of(folder: Path, options: ScoreOptions) -> pa.Table:

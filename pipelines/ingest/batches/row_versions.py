@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from data_contracts.arrow import Values
-    from pipelines.ingest.deliveries.manifest import DeliveredFile
+    from pipelines.ingest.deliveries.manifest import DatedFile
 
 VERSION = "row_version"
 _VERSION_COLUMNS = (VERSION, "known_at", "superseded_at", "superseded_recorded_at")
@@ -60,7 +60,7 @@ FROM said JOIN versions USING ({key}, file_order) ORDER BY place
 """
 
 
-def with_versions(tables: Tables, files: Sequence[DeliveredFile], delivered_whole: Sequence[str] = ()) -> Tables:
+def with_versions(tables: Tables, files: Sequence[DatedFile], delivered_whole: Sequence[str] = ()) -> Tables:
     """Return canonical tables of one source with the versions of each row numbered and dated.
 
     Rows of one seller with the same key from different files are versions of one row, in order of delivery, then of

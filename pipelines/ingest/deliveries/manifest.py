@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from data_contracts.definition.compiler import source_contract
 from data_contracts.definition.templates import PREFIX
@@ -76,6 +76,26 @@ class DeliveredFile:
     listed_sha256: str | None
     evidence: Origin
     date_order: DayOrder | None = None
+
+
+class DatedFile(Protocol):
+    """What decides which of two files speaks later: its name, source, group and time of delivery."""
+
+    @property
+    def name(self) -> str:
+        """Path below the raw folder."""
+
+    @property
+    def source(self) -> str:
+        """Name of its source."""
+
+    @property
+    def group(self) -> str:
+        """Files of one group may repeat each other's rows."""
+
+    @property
+    def delivered_at(self) -> datetime:
+        """Time of delivery."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,109 @@
+"""A folder to score is one more delivery: the same rows as if all files had been ingested together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from pipelines.score.known_history import KnownHistory, own_sources, with_known_history
+from tests.factories.files.delimited_samples import delimited_samples
+from tests.factories.raw_files import (
+    RawFile,
+    amazon_amount,
+    amazon_file,
+    amazon_total,
+    ingested,
+    shopify_file,
+    shopify_order,
+    vat_file,
+    vat_row,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+SELLER = "S000001"
+LATER = {"delivered_at": "2023-06-01 00:00:00"}
+# What tells in which file a row was found; two deliveries may use one name.
+_PLACE = ("source_file", "source_row")
+
+
+def settlement(name: str, number: str, *amounts: str, seller: str = SELLER, **facts: str) -> RawFile:
+    total = f"{sum(map(float, amounts)):.2f}"
+    rows = [amazon_total(number, total), *(amazon_amount(number, one) for one in amounts)]
+    return RawFile(name, "amazon_settlement_v2", amazon_file(rows), seller, **facts)
+
+
+SAMPLES = {sample.source: sample.as_csv() for sample in delimited_samples()}
+MAY = settlement("a/may.txt", "1001", "70.00", "-20.00")
+JUNE = settlement("a/june.txt", "1002", "55.00")
+ORDERS = RawFile("s/orders.csv", "shopify_orders", shopify_file([shopify_order("#1001", "5001")]), SELLER)
+INVOICES = RawFile("v/1.csv", "vat_invoices", vat_file("sale", [vat_row("1")]), SELLER)
+OF_ANOTHER = settlement("b/may.txt", "1001", "33.00", seller="S000002")
+
+
+def together(folder: Path, known: Sequence[RawFile], new: Sequence[RawFile], **readable: Any) -> KnownHistory:  # noqa: ANN401
+    before, after = ingested(folder / "known", known).tables, ingested(folder / "new", new).tables
+    return with_known_history(before, after, {SELLER}, readable.get("unread", set()))
+
+
+def rows_of(table: pa.Table) -> Counter[tuple[Any, ...]]:
+    names = [name for name in sorted(table.column_names) if name not in _PLACE]
+    return Counter(tuple(row[name] for name in names) for row in table.to_pylist())
+
+
+def test_files_left_out_of_the_folder_stay_in_force(tmp_path: Path) -> None:
+    everything = (MAY, JUNE, ORDERS, INVOICES, OF_ANOTHER)
+    expected = ingested(tmp_path / "all", everything).tables
+    for number, given in enumerate(((MAY,), (ORDERS,), (JUNE, INVOICES), (MAY, JUNE, ORDERS, INVOICES))):
+        found = together(tmp_path / str(number), everything, given)
+        for name in ("money_event", "site_order", "trade_invoice", "source_coverage"):
+            assert rows_of(found.tables[name]) == rows_of(expected[name]), (given, name)
+
+
+def test_new_files_and_corrections_count_as_if_all_had_been_delivered_together(tmp_path: Path) -> None:
+    corrected = settlement("a/again.txt", "1001", "70.00", "-45.00", **LATER)
+    for number, new in enumerate(((JUNE,), (corrected,), (corrected, JUNE, ORDERS))):
+        known = (MAY, INVOICES, OF_ANOTHER)
+        expected = ingested(tmp_path / f"all-{number}", (*known, *new)).tables
+        found = together(tmp_path / str(number), known, new).tables
+        for name in ("money_event", "trade_invoice"):
+            assert rows_of(found[name]) == rows_of(expected[name]), (new, name)
+    versions = Counter(found["money_event"]["row_version"].to_pylist())
+    assert versions[2] == 3
+
+
+def test_money_that_the_folder_states_in_another_report_counts_once(tmp_path: Path) -> None:
+    reports = [RawFile(f"{name}.csv", name, SAMPLES[name], SELLER) for name in ("paypal_statement", "paypal_activity")]
+    expected = ingested(tmp_path / "all", reports).tables["money_event"]
+    assert 0 < expected["counted_in"].null_count < expected.num_rows
+    for number, (known, new) in enumerate((reports, reports[::-1])):
+        found = together(tmp_path / str(number), (known,), (new,)).tables["money_event"]
+        assert rows_of(found) == rows_of(expected)
+    # A further file finds the marks of the known rows anew.
+    found = together(tmp_path / "both", reports, (JUNE,)).tables["money_event"]
+    assert rows_of(found) == rows_of(ingested(tmp_path / "three", (*reports, JUNE)).tables["money_event"])
+
+
+def test_a_file_of_the_same_name_with_other_content_is_another_file(tmp_path: Path) -> None:
+    found = together(tmp_path, (MAY,), (settlement(MAY.name, "1002", "55.00", **LATER),)).tables
+    assert sorted(map(float, found["money_event"]["amount"].to_pylist())) == [-55, -50, -20, 55, 70]
+    assert set(found["money_event"]["row_version"].to_pylist()) == {1}
+
+
+def test_sources_delivered_earlier_and_not_in_the_folder_are_named(tmp_path: Path) -> None:
+    assert together(tmp_path / "1", (MAY, ORDERS, INVOICES), (JUNE,)).withdrawn == {
+        SELLER: ("shopify_orders", "vat_invoices")
+    }
+    assert together(tmp_path / "2", (MAY,), (JUNE, ORDERS)).withdrawn == {}
+
+
+def test_what_may_not_be_read_any_more_does_not_count(tmp_path: Path) -> None:
+    found = together(tmp_path, (MAY, INVOICES, OF_ANOTHER), (ORDERS,), unread={(SELLER, "amazon_settlement_v2")})
+    assert set(found.tables["money_event"]["seller_id"].to_pylist()) == {"S000002"}
+    assert (SELLER, "amazon_settlement_v2") not in own_sources(found.tables["source_coverage"])
+    assert found.tables["trade_invoice"].num_rows == 1
+    assert found.withdrawn == {SELLER: ("vat_invoices",)}
