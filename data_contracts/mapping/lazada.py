@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from data_contracts.mapping.days.written_days import WrittenDays
 from data_contracts.mapping.days_in_words import with_days_in_words
 from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import repeated_or, rows_delivered_before
 from data_contracts.mapping.source_mapping import run_sql
-from data_contracts.values.money_text import NumberStyle, with_plain_amounts
+from data_contracts.values.money_text import with_plain_amounts
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from data_contracts.mapping.source_mapping import SourceMapping
 
 _CODES = "MYR|SGD|PHP|THB|IDR|VND|PKR|BDT|LKR|NPR"
@@ -45,6 +45,12 @@ SELECT row_order, 'no currency stated; name it at the end of the shop: --account
 FROM raw WHERE {_CURRENCY} IS NULL
 """  # noqa: S608 - put together from constants of this module
 
+_TOLD = "currency_told"
+_TOLD_CURRENCY = f"""
+SELECT coalesce(nullif(upper(trim(money_code)), ''), regexp_extract(account, '-({_CODES})$', 1), '') AS currency
+FROM text_rows ORDER BY row_order
+"""  # noqa: S608 - put together from constants of this module
+
 
 @dataclass(frozen=True)
 class LazadaReport:
@@ -56,6 +62,7 @@ class LazadaReport:
         changing: columns that may differ when a row is delivered again.
         kind, status, available_on: SQL expressions over a row and its ``part``.
         estimated: column of amounts that are only estimated, or None.
+        remarked: query over raw rows for remarks (``row_order``, ``reason``) beside those on kinds, or None.
     """
 
     source: str
@@ -65,12 +72,15 @@ class LazadaReport:
     status: str
     available_on: str = "CAST(NULL AS DATE)"
     estimated: str | None = None
+    remarked: str | None = None
 
     def prepare(self, text_rows: pa.Table) -> pa.Table:
         """Return the text rows with days in ISO form and amounts without grouping."""
         rows = with_days_in_words(text_rows, self.days)
         amounts = ("signed_amount", "vat_part", "withheld", *([self.estimated] if self.estimated else []))
-        return with_plain_amounts(rows, amounts, "money_code", [NumberStyle.POINT] * rows.num_rows)
+        # A currency also tells the decimal mark: 100.000 rupiah are no 100.
+        rows = rows.append_column(_TOLD, run_sql(_TOLD_CURRENCY, text_rows=text_rows)["currency"])
+        return with_plain_amounts(rows, amounts, _TOLD).drop_columns(_TOLD)
 
     def screen(self, raw: pa.Table) -> pa.Table:
         """Return the rows delivered before, and those without a currency."""
@@ -83,7 +93,7 @@ class LazadaReport:
             kind=self.kind, status=self.status, available_on=self.available_on, currency=_CURRENCY,
             estimate=self.estimated or "NULL",
         )  # fmt: skip
-        return MoneyEventSource(
+        mapping = MoneyEventSource(
             source=self.source,
             platform="Lazada",
             entries=entries,
@@ -94,3 +104,11 @@ class LazadaReport:
             days=WrittenDays(columns=self.days),
             happened="transacted_on",
         ).mapping()
+        query = self.remarked
+        if query is None:
+            return mapping
+
+        def remarks(raw: pa.Table) -> pa.Table:
+            return pa.concat_tables([mapping.remarks(raw), run_sql(query, raw=raw)], promote_options="permissive")
+
+        return replace(mapping, remarks=remarks)

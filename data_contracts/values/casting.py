@@ -141,7 +141,8 @@ def _plain_numbers(text: Values, spec: ReadSpec) -> Values:
     if spec.thousands_mark is not None:
         # Exports use three different spaces as grouping space.
         group = r"[ \x{a0}\x{202f}]" if spec.thousands_mark.isspace() else re.escape(spec.thousands_mark)
-        whole = rf"(?:\d{{1,3}}(?:{group}\d{{3}})+|\d+)"
+        # Thousands never begin with a zero: 0.250 is a fraction in another number format.
+        whole = rf"(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|\d+)"
     fits = pc.match_substring_regex(text, rf"^[+-]?{whole}(?:{mark}\d+)?$")
     kept = pc.if_else(fits, text, pa.scalar(None, pa.string()))
     if spec.thousands_mark is not None:

@@ -66,11 +66,12 @@ _SIGNS: Final = {
 }
 _PLAIN = r"^([+-]?\d+(\.\d+)?)?$"
 _SHOWN = re.compile(r"(?P<open>\()?(?P<head>[^\d.,()]*)(?P<digits>\d[\d., ']*)(?P<tail>[^\d.,()]*)(?P<close>\))?")
-_POINT_NUMBER = re.compile(r"(\d{1,3}(,\d{3})+|\d+)(\.\d+)?")
-_COMMA_NUMBER = re.compile(r"(\d{1,3}(\.\d{3})+|\d+)(,\d+)?")
-_SPACED_NUMBER = re.compile(r"\d{1,3}([ ']\d{3})+([.,]\d+)?|[\d.,]+")
+# Thousands never begin with a zero: 0.250 is a fraction in another number format.
+_POINT_NUMBER = re.compile(r"([1-9]\d{0,2}(,\d{3})+|\d+)(\.\d+)?")
+_COMMA_NUMBER = re.compile(r"([1-9]\d{0,2}(\.\d{3})+|\d+)(,\d+)?")
+_SPACED_NUMBER = re.compile(r"[1-9]\d{0,2}([ ']\d{3})+([.,]\d+)?|[\d.,]+")
 _ONE_GROUP = re.compile(r"\d{1,3}\.\d{3}")
-_WITHOUT_CENTS: Final = frozenset({"IDR", "VND"})
+_WITHOUT_CENTS: Final = frozenset({"IDR", "VND", "JPY", "KRW", "CLP"})
 
 
 def with_plain_amounts(
@@ -122,6 +123,8 @@ def _plain_digits(digits: str, currency: str, style: NumberStyle) -> str | None:
         return None
     digits = digits.replace(" ", "").replace("'", "")
     if style is NumberStyle.POINT:
+        if currency in _WITHOUT_CENTS and _ONE_GROUP.fullmatch(digits):  # three decimals of a currency that has none
+            return None
         return digits.replace(",", "") if _POINT_NUMBER.fullmatch(digits) else None
     is_doubtful = style is NumberStyle.CELL and _ONE_GROUP.fullmatch(digits) and currency not in _WITHOUT_CENTS
     if is_doubtful:  # thousands in a text, or decimals in a number cell

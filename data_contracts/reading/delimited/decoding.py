@@ -12,7 +12,8 @@ from data_contracts.reading.delimited.encodings import other_encoding
 
 _OTHER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 # In all of these encodings a newline, comma, tab or quote byte always stands for itself.
-_LINE_SAFE = {"utf-8", "ascii", "iso-8859-1", "latin-1", "cp1252", "gb18030", "gbk", "cp932", "shift_jis"}
+# Named as codecs.lookup names them, because an encoding has many spellings: ISO-8859-1, latin-1, iso8859_1.
+_LINE_SAFE = {"utf-8", "ascii", "iso8859-1", "cp1252", "gb18030", "gbk", "cp932", "shift_jis"}
 # A word or two of two-byte Chinese text can look like UTF-8 by chance, but not more.
 _CHANCE_LENGTH = 8
 _INK = re.compile(rb"\S")
@@ -40,18 +41,26 @@ def utf8_bytes(data: bytes, encoding: str, file_name: str, *, nul_spoils: Litera
             clearly in another encoding.
         ConfigurationRefused: the lines of the encoding cannot be found byte by byte.
     """
-    if encoding not in _LINE_SAFE:
+    if codec_name(encoding) not in _LINE_SAFE:
         raise ConfigurationRefused(f"encoding {encoding!r} is not supported", f"declare one of {sorted(_LINE_SAFE)}")
     if _INK.search(data.removeprefix(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else data) is None:
         raise InputRefused(file=file_name, rule="the file is empty", remedy="deliver the file again with its header")
     _refuse_other_marks(data, encoding, file_name)
     _refuse_nul(data if nul_spoils == "file" else data[: data.find(b"\n") + 1] or data, file_name)
-    if encoding == "utf-8":
+    if codec_name(encoding) == "utf-8":
         text = data.removeprefix(codecs.BOM_UTF8)
         _decoded(text, encoding, file_name, START_OF_FILE)
         return text
     _refuse_utf8_lookalike(data, encoding, file_name)
     return _decoded(data, encoding, file_name, START_OF_FILE).encode("utf-8")
+
+
+def codec_name(encoding: str) -> str:
+    """Return the one name of an encoding that has many spellings; an unknown one in lower case."""
+    try:
+        return codecs.lookup(encoding).name
+    except LookupError:
+        return encoding.lower()
 
 
 def require_utf8(data: bytes, file_name: str, before: Before) -> None:
@@ -61,7 +70,7 @@ def require_utf8(data: bytes, file_name: str, before: Before) -> None:
 
 def _refuse_other_marks(data: bytes, encoding: str, file_name: str) -> None:
     found = next((name for mark, name in _OTHER_MARKS.items() if data.startswith(mark)), None)
-    if found is None and data.startswith(codecs.BOM_UTF8) and encoding != "utf-8":
+    if found is None and data.startswith(codecs.BOM_UTF8) and codec_name(encoding) != "utf-8":
         found = "UTF-8"
     if found:
         raise InputRefused(

@@ -16,7 +16,7 @@ from xml.parsers import expat
 import numpy as np
 
 from data_contracts.errors import InputRefused
-from data_contracts.reading.delimited.decoding import utf8_bytes
+from data_contracts.reading.delimited.decoding import codec_name, utf8_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,8 +81,8 @@ def xml_encoding(data: bytes, spec: ReadSpec, file_name: str) -> str:
     declared = _DECLARED.match(data.removeprefix(codecs.BOM_UTF8))
     if declared is None:
         return spec.encoding
-    encoding = _codec_name(declared[1].decode("ascii"))
-    allowed = {_codec_name(name) for name in (spec.encoding, *spec.declared_encodings)}
+    encoding = _xml_codec(declared[1].decode("ascii"))
+    allowed = {_xml_codec(name) for name in (spec.encoding, *spec.declared_encodings)}
     if encoding not in allowed:
         named = ", ".join(sorted({spec.encoding, *spec.declared_encodings}))
         raise InputRefused(
@@ -94,11 +94,8 @@ def xml_encoding(data: bytes, spec: ReadSpec, file_name: str) -> str:
     return encoding
 
 
-def _codec_name(encoding: str) -> str:
-    try:
-        name = codecs.lookup(encoding).name
-    except LookupError:
-        name = encoding.lower()
+def _xml_codec(encoding: str) -> str:
+    name = codec_name(encoding)
     return _WIDER.get(name, name)
 
 

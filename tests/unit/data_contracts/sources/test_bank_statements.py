@@ -165,6 +165,18 @@ def camt(data: bytes, name: str = "a.xml", seller: str = "S000001") -> RawFile:
     return delivered(data, name, "camt053_statement", seller)
 
 
+@pytest.mark.parametrize("declared", ["UTF-8", "ISO-8859-1", "iso8859-1", "latin1", "US-ASCII"])
+def test_a_camt_statement_is_read_in_the_encoding_it_declares(tmp_path: Path, declared: str) -> None:
+    words = camt_entry(Movement("20240430", "-100.00", who="Müller GmbH", said="Rückzahlung Darlehen"))
+    text = camt_file(more=words, closing=Decimal("43755.25")).decode().replace("UTF-8", declared, 1)
+    data = text.encode(declared, "xmlcharrefreplace")
+    (tmp_path / "recognised.xml").write_bytes(data)
+    (found,) = recognise([tmp_path / "recognised.xml"])
+    assert [fit.contract.contract_id for fit in found.met] == ["camt053_statement"]
+    counterparties = entries(tmp_path / "raw", camt(data)).sort_by("event_date")["counterparty_kind"].to_pylist()
+    assert counterparties[-1] == "loan_repayment"
+
+
 def test_entries_that_are_only_announced_do_not_count(tmp_path: Path) -> None:
     announced = camt_entry(Movement("20240430", "777.00"), state="PDNG")
     result = ingested(tmp_path, [camt(camt_file(more=announced))])

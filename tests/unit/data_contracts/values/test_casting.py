@@ -69,8 +69,8 @@ def test_a_contract_may_round_long_fractions_half_to_even() -> None:
 
 
 def test_numbers_are_read_in_the_locale_of_the_file_and_no_other() -> None:
-    values = ["1.234.567,89", "1234,5", "12", "1.5", "12.34,5", "1,234.5"]
-    expected = [Decimal("1234567.89"), Decimal("1234.5"), Decimal(12), "bad", "bad", "bad"]
+    values = ["1.234.567,89", "1234,5", "12", "1.5", "12.34,5", "1,234.5", "0.250", "-0.250", "0,250"]
+    expected = [Decimal("1234567.89"), Decimal("1234.5"), Decimal(12), *["bad"] * 5, Decimal("0.250")]
     assert cast(values, NUMBER, decimalMark=",", thousandsMark=".") == expected
 
 
