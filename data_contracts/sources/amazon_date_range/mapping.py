@@ -80,6 +80,9 @@ FROM spread LEFT JOIN states ON lower(trim(release_state)) = states.name
 _DEBT_WORDS = (
     "payable to amazon|successful charge|debt adjustment|unsuccessful|(^| )loan|lending|(cash|capital) advance"
     "|working capital|repayment"
+    # Loans in the languages of the reports; Kreditkarte and kredi kartı are cards.
+    "|darlehen|kredit([^k]|$)|(^| )prêt( |s|$)|avance de trésorerie|préstamo|prestito|finanziamento|empréstimo"
+    "|(^| )lening|pożyczk|kredyt|(^| )lån|(^| )kredi( [^k]|$)|ローン|融資|貸付"
 )
 
 _AMOUNTS = f"""

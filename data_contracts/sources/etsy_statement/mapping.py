@@ -16,9 +16,10 @@ from data_contracts.values.money_text import NumberStyle, plain_amount, with_pla
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# The title of a fee ends with the goods: "Transaction fee: Blending jar". Only the words before say what it is.
 _ENTRIES = """
 SELECT raw.*, left(source_sha256, 16) || ':' || source_row AS identity, part, amount,
-    CAST(NULL AS VARCHAR) AS event_type, CAST(entry_type AS VARCHAR) AS kind, coalesce(title, '') AS purpose,
+    CAST(NULL AS VARCHAR) AS event_type, CAST(entry_type AS VARCHAR) AS kind, trim(split_part(coalesce(title, ''), ':', 1)) AS purpose,
     CASE WHEN amount > 0 THEN 'in' ELSE 'out' END AS direction,
     nullif(regexp_extract(concat_ws(' ', further, title), '(?i)order #?\\s*(\\d+)', 1), '') AS order_id,
     entry_type AS raw_type, title AS raw_subtype, money_code AS currency,

@@ -114,6 +114,8 @@ def test_loans_holds_and_own_transfers_at_ebay_are_no_sales_and_unknown_amounts_
     rows = [
         entry("Loan repayment", "-50"),
         entry("Adjustment", "900", note="eBay Seller Capital funding"),
+        entry("Kreditrückzahlung", "-40"),
+        entry("Anpassung", "800", note="Kreditauszahlung"),
         entry("Hold", "-30", order_number="1"),
         entry("Hold", "30", order_number="1"),
         entry("Transfer", "12"),
@@ -123,8 +125,10 @@ def test_loans_holds_and_own_transfers_at_ebay_are_no_sales_and_unknown_amounts_
     ]
     result = ingested(tmp_path, [report(*rows)])
     assert amounts(result) == [
+        ("advance", Decimal(800)),
         ("advance", Decimal(900)),
         ("advance_repayment", Decimal(-50)),
+        ("advance_repayment", Decimal(-40)),
         ("chargeback", Decimal(-7)),
         ("commission", Decimal("-0.5")),
         ("other", Decimal(-3)),

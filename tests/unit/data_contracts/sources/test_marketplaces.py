@@ -89,6 +89,14 @@ def test_an_etsy_statement_has_days_in_words_and_the_amount_of_a_deposit_in_its_
     assert account.warnings == {"amount of unknown kind / Mystery / amount / Something / in": 1}
 
 
+def test_the_names_of_goods_sold_at_etsy_decide_no_event_type(tmp_path: Path) -> None:
+    titles = ["Transaction fee: Blending jar for Sloane", "Listing fee: Capital letters", "Etsy Capital repayment"]
+    lines = [f"31 Mar 2023,Fee,{title},,GBP,--,-£1.00,-£1.00,--" for title in titles]
+    text = "\n".join([ETSY.splitlines()[0], *lines, ""])
+    result = ingested(tmp_path, [text_file("etsy_statement", text)])
+    assert cells(result.tables["money_event"], "event_type") == ["commission", "commission", "advance_repayment"]
+
+
 SETTLEMENT = """TRANSACTION_TYPE;TRANSACTION_AMOUNT;TRANSACTION_CURRENCY;TRANSACTION_DATE;FEE_AMOUNT;TAXES_AMOUNT;\
 SETTLEMENT_NET_AMOUNT;SETTLEMENT_CURRENCY;ORDER_ID
 SETTLEMENT;100.50;BRL;2023-03-01T10:00:00.000-03:00;-12.00;-1.50;87.00;BRL;1
@@ -204,6 +212,27 @@ def test_unreleased_lazada_amounts_are_estimates(tmp_path: Path) -> None:
     text = STATEMENT.replace("Amount(Include Tax)", "Est Release Amount(Include Tax)")
     result = ingested(tmp_path, [text_file("lazada_statement", BANNER + text, account="K1-PHP")])
     assert set(cells(result.tables["money_event"], "event_type", "status")) == {("other", "estimated")}
+
+
+def test_lazada_amounts_that_are_not_released_are_deferred_and_unknown_words_are_named(tmp_path: Path) -> None:
+    words = ["Released", "Unreleased", "Frozen", ""]
+    lines = "".join(
+        f"MY1;20 Mar 2023;Product Price Paid by Buyer;{n}.00;{word};{n}\n" for n, word in enumerate(words, 1)
+    )
+    text = BANNER + STATEMENT.splitlines(keepends=True)[0] + lines
+    result = ingested(tmp_path, [text_file("lazada_statement", text, account="K1-PHP")])
+    states = dict(cells(result.tables["money_event"], "amount", "status"))
+    assert states == {Decimal(1): "released", **dict.fromkeys((Decimal(2), Decimal(3), Decimal(4)), "deferred")}
+    assert only_account(result).warnings == {
+        "status of unknown meaning, read as deferred: Frozen": 1,
+        "neither release status nor release date, read as deferred": 1,
+    }
+
+
+def test_the_currency_of_a_lazada_shop_tells_its_decimal_mark(tmp_path: Path) -> None:
+    text = STATEMENT.replace("100.00", "100.000").replace("-8.00", "-8.000")
+    result = ingested(tmp_path, [text_file("lazada_statement", BANNER + text, account="K1-IDR")])
+    assert amounts(result) == [("commission", Decimal(-8000)), ("sale", Decimal(100000))]
 
 
 SHOPEE = [
