@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 # The title of a fee ends with the goods: "Transaction fee: Blending jar". Only the words before say what it is.
 _ENTRIES = """
 SELECT raw.*, left(source_sha256, 16) || ':' || source_row AS identity, part, amount,
-    CAST(NULL AS VARCHAR) AS event_type, CAST(entry_type AS VARCHAR) AS kind, trim(split_part(coalesce(title, ''), ':', 1)) AS purpose,
+    CAST(NULL AS VARCHAR) AS event_type, CAST(entry_type AS VARCHAR) AS kind,
+    trim(split_part(coalesce(title, ''), ':', 1)) AS purpose,
     CASE WHEN amount > 0 THEN 'in' ELSE 'out' END AS direction,
     nullif(regexp_extract(concat_ws(' ', further, title), '(?i)order #?\\s*(\\d+)', 1), '') AS order_id,
     entry_type AS raw_type, title AS raw_subtype, money_code AS currency,

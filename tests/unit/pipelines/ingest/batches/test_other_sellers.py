@@ -1,4 +1,4 @@
-"""What a file says about its seller does not depend on the files of other sellers, whatever their numbers and faults."""
+"""What a file says about its seller does not depend on the files of other sellers, whatever their faults."""
 
 from __future__ import annotations
 
