@@ -109,6 +109,7 @@ class LazadaReport:
             return mapping
 
         def remarks(raw: pa.Table) -> pa.Table:
-            return pa.concat_tables([mapping.remarks(raw), run_sql(query, raw=raw)], promote_options="permissive")
+            found = [mapping.remarks(raw), run_sql(query, raw=raw)]
+            return pa.concat_tables([one for one in found if one is not None], promote_options="permissive")
 
         return replace(mapping, remarks=remarks)
