@@ -13,11 +13,12 @@ import pyarrow.compute as pc
 
 from data_contracts.mapping.bank.entries import gaps_between, statements_of
 from data_contracts.mapping.source_mapping import run_sql
+from data_contracts.reading.doubts import doubt
 
 if TYPE_CHECKING:
     from data_contracts.arrow import Values
 
-BROKEN: Final = "the balance does not follow from the amounts before it: rows are missing or were changed"
+BROKEN: Final = doubt("the balance does not follow from the amounts before it: rows are missing or were changed")
 
 _ENTRIES: Final = """
 SELECT concat_ws(':', file_order, {currency}) AS statement, delivered_for, coalesce(account, '') AS own_account,

@@ -18,10 +18,11 @@ from data_contracts.arrow import with_column
 from data_contracts.definition.compiler import source_contract
 from data_contracts.definition.contract import CompiledContract, ReadSpec
 from data_contracts.lineage import ROW_ORDER, ReadResult, concat_quarantine
-from data_contracts.mapping.amazon.marketplaces import currency_marks, marketplace_marks
+from data_contracts.mapping.amazon.marketplaces import currencies, currency_marks, marketplace_marks
 from data_contracts.mapping.event_types import event_type_of as matching_event_type
 from data_contracts.mapping.event_types import event_type_rules, event_types, money_event_table, unknown_kinds
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
+from data_contracts.reading.doubts import doubt
 from data_contracts.values.casting import cast_columns
 from data_contracts.values.datetimes import timestamps_from_text
 
@@ -144,6 +145,17 @@ SELECT row_order, 'date of a settlement cannot be read, another date of it is us
 FROM raw WHERE dates_unread IS NOT NULL
 """
 
+# Amazon settles in the currency of the marketplace. Another one values every amount at another rate.
+_OTHER_CURRENCY = f"""
+SELECT row_order, '{doubt("a settlement states the currency ")}' || stated || ', but that of '
+    || lower(trim(marketplace_name)) || ' is ' || own.currency AS reason
+FROM raw JOIN (
+    SELECT delivered_for, settlement_id, file_order, any_value(money_code) AS stated FROM raw GROUP BY ALL
+) USING (delivered_for, settlement_id, file_order)
+JOIN marketplaces AS own ON own.name = lower(trim(marketplace_name))
+WHERE stated <> own.currency
+"""  # noqa: S608 - put together from constants
+
 # The settlement before another of the same account, currency and marketplace is the last that ends when it begins. A
 # settlement without amounts names no marketplace and may be the one before any other.
 _CHAIN = """
@@ -173,7 +185,8 @@ _GAP = "the settlement before this one was not delivered: its period begins afte
 _RESERVE = "the reserve returned is not the reserve that the settlement before held"
 _REMARKS = """
 SELECT row_order, reason FROM unknown UNION SELECT row_order, reason FROM chain
-UNION SELECT row_order, reason FROM unread ORDER BY row_order, reason
+UNION SELECT row_order, reason FROM unread UNION SELECT row_order, reason FROM other_currency
+ORDER BY row_order, reason
 """
 
 
@@ -233,13 +246,14 @@ class SettlementForm:
         return run_sql(query, raw=raw, blocks=run_sql(_BLOCKS, raw=raw))
 
     def remarks(self, raw: pa.Table) -> pa.Table:
-        """Return the amounts of unknown kind, unread dates, and the places where the chain of settlements breaks."""
+        """Return amounts of unknown kind, unread dates, currencies of other marketplaces, and breaks of the chain."""
         amounts = self.amounts_of(raw)
         unknown = unknown_kinds(amounts, KIND, event_type_rules(__package__))
         types = event_types(amounts, KIND, event_type_rules(__package__))
         chain = run_sql(_CHAIN, {"gap": _GAP, "reserve": _RESERVE}, raw=raw, amounts=amounts, event_types=types)
         unread = run_sql(_UNREAD_DATES, raw=raw)
-        return run_sql(_REMARKS, unknown=unknown, chain=chain, unread=unread)
+        other_currency = run_sql(_OTHER_CURRENCY, raw=raw, marketplaces=currencies())
+        return run_sql(_REMARKS, unknown=unknown, chain=chain, unread=unread, other_currency=other_currency)
 
     def silent_rows(self, raw: pa.Table) -> pa.Table | None:
         """Return the accepted rows without an amount."""

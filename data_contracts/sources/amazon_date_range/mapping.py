@@ -153,7 +153,7 @@ UNION SELECT row_order, 'status of unknown meaning, read as ' || state || ': ' |
     WHERE lower(trim(release_state)) NOT IN (SELECT name FROM states)
 UNION SELECT row_order, 'neither status nor release date, read as deferred' FROM placed
     WHERE release_state IS NULL AND report_kind IS NULL AND state = 'deferred' AND lower(type) <> 'transfer'
-UNION SELECT row_order, 'the file states another currency than that of the marketplace' FROM placed
+UNION SELECT row_order, 'in doubt: the file states another currency than that of the marketplace' FROM placed
     WHERE currency <> stated_currency
 ORDER BY row_order, reason
 """

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from data_contracts.arrow import with_column
 from data_contracts.mapping.code_lists import code_list
-from data_contracts.mapping.repetition import repeated_rows
+from data_contracts.mapping.repetition import repeated_or, repeated_rows
 from data_contracts.mapping.source_mapping import (
     MappingContext,
     SourceMapping,
@@ -19,6 +19,7 @@ from data_contracts.mapping.source_mapping import (
     run_sql,
 )
 from data_contracts.privacy import keyed_pseudonyms
+from data_contracts.sources.customs_declaration.exporters import rows_of_other_exporters
 
 SOURCE = "customs_declaration"
 
@@ -73,8 +74,9 @@ def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
 
 
 def screened(source: str, raw: pa.Table) -> pa.Table | None:
-    """Return the items that repeat their last delivery, and those with an unknown destination country."""
+    """Return the items that repeat their last delivery, those of other exporters, and those for unknown countries."""
     repeated = repeated_rows(raw, source, "repeated declaration item", "entry_number, line_number")
+    repeated = repeated_or(repeated, rows_of_other_exporters(raw).cast(repeated.schema))
     known = pc.is_in(raw["final_country"].cast(pa.string()), country_codes()["alpha_3"])
     unknown = raw.filter(pc.invert(known)).select(["row_order"])
     if not unknown.num_rows:
@@ -82,7 +84,7 @@ def screened(source: str, raw: pa.Table) -> pa.Table | None:
     objection = run_sql(
         "SELECT row_order, 'unknown country' AS reason, 'final_country:known' AS rule_id FROM unknown", unknown=unknown
     )
-    return pa.concat_tables([repeated, objection])
+    return repeated_or(repeated, objection)
 
 
 MAPPING = SourceMapping(

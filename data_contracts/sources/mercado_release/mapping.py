@@ -82,7 +82,7 @@ WITH balances AS (
     SELECT *, lag(closing) OVER (PARTITION BY delivered_for, account, currency ORDER BY began, file_order) AS before
     FROM balances
 )
-SELECT row_order, 'the opening balance is not the closing balance of the report before' AS reason
+SELECT row_order, 'in doubt: the opening balance is not the closing balance of the report before' AS reason
 FROM chained WHERE opening <> before
 """  # noqa: S608 - put together from constants of this module
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from data_contracts.arrow import with_column
+from data_contracts.definition.compiler import source_contract
 from data_contracts.mapping.code_lists import country_names
 from data_contracts.mapping.export_documents import TABLE
-from data_contracts.mapping.repetition import rows_delivered_before
+from data_contracts.mapping.repetition import repeated_or, rows_delivered_before
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
 from data_contracts.privacy import keyed_pseudonyms
 from data_contracts.sources.customs_declaration import mapping as customs
@@ -80,10 +81,22 @@ def prepare(text_rows: pa.Table) -> pa.Table:
     return text_rows
 
 
+def _repeated_records(raw: pa.Table) -> pa.Table:
+    """Return the rows that repeat a record of their file: the publisher numbers its records, so equal rows are one."""
+    stated = ", ".join(f'"{column.name}"' for column in source_contract(SOURCE).columns)
+    query = f"""
+        SELECT row_order, 'repeated record' AS reason, CAST(NULL AS VARCHAR) AS rule_id FROM (
+            SELECT row_order, row_number() OVER (PARTITION BY file_order, {stated} ORDER BY row_order) AS copy
+            FROM raw WHERE record_number IS NOT NULL
+        ) WHERE copy > 1 ORDER BY row_order
+    """  # noqa: S608 - the names are a contract's, whose form is checked when it is compiled
+    return run_sql(query, raw=raw)
+
+
 def screen(raw: pa.Table) -> pa.Table:
     """Return the records delivered before, and those of other exporters than the one their file is about."""
-    repeated = rows_delivered_before(raw, SOURCE)
-    return pa.concat_tables([repeated, rows_of_other_exporters(raw).cast(repeated.schema)])
+    repeated = repeated_or(rows_delivered_before(raw, SOURCE), _repeated_records(raw))
+    return repeated_or(repeated, rows_of_other_exporters(raw).cast(repeated.schema))
 
 
 def weights_without_unit(raw: pa.Table) -> pa.Table:

@@ -230,6 +230,13 @@ def test_a_settlement_without_a_usable_totals_row_says_so(tmp_path: Path) -> Non
     assert account.quarantined == {"settlement_has_totals": 2, "totals_row_complete": 1}
 
 
+def test_a_settlement_in_another_currency_than_its_marketplace_is_in_doubt(tmp_path: Path) -> None:
+    rows = [SETTLED[0] | {"currency": "GBP"}, *SETTLED[1:]]
+    account = only_account(ingested(tmp_path, [amazon(rows)]))
+    stated = "in doubt: a settlement states the currency GBP, but that of amazon.com is USD"
+    assert account.warnings[stated] == len(SETTLED) - 1
+
+
 RESERVE = "other-transaction/other-transaction/"
 
 

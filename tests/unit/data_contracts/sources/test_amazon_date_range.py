@@ -197,7 +197,7 @@ def test_a_transfer_has_the_currency_of_its_settlement(tmp_path: Path) -> None:
 
 def test_a_currency_above_the_header_that_contradicts_the_marketplace_is_named(tmp_path: Path) -> None:
     account = only_account(ingested(tmp_path, [report([SALE], preamble=["All amounts in CAD"])]))
-    assert account.warnings == {"the file states another currency than that of the marketplace": 1}
+    assert account.warnings == {"in doubt: the file states another currency than that of the marketplace": 1}
 
 
 def test_a_header_in_an_unknown_language_is_named_as_such(tmp_path: Path) -> None:

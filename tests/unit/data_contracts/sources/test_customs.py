@@ -138,3 +138,46 @@ def test_an_import_is_set_aside_under_a_rule_that_names_the_direction(
     account = only_account(ingested(tmp_path, [customs([one])]))
     assert account.quarantined == ({rule: 1} if rule else {})
     assert account.accepted == (0 if rule else 1)
+
+
+OWN, OTHER, AGENT = "91330100MA00000019", "91310000MA00000027", "91110000MA0000003X"
+
+
+def exporters(*stated: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return declarations with these numbers of their consignors and owners."""
+    return [declaration(str(int(FIRST) + n), [declaration_item("1")], **one) for n, one in enumerate(stated)]
+
+
+@pytest.mark.parametrize(
+    ("stated", "account", "strange"),
+    [
+        ([{"cnsnTradeScc": OWN}, {"cnsnTradeScc": OWN}, {"cnsnTradeScc": OTHER}], "", [2]),
+        ([{"cnsnTradeScc": OWN}, {"cnsnTradeScc": OTHER}], "", [0, 1]),
+        ([{"cnsnTradeScc": OWN}, {"cnsnTradeScc": OTHER}], OTHER, [0]),
+        ([{"cnsnTradeScc": OTHER}], OWN, [0]),
+        ([{"cnsnTradeScc": OWN}, {"cnsnTradeScc": AGENT, "ownerScc": OWN}], "", []),
+        ([{"cnsnTradeScc": OWN, "cnsnTradeCode": "3301960001"}, {"cnsnTradeCode": "3301960001"}], "", []),
+        ([{}, {}], "", []),
+    ],
+    ids=["one more", "tie", "named", "not the named", "through an agent", "two codes of one firm", "no numbers"],
+)
+def test_declarations_of_another_exporter_are_set_aside(
+    tmp_path: Path, stated: list[dict[str, str]], account: str, strange: list[int]
+) -> None:
+    blank = {"cnsnTradeScc": "", "cnsnTradeCode": "", "ownerScc": ""}
+    file = customs(exporters(*({**blank, **one} for one in stated)))
+    result = ingested(tmp_path, [RawFile(file.name, file.source, file.data, "S000001", account)])
+    assert only_account(result).quarantined == ({"exporter:one": len(strange)} if strange else {})
+    kept = [int(number) - int(FIRST) for number in cells(result.tables["export_declaration"], "declaration_id")]
+    assert kept == [n for n in range(len(stated)) if n not in strange]
+
+
+def test_an_item_whose_value_is_not_price_times_quantity_is_set_aside(tmp_path: Path) -> None:
+    items = [
+        declaration_item("1", gQty="100", declPrice="12", declTotal="1200"),
+        declaration_item("2", gQty="100", declPrice="12", declTotal="120000"),
+        declaration_item("3", gQty="3", declPrice="3.3333", declTotal="10"),
+    ]
+    result = ingested(tmp_path, [customs([declaration(FIRST, items)])])
+    assert only_account(result).quarantined == {"total_is_price_times_quantity": 1}
+    assert cells(result.tables["export_declaration"], "item_number") == [1, 3]

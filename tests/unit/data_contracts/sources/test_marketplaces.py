@@ -165,7 +165,7 @@ def test_money_missing_from_a_release_report_and_a_broken_chain_of_balances_are_
     assert ("other", Decimal(5)) in amounts(result)
     first, second = (account.warnings for account in result.file_counts)
     assert first["amount of unknown kind /  / not listed / in"] == 1
-    assert second["the opening balance is not the closing balance of the report before"] == 1
+    assert second["in doubt: the opening balance is not the closing balance of the report before"] == 1
 
 
 LAZADA = """Transaction Date,Transaction Type,Fee Name,Seller SKU,Amount,WHT Amount,WHT included in Amount,Statement,\

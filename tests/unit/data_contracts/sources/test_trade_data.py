@@ -68,6 +68,16 @@ def test_a_record_is_a_document_known_when_it_is_published(tmp_path: Path) -> No
     assert row["known_at"].date() == dt.date(2023, 7, 31)
 
 
+def test_a_record_that_its_file_repeats_counts_once(tmp_path: Path) -> None:
+    header = (*HEADER, "RECORD_ID")
+    rows = [[*record(), "R1"], [*record(), "R1"], [*record(), "R2"], [*record(value=7), "R1"]]
+    result = read(tmp_path, *rows, header=header)
+    assert cells(records(result), "amount") == [Decimal(1500), Decimal(1500), Decimal(7)]
+    assert only_account(result).duplicates == {"repeated record": 1}
+    # Rows without the publisher's number may be equal and still be two.
+    assert records(read(tmp_path / "unnumbered", record(), record())).num_rows == 2
+
+
 def test_headers_are_found_in_any_place_and_in_many_spellings(tmp_path: Path) -> None:
     header = ("出口日期", "发货人", "CONSIGNEE  NAME", "HS编码", "目的国", "毛重", "金额(美元)")
     table = records(read(tmp_path, record(), header=header, above=3))
