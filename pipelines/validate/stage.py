@@ -77,7 +77,7 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
 
     def work(folder: Path) -> StageRecord:
         tables = {path.stem: read_parquet(path) for path in sorted((ingested / "tables").glob("*.parquet"))}
-        result = validate_tables(tables, progress)
+        result = validate_tables(tables, progress, ingested / "tables")
         document = validation_document(result, ingested, settings.examples_per_rule)
         whole_document = {"about": about, **document, **_comparisons(folder, result.accepted, as_of)}
         _write(folder, result, whole_document)

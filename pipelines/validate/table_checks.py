@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any, Final
 
 from data_contracts.checks.expectations import suite_document, validate_with_gx
 from data_contracts.checks.rows import check_rows
 from data_contracts.definition.compiler import table_contract, table_names
 from data_contracts.errors import ConfigurationRefused, InternalFault
 from data_contracts.progress import SILENT
-from pipelines.runs.publish import write_json
+from pipelines.runs.publish import read_parquet, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     import pyarrow as pa
@@ -33,6 +36,9 @@ log = logging.getLogger(__name__)
 
 PASSED, FAILED, NOT_VALIDATED, NO_VALUES = "passed", "failed", "not_validated", "no_values"
 SUITES_FOLDER = "suites"
+PROCESSES: Final = 2
+# With fewer rows, importing Great Expectations in two more processes takes longer than they save.
+ROWS_FOR_PROCESSES: Final = 3_000_000
 
 
 @dataclass(frozen=True)
@@ -100,8 +106,16 @@ class ValidationResult:
     verdicts: tuple[TableVerdict, ...]
 
 
-def validate_tables(tables: Mapping[str, pa.Table], progress: Progress = SILENT) -> ValidationResult:
+def validate_tables(
+    tables: Mapping[str, pa.Table], progress: Progress = SILENT, stored: Path | None = None
+) -> ValidationResult:
     """Check canonical tables against their contracts, in alphabetical order.
+
+    Args:
+        tables: the tables by name.
+        progress: receives the number of rows checked.
+        stored: folder with the same tables as Parquet. With it, Great Expectations reads many rows in processes of its
+            own.
 
     Raises:
         ConfigurationRefused: there is no such canonical table.
@@ -112,19 +126,40 @@ def validate_tables(tables: Mapping[str, pa.Table], progress: Progress = SILENT)
         raise ConfigurationRefused(f"there is no canonical table {unknown[0]!r}", f"use {', '.join(table_names())}")
     checks: dict[str, CheckResult] = {}
     verdicts = []
-    progress.start("rows checked", sum(table.num_rows for table in tables.values()))
-    for name in sorted(tables):
-        contract = table_contract(name)
-        checks[name] = check_rows(tables[name], contract)
-        verdicts.append(_verdict(contract, checks[name], validate_with_gx(tables[name], contract)))
-        progress.advance(tables[name].num_rows)
-        log.info("validated %s: %d rows", name, tables[name].num_rows)
+    row_count = sum(table.num_rows for table in tables.values())
+    progress.start("rows checked", row_count)
+    with _second_opinions(tables, stored if row_count >= ROWS_FOR_PROCESSES else None) as opinion_on:
+        for name in sorted(tables):
+            contract = table_contract(name)
+            checks[name] = check_rows(tables[name], contract)
+            verdicts.append(_verdict(contract, checks[name], opinion_on(name)))
+            progress.advance(tables[name].num_rows)
+            log.info("validated %s: %d rows", name, tables[name].num_rows)
     return ValidationResult(
         accepted={name: check.accepted for name, check in checks.items()},
         quarantine={name: check.quarantined for name, check in checks.items()},
         duplicates={name: check.duplicates for name, check in checks.items()},
         verdicts=tuple(verdicts),
     )
+
+
+@contextmanager
+def _second_opinions(tables: Mapping[str, pa.Table], stored: Path | None) -> Iterator[Callable[[str], GxOutcome]]:
+    """Yield a function that returns what Great Expectations finds in a table, computed in processes if it is stored."""
+    if stored is None:
+        yield lambda name: validate_with_gx(tables[name], table_contract(name))
+        return
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        largest_first = sorted(tables, key=lambda name: -tables[name].num_rows)
+        found = {name: pool.submit(_opinion_on_stored, stored / f"{name}.parquet") for name in largest_first}
+        try:
+            yield lambda name: found[name].result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _opinion_on_stored(path: Path) -> GxOutcome:
+    return validate_with_gx(read_parquet(path), table_contract(path.stem))
 
 
 def _verdict(contract: CompiledContract, check: CheckResult, outcome: GxOutcome) -> TableVerdict:

@@ -48,8 +48,7 @@ def statuses(verdict: TableVerdict) -> dict[str, str]:
     return {rule.rule_id: rule.status for rule in verdict.rules}
 
 
-@pytest.fixture(scope="module")
-def broken() -> ValidationResult:
+def broken_tables() -> dict[str, pa.Table]:
     good = {"seller_id": "S1", "net_amount": 100, "tax_amount": 13, "gross_amount": 113, "is_credit_note": False}
     rows = [
         good,
@@ -58,7 +57,12 @@ def broken() -> ValidationResult:
         {**good, "invoice_id": "i0"},
         {**good, "status": "lost"},
     ]
-    return validate_tables({"trade_invoice": invoices(*rows), "loan": canonical_table("loan", [])})
+    return {"trade_invoice": invoices(*rows), "loan": canonical_table("loan", [])}
+
+
+@pytest.fixture(scope="module")
+def broken() -> ValidationResult:
+    return validate_tables(broken_tables())
 
 
 def test_each_row_is_accepted_quarantined_or_a_duplicate(broken: ValidationResult) -> None:
@@ -111,6 +115,18 @@ def test_every_rule_of_every_contract_has_a_verdict(broken: ValidationResult) ->
 
     for verdict in broken.verdicts:
         assert [rule.rule_id for rule in verdict.rules] == [r.rule_id for r in table_contract(verdict.table).rules]
+
+
+@pytest.mark.slow
+def test_great_expectations_finds_the_same_in_processes_of_its_own(
+    broken: ValidationResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.validate.table_checks.ROWS_FOR_PROCESSES", 0)
+    # The processes read the files, and not what this process has in memory.
+    monkeypatch.setattr("pipelines.validate.table_checks.validate_with_gx", None)
+    for name, table in broken_tables().items():
+        write_parquet(tmp_path / f"{name}.parquet", table)
+    assert validate_tables(broken_tables(), stored=tmp_path).verdicts == broken.verdicts
 
 
 def test_a_second_opinion_that_counts_differently_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
