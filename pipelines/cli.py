@@ -28,7 +28,14 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
         *(stages.world, stages.ingest, stages.validate, stages.features, stages.train),
         *(stages.explain, stages.register, scoring.score, stages.monitor),
     ),
-    "Results and passports": (pages.index, scoring.summary, scoring.show, scoring.compare, scoring.verify),
+    "Results and passports": (
+        pages.index,
+        scoring.summary,
+        scoring.show,
+        scoring.compare,
+        scoring.verify,
+        scoring.codes,
+    ),
     RAW_FILES: (
         raw_files.recognise,
         raw_files.manifest,

@@ -7,7 +7,7 @@ import shlex
 import time
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -186,6 +186,18 @@ def verify(
         line = one_line(f"{outcome.file}: {outcome.code}: {outcome.message}")
         terminal.say(line) if outcome.accepted else typer.echo(line)
     raise typer.Exit(exit_code_of(outcomes))
+
+
+def codes(
+    language: Annotated[Literal["en", "zh"], typer.Option("--language", help="Language of the texts.")] = "en",
+) -> None:
+    """Explain the codes of scored rows: what they mean and what to do.
+
+    Example: passport codes --language zh
+    """
+    from pipelines.score_codes import codes_in_lines
+
+    typer.echo("\n".join(codes_in_lines(language)))
 
 
 def show(

@@ -18,6 +18,7 @@ from features.catalogue import feature_records, feature_set_names, load_feature_
 from features.pages import feature_page
 from pipelines.passports.document import passport_schema
 from pipelines.runs.publish import read_json
+from pipelines.score_codes import codes_page
 from pipelines.world.page import RESULT, realism_page, world_page
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def pages(results: Path) -> dict[str, str]:
     found["contracts/README.md"] = _contract_index({"sources": sources, "templates": templates, "tables": tables})
     found["contracts/verified.md"] = verified_page(sources)
     found[PASSPORT_SCHEMA] = json.dumps(passport_schema(), ensure_ascii=False, indent=2) + "\n"
+    found["codes.md"] = codes_page("en")
+    found["codes.zh.md"] = codes_page("zh")
     found["features.md"] = feature_page(feature_records())
     found["feature_sets.md"] = _feature_sets_page()
     found["world.md"] = world_page()

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 from pipelines.index.grades import grade_columns, grades_title
 from pipelines.reports.rendering import LANGUAGES, Language, banners, page_texts, render_page
 from pipelines.runs.publish import read_json
+from pipelines.score_codes import code_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pipelines.index.run_record import RunRecord
@@ -61,10 +62,19 @@ def render_passport_list(run: RunRecord, lines: tuple[int, Sequence[PassportLine
         "file_names": {other: f"passports.{other}.html" for other in LANGUAGES},
         "profile": run.profile,
         "scores": run.scores,
-        "codes": (run.summary or {}).get("by_code", {}),
+        "codes": _codes((run.summary or {}).get("by_code", {}), language),
         "grades": None if run.scores is None else grade_columns(run.scores.grades),
         "grades_title": None if run.scores is None else grades_title(run.scores.grades),
         "issued": issued,
         "lines": shown,
     }
     return render_page(TEMPLATE, language, context)
+
+
+def _codes(counts: Mapping[str, int], language: Language) -> list[tuple[str, str, int]]:
+    """Return codes with their titles and counts; a code is counted with what it is about, such as a feature."""
+    found = []
+    for code, count in counts.items():
+        name, _, about = code.partition(":")
+        found.append((code, code_in_words(name, about, language), count))
+    return found

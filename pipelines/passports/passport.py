@@ -14,6 +14,7 @@ from pipelines.passports.claims import ClaimRow, claim_lines, pillar_grades
 from pipelines.passports.document import CONTEXT, SCHEMA_VERSION, PassportDocument, validity
 from pipelines.reports.passport_page import render_passport_page
 from pipelines.reports.rendering import LANGUAGES, page_texts
+from pipelines.score_codes import code_in_words
 from pipelines.score_rows import INTERVAL_LEVEL, INTERVAL_METHOD, REFUSED
 from pipelines.signing.credential import issue
 from pipelines.signing.keys import pseudonym, subject_commitment, subject_salt
@@ -28,28 +29,6 @@ UNKNOWN_VERSION: Final = "unknown"
 
 Row = dict[str, Any]
 """A row of ``pipelines.score_rows.SCORE_SCHEMA`` as Python values."""
-
-CAUTIONS: Final[dict[str, tuple[str, str]]] = {
-    "out_of_range": ("{title}: far outside the range seen in training", "{title}：远超训练样本的取值范围"),
-    "missing_share": ("Many of the features have no data", "较多指标没有数据"),
-    "unseen_type": (
-        "Some ledger entries are of a type not known to the contract",
-        "部分流水条目的类型不在数据契约之内",
-    ),
-    "repeated_money": (
-        "Sales or payouts were delivered in two reports; each amount counts once",
-        "部分销售或回款在两份报表中重复交付，每笔只计一次",
-    ),
-    "unclear_amounts": (
-        "A delivered file leaves open what some of its amounts mean or whether it is complete",
-        "部分交付文件未能说明某些金额的含义，或无法确认文件是否完整",
-    ),
-    "source_withdrawn": (
-        "A source delivered earlier is not delivered any more; what is known of it was used",
-        "曾交付的部分数据来源本次未再交付，评分采用已有的历史数据",
-    ),
-}
-"""Warning codes in words; ``{title}`` is the title of the feature named by the code."""
 
 
 @dataclass(frozen=True)
@@ -269,9 +248,8 @@ def _cautions(row: Row, bundle: Bundle) -> tuple[dict[str, object], ...]:
     found = []
     for text in filter(None, row["codes"].split(";")):
         code, _, feature = text.partition(":")
-        in_words = CAUTIONS.get(code, (code, code))
-        title = titles.get(feature, (feature, feature))
-        en, zh = (words.replace("{title}", name) for words, name in zip(in_words, title, strict=True))
+        title_en, title_zh = titles.get(feature, (feature, feature))
+        en, zh = code_in_words(code, title_en, "en"), code_in_words(code, title_zh, "zh")
         found.append({"code": code, "feature": feature or None, "en": en, "zh": zh})
     return tuple(found)
 

@@ -14,6 +14,7 @@ from pipelines.profiles import load_profile
 from pipelines.runs.publish import read_parquet
 from pipelines.runs.stages import Place
 from pipelines.score.command import ScoreOptions, score_command
+from pipelines.score_codes import score_codes
 from tests.factories.files import hostile_applicants as hostile
 from tests.factories.invoice_world import invoice_matrix, publish_tables, write_invoice_bundle
 from tests.factories.scoring import KEYS
@@ -60,7 +61,10 @@ def scored(path: Path, options: ScoreOptions) -> list[dict[str, object]]:
     for row in rows:
         is_refused = row["status"] == "refused"
         assert [row[name] is None for name in FIGURES] == [is_refused] * len(FIGURES), row
-        assert bool(row["codes"]) == (row["status"] != "scored"), row
+        codes = [code.partition(":")[0] for code in str(row["codes"]).split(";") if code]
+        assert bool(codes) == (row["status"] != "scored"), row
+        # Each code is explained, and means what the row's status says.
+        assert all(score_codes()[code].status == row["status"] for code in codes), row
     assert outcome.counts.rows == len(rows)
     assert outcome.counts.scored >= 1
     return rows
