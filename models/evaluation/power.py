@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from models.evaluation.estimates import Estimate, FloatArray, estimate_from_draws
 
@@ -44,7 +44,7 @@ def detectable_gain(standard_error: float, power: float = 0.8, significance: flo
     Normal approximation: (z of 1 - significance/2 plus z of power) x the standard error of the difference, which is
     2.80 standard errors with the defaults.
     """
-    return float((norm.ppf(1 - significance / 2) + norm.ppf(power)) * standard_error)
+    return float((ndtri(1 - significance / 2) + ndtri(power)) * standard_error)
 
 
 @dataclass(frozen=True)

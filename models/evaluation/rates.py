@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import beta
+from scipy.special import betainc, betaincinv
 
 from models.evaluation.calibration_quality import equal_count_bins
 
@@ -46,8 +46,8 @@ def jeffreys_interval(bad: int, rows: int, confidence: float = 0.95) -> tuple[fl
     """
     tail = (1 - confidence) / 2
     shape = (bad + JEFFREYS_PRIOR, rows - bad + JEFFREYS_PRIOR)
-    lower = 0.0 if bad == 0 else float(beta.ppf(tail, *shape))
-    upper = 1.0 if bad == rows else float(beta.ppf(1 - tail, *shape))
+    lower = 0.0 if bad == 0 else float(betaincinv(*shape, tail))
+    upper = 1.0 if bad == rows else float(betaincinv(*shape, 1 - tail))
     return lower, upper
 
 
@@ -56,7 +56,7 @@ def jeffreys_p_value(bad: int, rows: int, expected: float) -> float:
 
     The posterior under Jeffreys' prior (ECB reporting instructions, 2019).
     """
-    return float(beta.cdf(expected, bad + JEFFREYS_PRIOR, rows - bad + JEFFREYS_PRIOR))
+    return float(betainc(bad + JEFFREYS_PRIOR, rows - bad + JEFFREYS_PRIOR, expected))
 
 
 def rate_row(name: str, label: IntArray, probability: FloatArray, confidence: float = 0.95) -> RateRow:

@@ -210,22 +210,28 @@ def current_output(place: Place, stage: str, name: str = "") -> Path:
 
 
 def read_manifest(run_dir: Path) -> dict[str, Any]:
-    """Return the manifest of a run.
+    """Return the manifest of a run, which other callers share.
 
     Raises:
         IntegrityRefused: it is missing or was changed.
     """
     path = run_dir / MANIFEST
     try:
-        data = path.read_bytes()
-        manifest: dict[str, Any] = json.loads(data)
-        facts = {name: value for name, value in manifest.items() if name != MANIFEST_DIGEST}
-        is_whole = manifest_bytes(facts) == data
+        facts, is_whole = _facts_in(path.read_bytes())
     except (FileNotFoundError, ValueError, AttributeError) as error:
         raise IntegrityRefused(f"{path} cannot be read as a manifest") from error
     if not is_whole:
         raise IntegrityRefused(f"{path} is not as it was written")
     return facts
+
+
+# A stage asks for the same manifests many times, and that of a world lists tens of thousands of files.
+@functools.lru_cache(maxsize=64)
+def _facts_in(data: bytes) -> tuple[dict[str, Any], bool]:
+    """Return the facts of a manifest, and whether it is as it was written."""
+    manifest: dict[str, Any] = json.loads(data)
+    facts = {name: value for name, value in manifest.items() if name != MANIFEST_DIGEST}
+    return facts, manifest_bytes(facts) == data
 
 
 def outdated_inputs(place: Place, stage: str) -> tuple[str, ...]:
