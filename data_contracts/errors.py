@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LONGEST_NAME: Final = 120
+_MOST_NAMES: Final = 50
 
 
 def one_line(text: str) -> str:
     """Return ``text`` on one line, with every unprintable character escaped so that it cannot break or forge a line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def shown(text: str) -> str:
+    """Return a name from a file as it is shown in a message: quoted, and shortened if it is longer than any name.
+
+    >>> shown("Amount"), len(shown("x" * 2**20))
+    ("'Amount'", 123)
+    """
+    return repr(text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names from a file as a list for a message; the first fifty of more.
+
+    >>> listed(["a", "b"])
+    "'a', 'b'"
+    """
+    more = [f"and {len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
+    return ", ".join([*map(shown, names[:_MOST_NAMES]), *more])
 
 
 class PassportError(Exception):
@@ -40,7 +65,7 @@ class InputRefused(PassportError):
         if row is not None:
             where.append(f"row {row}")
         if column is not None:
-            where.append(f"column {column!r}")
+            where.append(f"column {shown(column)}")
         super().__init__(f"input refused: {', '.join(where)}: {rule}; remedy: {remedy}")
 
 

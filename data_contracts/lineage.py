@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.arrow import with_column
+from data_contracts.digest import sha256_bytes
 
 if TYPE_CHECKING:
     from data_contracts.arrow import Values
@@ -30,10 +31,17 @@ QUARANTINE_SCHEMA = pa.schema(
         pa.field("original", pa.binary()),
     ]
 )
-"""One row for each row set aside: its lineage, the first rule it broke, the offending value and the raw bytes."""
+"""One row for each row set aside: its lineage, the first rule it broke, the offending value and the raw bytes.
+
+A long row or value is shortened (``kept_originals``, ``kept_values``).
+"""
 
 ROW_ORDER = "row_order"
 """Column that numbers the rows of a batch of files, in which physical rows are not unique."""
+
+MOST_ORIGINAL_BYTES = 64 * 2**10
+"""Bytes of a row that its quarantine entry keeps; of a longer row, also its length and SHA-256."""
+_MOST_VALUE_CHARACTERS = 4096
 
 OriginalOf = Callable[[Sequence[int]], list[bytes | None]]
 PlaceOf = Callable[[Sequence[int]], "tuple[Values, Values, Values]"]
@@ -110,6 +118,32 @@ def row_numbers(rows: pa.Table) -> Values:
     return rows[ROW_ORDER if ROW_ORDER in rows.column_names else "source_row"].combine_chunks()
 
 
+def kept_originals(originals: Sequence[bytes | None]) -> Values:
+    """Return the bytes of rows as quarantine entries keep them.
+
+    >>> kept_originals([b"short", None]).to_pylist()
+    [b'short', None]
+    """
+    return pa.array([None if one is None else _kept_original(one) for one in originals], pa.binary())
+
+
+def _kept_original(original: bytes) -> bytes:
+    if len(original) <= MOST_ORIGINAL_BYTES:
+        return original
+    # Only a shortened row is longer than the limit, so no row can pretend to be one.
+    rest = f"\n[shortened: {len(original)} bytes in all, SHA-256 {sha256_bytes(original)}]"
+    return original[:MOST_ORIGINAL_BYTES] + rest.encode()
+
+
+def kept_values(values: Sequence[str | None]) -> Values:
+    """Return values as quarantine entries show them: the first 4096 characters of a longer one."""
+    shown = [
+        value if value is None or len(value) <= _MOST_VALUE_CHARACTERS else f"{value[:_MOST_VALUE_CHARACTERS]}…"
+        for value in values
+    ]
+    return pa.array(shown, pa.string())
+
+
 def _group_table(origin: Origin, group: SetAside) -> pa.Table:
     length = len(group.rows)
     originals = group.originals if group.originals is not None else origin.original_of(group.rows)
@@ -123,8 +157,8 @@ def _group_table(origin: Origin, group: SetAside) -> pa.Table:
         constant(group.rule_id, length),
         constant(group.severity, length),
         constant(group.column, length),
-        pa.array(group.values, pa.string()),
-        pa.array(originals, pa.binary()),
+        kept_values(group.values),
+        kept_originals(originals),
     ]
     table = pa.Table.from_arrays(columns, schema=QUARANTINE_SCHEMA)
     return table if origin.place_of is None else table.append_column(ROW_ORDER, numbers)

@@ -20,6 +20,8 @@ from data_contracts.lineage import (
     concat_quarantine,
     constant,
     empty_quarantine,
+    kept_originals,
+    kept_values,
     row_numbers,
 )
 
@@ -228,7 +230,7 @@ class QuarantineWriter:
             constant(reason.rule_id, length),
             constant(str(reason.severity), length),
             constant(reason.column, length),
-            pa.array(values, pa.string()),
+            kept_values(values),
             self._originals(part),
         ]
         table = pa.Table.from_arrays(columns, schema=QUARANTINE_SCHEMA)
@@ -245,7 +247,7 @@ class QuarantineWriter:
             return part[_ORIGINAL]
         if "source_row" not in part.column_names:
             return pa.nulls(part.num_rows, pa.binary())
-        return pa.array(self._origin.original_of(row_numbers(part).to_pylist()), pa.binary())
+        return kept_originals(self._origin.original_of(row_numbers(part).to_pylist()))
 
     def _values(self, rule: Rule, positions: NDArray[np.int64]) -> Sequence[str | None]:
         part = self._table.take(pa.array(positions, pa.int64()))

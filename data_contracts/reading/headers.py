@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from data_contracts.definition.contract import Column, CompiledContract, ReadSpec, RefusedHeading
-from data_contracts.errors import InputRefused
+from data_contracts.errors import InputRefused, listed, shown
 from data_contracts.reading.heading_text import ZONES, normalised, normalised_cell, without_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+
+_SPARE_CHARACTERS = 40
 
 
 @dataclass(frozen=True)
@@ -205,19 +208,21 @@ def _refuse_headings(match: HeaderMatch, spec: ReadSpec, where: tuple[str, int])
 def _preference_notes(match: HeaderMatch) -> tuple[str, ...]:
     if not match.passed_over:
         return ()
-    named = ", ".join(repr(cell) for cell in match.passed_over)
+    named = listed(match.passed_over)
     return (f"{len(match.passed_over)} columns were not read, because the contract prefers others: {named}",)
 
 
 def closest_header(column: Column, cells: Sequence[str]) -> str | None:
     """Return the cell with the spelling closest to a column's header, or None if none is close."""
-    close = difflib.get_close_matches(normalised(column.header), [normalised(cell) for cell in cells], n=1, cutoff=0.6)
-    return next((cell for cell in cells if close and normalised(cell) == close[0]), None)
+    # Comparing takes time that grows with the length, and no header is that long.
+    likely = [cell for cell in cells if len(cell) <= 2 * len(column.header) + _SPARE_CHARACTERS]
+    close = difflib.get_close_matches(normalised(column.header), [normalised(cell) for cell in likely], n=1, cutoff=0.6)
+    return next((cell for cell in likely if close and normalised(cell) == close[0]), None)
 
 
 def _missing_phrase(column: Column, extra: Sequence[str]) -> str:
     found = closest_header(column, extra)
-    return f"{column.header!r} (closest present: {found!r})" if found is not None else repr(column.header)
+    return f"{column.header!r} (closest present: {shown(found)})" if found is not None else repr(column.header)
 
 
 def _require_exactly_one(
@@ -240,7 +245,7 @@ def _require_any(match: HeaderMatch, contract: CompiledContract, spec: ReadSpec,
     if not spec.any_of or any(set(group) <= set(match.positions) for group in spec.any_of):
         return
     groups = [" with ".join(repr(contract.column(name).header) for name in group) for group in spec.any_of]
-    present = [repr(match.cells[match.positions[n]]) for group in spec.any_of for n in group if n in match.positions]
+    present = [shown(match.cells[match.positions[n]]) for group in spec.any_of for n in group if n in match.positions]
     raise InputRefused(
         file=where[0],
         row=where[1],
@@ -255,7 +260,7 @@ def _extra_notes(
 ) -> tuple[str, ...]:
     if not match.extra or spec.extra_columns == "allow":
         return ()
-    named = ", ".join(repr(cell) for cell in match.extra)
+    named = listed(match.extra)
     if spec.extra_columns == "refuse":
         raise InputRefused(
             file=where[0],

@@ -21,7 +21,7 @@ from pipelines.reports.rendering import LANGUAGES
 from pipelines.runs.file_counts import FileCounts, counts_of_document
 from pipelines.runs.publish import atomic_write_bytes, read_json, read_parquet
 from pipelines.runs.stages import CURRENT, current_output
-from pipelines.validate.stage import examples
+from pipelines.validate.stage import EXAMPLE_COLUMNS, examples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 FOLDER = "deliveries"
 OVERVIEW = "index"
 SELLERS_SHOWN = 50
-_RECORD_COLUMNS = ["rule_id", "source_file", "source_row", "column", "value"]
 
 
 @dataclass(frozen=True)
@@ -160,7 +159,7 @@ def _source_document(
     path = run_dir / "quarantine" / f"{name}.parquet"
     found: dict[str, list[dict[str, Any]]] = {}
     if quarantined and path.is_file():
-        records = read_parquet(path, _RECORD_COLUMNS)
+        records = read_parquet(path, EXAMPLE_COLUMNS)
         files = pa.array([account.file for account in accounts if account.quarantined], pa.string())
         own: Values = pc.is_in(records["source_file"].cast(pa.string()), value_set=files)
         shown = {column.name for column in source_contract(name).columns if column.classification != "personal"}
@@ -182,7 +181,7 @@ def _table_documents(received: Received, files: Sequence[str], examples_per_rule
     folder = None if received.validated is None else received.validated / "quarantine"
     found = []
     for path in sorted(folder.glob("*.parquet")) if folder is not None and folder.is_dir() else ():
-        records = read_parquet(path, _RECORD_COLUMNS)
+        records = read_parquet(path, EXAMPLE_COLUMNS)
         own = records.filter(pc.is_in(records["source_file"].cast(pa.string()), value_set=pa.array(files, pa.string())))
         if own.num_rows:
             shown = {column.name for column in table_contract(path.stem).columns if column.classification != "personal"}

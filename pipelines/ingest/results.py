@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.definition.compiler import table_contract, table_names
-from data_contracts.lineage import QUARANTINE_SCHEMA
+from data_contracts.lineage import QUARANTINE_SCHEMA, redacted
 from data_contracts.mapping.source_mapping import nullable
 from data_contracts.sources.registry import known_source
 from pipelines.ingest.batches.batch import BatchResult
-from pipelines.ingest.batches.partitions import PartitionedResult
 from pipelines.ingest.batches.row_origins import DUPLICATE_SCHEMA
+from pipelines.ingest.batches.spilled_result import SpilledResult, spilled_by_file
 from pipelines.ingest.spill.chunked_rows import ChunkedRows, ChunkKeeper
 from pipelines.ingest.spill.spill_file import SpilledRows, without_dictionaries
 from pipelines.runs.file_counts import FileCounts, row_counts_document
@@ -46,14 +46,28 @@ class KeptBatch:
     spilled_duplicates: Mapping[str, SpilledRows] = field(default_factory=dict)
 
 
-def kept_batch(source: str, result: BatchResult | PartitionedResult, keeper: ChunkKeeper) -> KeptBatch:
+def kept_batch(source: str, result: BatchResult | SpilledResult, keeper: ChunkKeeper) -> KeptBatch:
     """Return the result of a batch as it is kept."""
-    if isinstance(result, PartitionedResult):
-        nothing_held = (QUARANTINE_SCHEMA.empty_table(), DUPLICATE_SCHEMA.empty_table())
-        rest = BatchResult({}, *nothing_held, result.file_counts, result.sellers_named)
+    nothing_held = (QUARANTINE_SCHEMA.empty_table(), DUPLICATE_SCHEMA.empty_table())
+    if isinstance(result, SpilledResult):
+        rest = BatchResult(
+            {},
+            *nothing_held,
+            result.file_counts,
+            result.sellers_named,
+            result.party_sellers,
+            result.set_aside_consents,
+            result.company_names,
+        )
         return KeptBatch(source, rest, result.tables, result.quarantine, result.duplicates)
     kept = {name: keeper.kept(table) for name, table in result.tables.items()}
-    return KeptBatch(source, replace(result, tables={}), kept)
+    folder = keeper.folder_beyond(result.quarantine.nbytes + result.duplicates.nbytes)
+    if folder is None:
+        return KeptBatch(source, replace(result, tables={}), kept)
+    quarantine = spilled_by_file(result.quarantine, folder / "quarantine.arrow")
+    duplicates = spilled_by_file(result.duplicates, folder / "duplicates.arrow")
+    rest = replace(result, tables={}, quarantine=nothing_held[0], duplicates=nothing_held[1])
+    return KeptBatch(source, rest, kept, quarantine, duplicates)
 
 
 @dataclass(frozen=True)
@@ -89,18 +103,20 @@ class IngestedTables:
     duplicates: dict[str, ChunkedRows]
     file_counts: tuple[FileCounts, ...]
 
-    def in_memory(self) -> IngestResult:
-        """Return all rows as tables in memory."""
+    def in_memory(self, *, with_originals: bool = True) -> IngestResult:
+        """Return all rows as tables in memory, those set aside with or without their values and bytes."""
         return IngestResult(
             tables={name: rows.whole() for name, rows in self.tables.items()},
-            quarantine=_whole(self.quarantine, QUARANTINE_SCHEMA),
+            quarantine=_whole(self.quarantine, QUARANTINE_SCHEMA, with_contents=with_originals),
             duplicates=_whole(self.duplicates, DUPLICATE_SCHEMA),
             file_counts=self.file_counts,
         )
 
 
-def _whole(by_source: Mapping[str, ChunkedRows], schema: pa.Schema) -> pa.Table:
-    return _in_order([chunk for rows in by_source.values() for chunk in rows.chunks()], schema)
+def _whole(by_source: Mapping[str, ChunkedRows], schema: pa.Schema, *, with_contents: bool = True) -> pa.Table:
+    chunks = (chunk for rows in by_source.values() for chunk in rows.chunks())
+    all_rows = pa.scalar(value=True)
+    return _in_order([chunk if with_contents else redacted(chunk, all_rows) for chunk in chunks], schema)
 
 
 def joined_tables(sources: Iterable[str], batches: Sequence[KeptBatch]) -> dict[str, ChunkedRows]:

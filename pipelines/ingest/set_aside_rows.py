@@ -24,7 +24,7 @@ _COLUMNS: Final = ["source", "source_file", "rule_id", "source_row"]
 
 def lines_of_run(run_dir: Path) -> list[str]:
     """Return the lines on the rows that an ingest run quarantined."""
-    return set_aside_lines(read_parquet(path) for path in sorted((run_dir / "quarantine").glob("*.parquet")))
+    return set_aside_lines(read_parquet(path, _COLUMNS) for path in sorted((run_dir / "quarantine").glob("*.parquet")))
 
 
 def set_aside_lines(records: Iterable[pa.Table]) -> list[str]:

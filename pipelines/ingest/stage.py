@@ -70,9 +70,14 @@ _WITHOUT_EFFECT = {
 
 
 def ingest_folder(
-    raw_dir: Path, settings: IngestSettings, hmac_key: bytes, progress: Progress = SILENT
+    raw_dir: Path,
+    settings: IngestSettings,
+    hmac_key: bytes,
+    progress: Progress = SILENT,
+    *,
+    with_originals: bool = True,
 ) -> IngestResult:
-    """Read a raw folder into canonical tables in memory.
+    """Read a raw folder into canonical tables in memory; rows set aside with or without their values and bytes.
 
     The result depends only on the files and settings, not on the number of processes or the size of batches.
 
@@ -83,7 +88,9 @@ def ingest_folder(
     """
     require_key(hmac_key)
     found = deliveries_in(raw_dir, settings)
-    return ingest_files(raw_dir, found, settings, hmac_key, Workspace(progress=progress)).in_memory()
+    with tempfile.TemporaryDirectory(prefix="ingest-") as spill:
+        ingested = ingest_files(raw_dir, found, settings, hmac_key, Workspace(Path(spill), progress))
+        return ingested.in_memory(with_originals=with_originals)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from data_contracts.checks.spreadsheet_damage import damaged_cells
 from data_contracts.definition.contract import CellSpec, Column, CompiledContract, ReadSpec
 from data_contracts.digest import sha256_file
-from data_contracts.errors import InputRefused
+from data_contracts.errors import InputRefused, listed
 from data_contracts.reading.delimited.encodings import other_encoding
 from data_contracts.reading.dispatch import read_file
 from data_contracts.reading.parquet_files import PARQUET_START
@@ -317,7 +317,7 @@ def _open_parquet(path: Path, feature_names: Sequence[str]) -> _Opened:
         names = [name for name in names if name in IDENTITY_COLUMNS]
     stored = {name: present[name] for name in names}
     extra = sorted({*file.schema_arrow.names} - {*stored.values()})
-    notes = (f"{len(extra)} columns were left out: {', '.join(map(repr, extra[:10]))}",) if extra else ()
+    notes = (f"{len(extra)} columns were left out: {listed(extra)}",) if extra else ()
 
     def chunks(size: int) -> Iterator[pa.Table]:
         batches = file.iter_batches(batch_size=size, columns=list(stored.values()))

@@ -170,7 +170,7 @@ def _from_folder(folder: Path, request: Request, ingest: IngestSettings, hmac_ke
     """Ingest, validate and describe raw exports; every seller that delivered some is an applicant."""
     if request.as_of is None:
         raise ConfigurationRefused(f"{folder} holds raw exports and no date", "give --as-of DATE")
-    result = ingest_folder(folder, ingest, hmac_key, request.progress)
+    result = ingest_folder(folder, ingest, hmac_key, request.progress, with_originals=False)
     digest = sha256_bytes(json_bytes(sorted([account.file, account.sha256] for account in result.file_counts)))
     checked = _checked(result.tables)
     tables = {name: check.accepted for name, check in checked.items()}

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pipelines.runs.stages import Place
 
 CODE: Final = ("data_contracts", "features", "pipelines/validate", "pipelines/reports", *GROUND)
+EXAMPLE_COLUMNS: Final = ["rule_id", "source_file", "source_row", "column", "value"]
 SELLERS_SHOWN = 20
 BREAKS_SHOWN = 20
 PAYOUTS_SHOWN = 20
@@ -155,7 +156,7 @@ def _source_document(total: SourceTotal, ingested: Path, examples_per_rule: int)
     contract = source_contract(name)
     path = ingested / "quarantine" / f"{name}.parquet"
     shown = {column.name for column in contract.columns if column.classification != "personal"}
-    found = examples(read_parquet(path), examples_per_rule, shown) if path.is_file() else {}
+    found = examples(read_parquet(path, EXAMPLE_COLUMNS), examples_per_rule, shown) if path.is_file() else {}
     descriptions = {rule.rule_id: rule.description for rule in contract.rules}
     reasons = (*total.quarantined, *total.warnings)
     return {
@@ -178,7 +179,7 @@ def examples(quarantine: pa.Table, count: int, shown_columns: Iterable[str]) -> 
     Values of columns that are not in ``shown_columns`` (personal ones) are left out.
     """
     shown = set(shown_columns)
-    records: Values = quarantine.select(["rule_id", "source_file", "source_row", "column", "value"])
+    records: Values = quarantine.select(EXAMPLE_COLUMNS)
     found: dict[str, list[dict[str, Any]]] = {}
     for rule_id in sorted(pc.unique(records["rule_id"]).to_pylist()):
         chosen = records.filter(pc.equal(records["rule_id"], pa.scalar(rule_id))).slice(0, count)

@@ -10,14 +10,15 @@ import os
 import signal
 from pathlib import Path
 
-from pipelines.ingest.batches.partitions import PartitionedRequest, PartitionedResult, ingest_in_partitions
+from pipelines.ingest.batches.partitions import PartitionedRequest, ingest_in_partitions
+from pipelines.ingest.batches.spilled_result import SpilledResult
 from tests.factories.faults.disk_faults import DiskCall, failing_at, full_from, watched_disk
 
 # More than the limit that a reading process has in these tests.
 _TOO_MUCH_MEMORY = 2**33
 
 
-def ingest_in_trouble(request: PartitionedRequest) -> PartitionedResult:
+def ingest_in_trouble(request: PartitionedRequest) -> SpilledResult:
     """Ingest in partitions with the fault."""
     kind, _, number = os.environ["SPILL_TROUBLE"].partition(" ")
     notes = Path(os.environ["SPILL_NOTES"])

@@ -21,10 +21,10 @@ from data_contracts.sources.registry import mapped_sources, source_mapping
 from pipelines.ingest.batches.batch import BatchRequest, ingest_batch
 from pipelines.ingest.batches.partitions import (
     PartitionedRequest,
-    PartitionedResult,
     ingest_in_partitions,
     partitions_of,
 )
+from pipelines.ingest.batches.spilled_result import SpilledResult
 from pipelines.ingest.consents import SourceConsents
 from pipelines.ingest.deliveries.manifest import find_deliveries
 from pipelines.runs.file_counts import CONSENT_WITHDRAWN
@@ -90,7 +90,7 @@ def _rows(stored: SpilledRows) -> list[dict[str, Any]]:
     return rows
 
 
-def _of_parts(result: PartitionedResult) -> dict[str, object]:
+def _of_parts(result: SpilledResult) -> dict[str, object]:
     return {
         "tables": {name: _rows(table) for name, table in result.tables.items()},
         "quarantine": [row for file in sorted(result.quarantine) for row in _rows(result.quarantine[file])],

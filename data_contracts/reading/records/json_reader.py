@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import pyarrow as pa
 
 from data_contracts.digest import sha256_bytes
-from data_contracts.errors import ConfigurationRefused, InputRefused
+from data_contracts.errors import ConfigurationRefused, InputRefused, listed
 from data_contracts.lineage import Origin, OriginalOf, ReadResult, SetAside, quarantine_table
 from data_contracts.reading.delimited.decoding import utf8_bytes
 from data_contracts.reading.delimited.lines import find_lines
@@ -437,7 +437,7 @@ def _unknown_notes(gathered: _Gathered, shape: _Shape, file_name: str) -> tuple[
     unknown = sorted(path for path in gathered.seen_paths() if path not in known)
     if not unknown or shape.spec.extra_columns == "allow":
         return ()
-    named = ", ".join(repr(path) for path in unknown)
+    named = listed(unknown)
     if shape.spec.extra_columns == "refuse":
         raise InputRefused(
             file=file_name,

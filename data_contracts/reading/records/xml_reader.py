@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from data_contracts.errors import ConfigurationRefused, InputRefused
+from data_contracts.errors import ConfigurationRefused, InputRefused, listed, shown
 from data_contracts.reading.records.json_paths import field_paths
 from data_contracts.reading.records.json_reader import RecordRows
 from data_contracts.reading.records.xml_text import XmlRecord, XmlRecords, xml_as_utf8
@@ -83,7 +83,7 @@ def _originals(text: bytes, places: Sequence[tuple[int, int]], numbers: Sequence
 def _no_record(spec: ReadSpec, root: str | None, file_name: str) -> InputRefused:
     return InputRefused(
         file=file_name,
-        rule=f"no record at {'.'.join(spec.record_path)}; the root element is {root!r}",
+        rule=f"no record at {'.'.join(spec.record_path)}; the root element is {shown(root or '')}",
         remedy="deliver a message of this contract, or name another source",
     )
 
@@ -91,5 +91,5 @@ def _no_record(spec: ReadSpec, root: str | None, file_name: str) -> InputRefused
 def _beside_notes(parsed: XmlRecords, spec: ReadSpec) -> tuple[str, ...]:
     if not parsed.beside or spec.extra_columns == "allow":
         return ()
-    named = ", ".join(f"{name!r}" for name in sorted(parsed.beside))
+    named = listed(sorted(parsed.beside))
     return (f"elements beside the records were ignored: {named}",)

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from data_contracts.arrow import string_bytes
 from data_contracts.definition.compiler import table_contract
 from data_contracts.errors import ConfigurationRefused
-from data_contracts.lineage import QUARANTINE_SCHEMA
+from data_contracts.lineage import QUARANTINE_SCHEMA, kept_originals
 from data_contracts.mapping.source_mapping import nullable
 from data_contracts.privacy import original_sealer
 from data_contracts.reading.delimited.pieces import DelimitedPieces
@@ -32,6 +32,7 @@ from pipelines.ingest.batches.file_reading import FileFacts, ReadGroup
 from pipelines.ingest.batches.group_warnings import GroupWarnings, without_group_warnings
 from pipelines.ingest.batches.row_consents import rows_by_consent, without_contents
 from pipelines.ingest.batches.row_origins import DUPLICATE_SCHEMA
+from pipelines.ingest.batches.spilled_result import SpilledResult
 from pipelines.ingest.deliveries.manifest import open_delivery
 from pipelines.ingest.spill.spill_file import SpilledRows, SpillFile, SpillReader
 from pipelines.runs.file_counts import FileCounts, require_balance
@@ -74,18 +75,7 @@ class PartitionedRequest:
     piece_bytes: int
 
 
-@dataclass(frozen=True)
-class PartitionedResult:
-    """The result of a batch processed in partitions: a ``BatchResult`` with its rows in spill files."""
-
-    tables: dict[str, SpilledRows]
-    quarantine: dict[str, SpilledRows]
-    duplicates: dict[str, SpilledRows]
-    file_counts: tuple[FileCounts, ...]
-    sellers_named: dict[str, tuple[str, ...]]
-
-
-def ingest_in_partitions(request: PartitionedRequest) -> PartitionedResult:
+def ingest_in_partitions(request: PartitionedRequest) -> SpilledResult:
     """Read, type, screen, check and map the files of a batch, partition by partition.
 
     The result equals that of ``ingest_batch`` row for row, whatever the sizes of partitions and pieces.
@@ -332,10 +322,10 @@ class _Found:
         for file, sellers in result.sellers_named.items():
             self._named.setdefault(file, set()).update(sellers)
 
-    def result(self) -> PartitionedResult:
+    def result(self) -> SpilledResult:
         """Return all results in the order of the files."""
         duplicates = self._duplicates.done()
-        return PartitionedResult(
+        return SpilledResult(
             tables={name: table.done() for name, table in self._tables.items()},
             quarantine=self._quarantine.by_file(self._with_originals(self._quarantine.done())),
             duplicates=self._duplicates.by_file(duplicates),
@@ -378,7 +368,8 @@ def _filled(records: pa.Table, reader: DelimitedPieces, seal: Callable[[bytes], 
     rows: Values = records["source_row"].filter(is_open)
     if not len(rows):
         return records
-    found = [None if one is None else seal(one) for one in reader.original_of(rows.to_pylist())]
+    kept = kept_originals(reader.original_of(rows.to_pylist())).to_pylist()
+    found = [None if one is None else seal(one) for one in kept]
     filled = pc.replace_with_mask(original, is_open, pa.array(found, pa.binary()))
     return records.set_column(records.column_names.index("original"), records.schema.field("original"), filled)
 

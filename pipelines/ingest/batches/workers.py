@@ -10,7 +10,8 @@ from data_contracts.reading.delimited.pieces import PIECE_BYTES
 from data_contracts.reading.template_files import is_delimited
 from data_contracts.sources.registry import known_source
 from pipelines.ingest.batches.batch import BatchRequest, BatchResult, ingest_batch
-from pipelines.ingest.batches.partitions import PartitionedRequest, PartitionedResult, ingest_in_partitions
+from pipelines.ingest.batches.partitions import PartitionedRequest, ingest_in_partitions
+from pipelines.ingest.batches.spilled_result import MOST_SENT_BYTES, SpilledResult, size_of, spilled
 from pipelines.ingest.deliveries.archives import LARGEST_FILE_BYTES
 from pipelines.profiles.ingest_settings import limits_of
 from pipelines.runs.sandbox import MEBIBYTE, Call, ChildEnded, run_each_in_sandbox, run_in_sandbox
@@ -31,7 +32,7 @@ _START_BYTES = 8
 
 def read_batches(
     requests: Sequence[BatchRequest], settings: IngestSettings, spill: Path | None = None
-) -> Iterator[BatchResult | PartitionedResult]:
+) -> Iterator[BatchResult | SpilledResult]:
     """Yield the result of each batch in order, read by as many sandbox processes as pay off.
 
     A batch larger than ``WHOLE_BATCHES`` times ``batch_bytes`` is processed in partitions if its source allows it.
@@ -56,16 +57,23 @@ def _size_bytes(request: BatchRequest) -> int:
     return sum(file.size_bytes for file in request.files)
 
 
-def _call(
-    request: BatchRequest, settings: IngestSettings, folder: Path | None
-) -> Call[BatchResult | PartitionedResult]:
+def _call(request: BatchRequest, settings: IngestSettings, folder: Path | None) -> Call[BatchResult | SpilledResult]:
     limits = limits_of(settings, _size_bytes(request))
-    if folder is None or not _is_partitioned(request, settings):
+    if folder is None:
         _require_size(request)
         return Call(ingest_batch, (request,), limits)
     folder.mkdir(exist_ok=True)
+    if not _is_partitioned(request, settings):
+        _require_size(request)
+        return Call(_ingested, (request, folder), limits)
     partitioned = PartitionedRequest(request, folder, settings.batch_bytes, min(PIECE_BYTES, settings.batch_bytes))
     return Call(ingest_in_partitions, (partitioned,), limits)
+
+
+def _ingested(request: BatchRequest, folder: Path) -> BatchResult | SpilledResult:
+    """Ingest a batch; leave the rows of a large result in the folder."""
+    result = ingest_batch(request)
+    return result if size_of(result) <= MOST_SENT_BYTES else spilled(result, folder)
 
 
 def _is_partitioned(request: BatchRequest, settings: IngestSettings) -> bool:
@@ -99,8 +107,8 @@ def _require_size(request: BatchRequest) -> None:
             )
 
 
-def _batch_of(call: Call[BatchResult | PartitionedResult]) -> BatchRequest:
-    (request,) = call.arguments
+def _batch_of(call: Call[BatchResult | SpilledResult]) -> BatchRequest:
+    request = call.arguments[0]
     return request.batch if isinstance(request, PartitionedRequest) else request
 
 

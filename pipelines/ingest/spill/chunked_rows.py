@@ -60,6 +60,16 @@ class ChunkKeeper:
         self._folder = folder
         self._held_bytes = self._stored_count = 0
 
+    def folder_beyond(self, byte_count: int) -> Path | None:
+        """Return None if that many bytes more may be held in memory, else an empty folder to spill them to."""
+        if self._folder is None or self._held_bytes + byte_count <= MOST_HELD_BYTES:
+            self._held_bytes += byte_count
+            return None
+        folder = self._folder / f"beyond-{self._stored_count:06}"
+        folder.mkdir()
+        self._stored_count += 1
+        return folder
+
     def kept(self, table: pa.Table) -> pa.Table | SpilledRows:
         """Return a chunk as it is kept; without a folder it stays in memory."""
         if self._folder is None or self._held_bytes + table.nbytes <= MOST_HELD_BYTES:

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from numpy.typing import NDArray
+
     from data_contracts.arrow import Values
 
 ROW_GROUP_ROWS = 2**17
+# Texts and bytes of the rows of a group; a group is held in memory, and a hostile file may have rows of any size.
+ROW_GROUP_BYTES = 64 * 2**20
 
 
 class GroupedParquet:
     """A Parquet file (zstd, page checksums) that appears under its name only once it is complete.
 
-    Each row group has ``ROW_GROUP_ROWS`` rows (the last one the remainder) and its own dictionaries. Other columns are
+    Each row group has ``ROW_GROUP_ROWS`` rows, or as many as it takes to reach ``ROW_GROUP_BYTES`` (the last one the
+    remainder), and its own dictionaries. Other columns are
     dictionary-encoded only if ``dictionaries`` is true, which takes time and pays off where values repeat often.
     """
 
@@ -64,8 +71,18 @@ class GroupedParquet:
         self.rows += table.num_rows
         self._waiting_rows += table.num_rows
         self._waiting.append(table)
-        while self._waiting_rows >= ROW_GROUP_ROWS:
-            self._write_group(ROW_GROUP_ROWS)
+        while length := self._rows_of_full_group():
+            self._write_group(length)
+
+    def _rows_of_full_group(self) -> int:
+        """Return the number of rows of the next group, or 0 if further rows may belong to it."""
+        most = ROW_GROUP_ROWS if self._waiting_rows >= ROW_GROUP_ROWS else 0
+        if sum(table.nbytes for table in self._waiting) < ROW_GROUP_BYTES:
+            return most
+        self._waiting = [pa.concat_tables(self._waiting)]
+        sizes = np.cumsum(_text_bytes(self._waiting[0].slice(0, ROW_GROUP_ROWS)))
+        length = int(np.searchsorted(sizes, ROW_GROUP_BYTES)) + 1
+        return length if length <= len(sizes) else most
 
     def _write_group(self, length: int) -> None:
         waiting = pa.concat_tables(self._waiting)
@@ -73,6 +90,16 @@ class GroupedParquet:
         columns: list[Values] = [_encoded(group[entry.name], entry.type) for entry in self._schema]
         self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema), row_group_size=length)
         self._waiting, self._waiting_rows = [waiting.slice(length)], waiting.num_rows - length
+
+
+def _text_bytes(table: pa.Table) -> NDArray[np.int64]:
+    """Return the bytes of the texts of each row."""
+    total = np.zeros(table.num_rows, dtype=np.int64)
+    for column in table.columns:
+        if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
+            lengths: Values = pc.fill_null(pc.binary_length(column), 0)
+            total += lengths.to_numpy()
+    return total
 
 
 def _encoded(values: Values, wanted: pa.DataType) -> Values:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.errors import InputRefused
 from pipelines.ingest.batches.partitions import PartitionedRequest
+from pipelines.ingest.batches.spilled_result import SpilledResult
 from pipelines.ingest.results import write_ingested
 from pipelines.ingest.spill import parquet as grouped_parquet
 from pipelines.ingest.spill.chunked_rows import ChunkedRows, ChunkKeeper
 from pipelines.ingest.spill.spill_file import SpilledRows, SpillFile
-from pipelines.ingest.stage import Workspace, deliveries_in, ingest_files
+from pipelines.ingest.stage import Workspace, deliveries_in, ingest_files, ingest_folder
 from pipelines.runs.publish import read_parquet
 from tests.factories.files.templates import template_csv, template_row
 from tests.factories.raw_files import (
@@ -29,10 +31,10 @@ from tests.factories.raw_files import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from pipelines.ingest.batches.batch import BatchRequest, BatchResult
-    from pipelines.ingest.batches.partitions import PartitionedResult
     from pipelines.profiles.ingest_settings import IngestSettings
     from pipelines.runs.sandbox import Call
 
@@ -77,7 +79,7 @@ def parted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def noted(
         request: BatchRequest, settings: IngestSettings, folder: Path | None
-    ) -> Call[BatchResult | PartitionedResult]:
+    ) -> Call[BatchResult | SpilledResult]:
         made = call(request, settings, folder)
         if isinstance(made.arguments[0], PartitionedRequest):
             sources.append(request.source)
@@ -100,6 +102,54 @@ def test_a_delivery_taken_in_parts_is_published_with_the_same_bytes(
     assert parted == ["template_money_event", "vat_invoices"]
     assert in_parts == at_once
     assert {name.partition("/")[0] for name in at_once} == {"tables", "quarantine", "duplicates", "row_counts.json"}
+
+
+@pytest.mark.parametrize("group_bytes", [2**9, 2**26])
+def test_results_that_readers_leave_on_disk_are_published_with_the_same_bytes(
+    tmp_path: Path, group_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grouped_parquet, "ROW_GROUP_BYTES", group_bytes)
+    raw = raw_folder(tmp_path / "raw")
+    at_once = published(raw, tmp_path / "once", None)
+    left: list[object] = []
+
+    def called(calls: Sequence[Call[object]], process_count: int) -> Iterator[object]:
+        for call in calls:
+            left.append(call.function(*call.arguments))
+            yield left[-1]
+
+    monkeypatch.setattr("pipelines.ingest.batches.workers.run_each_in_sandbox", called)
+    monkeypatch.setattr("pipelines.ingest.batches.workers.MOST_SENT_BYTES", 0)
+    monkeypatch.setattr("pipelines.ingest.batches.spilled_result._STRETCH_BYTES", 1000)
+    (tmp_path / "spill").mkdir()
+    on_disk = published(raw, tmp_path / "disk", tmp_path / "spill")
+    assert {type(result) for result in left} == {SpilledResult}
+    assert on_disk == at_once
+
+
+def test_a_row_group_ends_where_its_texts_reach_the_limit_however_the_rows_arrive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grouped_parquet, "ROW_GROUP_BYTES", 100)
+    table = pa.table({"text": ["x" * size for size in (60, 39, 1, 250, 5, 5)], "n": range(6)})
+    for name, size in (("one", 1), ("two", 2), ("all", 6)):
+        with grouped_parquet.GroupedParquet(tmp_path / name, table.schema) as file:
+            for start in range(0, 6, size):
+                file.write(table.slice(start, size))
+    groups = pq.read_metadata(tmp_path / "one")
+    assert [groups.row_group(number).num_rows for number in range(groups.num_row_groups)] == [3, 1, 2]
+    assert read_parquet(tmp_path / "one").to_pylist() == table.to_pylist()
+    assert len({(tmp_path / name).read_bytes() for name in ("one", "two", "all")}) == 1
+
+
+def test_rows_set_aside_may_be_taken_into_memory_without_their_contents(tmp_path: Path) -> None:
+    raw = raw_folder(tmp_path / "raw")
+    whole = ingest_folder(raw, ingest_settings(), HMAC_KEY)
+    bare = ingest_folder(raw, ingest_settings(), HMAC_KEY, with_originals=False)
+    contents = ["value", "original"]
+    assert whole.quarantine["original"].null_count == 0
+    assert [bare.quarantine[name].null_count for name in contents] == [whole.quarantine.num_rows] * 2
+    assert bare.quarantine.drop_columns(contents).equals(whole.quarantine.drop_columns(contents))
 
 
 def test_without_a_folder_to_spill_into_nothing_is_taken_in_parts(tmp_path: Path, parted: list[str]) -> None:
