@@ -133,7 +133,7 @@ def match_contracts(
     if text.startswith((b"[", b"{")):
         records = [*by_format.get("json", []), *by_format.get("jsonl", [])]
         # A bank's table may begin with a title in brackets.
-        return (*_of_json(records, start, file_name), *(fit for fit in bank_tables if fit.is_match))
+        return (*_of_json(records, start, file_name), *(fit for fit in bank_tables if fit.found))
     if text.startswith(b"<"):
         with_elements = (*by_format.get("xml", []), *by_format.get("camt053", []))
         return tuple(_of_xml(contract, start, file_name) for contract in with_elements)
@@ -214,7 +214,7 @@ def _of_lines(
     }
     lines = {encoding: (_first_lines(text), problem) for encoding, (text, problem) in heads.items()}
     fits = [_of_delimited(contract, lines, None) for contract in delimited]
-    if all(len(fit.found) < 2 for fit in fits):
+    if not any(fit.is_match for fit in fits):
         for other in _DELIMITERS:
             others = [_of_delimited(contract, lines, other) for contract in delimited]
             fits = [max(pair, key=lambda fit: len(fit.found)) for pair in zip(fits, others, strict=True)]

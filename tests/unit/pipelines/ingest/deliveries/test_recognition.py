@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import gzip
 import io
@@ -169,6 +170,36 @@ def test_a_file_with_semicolons_is_close_to_its_source_and_the_user_is_told(tmp_
     assert found.nearest is not None
     assert found.nearest.contract.contract_id == "lender_loans"
     assert found.nearest.problem == "its fields are separated by ';', but the contract says ','"
+
+
+DELIMITED = [
+    s for s in SOURCES if (spec := source_contract(s).read_spec).format == "delimited" and not spec.other_delimiters
+]
+
+
+@pytest.mark.parametrize("source", DELIMITED)
+def test_a_file_saved_with_another_delimiter_is_near_its_source_and_the_delimiter_is_named(
+    source: str, tmp_path: Path
+) -> None:
+    contract = source_contract(source)
+    own = contract.read_spec.delimiter
+    other = "," if own == "\t" else ";"
+    headings = [column.header for column in every_column(contract)]
+    lines = io.StringIO()
+    csv.writer(lines, delimiter=other).writerows([headings, ["" for _ in headings]])
+    found = found_in(tmp_path, lines.getvalue().encode())
+    assert found.nearest is not None
+    assert found.nearest.contract.contract_id == source
+    assert found.nearest.problem == f"its fields are separated by {other!r}, but the contract says {own!r}"
+
+
+def test_a_bank_table_below_a_title_in_brackets_without_its_balance_is_near_its_source(tmp_path: Path) -> None:
+    text = "[HISTORYDETAIL]\n交易时间,转入金额,转出金额,对方单位,用途,摘要\n2024-04-01,5.00,,连连,提现,货款\n"
+    for encoding in ("utf-8", "gb18030"):
+        found = found_in(tmp_path, text.encode(encoding), encoding)
+        assert found.nearest is not None
+        assert found.nearest.contract.contract_id == "china_bank_statement"
+        assert [column.header for column in found.nearest.missing] == ["余额"]
 
 
 def test_a_wide_file_is_near_the_contract_whose_columns_it_has(tmp_path: Path) -> None:
