@@ -72,8 +72,7 @@ def with_iso_days(
     orders, notes = [], {}
     for number, file in enumerate(files):
         part = rows.slice(borders[number], borders[number + 1] - borders[number])
-        header = contract.column(written.columns[0]).header
-        order, note = _order_of(part, written, file, header)
+        order, note = _order_of(part, written, file, contract)
         orders.append(order)
         if note:
             notes[number] = note
@@ -97,14 +96,16 @@ def _days(rows: pa.Table, name: str) -> list[str]:
     return [text.partition(" ")[0] for text in _cells(rows, name)]
 
 
-def _order_of(rows: pa.Table, written: WrittenDays, file: DeclaredFile, header: str) -> tuple[DayOrder, str]:
+def _order_of(
+    rows: pa.Table, written: WrittenDays, file: DeclaredFile, contract: CompiledContract
+) -> tuple[DayOrder, str]:
     """Return the order of a file's days, and a note if only the evidence about ambiguous days tells it."""
     texts = [text for name in written.columns for text in _days(rows, name)]
     certain = certain_orders(texts)
     if file.order is not None:
         certain.setdefault(file.order, "")
     if len(certain) == len(DayOrder):
-        raise _both_orders(rows, written, file, header, certain)
+        raise _both_orders(rows, written, file, contract, certain)
     for order in certain:
         return order, ""
     if any(not language.startswith("en") for language in _cells(rows.slice(0, 1), written.language) if language):
@@ -115,10 +116,11 @@ def _order_of(rows: pa.Table, written: WrittenDays, file: DeclaredFile, header: 
     told = told_order(_evidence(rows, written, file))
     if told is None:
         found = readings(ambiguous)
+        column, row = _place_of(rows, written, ambiguous)
         raise InputRefused(
             file=file.name,
-            row=_row_of(rows, written, ambiguous),
-            column=header,
+            row=row,
+            column=contract.column(column).header,
             rule=f"the order of day and month cannot be told: {ambiguous!r} is {found.day_first} if written day first "
             f"and {found.month_first} if written month first",
             remedy=REMEDY,
@@ -127,7 +129,11 @@ def _order_of(rows: pa.Table, written: WrittenDays, file: DeclaredFile, header: 
 
 
 def _both_orders(
-    rows: pa.Table, written: WrittenDays, file: DeclaredFile, header: str, certain: Mapping[DayOrder, str]
+    rows: pa.Table,
+    written: WrittenDays,
+    file: DeclaredFile,
+    contract: CompiledContract,
+    certain: Mapping[DayOrder, str],
 ) -> InputRefused:
     if file.order is not None and not certain[file.order]:
         text = certain[file.order.other]
@@ -135,21 +141,24 @@ def _both_orders(
     else:
         text, other = certain[DayOrder.DAY_FIRST], certain[DayOrder.MONTH_FIRST]
         rule = f"the days are written in two orders: {text!r} can only be day first, {other!r} only month first"
+    column, row = _place_of(rows, written, text)
     return InputRefused(
         file=file.name,
-        row=_row_of(rows, written, text),
-        column=header,
+        row=row,
+        column=contract.column(column).header,
         rule=rule,
         remedy="correct the stated order" if file.order is not None else "export the file again, or correct the day",
     )
 
 
-def _row_of(rows: pa.Table, written: WrittenDays, text: str) -> int | None:
+def _place_of(rows: pa.Table, written: WrittenDays, text: str) -> tuple[str, int | None]:
+    """Return the column and the physical row that hold a day."""
     for name in written.columns:
         texts = _days(rows, name)
         if text in texts:
-            return int(rows["source_row"].to_numpy()[texts.index(text)])
-    return None
+            row: int = rows["source_row"][texts.index(text)].as_py()
+            return name, row
+    return written.columns[0], None
 
 
 def _cells(rows: pa.Table, name: str | None) -> list[str]:

@@ -19,6 +19,7 @@ _ELEMENT: Final = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z0-9_.]+)[^>]*>(?P<tex
 _ENCODING: Final = re.compile(rb"(?:ENCODING:(UTF-8|UNICODE)|encoding=[\"']([A-Za-z0-9-]+)[\"'])", re.IGNORECASE)
 _STATEMENTS: Final = ("STMTRS", "CCSTMTRS")
 _DAY: Final = re.compile(r"(\d{4})(\d{2})(\d{2})")
+_ONE_GROUP: Final = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _START_BYTES: Final = 4096
 
 
@@ -118,9 +119,13 @@ def _entry(entry: dict[str, str]) -> dict[str, str]:
 def _amount(text: str) -> str:
     """Return an amount with a decimal point; outside the US it may have a comma instead.
 
-    >>> _amount("-1.234,56"), _amount("1,234.56"), _amount("12,5")
-    ('-1234.56', '1234.56', '12.5')
+    Three digits behind the only comma may be thousands or decimals, so such a text stays as it is and cannot be read.
+
+    >>> _amount("-1.234,56"), _amount("1,234.56"), _amount("12,5"), _amount("1,234")
+    ('-1234.56', '1234.56', '12.5', '1,234')
     """
+    if _ONE_GROUP.fullmatch(text):
+        return text
     point, comma = text.rfind("."), text.rfind(",")
     if comma > point:
         return text.replace(".", "").replace(",", ".") if text.count(",") == 1 else text

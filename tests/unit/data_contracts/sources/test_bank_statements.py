@@ -310,6 +310,14 @@ def test_ofx_files_are_recognised_and_read_in_both_versions(tmp_path: Path) -> N
     )
 
 
+def test_an_ofx_entry_whose_sign_or_thousands_are_unclear_is_set_aside(tmp_path: Path) -> None:
+    for change, rule in (("1.000,25", "sign_fits_kind"), ("-1,000", "type:amount")):
+        data = OFX_1.replace("-1.000,25", change).encode()
+        result = ingested(tmp_path / rule.partition(":")[2] / rule[:4], [delivered(data, "a.ofx", "ofx_statement")])
+        assert quarantined(result) == [rule]
+        assert cells(result.tables["bank_entry"], "amount") == [Decimal("1200.50")]
+
+
 def test_a_gap_between_two_ofx_files_shows_in_their_closing_balances(tmp_path: Path) -> None:
     may = OFX_1.replace("202404", "202405").replace(">F1", ">G1").replace(">F2", ">G2")
     files = [OFX_1, may.replace("<BALAMT>700.25", "<BALAMT>900.50")], [OFX_1, may]

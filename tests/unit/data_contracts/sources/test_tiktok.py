@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from data_contracts.errors import InputRefused
 from tests.factories.files.workbooks import workbook
 from tests.factories.raw_files import RawFile, cells, ingested, only_account
 
@@ -143,6 +144,13 @@ def test_brazilian_amounts_and_days_are_read(tmp_path: Path) -> None:
     assert sorted(cells(events, "event_type", "amount")) == [("commission", Decimal(-10)), ("sale", Decimal("1089.8"))]
     assert {str(day) for day in cells(events, "event_date")} == {"2023-04-03"}
     assert only_account(result).quarantined == {"type:settled_amount": 1}
+
+
+def test_a_day_whose_order_cannot_be_told_is_refused_with_the_column_that_holds_it(tmp_path: Path) -> None:
+    row = settled("51", "Order", [8, 10, -2, 0], day="03/04/2023")
+    with pytest.raises(InputRefused) as refused:
+        ingested(tmp_path, [tiktok([row], SETTLED_TIMES)])
+    assert (refused.value.column, refused.value.row) == ("Order settled time", 2)
 
 
 @pytest.mark.parametrize(("stated", "noted"), [(15, False), ("16.00", True)])
