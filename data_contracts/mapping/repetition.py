@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
+from data_contracts.arrow import with_column
 from data_contracts.definition.compiler import source_contract
 from data_contracts.mapping.source_mapping import run_sql
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-    import pyarrow as pa
 
 # A record starts with its own row, item 0. If that row was set aside, the items restart or the key changes.
 _SUPERSEDED = """
@@ -71,6 +72,11 @@ ORDER BY row_order
 """
 
 
+def of_any_account(raw: pa.Table) -> pa.Table:
+    """Return the rows without their account, for exports that say the same under any name of it."""
+    return with_column(raw, "account", pa.nulls(raw.num_rows, pa.string()))
+
+
 def repeated_rows(raw: pa.Table, source: str, reason: str, identity: str, ignoring: Collection[str] = ()) -> pa.Table:
     """Return, as a screen does, the rows that repeat the last delivery of their record or a row of their own file.
 
@@ -116,6 +122,32 @@ def repeated_records(raw: pa.Table, source: str, reason: str, lines: LinesOfReco
     """  # noqa: S608 - our own column names
     content = f"list(row({names}) ORDER BY row_order)"
     return _unchanged_records(raw, _Deliveries(query, lines.column, "identity", content), reason)
+
+
+_OF_ANOTHER_ACCOUNT = """
+WITH records AS (
+    SELECT {column} AS record, any_value(delivered_for) AS seller, coalesce(any_value("account"), '') AS account,
+        (any_value(delivered_at), any_value(file_order)) AS delivery, {identity} AS identity
+    FROM raw GROUP BY {column} HAVING {condition}
+), firsts AS (
+    SELECT seller, identity, arg_min(account, delivery) AS account FROM records
+    GROUP BY seller, identity HAVING count(DISTINCT account) > 1
+)
+SELECT row_order, $reason AS reason, CAST(NULL AS VARCHAR) AS rule_id FROM raw WHERE {column} IN (
+    SELECT record FROM records JOIN firsts USING (seller, identity) WHERE records.account <> firsts.account
+)
+ORDER BY row_order
+"""
+
+
+def records_of_another_account(raw: pa.Table, reason: str, lines: LinesOfRecords) -> pa.Table:
+    """Return, as a screen does, the lines of records that a seller also delivered under the name of another account.
+
+    Unlike in ``repeated_records``, the identity of ``lines`` is an aggregate over the lines of a record that two
+    records of different accounts never share. The account that was delivered first keeps them.
+    """
+    query = _OF_ANOTHER_ACCOUNT.format(column=lines.column, identity=lines.identity, condition=lines.condition)
+    return run_sql(query, {"reason": reason}, raw=raw)
 
 
 def _content(source: str, ignoring: Collection[str] = ()) -> str:

@@ -12,8 +12,9 @@ Two reports of one platform state the same money where one of these holds:
 - one report closes a statement, its amounts and payout summing to zero, so that it holds all amounts of the statement;
 - the amounts of one kind that both state for an order or a statement sum to the same.
 
-Two files of one report repeat a row if they agree in type, currency, amount, day, moment and order. Equal rows of one
-file are different amounts, so the n-th of several equal rows is compared with the n-th.
+Two files of one report repeat a row if they agree in type, currency, amount, day, moment and order, even under the
+names of two accounts. Equal rows of one file are different amounts, so the n-th of several equal rows is compared with
+the n-th.
 """
 
 from __future__ import annotations
@@ -80,10 +81,12 @@ class _EqualRows:
 
 _WITHIN_DAYS: Final = f"abs(date_diff('day', other.event_date, better.event_date)) <= {DAYS_APART}"
 _IN_ORDER: Final = "coalesce(order_id, '')"
-# Without order and moment, two equal rows in two files may be two fees of one day.
+# Without order and moment, two equal rows in two files may be two fees of one day. With a moment they are one, whatever
+# the delivery calls the account.
 _IN_FILES: Final = f"""
     event_date, coalesce(event_at, event_date), {_IN_ORDER},
-    CASE WHEN order_id IS NULL AND event_type <> 'payout' THEN coalesce(store_id, '') END,
+    CASE WHEN order_id IS NULL AND event_type <> 'payout' AND NOT coalesce({_HAS_MOMENT}, false)
+    THEN coalesce(store_id, '') END,
     CASE WHEN order_id IS NULL AND event_type <> 'payout' THEN coalesce(marketplace, '') END,
     CASE WHEN order_id IS NULL AND event_type <> 'payout' AND NOT coalesce({_HAS_MOMENT}, false)
     THEN coalesce(statement_id, '') END

@@ -42,18 +42,23 @@ CHAIN_RULE, SUM_RULE = "balance:chain", "balance:statement"
 GAP = "the opening balance is not the closing balance of the statement before: a period is missing"
 UNCHECKED = "the statement states no balance, so nothing shows whether entries are missing or changed"
 
-# Two entries of one file may be equal in everything; the same entries in another file are the same ones again.
+# Two entries of one file may be equal in everything; the same entries in another file are the same ones again. An entry
+# with a number and a balance is the same under any name that a delivery gives the account.
 _IDENTIFIED = """
-SELECT entries.*,
-    concat_ws('|', own_account, currency, booked_on, amount, serial, balance_after, who, said, row_number() OVER (
-        PARTITION BY statement, booked_on, amount, serial, balance_after, who, said ORDER BY row_order
-    )) AS identity
-FROM entries
+SELECT *, concat_ws('|', own_account, content) AS identity,
+    CASE WHEN serial IS NULL OR balance_after IS NULL THEN concat_ws('|', own_account, content) ELSE content END AS once
+FROM (
+    SELECT entries.*,
+        concat_ws('|', currency, booked_on, amount, serial, balance_after, who, said, row_number() OVER (
+            PARTITION BY statement, booked_on, amount, serial, balance_after, who, said ORDER BY row_order
+        )) AS content
+    FROM entries
+)
 """
 _REPEATED = """
 SELECT row_order, 'repeated entry' AS reason, CAST(NULL AS VARCHAR) AS rule_id
 FROM entries ANTI JOIN broken USING (row_order)
-QUALIFY row_number() OVER (PARTITION BY delivered_for, identity ORDER BY delivered_at, file_order, row_order) > 1
+QUALIFY row_number() OVER (PARTITION BY delivered_for, once ORDER BY delivered_at, file_order, row_order) > 1
 ORDER BY row_order
 """
 # What a row lacks is a rule of its contract; here such a row only leaves a break.

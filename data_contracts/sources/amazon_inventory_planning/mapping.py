@@ -11,10 +11,18 @@ if TYPE_CHECKING:
 
 _COUNT = "delivered_for, account, counted_on, stock_unit, condition, market"
 
+# Two accounts may count one product on one day, but not with the same pieces, arrivals and sales.
+_PIECES = "counted_on, stock_unit, condition, market, available, reserved, unsellable, inbound, sold_30_days"
+
 _REPEATED = f"""
 SELECT row_order, 'repeated count' AS reason, CAST(NULL AS VARCHAR) AS rule_id
-FROM (SELECT *, row_number() OVER (PARTITION BY {_COUNT} ORDER BY row_order) AS copy FROM raw)
-WHERE copy > 1 AND counted_on IS NOT NULL AND stock_unit IS NOT NULL
+FROM (
+    SELECT *, row_number() OVER (PARTITION BY {_COUNT} ORDER BY row_order) AS copy,
+        first_value(coalesce(account, '')) OVER (PARTITION BY delivered_for, {_PIECES} ORDER BY row_order) AS counted_by
+    FROM raw
+)
+WHERE (copy > 1 OR (coalesce(account, '') <> counted_by AND available > 0))
+    AND counted_on IS NOT NULL AND stock_unit IS NOT NULL
 ORDER BY row_order
 """  # noqa: S608 - put together from constants of this module
 

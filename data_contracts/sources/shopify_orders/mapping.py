@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from data_contracts.arrow import with_column
-from data_contracts.mapping.repetition import LinesOfRecords, repeated_records
+from data_contracts.mapping.repetition import LinesOfRecords, records_of_another_account, repeated_or, repeated_records
 from data_contracts.mapping.site_orders import site_order_table
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
 
@@ -77,7 +77,10 @@ def prepare(text_rows: pa.Table) -> pa.Table:
 def screen(raw: pa.Table) -> pa.Table:
     """Return the lines of orders that repeat their last delivery."""
     lines = LinesOfRecords("order_name", _NUMBER, condition="count(shop_order_number) > 0")
-    return repeated_records(raw, "shopify_orders", "repeated order", lines)
+    repeated = repeated_records(raw, "shopify_orders", "repeated order", lines)
+    # An Id is unique among all shops, whatever a delivery calls the shop.
+    ids = LinesOfRecords("order_name", "max(shop_order_number)", condition="count(shop_order_number) > 0")
+    return repeated_or(repeated, records_of_another_account(raw, "repeated order", ids))
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:

@@ -10,7 +10,7 @@ from data_contracts.arrow import with_column
 from data_contracts.definition.compiler import source_contract
 from data_contracts.mapping.code_lists import country_names
 from data_contracts.mapping.export_documents import TABLE
-from data_contracts.mapping.repetition import repeated_or, rows_delivered_before
+from data_contracts.mapping.repetition import of_any_account, repeated_or, rows_delivered_before
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
 from data_contracts.privacy import keyed_pseudonyms
 from data_contracts.sources.customs_declaration import mapping as customs
@@ -95,7 +95,7 @@ def _repeated_records(raw: pa.Table) -> pa.Table:
 
 def screen(raw: pa.Table) -> pa.Table:
     """Return the records delivered before, and those of other exporters than the one their file is about."""
-    repeated = repeated_or(rows_delivered_before(raw, SOURCE), _repeated_records(raw))
+    repeated = repeated_or(rows_delivered_before(of_any_account(raw), SOURCE), _repeated_records(raw))
     return repeated_or(repeated, rows_of_other_exporters(raw).cast(repeated.schema))
 
 

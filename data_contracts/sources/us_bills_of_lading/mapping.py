@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from data_contracts.arrow import with_column
 from data_contracts.mapping.export_documents import TABLE
-from data_contracts.mapping.repetition import rows_delivered_before
+from data_contracts.mapping.repetition import of_any_account, rows_delivered_before
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
 from data_contracts.privacy import keyed_pseudonyms
 from data_contracts.sources.customs_declaration import mapping as customs
@@ -65,7 +65,7 @@ def prepare(text_rows: pa.Table) -> pa.Table:
 
 def screen(raw: pa.Table) -> pa.Table:
     """Return the bills delivered before, and those of other shippers than the one their file is about."""
-    repeated = rows_delivered_before(raw, SOURCE)
+    repeated = rows_delivered_before(of_any_account(raw), SOURCE)
     return pa.concat_tables([repeated, rows_of_other_exporters(raw).cast(repeated.schema)])
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from data_contracts.arrow import with_column
 from data_contracts.mapping.code_lists import country_names
-from data_contracts.mapping.repetition import LinesOfRecords, repeated_records
+from data_contracts.mapping.repetition import LinesOfRecords, records_of_another_account, repeated_or, repeated_records
 from data_contracts.mapping.site_orders import site_order_table
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
 
@@ -25,6 +25,13 @@ SELECT CASE WHEN trim(order_number) = '' THEN order_number
     ELSE concat(account, ':', trim(order_number), '@', file_order) END AS order_key
 FROM text_rows ORDER BY row_order
 """
+
+# Two shops may use one number, but not for the same customer, moment and amounts.
+_OF_ANY_SHOP = LinesOfRecords(
+    "order_number",
+    "row(any_value(substr(regexp_replace(order_number, '@[0-9]+$', ''), length(coalesce(account, '')) + 2)), "
+    "min(ordered_at), min(customer_number), list(row(stock_code, line_quantity, line_price) ORDER BY row_order))",
+)
 
 # Stock codes of lines that are not goods: other charges to the customer, and lines that belong to no customer.
 _LINES = """
@@ -80,7 +87,8 @@ def prepare(text_rows: pa.Table) -> pa.Table:
 def screen(raw: pa.Table) -> pa.Table:
     """Return the lines of orders that repeat their last delivery."""
     lines = LinesOfRecords("order_number", "regexp_replace(order_number, '@[0-9]+$', '')")
-    return repeated_records(raw, "web_shop_orders", "repeated order", lines)
+    repeated = repeated_records(raw, "web_shop_orders", "repeated order", lines)
+    return repeated_or(repeated, records_of_another_account(raw, "repeated order", _OF_ANY_SHOP))
 
 
 def silent(raw: pa.Table) -> pa.Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from data_contracts.mapping.repetition import LinesOfRecords, records_of_another_account, repeated_or
 from data_contracts.mapping.site_orders import site_order_table
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
 
@@ -28,6 +29,14 @@ SELECT row_order, 'lines or refunds cannot be read' AS reason, 'lines:readable' 
 FROM orders
 WHERE list_count(quantities) IS DISTINCT FROM line_count OR list_count(refunds) IS DISTINCT FROM refund_count
 """
+
+# Two shops may use one number, but not for the same buyer, moment and amount.
+_OF_ANY_SHOP = LinesOfRecords(
+    "row_order",
+    "row(any_value(order_number), any_value(created_at), any_value(order_total), any_value(money_code), "
+    "any_value(email))",
+    condition="any_value(order_number) IS NOT NULL",
+)
 
 _REPEATED = """
 SELECT row_order, 'repeated order' AS reason, CAST(NULL AS VARCHAR) AS rule_id
@@ -91,7 +100,8 @@ def screen(raw: pa.Table) -> pa.Table:
     orders = run_sql(_READ, raw=raw)
     unreadable = run_sql(_UNREADABLE, orders=orders)
     query = f"SELECT * FROM ({_REPEATED}) UNION ALL SELECT * FROM unreadable ORDER BY row_order"  # noqa: S608 - our own
-    return run_sql(query, orders=orders, unreadable=unreadable)
+    found = run_sql(query, orders=orders, unreadable=unreadable)
+    return repeated_or(found, records_of_another_account(raw, "repeated order", _OF_ANY_SHOP))
 
 
 def silent(raw: pa.Table) -> pa.Table:
