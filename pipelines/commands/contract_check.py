@@ -8,12 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.arrow import with_column
 from data_contracts.errors import InputRefused, InternalFault
-from data_contracts.lineage import QUARANTINE_SCHEMA, Origin
+from data_contracts.lineage import QUARANTINE_SCHEMA, Origin, redacted
 from data_contracts.reading.delimited.pieces import PIECE_BYTES, DelimitedPieces
 from data_contracts.reading.dispatch import read_file
 from data_contracts.values.casting import cast_columns
-from pipelines.commands.file_check import FileCheck
+from pipelines.commands.file_check import FileCheck, SortedPiece
 from pipelines.ingest.spill.parquet import GroupedParquet
 from pipelines.runs.sandbox import DEFAULT_LIMITS, Call, ChildEnded, run_in_sandbox
 
@@ -21,11 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
-    import pyarrow as pa
-
+    from data_contracts.arrow import Values
     from data_contracts.definition.contract import CompiledContract
     from data_contracts.lineage import ReadResult
-    from pipelines.commands.file_check import SortedPiece
 
 FEWEST_CPU_SECONDS = 60
 # A tenth of the speed measured on a slow machine.
@@ -85,6 +87,9 @@ def described(outcome: SortedFile) -> list[str]:
 def sort_file(path: Path, contract: CompiledContract, folder: Path, piece_bytes: int = PIECE_BYTES) -> SortedFile:
     """Read, type and check a file; write ``accepted``, ``quarantined`` and ``duplicates`` as Parquet to ``folder``.
 
+    Only their owner can read the files. If the contract has personal columns, they are left out, and so are the
+    contents of rows set aside.
+
     ``accepted`` holds typed rows, the others records of QUARANTINE_SCHEMA in order of physical row. Delimited UTF-8 is
     read in pieces; the bytes written do not depend on ``piece_bytes``. The folder needs room for about twice the file
     while it is checked.
@@ -94,7 +99,8 @@ def sort_file(path: Path, contract: CompiledContract, folder: Path, piece_bytes:
         ConfigurationRefused: the contract does not describe a raw file.
         InternalFault: the rows do not add up.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    personal = [column.name for column in contract.columns if column.classification == "personal"]
     with (
         _opened(path, contract, piece_bytes) as reader,
         tempfile.TemporaryDirectory(dir=folder, prefix=".spill.") as spill,
@@ -104,9 +110,9 @@ def sort_file(path: Path, contract: CompiledContract, folder: Path, piece_bytes:
             check.add(cast_columns(piece, contract), piece.origin.original_of)
         verdict = check.verdict()
         origin = Origin(contract.identity, path.name, reader.sha256, reader.original_of)
-        with _Outputs(folder, check.schema) as outputs:
+        with _Outputs(folder, _without(check.schema, personal)) as outputs:
             for sorted_piece in check.sorted_pieces(verdict, origin):
-                outputs.write(sorted_piece)
+                outputs.write(_without_personal_data(sorted_piece, personal))
     written = {name: file.rows for name, file in outputs.files.items()}
     if reader.rows_in != sum(written.values()):
         raise InternalFault(f"rows of {path.name} do not add up: {reader.rows_in} in, {written}")
@@ -119,8 +125,36 @@ def sort_file(path: Path, contract: CompiledContract, folder: Path, piece_bytes:
         unusable_by_rule=dict(sorted(check.unusable.items())),
         counts_by_rule=verdict.counts_by_rule,
         rejected_by=verdict.rejected_by,
-        notes=reader.notes,
+        notes=(*reader.notes, *_privacy_note(personal)),
     )
+
+
+def _without(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
+    return pa.schema([field for field in schema if field.name not in names])
+
+
+def _without_personal_data(piece: SortedPiece, personal: Sequence[str]) -> SortedPiece:
+    """Return rows without personal columns, and rows set aside without contents: there is no key to seal them with."""
+    if not personal:
+        return piece
+    aside = (_without_contents(records) for records in (piece.quarantined, piece.duplicates))
+    return SortedPiece(piece.accepted.drop_columns(list(personal)), *aside)
+
+
+def _without_contents(records: pa.Table) -> pa.Table:
+    """Return entries without original bytes, and with the value only where it counts fields.
+
+    A name or telephone number may be in any column of a malformed row.
+    """
+    counts_fields: Values = pc.equal(records["rule_id"].cast(pa.string()), pa.scalar("line:width"))
+    values: Values = pc.if_else(counts_fields, records["value"], pa.scalar(None, pa.string()))
+    return with_column(redacted(records, pa.scalar(value=True)), "value", values)
+
+
+def _privacy_note(personal: Sequence[str]) -> tuple[str, ...]:
+    if not personal:
+        return ()
+    return (f"personal columns were left out: {', '.join(personal)}; rows set aside have no contents",)
 
 
 @contextlib.contextmanager
@@ -155,7 +189,7 @@ class _Outputs:
         self._open = contextlib.ExitStack()
         schemas = {"accepted": schema, "quarantined": QUARANTINE_SCHEMA, "duplicates": QUARANTINE_SCHEMA}
         self.files = {
-            name: self._open.enter_context(GroupedParquet(folder / f"{name}.parquet", one))
+            name: self._open.enter_context(GroupedParquet(folder / f"{name}.parquet", one, private=True))
             for name, one in schemas.items()
         }
 

@@ -51,9 +51,7 @@ def write_passports(passports: Iterator[IssuedPassport], folder: Path) -> int:
         sheet.writerow((passport.pseudonym, cell_text(passport.seller_id), passport.salt))
         number += 1
     if number:
-        path = folder / SALTS_FILE
-        atomic_write_bytes(path, salts.getvalue().encode())
-        path.chmod(0o600)
+        atomic_write_bytes(folder / SALTS_FILE, salts.getvalue().encode(), private=True)
     return number
 
 

@@ -63,8 +63,11 @@ def fsync_tree(folder: Path) -> None:
         fsync_path(entry)
 
 
-def atomic_write_bytes(path: Path, data: bytes) -> None:
-    """Replace ``path`` with ``data`` in one step: temporary file, fsync, rename, fsync of the folder."""
+def atomic_write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Replace ``path`` with ``data`` in one step: temporary file, fsync, rename, fsync of the folder.
+
+    A private file is readable by its owner alone, from the moment it is created.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -72,7 +75,8 @@ def atomic_write_bytes(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # noqa: PTH101 - mkstemp gives a name, and published files are for all to read
+        if not private:  # mkstemp creates a private file
+            os.chmod(temporary, 0o644)  # noqa: PTH101 - mkstemp gives a name, and published files are for all to read
         os.replace(temporary, path)  # noqa: PTH105 - as above
     except BaseException:
         os.unlink(temporary)  # noqa: PTH108 - as above

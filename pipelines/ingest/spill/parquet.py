@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -27,13 +28,14 @@ class GroupedParquet:
 
     Each row group has ``ROW_GROUP_ROWS`` rows, or as many as it takes to reach ``ROW_GROUP_BYTES`` (the last one the
     remainder), and its own dictionaries. Other columns are
-    dictionary-encoded only if ``dictionaries`` is true, which takes time and pays off where values repeat often.
+    dictionary-encoded only if ``dictionaries`` is true, which takes time and pays off where values repeat often. A
+    ``private`` file is readable by its owner alone.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema, *, dictionaries: bool = False) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, *, dictionaries: bool = False, private: bool = False) -> None:
         self._path, self._schema = path, schema
         self._partial = path.with_name(f".{path.name}.partial")
-        self._file = self._partial.open("wb")
+        self._file = _opened_privately(self._partial) if private else self._partial.open("wb")
         own: Values = [entry.name for entry in schema if pa.types.is_dictionary(entry.type)]
         self._writer = pq.ParquetWriter(
             self._file,
@@ -90,6 +92,11 @@ class GroupedParquet:
         columns: list[Values] = [_encoded(group[entry.name], entry.type) for entry in self._schema]
         self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema), row_group_size=length)
         self._waiting, self._waiting_rows = [waiting.slice(length)], waiting.num_rows - length
+
+
+def _opened_privately(path: Path) -> BinaryIO:
+    path.unlink(missing_ok=True)  # what a killed run left may be readable by others
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def _text_bytes(table: pa.Table) -> NDArray[np.int64]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import stat
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from data_contracts.checks.rows import check_rows
+from data_contracts.definition.compiler import source_contract
 from data_contracts.errors import InputRefused
 from data_contracts.lineage import concat_quarantine
 from data_contracts.reading.dispatch import read_file
@@ -17,6 +20,7 @@ from pipelines.commands.contract_check import check_file, described, sort_file
 from pipelines.ingest.spill import parquet as grouped_parquet
 from pipelines.runs.publish import read_parquet
 from tests.factories.contracts import column, contract_of, delimited
+from tests.unit.pipelines.runs.test_canaries import SOURCES, canary_of, damaged, sample
 
 CONTRACT = contract_of(
     [
@@ -71,6 +75,34 @@ def test_broken_rules_are_reported_line_by_line(tmp_path: Path) -> None:
         "  note: 1 columns that are not in the contract were ignored: 'Note'",
         "  note: 1 blank lines were skipped",
     ]
+
+
+# Rules of this source ask for the seller of the delivery, which a file by itself does not name.
+@pytest.mark.slow
+@pytest.mark.parametrize("source", [source for source in SOURCES if source != "ebay_transactions"])
+def test_no_word_of_a_personal_column_is_left_in_clear(source: str, tmp_path: Path) -> None:
+    contract = source_contract(source)
+    for name, data in (("good", sample(source)), ("bad", damaged(source, contract))):
+        (tmp_path / name).write_bytes(data)
+        lines = described(sort_file(tmp_path / name, contract, tmp_path / f"{name}_out"))
+        tables = [read_parquet(path).to_pylist() for path in (tmp_path / f"{name}_out").iterdir()]
+        assert len(tables) == 3
+        assert canary_of(source) not in f"{lines} {tables}"
+        assert any("personal columns were left out" in line for line in lines)
+
+
+def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:
+    (tmp_path / "payouts.csv").write_bytes(DATA)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / ".accepted.parquet.partial").write_bytes(b"left by a run that was killed")
+    before = os.umask(0)
+    try:
+        for folder in (tmp_path / "out", tmp_path / "old"):
+            sort_file(tmp_path / "payouts.csv", CONTRACT, folder)
+            assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

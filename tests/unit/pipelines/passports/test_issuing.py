@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import os
 import stat
 from datetime import date
 from pathlib import Path
+from unittest import mock
 
 import pyarrow as pa
 import pytest
@@ -63,6 +65,25 @@ def test_chosen_rows_are_found_across_row_groups(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({"n": list(range(10))}), path, row_group_size=3)
     assert [row["n"] for row in rows_at(path, [0, 2, 3, 9])] == [0, 2, 3, 9]
+
+
+def test_salts_are_at_no_moment_readable_by_others(scores: Path, tmp_path: Path) -> None:
+    modes: list[int] = []
+    replace = os.replace
+
+    def watched(source: str, target: Path) -> None:
+        if Path(target).name == "subject_salts.csv":
+            modes.append(stat.S_IMODE(Path(source).stat().st_mode))
+        replace(source, target)
+
+    def no_change(path: object, mode: int, **_: object) -> None:
+        assert mode == 0o600 or "subject_salts" not in str(path)
+
+    issued = issue_passports(scores, chosen(scores), small_bundle(), Evidence({}), TERMS)
+    with mock.patch("os.replace", watched), mock.patch("os.chmod", no_change):
+        write_passports(issued, tmp_path / "out")
+    assert modes == [0o600]
+    assert stat.S_IMODE((tmp_path / "out" / "subject_salts.csv").stat().st_mode) == 0o600
 
 
 def test_written_passports_are_named_by_pseudonym_and_salts_are_private(scores: Path, tmp_path: Path) -> None:
