@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import ConfigurationRefused
@@ -14,15 +15,16 @@ from pipelines.runs.publish import locked
 from pipelines.runs.storage_faults import report_disk_faults
 from pipelines.score.applicants import require_applicant_file
 from pipelines.score.inputs import Request, open_input
-from pipelines.score.model import ModelChoice, keys_of, load_model
+from pipelines.score.model import ModelChoice, keys_of, load_model, signer_objections
 from pipelines.score.results import ScoreJob, write_results
 from pipelines.score.results_folder import list_files, refuse_foreign_files, replace_folder, work_folder
 from pipelines.signing.keys import HMAC_KEY_VARIABLE, KeyRing, keys_folder, load_keys, read_trust_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     from data_contracts.mapping.days.day_order import DayOrder
     from data_contracts.progress import Progress
@@ -53,6 +55,7 @@ class ScoreOptions:
         passport_count: how many signed passports to issue; 0 for none, None for all.
         threads: number that a prediction may use; it changes no result.
         environment: variables that name the key files.
+        today: the day on which the command runs; a key revoked by then is not accepted, whatever the day of issue.
     """
 
     out: Path
@@ -69,6 +72,7 @@ class ScoreOptions:
     passport_count: int | None = 0
     threads: int = 1
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    today: date = field(default_factory=date.today)
 
     def keys(self) -> KeyRing:
         """Load the profile's own keys."""
@@ -136,19 +140,21 @@ def score_command(applicants: Path, options: ScoreOptions, progress: Progress = 
 
 def _model(options: ScoreOptions) -> ScoringModel:
     if options.trust is None:
-        trusted = [options.keys().public_key]
-    else:
-        trusted = keys_of(read_trust_file(options.trust), options.issued_on)
-    return load_model(
-        ModelChoice(
-            place=options.place,
-            model_name=options.profile.model.name,
-            bundle=options.bundle,
-            address=options.model,
-            registry=options.registry,
-            trusted=trusted,
-            threads=options.threads,
-        )
+        return load_model(_choice(options, [options.keys().public_key]))
+    trust = read_trust_file(options.trust)
+    with signer_objections(trust, options.issued_on, options.today):
+        return load_model(_choice(options, keys_of(trust, options.issued_on, options.today)))
+
+
+def _choice(options: ScoreOptions, trusted: Sequence[Ed25519PublicKey]) -> ModelChoice:
+    return ModelChoice(
+        place=options.place,
+        model_name=options.profile.model.name,
+        bundle=options.bundle,
+        address=options.model,
+        registry=options.registry,
+        trusted=trusted,
+        threads=options.threads,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from models.registry.bundle import Bundle, load_bundle
 from models.registry.mlflow_registry import fetch_bundle
+from models.registry.sealed_folder import key_id
 from pipelines.register.stage import registry_of
 from pipelines.signing.did_key import public_key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -99,6 +101,24 @@ def fetch_model(address: str, tracking_uri: str, trusted: Sequence[Ed25519Public
     return ScoringModel(bundle, version.version)
 
 
-def keys_of(trust: TrustList, on: date) -> list[Ed25519PublicKey]:
-    """Return the keys of a trust list that are not revoked on a day."""
-    return [public_key_of(entry.did) for entry in trust.issuers if entry.revoked_on is None or entry.revoked_on > on]
+def keys_of(trust: TrustList, issued_on: date, today: date) -> list[Ed25519PublicKey]:
+    """Return the keys that may sign a bundle for passports of a day of issue, as far as is known today."""
+    return [public_key_of(entry.did) for entry in trust.signers(issued_on, today)]
+
+
+@contextmanager
+def signer_objections(trust: TrustList, issued_on: date, today: date) -> Iterator[None]:
+    """Add why a listed key may not sign, where a bundle is refused because of its signer.
+
+    Raises:
+        IntegrityRefused: the refusal with the reason, where the signer is listed; otherwise the refusal itself.
+    """
+    try:
+        yield
+    except IntegrityRefused as error:
+        for entry in trust.issuers:
+            objection = entry.objection(issued_on, today)
+            if objection is not None and key_id(public_key_of(entry.did)) in str(error):
+                what, _, remedy = str(error).partition("; remedy: ")
+                raise IntegrityRefused(f"{what}: {objection}; remedy: {remedy}") from error
+        raise

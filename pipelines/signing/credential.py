@@ -21,6 +21,7 @@ from cryptography.exceptions import InvalidSignature
 
 from data_contracts.errors import IntegrityRefused
 from pipelines.signing.did_key import decode_multibase, did_key, encode_multibase, public_key_of, verification_method
+from pipelines.signing.json_members import unique_members
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,7 +147,7 @@ def parse_canonical(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_CREDENTIAL_BYTES:
         raise CredentialRefused("malformed", f"longer than {MAX_CREDENTIAL_BYTES} bytes")
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique_members, parse_constant=_no_constant)
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=unique_members, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise CredentialRefused("malformed", f"not readable as JSON: {type(error).__name__}") from error
     if not isinstance(value, dict):
@@ -189,11 +190,10 @@ def _check_issuer(did: str, issued: date, on: date, trust: TrustList | None) -> 
     entry = None if trust is None else trust.issuer(did)
     if entry is None:
         raise CredentialRefused("unknown_issuer", f"signed by an unknown issuer {did}")
-    # A stolen key can date its signatures back, so a revocation covers everything the key ever signed.
-    if entry.revoked_on is not None and on >= entry.revoked_on:
-        raise CredentialRefused("revoked_issuer", f"the key of {entry.name} was revoked on {entry.revoked_on}")
-    if issued < entry.valid_from or (entry.valid_until is not None and issued > entry.valid_until):
-        raise CredentialRefused("unknown_issuer", f"{entry.name} was not trusted to issue on {issued}")
+    objection = entry.objection(issued, on)
+    if objection is not None:
+        is_revoked = entry.revoked_on is not None and on >= entry.revoked_on
+        raise CredentialRefused("revoked_issuer" if is_revoked else "unknown_issuer", objection)
 
 
 def _signer_and_signature(proof: Mapping[str, Any]) -> tuple[str, bytes]:
@@ -234,13 +234,6 @@ def _day(document: Mapping[str, Any], name: str) -> date:
         return date.fromisoformat(found.group(1))
     except ValueError as error:
         raise CredentialRefused("malformed", f"{name} is no date") from error
-
-
-def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member name is repeated")
-    return members
 
 
 def _no_constant(name: str) -> object:

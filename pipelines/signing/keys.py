@@ -28,6 +28,7 @@ from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from pipelines.runs.storage_faults import report_disk_faults
 from pipelines.signing.did_key import did_key, public_key_of
+from pipelines.signing.json_members import RepeatedMember, unique_members
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -83,6 +84,18 @@ class TrustedIssuer(BaseModel):
         public_key_of(value)
         return value
 
+    def objection(self, issued_on: date, known_on: date) -> str | None:
+        """Return why this key may not sign what is issued on a day, or None if it may.
+
+        A key that is revoked by ``known_on`` signs nothing, whatever day is written on the document: who has stolen a
+        key can write any day.
+        """
+        if self.revoked_on is not None and self.revoked_on <= max(issued_on, known_on):
+            return f"the key of {self.name} was revoked on {self.revoked_on}"
+        if issued_on < self.valid_from or (self.valid_until is not None and issued_on > self.valid_until):
+            return f"{self.name} was not trusted to issue on {issued_on}"
+        return None
+
 
 class TrustList(BaseModel):
     """The issuers that a lender trusts, one entry per key."""
@@ -101,6 +114,10 @@ class TrustList(BaseModel):
     def issuer(self, did: str) -> TrustedIssuer | None:
         """Return the entry of a key, or None if it is not listed."""
         return next((entry for entry in self.issuers if entry.did == did), None)
+
+    def signers(self, issued_on: date, today: date) -> tuple[TrustedIssuer, ...]:
+        """Return the entries whose keys may sign what is issued on a day, as far as is known today."""
+        return tuple(entry for entry in self.issuers if entry.objection(issued_on, today) is None)
 
 
 def load_keys(profile_name: str, *, is_demonstration: bool, environment: Mapping[str, str]) -> KeyRing:
@@ -208,9 +225,16 @@ def read_trust_file(path: Path) -> TrustList:
     """
     remedy = 'give a JSON file {"issuers": [{"did", "name", "valid_from", "valid_until", "revoked_on"}]}'
     try:
-        return TrustList.model_validate_json(path.read_bytes())
+        data = path.read_bytes()
+        # Parsed twice: pydantic keeps the last of several members with one name and does not say so.
+        json.loads(data, object_pairs_hook=unique_members)
+        return TrustList.model_validate_json(data)
     except OSError as error:
         raise ConfigurationRefused(f"trust file {path} cannot be read: {error.strerror}", remedy) from error
+    except RepeatedMember as error:
+        raise ConfigurationRefused(f"trust file {path}: {error}", "keep the one that is meant") from error
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ConfigurationRefused(f"trust file {path} is not JSON: {error}", remedy) from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"

@@ -14,7 +14,7 @@ import pytest
 
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from models.registry.bundle import bundle_contents, load_bundle, write_bundle
-from models.registry.sealed_folder import seal, unseal
+from models.registry.sealed_folder import key_id, seal, unseal
 from tests.factories.models import (
     bundle_meta,
     signing_key,
@@ -217,6 +217,20 @@ def test_a_foreign_signature_under_a_trusted_key_id_is_refused(copy: Path, tmp_p
     foreign = (tmp_path / "foreign" / "manifest.sig").read_text().split(" ")[1]
     (copy / "manifest.sig").write_text(f"{trusted_id} {foreign}")
     refused(copy, "signature is not valid")
+
+
+@pytest.mark.parametrize("place", ['"about":', '"sha256":'])
+def test_a_manifest_with_a_repeated_member_is_refused_even_signed_by_a_trusted_issuer(copy: Path, place: str) -> None:
+    manifest = (copy / "manifest.json").read_bytes()
+    begin = manifest.index(place.encode())
+    first = b'"about":{},' if place == '"about":' else b'"sha256":"' + b"0" * 64 + b'",'
+    forged = manifest[:begin] + first + manifest[begin:]
+    assert json.loads(forged) == json.loads(manifest)
+    signature = KEY.sign(b"credit-model-bundle/1 manifest.json\n" + forged).hex()
+    (copy / "manifest.json").write_bytes(forged)
+    (copy / "manifest.sig").write_text(f"{key_id(KEY.public_key())} {signature}\n")
+    with pytest.raises(IntegrityRefused, match="not canonical"):
+        load_bundle(copy, TRUSTED)
 
 
 def test_a_signature_over_the_bare_manifest_is_refused(copy: Path) -> None:

@@ -23,7 +23,7 @@ from pipelines.runs.publish import locked, read_json, read_parquet
 from pipelines.runs.stages import Place, current_run
 from pipelines.score.command import ScoreOptions, ScoreOutcome, score_command
 from pipelines.score.stage import run
-from pipelines.signing.keys import KeyRing, trust_file_for
+from pipelines.signing.keys import KeyRing, TrustedIssuer, TrustList, trust_file_for
 from tests.factories import published
 from tests.factories.invoice_world import (
     AS_OF,
@@ -206,6 +206,27 @@ def test_a_bundle_of_an_untrusted_issuer_is_refused(options: ScoreOptions, matri
     assert score_command(matrix_file, replace(options, trust=tmp_path / "own.json")).counts.scored == len(SELLERS)
     with pytest.raises(IntegrityRefused, match="unknown key"):
         score_command(matrix_file, replace(options, trust=tmp_path / "strangers.json", out=tmp_path / "other"))
+
+
+@pytest.mark.parametrize(
+    ("dates", "objection"),
+    [
+        ({"valid_until": date(2024, 7, 14)}, "not trusted to issue on 2024-07-15"),
+        ({"valid_from": date(2024, 7, 16)}, "not trusted to issue on 2024-07-15"),
+        ({"revoked_on": date(2024, 9, 1)}, "was revoked on 2024-09-01"),
+    ],
+)
+def test_a_bundle_is_refused_outside_the_dates_of_its_signer_and_once_the_key_is_revoked(
+    options: ScoreOptions, matrix_file: Path, tmp_path: Path, dates: dict[str, date], objection: str
+) -> None:
+    issuer = TrustedIssuer(did=KEYS.did, name="test", valid_from=date(2024, 1, 1), valid_until=None, revoked_on=None)
+    trust = tmp_path / "trust.json"
+    dated = replace(options, trust=trust, today=date(2024, 10, 1))
+    trust.write_text(TrustList(issuers=(issuer.model_copy(update=dates),)).model_dump_json())
+    with pytest.raises(IntegrityRefused, match=objection):
+        score_command(matrix_file, dated)
+    trust.write_text(TrustList(issuers=(issuer,)).model_dump_json())
+    assert score_command(matrix_file, dated).counts.scored == len(SELLERS)
 
 
 def test_passports_are_issued_on_request_and_verify(options: ScoreOptions, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from data_contracts.errors import ConfigurationRefused
 from pipelines.signing.keys import (
     KeyRing,
+    TrustList,
     load_keys,
     pseudonym,
     read_trust_file,
@@ -151,3 +152,49 @@ def test_a_trust_file_that_lists_a_key_twice_is_refused(tmp_path: Path) -> None:
     path.write_text(f'{{"issuers": [{entry},{entry}]}}')
     with pytest.raises(ConfigurationRefused, match="twice"):
         read_trust_file(path)
+
+
+@pytest.mark.parametrize(
+    ("twice", "name"),
+    [
+        ('"revoked_on": "2024-01-01", "revoked_on": null', "revoked_on"),
+        ('"revoked_on": null, "revoked_on": null', "revoked_on"),
+        ('"revoked_on": null, "valid_from": "2020-01-01"', "valid_from"),
+    ],
+)
+def test_a_trust_file_that_repeats_a_member_is_refused(tmp_path: Path, twice: str, name: str) -> None:
+    text = trust_file_for(demonstration_keys(tmp_path), "demo issuer", date(2025, 1, 1)).decode()
+    path = tmp_path / "trust.json"
+    path.write_text(text.replace('"revoked_on": null', twice))
+    with pytest.raises(ConfigurationRefused, match=f"the member '{name}' is repeated"):
+        read_trust_file(path)
+    path.write_text(text.replace('"issuers": [', '"issuers": [], "issuers": [', 1))
+    with pytest.raises(ConfigurationRefused, match="the member 'issuers' is repeated"):
+        read_trust_file(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "issued_on", "objection"),
+    [
+        ({}, date(2025, 1, 1), None),
+        ({}, date(2024, 12, 31), "not trusted to issue on 2024-12-31"),
+        ({"valid_until": date(2025, 6, 30)}, date(2025, 6, 30), None),
+        ({"valid_until": date(2025, 6, 30)}, date(2025, 7, 1), "not trusted to issue on 2025-07-01"),
+        ({"revoked_on": date(2025, 8, 1)}, date(2025, 2, 1), "was revoked on 2025-08-01"),
+        ({"revoked_on": date(2025, 8, 2)}, date(2025, 2, 1), None),
+        ({"revoked_on": date(2025, 9, 1)}, date(2025, 9, 1), "was revoked on 2025-09-01"),
+    ],
+)
+def test_a_key_signs_within_its_dates_and_never_once_it_is_revoked(
+    tmp_path: Path, change: dict[str, date], issued_on: date, objection: str | None
+) -> None:
+    data = trust_file_for(demonstration_keys(tmp_path), "demo issuer", date(2025, 1, 1))
+    entry = TrustList.model_validate_json(data).issuers[0].model_copy(update=change)
+    trust = TrustList(issuers=(entry,))
+    today = date(2025, 8, 1)
+    if objection is None:
+        assert entry.objection(issued_on, today) is None
+        assert trust.signers(issued_on, today) == (entry,)
+    else:
+        assert objection in str(entry.objection(issued_on, today))
+        assert trust.signers(issued_on, today) == ()
