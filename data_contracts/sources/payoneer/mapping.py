@@ -9,6 +9,7 @@ from data_contracts.mapping.days.written_days import WrittenDays
 from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import repeated_keys
 from data_contracts.mapping.running_balance import RunningBalance
+from data_contracts.reading.doubts import doubt
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,13 +23,23 @@ SELECT raw.*, transaction_number AS identity, 'amount' AS part,
     CASE WHEN coalesce(credited, 0) <> 0 THEN abs(credited) ELSE -abs(debited) END AS amount,
     note AS raw_type, further_note AS raw_subtype, money_code AS currency,
     happened_at AS event_at, CAST(happened_at AS DATE) AS event_date, 'released' AS status
-FROM raw WHERE lower(state) = 'completed'
+FROM raw WHERE lower(trim(state)) = 'completed'
+"""
+
+
+_SILENT = f"""
+CASE WHEN lower(trim(state)) IN ('pending', 'cancelled', 'canceled', 'failed', 'processing', 'declined', 'rejected',
+        'expired', 'on hold', 'scheduled', 'in progress', 'returned') OR lower(trim(state)) = 'completed'
+    THEN 'transaction not completed'
+    ELSE '{doubt("status of unknown meaning, read as not completed: ")}' || state END
 """
 
 
 def screen(raw: pa.Table) -> pa.Table:
     """Return the transactions delivered before; of one in several states, the completed one is kept."""
-    return repeated_keys(raw, "transaction_number, money_code", first="lower(state) = 'completed' DESC, row_order")
+    return repeated_keys(
+        raw, "transaction_number, money_code", first="lower(trim(state)) = 'completed' DESC, row_order"
+    )
 
 
 DAYS = WrittenDays(
@@ -46,7 +57,7 @@ MAPPING = MoneyEventSource(
     platform="Payoneer",
     entries=_ENTRIES,
     kinds=("note", "direction"),
-    silent_reason="'transaction not completed'",
+    silent_reason=_SILENT,
     screen=screen,
     prepare=with_moments,
     days=DAYS,
@@ -55,7 +66,7 @@ MAPPING = MoneyEventSource(
         "balance_after",
         "money_code",
         "happened_at",
-        "lower(state) = 'completed'",
+        "lower(trim(state)) = 'completed'",
     ),
     happened="happened_at",
 ).mapping()

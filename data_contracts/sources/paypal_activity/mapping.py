@@ -12,25 +12,34 @@ from data_contracts.mapping.days.written_days import WrittenDays
 from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import repeated_keys
 from data_contracts.mapping.running_balance import RunningBalance
+from data_contracts.reading.doubts import doubt
 from data_contracts.values.number_format import cast_by_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# A payment that was given back later had moved the balance; the refund or reversal is a row of its own.
 _COMPLETED = (
-    "completed",
-    "abgeschlossen",
-    "terminé",
-    "effectué",
-    "completato",
-    "completata",
-    "completado",
-    "completada",
+    *("completed", "cleared", "refunded", "partially refunded", "reversed"),
+    *("abgeschlossen", "zurückgezahlt", "teilweise zurückgezahlt", "rückerstattet", "teilweise rückerstattet"),
+    *("terminé", "effectué", "remboursé", "partiellement remboursé"),
+    *("completato", "completata", "rimborsato", "rimborsata", "parzialmente rimborsato", "parzialmente rimborsata"),
+    *("completado", "completada", "reembolsado", "reembolsada", "parcialmente reembolsado", "parcialmente reembolsada"),
+)
+_NOT_COMPLETED = (
+    *("pending", "denied", "canceled", "cancelled", "failed", "expired", "held", "on hold", "unclaimed", "uncleared"),
+    *("processing", "placed", "created", "returned", "removed", "voided", "authorized", "declined", "blocked"),
+    *("ausstehend", "abgelehnt", "storniert", "fehlgeschlagen", "abgelaufen", "einbehalten", "offen", "abgebrochen"),
+    *("en attente", "refusé", "annulé", "échoué", "expiré", "bloqué", "suspendu"),
+    *("in sospeso", "in attesa", "rifiutato", "rifiutata", "annullato", "annullata", "non riuscito", "scaduto"),
+    *("pendiente", "denegado", "rechazado", "cancelado", "cancelada", "anulado", "fallido", "caducado", "retenido"),
 )
 # Memo in English; the other languages say that there is no impact.
 _NO_IMPACT = ("memo", "kein%", "aucun%", "nessun%", "ningun%", "ningún%", "sin %", "neutr%")
 
-_IS_COMPLETED = f"lower(state) IN ({', '.join(repr(word) for word in _COMPLETED)})"
+_STATE = "lower(trim(state))"
+_IS_COMPLETED = f"{_STATE} IN ({', '.join(repr(word) for word in _COMPLETED)})"
+_IS_KNOWN = f"{_STATE} IN ({', '.join(repr(word) for word in _NOT_COMPLETED)})"
 _IS_MEMO = " OR ".join(f"lower(coalesce(balance_impact, '')) LIKE '{word}'" for word in _NO_IMPACT)
 
 _ENTRIES = f"""
@@ -44,6 +53,8 @@ WHERE amount <> 0 AND {_IS_COMPLETED} AND NOT ({_IS_MEMO})
 
 _SILENT = f"""
 CASE WHEN {_IS_MEMO} THEN 'memo, which moves nothing'
+    WHEN NOT {_IS_COMPLETED} AND NOT {_IS_KNOWN}
+        THEN '{doubt("status of unknown meaning, read as not completed: ")}' || state
     WHEN NOT {_IS_COMPLETED} THEN 'transaction not completed'
     ELSE 'transaction without an amount' END
 """

@@ -206,6 +206,26 @@ def test_paypal_amounts_and_fees_become_events_and_memos_do_not(tmp_path: Path) 
     }
 
 
+def test_a_payment_given_back_later_moved_the_balance_and_an_unknown_status_is_a_doubt(tmp_path: Path) -> None:
+    states = ["Completed", "Partially Refunded", "Refunded", "Reversed", "Cleared", "Denied", "Frobnicated"]
+    rows = [
+        paypal_row(f"T{n}", "Express Checkout Payment", f"{n}.00", "0.00", f"{n}.00", state=state)
+        for n, state in enumerate(states, start=1)
+    ]
+    result = ingested(tmp_path, [paypal(*rows)])
+    assert cells(result.tables["money_event"], "amount") == [Decimal(n) for n in range(1, 6)]
+    warnings = only_account(result).warnings
+    assert warnings["in doubt: status of unknown meaning, read as not completed: Frobnicated"] == 1
+    assert warnings["transaction not completed"] == 1
+
+
+def test_an_unknown_status_of_a_wallet_is_a_doubt(tmp_path: Path) -> None:
+    row = "03/14/2023,10:00:00,UTC,1,Payment from Amazon,5.00,,USD,Settled,5.00,,"
+    result = ingested(tmp_path, [delivered("payoneer", PAYONEER, [row])])
+    doubted = {"in doubt: status of unknown meaning, read as not completed: Settled": 1}
+    assert (result.tables["money_event"].num_rows, only_account(result).warnings) == (0, doubted)
+
+
 @pytest.mark.parametrize(
     ("balances", "remark"),
     [
