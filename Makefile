@@ -69,13 +69,13 @@ KEYS := $(filter-out %/trust.json,$(wildcard $(PASSPORT_SIGNING_KEY_FILE) $(PASS
 STAGES := world ingest validate features train explain register score monitor
 
 .PHONY: help run test test-fast check setup setup-test setup-docs lock $(STAGES) bench bench-world lint types layers \
-        docs docs-check pictures prose notebooks site wheel clean force
+        docs docs-check pictures prose notebooks site wheel clean clean-registry force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^# ---- /{gsub(/^# -+ | -+$$/, ""); print "\n" $$0} \
-	  /^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  variables    PROFILE=$(PROFILE) OUT=$(OUT) DATA_DIR=$(DATA_DIR) PYTHON=$(PYTHON) QUIET=$(QUIET) VERBOSE=$(VERBOSE)"
+	@echo "  variables      PROFILE=$(PROFILE) OUT=$(OUT) DATA_DIR=$(DATA_DIR) PYTHON=$(PYTHON) QUIET=$(QUIET) VERBOSE=$(VERBOSE)"
 
 # ---- Set up ----------------------------------------------------------------------------------------------------------
 # With -qq, pip hides warnings about its own configuration and version and still prints errors.
@@ -233,5 +233,15 @@ bench-world: $(VENV)/.test-ready ## Check the synthetic world over many seeds
 wheel: $(VENV)/.test-ready ## Build the wheel
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
 
-clean: ## Remove every output (signing keys in .keys stay)
-	rm -rf $(OUT) dist build *.egg-info
+# What was promoted cannot be made again, so it stays: the registry, its bundles and the ledger of each profile.
+KEPT := -name ledger -o -name '*mlflow.db*' -o -name mlflow-artifacts
+
+clean: ## Remove every output; registries, ledgers and the signing keys in .keys stay
+	@if [ -d $(OUT) ]; then find $(OUT) -mindepth 2 -maxdepth 2 ! \( $(KEPT) \) -exec rm -rf {} +; \
+	  find $(OUT) -mindepth 1 -maxdepth 1 ! -type d -delete; find $(OUT) -maxdepth 1 -type d -empty -delete; fi
+	rm -rf dist build *.egg-info
+
+clean-registry: ## Remove the outputs of PROFILE with its registry and ledger, after a question
+	@read -r -p "Remove $(P) with its registry and ledger? They cannot be made again. Type yes: " answer; \
+	  [ "$$answer" = yes ] || { echo "nothing was removed"; exit 1; }
+	rm -rf $(P)

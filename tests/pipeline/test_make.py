@@ -267,3 +267,23 @@ def change_a_day_of_trading(workshop: Workshop) -> None:
     path.write_text("".join(days), encoding="utf-8")
     listed = workshop.raw / "deliveries.csv"
     listed.write_text(listed.read_text(encoding="utf-8").replace(was, sha256_file(path)), encoding="utf-8")
+
+
+def test_cleaning_keeps_what_cannot_be_made_again(tmp_path: Path) -> None:
+    root = tmp_path / "out" / PROFILE
+    kept = [root / "ledger" / "promotions.jsonl", root / "mlflow.db", root / "mlflow-artifacts" / "1" / "model.json"]
+    removed = [root / "train" / "run" / "bundle.json", root / "index.html", tmp_path / "out" / "notebooks" / "a.ipynb"]
+    for path in (*kept, *removed):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    # The wheel and its metadata are beside the Makefile, so a copy of it stands in for the checkout.
+    checkout = tmp_path / "checkout"
+    shutil.copytree(CHECKOUT / "pipelines" / "profiles", checkout / "pipelines" / "profiles")
+    shutil.copy(CHECKOUT / "Makefile", checkout)
+    done = make(tmp_path / "out", tmp_path / "keys", "clean", checkout=checkout)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path for path in (tmp_path / "out").rglob("*") if path.is_file()) == sorted(kept)
+    # Without an answer nothing is removed.
+    refused = make(tmp_path / "out", tmp_path / "keys", "clean-registry", checkout=checkout)
+    assert refused.returncode != 0
+    assert all(path.is_file() for path in kept)

@@ -117,7 +117,12 @@ def find_deliveries(raw_dir: Path, settings: IngestSettings) -> Deliveries:
     if unknown:
         raise ConfigurationRefused(f"there is no source {unknown[0]!r}", f"use only {', '.join(mapped_sources())}")
     if not raw_dir.is_dir():
-        raise InputRefused(file=str(raw_dir), rule="no such folder", remedy="name the folder that holds the raw files")
+        raise InputRefused(
+            file=str(raw_dir),
+            rule="no such folder",
+            remedy="name the folder that holds the raw files, or set DATA_DIR to the folder above it; docs/data.md says "
+            "where to get the files of the shipped profiles",
+        )
     if settings.layout == "cumcm2020c":
         if settings.coverage is None:
             raise ConfigurationRefused(
