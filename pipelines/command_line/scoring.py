@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from data_contracts.errors import one_line
-from pipelines.command_line.options import DAY, DEFAULT_OUT, DateOrderOption, OutOption, ProfileOption
+from pipelines.command_line.options import (
+    DAY,
+    DEFAULT_OUT,
+    AccountOption,
+    DateOrderOption,
+    DeliveredAtOption,
+    FromOption,
+    OutOption,
+    ProfileOption,
+    SellerOption,
+    ToOption,
+    terms_of,
+)
 from pipelines.command_line.stages import run_stage_of
 from pipelines.command_line.terminal import Terminal, file_link, program, seconds_text
 
@@ -83,6 +95,11 @@ def score(
     trust: SignerTrustOption = None,
     as_of: AsOfOption = None,
     issued_on: IssuedOnOption = None,
+    seller: SellerOption = None,
+    account: AccountOption = None,
+    period_from: FromOption = None,
+    period_to: ToOption = None,
+    delivered_at: DeliveredAtOption = None,
     date_order: DateOrderOption = None,
     artifacts: ArtifactsOption = DEFAULT_OUT,
     passports: PassportsOption = 0,
@@ -91,7 +108,8 @@ def score(
     """Score applicants: one result per row.
 
     Without APPLICANTS, run the stage that scores the applicants of the profile. With APPLICANTS, write the results to
-    the folder OUT, which must be empty or hold earlier results.
+    the folder OUT, which must be empty or hold earlier results. A folder of raw exports without deliveries.csv needs
+    the options --seller, --from, --to and --delivered-at.
 
     Example: passport score applicants.csv --as-of 2024-12-31 --out results --passports 10
     """
@@ -99,7 +117,6 @@ def score(
     if applicants is None:
         run_stage_of(profile, out, "score", terminal)
         return
-    from data_contracts.mapping.days.day_order import DayOrder
     from pipelines.profiles import load_profile
     from pipelines.runs.stages import Place
     from pipelines.score.command import ScoreOptions
@@ -115,7 +132,7 @@ def score(
         registry=registry,
         trust=trust,
         as_of=as_of.date() if as_of else None,
-        date_order=DayOrder(date_order) if date_order else None,
+        terms=terms_of(seller, account, period_from, period_to, delivered_at, date_order=date_order),
         with_reasons=reasons,
         passport_count=passports,
         environment=os.environ,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import InputRefused
 from data_contracts.progress import SILENT
-from pipelines.ingest.deliveries.unlisted import common_folder, find_by_content
+from pipelines.ingest.deliveries.unlisted import common_folder, could_be_recorded, find_by_content
 from pipelines.ingest.set_aside_rows import lines_of_run
 from pipelines.ingest.stage import Delivery, run_delivery
 from pipelines.runs.file_counts import counts_of_document
@@ -54,12 +53,12 @@ def ingest_paths(paths: Sequence[Path], terms: Terms, reader: Reader, out: Path)
     deliveries = find_by_content(paths, base, terms, reader.settings)
     if not deliveries.files:
         raise InputRefused(file=str(base), rule="there are no files to ingest", remedy="name files or a folder")
-    recorded_at = max(_could_be_recorded(file) for file in deliveries.files)
+    recorded_at = max(could_be_recorded(file) for file in deliveries.files)
     changes = {"layout": "deliveries", "sources": (), "recorded_at": recorded_at}
     settings = reader.settings.model_copy(update=changes)
     names = sorted(path.absolute().relative_to(base).as_posix() for path in paths)
     files = {f"raw {name}": base / name for name in names}
-    delivery = Delivery(base, deliveries, settings, reader.keys, _logged_name, _plain(terms))
+    delivery = Delivery(base, deliveries, settings, reader.keys, _logged_name, terms.stated())
     return run_delivery(delivery, files, Place(ADHOC, out), reader.progress)
 
 
@@ -82,13 +81,3 @@ def _line(account: FileCounts) -> str:
 def _logged_name(file: DeliveredFile, path: str) -> str:
     """Return the log name of a file; two sellers or two months may deliver files with the same name."""
     return f"{file.seller or 'many'}/{file.source}/{file.covered_from}..{file.covered_to}/{path}"
-
-
-def _could_be_recorded(file: DeliveredFile) -> datetime:
-    """Return the first moment at which a file could be recorded: delivered, and its period over."""
-    over = datetime.combine(file.covered_to + timedelta(days=1), time.min, UTC)
-    return max(file.delivered_at, over)
-
-
-def _plain(terms: Terms) -> dict[str, str]:
-    return {name: str(value) for name, value in asdict(terms).items() if value is not None}

@@ -70,14 +70,9 @@ _WITHOUT_EFFECT = {
 
 
 def ingest_folder(
-    raw_dir: Path,
-    settings: IngestSettings,
-    hmac_key: bytes,
-    progress: Progress = SILENT,
-    *,
-    with_originals: bool = True,
+    raw_dir: Path, settings: IngestSettings, hmac_key: bytes, progress: Progress = SILENT
 ) -> IngestResult:
-    """Read a raw folder into canonical tables in memory; rows set aside with or without their values and bytes.
+    """Read a raw folder into canonical tables in memory.
 
     The result depends only on the files and settings, not on the number of processes or the size of batches.
 
@@ -89,8 +84,17 @@ def ingest_folder(
     require_key(hmac_key)
     found = deliveries_in(raw_dir, settings)
     with tempfile.TemporaryDirectory(prefix="ingest-") as spill:
-        ingested = ingest_files(raw_dir, found, settings, hmac_key, Workspace(Path(spill), progress))
-        return ingested.in_memory(with_originals=with_originals)
+        return ingest_files(raw_dir, found, settings, hmac_key, Workspace(Path(spill), progress)).in_memory()
+
+
+def ingest_to_score(
+    raw_dir: Path, deliveries: Deliveries, settings: IngestSettings, hmac_key: bytes, progress: Progress = SILENT
+) -> IngestResult:
+    """Read deliveries below a folder like ``ingest_folder``; rows set aside come without their values and bytes."""
+    require_key(hmac_key)
+    with tempfile.TemporaryDirectory(prefix="ingest-") as spill:
+        ingested = ingest_files(raw_dir, deliveries, settings, hmac_key, Workspace(Path(spill), progress))
+        return ingested.in_memory(with_originals=False)
 
 
 @dataclass(frozen=True)

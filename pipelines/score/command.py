@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from data_contracts.errors import ConfigurationRefused
 from data_contracts.progress import SILENT
+from pipelines.ingest.deliveries.unlisted import NOTHING_STATED, Terms
 from pipelines.passports.terms import passport_terms
 from pipelines.runs.publish import locked
 from pipelines.runs.storage_faults import report_disk_faults
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    from data_contracts.mapping.days.day_order import DayOrder
     from data_contracts.progress import Progress
     from pipelines.profiles import Profile
     from pipelines.runs.stages import Place
@@ -50,7 +50,7 @@ class ScoreOptions:
         registry: MLflow tracking URI; None for the profile's own.
         trust: trust file of the issuers whose bundles are accepted; None for the profile's own key.
         as_of: date for rows without one, and of raw exports.
-        date_order: order of day and month in raw exports that do not tell it; None for the profile's own.
+        terms: what raw exports do not say themselves, where no list of deliveries does.
         with_reasons: whether points and reasons are computed; passports need them.
         passport_count: how many signed passports to issue; 0 for none, None for all.
         threads: number that a prediction may use; it changes no result.
@@ -67,7 +67,7 @@ class ScoreOptions:
     registry: str | None = None
     trust: Path | None = None
     as_of: date | None = None
-    date_order: DayOrder | None = None
+    terms: Terms = NOTHING_STATED
     with_reasons: bool = True
     passport_count: int | None = 0
     threads: int = 1
@@ -118,8 +118,9 @@ def score_command(applicants: Path, options: ScoreOptions, progress: Progress = 
         raise ConfigurationRefused("a passport states reasons, and --no-reasons omits them", "leave out --no-reasons")
     profile, model = options.profile, _model(options)
     limits, bundle = profile.scoring.limits, model.bundle
-    request = Request(bundle.meta, bundle.model.feature_names, limits, options.place, options.as_of, progress)
-    order = options.date_order or profile.ingest.date_order
+    names = bundle.model.feature_names
+    request = Request(bundle.meta, names, limits, options.place, options.as_of, progress, options.terms)
+    order = options.terms.date_order or profile.ingest.date_order
     ingest = profile.ingest.model_copy(update={"date_order": order})
     rows = open_input(applicants, request, ingest, lambda: options.keys().hmac_key)
     job = ScoreJob(

@@ -18,8 +18,10 @@ from features.engine.as_of import AsOf
 from features.reconciliation.reconcile import ReconciliationSettings, reconcile
 from pipelines.features.stage import read_tables
 from pipelines.ingest.consents import CONSENT_TABLE, consents_in_force
+from pipelines.ingest.deliveries.manifest import MANIFEST_FILE
+from pipelines.ingest.deliveries.unlisted import NOTHING_STATED, Terms, could_be_recorded, find_by_content
 from pipelines.ingest.set_aside_rows import set_aside_lines
-from pipelines.ingest.stage import deciding_settings, ingest_folder
+from pipelines.ingest.stage import deciding_settings, deliveries_in, ingest_to_score
 from pipelines.profiles.ingest_settings import limits_of
 from pipelines.runs.data_gate import validated_output
 from pipelines.runs.file_counts import is_withheld
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from data_contracts.progress import Progress
     from features.catalogue import FeatureSet
     from models.registry.bundle import BundleMeta
+    from pipelines.ingest.deliveries.manifest import Deliveries
     from pipelines.profiles.ingest_settings import IngestSettings
     from pipelines.profiles.score_settings import ScoringLimits
     from pipelines.score.known_history import KnownHistory
@@ -73,7 +76,10 @@ class ScoreInput:
 
 @dataclass(frozen=True)
 class Request:
-    """How to describe applicants: the model's features, the limits, the place of known tables, and the date."""
+    """How to describe applicants: the model's features, the limits, the place of known tables, and the date.
+
+    ``terms`` states what raw exports do not say themselves, where no list of deliveries does.
+    """
 
     meta: BundleMeta
     feature_names: tuple[str, ...]
@@ -81,6 +87,7 @@ class Request:
     place: Place
     as_of: date | None = None
     progress: Progress = SILENT
+    terms: Terms = NOTHING_STATED
 
 
 def open_input(path: Path, request: Request, ingest: IngestSettings, hmac_key: Callable[[], bytes]) -> ScoreInput:
@@ -170,7 +177,8 @@ def _from_folder(folder: Path, request: Request, ingest: IngestSettings, hmac_ke
     """Ingest, validate and describe raw exports; every seller that delivered some is an applicant."""
     if request.as_of is None:
         raise ConfigurationRefused(f"{folder} holds raw exports and no date", "give --as-of DATE")
-    result = ingest_folder(folder, ingest, hmac_key, request.progress, with_originals=False)
+    ingest, found = _deliveries(folder, request.terms, ingest)
+    result = ingest_to_score(folder, found, ingest, hmac_key, request.progress)
     digest = sha256_bytes(json_bytes(sorted([account.file, account.sha256] for account in result.file_counts)))
     checked = _checked(result.tables)
     tables = {name: check.accepted for name, check in checked.items()}
@@ -181,8 +189,22 @@ def _from_folder(folder: Path, request: Request, ingest: IngestSettings, hmac_ke
     history = _history(surroundings.tables, tables, {str(seller) for seller in sellers.to_pylist()}, ingest)
     source = SellerTables(history.tables, {**surroundings.digests, "raw_exports": digest}, history.withdrawn)
     rows = _from_tables(identified(sellers, request.as_of), source, request, (*notes, *more))
-    # The manifest of the folder says whose files they are and which days they cover.
-    return replace(rows, read_with={**deciding_settings(ingest, hmac_key), "folder_sha256": digest_of_path(folder)})
+    # The manifest of the folder, or the terms, say whose files they are and which days they cover.
+    decided_by = {"folder_sha256": digest_of_path(folder), "terms": request.terms.stated()}
+    return replace(rows, read_with={**deciding_settings(ingest, hmac_key), **decided_by})
+
+
+def _deliveries(folder: Path, terms: Terms, ingest: IngestSettings) -> tuple[IngestSettings, Deliveries]:
+    """Return the files of a folder by its list of deliveries, or else by content and terms, and how to read them."""
+    if ingest.layout != "deliveries" or (folder / MANIFEST_FILE).is_file():
+        return ingest, deliveries_in(folder, ingest)
+    found = find_by_content([folder], folder.absolute(), terms, ingest)
+    if not found.files:
+        raise InputRefused(
+            file=str(folder), rule="there are no files to score", remedy="put the seller's exports there"
+        )
+    recorded_at = max(ingest.recorded_at, *map(could_be_recorded, found.files))
+    return ingest.model_copy(update={"sources": (), "recorded_at": recorded_at}), found
 
 
 def _checked(tables: Mapping[str, pa.Table]) -> dict[str, CheckResult]:

@@ -120,8 +120,8 @@ def find_deliveries(raw_dir: Path, settings: IngestSettings) -> Deliveries:
         raise InputRefused(
             file=str(raw_dir),
             rule="no such folder",
-            remedy="name the folder that holds the raw files, or set DATA_DIR to the folder above it; docs/data.md says "
-            "where to get the files of the shipped profiles",
+            remedy="name the folder that holds the raw files, or set DATA_DIR to the folder above it; docs/data.md "
+            "says where to get the files of the shipped profiles",
         )
     if settings.layout == "cumcm2020c":
         if settings.coverage is None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from data_contracts.errors import ConfigurationRefused, InputRefused, one_line
 from data_contracts.sources.registry import known_source, mapped_sources
@@ -18,7 +19,7 @@ from pipelines.runs.sandbox import Call, ChildEnded, run_in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date, datetime
+    from datetime import date
 
     from data_contracts.mapping.days.day_order import DayOrder
     from pipelines.ingest.deliveries.recognition import Recognition
@@ -59,6 +60,13 @@ class Terms:
         if self.period_from and self.period_to and self.period_to < self.period_from:
             raise ConfigurationRefused(f"--to {self.period_to} is before --from {self.period_from}", "swap them")
 
+    def stated(self) -> dict[str, str]:
+        """Return what is stated, as text."""
+        return {name: str(value) for name, value in asdict(self).items() if value is not None}
+
+
+NOTHING_STATED: Final = Terms()
+
 
 def common_folder(paths: Sequence[Path]) -> Path:
     """Return the folder that contains all paths, or raise InputRefused if a path does not exist."""
@@ -66,6 +74,12 @@ def common_folder(paths: Sequence[Path]) -> Path:
         if not path.exists():
             raise InputRefused(file=str(path), rule="no such file or folder", remedy="correct the path")
     return Path(os.path.commonpath([path.absolute() if path.is_dir() else path.absolute().parent for path in paths]))
+
+
+def could_be_recorded(file: DeliveredFile) -> datetime:
+    """Return the first moment at which a file could be recorded: delivered, and its period over."""
+    over = datetime.combine(file.covered_to + timedelta(days=1), time.min, UTC)
+    return max(file.delivered_at, over)
 
 
 def find_by_content(paths: Sequence[Path], base: Path, terms: Terms, settings: IngestSettings) -> Deliveries:

@@ -15,7 +15,7 @@ from pipelines.ingest.results import write_ingested
 from pipelines.ingest.spill import parquet as grouped_parquet
 from pipelines.ingest.spill.chunked_rows import ChunkedRows, ChunkKeeper
 from pipelines.ingest.spill.spill_file import SpilledRows, SpillFile
-from pipelines.ingest.stage import Workspace, deliveries_in, ingest_files, ingest_folder
+from pipelines.ingest.stage import Workspace, deliveries_in, ingest_files, ingest_folder, ingest_to_score
 from pipelines.runs.publish import read_parquet
 from tests.factories.files.templates import template_csv, template_row
 from tests.factories.raw_files import (
@@ -145,7 +145,7 @@ def test_a_row_group_ends_where_its_texts_reach_the_limit_however_the_rows_arriv
 def test_rows_set_aside_may_be_taken_into_memory_without_their_contents(tmp_path: Path) -> None:
     raw = raw_folder(tmp_path / "raw")
     whole = ingest_folder(raw, ingest_settings(), HMAC_KEY)
-    bare = ingest_folder(raw, ingest_settings(), HMAC_KEY, with_originals=False)
+    bare = ingest_to_score(raw, deliveries_in(raw, ingest_settings()), ingest_settings(), HMAC_KEY)
     contents = ["value", "original"]
     assert whole.quarantine["original"].null_count == 0
     assert [bare.quarantine[name].null_count for name in contents] == [whole.quarantine.num_rows] * 2

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from data_contracts.errors import InputRefused
+from data_contracts.errors import ConfigurationRefused, InputRefused
 from features.catalogue import load_feature_set
+from pipelines.ingest.deliveries.unlisted import Terms
 from pipelines.profiles.score_settings import ScoringLimits
 from pipelines.runs.stages import Place
 from pipelines.score.inputs import Request, open_input
@@ -35,6 +37,24 @@ def opened(folder: Path, files: list[RawFile], need: str) -> ScoreInput:
 
 def sellers(rows: ScoreInput) -> list[Any]:
     return [seller for chunk in rows.chunks(10) for seller in chunk["seller_id"].to_pylist()]
+
+
+def test_a_folder_without_a_list_of_deliveries_is_read_by_content_and_options(tmp_path: Path) -> None:
+    meta = cast("BundleMeta", SimpleNamespace(feature_set=FEATURES.name, feature_set_digest=FEATURES.digest))
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    (folder / "sale.csv").write_bytes(SALE.data)
+    place, day = Place("nowhere", tmp_path / "out"), date(2023, 12, 31)
+    request = Request(meta, FEATURES.names, ScoringLimits(), place, day)
+    with pytest.raises(ConfigurationRefused, match="add --from --to --delivered-at"):
+        open_input(folder, request, ingest_settings(), lambda: HMAC_KEY)
+    delivered_at = datetime(2024, 1, 5, tzinfo=UTC)
+    terms = Terms("S000001", period_from=date(2023, 1, 1), period_to=day, delivered_at=delivered_at)
+    rows = open_input(folder, replace(request, terms=terms), ingest_settings(), lambda: HMAC_KEY)
+    assert sellers(rows) == ["S000001"]
+    later = replace(terms, period_to=date(2023, 12, 30))
+    again = open_input(folder, replace(request, terms=later), ingest_settings(), lambda: HMAC_KEY)
+    assert again.read_with != rows.read_with
 
 
 def test_without_consents_in_the_folder_nothing_is_read_where_they_are_required(tmp_path: Path) -> None:
