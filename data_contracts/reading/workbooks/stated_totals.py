@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,10 @@ from data_contracts.reading.doubts import doubt
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_SIGN = r"(?:[A-Z]{0,3}[$¥£€₫₱฿]?|RM|Rp)"
+_SHOWN = re.compile(rf"(?P<open>\()?(?P<minus>-)?{_SIGN} ?(?P<sign>[+-])?(?P<digits>\d[\d.,]*) ?{_SIGN}(?P<close>\))?")
+_COMMA_DECIMALS = re.compile(r"\d{1,3}(\.?\d{3})*,\d{1,2}")
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 _TOLERANCE = Decimal("0.01")
 
 
@@ -48,5 +52,17 @@ def _folded(cell: str) -> str:
 
 
 def _number(cell: str) -> Decimal | None:
-    text = cell.strip().replace(",", "")
-    return Decimal(text) if _NUMBER.fullmatch(text) else None
+    """Return the number of a cell that may have a currency, grouped digits, a decimal comma, or brackets for a minus.
+
+    >>> _number("(15.00)"), _number("BRL 1.089,80"), _number("1,234.50"), _number("2023/08/01")
+    (Decimal('-15.00'), Decimal('1089.80'), Decimal('1234.50'), None)
+    """
+    shown = _SHOWN.fullmatch(unicodedata.normalize("NFKC", cell).replace("−", "-").strip())
+    if shown is None or (shown["open"] is None) != (shown["close"] is None):
+        return None
+    digits = shown["digits"]
+    if _COMMA_DECIMALS.fullmatch(digits):
+        digits = digits.replace(".", "").replace(",", ".")
+    digits = digits.replace(",", "")
+    is_negative = "-" in {shown["minus"], shown["sign"]} or shown["open"] is not None
+    return Decimal(f"{'-' if is_negative else ''}{digits}") if _NUMBER.fullmatch(digits) else None

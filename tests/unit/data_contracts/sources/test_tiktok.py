@@ -161,3 +161,14 @@ def test_the_rows_are_compared_with_the_total_of_the_sheet_reports(tmp_path: Pat
     words = "the rows of column 'Total settlement amount' sum to 15, but the workbook states 16.00"
     assert any(words in note for note in only_account(result).notes) == noted
     assert (words in cells(result.tables["source_coverage"], "doubts")[0]) == noted
+
+
+def test_totals_with_currencies_commas_and_brackets_are_compared_as_numbers(tmp_path: Path) -> None:
+    reports = [["", "Total settlement amount", "", "BRL 1.069,80"]]
+    rows = [
+        settled("51", "Order", ["BRL 1.079,80", "1.089,80", -10, 0], day="13/04/2023", code="BRL"),
+        settled("52", "Order", ["(10,00)", "(10,00)", 0, 0], day="13/04/2023", code="BRL"),
+    ]
+    result = ingested(tmp_path, [tiktok(rows, SETTLED_TIMES, Reports=reports)])
+    assert [note for note in only_account(result).notes if "sum to" in note] == []
+    assert only_account(result).accepted == 2
