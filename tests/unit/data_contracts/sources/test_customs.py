@@ -172,12 +172,12 @@ def test_declarations_of_another_exporter_are_set_aside(
     assert kept == [n for n in range(len(stated)) if n not in strange]
 
 
-def test_an_item_whose_value_is_not_price_times_quantity_is_set_aside(tmp_path: Path) -> None:
+def test_an_item_whose_value_is_not_price_times_quantity_is_named(tmp_path: Path) -> None:
     items = [
         declaration_item("1", gQty="100", declPrice="12", declTotal="1200"),
         declaration_item("2", gQty="100", declPrice="12", declTotal="120000"),
         declaration_item("3", gQty="3", declPrice="3.3333", declTotal="10"),
     ]
     result = ingested(tmp_path, [customs([declaration(FIRST, items)])])
-    assert only_account(result).quarantined == {"total_is_price_times_quantity": 1}
-    assert cells(result.tables["export_declaration"], "item_number") == [1, 3]
+    assert only_account(result).warnings == {"total_is_price_times_quantity": 1}
+    assert cells(result.tables["export_declaration"], "item_number") == [1, 2, 3]
