@@ -122,6 +122,12 @@ def main() -> None:
             sys.exit(EXIT_INTERRUPTED)
         if os.environ.get("PASSPORT_TRACEBACK"):
             raise
+        from pipelines.runs.storage_faults import machine_fault
+
+        fault = machine_fault(error)
+        if fault is not None:
+            typer.echo(f"passport: {fault}", err=True)
+            sys.exit(fault.exit_code)
         said = one_line(" ".join(str(error).split()))
         typer.echo(
             f"passport: internal fault: {type(error).__name__}: {said}; "

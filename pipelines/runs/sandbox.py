@@ -27,6 +27,7 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from data_contracts.errors import InternalFault
+from pipelines.runs.storage_faults import MemoryLacking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +42,10 @@ SECONDS_TO_DIE: Final = 5
 # Allocators reserve a gigabyte or more of address space in advance; the limit should count only what is used.
 _THRIFTY: Final = {"MALLOC_ARENA_MAX": "2", "MIMALLOC_ARENA_RESERVE": "64MiB"}
 _ENDED: Final = "the process that read it "
+_ENDED_BY_THE_SYSTEM: Final = (
+    "the system ended a process that reads files (SIGKILL), as it does when the machine has too little memory"
+)
+_READY: Final = "ready"
 
 
 @dataclass(frozen=True)
@@ -69,11 +74,11 @@ class Call(Generic[Result]):
 
 
 class ChildEnded(Exception):
-    """The child ended during a call; ``reason`` says how."""
+    """The child ended during a call; ``reason`` says how, ``of_machine`` that the call is not to blame."""
 
-    def __init__(self, call: Call[Any], reason: str) -> None:
+    def __init__(self, call: Call[Any], reason: str, *, of_machine: bool = False) -> None:
         super().__init__(reason)
-        self.call, self.reason = call, reason
+        self.call, self.reason, self.of_machine = call, reason, of_machine
 
 
 def run_in_sandbox(call: Call[Result]) -> Result:
@@ -81,6 +86,7 @@ def run_in_sandbox(call: Call[Result]) -> Result:
 
     Raises:
         ChildEnded: the child crashed, or exceeded the limits of memory or time.
+        MemoryLacking: the machine has too little memory for the child.
     """
     (result,) = run_each_in_sandbox([call], process_count=1)
     return result
@@ -137,6 +143,8 @@ class _Reply:
     error: BaseException | None = None
 
     def result(self) -> Any:  # noqa: ANN401 - whatever the function of the call returns
+        if isinstance(self.error, ChildEnded) and self.error.of_machine:
+            raise MemoryLacking(self.error.reason) from self.error
         if self.error is not None:
             raise self.error
         return self.value
@@ -159,10 +167,11 @@ class _Child:
             stderr=subprocess.DEVNULL,
         )
         theirs.close()
-        # Starting does not count towards the time of a call; a child that cannot start simply ends.
-        with contextlib.suppress(EOFError):
+        # Starting does not count towards the time of a call.
+        self.is_ready = False
+        with contextlib.suppress(EOFError, ConnectionResetError):
             if self.connection.poll(SECONDS_TO_START):
-                self.connection.recv()
+                self.is_ready = self.connection.recv() == _READY
         self.call: Call[Any] | None = None
         self.deadline = 0.0
         self.answered = 0
@@ -191,10 +200,10 @@ class _Child:
             code = self.process.returncode
             if code == -signal.SIGINT:  # the user interrupted both processes
                 return _Reply(error=KeyboardInterrupt())
-            return _Reply(error=ChildEnded(call, _how_it_ended(code, call.limits)))
+            return _Reply(error=_ended(call, code, is_ready=self.is_ready))
         if isinstance(answer, _OutOfMemory):
             self.kill()
-            return _Reply(error=ChildEnded(call, _beyond_memory(call.limits)))
+            return _Reply(error=_out_of_memory(call, answer.limit_mib))
         self.answered += 1
         _warm_children().append(self)
         return answer
@@ -213,7 +222,25 @@ class _Child:
 
 @dataclass(frozen=True)
 class _OutOfMemory:
-    """The child's message that it ran out of memory; it must not be used again."""
+    """The child's message that it ran out of memory, with its limit; it must not be used again."""
+
+    limit_mib: int
+
+
+def _ended(call: Call[Any], code: int, *, is_ready: bool) -> ChildEnded:
+    """Return how a child ended; a machine that lacks memory does not let it start, or kills it."""
+    if not is_ready:
+        return ChildEnded(call, "the machine could not start a process that reads files", of_machine=True)
+    if code == -signal.SIGKILL:
+        return ChildEnded(call, _ENDED_BY_THE_SYSTEM, of_machine=True)
+    return ChildEnded(call, _how_it_ended(code, call.limits))
+
+
+def _out_of_memory(call: Call[Any], limit_mib: int) -> ChildEnded:
+    """Return whether the limit of the call was reached, or a lower one that the program was started with."""
+    if limit_mib < call.limits.memory_mib:
+        return ChildEnded(call, _beyond_inherited(limit_mib, call.limits), of_machine=True)
+    return ChildEnded(call, _beyond_memory(call.limits))
 
 
 def _how_it_ended(code: int, limits: Limits) -> str:
@@ -221,6 +248,13 @@ def _how_it_ended(code: int, limits: Limits) -> str:
         return f"{_ENDED}needed more than {limits.cpu_seconds} seconds of processor time"
     name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     return f"{_ENDED}ended abnormally ({name}) within {limits.memory_mib} MiB"
+
+
+def _beyond_inherited(limit_mib: int, limits: Limits) -> str:
+    return (
+        f"a process that reads files may take {limits.memory_mib} MiB of memory, and the shell or container that it "
+        f"runs in allows {limit_mib} MiB, which did not suffice"
+    )
 
 
 def _beyond_memory(limits: Limits) -> str:
@@ -257,7 +291,7 @@ def serve(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     threading.Thread(target=_end_with_caller, args=(connection.fileno(),), daemon=True).start()
-    connection.send("ready")
+    connection.send(_READY)
     while True:
         try:
             call = connection.recv()
@@ -267,7 +301,7 @@ def serve(connection: Connection) -> None:
         try:
             connection.send_bytes(pickle.dumps(_answer(call), protocol=pickle.HIGHEST_PROTOCOL))
         except MemoryError:
-            connection.send(_OutOfMemory())
+            connection.send(_OutOfMemory(resource.getrlimit(resource.RLIMIT_AS)[0] // MEBIBYTE))
             return
 
 
@@ -305,8 +339,14 @@ def _limit(limits: Limits) -> None:
     """Set the limits of the next call; processor time counts from the start of the child, so the limit moves on."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     cpu_seconds = math.ceil(used.ru_utime + used.ru_stime) + limits.cpu_seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, resource.RLIM_INFINITY))
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_mib * MEBIBYTE, resource.RLIM_INFINITY))
+    _lower(resource.RLIMIT_CPU, cpu_seconds)
+    _lower(resource.RLIMIT_AS, limits.memory_mib * MEBIBYTE)
+
+
+def _lower(kind: int, wanted: int) -> None:
+    """Set a limit, but not beyond the one that the shell or the container sets."""
+    _, most = resource.getrlimit(kind)
+    resource.setrlimit(kind, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Report a full or failing disk in one line, whichever library met it: Python, DuckDB or SQLite."""
+"""Report a full or failing disk, and a lack of memory, in one line, whichever library met it."""
 
 from __future__ import annotations
 
 import errno
 import logging
 import os
+import shutil
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -49,6 +50,53 @@ class StorageFailed(PassportError):
     """The disk is full or failing; the data and the settings are not the cause."""
 
     exit_code: ClassVar[int] = 3
+
+
+class MemoryLacking(PassportError):
+    """The machine has too little memory; neither the data nor the settings are to blame."""
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}; what was published before is unchanged; remedy: end other programs, raise the limit of the shell "
+            "(ulimit -v) or of the container, or use a machine with more memory, and run it again"
+        )
+
+
+def machine_fault(error: Exception) -> PassportError | None:
+    """Return the one-line error for a disk or a memory that failed outside of any stage, or None for other errors.
+
+    A full disk is most often that of temporary files, which the system names only sometimes.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    # DuckDB's error is known by its name, so that it need not be imported.
+    if isinstance(error, MemoryError) or number == errno.ENOMEM or type(error).__name__ == "OutOfMemoryException":
+        return MemoryLacking("the machine has too little memory for this")
+    if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
+        number = errno.ENOSPC
+    remedy = _REMEDIES.get(number or 0)
+    if remedy is None or not isinstance(error, OSError):
+        return None
+    place = error.filename or os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - only named
+    return StorageFailed(
+        f"work stopped: {os.strerror(number or 0)} ({place}); what was published before is unchanged; remedy: {remedy}"
+    )
+
+
+@contextmanager
+def emptied_if_full(folder: Path) -> Iterator[None]:
+    """Remove a folder of unfinished work if the disk is full, so that it does not stay full.
+
+    Raises:
+        OSError: as it came.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 @contextmanager

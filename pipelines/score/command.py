@@ -13,7 +13,7 @@ from data_contracts.progress import SILENT
 from pipelines.ingest.deliveries.unlisted import NOTHING_STATED, Terms
 from pipelines.passports.terms import passport_terms
 from pipelines.runs.publish import locked
-from pipelines.runs.storage_faults import report_disk_faults
+from pipelines.runs.storage_faults import emptied_if_full, report_disk_faults
 from pipelines.score.applicants import require_applicant_file
 from pipelines.score.inputs import Request, open_input
 from pipelines.score.model import ModelChoice, keys_of, load_model, signer_objections
@@ -135,7 +135,9 @@ def score_command(applicants: Path, options: ScoreOptions, progress: Progress = 
         passport_count=options.passport_count,
     )
     with report_disk_faults(options.out), locked(options.out):
-        written = _publish(job, options.out, progress)
+        work = work_folder(options.out)
+        with emptied_if_full(work):
+            written = _publish(job, work, options.out, progress)
     return ScoreOutcome(options.out, written.counts, written.passports, rows.notes)
 
 
@@ -159,9 +161,8 @@ def _choice(options: ScoreOptions, trusted: Sequence[Ed25519PublicKey]) -> Model
     )
 
 
-def _publish(job: ScoreJob, out: Path, progress: Progress) -> Written:
-    """Write into a draft beside ``out``, then replace ``out``; the chunk files are kept until then."""
-    work = work_folder(out)
+def _publish(job: ScoreJob, work: Path, out: Path, progress: Progress) -> Written:
+    """Write into a draft in the work folder, then replace ``out``; the chunk files are kept until then."""
     draft = work / "draft"
     shutil.rmtree(draft, ignore_errors=True)
     written = write_results(job, work / f"chunks-{job.key}", draft, progress)

@@ -19,6 +19,7 @@ from pipelines.register.stage import REGISTRATION_FILE, registry_of
 from pipelines.runs.data_gate import validated_output
 from pipelines.runs.publish import atomic_write_bytes, read_json, read_parquet
 from pipelines.runs.stages import Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
+from pipelines.runs.storage_faults import emptied_if_full
 from pipelines.score.applicant_features import SellerTables
 from pipelines.score.inputs import COVERAGE, Request, described_input, identified
 from pipelines.score.model import champion_model
@@ -73,7 +74,8 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
         model = champion_model(files["bundle"], read_json(files["registration"]), registry, [keys.public_key])
         publish_trust_file(profile, keys, os.environ)
         # A run folder is named by the digest of all inputs, settings and code; so are the chunks of a stopped run.
-        written = write_results(stage_job(profile, place, keys, model), chunks / folder.name, folder, progress)
+        with emptied_if_full(chunks):
+            written = write_results(stage_job(profile, place, keys, model), chunks / folder.name, folder, progress)
         shutil.rmtree(chunks)
         return _record(written, model)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,16 +13,21 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.runs.stages import Place, current_output, read_manifest
+from pipelines.signing.keys import trust_file_for
 from tests.factories.faults.disk_faults import in_a_child, typed
 from tests.factories.files.workbooks import workbook_with
+from tests.factories.invoice_world import AS_OF, invoice_matrix, write_invoice_bundle
 from tests.factories.raw_files import RawFile, ingest_settings, vat_file, vat_row, write_raw_folder
+from tests.factories.scoring import KEYS
 from tests.factories.small_run import CHECKOUT, environment
 from tests.faults.conftest import FIRST_DELIVERY, PROFILE, profile_of
 from tests.faults.small_disk import CANNOT_MOUNT
 
+PASSPORT = Path(sys.executable).with_name("passport")
 PURCHASES = ["订单编号", "买家会员名", "卖家会员名", "实付款(元)", "订单状态", "订单创建时间", "订单付款时间", "数量"]
 PURCHASE = ["1234567890123456789", "a", "b", 5, "交易成功", "2023-03-05 09:00:00", "2023-03-05 09:00:00", 1]
 # A lone cell in the last column spans a sheet of 49 million cells; each takes memory once it is read.
@@ -95,6 +103,61 @@ def test_memory_that_runs_out_within_a_delivery_names_the_file_and_leaves_what_w
     assert list(place.stage_dir("ingest").glob(".run-*")) == []
     assert ingest(tmp_path, [*FIRST_DELIVERY, modest])[0] == 0
     assert len(list((current_output(place, "ingest") / "tables").glob("*.parquet"))) == 3
+
+
+def scored(folder: Path, mounted: Path, size: str, *more: object) -> tuple[int, str]:
+    """Score forty applicants with a small disk mounted; return the exit code and what was said."""
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        pytest.skip("there is no unshare here, which makes a mount namespace")
+    write_invoice_bundle(folder / "bundle")
+    (folder / "trust.json").write_bytes(trust_file_for(KEYS, "test", AS_OF))
+    pq.write_table(invoice_matrix(), folder / "applicants.parquet")
+    mounted.mkdir()
+    given = ("--bundle", folder / "bundle", "--trust", folder / "trust.json", "--issued-on", "2024-07-15", *more)
+    command = shlex.join(map(str, (PASSPORT, "score", folder / "applicants.parquet", *given)))
+    look = f"find {shlex.quote(str(mounted))} -type f"
+    mount = f"mount -t tmpfs -o size={size} tmpfs {shlex.quote(str(mounted))} || exit {CANNOT_MOUNT}"
+    script = f"{mount}; {command}; code=$?; {look}; exit $code"
+    done = subprocess.run(
+        [unshare, "--mount", "--map-root-user", "sh", "-c", script],
+        env=environment(folder / "keys", TMPDIR=str(mounted)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == CANNOT_MOUNT or "unshare" in done.stderr:
+        pytest.skip(f"mounting is not allowed here: {done.stderr.strip()}")
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_full_temporary_folder_is_told_in_one_line(tmp_path: Path) -> None:
+    code, said = scored(tmp_path, tmp_path / "small", "8k", "--out", tmp_path / "out")
+    assert (code, len(said.splitlines())) == (3, 1), said
+    assert all(words in said for words in ("No space left on device", str(tmp_path / "small"), "remedy: make room"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_scores_that_do_not_fit_on_the_disk_leave_it_as_empty_as_it_was(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    code, said = scored(tmp_path, small, "160k", "--out", small / "out", "--passports", "40")
+    first, *left = said.splitlines()
+    names = [Path(line).name for line in (first, *left) if line.startswith(str(small))]
+    assert code == 3, said
+    assert "No space left on device" in said
+    assert set(names) <= {".out.lock"}, said
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))])
+def test_a_machine_without_memory_is_named_by_every_command(error: Exception) -> None:
+    def work() -> str:
+        with mock.patch("pipelines.profiles.load_profile", side_effect=error):
+            return typed("ingest")
+
+    code, *said = in_a_child(work).said.splitlines()
+    assert (code, len(said)) == ("3", 1), said
+    assert "the machine has too little memory" in said[0]
+    assert "internal fault" not in said[0]
 
 
 def test_rows_of_one_key_that_memory_does_not_hold_name_the_file_and_leave_what_was_published(tmp_path: Path) -> None:

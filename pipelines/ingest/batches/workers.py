@@ -15,6 +15,7 @@ from pipelines.ingest.batches.spilled_result import MOST_SENT_BYTES, SpilledResu
 from pipelines.ingest.deliveries.archives import LARGEST_FILE_BYTES
 from pipelines.profiles.ingest_settings import limits_of
 from pipelines.runs.sandbox import MEBIBYTE, Call, ChildEnded, run_each_in_sandbox, run_in_sandbox
+from pipelines.runs.storage_faults import MemoryLacking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -137,6 +138,8 @@ def _culprits(
             except ChildEnded as again:
                 files, ended = half, again
                 break
+            except MemoryLacking:
+                raise
             except PassportError:  # refused for another reason
                 continue
         else:

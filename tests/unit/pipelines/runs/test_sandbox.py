@@ -4,14 +4,17 @@ import math
 import operator
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from data_contracts.errors import InputRefused, InternalFault
 from pipelines.ingest.deliveries.manifest import find_deliveries
 from pipelines.runs.sandbox import Call, ChildEnded, Limits, run_each_in_sandbox, run_in_sandbox
+from pipelines.runs.storage_faults import MemoryLacking
 from tests.factories.raw_files import ingest_settings
 
 LITTLE = Limits(memory_mib=1024, cpu_seconds=1)
@@ -46,6 +49,30 @@ def test_a_call_that_ends_its_child_reports_how_and_the_next_one_works(call: Cal
     with pytest.raises(ChildEnded, match=says):
         run_in_sandbox(call)
     assert run_in_sandbox(Call(math.sqrt, (4,))) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("limit", "call", "says"),
+    [
+        (None, Call(signal.raise_signal, (signal.SIGKILL,)), r"SIGKILL.*the machine has too little memory"),
+        (1500, Call(bytearray, (2**31,)), "may take 6144 MiB of memory, and the shell .* allows 1500 MiB"),
+        (20, Call(math.sqrt, (4,)), "could not start a process that reads files"),
+    ],
+    ids=["killed by the system", "limit of the shell", "no room to start"],
+)
+def test_a_machine_with_too_little_memory_is_not_blamed_on_the_file(
+    limit: int | None, call: Call[object], says: str
+) -> None:
+    real = subprocess.Popen
+    limited = [] if limit is None else ["prlimit", f"--as={limit * 2**20}"]
+    started = mock.patch.object(subprocess, "Popen", lambda command, **named: real([*limited, *command], **named))
+    fresh = mock.patch("pipelines.runs.sandbox._warm_children", list)
+    with fresh, started, pytest.raises(MemoryLacking, match=says) as lacking:
+        run_in_sandbox(call)
+    assert lacking.value.exit_code == 3
+    assert "ulimit -v" in str(lacking.value)
+    assert "\n" not in str(lacking.value)
 
 
 _HELD: list[bytearray] = []
