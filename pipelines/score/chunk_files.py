@@ -174,12 +174,15 @@ def json_line(row: Mapping[str, Any]) -> str:
 def csv_cells(row: Mapping[str, Any], titles: Mapping[str, str]) -> list[object]:
     """Return a row of scores as spreadsheet cells: short reasons, and no text that could run as a formula."""
     reasons = {"for": [], "against": []} if row["reasons"] is None else json.loads(row["reasons"])
-    shown = [
-        "; ".join(f"{titles.get(one['feature'], one['feature'])} ({one['points']:+d})" for one in reasons[way])
-        for way in ("for", "against")
-    ]
+    shown = ["; ".join(_short_reason(one, titles) for one in reasons[way]) for way in ("for", "against")]
     cells = [*(row[name] for name in _CSV_COLUMNS), *shown]
     return [cell_text(cell) if isinstance(cell, str) else cell for cell in cells]
+
+
+def _short_reason(reason: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """Return the title and points of a reason. Points for missing data must not read like a finding."""
+    title = titles.get(reason["feature"], reason["feature"])
+    return f"{title}{': no data' if reason['value'] is None else ''} ({reason['points']:+d})"
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from pipelines.score.chunk_files import (
     JSON_LINES_FILE,
     SCORES_FILE,
     ChunkFolder,
+    csv_cells,
     join_chunks,
     score_in_chunks,
 )
@@ -171,3 +172,15 @@ def test_a_hostile_applicant_id_stays_text_in_every_format(tmp_path: Path, name:
     assert second["applicant_id"] == "A2"
     line = (tmp_path / JSON_LINES_FILE).read_text(encoding="utf-8").splitlines()[0]
     assert json.loads(line)["applicant_id"] == name
+
+
+def test_a_reason_in_the_sheet_says_that_there_was_no_data() -> None:
+    (row,) = score(applicants(1)).to_pylist()
+    against = [
+        {"feature": "known_defaults", "points": -64, "value": None},
+        {"feature": "refund_share", "points": -7, "value": 0.1},
+    ]
+    reasons = json.dumps({"for": [], "against": against, "all_others": 0})
+    titles = {"known_defaults": "Known defaults among related sellers", "refund_share": "Refunds"}
+    said = "Known defaults among related sellers: no data (-64); Refunds (-7)"
+    assert csv_cells({**row, "reasons": reasons}, titles)[-1] == said
