@@ -1,10 +1,17 @@
-"""Schema of a scored row: columns, statuses and how the interval is made."""
+"""Columns of an applicant file, and schema of a scored row: columns, statuses and how the interval is made."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 import pyarrow as pa
+
+APPLICANT_SPELLINGS: Final = {
+    "applicant_id": ("申请编号", "applicant", "application", "application no.", "application number", "申请号"),
+    "seller_id": ("卖家编号", "seller", "seller ref", "seller reference", "merchant id", "卖家", "卖家ID", "商户编号"),
+    "as_of": ("数据截止日", "as of date", "cut-off date", "评估截止日", "截止日期", "基准日"),
+}
+"""How lenders spell these columns, Chinese first; case, blanks, dashes and underscores do not matter."""
 
 INTERVAL_LEVEL: Final = 0.95
 

@@ -70,7 +70,7 @@ def quarantine(
 def template(
     context: typer.Context,
     table: Annotated[
-        str | None, typer.Argument(help="Canonical table, or wallet_statement (default: list them).")
+        str | None, typer.Argument(help="Canonical table, wallet_statement or applicants (default: list them).")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="File to write (default: print the template).")
@@ -81,11 +81,14 @@ def template(
         Language, typer.Option("--language", help="Language of the column headers; both are read.")
     ] = "en",
 ) -> None:
-    """Write a blank CSV template of a table or of a wallet's statement, for data that no supported export contains.
+    """Write a blank CSV template: of a table or a wallet's statement, or of the list of applicants to score.
+
+    Tables and statements are for data that no supported export contains.
 
     Example: passport template receivable --out receivable.csv
     """
     from pipelines.commands.blank_template import (
+        APPLICANTS,
         blank_template,
         template_list,
         template_source,
@@ -101,7 +104,12 @@ def template(
         return
     write_blank_template(out, text)
     terminal: Terminal = context.obj
-    terminal.say(f"template: {table} -> {out}; list it in deliveries.csv as source {template_source(table)}")
+    use = (
+        f"passport score {out}"
+        if table == APPLICANTS
+        else f"list it in deliveries.csv as source {template_source(table)}"
+    )
+    terminal.say(f"template: {table} -> {out}; {use}")
 
 
 def recognise(

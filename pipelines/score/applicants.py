@@ -6,7 +6,6 @@ exactly once: a row that cannot be used carries refusal codes; it neither vanish
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,11 +20,12 @@ from data_contracts.checks.spreadsheet_damage import damaged_cells
 from data_contracts.definition.contract import CellSpec, Column, CompiledContract, ReadSpec
 from data_contracts.digest import sha256_file
 from data_contracts.errors import InputRefused, listed
-from data_contracts.reading.delimited.encodings import other_encoding
 from data_contracts.reading.dispatch import read_file
 from data_contracts.reading.parquet_files import PARQUET_START
 from data_contracts.values.casting import cast_text
+from pipelines.score.applicant_text import ReadableText, readable_text
 from pipelines.score.applicant_values import typed_cells
+from pipelines.score_rows import APPLICANT_SPELLINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -37,15 +37,11 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 IDENTITY_COLUMNS: Final = ("applicant_id", "seller_id", "as_of")
-_SYNONYMS: Final = {"applicant_id": ("applicant",), "seller_id": ("seller", "seller ref"), "as_of": ("as of",)}
+_DAYS: Final = ("yyyy-MM-dd", "yyyy/M/d", "yyyy年M月d日")
 _TYPES: Final[dict[str, Values]] = {"applicant_id": pa.string(), "seller_id": pa.string(), "as_of": pa.date32()}
 _SUFFIXES: Final = (".csv", ".xlsx", ".parquet")
 _NO_TEXT: Final[Values] = pa.scalar(None, pa.string())
 _FALSE: Final[Values] = pa.scalar(value=False)
-# NUL, and how Python marks a byte that is not UTF-8.
-_NO_CHARACTER: Final = re.compile("[\0\udc80-\udcff]")
-# Unicode promises that these will never be characters.
-_MARKS: Final = tuple(map(chr, range(0xFDD0, 0xFDF0)))
 
 Chunk = pa.Table
 """source_row i64, applicant_id str, seller_id str, as_of date32, refusals str (";"-joined codes), features f64."""
@@ -178,7 +174,7 @@ def _open_text(path: Path, suffix: str, feature_names: Sequence[str]) -> _Opened
     contract = _contract(suffix, feature_names)
     data = path.read_bytes()
     _refuse_other_form(path, suffix, data)
-    text = _marked(data) if suffix == "csv" else _Marked(data, _MARKS[0])
+    text = readable_text(data, contract) if suffix == "csv" else ReadableText(data)
     result = read_file(text.data, contract, str(path))
     has_features = _require_columns(str(path), result.headers, feature_names)
     names = (*IDENTITY_COLUMNS, *(feature_names if has_features else ()))
@@ -205,37 +201,15 @@ def _refuse_other_form(path: Path, suffix: str, data: bytes) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Marked:
-    """A text file in which ``mark`` replaces whatever is no character, and the notes on that."""
-
-    data: bytes
-    mark: str
-    notes: tuple[str, ...] = ()
-
-
-def _marked(data: bytes) -> _Marked:
-    """Replace bytes that are not UTF-8, and NUL, by a mark that the file does not contain; so they spoil only a cell.
-
-    A file whose header has such bytes is left as it is: it is in another encoding, and its refusal names that.
-    """
-    text = data.decode("utf-8", "surrogateescape")
-    header, _, _ = text.partition("\n")
-    mark = next((mark for mark in _MARKS if mark not in text), None)
-    if not _NO_CHARACTER.search(text) or _NO_CHARACTER.search(header) or mark is None:
-        return _Marked(data, _MARKS[0])
-    words = other_encoding(data)
-    note = f"some cells are not UTF-8 and were not read{f': {words}' if words else ''}"
-    return _Marked(_NO_CHARACTER.sub(mark, text).encode(), mark, (note,))
-
-
 def _contract(suffix: str, feature_names: Sequence[str]) -> CompiledContract:
     """Build the contract of an applicant file; all features are optional here and checked later."""
 
     def column(name: str) -> Column:
-        cell = CellSpec(header_optional=name != "seller_id")
+        cell = CellSpec(header_optional=name != "seller_id", formats=_DAYS if name == "as_of" else ())
         kind = _TYPES.get(name, pa.float64())
-        return Column(name, name, kind, name, name, "confidential", synonyms=_SYNONYMS.get(name, ()), cell=cell)
+        return Column(
+            name, name, kind, name, name, "confidential", synonyms=APPLICANT_SPELLINGS.get(name, ()), cell=cell
+        )
 
     form: Literal["delimited", "xlsx"] = "xlsx" if suffix == "xlsx" else "delimited"
     return CompiledContract(
@@ -247,7 +221,7 @@ def _contract(suffix: str, feature_names: Sequence[str]) -> CompiledContract:
         columns=tuple(column(name) for name in (*IDENTITY_COLUMNS, *feature_names)),
         rules=(),
         primary_key=(),
-        read_spec=ReadSpec(format=form, quote='"', quoted_newlines=True),
+        read_spec=ReadSpec(format=form, quote='"', quoted_newlines=True, other_delimiters=(";", "\t")),
         known_lag_days=0,
         digest="",
     )
@@ -257,7 +231,10 @@ def _require_columns(file: str, present: Sequence[str], feature_names: Sequence[
     """Return whether the file is a feature matrix; refuse one that holds only some of the features."""
     if "seller_id" not in present:
         raise InputRefused(
-            file=file, column="seller_id", rule="the column is missing", remedy="name the column of sellers 'seller_id'"
+            file=file,
+            column="seller_id",
+            rule="the column is missing",
+            remedy="name the column of sellers 'seller_id'; passport template applicants writes a file to fill in",
         )
     missing = [name for name in feature_names if name not in present]
     if missing and len(missing) < len(feature_names):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +12,7 @@ import pytest
 import xlsxwriter
 
 from data_contracts.errors import InputRefused
+from pipelines.commands.blank_template import blank_template, write_blank_template
 from pipelines.score.applicants import Applicants, join_codes, read_applicants
 
 FEATURES = ("payout_sum", "refund_share")
@@ -315,3 +316,28 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_codes_join_without_empty_ones() -> None:
     columns = (pa.array(["", "a", ""]), pa.array(["b", "c", ""]), pa.array(["", "", ""]))
     assert join_codes(*columns).to_pylist() == ["b", "a;c", ""]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize(
+    "header",
+    ["申请编号|卖家编号|数据截止日", "Application No.|Seller-Ref|As of", "Applicant ID|seller id|Cut-off date"],
+)
+def test_a_list_is_read_with_common_headers_separators_and_encodings(
+    tmp_path: Path, header: str, encoding: str, delimiter: str
+) -> None:
+    text = f"{header}\nA-1|S-1042|2024/12/31\nA-2|S-7|{'2024年3月1日' if header > '~' else '2024/3/1'}\n".replace(
+        "|", delimiter
+    )
+    (tmp_path / "a.csv").write_bytes(text.encode(encoding))
+    found = [(row["applicant_id"], row["seller_id"], row["as_of"]) for row in rows(opened(tmp_path / "a.csv"))]
+    assert found == [("A-1", "S-1042", date(2024, 12, 31)), ("A-2", "S-7", date(2024, 3, 1))]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_template_of_a_list_can_be_scored_as_it_is(tmp_path: Path, language: Literal["en", "zh"]) -> None:
+    write_blank_template(tmp_path / "a.csv", blank_template("applicants", language))
+    (row,) = rows(opened(tmp_path / "a.csv"))
+    assert (row["applicant_id"], row["seller_id"], row["as_of"]) == ("A-1", "S-1042", date(2024, 12, 31))
+    assert row["refusals"] == ""
