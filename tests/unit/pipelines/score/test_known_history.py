@@ -94,6 +94,16 @@ def test_a_file_of_the_same_name_with_other_content_is_another_file(tmp_path: Pa
     assert set(found["money_event"]["row_version"].to_pylist()) == {1}
 
 
+def test_orders_delivered_again_under_another_shop_name_count_once(tmp_path: Path) -> None:
+    again = RawFile("s/again.csv", "shopify_orders", ORDERS.data, SELLER, "shop-2", **LATER)
+    # Other bytes: a further order stands before those that are known.
+    more = [shopify_order("#2", "9002", "7.00"), shopify_order("#1001", "5001")]
+    longer = RawFile("s/longer.csv", "shopify_orders", shopify_file(more), SELLER, "shop-3", **LATER)
+    for name, file, totals in (("same", again, [20]), ("longer", longer, [7, 20])):
+        orders = together(tmp_path / name, [ORDERS], [file]).tables["site_order"]
+        assert sorted(orders["total_amount"].to_pylist()) == totals
+
+
 def test_sources_delivered_earlier_and_not_in_the_folder_are_named(tmp_path: Path) -> None:
     assert together(tmp_path / "1", (MAY, ORDERS, INVOICES), (JUNE,)).withdrawn == {
         SELLER: ("shopify_orders", "vat_invoices")
