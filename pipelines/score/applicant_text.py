@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from data_contracts.reading.delimited.encodings import other_encoding
+from data_contracts.reading.delimited.encodings import guessed_encoding, other_encoding
 from data_contracts.reading.headers import match_headers
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class ReadableText:
 def readable_text(data: bytes, contract: CompiledContract) -> ReadableText:
     """Return a text file as UTF-8; a byte that is no character, and NUL, spoil only their cell.
 
-    Spreadsheets also save UTF-16 with its mark, and in China GB18030. The latter is taken for certain if it makes the
-    header one of the contract. Any other text whose header has such bytes is left as it is; its refusal names the
+    Spreadsheets also save UTF-16 with its mark, and in China GB18030, read if it is the likely encoding and makes
+    the header one of the contract. Any other text whose header has such bytes is left as it is; its refusal names the
     encoding.
     """
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -53,10 +53,10 @@ def readable_text(data: bytes, contract: CompiledContract) -> ReadableText:
 
 def _in_gb18030(data: bytes, contract: CompiledContract) -> ReadableText | None:
     """Return a text in GB18030 as UTF-8, or None if it is no such text or its header is not of the contract."""
-    try:
-        text = data.decode("gb18030")
-    except UnicodeDecodeError:
+    _, codec = guessed_encoding(data) or ("", "")
+    if codec != "gb18030":
         return None
+    text = data.decode("gb18030", "replace")
     header, _, _ = text.partition("\n")
     cells = [cell.strip('" \r') for cell in _BETWEEN_CELLS.split(header)]
     if not match_headers(cells, contract).positions:

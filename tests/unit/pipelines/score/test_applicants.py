@@ -218,8 +218,8 @@ def test_a_file_that_cannot_serve_is_refused_in_one_line(tmp_path: Path, name: s
 
 
 def test_another_encoding_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_bytes("seller_id,名称\nS1,卖家\n".encode("gb18030"))
-    with pytest.raises(InputRefused, match="utf-8"):
+    (tmp_path / "a.csv").write_bytes("seller_id,名前と注文番号\nS1,セラー\n".encode("cp932"))
+    with pytest.raises(InputRefused, match="Shift-JIS"):
         opened(tmp_path / "a.csv")
 
 
