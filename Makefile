@@ -69,7 +69,7 @@ KEYS := $(filter-out %/trust.json,$(wildcard $(PASSPORT_SIGNING_KEY_FILE) $(PASS
 STAGES := world ingest validate features train explain register score monitor
 
 .PHONY: help run test test-fast check setup setup-test setup-docs lock $(STAGES) bench bench-world lint types layers \
-        docs docs-check pictures prose notebooks site wheel clean clean-registry force
+        docs docs-check pictures prose notebooks site wheel sbom clean clean-registry force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^# ---- /{gsub(/^# -+ | -+$$/, ""); print "\n" $$0} \
@@ -97,6 +97,9 @@ $(VENV)/.test-ready: requirements-test.lock pyproject.toml
 $(VENV)/.docs-ready: requirements-docs.lock $(VENV)/.test-ready
 	$(call install,requirements-docs.lock,$@)
 
+$(VENV)/.sbom-ready: requirements-sbom.lock $(VENV)/.run-ready
+	$(call install,requirements-sbom.lock,$@)
+
 setup: $(VENV)/.run-ready ## Install what the pipeline needs, from the hash lock
 setup-test: $(VENV)/.test-ready ## Install what the tests and checks need, from the hash lock
 setup-docs: $(VENV)/.docs-ready ## Install what the documentation site needs, beside the tests
@@ -109,6 +112,7 @@ lock: ## Resolve the locks again from pyproject.toml (needs uv)
 	$(COMPILE) pyproject.toml --group build -o requirements.lock
 	$(COMPILE) pyproject.toml --group test -c requirements.lock -o requirements-test.lock
 	$(COMPILE) --group pyproject.toml:docs -c requirements-test.lock -o requirements-docs.lock
+	$(COMPILE) --group pyproject.toml:sbom -c requirements-test.lock -o requirements-sbom.lock
 
 # ---- Run the pipeline ------------------------------------------------------------------------------------------------
 # CHECKED is touched when a stage has checked its inputs; CURRENT names the current run and changes only with its content.
@@ -235,6 +239,9 @@ wheel: $(VENV)/.test-ready ## Build the wheel
 
 # What was promoted cannot be made again, so it stays: the registry, its bundles and the ledger of each profile.
 KEPT := -name ledger -o -name '*mlflow.db*' -o -name mlflow-artifacts
+
+sbom: $(VENV)/.sbom-ready $(P)/train/CURRENT ## List the components of the model bundle in CycloneDX: OUT/<profile>/sbom
+	@$(BIN)/python -m tools.sbom $(PROFILE) $(OUT)
 
 clean: ## Remove every output; registries, ledgers and the signing keys in .keys stay
 	@if [ -d $(OUT) ]; then find $(OUT) -mindepth 2 -maxdepth 2 ! \( $(KEPT) \) -exec rm -rf {} +; \

@@ -15,7 +15,12 @@ from packaging.utils import canonicalize_name
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # The lock of each dependency group; build is locked with the dependencies of the project itself.
-LOCKS = {"build": "requirements.lock", "test": "requirements-test.lock", "docs": "requirements-docs.lock"}
+LOCKS = {
+    "build": "requirements.lock",
+    "test": "requirements-test.lock",
+    "docs": "requirements-docs.lock",
+    "sbom": "requirements-sbom.lock",
+}
 INDEX_ADDRESS = re.compile(
     r"https?://[^\s\"')>]*(?:pypi|pythonhosted|npmjs|/simple\b|mirror|artifactory|nexus)"
     r"|(?<!no-emit-)(?:extra-)?index-url\s*[=:]"
