@@ -61,7 +61,7 @@ def test_locks_pin_every_package_by_hash_and_name_no_index(lock: str) -> None:
     pins = re.findall(
         r"^[A-Za-z0-9_.-]+==[^\n]*\n((?:    --hash=sha256:[0-9a-f]{64}[^\n]*\n)*)", text, flags=re.MULTILINE
     )
-    assert len(pins) > 50
+    assert len(pins) == len(re.findall(r"^[^\s#].*==", text, flags=re.MULTILINE)) > 5
     assert all(pins)
     assert not re.search(r"https?://|--(extra-)?index-url|--find-links", text)
 
