@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 ROWS = "rows"
 POSITION = "_position"
+DELIVERED_FOR = "delivered_for"
+"""The seller of a delivery. Rules on groups of rows name it, because numbers of documents repeat between sellers."""
 _VALUES, _CANDIDATES = "distinct_values", "candidates"
 # Rules that check a value independently of the rest of its row.
 _OF_VALUES = frozenset({Kind.ENUM, Kind.NOT_IN, Kind.PATTERN, Kind.LENGTH})
@@ -58,7 +60,7 @@ class RuleDatabase:
     def load(self, table: pa.Table) -> None:
         """Load ``table`` as the rows of the following queries."""
         self.row_count = table.num_rows
-        self._rows = _with_positions(plain_rows(table))
+        self._rows = _with_positions(_with_seller(plain_rows(table)))
         self._connection.register(ROWS, self._rows)
 
     def load_stored(self, rows: RowStream, row_count: int) -> None:
@@ -236,6 +238,13 @@ def is_among(hashes: NDArray[np.uint64], few: NDArray[np.uint64]) -> NDArray[np.
 
 def _with_positions(rows: pa.Table) -> pa.Table:
     return rows.append_column(POSITION, pa.array(np.arange(rows.num_rows, dtype=np.int64)))
+
+
+def _with_seller(rows: pa.Table) -> pa.Table:
+    """Return rows with the column of their seller, empty if they are not of a delivery."""
+    if DELIVERED_FOR in rows.column_names:
+        return rows
+    return rows.append_column(DELIVERED_FOR, pa.nulls(rows.num_rows, pa.string()))
 
 
 def columns_asked(rules: Sequence[Rule], names: Sequence[str]) -> list[str]:
