@@ -10,8 +10,11 @@ OUT ?= artifacts
 PYTHON ?= python3
 VENV ?= .venv
 DATA_DIR ?=
+# Who answers for a promotion and why: make register APPROVER="Li Wei" REASON="two more sources"
+APPROVER ?=
+REASON ?=
 
-export DATA_DIR
+export DATA_DIR APPROVER REASON
 # Idle OpenMP threads that spin cost a shared machine four times the work they do.
 export OMP_WAIT_POLICY ?= passive
 # The matrices are small: BLAS threads would cost more than they save, and one thread yields the same bits everywhere.
@@ -39,7 +42,7 @@ endif
 QUIET ?=
 VERBOSE ?=
 VOLUME := $(if $(QUIET), --quiet)$(if $(VERBOSE), --verbose)
-STAGE = $(if $(VERBOSE),,@)$(PASSPORT)$(VOLUME) $(1) --profile $(PROFILE) --out $(OUT) && touch $(P)/$(1)/CHECKED
+STAGE = $(if $(VERBOSE),,@)$(PASSPORT)$(VOLUME) $(1) --profile $(PROFILE) --out $(OUT)$(2) && touch $(P)/$(1)/CHECKED
 
 # The folders that decide a stage's output: those that its stage.py names. The stage itself decides by content whether
 # it has to run again; a test checks that Make watches every file that the stage hashes.
@@ -64,7 +67,7 @@ RATES := $(wildcard $(shell sed -n 's/^exchange_rate_file *= *"\([^"]*\)".*/\1/p
 RAW_FILES := $(if $(RAW_DIR),$(shell find $(RAW_DIR) 2>/dev/null | sed 's/[][ :*?]/\\&/g'))
 
 # The keys: files that the variables name, else those in the profile's folder of keys.
-KEYS := $(filter-out %/trust.json,$(wildcard $(PASSPORT_SIGNING_KEY_FILE) $(PASSPORT_HMAC_KEY_FILE) $(or $(KEYS_DIR),.keys)/$(notdir $(P))/*))
+KEYS := $(filter-out %/trust.json %/heads,$(wildcard $(PASSPORT_SIGNING_KEY_FILE) $(PASSPORT_HMAC_KEY_FILE) $(or $(KEYS_DIR),.keys)/$(notdir $(P))/*))
 
 STAGES := world ingest validate features train explain register score monitor
 
@@ -161,11 +164,11 @@ $(P)/explain/CHECKED: $(P)/train/CURRENT $(P)/features/CURRENT $(PROFILE_FILE) $
 
 register: $(P)/register/CURRENT ## Pass the gates and register the bundle in MLflow as champion
 $(P)/register/CHECKED: $(P)/train/CURRENT $(P)/features/CURRENT $(PROFILE_FILE) $(MODELS) $(call rooms,register features) | $(VENV)/.run-ready
-	$(call STAGE,register)
+	$(call STAGE,register,$(if $(APPROVER), --approver "$$APPROVER")$(if $(REASON), --reason "$$REASON"))
 
 score: $(P)/score/CURRENT ## Score the profile's applicants and issue their passports
 $(P)/score/CHECKED: $(P)/register/CURRENT $(P)/train/CURRENT $(P)/features/CURRENT $(P)/validate/CURRENT \
-                    $(PROFILE_FILE) $(MODELS) $(call rooms,score score_rows.py ingest validate features register passports reports) | $(VENV)/.run-ready
+                    $(PROFILE_FILE) $(MODELS) $(call rooms,score score_rows.py score_codes.py ingest validate features register passports reports) | $(VENV)/.run-ready
 	$(call STAGE,score)
 
 monitor: $(P)/monitor/CURRENT ## Compare the scored applicants with the training population

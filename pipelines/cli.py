@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from pipelines.command_line import contracts, keys, pages, raw_files, scoring, stages
+from pipelines.command_line import contracts, keys, pages, promotion, raw_files, scoring, stages
 from pipelines.command_line.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -26,15 +26,20 @@ RAW_FILES = "Raw files and contracts"
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Stages, in order": (
         *(stages.world, stages.ingest, stages.validate, stages.features, stages.train),
-        *(stages.explain, stages.register, scoring.score, stages.monitor),
+        *(stages.explain, promotion.register, scoring.score, stages.monitor),
     ),
     "Results and passports": (
         pages.index,
         scoring.summary,
         scoring.show,
-        scoring.compare,
         scoring.verify,
         scoring.codes,
+    ),
+    "Models": (
+        promotion.champion,
+        promotion.promote,
+        promotion.rollback,
+        promotion.compare,
     ),
     RAW_FILES: (
         raw_files.recognise,

@@ -7,7 +7,7 @@ of 27 defaults can never fail would be worthless.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,7 +24,8 @@ class GateSettings(BaseModel):
     """Limits of the gates.
 
     ``baseline`` names the model that a champion may not be worse than. ``calibration_required`` is off only for
-    demonstrations, whose samples may be too small to estimate a slope.
+    demonstrations, whose samples may be too small to estimate a slope. ``incumbent_required``: a candidate that is
+    worse than the champion in force, or cannot be compared with it, fails; else the comparison is reported only.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +35,7 @@ class GateSettings(BaseModel):
     smallest_audit_rows: int = Field(default=50, ge=1)
     smallest_golden_rows: int = Field(default=1, ge=1)
     calibration_required: bool = True
+    incumbent_required: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,23 @@ class BundleEvidence:
 
 
 @dataclass(frozen=True)
+class IncumbentEvidence:
+    """What is known about the champion that a candidate would replace.
+
+    Attributes:
+        version: its version in the registry; None if there is no champion yet.
+        difference: the candidate's paired gain in AUC over it, in the form of an evaluation's differences.
+        bad: number of defaults among the rows that both were tested on.
+        fault: why the two could not be compared, or must not be; None where ``difference`` is at hand.
+    """
+
+    version: str | None = None
+    difference: Mapping[str, Any] | None = None
+    bad: int | None = None
+    fault: str | None = None
+
+
+@dataclass(frozen=True)
 class GateEvidence:
     """Everything known about a candidate; a missing piece is None and fails every gate that needs it.
 
@@ -62,6 +81,7 @@ class GateEvidence:
     matrix_names: tuple[str, ...] | None
     evaluation: Mapping[str, Any] | None
     audit: ModelAudit | None
+    incumbent: IncumbentEvidence | None
 
 
 @dataclass(frozen=True)
@@ -85,6 +105,7 @@ def run_gates(evidence: GateEvidence, settings: GateSettings) -> tuple[GateResul
         _signs_hold(evidence.audit, settings),
         _hiding_never_pays(evidence.audit, settings),
         _not_worse(evidence.evaluation, settings),
+        _not_worse_than_champion(evidence.incumbent, settings),
         _calibration(evidence.evaluation, settings),
     )
 
@@ -181,14 +202,44 @@ def _not_worse(evaluation: Mapping[str, Any] | None, settings: GateSettings) -> 
     )
 
 
+def _not_worse_than_champion(incumbent: IncumbentEvidence | None, settings: GateSettings) -> GateResult:
+    """Fail a candidate whose AUC is significantly below that of the champion in force, or not known to be not."""
+    gate, required = "not_worse_than_champion", settings.incumbent_required
+    limit = "upper bound of the paired AUC difference at least 0" if required else "reported only (by the profile)"
+    nothing = "nothing: there is no difference to measure"
+    if incumbent is not None and incumbent.version is None:
+        return GateResult(gate, passed=True, measured="there is no champion yet", limit=limit, power=nothing)
+    found = None if incumbent is None else _complete(incumbent.difference)
+    if incumbent is None or incumbent.fault is not None or found is None or not _is_figure(incumbent.bad):
+        fault = (incumbent and incumbent.fault) or "the champion was not compared with the candidate"
+        return replace(_no_evidence(gate, limit, fault), passed=not required)
+    gain, detectable, against = found["gain"], found["detectable_gain"], f"version {incumbent.version}"
+    if found.get("verdict") == "identical":
+        return GateResult(
+            gate, passed=True, measured=f"{against}: equal scores on every row", limit=limit, power=nothing
+        )
+    return GateResult(
+        gate,
+        passed=gain["upper"] >= 0 or not required,
+        measured=f"{against}: {gain['value']:+.4f}, 95 % CI {gain['lower']:+.4f} to {gain['upper']:+.4f}",
+        limit=limit,
+        power=f"a loss of {detectable:.3f} AUC or more, given {incumbent.bad} defaults",
+    )
+
+
 def _auc_difference(evaluation: Mapping[str, Any] | None, baseline: str) -> Mapping[str, Any] | None:
     """Return the champion's paired AUC difference to the baseline, if all of its figures are present."""
     for difference in (evaluation or {}).get("differences", ()):
         if difference.get("other") == baseline and difference.get("measure") == "auc":
-            gain = difference.get("gain") or {}
-            figures = (*(gain.get(name) for name in ("value", "lower", "upper")), difference.get("detectable_gain"))
-            return difference if all(_is_figure(figure) for figure in figures) else None
+            return _complete(difference)
     return None
+
+
+def _complete(difference: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return a difference if all of its figures are present."""
+    gain = (difference or {}).get("gain") or {}
+    figures = (*(gain.get(name) for name in ("value", "lower", "upper")), (difference or {}).get("detectable_gain"))
+    return difference if all(_is_figure(figure) for figure in figures) else None
 
 
 def _calibration(evaluation: Mapping[str, Any] | None, settings: GateSettings) -> GateResult:

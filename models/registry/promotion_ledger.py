@@ -1,16 +1,22 @@
-"""The promotion ledger: who promoted which model, when, why, and the result of every gate."""
+"""The promotion ledger: who promoted which model, when, why, and the result of every gate.
+
+Three kinds of decision: a candidate is promoted or refused by the gates, and a person restores a version that was
+promoted before.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from data_contracts.errors import InternalFault
 from models.registry.chained_log import ChainedEntry, ChainedLog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -30,11 +36,14 @@ class GateLine(BaseModel):
 
 
 class Decision(BaseModel):
-    """A candidate was promoted or refused; ``version`` is None for a candidate that was never registered."""
+    """A candidate was promoted or refused, or a version that passed its gates before was restored.
+
+    ``version`` is None for a candidate that was never registered. ``gates`` of a restored version are those it passed.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    outcome: Literal["promoted", "refused"]
+    outcome: Literal["promoted", "refused", "restored"]
     model_name: str
     version: str | None
     bundle_sha256: str
@@ -50,42 +59,104 @@ class LedgerEntry(ChainedEntry, Decision):
     previous_champion_sha256: str | None
 
 
-def append_decision(folder: Path, decision: Decision, key: Ed25519PrivateKey) -> LedgerEntry:
-    """Append a decision to the ledger in ``folder``.
+@dataclass(frozen=True)
+class Ledger:
+    """The ledger of a folder, and the folders outside it that keep its head."""
 
-    Raises:
-        IntegrityRefused: the existing ledger is broken.
-    """
+    folder: Path
+    head_folders: tuple[Path, ...] = ()
 
-    def made(entries: tuple[LedgerEntry, ...], sequence: int, previous_sha256: str) -> LedgerEntry:
-        champion = champion_in_force(entries, decision.model_name)
-        return LedgerEntry(
-            **dict(decision),
-            sequence=sequence,
-            previous_champion_sha256=None if champion is None else champion.bundle_sha256,
-            previous_sha256=previous_sha256,
-        )
+    @property
+    def log(self) -> ChainedLog[LedgerEntry]:
+        """The file of the ledger."""
+        return ChainedLog(self.folder / LEDGER_FILE, LedgerEntry, "promotion ledger", self.head_folders)
 
-    entry = _ledger(folder).append(made, key)
-    if entry is None:
-        raise InternalFault("a decision was not written to the ledger")
-    return entry
+    def read(self, public_key: Ed25519PublicKey) -> tuple[LedgerEntry, ...]:
+        """Read every decision in order, after checking the chain and the signed head; empty if there is no ledger yet.
+
+        Raises:
+            IntegrityRefused: a line was changed (the message names the first), or the ledger was set back.
+        """
+        return self.log.read(public_key)
+
+    def append(self, decision: Decision, key: Ed25519PrivateKey) -> LedgerEntry | None:
+        """Append a decision, unless it is there already: a run that was killed must not decide twice.
+
+        Raises:
+            IntegrityRefused: the existing ledger is broken or was set back.
+        """
+
+        def made(entries: tuple[LedgerEntry, ...], sequence: int, previous_sha256: str) -> LedgerEntry | None:
+            if is_written(entries, decision):
+                return None
+            champion = champion_in_force(entries, decision.model_name)
+            return LedgerEntry(
+                **dict(decision),
+                sequence=sequence,
+                previous_champion_sha256=None if champion is None else champion.bundle_sha256,
+                previous_sha256=previous_sha256,
+            )
+
+        return self.log.append(made, key)
 
 
-def read_ledger(folder: Path, public_key: Ed25519PublicKey) -> tuple[LedgerEntry, ...]:
-    """Read every decision in order, after checking the chain and the signed head; empty if there is no ledger yet.
-
-    Raises:
-        IntegrityRefused: a line was changed; the message names the first.
-    """
-    return _ledger(folder).read(public_key)
-
-
-def _ledger(folder: Path) -> ChainedLog[LedgerEntry]:
-    return ChainedLog(folder / LEDGER_FILE, LedgerEntry, "promotion ledger")
+def is_written(entries: Sequence[LedgerEntry], decision: Decision) -> bool:
+    """Return whether this bundle is champion already, or its refusal is the last entry on the model."""
+    champion = champion_in_force(entries, decision.model_name)
+    if decision.outcome != "refused":
+        return champion is not None and champion.bundle_sha256 == decision.bundle_sha256
+    last = next((entry for entry in reversed(entries) if entry.model_name == decision.model_name), None)
+    return last is not None and all(getattr(last, name) == value for name, value in decision if name != "decided_at")
 
 
-def champion_in_force(entries: Sequence[LedgerEntry], model_name: str) -> LedgerEntry | None:
-    """Return the last promotion of a model name, or None."""
-    promoted = [entry for entry in entries if entry.outcome == "promoted" and entry.model_name == model_name]
-    return promoted[-1] if promoted else None
+def champion_in_force(entries: Sequence[LedgerEntry], model_name: str, on: date | None = None) -> LedgerEntry | None:
+    """Return the entry that made the champion of a model name what it is, at the end of a day or now; or None."""
+    found = [
+        entry
+        for entry in entries
+        if entry.outcome != "refused"
+        and entry.model_name == model_name
+        and (on is None or entry.decided_at.astimezone(UTC).date() <= on)
+    ]
+    return found[-1] if found else None
+
+
+def incumbent_of(entries: Sequence[LedgerEntry], model_name: str, bundle_sha256: str) -> LedgerEntry | None:
+    """Return the champion that a bundle is measured against: the one in force, or the one it replaced itself."""
+    champion = champion_in_force(entries, model_name)
+    if champion is None or champion.bundle_sha256 != bundle_sha256:
+        return champion
+    return champion_before(entries, model_name)
+
+
+def champion_before(entries: Sequence[LedgerEntry], model_name: str) -> LedgerEntry | None:
+    """Return the promotion of the bundle that the champion in force replaced when it passed its gates, or None."""
+    champion = champion_in_force(entries, model_name)
+    if champion is None:
+        return None
+    passed = promotion_of(entries, model_name, champion.bundle_sha256)
+    replaced = None if passed is None else passed.previous_champion_sha256
+    return None if replaced is None else promotion_of(entries, model_name, replaced)
+
+
+def promotion_of(entries: Sequence[LedgerEntry], model_name: str, bundle_sha256: str) -> LedgerEntry | None:
+    """Return the last entry with which a bundle passed its gates, or None if it never did."""
+    found = [
+        entry
+        for entry in promotions_of(entries, model_name)
+        if entry.outcome == "promoted" and entry.bundle_sha256 == bundle_sha256
+    ]
+    return found[-1] if found else None
+
+
+def promotions_of(entries: Sequence[LedgerEntry], model_name: str) -> tuple[LedgerEntry, ...]:
+    """Return the entries that made a bundle champion, in order."""
+    return tuple(entry for entry in entries if entry.outcome != "refused" and entry.model_name == model_name)
+
+
+def is_rolled_back(entries: Sequence[LedgerEntry], model_name: str, bundle_sha256: str) -> bool:
+    """Return whether a person has put another version in the place of this bundle since it last became champion."""
+    champion = champion_in_force(entries, model_name)
+    if champion is None or champion.outcome != "restored" or champion.bundle_sha256 == bundle_sha256:
+        return False
+    return any(entry.bundle_sha256 == bundle_sha256 for entry in promotions_of(entries, model_name))

@@ -234,29 +234,6 @@ def show(
     typer.echo(describe_seller(Place(chosen.name, out), seller))
 
 
-def compare(
-    run: Annotated[
-        str | None,
-        typer.Argument(metavar="RUN", help="Training run, or its first characters (default: list the runs)."),
-    ] = None,
-    profile: ProfileOption = "demo",
-    out: OutOption = DEFAULT_OUT,
-) -> None:
-    """List the training runs of a profile, or compare the candidate with another run on the same test rows.
-
-    The candidate is the last training run. Differences are paired, with intervals over related-party components.
-
-    Example: passport compare 4559a117 --profile small
-    """
-    from pipelines.profiles import load_profile
-    from pipelines.register.training_runs import compare_runs, describe_differences, describe_runs, training_runs
-    from pipelines.runs.stages import Place
-
-    place = Place(load_profile(profile).name, out)
-    lines = describe_runs(training_runs(place)) if run is None else describe_differences(compare_runs(place, run))
-    typer.echo("\n".join(lines))
-
-
 def summary(profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
     """Print the champion's figures, where to look, and what to try next."""
     from pipelines.commands.summary import summarise

@@ -26,19 +26,18 @@ from pipelines.command_line.terminal import Terminal, stage_lines
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from data_contracts.progress import Progress
-    from pipelines.profiles import Profile
-    from pipelines.runs.stages import Place, StageOutcome
+    from pipelines.runs.stages import StageOutcome
 
 
-def run_stage_of(profile_name: str, out: Path, stage: str, terminal: Terminal) -> None:
-    """Run a stage of a profile, and report it in one line.
+def run_stage_of(profile_name: str, out: Path, stage: str, terminal: Terminal, **stated: object) -> StageOutcome:
+    """Run a stage of a profile, and report it in one line; return its outcome.
 
     Args:
         profile_name: name of a built-in profile, or a TOML file.
         out: folder that holds the outputs of all profiles.
         stage: name of the stage, which is also its folder under ``pipelines``.
         terminal: where progress and the line go.
+        stated: what the command states to this stage alone.
     """
     import importlib
 
@@ -48,13 +47,14 @@ def run_stage_of(profile_name: str, out: Path, stage: str, terminal: Terminal) -
 
     profile = load_profile(profile_name)
     place = Place(profile.name, out)
-    run: Callable[[Profile, Place, Progress], StageOutcome] = importlib.import_module(f"pipelines.{stage}.stage").run
+    run: Callable[..., StageOutcome] = importlib.import_module(f"pipelines.{stage}.stage").run
     started = time.perf_counter()
     with refreshed_pages(profile, place), terminal.progress(stage) as progress:
-        outcome = run(profile, place, progress)
+        outcome = run(profile, place, progress, **stated)
     line, details = stage_lines(stage, outcome, time.perf_counter() - started)
     terminal.say(line)
     terminal.detail("\n".join(details))
+    return outcome
 
 
 def world(context: typer.Context, profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
@@ -128,11 +128,6 @@ def train(context: typer.Context, profile: ProfileOption = "demo", out: OutOptio
 def explain(context: typer.Context, profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
     """Write the model report and the explanation page."""
     run_stage_of(profile, out, "explain", context.obj)
-
-
-def register(context: typer.Context, profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
-    """Check the promotion gates; if all pass, register the bundle in MLflow as champion."""
-    run_stage_of(profile, out, "register", context.obj)
 
 
 def monitor(context: typer.Context, profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:

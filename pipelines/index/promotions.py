@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
-from models.registry.promotion_ledger import LEDGER_FILE, LedgerEntry, champion_in_force, read_ledger
+from models.registry.promotion_ledger import LedgerEntry, champion_in_force
 from pipelines.reports.lights import LedgerState
 from pipelines.signing.keys import load_keys
+from pipelines.signing.ledgers import promotion_ledger
 
 if TYPE_CHECKING:
     from pipelines.profiles import Profile
     from pipelines.runs.stages import Place
-
-LEDGER_FOLDER: Final = "ledger"
 
 
 @dataclass(frozen=True)
@@ -32,15 +31,13 @@ class Promotions:
 
 def read_promotions(profile: Profile, place: Place) -> Promotions:
     """Read the ledger of a profile; without the key that it is signed with, it counts as not checked."""
-    folder = place.root / LEDGER_FOLDER
-    if not (folder / LEDGER_FILE).is_file():
-        return Promotions()
+    ledger = promotion_ledger(place, os.environ)
     try:
         # Only a demonstration makes keys, so that a profile that is treated as none never does.
         keys = load_keys(profile.name, is_demonstration=False, environment=os.environ)
     except ConfigurationRefused:
-        return Promotions(state=LedgerState(is_checked=False))
+        return Promotions(state=LedgerState(is_checked=not ledger.log.path.is_file()))
     try:
-        return Promotions(read_ledger(folder, keys.public_key))
+        return Promotions(ledger.read(keys.public_key))
     except IntegrityRefused as error:
         return Promotions(state=LedgerState(fault=str(error)))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from data_contracts.digest import sha256_file
@@ -12,32 +11,28 @@ from data_contracts.errors import GateFailed, IntegrityRefused, InternalFault
 from data_contracts.progress import SILENT
 from models.evaluation.audit import ModelAudit, audit_model
 from models.registry.bundle import Bundle, load_bundle
-from models.registry.gates import BundleEvidence, GateEvidence, GateResult, failed_gates, run_gates
-from models.registry.mlflow_registry import (
-    CHAMPION,
-    RegisteredVersion,
-    Registry,
-    VersionRecord,
-    register_bundle,
-    set_alias,
-)
-from models.registry.promotion_ledger import (
-    Decision,
-    GateLine,
-    LedgerEntry,
-    append_decision,
-    champion_in_force,
-    read_ledger,
-)
+from models.registry.gates import BundleEvidence, GateEvidence, GateResult, IncumbentEvidence, failed_gates, run_gates
+from models.registry.promotion_ledger import champion_in_force, incumbent_of, is_rolled_back
 from models.registry.sealed_folder import MANIFEST as BUNDLE_MANIFEST
 from pipelines.features.matrix import feature_matrix
+from pipelines.register.comparison import kind_in_words
+from pipelines.register.decision import UNNAMED, Judged, Registrar, Words, decide
+from pipelines.register.incumbent import (
+    Incumbent,
+    Measured,
+    Shelf,
+    change_document,
+    evidence_of,
+    measure_incumbent,
+)
+from pipelines.register.registry import DATABASE, REGISTRATION_FILE, registry_of
 from pipelines.runs.publish import read_json, read_parquet, write_json
 from pipelines.runs.stages import GROUND, Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 from pipelines.runs.storage_faults import report_sqlite_faults
 from pipelines.signing.keys import KeyRing, load_keys, report_other_keys
+from pipelines.signing.ledgers import promotion_ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from data_contracts.progress import Progress
@@ -46,10 +41,6 @@ if TYPE_CHECKING:
     from pipelines.profiles.score_settings import RegistrationSettings
 
 CODE: Final = ("data_contracts", "features", "models", "pipelines/features", "pipelines/register", *GROUND)
-REGISTRATION_FILE: Final = "registration.json"
-LEDGER_FOLDER: Final = "ledger"
-DATABASE: Final = "mlflow.db"
-_METRIC_PARTS: Final = ("value", "lower", "upper")
 
 
 @dataclass(frozen=True)
@@ -72,22 +63,7 @@ class CandidateFiles:
         )
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A candidate and the results of its gates; ``bundle`` is None if it could not be loaded."""
-
-    bundle: Bundle | None
-    bundle_sha256: str
-    gates: tuple[GateResult, ...]
-    metrics: dict[str, float]
-
-    @property
-    def failed(self) -> tuple[str, ...]:
-        """Names of the failed gates."""
-        return failed_gates(self.gates)
-
-
-def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
+def run(profile: Profile, place: Place, progress: Progress = SILENT, words: Words = UNNAMED) -> StageOutcome:
     """Register the current candidate, and promote it if every gate passes.
 
     Raises:
@@ -95,98 +71,106 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
     """
     files = CandidateFiles.of(place)
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
+    registrar = Registrar(profile, place, keys, promotion_ledger(place, os.environ), words)
+    incumbent = _incumbent(registrar, files)
     settings = {
         **profile.registration.model_dump(mode="json"),
         **profile.model_dump(mode="json", include={"model"}),
         "signed_by": keys.did,
+        "incumbent": None if incumbent is None else incumbent.facts(),
     }
     inputs = StageInputs(asdict(files), settings, CODE)
 
+    def judged() -> Judged:
+        shelf = Shelf(
+            place=place,
+            registry=registry_of(place, profile.model.name),
+            public_key=keys.public_key,
+            matrix=files.matrix,
+            is_out_of_time=profile.split is not None,
+        )
+        measured = Measured() if incumbent is None else measure_incumbent(incumbent, files.bundle.parent, shelf)
+        evidence = CandidateEvidence(evidence_of(incumbent, measured), change_document(incumbent, measured))
+        return judge(files, profile.registration, keys, evidence, progress)
+
     def work(folder: Path) -> StageRecord:
-        judged = judge(files, profile.registration, keys, progress)
         with report_sqlite_faults(place.root / DATABASE), report_other_keys(place):
-            document = decide(judged, profile, place, keys)
+            found = judged()
+            document = decide(found, registrar)
         write_json(folder / REGISTRATION_FILE, document)
-        passed = sum(gate.passed for gate in judged.gates)
-        failed = {f"failed {gate}": 1 for gate in judged.failed}
-        return StageRecord(len(judged.gates), passed, failed, {"outcome": document["outcome"]})
+        passed = sum(gate.passed for gate in found.gates)
+        failed = {f"failed {gate}": 1 for gate in found.failed}
+        return StageRecord(len(found.gates), passed, failed, {"outcome": document["outcome"]})
 
     outcome = run_stage("register", place, inputs, work)
     document = read_json(outcome.run_dir / REGISTRATION_FILE)
     if outcome.was_current and document["outcome"] == "promoted":
-        _promote_again(document, files, profile, place, keys)
+        with report_sqlite_faults(place.root / DATABASE), report_other_keys(place):
+            champion = champion_in_force(registrar.entries(), profile.model.name)
+            if champion is None or champion.bundle_sha256 != document["bundle_sha256"]:
+                # It was promoted before against the same champion, and has been replaced since.
+                decide(judged(), registrar)
     if document["outcome"] == "refused":
         failed = ", ".join(gate["gate"] for gate in document["gates"] if not gate["passed"])
         raise GateFailed(f"not promoted: failed {failed}; see {outcome.run_dir / REGISTRATION_FILE}")
     return outcome
 
 
-def _promote_again(
-    document: Mapping[str, Any], files: CandidateFiles, profile: Profile, place: Place, keys: KeyRing
-) -> None:
-    """Make a bundle champion again that was promoted before and has been replaced since: a rollback."""
-    with report_sqlite_faults(place.root / DATABASE), report_other_keys(place):
-        champion = champion_in_force(read_ledger(place.root / LEDGER_FOLDER, keys.public_key), profile.model.name)
-        if champion is None or champion.bundle_sha256 != document["bundle_sha256"]:
-            decide(judge(files, profile.registration, keys), profile, place, keys)
+def _incumbent(registrar: Registrar, files: CandidateFiles) -> Incumbent | None:
+    """Return the champion that the candidate would replace, or has replaced, as the ledger names it."""
+    with report_other_keys(registrar.place):
+        entries = registrar.entries()
+    name, digest = registrar.profile.model.name, _digest_of(files.bundle)
+    found = incumbent_of(entries, name, digest)
+    return None if found is None else Incumbent(found, is_rolled_back(entries, name, digest))
 
 
-def judge(files: CandidateFiles, settings: RegistrationSettings, keys: KeyRing, progress: Progress = SILENT) -> Judged:
+@dataclass(frozen=True)
+class CandidateEvidence:
+    """What is known of the champion before, for the gate and for the document."""
+
+    gate: IncumbentEvidence = field(default_factory=IncumbentEvidence)
+    before: dict[str, Any] | None = None
+
+
+def judge(
+    files: CandidateFiles,
+    settings: RegistrationSettings,
+    keys: KeyRing,
+    incumbent: CandidateEvidence,
+    progress: Progress = SILENT,
+) -> Judged:
     """Run every gate on a candidate; evidence that cannot be read or computed fails its gate."""
     document = read_json(files.evaluation) if files.evaluation.is_file() else {}
     evaluation = document.get("evaluation")
     feature_set = read_json(files.feature_set) if files.feature_set.is_file() else {}
     bundle, evidence = _read_bundle(files.bundle, keys)
-    gates = run_gates(
+    gates: tuple[GateResult, ...] = run_gates(
         GateEvidence(
             bundle=evidence,
             matrix_sha256=feature_set.get("digest"),
             matrix_names=tuple(feature_set["features"]) if "features" in feature_set else None,
             evaluation=evaluation,
             audit=None if bundle is None else _audited(bundle, files.matrix, settings.audit, progress),
+            incumbent=incumbent.gate,
         ),
         settings.gates,
     )
-    # The digest of a bundle is that of its manifest, which exists for a refused bundle too.
-    manifest = files.bundle / BUNDLE_MANIFEST
-    digest = bundle.digest if bundle else sha256_file(manifest) if manifest.is_file() else ""
-    return Judged(bundle, digest, gates, champion_metrics(evaluation or {}))
+    return Judged(
+        bundle=bundle,
+        bundle_sha256=_digest_of(files.bundle),
+        kind=None if bundle is None else kind_in_words(bundle.model),
+        gates=gates,
+        failed=failed_gates(gates),
+        measures=((evaluation or {}).get("models") or [{}])[0].get("measures") or {},
+        before=incumbent.before,
+    )
 
 
-def decide(judged: Judged, profile: Profile, place: Place, keys: KeyRing) -> dict[str, Any]:
-    """Record the decision in the ledger and carry it out in the registry; return the outcome as JSON values."""
-    registry = registry_of(place, profile.model.name)
-    version = None if judged.failed or judged.bundle is None else _registered(judged, judged.bundle, place, registry)
-    _write_down(judged, version, profile, place.root / LEDGER_FOLDER, keys)
-    if version is not None:
-        set_alias(registry, CHAMPION, version.version)
-    champion = champion_in_force(read_ledger(place.root / LEDGER_FOLDER, keys.public_key), profile.model.name)
-    return {
-        "outcome": "refused" if version is None else "promoted",
-        "model_name": profile.model.name,
-        "bundle_sha256": judged.bundle_sha256,
-        "gates": [asdict(gate) for gate in judged.gates],
-        "champion": None
-        if champion is None
-        else {"version": champion.version, "bundle_sha256": champion.bundle_sha256},
-    }
-
-
-def registry_of(place: Place, model_name: str) -> Registry:
-    """Return the registry that a profile keeps beside its outputs."""
-    database = (place.root / DATABASE).resolve()
-    return Registry(f"sqlite:///{database}", model_name, place.root / "mlflow-artifacts")
-
-
-def champion_metrics(evaluation: dict[str, Any]) -> dict[str, float]:
-    """Return the champion's measures and their bounds as one flat mapping, without undefined ones."""
-    models = evaluation.get("models") or [{}]
-    return {
-        name if part == "value" else f"{name}_{part}": float(estimate[part])
-        for name, estimate in (models[0].get("measures") or {}).items()
-        for part in _METRIC_PARTS
-        if estimate.get(part) is not None
-    }
+def _digest_of(bundle: Path) -> str:
+    """Return the digest of a bundle, which is that of its manifest and exists for a refused bundle too."""
+    manifest = bundle / BUNDLE_MANIFEST
+    return sha256_file(manifest) if manifest.is_file() else ""
 
 
 def _read_bundle(folder: Path, keys: KeyRing) -> tuple[Bundle | None, BundleEvidence]:
@@ -208,47 +192,3 @@ def _audited(bundle: Bundle, matrix: Path, settings: AuditSettings, progress: Pr
     except (InternalFault, KeyError, ValueError):
         # Contributions that do not add up to the log-odds, a feature missing in the matrix, or no row to score.
         return None
-
-
-def _registered(judged: Judged, bundle: Bundle, place: Place, registry: Registry) -> RegisteredVersion:
-    meta = bundle.meta
-    tags = {
-        "feature_set": meta.feature_set,
-        "feature_set_sha256": meta.feature_set_digest,
-        "contracts": " ".join(meta.contracts),
-        "code_version": meta.code_version,
-        "evidence": meta.evidence,
-        "is_synthetic": str(meta.is_synthetic).lower(),
-        **{f"data_sha256.{name}": digest for name, digest in meta.data_digests.items()},
-        **{f"gate.{gate.gate}": gate.measured for gate in judged.gates},
-    }
-    record = VersionRecord(bundle.digest, judged.metrics, tags)
-    return register_bundle(current_output(place, "train", "bundle"), record, registry)
-
-
-def _write_down(
-    judged: Judged, version: RegisteredVersion | None, profile: Profile, folder: Path, keys: KeyRing
-) -> None:
-    """Append the decision to the ledger, unless it is there already: a run that was killed must not decide twice."""
-    decision = Decision(
-        outcome="refused" if version is None else "promoted",
-        model_name=profile.model.name,
-        version=None if version is None else version.version,
-        bundle_sha256=judged.bundle_sha256,
-        # The only use of the clock in this stage: a ledger records when somebody decided.
-        decided_at=datetime.now(UTC).replace(microsecond=0),
-        approver=profile.registration.approver,
-        reason=profile.registration.reason,
-        gates=tuple(GateLine(gate=g.gate, passed=g.passed, measured=g.measured, limit=g.limit) for g in judged.gates),
-    )
-    if not _is_written(read_ledger(folder, keys.public_key), decision):
-        append_decision(folder, decision, keys.signing_key)
-
-
-def _is_written(entries: tuple[LedgerEntry, ...], decision: Decision) -> bool:
-    """Return whether this bundle is champion already, or its refusal is the last entry on the model."""
-    champion = champion_in_force(entries, decision.model_name)
-    if decision.outcome == "promoted":
-        return champion is not None and champion.bundle_sha256 == decision.bundle_sha256
-    last = next((entry for entry in reversed(entries) if entry.model_name == decision.model_name), None)
-    return last is not None and all(getattr(last, name) == value for name, value in decision if name != "decided_at")

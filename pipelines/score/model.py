@@ -12,7 +12,7 @@ from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from models.registry.bundle import Bundle, load_bundle
 from models.registry.mlflow_registry import fetch_bundle
 from models.registry.sealed_folder import key_id
-from pipelines.register.stage import registry_of
+from pipelines.register.registry import registry_of
 from pipelines.signing.did_key import public_key_of
 
 if TYPE_CHECKING:

@@ -34,7 +34,13 @@ if TYPE_CHECKING:
 CODE: Final = (
     *("data_contracts", "features", "models"),
     *("pipelines/ingest", "pipelines/validate", "pipelines/features", "pipelines/register"),
-    *("pipelines/passports", "pipelines/reports", "pipelines/score", "pipelines/score_rows.py"),
+    *(
+        "pipelines/passports",
+        "pipelines/reports",
+        "pipelines/score",
+        "pipelines/score_rows.py",
+        "pipelines/score_codes.py",
+    ),
     *GROUND,
 )
 SUMMARY_FILE: Final = "summary.json"

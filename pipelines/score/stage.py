@@ -15,7 +15,7 @@ from data_contracts.digest import sha256_file
 from data_contracts.progress import SILENT
 from features.reconciliation.reconcile import latest
 from pipelines.passports.terms import passport_terms
-from pipelines.register.stage import REGISTRATION_FILE, registry_of
+from pipelines.register.registry import REGISTRATION_FILE, registry_of
 from pipelines.runs.data_gate import validated_output
 from pipelines.runs.publish import atomic_write_bytes, read_json, read_parquet
 from pipelines.runs.stages import Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from models.registry.mlflow_registry import CHAMPION, ModelAddress, RegisteredVersion, Registry, version_at
 from pipelines.runs.data_gate import gate_notes
 from pipelines.runs.publish import write_json, write_parquet
 from pipelines.runs.stages import CURRENT, Place, write_manifest
-from tests.factories.models import small_world
+from tests.factories.models import small_credit_model, small_world
 from tests.factories.scoring import AS_OF, FEATURES, META, write_small_bundle
 
 if TYPE_CHECKING:
@@ -45,6 +46,22 @@ def matrix(rows: int = ROWS) -> pa.Table:
     return pa.table({"seller_id": [f"S{row:06d}" for row in range(rows)], "as_of": days, **features})
 
 
+def holdout(noise: float = 0.0, rows: int = ROWS) -> pa.Table:
+    """Return test predictions of the small model on the rows of ``matrix``, off by some noise in log-odds."""
+    dataset = small_world().dataset
+    random = np.random.default_rng(5).normal(size=rows)
+    log_odds = small_credit_model().log_odds(dataset.X[:rows]) + noise * random
+    return pa.table(
+        {
+            "seller_id": [f"S{row:06d}" for row in range(rows)],
+            "as_of": pa.array([AS_OF] * rows, pa.date32()),
+            "label": pa.array(dataset.y[:rows], pa.int64()),
+            "component_id": [f"C{row:06d}" for row in range(rows)],
+            "pd_champion": 1 / (1 + np.exp(-log_odds)),
+        }
+    )
+
+
 def estimate(value: float, half_width: float) -> dict[str, float]:
     return {"value": value, "lower": value - half_width, "upper": value + half_width}
 
@@ -63,15 +80,23 @@ def evaluation(auc_gain: float = 0.01, slope: float = 1.0) -> dict[str, Any]:
 
 
 def publish_candidate(
-    place: Place, judged: Mapping[str, Any] | None = None, run_id: str = "run1", meta: BundleMeta = META
+    place: Place,
+    judged: Mapping[str, Any] | None = None,
+    run_id: str = "run1",
+    meta: BundleMeta = META,
+    noise: float = 0.0,
 ) -> None:
-    """Publish ``features`` and ``train`` as the stages would, with the small bundle as candidate."""
+    """Publish ``features`` and ``train`` as the stages would, with the small bundle as candidate.
+
+    The larger the noise, the worse its test predictions.
+    """
     features = publish(place, "features", run_id)
     write_parquet(features / "matrix.parquet", matrix())
     feature_set = {"name": META.feature_set, "version": "1.0.0", "digest": META.feature_set_digest}
     write_json(features / "feature_set.json", {**feature_set, "features": list(FEATURES)})
     train = publish(place, "train", run_id)
     write_small_bundle(train / "bundle", meta)
+    write_parquet(train / "holdout.parquet", holdout(noise))
     write_json(train / "evaluation.json", dict(judged or evaluation()))
     record(features, train)
 

@@ -24,7 +24,7 @@ from pipelines.ingest.deliveries.manifest import find_deliveries
 from pipelines.profiles import load_profile
 from pipelines.profiles.ingest_settings import ValidationSettings
 from pipelines.register import stage as register
-from pipelines.register.stage import DATABASE
+from pipelines.register.registry import DATABASE, registry_of
 from pipelines.reports.validation_page import render_validation_page
 from pipelines.runs.publish import read_parquet, write_json
 from pipelines.runs.sandbox import Call
@@ -263,7 +263,7 @@ def register_scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
 
     scene = Scene("register", "pipelines.register.stage", start, lambda _: profile, around, decided)
     publish_candidate(place)
-    champion_version(register.registry_of(place, profile.model.name))  # makes the database
+    champion_version(registry_of(place, profile.model.name))  # makes the database
     with mock.patch("time.perf_counter", return_value=0.0):
         scene.run(start)
     publish_candidate(place, evaluation(auc_gain=0.01 if request.param == "promoted" else -0.05), "run2")

@@ -12,7 +12,7 @@ import pytest
 import pipelines
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from models.registry.bundle import load_bundle
-from models.registry.promotion_ledger import LEDGER_FILE, Decision, append_decision, read_ledger
+from models.registry.promotion_ledger import LEDGER_FILE, Decision, Ledger
 from pipelines.passports.passport import Evidence, issue_passport
 from pipelines.passports.verify import VerifyOptions, exit_code_of, verify_command
 from pipelines.runs.stages import CURRENT, MANIFEST, Place, current_output, current_run
@@ -110,8 +110,8 @@ def test_a_flipped_bit_in_the_promotion_ledger_is_noticed(tmp_path: Path) -> Non
         gates=(),
     )
     for _ in range(2):
-        append_decision(tmp_path, decision, KEYS.signing_key)
-    assert unnoticed(tmp_path / LEDGER_FILE, refused(lambda: read_ledger(tmp_path, KEYS.public_key))) == []
+        Ledger(tmp_path).append(decision, KEYS.signing_key)
+    assert unnoticed(tmp_path / LEDGER_FILE, refused(lambda: Ledger(tmp_path).read(KEYS.public_key))) == []
 
 
 def test_a_flipped_bit_in_any_file_of_a_bundle_is_noticed(tmp_path: Path) -> None:

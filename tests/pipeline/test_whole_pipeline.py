@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from models.registry.promotion_ledger import read_ledger
+from models.registry.promotion_ledger import Ledger
 from pipelines.passports.verify import VerifyOptions, verify_command
 from pipelines.signing.did_key import public_key_of
 from pipelines.signing.keys import read_trust_file
@@ -155,7 +155,7 @@ def test_the_champion_is_registered_and_its_promotion_is_in_the_ledger(small_run
     registration = json.loads((small_run.at("register") / "registration.json").read_text())
     assert all(gate["passed"] for gate in registration["gates"])
     (issuer,) = read_trust_file(small_run.trust).issuers
-    (decision,) = read_ledger(small_run.place.root / "ledger", public_key_of(issuer.did))
+    (decision,) = Ledger(small_run.place.root / "ledger").read(public_key_of(issuer.did))
     assert decision.outcome == "promoted"
     assert decision.bundle_sha256 == registration["bundle_sha256"] == registration["champion"]["bundle_sha256"]
 

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from models.evaluation.audit import ModelAudit
-from models.registry.gates import BundleEvidence, GateEvidence, GateResult, GateSettings, failed_gates, run_gates
+from models.registry.gates import (
+    BundleEvidence,
+    GateEvidence,
+    GateResult,
+    GateSettings,
+    IncumbentEvidence,
+    failed_gates,
+    run_gates,
+)
 
 AUDIT = ModelAudit(
     rows=200,
@@ -39,7 +47,12 @@ def interval(value: float, lower: float, upper: float) -> dict[str, float]:
 
 
 EVIDENCE = GateEvidence(
-    bundle=BUNDLE, matrix_sha256="ab" * 32, matrix_names=("a", "b"), evaluation=an_evaluation(), audit=AUDIT
+    bundle=BUNDLE,
+    matrix_sha256="ab" * 32,
+    matrix_names=("a", "b"),
+    evaluation=an_evaluation(),
+    audit=AUDIT,
+    incumbent=IncumbentEvidence("1", {"gain": interval(0.01, -0.01, 0.03), "detectable_gain": 0.02}, 240),
 )
 
 
@@ -53,7 +66,7 @@ def failures(evidence: GateEvidence, **settings: Any) -> tuple[str, ...]:  # noq
 
 def test_a_candidate_that_shows_everything_passes_every_gate() -> None:
     assert failures(EVIDENCE) == ()
-    assert len(gates(EVIDENCE)) == 8
+    assert len(gates(EVIDENCE)) == 9
 
 
 def test_every_gate_states_its_measure_its_limit_and_what_it_could_detect() -> None:
@@ -140,3 +153,34 @@ def test_the_power_of_the_comparison_is_stated_in_defaults() -> None:
 
 def test_no_gate_at_all_is_a_failed_gate() -> None:
     assert failed_gates(()) == ("no gate was run",)
+
+
+LOSS = {"gain": interval(-0.03, -0.05, -0.01), "detectable_gain": 0.02}
+GAIN = {"gain": interval(0.03, 0.01, 0.05), "detectable_gain": 0.02}
+
+
+@pytest.mark.parametrize(
+    "incumbent",
+    [
+        None,
+        IncumbentEvidence("1"),
+        IncumbentEvidence("1", LOSS, 240),
+        IncumbentEvidence("1", {**GAIN, "gain": interval(0.03, 0.01, float("nan"))}, 240),
+        IncumbentEvidence("1", GAIN, None),
+        IncumbentEvidence("1", GAIN, 240, "rolled back"),
+    ],
+)
+def test_a_candidate_that_is_worse_than_the_champion_or_not_compared_with_it_fails_unless_only_reported(
+    incumbent: IncumbentEvidence | None,
+) -> None:
+    evidence = replace(EVIDENCE, incumbent=incumbent)
+    assert failures(evidence) == ("not_worse_than_champion",)
+    assert failures(evidence, incumbent_required=False) == ()
+    line = next(one for one in gates(evidence, incumbent_required=False) if one.gate == "not_worse_than_champion")
+    assert line.limit.startswith("reported only")
+
+
+def test_a_loss_within_the_interval_and_a_first_champion_pass() -> None:
+    within = IncumbentEvidence("1", {"gain": interval(-0.01, -0.03, 0.0), "detectable_gain": 0.02}, 240)
+    assert failures(replace(EVIDENCE, incumbent=within)) == ()
+    assert failures(replace(EVIDENCE, incumbent=IncumbentEvidence())) == ()

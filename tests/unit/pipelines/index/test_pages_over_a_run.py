@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from models.evaluation.audit import ModelAudit
-from models.registry.gates import BundleEvidence, GateEvidence, GateSettings, run_gates
+from models.registry.gates import BundleEvidence, GateEvidence, GateSettings, IncumbentEvidence, run_gates
 from pipelines.index.flow import reasons_set_aside
 from pipelines.index.grades import grade_columns, grades_title
 from pipelines.index.health_page import drift_rows
@@ -40,8 +40,16 @@ AUDIT = ModelAudit(
 )
 
 
+GAIN = {"gain": estimate(0.01, -0.01, 0.03), "detectable_gain": 0.02}
+COMPARED = IncumbentEvidence("3", GAIN, 240)
+
+
 def judged_gates(
-    *, audit: ModelAudit = AUDIT, slope: float = 1.0, calibration_required: bool = True
+    *,
+    audit: ModelAudit = AUDIT,
+    slope: float = 1.0,
+    calibration_required: bool = True,
+    incumbent: IncumbentEvidence = COMPARED,
 ) -> list[dict[str, Any]]:
     evidence = GateEvidence(
         bundle=BundleEvidence(None, 32, SHA, ("a", "b")),
@@ -49,18 +57,22 @@ def judged_gates(
         matrix_names=("a", "b"),
         evaluation=published.evaluation(slope=slope)["evaluation"],
         audit=audit,
+        incumbent=incumbent,
     )
     return [vars(gate) for gate in run_gates(evidence, GateSettings(calibration_required=calibration_required))]
 
 
+@pytest.mark.parametrize(
+    "incumbent", [COMPARED, IncumbentEvidence(), IncumbentEvidence("3", {**GAIN, "verdict": "identical"}, 240)]
+)
 @pytest.mark.parametrize("calibration_required", [True, False])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_part_of_a_passed_gate_has_words_in_every_language(
-    language: Language, *, calibration_required: bool
+    language: Language, *, calibration_required: bool, incumbent: IncumbentEvidence
 ) -> None:
     texts = page_texts("promotion_page", language)
-    gates = judged_gates(calibration_required=calibration_required)
-    assert len(gates) == 8
+    gates = judged_gates(calibration_required=calibration_required, incumbent=incumbent)
+    assert len(gates) == 9
     assert all(gate["passed"] for gate in gates)
     for gate in gates:
         row = gate_row(gate, texts)
@@ -78,6 +90,8 @@ SENTENCES = {
     ("hiding_never_pays", "measured"): "4 of 23275 trials gain",
     ("not_worse_than_scorecard", "measured"): "ΔAUC +0.0100, 95% CI +0.0050 to +0.0150",
     ("not_worse_than_scorecard", "power"): "a loss of 0.020 AUC or more, given 240 defaults",
+    ("not_worse_than_champion", "measured"): "version 3: ΔAUC +0.0100, 95% CI −0.0100 to +0.0300",
+    ("not_worse_than_champion", "power"): "a loss of 0.020 AUC or more, given 240 defaults",
     ("calibration_slope", "measured"): "1.010, 95% CI 0.810 to 1.210",
     ("calibration_slope", "power"): "a slope more than 0.20 away from 1",
 }

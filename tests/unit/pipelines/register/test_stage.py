@@ -11,10 +11,12 @@ import pytest
 from data_contracts.errors import GateFailed, IntegrityRefused
 from models.registry.bundle import load_bundle
 from models.registry.mlflow_registry import fetch_bundle
-from models.registry.promotion_ledger import read_ledger
+from models.registry.promotion_ledger import Ledger, LedgerEntry
 from pipelines.profiles import Profile, load_profile
-from pipelines.register.stage import REGISTRATION_FILE, champion_metrics, registry_of, run
-from pipelines.runs.publish import read_json, write_json
+from pipelines.register.decision import Words, champion_metrics
+from pipelines.register.registry import REGISTRATION_FILE, registry_of
+from pipelines.register.stage import run
+from pipelines.runs.publish import read_json, write_json, write_parquet
 from pipelines.runs.stages import Place, current_run
 from pipelines.signing.keys import KeyRing, load_keys
 from tests.factories import published, scoring
@@ -55,13 +57,17 @@ def registration(place: Place) -> dict[str, Any]:
     return found
 
 
+def decisions(place: Place, keys: KeyRing) -> tuple[LedgerEntry, ...]:
+    return Ledger(place.root / "ledger").read(keys.public_key)
+
+
 def ledger(place: Place, keys: KeyRing) -> list[tuple[str, str | None]]:
-    return [(entry.outcome, entry.version) for entry in read_ledger(place.root / "ledger", keys.public_key)]
+    return [(entry.outcome, entry.version) for entry in decisions(place, keys)]
 
 
 def test_a_sound_candidate_becomes_champion(profile: Profile, place: Place, keys: KeyRing, tmp_path: Path) -> None:
     outcome = run(profile, place)
-    assert outcome.record.rows_in == outcome.record.rows_kept == 8
+    assert outcome.record.rows_in == outcome.record.rows_kept == 9
     assert registration(place)["outcome"] == "promoted"
     registry = registry_of(place, "seller-default")
     champion = champion_version(registry)
@@ -89,11 +95,16 @@ def test_a_candidate_that_was_champion_before_becomes_champion_again(
     published.publish_candidate(place, run_id="run2", meta=scoring.META.model_copy(update={"model_version": "2"}))
     run(profile, place)
     published.publish(place, "train", "run1")
+    assert not run(profile, place).was_current  # it is measured against another champion than before
+    assert "passed every gate; replaces version 2" in {entry.reason for entry in decisions(place, keys)}
+    published.publish(place, "train", "run2")
+    assert run(profile, place).was_current
+    published.publish(place, "train", "run1")
     assert run(profile, place).was_current
     champion = champion_version(registry_of(place, "seller-default"))
     assert champion is not None
     assert champion.version == registration(place)["champion"]["version"] == "1"
-    assert ledger(place, keys) == [("promoted", "1"), ("promoted", "2"), ("promoted", "1")]
+    assert ledger(place, keys) == [("promoted", version) for version in ("1", "2", "1", "2", "1")]
 
 
 def test_a_ledger_of_other_keys_is_refused_with_the_remedy(
@@ -139,6 +150,95 @@ def test_a_refusal_stays_a_refusal_when_repeated(profile: Profile, place: Place,
     assert champion_version(registry_of(place, "seller-default")) is None
 
 
+SECOND = scoring.META.model_copy(update={"model_version": "2"})
+
+
+def gate_line(place: Place) -> dict[str, Any]:
+    (line,) = [one for one in registration(place)["gates"] if one["gate"] == "not_worse_than_champion"]
+    found: dict[str, Any] = line
+    return found
+
+
+def test_the_first_candidate_has_no_champion_to_be_worse_than(profile: Profile, place: Place) -> None:
+    run(profile, place)
+    assert gate_line(place)["measured"] == "there is no champion yet"
+    assert gate_line(place)["power"].startswith("nothing")
+    assert registration(place)["change"]["before"] is None
+
+
+@pytest.mark.parametrize("kept", ["run", "registry"])
+def test_a_retrained_model_that_is_worse_than_the_champion_on_the_same_rows_is_refused(
+    profile: Profile, place: Place, keys: KeyRing, kept: str
+) -> None:
+    run(profile, place)
+    published.publish_candidate(place, run_id="run2", meta=SECOND, noise=6.0)
+    if kept == "registry":
+        shutil.rmtree(place.stage_dir("train") / "run1")
+    with pytest.raises(GateFailed, match="not_worse_than_champion"):
+        run(profile, place)
+    assert gate_line(place)["measured"].startswith("version 1: -0.")
+    compared = registration(place)["change"]["before"]["compared"]
+    assert compared["rows"] == published.ROWS
+    assert compared["auc"]["value"] < compared["incumbent_auc"]["value"]
+    assert compared["basis"].startswith("test predictions" if kept == "run" else "its bundle")
+    champion = champion_version(registry_of(place, "seller-default"))
+    assert champion is not None
+    assert champion.version == "1"
+    assert decisions(place, keys)[-1].reason == "failed not_worse_than_champion; version 1 stays champion"
+
+
+def test_a_candidate_with_the_scores_of_the_champion_says_that_nothing_was_shown(
+    profile: Profile, place: Place
+) -> None:
+    run(profile, place)
+    published.publish_candidate(place, run_id="run2", meta=SECOND)
+    run(profile, place)
+    assert gate_line(place)["measured"] == "version 1: equal scores on every row"
+    assert gate_line(place)["power"].startswith("nothing")
+
+
+@pytest.mark.parametrize("fault", ["other rows", "no predictions", "registry changed"])
+def test_a_champion_that_cannot_be_compared_keeps_the_candidate_out(
+    profile: Profile, place: Place, keys: KeyRing, fault: str
+) -> None:
+    run(profile, place)
+    published.publish_candidate(place, run_id="run2", meta=SECOND)
+    first, second = (place.stage_dir("train") / name for name in ("run1", "run2"))
+    judged_by = profile.model_copy(update={"split": None}) if fault == "other rows" else profile
+    if fault == "other rows":
+        write_parquet(second / "holdout.parquet", published.holdout(rows=published.ROWS - 1))
+    elif fault == "no predictions":
+        (second / "holdout.parquet").unlink()
+    else:
+        shutil.rmtree(first)
+        (path,) = (place.root / "mlflow-artifacts").rglob("model.json")
+        path.write_bytes(path.read_bytes().replace(b"600", b"700", 1))
+    published.record(second)
+    with pytest.raises(GateFailed, match="not_worse_than_champion"):
+        run(judged_by, place)
+    assert gate_line(place)["measured"].startswith("no evidence: version 1")
+    gates = profile.registration.gates.model_copy(update={"incumbent_required": False})
+    reported = profile.registration.model_copy(update={"gates": gates})
+    run(judged_by.model_copy(update={"registration": reported}), place)
+    assert gate_line(place)["limit"].startswith("reported only")
+    assert ledger(place, keys) == [("promoted", "1"), ("refused", None), ("promoted", "2")]
+
+
+def test_every_promotion_has_its_own_reason_and_approver(profile: Profile, place: Place, keys: KeyRing) -> None:
+    run(profile, place)
+    published.publish_candidate(place, run_id="run2", meta=SECOND)
+    run(profile, place)
+    third = scoring.META.model_copy(update={"model_version": "3"})
+    published.publish_candidate(place, run_id="run3", meta=third)
+    run(profile, place, words=Words("Li Wei", "new sources"))
+    found = [(entry.approver, entry.reason) for entry in decisions(place, keys)]
+    assert found == [
+        (profile.registration.approver, profile.registration.reason),
+        ("nobody named (profile demo)", "passed every gate; replaces version 1"),
+        ("Li Wei", "new sources"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("fault", "gate"),
     [
@@ -174,5 +274,5 @@ def test_a_fault_or_a_missing_piece_is_never_promoted(
 
 def test_metrics_are_flat_and_leave_out_what_is_undefined() -> None:
     measures = {"auc": {"value": 0.8, "lower": 0.7, "upper": None}}
-    assert champion_metrics({"models": [{"measures": measures}]}) == {"auc": 0.8, "auc_lower": 0.7}
+    assert champion_metrics(measures) == {"auc": 0.8, "auc_lower": 0.7}
     assert champion_metrics({}) == {}

@@ -18,7 +18,7 @@ from data_contracts.errors import ConfigurationRefused, InputRefused, IntegrityR
 from models.registry.mlflow_registry import CHAMPION, VersionRecord, register_bundle, set_alias
 from pipelines.passports.verify import VerifyOptions, exit_code_of, verify_command
 from pipelines.profiles import load_profile
-from pipelines.register.stage import registry_of
+from pipelines.register.registry import registry_of
 from pipelines.runs.publish import locked, read_json, read_parquet
 from pipelines.runs.stages import Place, current_run
 from pipelines.score.command import ScoreOptions, ScoreOutcome, score_command
