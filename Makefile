@@ -127,6 +127,8 @@ $(P)/%/CURRENT: $(P)/%/CHECKED ; @+:
 EVERY_CHECK := $(STAGES:%=$(P)/%/CHECKED)
 $(foreach stage,$(STAGES),$(if $(wildcard $(P)/$(stage)/CURRENT),,$(P)/$(stage)/CHECKED)): force
 $(EVERY_CHECK): requirements.lock
+# A version that a person has put in force has to score again.
+$(P)/score/CHECKED: $(wildcard $(P)/ledger/promotions.jsonl)
 $(P)/ingest/CHECKED $(P)/train/CHECKED $(P)/score/CHECKED: $(or $(KEYS),force)
 force:
 
@@ -254,4 +256,4 @@ clean: ## Remove every output; registries, ledgers and the signing keys in .keys
 clean-registry: ## Remove the outputs of PROFILE with its registry and ledger, after a question
 	@read -r -p "Remove $(P) with its registry and ledger? They cannot be made again. Type yes: " answer; \
 	  [ "$$answer" = yes ] || { echo "nothing was removed"; exit 1; }
-	rm -rf $(P)
+	rm -rf $(P) $(or $(KEYS_DIR),.keys)/$(notdir $(P))/heads

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 LEDGER_FILE: Final = "promotions.jsonl"
 
+Promotion = Literal["champion", "earlier_champion", "not_promoted"]
+"""What a ledger says of a bundle: in force, in force before, or no promotion on record."""
+
 
 class GateLine(BaseModel):
     """The result of one gate for the candidate."""
@@ -152,6 +155,16 @@ def promotion_of(entries: Sequence[LedgerEntry], model_name: str, bundle_sha256:
 def promotions_of(entries: Sequence[LedgerEntry], model_name: str) -> tuple[LedgerEntry, ...]:
     """Return the entries that made a bundle champion, in order."""
     return tuple(entry for entry in entries if entry.outcome != "refused" and entry.model_name == model_name)
+
+
+def promotion_state(entries: Sequence[LedgerEntry], bundle_sha256: str) -> Promotion:
+    """Return what a ledger says of a bundle."""
+    found = [entry for entry in entries if entry.outcome != "refused" and entry.bundle_sha256 == bundle_sha256]
+    if not found:
+        return "not_promoted"
+    champion = champion_in_force(entries, found[-1].model_name)
+    is_in_force = champion is not None and champion.bundle_sha256 == bundle_sha256
+    return "champion" if is_in_force else "earlier_champion"
 
 
 def is_rolled_back(entries: Sequence[LedgerEntry], model_name: str, bundle_sha256: str) -> bool:

@@ -80,6 +80,9 @@ ArtifactsOption = Annotated[
 PassportsOption = Annotated[
     int, typer.Option("--passports", metavar="N", min=0, help="Number of signed passports to issue.")
 ]
+UnpromotedOption = Annotated[
+    bool, typer.Option("--unpromoted", help="Issue passports with a model that was never promoted; they say so.")
+]
 ReasonsOption = Annotated[bool, typer.Option("--reasons/--no-reasons", help="Compute points and reasons.")]
 
 
@@ -104,6 +107,7 @@ def score(
     artifacts: ArtifactsOption = DEFAULT_OUT,
     passports: PassportsOption = 0,
     reasons: ReasonsOption = True,
+    unpromoted: UnpromotedOption = False,
 ) -> None:
     """Score applicants: one result per row.
 
@@ -136,6 +140,7 @@ def score(
         with_reasons=reasons,
         passport_count=passports,
         environment=os.environ,
+        unpromoted=unpromoted,
     )
     raise typer.Exit(_scored(applicants, options, terminal))
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.digest import sha256_file
 from data_contracts.errors import InputRefused
 from pipelines.index.index_page import INDEX_FILES
+from pipelines.index.promotions import read_promotions
 from pipelines.index.publish import PASSPORTS
 from pipelines.index.readers import page_address
 from pipelines.index.run_record import BUNDLE_MANIFEST
 from pipelines.reports.lights import SCORE
 from pipelines.runs.publish import read_json, read_parquet
-from pipelines.runs.stages import current_output
+from pipelines.runs.stages import CURRENT, current_output, outdated_inputs
 from pipelines.score_rows import INTERVAL_LEVEL, REFUSED
 from pipelines.signing.keys import TRUST_FILE, keys_folder
 
@@ -65,7 +67,7 @@ def summarise(profile: Profile, profile_name: str, place: Place, environment: Ma
         ConfigurationRefused: a stage has not run.
     """
     # First, so that the first stage that has not run is the one named.
-    figures = tuple(_figures(profile, place))
+    figures = tuple(_figures(profile, profile_name, place))
     trust = keys_folder(profile.name, environment) / TRUST_FILE
     scored = current_output(place, "score")
     return RunSummary(
@@ -82,25 +84,49 @@ def summarise(profile: Profile, profile_name: str, place: Place, environment: Ma
     )
 
 
-def _figures(profile: Profile, place: Place) -> Iterator[str]:
+def _figures(profile: Profile, profile_name: str, place: Place) -> Iterator[str]:
     evaluation = read_json(current_output(place, "train", "evaluation.json"))["evaluation"]
-    trained = sha256_file(current_output(place, "train", BUNDLE_MANIFEST))
-    is_champion = trained == read_json(current_output(place, "score", "summary.json"))["bundle_sha256"]
-    tested = "Champion" if is_champion else "The model trained last, with which nothing was scored"
-    sample, measures = evaluation["sample"], evaluation["models"][0]["measures"]
+    monitored = read_json(current_output(place, "monitor", "monitor.json"))
     yield f"{profile.title}; evidence: {profile.evidence}"
+    apart = tuple(_disagreements(profile, profile_name, place))
+    yield from apart or _tested(evaluation, read_json(current_output(place, "score", "summary.json"))["model_version"])
+    # The model's own output is monitored too and is no variable.
+    alerts = [name for name in monitored["alerts"] if name != SCORE]
+    variables = [drift for drift in monitored["variables"] if drift["name"] != SCORE]
+    yield f"Drift: {len(alerts)} of {len(variables)} variables have shifted"
+
+
+def _disagreements(profile: Profile, profile_name: str, place: Place) -> Iterator[str]:
+    """Yield what does not belong to one model, each with the command that makes it agree.
+
+    Figures of one model beside passports of another would be read as if they belonged together.
+    """
+    options = f"--profile {shlex.quote(profile_name)} --out {shlex.quote(str(place.out))}"
+    trained = sha256_file(current_output(place, "train", BUNDLE_MANIFEST))
+    scored = read_json(current_output(place, "score", "summary.json"))
+    champion = read_promotions(profile, place).champion(profile.model.name)
+    of_scores = f"scores and passports are of version {scored['model_version']}"
+    if champion is not None and champion.bundle_sha256 != scored["bundle_sha256"]:
+        yield f"Not one model: {of_scores}, the champion is version {champion.version}: passport score {options}"
+    if trained != scored["bundle_sha256"]:
+        if read_json(current_output(place, "register", "registration.json"))["bundle_sha256"] != trained:
+            remedy = f"passport register {options}, then passport score {options}"
+        else:
+            remedy = f"passport compare {options} lists the figures of each"
+        yield f"Not one model: {of_scores}, and another model was trained last: {remedy}"
+    if (place.stage_dir("explain") / CURRENT).is_file() and "train" in outdated_inputs(place, "explain"):
+        yield f"Not one model: report and explanation are of an earlier training run: passport explain {options}"
+
+
+def _tested(evaluation: Mapping[str, Any], version: str) -> Iterator[str]:
+    sample, measures = evaluation["sample"], evaluation["models"][0]["measures"]
     yield (
-        f"{tested}, tested {PROTOCOLS[evaluation['protocol']]} on {sample['rows']:,} observations "
+        f"Champion, version {version}, tested {PROTOCOLS[evaluation['protocol']]} on {sample['rows']:,} observations "
         f"({sample['bad']:,} defaults) of {sample['sellers']:,} sellers:"
     )
     width = max(map(len, MEASURES.values()))
     for name, title in MEASURES.items():
         yield f"  {title:{width}}  {_estimate(measures[name])}"
-    monitored = read_json(current_output(place, "monitor", "monitor.json"))
-    # The model's own output is monitored too and is no variable.
-    alerts = [name for name in monitored["alerts"] if name != SCORE]
-    variables = [drift for drift in monitored["variables"] if drift["name"] != SCORE]
-    yield f"Drift: {len(alerts)} of {len(variables)} variables have shifted"
 
 
 def _estimate(estimate: Mapping[str, float]) -> str:

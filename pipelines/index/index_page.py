@@ -60,7 +60,7 @@ def _page_context(run: RunRecord, pages: Collection[str], texts: Texts) -> dict[
         "champion": None if run.evaluation is None else _champion(run.evaluation, texts),
         "model": run.profile.model,
         "is_champion_trained": run.is_champion_trained,
-        "version": _version(run),
+        "version": None if run.champion is None else run.champion.version,
         "grades": None if run.scores is None else grade_columns(run.scores.grades),
         "grades_title": None if run.scores is None else grades_title(run.scores.grades),
         "readers": links_by_reader(run, pages, texts.language),
@@ -70,15 +70,6 @@ def _page_context(run: RunRecord, pages: Collection[str], texts: Texts) -> dict[
         if ingest is None or ingest.record is None
         else reasons_set_aside(ingest.record, page_texts("validation_page", texts.language)),
     }
-
-
-def _version(run: RunRecord) -> str | None:
-    """Return the version in force: the champion's, as the ledger or the registration names it."""
-    entry = run.promotions.champion(run.profile.model.name)
-    if entry is not None:
-        return entry.version
-    champion = (run.registration or {}).get("champion")
-    return None if champion is None else str(champion["version"])
 
 
 def _champion(evaluation: Mapping[str, Any], texts: Texts) -> dict[str, object]:

@@ -67,6 +67,14 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class ChampionVersion:
+    """The champion in force: its version and the digest of its bundle."""
+
+    version: str
+    bundle_sha256: str
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """A profile's run as its files tell it; a document is None where its stage has left none that can be trusted."""
 
@@ -96,8 +104,24 @@ class RunRecord:
     @property
     def is_champion_trained(self) -> bool:
         """Whether the model trained last, whose evaluation is at hand, is the champion."""
-        champion = (self.registration or {}).get("champion")
-        return champion is not None and champion["bundle_sha256"] == self.trained_sha256
+        return self.champion is not None and self.champion.bundle_sha256 == self.trained_sha256
+
+    @property
+    def champion(self) -> ChampionVersion | None:
+        """The champion in force, as the ledger names it, else the registration."""
+        entry = self.promotions.champion(self.profile.model.name)
+        if entry is not None:
+            return ChampionVersion(str(entry.version), entry.bundle_sha256)
+        stated = (self.registration or {}).get("champion")
+        return None if stated is None else ChampionVersion(str(stated["version"]), str(stated["bundle_sha256"]))
+
+    @property
+    def scored_version(self) -> str | None:
+        """The version that scored, where it is not the champion in force."""
+        scored = (self.summary or {}).get("bundle_sha256")
+        if scored is None or self.champion is None or scored == self.champion.bundle_sha256:
+            return None
+        return str((self.summary or {})["model_version"])
 
     @property
     def outdated(self) -> tuple[tuple[str, str], ...]:

@@ -69,6 +69,9 @@ def concerns_of(run: RunRecord, lights: Sequence[Light]) -> tuple[Concern, ...]:
         Concern(Finding("stop", "run_outdated", {"stage": stage, "earlier": earlier}), None, None)
         for stage, earlier in run.outdated
     ]
+    if run.scored_version is not None and run.champion is not None:
+        versions = {"scored": run.scored_version, "champion": run.champion.version}
+        found.append(Concern(Finding("stop", "scores_of_other_version", versions), None, "passports"))
     found += _of_scores(run)
     return tuple(sorted(found, key=lambda one: (-SEVERITY[one.finding.state], -(one.decisions or 0))))
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from pipelines.signing.credential import CREDENTIALS_CONTEXT, UNDEFINED_TERMS_CONTEXT
 
-SCHEMA_VERSION: Final = "1.2"
+SCHEMA_VERSION: Final = "1.3"
 CONTEXT: Final = (CREDENTIALS_CONTEXT, UNDEFINED_TERMS_CONTEXT)
 
 Integer = Annotated[str, StringConstraints(pattern=r"^(0|-?[1-9][0-9]{0,8})$")]
@@ -169,12 +169,17 @@ class FeatureSetReference(_Part):
 
 
 class ModelReference(_Part):
-    """The model that scored, down to its bytes."""
+    """The model that scored, down to its bytes.
+
+    ``promotion`` is what the issuer's ledger of promotions says of it on the day of issue (since schema 1.3): in force,
+    in force before, or no promotion on record.
+    """
 
     name: Word
     version: Word | None = None
     bundle_sha256: Sha256
     feature_set: FeatureSetReference
+    promotion: Literal["champion", "earlier_champion", "not_promoted"] | None = None
 
 
 class PassportSubject(_Part):
@@ -185,7 +190,7 @@ class PassportSubject(_Part):
     """
 
     id: Word
-    schema_version: Literal["1.0", "1.1", "1.2"]
+    schema_version: Literal["1.0", "1.1", "1.2", "1.3"]
     pseudonym: Pseudonym
     subject_commitment: Commitment
     as_of: Day
@@ -226,8 +231,10 @@ class PassportSubject(_Part):
             raise ValueError("status and warnings contradict each other")
         if self.claims is not None and self.schema_version == "1.0":
             raise ValueError("schema 1.0 has no claims")
-        if self.data_not_read is not None and self.schema_version != SCHEMA_VERSION:
-            raise ValueError(f"only schema {SCHEMA_VERSION} tells which data no feature read")
+        if self.data_not_read is not None and self.schema_version < "1.2":
+            raise ValueError("before schema 1.2 nothing tells which data no feature read")
+        if self.model.promotion is not None and self.schema_version < "1.3":
+            raise ValueError("before schema 1.3 nothing tells whether the model was promoted")
         return self
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from models.registry.bundle import Bundle
+    from models.registry.promotion_ledger import Promotion
     from pipelines.passports.terms import PassportTerms
 
 UNKNOWN_VERSION: Final = "unknown"
@@ -44,11 +45,11 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known about the data behind the scores.
+    """What is known about the data and the model behind the scores.
 
     ``deliveries`` maps a seller to its deliveries, ``pillar_tables`` a pillar to the tables that its features read.
     Both are None for a ready matrix, whose origin is unknown. ``data_digests`` maps a name to the SHA-256 of what was
-    scored.
+    scored. ``promotion`` is what the promotion ledger says of the model.
     """
 
     data_digests: Mapping[str, str]
@@ -56,6 +57,7 @@ class Evidence:
     pillar_tables: Mapping[str, frozenset[str]] | None = None
     feature_set_version: str = UNKNOWN_VERSION
     claims: Mapping[str, Sequence[ClaimRow]] | None = None
+    promotion: Promotion | None = None
 
 
 @dataclass(frozen=True)
@@ -240,6 +242,7 @@ def _model(row: Row, bundle: Bundle, evidence: Evidence) -> dict[str, object]:
             "version": evidence.feature_set_version,
             "sha256": bundle.meta.feature_set_digest,
         },
+        "promotion": evidence.promotion,
     }
 
 

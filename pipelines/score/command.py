@@ -19,7 +19,8 @@ from pipelines.score.inputs import Request, open_input
 from pipelines.score.model import ModelChoice, keys_of, load_model, signer_objections
 from pipelines.score.results import ScoreJob, write_results
 from pipelines.score.results_folder import list_files, refuse_foreign_files, replace_folder, work_folder
-from pipelines.signing.keys import HMAC_KEY_VARIABLE, KeyRing, keys_folder, load_keys, read_trust_file
+from pipelines.signing.keys import HMAC_KEY_VARIABLE, KeyRing, has_keys, load_keys, read_trust_file
+from pipelines.signing.ledgers import promotion_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +56,7 @@ class ScoreOptions:
         passport_count: how many signed passports to issue; 0 for none, None for all.
         threads: number that a prediction may use; it changes no result.
         environment: variables that name the key files.
+        unpromoted: whether passports may be issued with a bundle that no ledger at hand promotes; they say so.
         today: the day on which the command runs; a key revoked by then is not accepted, whatever the day of issue.
     """
 
@@ -72,6 +74,7 @@ class ScoreOptions:
     passport_count: int | None = 0
     threads: int = 1
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    unpromoted: bool = False
     today: date = field(default_factory=date.today)
 
     def keys(self) -> KeyRing:
@@ -81,7 +84,7 @@ class ScoreOptions:
 
     def resume_secret(self) -> bytes:
         """Return the key that authenticates chunk files; a run without keys of its own cannot be resumed."""
-        own = HMAC_KEY_VARIABLE in self.environment or keys_folder(self.profile.name, self.environment).is_dir()
+        own = HMAC_KEY_VARIABLE in self.environment or has_keys(self.profile.name, self.environment)
         return self.keys().hmac_key if own or self.trust is None else secrets.token_bytes(32)
 
 
@@ -117,6 +120,11 @@ def score_command(applicants: Path, options: ScoreOptions, progress: Progress = 
     if options.passport_count != 0 and not options.with_reasons:
         raise ConfigurationRefused("a passport states reasons, and --no-reasons omits them", "leave out --no-reasons")
     profile, model = options.profile, _model(options)
+    if options.passport_count != 0 and model.promotion == "not_promoted" and not options.unpromoted:
+        raise ConfigurationRefused(
+            f"no promotion ledger at hand promotes the bundle {model.bundle.digest[:16]}…, and passports are asked for",
+            "score with the champion, or add --unpromoted: the passports will say it",
+        )
     limits, bundle = profile.scoring.limits, model.bundle
     names = bundle.model.feature_names
     request = Request(bundle.meta, names, limits, options.place, options.as_of, progress, options.terms)
@@ -138,7 +146,14 @@ def score_command(applicants: Path, options: ScoreOptions, progress: Progress = 
         work = work_folder(options.out)
         with emptied_if_full(work):
             written = _publish(job, work, options.out, progress)
-    return ScoreOutcome(options.out, written.counts, written.passports, rows.notes)
+    return ScoreOutcome(options.out, written.counts, written.passports, (*rows.notes, *_promotion_notes(model)))
+
+
+def _promotion_notes(model: ScoringModel) -> tuple[str, ...]:
+    if model.promotion == "champion":
+        return ()
+    said = "was champion before and is not now" if model.promotion == "earlier_champion" else "is not promoted"
+    return (f"the model (version {model.version}) {said}, by the promotion ledger",)
 
 
 def _model(options: ScoreOptions) -> ScoringModel:
@@ -153,6 +168,7 @@ def _choice(options: ScoreOptions, trusted: Sequence[Ed25519PublicKey]) -> Model
     return ModelChoice(
         place=options.place,
         model_name=options.profile.model.name,
+        ledger=promotion_ledger(options.place, options.environment),
         bundle=options.bundle,
         address=options.model,
         registry=options.registry,

@@ -130,6 +130,7 @@ def summary(job: ScoreJob, counts: ScoreCounts, passports: int) -> dict[str, obj
         "model_name": meta.model_name,
         "model_version": job.model.version,
         "bundle_sha256": job.model.bundle.digest,
+        "promotion": job.model.promotion,
         "evidence": meta.evidence,
         "is_synthetic": meta.is_synthetic,
         "with_reasons": job.with_reasons,
@@ -141,14 +142,14 @@ def summary(job: ScoreJob, counts: ScoreCounts, passports: int) -> dict[str, obj
 def _evidence(job: ScoreJob, chosen: pa.Table) -> Evidence:
     """Return what is known about the data behind the chosen rows (seller_id, as_of), as of the date of each."""
     rows = job.rows
-    version = feature_set_version(job.model.bundle.meta)
+    version, promotion = feature_set_version(job.model.bundle.meta), job.model.promotion
     if rows.coverage is None:
-        return Evidence(rows.digests, None, rows.pillar_tables, version)
+        return Evidence(rows.digests, None, rows.pillar_tables, version, promotion=promotion)
     delivered = deliveries_by_seller(known_coverage(rows.coverage, chosen.select(["seller_id", "as_of"])))
     claims = None
     if rows.reconcile is not None:
         claims = {seller: found for (seller, _), found in claims_at(rows.reconcile, chosen).items()}
-    return Evidence(rows.digests, delivered, rows.pillar_tables, version, claims)
+    return Evidence(rows.digests, delivered, rows.pillar_tables, version, claims, promotion)
 
 
 def feature_set_version(meta: BundleMeta) -> str:

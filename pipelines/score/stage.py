@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 from data_contracts.digest import sha256_file
 from data_contracts.progress import SILENT
 from features.reconciliation.reconcile import latest
+from models.registry.promotion_ledger import champion_in_force
 from pipelines.passports.terms import passport_terms
 from pipelines.register.registry import REGISTRATION_FILE, registry_of
 from pipelines.runs.data_gate import validated_output
-from pipelines.runs.publish import atomic_write_bytes, read_json, read_parquet
+from pipelines.runs.publish import atomic_write_bytes, read_parquet
 from pipelines.runs.stages import Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 from pipelines.runs.storage_faults import emptied_if_full
 from pipelines.score.applicant_features import SellerTables
@@ -31,8 +32,10 @@ from pipelines.signing.keys import (
     hmac_key_fingerprint,
     keys_folder,
     load_keys,
+    report_other_keys,
     trust_file_for,
 )
+from pipelines.signing.ledgers import promotion_ledger
 from pipelines.validate.reconciliation import RECONCILIATION_FILE
 
 if TYPE_CHECKING:
@@ -61,7 +64,10 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
         "registration": current_output(place, "register", REGISTRATION_FILE),
         **_files_present(place, {"ledger": "tables/money_event.parquet", "credit_record": CREDIT_RECORD}),
     }
+    with report_other_keys(place):
+        champion = champion_in_force(promotion_ledger(place, os.environ).read(keys.public_key), profile.model.name)
     settings = {
+        "champion": None if champion is None else champion.bundle_sha256,
         **profile.scoring.model_dump(mode="json"),
         **profile.model_dump(mode="json", include={"is_demonstration", "observations", "target"}),
         "signed_by": keys.did,
@@ -71,7 +77,7 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
 
     def work(folder: Path) -> StageRecord:
         registry = registry_of(place, profile.model.name)
-        model = champion_model(files["bundle"], read_json(files["registration"]), registry, [keys.public_key])
+        model = champion_model(files["bundle"], champion, registry, [keys.public_key])
         publish_trust_file(profile, keys, os.environ)
         # A run folder is named by the digest of all inputs, settings and code; so are the chunks of a stopped run.
         with emptied_if_full(chunks):

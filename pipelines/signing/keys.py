@@ -184,6 +184,11 @@ def keys_folder(profile_name: str, environment: Mapping[str, str]) -> Path:
     return Path(environment.get(KEYS_FOLDER_VARIABLE, DEFAULT_KEYS_FOLDER)) / profile_name
 
 
+def has_keys(profile_name: str, environment: Mapping[str, str]) -> bool:
+    """Return whether there is an HMAC key where ``load_keys`` looks for it."""
+    return _key_paths(profile_name, environment)[1].is_file()
+
+
 def pseudonym(hmac_key: bytes, seller_id: str) -> str:
     """Return a seller's pseudonym in shared files: 32 hexadecimal digits that cannot be linked without the key."""
     return keyed_digest(hmac_key, "seller pseudonym", seller_id)[:PSEUDONYM_HEX_DIGITS]

@@ -83,6 +83,7 @@ def _write_files(stage: str, run: Path, document: Mapping[str, Any] | None) -> N
 
 def _write_scores(run: Path) -> None:
     columns = {
+        "seller_id": ["S1", "S2", "S3", "S4"],
         "status": pa.array(["scored", "scored", "scored", "refused"]).dictionary_encode(),
         "grade": pa.array(["A3", "B1", "B1", None]).dictionary_encode(),
         "probability_of_default": [0.010, 0.016, 0.018, None],

@@ -114,7 +114,16 @@ def scored(folder: Path, mounted: Path, size: str, *more: object) -> tuple[int, 
     (folder / "trust.json").write_bytes(trust_file_for(KEYS, "test", AS_OF))
     pq.write_table(invoice_matrix(), folder / "applicants.parquet")
     mounted.mkdir()
-    given = ("--bundle", folder / "bundle", "--trust", folder / "trust.json", "--issued-on", "2024-07-15", *more)
+    given = (
+        "--bundle",
+        folder / "bundle",
+        "--trust",
+        folder / "trust.json",
+        "--issued-on",
+        "2024-07-15",
+        "--unpromoted",
+        *more,
+    )
     command = shlex.join(map(str, (PASSPORT, "score", folder / "applicants.parquet", *given)))
     look = f"find {shlex.quote(str(mounted))} -type f"
     mount = f"mount -t tmpfs -o size={size} tmpfs {shlex.quote(str(mounted))} || exit {CANNOT_MOUNT}"

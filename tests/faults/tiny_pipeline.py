@@ -42,6 +42,7 @@ def main(raw: Path, bundle: Path, out: Path, threads: int, workers: int) -> None
         bundle=bundle,
         as_of=AS_OF,
         passport_count=2,
+        unpromoted=True,
         threads=threads,
     )
     with mock.patch.object(ScoreOptions, "keys", return_value=KEYS):

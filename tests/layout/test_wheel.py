@@ -129,7 +129,17 @@ def test_the_installed_command_scores_a_sample_and_issues_passports(installation
     identity = {"applicant_id": [f"A{row}" for row in range(50)], "seller_id": [f"S{row}" for row in range(50)]}
     as_of = pa.array([date(2024, 12, 31)] * 50, pa.date32())
     pq.write_table(pa.table({**identity, "as_of": as_of, **columns}), tmp_path / "sample.parquet")
-    options = ["--bundle", "bundle", "--trust", "trust.json", "--issued-on", "2025-01-15", "--passports", "2"]
+    options = [
+        "--bundle",
+        "bundle",
+        "--trust",
+        "trust.json",
+        "--issued-on",
+        "2025-01-15",
+        "--passports",
+        "2",
+        "--unpromoted",
+    ]
     said = installation.run("passport", "score", "sample.parquet", *options, "--out", "results", cwd=tmp_path)
     assert "score: 50 rows" in said
     scores = pq.read_table(tmp_path / "results" / "passports.parquet")

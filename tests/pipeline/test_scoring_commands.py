@@ -35,7 +35,7 @@ class Lender(Desk):
 
     def score(self, file: object, *more: object) -> tuple[object, ...]:
         options = ("--bundle", "bundle", "--trust", "trust.json", "--artifacts", "artifacts", "--out", "out")
-        return ("score", file, *options, "--issued-on", "2024-07-15", *more)
+        return ("score", file, *options, "--issued-on", "2024-07-15", "--unpromoted", *more)
 
     def rows(self) -> list[dict[str, object]]:
         return read_parquet(self.folder / "out" / "passports.parquet").to_pylist()

@@ -41,6 +41,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScoreOptions]:
             bundle=folder / "bundle",
             as_of=date(2024, 6, 30),
             passport_count=5,
+            unpromoted=True,
         )
 
 

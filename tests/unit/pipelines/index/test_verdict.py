@@ -114,3 +114,20 @@ def test_sellers_with_a_warning_or_without_a_score_need_a_person() -> None:
     run = record(summary=summary, scores=Scores(100, 3, 0, ()))
     found = {one.finding.key: one.decisions for one in concerns_of(run, lights_of(run))}
     assert found == {"scores_warned": 12, "scores_refused": 3}
+
+
+def test_scores_of_another_version_than_the_champion_stop_the_run_and_are_named() -> None:
+    champion = registration()["champion"]
+    summary = {"by_status": {}, "model_version": "2", "bundle_sha256": "0" * 64}
+    run = record(registration=registration(), scores=SCORES, summary=summary)
+    (found,) = [one for one in concerns_of(run, lights_of(run)) if one.finding.key == "scores_of_other_version"]
+    assert found.finding.state == "stop"
+    assert found.finding.values == {"scored": "2", "champion": champion["version"]}
+    for language in LANGUAGES:
+        texts = page_texts("index_page", language)
+        assert "2" in texts(found.finding.key, **found.finding.values)
+        assert "passport score" in texts(f"todo_{found.finding.key}")
+    same = record(
+        registration=registration(), scores=SCORES, summary={**summary, "bundle_sha256": champion["bundle_sha256"]}
+    )
+    assert not [one for one in concerns_of(same, lights_of(same)) if one.finding.key == "scores_of_other_version"]

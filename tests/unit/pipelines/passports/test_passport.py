@@ -246,6 +246,16 @@ def test_a_passport_of_the_former_schema_is_still_one_but_has_no_claims() -> Non
         PassportDocument.model_validate_json(json.dumps(made))
 
 
+def test_only_since_schema_1_3_a_passport_says_whether_its_model_was_promoted() -> None:
+    made = document(evidence=replace(EVIDENCE, promotion="not_promoted"))
+    assert made["credentialSubject"]["model"]["promotion"] == "not_promoted"
+    made["credentialSubject"]["schema_version"] = "1.2"
+    with pytest.raises(ValidationError, match="whether the model was promoted"):
+        PassportDocument.model_validate_json(json.dumps(made))
+    del made["credentialSubject"]["model"]["promotion"]
+    PassportDocument.model_validate_json(json.dumps(made))
+
+
 def test_of_a_ready_matrix_no_coverage_and_no_evidence_is_claimed() -> None:
     says = subject(evidence=Evidence(data_digests={"matrix.parquet": "ef" * 32}))
     assert "data_coverage" not in says

@@ -26,6 +26,8 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScoreOptions:
         place=Place("demo", tmp_path / "artifacts"),
         issued_on=date(2024, 7, 15),
         bundle=tmp_path / "bundle",
+        environment={"KEYS_DIR": str(tmp_path / "keys")},
+        unpromoted=True,
     )
 
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from data_contracts.errors import ConfigurationRefused, InputRefused, IntegrityRefused
 from models.registry.mlflow_registry import CHAMPION, VersionRecord, register_bundle, set_alias
+from models.registry.promotion_ledger import Decision, Ledger
 from pipelines.passports.verify import VerifyOptions, exit_code_of, verify_command
 from pipelines.profiles import load_profile
 from pipelines.register.registry import registry_of
+from pipelines.reports.rendering import LANGUAGES, page_texts
 from pipelines.runs.publish import locked, read_json, read_parquet
 from pipelines.runs.stages import Place, current_run
 from pipelines.score.command import ScoreOptions, ScoreOutcome, score_command
 from pipelines.score.stage import run
 from pipelines.signing.keys import KeyRing, TrustedIssuer, TrustList, trust_file_for
+from pipelines.signing.ledgers import promotion_ledger
 from tests.factories import published
 from tests.factories.invoice_world import (
     AS_OF,
@@ -48,6 +51,93 @@ def rows(outcome: ScoreOutcome) -> list[dict[str, Any]]:
 def figures(outcome: ScoreOutcome) -> dict[str, tuple[Any, ...]]:
     names = ("status", "probability_of_default", "score", "grade", "reasons")
     return {row["seller_id"]: tuple(row[name] for name in names) for row in rows(outcome)}
+
+
+def promoted(place: Place, version: str, digest: str) -> None:
+    """Write into the ledger that a bundle passed its gates."""
+    moment = datetime(2024, 7, int(version), tzinfo=UTC)
+    values = {**decision_values(), "version": version, "bundle_sha256": digest, "decided_at": moment}
+    Ledger(place.root / "ledger").append(Decision.model_validate(values), KEYS.signing_key)
+
+
+def stated_promotions(options: ScoreOptions) -> set[str]:
+    passports = [json.loads(path.read_bytes()) for path in options.out.glob("passports/*.json")]
+    pages = {path.read_text(encoding="utf-8") for path in options.out.glob("passports/*.html")}
+    states = {passport["credentialSubject"]["model"]["promotion"] for passport in passports}
+    for state in states:
+        words = {language: page_texts("passport_page", language)(f"promotion_{state}") for language in LANGUAGES}
+        assert sum(any(text in page for text in words.values()) for page in pages) == len(pages)
+    return states
+
+
+def test_the_registrys_champion_must_be_the_one_that_the_ledger_names(
+    options: ScoreOptions, matrix_file: Path, tmp_path: Path
+) -> None:
+    registry = registry_of(options.place, "seller-default")
+    for version in ("1", "2"):
+        folder = tmp_path / f"bundle{version}"
+        digest = write_invoice_bundle(folder, invoice_meta().model_copy(update={"model_version": version}))
+        register_bundle(folder, VersionRecord(digest, {}, {}), registry)
+        if version == "2":
+            set_alias(registry, CHAMPION, "2")
+            with pytest.raises(IntegrityRefused, match=r"names version 1 .*passport promote 1 "):
+                score_command(matrix_file, replace(options, bundle=None))
+        promoted(options.place, version, digest)
+    by_registry = replace(options, bundle=None, passport_count=2, unpromoted=False)
+    score_command(matrix_file, by_registry)
+    assert stated_promotions(options) == {"champion"}
+    # The alias is set back in the database, past the ledger.
+    set_alias(registry, CHAMPION, "1")
+    for address in (None, "models:/seller-default@champion"):
+        with pytest.raises(IntegrityRefused, match=r"calls version 1 .* names version 2 .*passport promote 2 "):
+            score_command(matrix_file, replace(by_registry, model=address))
+    outcome = score_command(matrix_file, replace(by_registry, model="models:/seller-default/1"))
+    assert stated_promotions(options) == {"earlier_champion"}
+    assert "was champion before" in outcome.notes[-1]
+    shutil.rmtree(options.place.root / "ledger")
+    with pytest.raises(IntegrityRefused, match="names no champion; remedy: run: passport register"):
+        score_command(matrix_file, by_registry)
+
+
+def test_a_bundle_that_was_never_promoted_issues_no_passports_unless_they_say_so(
+    options: ScoreOptions, matrix_file: Path
+) -> None:
+    careful = replace(options, unpromoted=False)
+    outcome = score_command(matrix_file, careful)
+    assert "is not promoted" in outcome.notes[-1]
+    assert read_json(options.out / "summary.json")["promotion"] == "not_promoted"
+    with pytest.raises(ConfigurationRefused, match=r"no promotion ledger at hand promotes .*--unpromoted"):
+        score_command(matrix_file, replace(careful, passport_count=2))
+    score_command(matrix_file, replace(options, passport_count=2))
+    assert stated_promotions(options) == {"not_promoted"}
+    promoted(options.place, "1", rows(outcome)[0]["bundle_sha256"])
+    score_command(matrix_file, replace(careful, passport_count=2))
+    assert stated_promotions(options) == {"champion"}
+
+
+def test_a_ledger_that_was_set_back_stops_scoring(options: ScoreOptions, matrix_file: Path) -> None:
+    ledger = promotion_ledger(options.place, options.environment)
+    outcome = score_command(matrix_file, options)
+    promoted(options.place, "1", rows(outcome)[0]["bundle_sha256"])
+    older = ledger.log.path.read_bytes()
+    promoted(options.place, "2", "ab" * 32)
+    ledger.append(
+        Decision.model_validate({**decision_values(), "version": "3", "bundle_sha256": "cd" * 32}), KEYS.signing_key
+    )
+    ledger.log.path.write_bytes(older)
+    with pytest.raises(IntegrityRefused, match="was set back"):
+        score_command(matrix_file, options)
+
+
+def decision_values() -> dict[str, Any]:
+    return {
+        "outcome": "promoted",
+        "model_name": "seller-default",
+        "decided_at": datetime(2024, 7, 3, tzinfo=UTC),
+        "approver": "Li Wei",
+        "reason": "passed every gate",
+        "gates": (),
+    }
 
 
 def identifiers(path: Path, *lines: str) -> Path:
@@ -284,6 +374,7 @@ def test_a_registered_champion_is_found_by_its_address(options: ScoreOptions, ma
     digest = score_command(matrix_file, options)
     version = register_bundle(options.bundle, VersionRecord(rows(digest)[0]["bundle_sha256"], {}, {}), registry)
     set_alias(registry, CHAMPION, version.version)
+    promoted(options.place, "1", str(version.bundle_sha256))
     expected = figures(digest)
     for address in (None, "models:/seller-default@champion", "models:/seller-default/1"):
         outcome = score_command(matrix_file, replace(options, bundle=None, model=address))
@@ -313,8 +404,8 @@ def test_the_stage_scores_the_latest_applicants_and_a_rerun_does_nothing(
     place = Place("demo", tmp_path / "artifacts")
     publish_tables(place)
     train, register = published.publish(place, "train"), published.publish(place, "register")
-    registration = {"champion": {"version": "1", "bundle_sha256": write_invoice_bundle(train / "bundle")}}
-    (register / "registration.json").write_text(json.dumps(registration))
+    promoted(place, "1", write_invoice_bundle(train / "bundle"))
+    (register / "registration.json").write_text("{}")
     published.record(train, register)
     outcome = run(profile, place)
     scores = read_parquet(current_run(place, "score") / "passports.parquet")
