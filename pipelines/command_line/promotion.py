@@ -180,4 +180,4 @@ def _restore(terminal: Terminal, registrar: Registrar, restore: Callable[[], Res
         terminal.say(f"{name}: version {version} is champion already")
         return
     terminal.say(f"{name}: version {found.before.version} -> version {version}")
-    terminal.say(f"  scores and passports are still of version {found.before.version}; make new ones: passport score")
+    terminal.say("  scores and passports do not follow by themselves: passport score makes new ones")

@@ -11,6 +11,7 @@ touched.
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -25,6 +26,7 @@ from pipelines.runs.publish import locked, read_parquet
 from pipelines.runs.removal import rewrite_run
 from pipelines.runs.stages import CURRENT, MANIFEST, current_output, is_intact, read_manifest
 from pipelines.runs.storage_faults import report_disk_faults
+from pipelines.signing.ledgers import LEDGER_FOLDER, head_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -189,7 +191,8 @@ def _sellers_of_files(run_dir: Path) -> dict[str, set[str]]:
 
 
 def _record(removal: RunRemoval, on: date, place: Place, keys: KeyRing) -> None:
-    log = ChainedLog(place.root / "ledger" / LOG_FILE, RemovedContent, "retention log")
+    folders = head_folders(place.profile_name, os.environ)
+    log = ChainedLog(place.root / LEDGER_FOLDER / LOG_FILE, RemovedContent, "retention log", folders)
     removed = {file: dict(counts) for file, counts in removal.removed.items()}
 
     def made(_: tuple[RemovedContent, ...], sequence: int, previous_sha256: str) -> RemovedContent:

@@ -108,7 +108,7 @@ def _disagreements(profile: Profile, profile_name: str, place: Place) -> Iterato
     of_scores = f"scores and passports are of version {scored['model_version']}"
     if champion is not None and champion.bundle_sha256 != scored["bundle_sha256"]:
         yield f"Not one model: {of_scores}, the champion is version {champion.version}: passport score {options}"
-    if trained != scored["bundle_sha256"]:
+    if trained not in {scored["bundle_sha256"], None if champion is None else champion.bundle_sha256}:
         if read_json(current_output(place, "register", "registration.json"))["bundle_sha256"] != trained:
             remedy = f"passport register {options}, then passport score {options}"
         else:

@@ -6,6 +6,7 @@ and of each file that is new or changed since it was last logged. A rerun with t
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ from models.registry.chained_log import ChainedEntry, ChainedLog
 from pipelines.runs.publish import json_bytes
 from pipelines.runs.stages import CURRENT, current_run, read_manifest
 from pipelines.signing.keys import report_other_keys
+from pipelines.signing.ledgers import LEDGER_FOLDER, head_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,7 +88,12 @@ class DeliveryLog:
 
     def __init__(self, place: Place, keys: KeyRing) -> None:
         self._place, self._keys = place, keys
-        self._log = ChainedLog(place.root / "ledger" / LOG_FILE, LoggedRun, "delivery log")
+        self._log = ChainedLog(
+            place.root / LEDGER_FOLDER / LOG_FILE,
+            LoggedRun,
+            "delivery log",
+            head_folders(place.profile_name, os.environ),
+        )
 
     def evidence(
         self, raw_dir: Path, deliveries: Deliveries, name_of: Callable[[DeliveredFile, str], str] = listed_name

@@ -152,11 +152,26 @@ def test_a_log_put_back_to_an_older_state_or_removed_is_refused(tmp_path: Path) 
     older = log_of(tmp_path).read_bytes()
     ingested(tmp_path, SALE, NEXT)
     log_of(tmp_path).write_bytes(older)
+    with pytest.raises(IntegrityRefused, match=r"delivery log was set back: it has 1 entries, .* knows of 2"):
+        ingested(tmp_path, SALE, NEXT)
+    shutil.rmtree(tmp_path / "keys" / "test" / "heads")
     with pytest.raises(IntegrityRefused, match="the run in force"):
         ingested(tmp_path, SALE, NEXT)
     log_of(tmp_path).unlink()
     with pytest.raises(IntegrityRefused, match="the run in force"):
         ingested(tmp_path, SALE)
+
+
+def test_a_log_removed_with_all_outputs_is_refused_until_its_kept_head_is_removed_too(tmp_path: Path) -> None:
+    ingested(tmp_path, SALE)
+    shutil.rmtree(tmp_path / "out")
+    with pytest.raises(
+        IntegrityRefused, match=r"it has 0 entries, .*; if it was removed on purpose, remove "
+    ) as refusal:
+        ingested(tmp_path, SALE)
+    Path(str(refusal.value).rpartition("remove ")[2].removesuffix(" too")).unlink()
+    ingested(tmp_path, SALE)
+    assert len(entries(tmp_path)) == 1
 
 
 def test_keys_lost_while_outputs_stay_are_refused_in_a_line_whose_remedies_both_work(
