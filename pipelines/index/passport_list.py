@@ -61,6 +61,7 @@ def render_passport_list(run: RunRecord, lines: tuple[int, Sequence[PassportLine
         **banners(run.profile.evidence, texts, is_synthetic=run.profile.is_synthetic),
         "file_names": {other: f"passports.{other}.html" for other in LANGUAGES},
         "profile": run.profile,
+        "version": (run.summary or {}).get("model_version"),
         "scores": run.scores,
         "codes": _codes((run.summary or {}).get("by_code", {}), language),
         "grades": None if run.scores is None else grade_columns(run.scores.grades),

@@ -152,8 +152,9 @@ def score_command(applicants: Path, options: ScoreOptions, progress: Progress = 
 def _promotion_notes(model: ScoringModel) -> tuple[str, ...]:
     if model.promotion == "champion":
         return ()
-    said = "was champion before and is not now" if model.promotion == "earlier_champion" else "is not promoted"
-    return (f"the model (version {model.version}) {said}, by the promotion ledger",)
+    if model.promotion == "earlier_champion":
+        return (f"version {model.version} was champion before and is not now, by the promotion ledger",)
+    return (f"no promotion ledger at hand promotes the model (version {model.version})",)
 
 
 def _model(options: ScoreOptions) -> ScoringModel:

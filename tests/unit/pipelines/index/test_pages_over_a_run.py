@@ -15,7 +15,7 @@ from pipelines.index.grades import grade_columns, grades_title
 from pipelines.index.health_page import drift_rows
 from pipelines.index.index_page import rates_title
 from pipelines.index.passport_list import passport_lines
-from pipelines.index.promotion_page import FIGURE, gate_row
+from pipelines.index.promotion_page import FIGURE, change_words, gate_row
 from pipelines.index.promotions import read_promotions
 from pipelines.index.run_record import GradeCount
 from pipelines.profiles import Profile
@@ -213,3 +213,30 @@ def test_a_ledger_that_was_changed_is_said_to_be_broken(
     promotions = read_promotions(profile, place)
     assert promotions.entries == ()
     assert promotions.state.fault is not None
+
+
+def a_change(*, compared: bool = True) -> dict[str, Any]:
+    auc, gain = estimate(0.812, 0.79, 0.83), estimate(-0.013, -0.02, -0.006)
+    found = {"incumbent_auc": estimate(0.825, 0.8, 0.85), "auc": auc, "differences": [{"measure": "auc", "gain": gain}]}
+    before = {"version": "1", "kind": "linear", "fault": None if compared else "gone", "compared": None}
+    candidate = {"version": None, "kind": "gbm", "auc": auc}
+    return {"change": {"before": {**before, "compared": found if compared else None}, "candidate": candidate}}
+
+
+def test_the_promotion_page_says_what_would_change_from_what_to_what() -> None:
+    texts = page_texts("promotion_page", "en")
+    assert change_words(a_change(), texts) == {
+        "before": "version 1, linear",
+        "candidate": "not registered, boosted trees",
+        "auc_before": "0.825 (0.800 to 0.850)",
+        "auc": "0.812 (0.790 to 0.830)",
+        "difference": "−0.0130 (−0.0200 to −0.0060)",
+        "fault": None,
+    }
+    apart = change_words(a_change(compared=False), texts)
+    assert apart is not None
+    assert (apart["auc_before"], apart["difference"], apart["fault"]) == (None, None, "gone")
+    first = change_words({"change": {**a_change()["change"], "before": None}}, texts)
+    assert first is not None
+    assert (first["before"], first["auc"]) == ("none", "0.812 (0.790 to 0.830)")
+    assert change_words({}, texts) is None

@@ -104,7 +104,7 @@ def test_a_bundle_that_was_never_promoted_issues_no_passports_unless_they_say_so
 ) -> None:
     careful = replace(options, unpromoted=False)
     outcome = score_command(matrix_file, careful)
-    assert "is not promoted" in outcome.notes[-1]
+    assert "ledger at hand promotes the model" in outcome.notes[-1]
     assert read_json(options.out / "summary.json")["promotion"] == "not_promoted"
     with pytest.raises(ConfigurationRefused, match=r"no promotion ledger at hand promotes .*--unpromoted"):
         score_command(matrix_file, replace(careful, passport_count=2))
