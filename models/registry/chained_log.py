@@ -8,6 +8,7 @@ folders elsewhere, and a log that does not go as far as the head kept there is r
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+# A full or failing disk, which callers report as such.
+_OF_THE_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 NOTHING_BEFORE: Final = "0" * 64
 
 
@@ -167,6 +170,8 @@ class ChainedLog(Generic[Entry]):
                 file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 _replace_file(file, [head])
             except OSError as error:
+                if error.errno in _OF_THE_DISK:
+                    raise
                 raise ConfigurationRefused(
                     f"the head of the {self.title} cannot be kept in {file.parent}: {error.strerror}",
                     "make the folder writable",

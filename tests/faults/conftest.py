@@ -23,6 +23,7 @@ from pipelines.ingest.batches import workers as batch_reading
 from pipelines.ingest.deliveries.manifest import find_deliveries
 from pipelines.profiles import load_profile
 from pipelines.profiles.ingest_settings import ValidationSettings
+from pipelines.register import decision
 from pipelines.register import stage as register
 from pipelines.register.registry import DATABASE, registry_of
 from pipelines.reports.validation_page import render_validation_page
@@ -247,8 +248,10 @@ def register_scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
             artifacts = (copy / "out" / profile.name / "mlflow-artifacts").resolve().as_uri()
             database.execute("UPDATE experiments SET artifact_location = ?", [artifacts])
         clock = mock.Mock(now=lambda _: datetime(2026, 1, 1, tzinfo=UTC))
-        given = mock.patch.multiple(register, load_keys=lambda *_, **__: KEYS, datetime=clock)
-        with given, suppress(GateFailed):
+        given = mock.patch.object(register, "load_keys", lambda *_, **__: KEYS)
+        at_a_time = mock.patch.object(decision, "datetime", clock)
+        heads = mock.patch.dict("os.environ", {"KEYS_DIR": str(copy / "keys")})
+        with given, at_a_time, heads, suppress(GateFailed):
             yield
 
     def decided(copy: Path) -> dict[str, bytes]:
