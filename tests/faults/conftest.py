@@ -248,7 +248,7 @@ def register_scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
             artifacts = (copy / "out" / profile.name / "mlflow-artifacts").resolve().as_uri()
             database.execute("UPDATE experiments SET artifact_location = ?", [artifacts])
         clock = mock.Mock(now=lambda _: datetime(2026, 1, 1, tzinfo=UTC))
-        given = mock.patch.object(register, "load_keys", lambda *_, **__: KEYS)
+        given = mock.patch.object(register, "load_keys", return_value=KEYS)
         at_a_time = mock.patch.object(decision, "datetime", clock)
         heads = mock.patch.dict("os.environ", {"KEYS_DIR": str(copy / "keys")})
         with given, at_a_time, heads, suppress(GateFailed):
