@@ -59,13 +59,16 @@ class _Head(BaseModel):
 class ChainedLog(Generic[Entry]):
     """A log file of entries of one type; its title is signed with it, so that no log passes for another.
 
-    ``head_folders``: where the head is kept outside the log's own folder, one file per log and key.
+    ``head_folders``: where the head is kept outside the log's own folder, one file per log and key. ``registry``: the
+    file of the models that the log is about. If it is gone as well as the log, the outputs were removed as a whole,
+    nothing is left that an older state could mislead, and the log starts anew.
     """
 
     path: Path
     entry_type: type[Entry]
     title: str
     head_folders: tuple[Path, ...] = ()
+    registry: Path | None = None
 
     def append(
         self, make: Callable[[tuple[Entry, ...], int, str], Entry | None], key: Ed25519PrivateKey
@@ -98,7 +101,8 @@ class ChainedLog(Generic[Entry]):
                 state.
         """
         # Before the log: a head that is kept while the log is read may be newer than what was read.
-        kept = {file: self._kept(file, public_key) for file in self.head_files(public_key) if file.is_file()}
+        files = () if self._starts_anew else self.head_files(public_key)
+        kept = {file: self._kept(file, public_key) for file in files if file.is_file()}
         entries = self._chain(public_key)
         for file, head in kept.items():
             if len(entries) < head.entries or _digest(entries[head.entries - 1]) != head.last_sha256:
@@ -114,6 +118,10 @@ class ChainedLog(Generic[Entry]):
         place = sha256_bytes(str(self.path.resolve()).encode())[:16]
         name = f"{self.path.stem}-{place}-{key_id(public_key)}.json"
         return tuple(folder / name for folder in self.head_folders)
+
+    @property
+    def _starts_anew(self) -> bool:
+        return self.registry is not None and not self.path.exists() and not self.registry.exists()
 
     def _chain(self, public_key: Ed25519PublicKey) -> tuple[Entry, ...]:
         if not self.path.exists():

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 BUNDLE_ARTIFACT: Final = "bundle"
 CHAMPION: Final = "champion"
 DIGEST_TAG: Final = "bundle_sha256"
+DATABASE: Final = "mlflow.db"
+"""Name of the database file of a registry that is kept beside the outputs."""
 SQLITE_PREFIX: Final = "sqlite:///"
 _ADDRESS = re.compile(
     r"models:/(?P<name>[A-Za-z0-9._-]{1,100})(?:@(?P<alias>[a-z][a-z0-9_-]*)|/(?P<version>[0-9]{1,9}))"

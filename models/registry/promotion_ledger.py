@@ -64,15 +64,16 @@ class LedgerEntry(ChainedEntry, Decision):
 
 @dataclass(frozen=True)
 class Ledger:
-    """The ledger of a folder, and the folders outside it that keep its head."""
+    """The ledger of a folder, the folders outside it that keep its head, and the file of the registry it is about."""
 
     folder: Path
     head_folders: tuple[Path, ...] = ()
+    registry: Path | None = None
 
     @property
     def log(self) -> ChainedLog[LedgerEntry]:
         """The file of the ledger."""
-        return ChainedLog(self.folder / LEDGER_FILE, LedgerEntry, "promotion ledger", self.head_folders)
+        return ChainedLog(self.folder / LEDGER_FILE, LedgerEntry, "promotion ledger", self.head_folders, self.registry)
 
     def read(self, public_key: Ed25519PublicKey) -> tuple[LedgerEntry, ...]:
         """Read every decision in order, after checking the chain and the signed head; empty if there is no ledger yet.

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from data_contracts.mapping.consent_states import consent_states
 from models.registry.chained_log import ChainedEntry, ChainedLog
+from models.registry.mlflow_registry import DATABASE
 from pipelines.commands.example_values import REPORT, cleaned_report
 from pipelines.commands.expired_content import Cleaned, Limits, cleaned_records, cleaned_results, cleaned_table
 from pipelines.runs.publish import locked, read_parquet
@@ -192,7 +193,9 @@ def _sellers_of_files(run_dir: Path) -> dict[str, set[str]]:
 
 def _record(removal: RunRemoval, on: date, place: Place, keys: KeyRing) -> None:
     folders = head_folders(place.profile_name, os.environ)
-    log = ChainedLog(place.root / LEDGER_FOLDER / LOG_FILE, RemovedContent, "retention log", folders)
+    log = ChainedLog(
+        place.root / LEDGER_FOLDER / LOG_FILE, RemovedContent, "retention log", folders, place.root / DATABASE
+    )
     removed = {file: dict(counts) for file, counts in removal.removed.items()}
 
     def made(_: tuple[RemovedContent, ...], sequence: int, previous_sha256: str) -> RemovedContent:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import ConfigurationRefused
-from models.registry.mlflow_registry import CHAMPION, set_alias
+from models.registry.mlflow_registry import CHAMPION, DATABASE, set_alias
 from models.registry.promotion_ledger import (
     Decision,
     LedgerEntry,
@@ -16,7 +16,6 @@ from models.registry.promotion_ledger import (
     promotions_of,
 )
 from pipelines.register.incumbent import registered_bundle
-from pipelines.register.registry import DATABASE
 from pipelines.runs.storage_faults import report_sqlite_faults
 from pipelines.signing.keys import report_other_keys
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from models.registry.mlflow_registry import Registry
+from models.registry.mlflow_registry import DATABASE, Registry
 
 if TYPE_CHECKING:
     from pipelines.runs.stages import Place
 
 REGISTRATION_FILE: Final = "registration.json"
-DATABASE: Final = "mlflow.db"
 
 
 def registry_of(place: Place, model_name: str) -> Registry:

@@ -12,6 +12,7 @@ from data_contracts.progress import SILENT
 from models.evaluation.audit import ModelAudit, audit_model
 from models.registry.bundle import Bundle, load_bundle
 from models.registry.gates import BundleEvidence, GateEvidence, GateResult, IncumbentEvidence, failed_gates, run_gates
+from models.registry.mlflow_registry import DATABASE
 from models.registry.promotion_ledger import champion_in_force, incumbent_of, is_rolled_back
 from models.registry.sealed_folder import MANIFEST as BUNDLE_MANIFEST
 from pipelines.features.matrix import feature_matrix
@@ -25,7 +26,7 @@ from pipelines.register.incumbent import (
     evidence_of,
     measure_incumbent,
 )
-from pipelines.register.registry import DATABASE, REGISTRATION_FILE, registry_of
+from pipelines.register.registry import REGISTRATION_FILE, registry_of
 from pipelines.runs.publish import read_json, read_parquet, write_json
 from pipelines.runs.stages import GROUND, Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 from pipelines.runs.storage_faults import report_sqlite_faults

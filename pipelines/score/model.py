@@ -12,10 +12,10 @@ from cryptography.exceptions import InvalidSignature
 
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from models.registry.bundle import Bundle, load_bundle
-from models.registry.mlflow_registry import CHAMPION, fetch_bundle, parse_address
+from models.registry.mlflow_registry import CHAMPION, DATABASE, fetch_bundle, parse_address
 from models.registry.promotion_ledger import Promotion, champion_in_force, promotion_state
 from models.registry.sealed_folder import key_id
-from pipelines.register.registry import DATABASE, registry_of
+from pipelines.register.registry import registry_of
 from pipelines.signing.did_key import public_key_of
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from models.registry.mlflow_registry import DATABASE
 from models.registry.promotion_ledger import Ledger
 from pipelines.signing.keys import keys_folder
 
@@ -31,4 +32,4 @@ def head_folders(profile_name: str, environment: Mapping[str, str]) -> tuple[Pat
 
 def promotion_ledger(place: Place, environment: Mapping[str, str]) -> Ledger:
     """Return the promotion ledger of a place."""
-    return Ledger(place.root / LEDGER_FOLDER, head_folders(place.profile_name, environment))
+    return Ledger(place.root / LEDGER_FOLDER, head_folders(place.profile_name, environment), place.root / DATABASE)

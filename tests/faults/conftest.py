@@ -17,6 +17,7 @@ from unittest import mock
 import pytest
 
 from data_contracts.errors import GateFailed
+from models.registry.mlflow_registry import DATABASE
 from models.registry.promotion_ledger import LEDGER_FILE
 from pipelines.ingest import stage as ingest
 from pipelines.ingest.batches import workers as batch_reading
@@ -25,7 +26,7 @@ from pipelines.profiles import load_profile
 from pipelines.profiles.ingest_settings import ValidationSettings
 from pipelines.register import decision
 from pipelines.register import stage as register
-from pipelines.register.registry import DATABASE, registry_of
+from pipelines.register.registry import registry_of
 from pipelines.reports.validation_page import render_validation_page
 from pipelines.runs.publish import read_parquet, write_json
 from pipelines.runs.sandbox import Call

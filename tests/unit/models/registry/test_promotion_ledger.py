@@ -158,6 +158,24 @@ def test_a_head_that_is_gone_is_kept_again_and_a_damaged_one_is_refused(kept: Le
         kept.read(KEY.public_key())
 
 
+def test_a_ledger_that_was_removed_with_its_registry_starts_anew(kept: Ledger, tmp_path: Path) -> None:
+    registry = tmp_path / "mlflow.db"
+    registry.touch()
+    beside = Ledger(kept.folder, kept.head_folders, registry)
+    kept.log.path.unlink()
+    with pytest.raises(IntegrityRefused, match="was set back"):
+        beside.read(KEY.public_key())
+    registry.unlink()
+    assert beside.read(KEY.public_key()) == ()
+    beside.append(a_decision(1, "aa"), KEY)
+    registry.touch()
+    assert len(beside.read(KEY.public_key())) == 1
+    # From then on it is watched again.
+    kept.log.path.unlink()
+    with pytest.raises(IntegrityRefused, match="was set back"):
+        beside.read(KEY.public_key())
+
+
 def test_a_copy_elsewhere_and_a_ledger_of_other_keys_have_heads_of_their_own(kept: Ledger, tmp_path: Path) -> None:
     other = Ledger(tmp_path / "elsewhere", kept.head_folders)
     other.append(a_decision(1, "aa"), KEY)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from data_contracts.errors import IntegrityRefused
+from models.registry.mlflow_registry import DATABASE
 from pipelines.ingest import stage as ingest
 from pipelines.ingest.deliveries.log import EVIDENCE_CHANGED
 from pipelines.runs.publish import read_json
@@ -162,16 +163,19 @@ def test_a_log_put_back_to_an_older_state_or_removed_is_refused(tmp_path: Path) 
         ingested(tmp_path, SALE)
 
 
-def test_a_log_removed_with_all_outputs_is_refused_until_its_kept_head_is_removed_too(tmp_path: Path) -> None:
+def test_a_log_removed_with_all_outputs_starts_anew_and_one_removed_beside_a_registry_is_refused(
+    tmp_path: Path,
+) -> None:
     ingested(tmp_path, SALE)
     shutil.rmtree(tmp_path / "out")
-    with pytest.raises(
-        IntegrityRefused, match=r"it has 0 entries, .*; if it was removed on purpose, remove "
-    ) as refusal:
-        ingested(tmp_path, SALE)
-    Path(str(refusal.value).rpartition("remove ")[2].removesuffix(" too")).unlink()
     ingested(tmp_path, SALE)
     assert len(entries(tmp_path)) == 1
+    (tmp_path / "out" / "test" / DATABASE).touch()
+    shutil.rmtree(tmp_path / "out" / "test" / "ledger")
+    with pytest.raises(IntegrityRefused, match=r"it has 0 entries, .*; if it was removed on purpose, remove ") as said:
+        ingested(tmp_path, SALE)
+    Path(str(said.value).rpartition("remove ")[2].removesuffix(" too")).unlink()
+    ingested(tmp_path, SALE)
 
 
 def test_keys_lost_while_outputs_stay_are_refused_in_a_line_whose_remedies_both_work(
