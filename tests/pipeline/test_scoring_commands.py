@@ -71,7 +71,7 @@ FIRST = invoice_matrix().column_names[2]
         ("gone.csv", Path.exists, ["there is no such file"]),
         ("a.csv", lambda path: path.write_bytes(b""), ["empty"]),
         ("a.csv", lambda path: path.write_bytes(b"firm,as_of\nS000001,2024-06-30\n"), ["'seller_id'"]),
-        ("a.csv", lambda path: path.write_bytes("seller_id\n企业\n".encode("gb18030")), ["row 2", "utf-8"]),
+        ("a.csv", lambda path: path.write_bytes("seller_id,名前と注文番号\n".encode("cp932")), ["Shift-JIS"]),
         ("a.parquet", lambda path: write_matrix(path, matrix_without(FIRST)), [f"'{FIRST}'", "1 of the model's"]),
         ("a.parquet", lambda path: write_matrix(path, as_text(invoice_matrix(), FIRST)), [f"'{FIRST}'", "not numbers"]),
     ],
