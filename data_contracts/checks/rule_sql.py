@@ -60,7 +60,7 @@ class RuleDatabase:
     def load(self, table: pa.Table) -> None:
         """Load ``table`` as the rows of the following queries."""
         self.row_count = table.num_rows
-        self._rows = _with_positions(_with_seller(plain_rows(table)))
+        self._rows = _with_positions(with_seller(plain_rows(table)))
         self._connection.register(ROWS, self._rows)
 
     def load_stored(self, rows: RowStream, row_count: int) -> None:
@@ -240,7 +240,7 @@ def _with_positions(rows: pa.Table) -> pa.Table:
     return rows.append_column(POSITION, pa.array(np.arange(rows.num_rows, dtype=np.int64)))
 
 
-def _with_seller(rows: pa.Table) -> pa.Table:
+def with_seller(rows: pa.Table) -> pa.Table:
     """Return rows with the column of their seller, empty if they are not of a delivery."""
     if DELIVERED_FOR in rows.column_names:
         return rows

@@ -148,7 +148,7 @@ def fetch_bundle(address: str, tracking_uri: str, folder: Path) -> tuple[Path, R
     version = version_at(Registry(tracking_uri, parsed.name), parsed)
     if version is None:
         raise ConfigurationRefused(
-            f"{address} is not in the registry {tracking_uri}", "run: make register, or use --registry URI"
+            f"{address} is not in the registry {tracking_uri}", "run: passport register, or use --registry URI"
         )
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)

@@ -22,7 +22,7 @@ from data_contracts.checks.rows import (
     file_findings,
     require_types,
 )
-from data_contracts.checks.rule_sql import RuleDatabase, columns_asked
+from data_contracts.checks.rule_sql import DELIVERED_FOR, RuleDatabase, columns_asked, with_seller
 from data_contracts.definition.contract import CompiledContract, Kind, Rule, Severity
 from data_contracts.errors import InternalFault
 from data_contracts.lineage import QUARANTINE_SCHEMA, concat_quarantine, constant
@@ -103,7 +103,7 @@ class FileCheck:
             self._lower(reason, np.flatnonzero(rows), rule_id)
         rule_ids: Values = typed.quarantined["rule_id"]
         self.unusable.update(rule_ids.to_pylist())
-        stored = table.append_column(_ORIGINAL, _originals(table, reason != _NO_RULE, original_of))
+        stored = with_seller(table).append_column(_ORIGINAL, _originals(table, reason != _NO_RULE, original_of))
         if self._rows is None:
             self._rows = RuleRows(self._folder / "rows.arrow", stored.schema)
             names = self._contract.arrow_schema.names
@@ -138,8 +138,9 @@ class FileCheck:
 
     def _columns_of(self, rules: Sequence[Rule]) -> list[str]:
         keys = {name for rule in rules if rule.kind is Kind.UNIQUE for name in rule.arguments.columns}
-        asked = columns_asked(rules, self.schema.names)
-        return [name for name in self.schema.names if name in keys or name in asked]
+        names = [*self.schema.names, DELIVERED_FOR]
+        asked = columns_asked(rules, names)
+        return [name for name in names if name in keys or name in asked]
 
     def _broken_by_groups(
         self, database: RuleDatabase, rules: Sequence[Rule], reason: NDArray[np.int16]

@@ -80,7 +80,7 @@ def load_model(choice: ModelChoice) -> ScoringModel:
     registry = registry_of(choice.place, choice.model_name)
     if choice.registry is None and not (choice.place.root / DATABASE).is_file():
         raise ConfigurationRefused(
-            f"no model registry found in {choice.place.root}", "run: make register, or give --registry or --bundle"
+            f"no model registry found in {choice.place.root}", "run: passport register, or give --registry or --bundle"
         )
     address = choice.address or f"models:/{choice.model_name}@{CHAMPION}"
     found = fetch_model(address, choice.registry or registry.tracking_uri, choice.trusted, choice.threads)

@@ -77,9 +77,8 @@ def test_broken_rules_are_reported_line_by_line(tmp_path: Path) -> None:
     ]
 
 
-# Rules of this source ask for the seller of the delivery, which a file by itself does not name.
 @pytest.mark.slow
-@pytest.mark.parametrize("source", [source for source in SOURCES if source != "ebay_transactions"])
+@pytest.mark.parametrize("source", SOURCES)
 def test_no_word_of_a_personal_column_is_left_in_clear(source: str, tmp_path: Path) -> None:
     contract = source_contract(source)
     for name, data in (("good", sample(source)), ("bad", damaged(source, contract))):
