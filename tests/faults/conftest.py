@@ -18,7 +18,7 @@ import pytest
 
 from data_contracts.errors import GateFailed
 from models.registry.mlflow_registry import DATABASE
-from models.registry.promotion_ledger import LEDGER_FILE
+from models.registry.promotion_ledger import LEDGER_FILE, Decision, Ledger
 from pipelines.ingest import stage as ingest
 from pipelines.ingest.batches import workers as batch_reading
 from pipelines.ingest.deliveries.manifest import find_deliveries
@@ -37,7 +37,7 @@ from pipelines.validate.reconciliation import reconciled
 from pipelines.validate.table_checks import validate_tables
 from tests.factories.faults.crashes import Scene
 from tests.factories.files.templates import template_csv, template_row
-from tests.factories.invoice_world import AS_OF, publish_tables, write_invoice_bundle
+from tests.factories.invoice_world import AS_OF, invoice_meta, publish_tables, write_invoice_bundle
 from tests.factories.published import champion_version, evaluation, publish, publish_candidate, record
 from tests.factories.raw_files import (
     RawFile,
@@ -124,9 +124,22 @@ def score_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
             yield
 
     scene = Scene("score", "pipelines.score.stage", start, lambda _: profile, around)
-    digest = write_invoice_bundle(train / "bundle")
 
     def promote(version: str) -> None:
+        shutil.rmtree(train / "bundle", ignore_errors=True)
+        meta = invoice_meta().model_copy(update={"model_version": version})
+        digest = write_invoice_bundle(train / "bundle", meta)
+        passed = Decision(
+            outcome="promoted",
+            model_name=profile.model.name,
+            version=version,
+            bundle_sha256=digest,
+            decided_at=datetime(2024, 7, int(version), tzinfo=UTC),
+            approver="Li Wei",
+            reason="passed every gate",
+            gates=(),
+        )
+        Ledger(place.root / "ledger").append(passed, KEYS.signing_key)
         write_json(register / "registration.json", {"champion": {"version": version, "bundle_sha256": digest}})
         record(train, register)
 
