@@ -28,6 +28,7 @@ from pipelines.score.applicant_features import OWN_TABLES
 from pipelines.score.command import ScoreOptions, score_command
 from pipelines.score.inputs import Request, open_input
 from pipelines.score.model import ModelChoice, load_model
+from pipelines.signing.ledgers import promotion_ledger
 from tests.factories.small_run import PROFILE, FinishedRun, environment
 
 if TYPE_CHECKING:
@@ -224,6 +225,7 @@ def features_of(folder: Path, options: ScoreOptions) -> pa.Table:
     choice = ModelChoice(
         place=options.place,
         model_name=options.profile.model.name,
+        ledger=promotion_ledger(options.place, options.environment),
         bundle=options.bundle,
         trusted=[options.keys().public_key],
     )

@@ -92,10 +92,16 @@ def test_after_a_finished_run_there_is_nothing_to_do(finished: Workshop) -> None
 
 def test_a_run_prints_one_line_a_stage_and_then_where_to_look(small_run: FinishedRun) -> None:
     stages, _, rest = small_run.printed.partition("\n\n")
-    assert [line.partition(":")[0] for line in stages.splitlines()] == [
+    lines = stages.splitlines()
+    # Register also says in two lines which model came into force.
+    first = next(number for number, line in enumerate(lines) if line.startswith("seller-default: "))
+    said = [lines.pop(first), lines.pop(first)]
+    assert re.match(r"  AUC of the candidate [\d.]+ \(", said[1])
+    assert [line.partition(":")[0] for line in lines] == [
         *("world", "ingest", "validate", "features", "train", "register", "score", "monitor", "explain"),
     ]
-    assert all(re.search(r", [\d,.]+ s$", line) for line in stages.splitlines())
+    assert lines[first - 1].startswith("register: ")
+    assert all(re.search(r", [\d,.]+ s$", line) for line in lines)
     assert "\x1b" not in small_run.printed
     listed = [line.split()[-1] for line in rest.partition("Where to look\n")[2].partition("\n\n")[0].splitlines()]
     assert str(small_run.place.root / "index.html") in listed

@@ -21,7 +21,7 @@ def typed(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 def test_every_template_is_listed_once() -> None:
     lines = typed("--list").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == [*template_names(), "wallet_statement"]
+    assert [line.split()[0] for line in lines] == [*template_names(), "wallet_statement", "applicants"]
     assert typed().stdout.splitlines() == lines
 
 
