@@ -46,7 +46,7 @@ def test_memory_that_runs_out_beside_a_disk_with_room_stays_a_lack_of_memory(tmp
         (pa.ArrowMemoryError("malloc of size 64 failed"), "too little memory"),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "too little memory"),
         (duckdb.OutOfMemoryException(NO_MEMORY), "too little memory"),
-        (OSError(errno.ENOSPC, "No space left on device", "/work/x"), "No space left on device (/work/x)"),
+        (OSError(errno.ENOSPC, "No space left on device", "/data/x"), "No space left on device (/data/x)"),
         (OSError(errno.ENOSPC, "Error writing bytes to file."), "No space left on device (/full)"),
         (FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/full']"), "No space left"),
         (OSError(errno.EIO, "Input/output error"), "Input/output error (/full)"),
