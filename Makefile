@@ -242,11 +242,11 @@ bench-world: $(VENV)/.test-ready ## Check the synthetic world over many seeds
 wheel: $(VENV)/.test-ready ## Build the wheel
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
 
-# What was promoted cannot be made again, so it stays: the registry, its bundles and the ledger of each profile.
-KEPT := -name ledger -o -name '*mlflow.db*' -o -name mlflow-artifacts
-
 sbom: $(VENV)/.sbom-ready $(P)/train/CURRENT ## List the components of the model bundle in CycloneDX: OUT/<profile>/sbom
 	@$(BIN)/python -m tools.sbom $(PROFILE) $(OUT)
+
+# What was promoted cannot be made again, so it stays: the registry, its bundles and the ledger of each profile.
+KEPT := -name ledger -o -name '*mlflow.db*' -o -name mlflow-artifacts
 
 clean: ## Remove every output; registries, ledgers and the signing keys in .keys stay
 	@if [ -d $(OUT) ]; then find $(OUT) -mindepth 2 -maxdepth 2 ! \( $(KEPT) \) -exec rm -rf {} +; \

@@ -11,7 +11,7 @@ from pipelines.runs.publish import read_json
 from pipelines.score_codes import code_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pipelines.index.run_record import RunRecord
@@ -63,7 +63,7 @@ def render_passport_list(run: RunRecord, lines: tuple[int, Sequence[PassportLine
         "profile": run.profile,
         "version": (run.summary or {}).get("model_version"),
         "scores": run.scores,
-        "codes": _codes((run.summary or {}).get("by_code", {}), language),
+        "codes": _codes(run, language),
         "grades": None if run.scores is None else grade_columns(run.scores.grades),
         "grades_title": None if run.scores is None else grades_title(run.scores.grades),
         "issued": issued,
@@ -72,10 +72,11 @@ def render_passport_list(run: RunRecord, lines: tuple[int, Sequence[PassportLine
     return render_page(TEMPLATE, language, context)
 
 
-def _codes(counts: Mapping[str, int], language: Language) -> list[tuple[str, str, int]]:
+def _codes(run: RunRecord, language: Language) -> list[tuple[str, str, int]]:
     """Return codes with their titles and counts; a code is counted with what it is about, such as a feature."""
     found = []
-    for code, count in counts.items():
+    for code, count in (run.summary or {}).get("by_code", {}).items():
         name, _, about = code.partition(":")
-        found.append((code, code_in_words(name, about, language), count))
+        title = run.feature_titles.get(about, {}).get(language, about)
+        found.append((code, code_in_words(name, title, language), count))
     return found

@@ -9,9 +9,8 @@ from data_contracts.digest import sha256_file
 from data_contracts.errors import ConfigurationRefused
 from models.registry.sealed_folder import MANIFEST as BUNDLE_MANIFEST
 from pipelines.register.comparison import STAGE, compare_predictions, held_out_predictions, run_of_bundle, unchanged
-from pipelines.register.registry import REGISTRATION_FILE
 from pipelines.runs.publish import read_json
-from pipelines.runs.stages import CURRENT, MANIFEST, current_output, current_run, read_manifest
+from pipelines.runs.stages import MANIFEST, current_run, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,25 +45,24 @@ class TrainingRun:
     measures: dict[str, Any]
 
 
-def training_runs(place: Place, champion_sha256: str | None = None) -> tuple[TrainingRun, ...]:
+def training_runs(place: Place, champion_sha256: str | None) -> tuple[TrainingRun, ...]:
     """Return the training runs of a profile in the order of their names, the candidate last.
 
     Args:
         place: where the profile's runs are.
-        champion_sha256: bundle of the champion in force; None for the one that the stage ``register`` wrote last.
+        champion_sha256: bundle of the champion in force; None if there is none.
 
     Raises:
         ConfigurationRefused: the profile has not been trained.
         IntegrityRefused: the evaluation of a run was changed.
     """
     candidate = current_run(place, STAGE)
-    promoted = champion_sha256 or _champion_digest(place)
     folders = (entry for entry in place.stage_dir(STAGE).iterdir() if (entry / MANIFEST).is_file())
     return tuple(
         TrainingRun(
             folder=folder,
             is_candidate=folder == candidate,
-            is_champion=promoted is not None and sha256_file(folder / "bundle" / BUNDLE_MANIFEST) == promoted,
+            is_champion=sha256_file(folder / "bundle" / BUNDLE_MANIFEST) == champion_sha256,
             kind=str(read_manifest(folder)["record"]["notes"]["champion"]),
             measures=read_json(unchanged(folder, EVALUATION))["evaluation"]["models"][0]["measures"],
         )
@@ -147,11 +145,3 @@ def _named_run(place: Place, name: str) -> Path:
         what = "several training runs begin with" if found else "no training run begins with"
         raise ConfigurationRefused(f"{what} {name!r} under {folder}", "passport compare lists the runs")
     return found[0]
-
-
-def _champion_digest(place: Place) -> str | None:
-    """Return the digest of the champion's bundle as the register stage last wrote it, or None before any promotion."""
-    if not (place.stage_dir("register") / CURRENT).is_file():
-        return None
-    champion = read_json(current_output(place, "register", REGISTRATION_FILE))["champion"]
-    return None if champion is None else str(champion["bundle_sha256"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.definition.contract import Column, ReadSpec
+from data_contracts.definition.contract import CellSpec, Column, ReadSpec
 from data_contracts.errors import InputRefused
 from data_contracts.values.casting import cast_text
 from data_contracts.values.datetimes import FIRST_YEAR, LAST_YEAR
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from data_contracts.arrow import Values
+
+DAY_FORMATS: Final = ("yyyy-MM-dd", "yyyy/M/d", "yyyy年M月d日")
+"""How a day may be written as text, in every kind of file."""
 
 _FIRST_DAY: Final = date(FIRST_YEAR, 1, 1)
 _LAST_DAY: Final = date(LAST_YEAR, 12, 31)
@@ -87,7 +90,7 @@ def _text(path: Path, name: str, column: Values) -> Values:
 
 
 def _day(path: Path, name: str, column: Values) -> Values:
-    """Convert to dates; null if an instant is not midnight, a text is not an ISO date, or the year cannot be meant."""
+    """Convert to dates; null for an instant that is not midnight, a text in another form, and an impossible year."""
     kind = column.type
     if pa.types.is_null(kind):
         return pc.cast(column, pa.date32())
@@ -95,7 +98,7 @@ def _day(path: Path, name: str, column: Values) -> Values:
         return _within_years(_midnights(column))
     if pa.types.is_date(kind):
         return _within_years(column if pa.types.is_date32(kind) else _midnights(pc.cast(column, pa.timestamp("ms"))))
-    text_column = Column(name, name, pa.date32(), name, name, "confidential")
+    text_column = Column(name, name, pa.date32(), name, name, "confidential", cell=CellSpec(formats=DAY_FORMATS))
     return cast_text(_text(path, name, column), text_column, ReadSpec(format="delimited"))[0]
 
 

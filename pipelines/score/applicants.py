@@ -21,10 +21,11 @@ from data_contracts.definition.contract import CellSpec, Column, CompiledContrac
 from data_contracts.digest import sha256_file
 from data_contracts.errors import InputRefused, listed
 from data_contracts.reading.dispatch import read_file
+from data_contracts.reading.headers import match_headers
 from data_contracts.reading.parquet_files import PARQUET_START
 from data_contracts.values.casting import cast_text
 from pipelines.score.applicant_text import ReadableText, readable_text
-from pipelines.score.applicant_values import typed_cells
+from pipelines.score.applicant_values import DAY_FORMATS, typed_cells
 from pipelines.score_rows import APPLICANT_SPELLINGS
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 IDENTITY_COLUMNS: Final = ("applicant_id", "seller_id", "as_of")
-_DAYS: Final = ("yyyy-MM-dd", "yyyy/M/d", "yyyy年M月d日")
 _TYPES: Final[dict[str, Values]] = {"applicant_id": pa.string(), "seller_id": pa.string(), "as_of": pa.date32()}
 _SUFFIXES: Final = (".csv", ".xlsx", ".parquet")
 _NO_TEXT: Final[Values] = pa.scalar(None, pa.string())
@@ -205,7 +205,7 @@ def _contract(suffix: str, feature_names: Sequence[str]) -> CompiledContract:
     """Build the contract of an applicant file; all features are optional here and checked later."""
 
     def column(name: str) -> Column:
-        cell = CellSpec(header_optional=name != "seller_id", formats=_DAYS if name == "as_of" else ())
+        cell = CellSpec(header_optional=name != "seller_id", formats=DAY_FORMATS if name == "as_of" else ())
         kind = _TYPES.get(name, pa.float64())
         return Column(
             name, name, kind, name, name, "confidential", synonyms=APPLICANT_SPELLINGS.get(name, ()), cell=cell
@@ -286,14 +286,16 @@ def _ordered(columns: dict[str, Values], codes: Sequence[Values], count: int) ->
 
 def _open_parquet(path: Path, feature_names: Sequence[str]) -> _Opened:
     file = _reading(path, lambda: pq.ParquetFile(path, page_checksum_verification=True))
-    present = {name.casefold(): name for name in file.schema_arrow.names}
-    _refuse_repeated(path, file.schema_arrow.names, (*IDENTITY_COLUMNS, *feature_names))
+    headers = file.schema_arrow.names
+    _refuse_repeated(path, headers, (*IDENTITY_COLUMNS, *feature_names))
+    positions = match_headers(headers, _contract("parquet", feature_names)).positions
+    present = {name: headers[position] for name, position in positions.items()}
     names = [name for name in (*IDENTITY_COLUMNS, *feature_names) if name in present]
     has_features = _require_columns(str(path), names, feature_names)
     if not has_features:
         names = [name for name in names if name in IDENTITY_COLUMNS]
     stored = {name: present[name] for name in names}
-    extra = sorted({*file.schema_arrow.names} - {*stored.values()})
+    extra = sorted({*headers} - {*stored.values()})
     notes = (f"{len(extra)} columns were left out: {listed(extra)}",) if extra else ()
 
     def chunks(size: int) -> Iterator[pa.Table]:

@@ -21,17 +21,15 @@ ROWS = 400
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    """Return a place with two training runs on the same rows: champion ``aaaa`` and the better candidate ``bbbb``."""
+    """Return a place with two training runs on the same rows: ``aaaa``, and the better candidate ``bbbb``."""
     place = Place("small", tmp_path)
     published(place, "aaaa", noise=3.0)
     published(place, "bbbb", noise=0.5)
-    register = place.stage_dir("register") / "run1"
-    register.mkdir(parents=True)
-    digest = sha256_file(place.stage_dir("train") / "aaaa" / "bundle" / "manifest.json")
-    write_json(register / "registration.json", {"champion": {"version": "1", "bundle_sha256": digest}})
-    write_manifest(register, {})
-    (place.stage_dir("register") / CURRENT).write_text("run1\n")
     return place
+
+
+def bundle_digest(place: Place, run: str) -> str:
+    return sha256_file(place.stage_dir("train") / run / "bundle" / "manifest.json")
 
 
 def published(place: Place, name: str, noise: float, rows: int = ROWS) -> Path:
@@ -67,7 +65,7 @@ def measures(noise: float) -> dict[str, Any]:
 
 
 def test_every_run_is_listed_with_its_figures_and_its_role(place: Place) -> None:
-    assert describe_runs(training_runs(place)) == [
+    assert describe_runs(training_runs(place, bundle_digest(place, "aaaa"))) == [
         "aaaa: gbm: AUC 0.6000 (0.5000 to 0.9500), calibration slope undefined (champion)",
         "bbbb: gbm: AUC 0.8500 (0.5000 to 0.9500), calibration slope undefined (candidate)",
     ]

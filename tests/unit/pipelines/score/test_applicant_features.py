@@ -173,3 +173,18 @@ def test_without_a_coverage_table_nothing_was_delivered() -> None:
 
 def test_the_tables_of_a_pillar_are_those_its_features_read() -> None:
     assert pillar_tables(FEATURES) == {"sales_health": frozenset({"money_event"})}
+
+
+def test_a_source_that_ended_long_before_the_others_is_named() -> None:
+    def delivered(seller: str, source: str, period_to: str) -> dict[str, object]:
+        (row,) = coverage_rows([seller], ["money_event"], "2023-01-01", period_to, "2023-01-05")
+        return {**row, "delivered_source": source}
+
+    coverage = [
+        delivered("S1", "amazon_settlement_v2", AS_OF),
+        delivered("S1", "shein_report", "2024-03-31"),
+        delivered("S2", "amazon_settlement_v2", AS_OF),
+        delivered("S2", "shein_report", "2024-05-31"),
+    ]
+    rows = described(applicants(("S1", AS_OF), ("S2", AS_OF), ("S1", "2024-04-30")), tables(coverage=coverage))
+    assert [row["warnings"] for row in rows] == ["source_withdrawn", "", ""]
