@@ -33,7 +33,8 @@ class ScoreCode(BaseModel):
 
     Attributes:
         status: status of the rows that have it.
-        title: a few words; ``{about}`` stands for the feature or column that the code names after a colon.
+        about: what the code names after a colon; None if nothing.
+        title: a few words.
         meaning: the same in a sentence.
         remedy: what the reader can do.
     """
@@ -41,14 +42,10 @@ class ScoreCode(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     status: Literal["refused", "scored_with_warning"]
+    about: Literal["feature", "column"] | None = None
     title: InTwoLanguages
     meaning: InTwoLanguages
     remedy: InTwoLanguages
-
-    @property
-    def names_something(self) -> bool:
-        """Whether the code names a feature or a column after a colon."""
-        return "{about}" in self.title.en
 
 
 @functools.cache
@@ -59,9 +56,20 @@ def score_codes() -> Mapping[str, ScoreCode]:
 
 
 def code_in_words(code: str, about: str, language: Language) -> str:
-    """Return the title of a code about a feature or column; the code itself if another version gave it."""
+    """Return the title of a code, after what it is about; the code itself if another version gave it.
+
+    >>> code_in_words("digits_lost", "seller_id", "en")
+    'seller_id: an identifier that lost digits in a spreadsheet'
+    >>> code_in_words("stale_data", "", "zh")
+    '数据过旧'
+    """
     said = score_codes().get(code)
-    return code if said is None else said.title.of(language).replace("{about}", about)
+    if said is None:
+        return code
+    title = said.title.of(language)
+    if not about:
+        return title
+    return f"{about}：{title}" if language == "zh" else f"{about}: {title[0].lower()}{title[1:]}"
 
 
 def codes_page(language: Language) -> str:
@@ -69,7 +77,7 @@ def codes_page(language: Language) -> str:
     words = _PAGE[language]
     lines = [words["title"], "", words["lead"], "", words["head"], "|---|---|---|---|"]
     for code, said in score_codes().items():
-        written = f"`{code}:…`" if said.names_something else f"`{code}`"
+        written = f"`{code}:…`" if said.about else f"`{code}`"
         cells = (written, words[said.status], said.meaning.of(language), said.remedy.of(language))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
@@ -80,7 +88,7 @@ def codes_in_lines(language: Language) -> list[str]:
     words = _PAGE[language]
     lines = []
     for code, said in score_codes().items():
-        written = f"{code}:..." if said.names_something else code
+        written = f"{code}:..." if said.about else code
         lines.append(f"{written} ({words[said.status]})")
         lines += [f"  {said.meaning.of(language)}", f"  {said.remedy.of(language)}"]
     return lines

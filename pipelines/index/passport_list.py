@@ -73,10 +73,6 @@ def render_passport_list(run: RunRecord, lines: tuple[int, Sequence[PassportLine
 
 
 def _codes(run: RunRecord, language: Language) -> list[tuple[str, str, int]]:
-    """Return codes with their titles and counts; a code is counted with what it is about, such as a feature."""
-    found = []
-    for code, count in (run.summary or {}).get("by_code", {}).items():
-        name, _, about = code.partition(":")
-        title = run.feature_titles.get(about, {}).get(language, about)
-        found.append((code, code_in_words(name, title, language), count))
-    return found
+    """Return codes with their titles and counts, over whatever features and columns they are about."""
+    counts = (run.summary or {}).get("by_code", {})
+    return [(code, code_in_words(code, "", language), count) for code, count in counts.items()]

@@ -297,7 +297,7 @@ def test_warnings_are_shown_in_both_languages() -> None:
     row = score_chunk(context(), chunk).to_pylist()[0]
     (caution,) = [one for one in subject(row)["warnings"] if one["code"] == "out_of_range"]
     assert caution["feature"] == "refund_share_90d"
-    assert caution["en"].startswith("Refund share 90d: far outside")
+    assert caution["en"].startswith("Refund share 90d: a value far outside")
     assert "训练样本" in caution["zh"]
 
 
