@@ -29,7 +29,7 @@ from pipelines.profiles import load_profile
 from pipelines.runs.stages import Place, current_output
 from pipelines.score.applicant_features import OWN_TABLES, SellerTables
 from pipelines.score.inputs import COVERAGE, Request, described_input, identified, tables_in_force
-from pipelines.score.known_history import own_sources, with_known_history
+from pipelines.score.known_history import own_sources, source_names, with_known_history
 from pipelines.score.scorer import ScoringContext, score_chunk
 from pipelines.signing.keys import load_keys
 
@@ -77,8 +77,8 @@ def delivered(known: Tables, sellers: Sequence[str], sources: Sequence[str]) -> 
         if name in known:
             table = known[name]
             column = "delivered_source" if name == COVERAGE else "source"
-            names = pc.list_element(pc.split_pattern(table[column].cast(pa.string()), "@"), 0)
-            given: Values = pc.and_(_is_in(table["seller_id"], sellers), _is_in(names, sources))
+            of_sellers = _is_in(table["seller_id"], sellers)
+            given: Values = pc.and_(of_sellers, _is_in(source_names(table[column]), sources))
             found[name] = table.filter(given)
     return found
 

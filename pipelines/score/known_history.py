@@ -101,14 +101,14 @@ def _readable(table: pa.Table, unread: Set[tuple[str, str]]) -> pa.Table:
     if not unread:
         return table
     source = "delivered_source" if "delivered_source" in table.column_names else "source"
-    pairs = pc.binary_join_element_wise(table["seller_id"].cast(pa.string()), _names(table[source]), "\0")
+    pairs = pc.binary_join_element_wise(table["seller_id"].cast(pa.string()), source_names(table[source]), "\0")
     chosen: Values = pc.is_in(pairs, value_set=pa.array(["\0".join(pair) for pair in sorted(unread)], pa.string()))
     others: Values = pc.invert(chosen)
     return table.filter(others)
 
 
-def _names(sources: Values) -> Values:
-    """Return names of sources without their versions."""
+def source_names(sources: Values) -> Values:
+    """Return the names of sources, which may be stated with their versions."""
     return pc.list_element(pc.split_pattern(sources.cast(pa.string()), "@"), 0)
 
 
@@ -141,7 +141,7 @@ def _content(name: str) -> tuple[str, ...]:
 
 def _versioned(name: str, rows: pa.Table, files: Sequence[KnownFile]) -> pa.Table:
     """Return rows of several files with their versions numbered anew, source by source, as at ingest."""
-    source_of = _names(rows["source"])
+    source_of = source_names(rows["source"])
     parts = []
     for source in sorted(pc.unique(source_of).to_pylist()):
         of_source = rows.filter(pc.equal(source_of, pa.scalar(source)))

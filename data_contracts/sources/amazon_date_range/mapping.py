@@ -19,6 +19,7 @@ from data_contracts.mapping.amazon.marketplaces import currencies
 from data_contracts.mapping.event_types import event_type_rules, event_types, money_event_table, unknown_kinds
 from data_contracts.mapping.repetition import rows_delivered_before
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
+from data_contracts.reading.doubts import doubt
 from data_contracts.sources.amazon_date_range.moments import iso_moment
 from data_contracts.values.casting import cast_columns
 
@@ -147,16 +148,16 @@ UNION SELECT row_order, 'neither the marketplace nor the file tells the currency
 ORDER BY row_order
 """
 
-_REMARKS = """
+_REMARKS = f"""
 SELECT DISTINCT row_order, reason FROM unknown
 UNION SELECT row_order, 'status of unknown meaning, read as ' || state || ': ' || release_state FROM placed
     WHERE lower(trim(release_state)) NOT IN (SELECT name FROM states)
 UNION SELECT row_order, 'neither status nor release date, read as deferred' FROM placed
     WHERE release_state IS NULL AND report_kind IS NULL AND state = 'deferred' AND lower(type) <> 'transfer'
-UNION SELECT row_order, 'in doubt: the file states another currency than that of the marketplace' FROM placed
+UNION SELECT row_order, '{doubt("the file states another currency than that of the marketplace")}' FROM placed
     WHERE currency <> stated_currency
 ORDER BY row_order, reason
-"""
+"""  # noqa: S608 - put together from constants
 
 
 @functools.cache

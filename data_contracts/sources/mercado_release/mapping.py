@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import repeated_or, rows_delivered_before
 from data_contracts.mapping.source_mapping import run_sql
+from data_contracts.reading.doubts import doubt
 from data_contracts.values.money_text import with_plain_amounts
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ WITH balances AS (
     SELECT *, lag(closing) OVER (PARTITION BY delivered_for, account, currency ORDER BY began, file_order) AS before
     FROM balances
 )
-SELECT row_order, 'in doubt: the opening balance is not the closing balance of the report before' AS reason
+SELECT row_order, '{doubt("the opening balance is not the closing balance of the report before")}' AS reason
 FROM chained WHERE opening <> before
 """  # noqa: S608 - put together from constants of this module
 
