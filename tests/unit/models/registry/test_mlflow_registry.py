@@ -128,7 +128,7 @@ def test_nobody_is_champion_before_the_first_promotion(registry: Registry, tmp_p
     "address", ["models:/seller-default@champion", "models:/nobody/1", "models:/seller-default/99"]
 )
 def test_an_address_that_leads_nowhere_is_refused(registry: Registry, tmp_path: Path, address: str) -> None:
-    with pytest.raises(ConfigurationRefused, match="make register"):
+    with pytest.raises(ConfigurationRefused, match="passport register"):
         fetch_bundle(address, registry.tracking_uri, tmp_path / "fetched")
 
 
