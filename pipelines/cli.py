@@ -37,6 +37,7 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     ),
     "Models": (
         promotion.champion,
+        promotion.challenger,
         promotion.promote,
         promotion.rollback,
         promotion.compare,

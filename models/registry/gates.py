@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from models.evaluation.audit import ModelAudit
 
 CALIBRATION_SLOPE = "calibration_slope"
+AGAINST_CHAMPION = "not_worse_than_champion"
 
 
 class GateSettings(BaseModel):
@@ -204,7 +205,7 @@ def _not_worse(evaluation: Mapping[str, Any] | None, settings: GateSettings) -> 
 
 def _not_worse_than_champion(incumbent: IncumbentEvidence | None, settings: GateSettings) -> GateResult:
     """Fail a candidate whose AUC is significantly below that of the champion in force, or not known to be not."""
-    gate, required = "not_worse_than_champion", settings.incumbent_required
+    gate, required = AGAINST_CHAMPION, settings.incumbent_required
     limit = "upper bound of the paired AUC difference at least 0" if required else "reported only (by the profile)"
     nothing = "nothing: there is no difference to measure"
     if incumbent is not None and incumbent.version is None:

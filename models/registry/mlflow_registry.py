@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BUNDLE_ARTIFACT: Final = "bundle"
 CHAMPION: Final = "champion"
+CHALLENGER: Final = "challenger"
 DIGEST_TAG: Final = "bundle_sha256"
 DATABASE: Final = "mlflow.db"
 """Name of the database file of a registry that is kept beside the outputs."""
@@ -114,6 +115,11 @@ def register_bundle(bundle_dir: Path, record: VersionRecord, registry: Registry)
 def set_alias(registry: Registry, alias: str, version: str) -> None:
     """Point an alias to a version, away from any other."""
     _client(registry.tracking_uri).set_registered_model_alias(registry.model_name, alias, version)
+
+
+def drop_alias(registry: Registry, alias: str) -> None:
+    """Remove an alias, if the registered model has it."""
+    _client(registry.tracking_uri).delete_registered_model_alias(registry.model_name, alias)
 
 
 def version_at(registry: Registry, address: ModelAddress) -> RegisteredVersion | None:

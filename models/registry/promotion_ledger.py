@@ -1,7 +1,7 @@
 """The promotion ledger: who promoted which model, when, why, and the result of every gate.
 
-Three kinds of decision: a candidate is promoted or refused by the gates, and a person restores a version that was
-promoted before.
+Four kinds of decision: a candidate is promoted or refused by the gates, or registered as challenger of the champion,
+which stays; and a person restores a version that was promoted before.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 LEDGER_FILE: Final = "promotions.jsonl"
+_MADE_CHAMPION: Final = frozenset({"promoted", "restored"})
 
 Promotion = Literal["champion", "earlier_champion", "not_promoted"]
 """What a ledger says of a bundle: in force, in force before, or no promotion on record."""
@@ -39,14 +40,15 @@ class GateLine(BaseModel):
 
 
 class Decision(BaseModel):
-    """A candidate was promoted or refused, or a version that passed its gates before was restored.
+    """A candidate was promoted, refused or made challenger, or a version that passed its gates before was restored.
 
     ``version`` is None for a candidate that was never registered. ``gates`` of a restored version are those it passed.
+    A challenger may have failed the comparison with the champion, and no other gate.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    outcome: Literal["promoted", "refused", "restored"]
+    outcome: Literal["promoted", "refused", "restored", "challenger"]
     model_name: str
     version: str | None
     bundle_sha256: str
@@ -105,9 +107,9 @@ class Ledger:
 
 
 def is_written(entries: Sequence[LedgerEntry], decision: Decision) -> bool:
-    """Return whether this bundle is champion already, or its refusal is the last entry on the model."""
+    """Return whether this bundle is champion already, or the last entry on the model says the same of it."""
     champion = champion_in_force(entries, decision.model_name)
-    if decision.outcome != "refused":
+    if decision.outcome in _MADE_CHAMPION:
         return champion is not None and champion.bundle_sha256 == decision.bundle_sha256
     last = next((entry for entry in reversed(entries) if entry.model_name == decision.model_name), None)
     return last is not None and all(getattr(last, name) == value for name, value in decision if name != "decided_at")
@@ -118,11 +120,20 @@ def champion_in_force(entries: Sequence[LedgerEntry], model_name: str, on: date 
     found = [
         entry
         for entry in entries
-        if entry.outcome != "refused"
+        if entry.outcome in _MADE_CHAMPION
         and entry.model_name == model_name
         and (on is None or entry.decided_at.astimezone(UTC).date() <= on)
     ]
     return found[-1] if found else None
+
+
+def challenger_in_force(entries: Sequence[LedgerEntry], model_name: str) -> LedgerEntry | None:
+    """Return the entry that made a bundle challenger last, or None if there is none or it has become champion since."""
+    found = [entry for entry in entries if entry.outcome == "challenger" and entry.model_name == model_name]
+    if not found:
+        return None
+    later = promotions_of(entries[entries.index(found[-1]) :], model_name)
+    return None if any(entry.bundle_sha256 == found[-1].bundle_sha256 for entry in later) else found[-1]
 
 
 def incumbent_of(entries: Sequence[LedgerEntry], model_name: str, bundle_sha256: str) -> LedgerEntry | None:
@@ -155,12 +166,12 @@ def promotion_of(entries: Sequence[LedgerEntry], model_name: str, bundle_sha256:
 
 def promotions_of(entries: Sequence[LedgerEntry], model_name: str) -> tuple[LedgerEntry, ...]:
     """Return the entries that made a bundle champion, in order."""
-    return tuple(entry for entry in entries if entry.outcome != "refused" and entry.model_name == model_name)
+    return tuple(entry for entry in entries if entry.outcome in _MADE_CHAMPION and entry.model_name == model_name)
 
 
 def promotion_state(entries: Sequence[LedgerEntry], bundle_sha256: str) -> Promotion:
     """Return what a ledger says of a bundle."""
-    found = [entry for entry in entries if entry.outcome != "refused" and entry.bundle_sha256 == bundle_sha256]
+    found = [entry for entry in entries if entry.outcome in _MADE_CHAMPION and entry.bundle_sha256 == bundle_sha256]
     if not found:
         return "not_promoted"
     champion = champion_in_force(entries, found[-1].model_name)

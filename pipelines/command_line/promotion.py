@@ -34,11 +34,15 @@ def register(
     *,
     approver: ApproverOption = None,
     reason: ReasonOption = None,
+    as_challenger: Annotated[
+        bool, typer.Option("--challenger", help="Register it as challenger: the champion stays, and it may be worse.")
+    ] = False,
 ) -> None:
     """Check the promotion gates; if all pass, register the bundle in MLflow as champion.
 
     Say what changed, from what to what. A first promotion has the profile's approver and reason unless others are
-    given.
+    given. With --challenger the bundle becomes a version that is scored beside the champion, with
+    --model models:/NAME@challenger --unpromoted, and passport promote makes it champion.
 
     Example: passport register --approver "Li Wei" --reason "two more sources"
     """
@@ -51,6 +55,9 @@ def register(
     from pipelines.runs.stages import Place, current_output
 
     terminal: Terminal = context.obj
+    if as_challenger:
+        _register_challenger(terminal, _registrar(profile, out, approver, reason))
+        return
     place = Place(load_profile(profile).name, out)
 
     def say_what_changed() -> None:
@@ -84,6 +91,17 @@ def champion(
     typer.echo("\n".join(champion_lines(registrar.entries(), registrar.profile.model.name, on.date() if on else None)))
 
 
+def challenger(profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
+    """Print which version is challenger by the promotion ledger, since when, by whom and why, and its gates.
+
+    Example: passport challenger --profile small
+    """
+    from pipelines.register.challenger import challenger_lines
+
+    registrar = _registrar(profile, out, None, None)
+    typer.echo("\n".join(challenger_lines(registrar.entries(), registrar.profile.model.name)))
+
+
 def promote(
     context: typer.Context,
     version: Annotated[str, typer.Argument(help="Version that passed its gates when it was registered.")],
@@ -93,7 +111,7 @@ def promote(
     approver: ApproverOption = None,
     reason: ReasonOption = None,
 ) -> None:
-    """Make a version champion that passed its gates before.
+    """Make a version champion that passed its gates before, as candidate or as challenger.
 
     Example: passport promote 2 --approver "Li Wei" --reason "version 3 scored a platform wrongly"
     """
@@ -168,6 +186,15 @@ def _registrar(profile_name: str, out: Path, approver: str | None, reason: str |
     # No demonstration here: keys that are missing are not made, because what they signed is asked for.
     keys = load_keys(profile.name, is_demonstration=False, environment=os.environ)
     return Registrar(profile, place, keys, promotion_ledger(place, os.environ), Words(approver, reason))
+
+
+def _register_challenger(terminal: Terminal, registrar: Registrar) -> None:
+    from pipelines.index.refresh import refreshed_pages
+    from pipelines.register.challenger import challenger_lines, register_challenger
+
+    with refreshed_pages(registrar.profile, registrar.place):
+        register_challenger(registrar)
+    terminal.say("\n".join(challenger_lines(registrar.entries(), registrar.profile.model.name)))
 
 
 def _restore(terminal: Terminal, registrar: Registrar, restore: Callable[[], Restored]) -> None:

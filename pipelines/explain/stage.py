@@ -107,6 +107,7 @@ def pages(
     subject = ExplanationSubject(
         name=identity.name,
         version=identity.version,
+        bundle_digest=identity.bundle_digest,
         evidence=identity.evidence,
         is_synthetic=identity.is_synthetic,
         points_to_double_odds=bundle.model.scale.points_to_double_odds,

@@ -12,7 +12,7 @@ from pipelines.register.registry import registry_of
 from pipelines.runs.stages import current_output
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from models.registry.bundle import Bundle
     from models.registry.gates import GateResult
@@ -76,7 +76,7 @@ class Registrar:
 def decide(judged: Judged, registrar: Registrar) -> dict[str, Any]:
     """Record the decision in the ledger and carry it out in the registry; return the outcome as JSON values."""
     name = registrar.profile.model.name
-    version = None if judged.failed or judged.bundle is None else _registered(judged, judged.bundle, registrar)
+    version = None if judged.failed or judged.bundle is None else registered(judged, judged.bundle, registrar)
     registrar.ledger.append(_decision(judged, version, registrar), registrar.keys.signing_key)
     if version is not None:
         # After the ledger: a run that is killed in between leaves an alias that scoring refuses, and is run again.
@@ -111,7 +111,8 @@ def champion_metrics(measures: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _registered(judged: Judged, bundle: Bundle, registrar: Registrar) -> RegisteredVersion:
+def registered(judged: Judged, bundle: Bundle, registrar: Registrar) -> RegisteredVersion:
+    """Register the candidate's bundle as a version, with its metrics and gates."""
     meta = bundle.meta
     tags = {
         "feature_set": meta.feature_set,
@@ -138,8 +139,13 @@ def _decision(judged: Judged, version: RegisteredVersion | None, registrar: Regi
         decided_at=datetime.now(UTC).replace(microsecond=0),
         approver=approver,
         reason=reason,
-        gates=tuple(GateLine(gate=g.gate, passed=g.passed, measured=g.measured, limit=g.limit) for g in judged.gates),
+        gates=gate_lines(judged.gates),
     )
+
+
+def gate_lines(gates: Iterable[GateResult]) -> tuple[GateLine, ...]:
+    """Return the results of gates as the ledger keeps them."""
+    return tuple(GateLine(gate=g.gate, passed=g.passed, measured=g.measured, limit=g.limit) for g in gates)
 
 
 def _words(judged: Judged, registrar: Registrar) -> tuple[str, str]:

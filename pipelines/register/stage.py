@@ -26,7 +26,7 @@ from pipelines.register.incumbent import (
     evidence_of,
     measure_incumbent,
 )
-from pipelines.register.registry import REGISTRATION_FILE, registry_of
+from pipelines.register.registry import REGISTRATION_FILE
 from pipelines.runs.publish import read_json, read_parquet, write_json
 from pipelines.runs.stages import GROUND, Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 from pipelines.runs.storage_faults import report_sqlite_faults
@@ -73,7 +73,7 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT, words: Word
     files = CandidateFiles.of(place)
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
     registrar = Registrar(profile, place, keys, promotion_ledger(place, os.environ), words)
-    incumbent = _incumbent(registrar, files)
+    incumbent = incumbent_of_candidate(registrar, files)
     settings = {
         **profile.registration.model_dump(mode="json"),
         **profile.model_dump(mode="json", include={"model"}),
@@ -83,16 +83,7 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT, words: Word
     inputs = StageInputs(asdict(files), settings, CODE)
 
     def judged() -> Judged:
-        shelf = Shelf(
-            place=place,
-            registry=registry_of(place, profile.model.name),
-            public_key=keys.public_key,
-            matrix=files.matrix,
-            is_out_of_time=profile.split is not None,
-        )
-        measured = Measured() if incumbent is None else measure_incumbent(incumbent, files.bundle.parent, shelf)
-        evidence = CandidateEvidence(evidence_of(incumbent, measured), change_document(incumbent, measured))
-        return judge(files, profile.registration, keys, evidence, progress)
+        return judge_against(incumbent, files, registrar, progress)
 
     def work(folder: Path) -> StageRecord:
         with report_sqlite_faults(place.root / DATABASE), report_other_keys(place):
@@ -117,13 +108,30 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT, words: Word
     return outcome
 
 
-def _incumbent(registrar: Registrar, files: CandidateFiles) -> Incumbent | None:
+def incumbent_of_candidate(registrar: Registrar, files: CandidateFiles) -> Incumbent | None:
     """Return the champion that the candidate would replace, or has replaced, as the ledger names it."""
     with report_other_keys(registrar.place):
         entries = registrar.entries()
     name, digest = registrar.profile.model.name, _digest_of(files.bundle)
     found = incumbent_of(entries, name, digest)
     return None if found is None else Incumbent(found, is_rolled_back(entries, name, digest))
+
+
+def judge_against(
+    incumbent: Incumbent | None, files: CandidateFiles, registrar: Registrar, progress: Progress = SILENT
+) -> Judged:
+    """Compare a candidate with the champion that it would replace, and run every gate."""
+    profile, keys = registrar.profile, registrar.keys
+    shelf = Shelf(
+        place=registrar.place,
+        registry=registrar.registry,
+        public_key=keys.public_key,
+        matrix=files.matrix,
+        is_out_of_time=profile.split is not None,
+    )
+    measured = Measured() if incumbent is None else measure_incumbent(incumbent, files.bundle.parent, shelf)
+    evidence = CandidateEvidence(evidence_of(incumbent, measured), change_document(incumbent, measured))
+    return judge(files, profile.registration, keys, evidence, progress)
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,11 @@ MULTIPLE = Frame(width=300, height=190, left=44, right=12, top=8, bottom=40)
 
 @dataclass(frozen=True)
 class ExplanationSubject:
-    """The model that is explained, its evidence, and its scale (points to double the odds)."""
+    """The model that is explained, its bundle (digest), its evidence, and its scale (points to double the odds)."""
 
     name: str
     version: str
+    bundle_digest: str
     evidence: str
     is_synthetic: bool
     points_to_double_odds: float

@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 
     from pipelines.reports.rendering import Language
 
-SUBJECT = ExplanationSubject("seller-default", "1", "synthetic world", is_synthetic=True, points_to_double_odds=40.0)
+SUBJECT = ExplanationSubject(
+    "seller-default", "1", "12" * 32, "synthetic world", is_synthetic=True, points_to_double_odds=40.0
+)
 RUN_PAGES = ("data", "model", "explanation", "promotion", "health", "passports")
 
 

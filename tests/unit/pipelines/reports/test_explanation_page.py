@@ -16,7 +16,9 @@ from pipelines.reports.rendering import LANGUAGES, Language, whole
 from tests.factories.models import small_credit_model, small_world
 from tests.factories.pages import HOSTILE, faults_of, read_page
 
-SUBJECT = ExplanationSubject("seller-default", "1", "synthetic world", is_synthetic=True, points_to_double_odds=40.0)
+SUBJECT = ExplanationSubject(
+    "seller-default", "1", "12" * 32, "synthetic world", is_synthetic=True, points_to_double_odds=40.0
+)
 
 
 @cache
@@ -100,7 +102,7 @@ def test_hostile_names_stay_text(hostile: str) -> None:
         pillar["name"] = hostile
     for local in changed["local"]:
         local |= {"seller_id": hostile, "grade": hostile}
-    subject = ExplanationSubject(hostile, hostile, hostile, is_synthetic=False, points_to_double_odds=40.0)
+    subject = ExplanationSubject(hostile, hostile, hostile, hostile, is_synthetic=False, points_to_double_odds=40.0)
     for language in LANGUAGES:
         page = render_explanation_page(changed, subject, language)
         assert faults_of(page) == []
