@@ -230,14 +230,16 @@ def _reason(text: ReasonText, points: int, value: float) -> Reason:
 
 
 def worded_value(value: float, unit: str) -> tuple[str, str]:
-    """Return a value in English and in Chinese: shares in per cent, logarithms undone, counts bare.
+    """Return a value in English and in Chinese: shares in per cent, logarithms undone, counts bare, 0 as "none".
 
     Features in ``ln USD`` and ``ln count`` are ln(1 + x); ``ln ratio`` is ln(x).
 
     >>> worded_value(0.0335, "share"), worded_value(6.0, "count"), worded_value(3.0, "days")
     (('3.35 %', '3.35 %'), ('6', '6'), ('3 days', '3 天'))
+    >>> worded_value(0.0, "count"), worded_value(0.0, "days"), worded_value(1.0, "days")
+    (('none', '无'), ('0 days', '0 天'), ('1 day', '1 天'))
     >>> worded_value(10.0, "ln USD"), worded_value(0.0, "ln ratio"), worded_value(-0.5, "ratio, -1 to 1")
-    (('22,025 USD', '22,025 美元'), ('1 times', '1 倍'), ('-0.5', '-0.5'))
+    (('22,025 USD', '22,025 美元'), ('1 time', '1 倍'), ('-0.5', '-0.5'))
     """
     if unit == "share":
         return (f"{format_value(100 * value)} %",) * 2
@@ -247,8 +249,10 @@ def worded_value(value: float, unit: str) -> tuple[str, str]:
         plain = "ratio of two" if unit == "ln ratio" else unit.removeprefix(_LOGARITHM)
     else:
         shown, plain = format_value(value), unit
+    if plain == "count" and shown == "0":
+        return "none", "无"
     english, chinese = _UNIT_WORDS.get(plain, ("", ""))
-    return f"{shown} {english}".strip(), f"{shown} {chinese}".strip()
+    return f"{shown} {english.removesuffix('s') if shown == '1' else english}".strip(), f"{shown} {chinese}".strip()
 
 
 def format_value(value: float) -> str:

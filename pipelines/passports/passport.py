@@ -250,10 +250,14 @@ def _cautions(row: Row, bundle: Bundle) -> tuple[dict[str, object], ...]:
     titles = {feature.name: (feature.title_en, feature.title_zh) for feature in bundle.model.features}
     found = []
     for text in filter(None, row["codes"].split(";")):
-        code, _, feature = text.partition(":")
-        title_en, title_zh = titles.get(feature, (feature, feature))
+        code, _, about = text.partition(":")
+        # Features have titles in the bundle; pillars have words of their own.
+        pillar_en, pillar_zh = (
+            page_texts("passport_page", language).of_code("pillar", about) for language in LANGUAGES
+        )
+        title_en, title_zh = titles.get(about, (pillar_en, pillar_zh))
         en, zh = code_in_words(code, title_en, "en"), code_in_words(code, title_zh, "zh")
-        found.append({"code": code, "feature": feature or None, "en": en, "zh": zh})
+        found.append({"code": code, "feature": about if about in titles else None, "en": en, "zh": zh})
     return tuple(found)
 
 

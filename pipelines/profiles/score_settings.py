@@ -38,6 +38,8 @@ class ScoringLimits(_Settings):
         as_of_age_days: a row whose as-of date lies further before the day of issue is refused as stale.
         coverage_gap_days: so is one whose last covered day lies further before its as-of date.
         missing_share: share of missing features above which a row is scored with a warning.
+        missing_pillar_share: share of a pillar's weight in the training population that may be carried by missing
+            features before the row is scored with a warning that names the pillar.
         range_margin: how many widths of the training range a value may lie outside it before the row is scored with a
             warning. Sellers grow older than any seen in training; a slipped unit or sign lies much further out.
     """
@@ -45,6 +47,7 @@ class ScoringLimits(_Settings):
     as_of_age_days: int = Field(default=180, ge=0)
     coverage_gap_days: int = Field(default=120, ge=0)
     missing_share: float = Field(default=0.5, ge=0.0, le=1.0)
+    missing_pillar_share: float = Field(default=0.5, ge=0.0, le=1.0)
     range_margin: float = Field(default=1.0, ge=0.0)
 
 

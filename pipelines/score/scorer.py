@@ -120,7 +120,24 @@ def _warnings(context: ScoringContext, X: FloatArray, accepted: BoolArray) -> li
         beyond = (np.less(X, lower - margin) | np.greater(X, upper + margin)) & used & accepted[:, None]
     share = 1.0 - np.isfinite(X[:, used]).mean(axis=1) if used.any() else np.zeros(len(X))
     sparse = _codes_of({"missing_share": (share > context.limits.missing_share) & accepted}, len(X))
-    return _joined(sparse, _codes_by_column(beyond, [f"out_of_range:{name}" for name in model.feature_names]))
+    blind = _blind_pillars(context, X, accepted)
+    return _joined(sparse, blind, _codes_by_column(beyond, [f"out_of_range:{name}" for name in model.feature_names]))
+
+
+def _blind_pillars(context: ScoringContext, X: FloatArray, accepted: BoolArray) -> list[str]:
+    """Return a code for each pillar whose points come mainly from missing data.
+
+    A feature weighs what it contributes on average, without sign, in the training population.
+    """
+    weights = np.asarray([feature.mean_absolute_contribution for feature in context.bundle.reference.features])
+    pillars = np.asarray([feature.pillar for feature in context.bundle.model.features])
+    missing = ~np.isfinite(X) * weights
+    flags = {}
+    for pillar in sorted(set(pillars)):
+        own = pillars == pillar
+        limit = context.limits.missing_pillar_share * weights[own].sum()
+        flags[f"missing_pillar:{pillar}"] = (missing[:, own].sum(axis=1) > limit) & accepted
+    return _codes_of(flags, len(X))
 
 
 def _figures(context: ScoringContext, X: FloatArray) -> dict[str, Sequence[object]]:

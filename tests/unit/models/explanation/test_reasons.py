@@ -85,6 +85,14 @@ def test_values_are_shown_without_powers_of_ten() -> None:
     ]
 
 
+def test_nothing_counted_is_said_in_words_and_one_is_singular() -> None:
+    assert worded_value(0.0, "count") == ("none", "无")
+    assert worded_value(0.0, "ln count") == ("none", "无")
+    assert worded_value(0.0, "days") == ("0 days", "0 天")
+    assert worded_value(1.0, "days") == ("1 day", "1 天")
+    assert worded_value(1.0, "USD") == ("1 USD", "1 美元")
+
+
 def test_values_that_nothing_real_has_are_worded_too() -> None:
     assert worded_value(800.0, "ln USD") == ("e^800 USD", "e^800 美元")
     assert worded_value(1e308, "ln ratio")[0] == "e^1e+308 times"

@@ -200,6 +200,26 @@ def test_many_missing_features_are_scored_with_a_warning() -> None:
     assert "missing_share" not in codes(chunk, limits=ScoringLimits(missing_share=0.9))[0].split(";")
 
 
+def test_a_pillar_whose_weight_is_mainly_missing_is_named() -> None:
+    bundle = context().bundle
+    weights = {feature.name: feature.mean_absolute_contribution for feature in bundle.reference.features}
+    untouched = codes(applicants(3))[1:]
+    # A row without a feature of the treatment "free" is refused.
+    hideable = [feature for feature in bundle.model.features if feature.treatment != "free"]
+    for pillar in {feature.pillar for feature in hideable}:
+        own = [feature.name for feature in hideable if feature.pillar == pillar]
+        chunk, whole = applicants(3), sum(weights[name] for name in own)
+        for name in own[: len(FEATURES) - 1]:
+            chunk = first_value(chunk, name, None)
+            row = chunk.slice(0, 1).to_pylist()[0]
+            missing = sum(weights[one] for one in own if row[one] is None or np.isnan(row[one]))
+            first, *others = codes(chunk)
+            assert (f"missing_pillar:{pillar}" in first.split(";")) == (missing > 0.5 * whole), name
+            assert others == untouched
+        assert missing > 0.5 * whole or whole == 0
+    assert "missing_pillar" not in codes(chunk, limits=ScoringLimits(missing_pillar_share=1.0))[0]
+
+
 def test_warnings_found_before_are_taken_over() -> None:
     chunk = applicants(3).append_column("warnings", pa.array(["unseen_type", "", ""]))
     row = score_chunk(context(), chunk).to_pylist()[0]
