@@ -19,7 +19,8 @@ from data_contracts.progress import SILENT, counted
 from features.engine.as_of import AS_OF_COLUMNS, REPLAY_COLUMNS, AsOf
 from features.engine.coverage import CoverageNeed
 from features.engine.duckdb_engine import DuckDbEngine
-from features.engine.rendering import AS_OF_VIEWS, VIEW_TABLES, Plan, render
+from features.engine.rendering import Plan, render
+from features.engine.views import AS_OF_VIEWS, tables_behind
 from features.graph.edges import GraphSettings
 from features.graph.signals import SIGNAL_COLUMNS, Snapshot, graph_values, signal_tables
 from features.observations import OBSERVATION_SCHEMA
@@ -168,7 +169,7 @@ def tables_read(feature_set: FeatureSet) -> dict[str, frozenset[str]]:
 
     def read(record: FeatureRecord) -> frozenset[str]:
         if isinstance(record, Feature):
-            return frozenset({AS_OF_VIEWS.get(record.table, record.table)})
+            return tables_behind(record.table)
         if isinstance(record, GraphFeature):
             return frozenset(signal_tables(record))
         return frozenset().union(*(read(records[name]) for name in record.inputs()))
@@ -234,11 +235,11 @@ def _needed_columns(feature_set: FeatureSet, plan: Plan, recorded_until: dt.date
     """Return the columns to keep of every canonical table that is read."""
     needed: dict[str, list[str]] = {}
     for feature in plan.base:
-        table = AS_OF_VIEWS.get(feature.table, feature.table)
-        own = VIEW_TABLES[table] if feature.table in AS_OF_VIEWS else feature.columns()
-        needed.setdefault(table, []).extend(own)
+        view = AS_OF_VIEWS.get(feature.table)
+        for table, own in ({feature.table: feature.columns()} if view is None else view.tables).items():
+            needed.setdefault(table, []).extend(own)
     if plan.coverage_needs():
-        needed["source_coverage"] = ["covered_table", "period_from", "period_to"]
+        needed.setdefault("source_coverage", []).extend(["covered_table", "period_from", "period_to"])
     for record in feature_set.records:
         for table in signal_tables(record) if isinstance(record, GraphFeature) else ():
             needed.setdefault(table, []).extend(SIGNAL_COLUMNS[table])
@@ -249,7 +250,7 @@ def _needed_columns(feature_set: FeatureSet, plan: Plan, recorded_until: dt.date
 
 
 def _sql_tables(plan: Plan) -> list[str]:
-    read = {AS_OF_VIEWS.get(feature.table, feature.table) for feature in plan.base}
+    read = frozenset().union(*(tables_behind(feature.table) for feature in plan.base))
     return sorted(read | ({"source_coverage"} if plan.coverage_needs() else set()))
 
 

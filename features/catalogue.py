@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from data_contracts.definition.compiler import table_contract
 from data_contracts.errors import ConfigurationRefused
 from features import quantities
-from features.engine.rendering import AS_OF_VIEWS, VIEW_COLUMNS
+from features.engine.views import AS_OF_VIEWS
 from features.graph.signals import NEIGHBOUR_MEAN, SIGNALS
 from features.pillars import (
     compliance,
@@ -253,7 +253,7 @@ def _refuse_labels(name: str, records: Iterable[FeatureRecord]) -> None:
 
 def _columns_of(table: str) -> set[str]:
     if table in AS_OF_VIEWS:
-        return set(VIEW_COLUMNS[table])
+        return set(AS_OF_VIEWS[table].columns)
     return {column.name for column in table_contract(table).columns}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from features.engine.platform_accounts import SOME_PLATFORM
 from features.formulas import CALENDAR_MONTH, MONTHLY, SALE, VALID_PURCHASE, VALID_SALE
 from features.record import Feature
 
@@ -23,6 +24,8 @@ PAID_OUT = "('payout', 'payout_reversal', 'advance', 'advance_repayment')"
 LATE_DAYS = 7
 FEED_LATE_DAYS = 60
 ROUND_TO = 1000
+# A platform with less of the seller's sales does not decide a worst share: a few refunds there say little.
+PLATFORM_LEAST_SHARE = 0.1
 
 _HEALTH: Final = "sales_health"
 _CASH: Final = "liquidity"
@@ -239,6 +242,71 @@ def _invoice_history() -> tuple[Feature, ...]:
 
 
 MEASURES: tuple[Feature, ...] = (
+    Feature(
+        name="one_platform_refund_share_180d",
+        pillar="sales_health",
+        family="intermediate",
+        table="money_event",
+        aggregate="worst_ratio",
+        value="CASE WHEN event_type = 'refund' THEN -amount_usd ELSE 0 END",
+        of="CASE WHEN event_type = 'sale' THEN amount_usd ELSE 0 END",
+        key="platform",
+        least_share=PLATFORM_LEAST_SHARE,
+        window_days=180,
+        unit="share",
+        direction=0,
+        description="Highest refunds of one platform as a share of its sales, among platforms with at least a tenth of "
+        "all sales.",
+        missing="Settlement reports were not delivered for the window, or no platform has a tenth of the sales.",
+        stops_with_trading=True,
+        is_intermediate=True,
+    ),
+    Feature(
+        name="account_witnesses_365d",
+        pillar="data_integrity",
+        family="intermediate",
+        table="platform_account",
+        aggregate="count",
+        window_days=365,
+        unit="count",
+        direction=0,
+        description="Accounts with platforms that any table shows, and deliveries of tables that could show one.",
+        missing="Never missing.",
+        stops_with_trading=True,
+        is_intermediate=True,
+    ),
+    Feature(
+        name="undelivered_accounts_365d",
+        pillar="data_integrity",
+        family="intermediate",
+        table="platform_account",
+        aggregate="count_distinct",
+        where=f"NOT is_delivered AND account <> '{SOME_PLATFORM}'",
+        key="account",
+        window_days=365,
+        unit="count",
+        direction=0,
+        description="Those accounts of which no payouts or orders were delivered, as far as they are named.",
+        missing="Never missing.",
+        stops_with_trading=True,
+        is_intermediate=True,
+    ),
+    Feature(
+        name="undelivered_unnamed_accounts_365d",
+        pillar="data_integrity",
+        family="intermediate",
+        table="platform_account",
+        aggregate="count_distinct",
+        where=f"NOT is_delivered AND account = '{SOME_PLATFORM}'",
+        key="account",
+        window_days=365,
+        unit="count",
+        direction=0,
+        description="1 if a receivable names a platform as debtor and no payouts of any platform were delivered.",
+        missing="Never missing.",
+        stops_with_trading=True,
+        is_intermediate=True,
+    ),
     Feature(
         name="invoice_sale_months",
         pillar="sales_health",

@@ -33,10 +33,11 @@ Aggregate = Literal[
     "top_share",
     "repeat_share",
     "max_per_key",
+    "worst_ratio",
 ]
 
-VALUED: frozenset[str] = frozenset({"sum", "mean", "stddev", "min", "max", "median"})
-KEYED: frozenset[str] = frozenset({"count_distinct", "hhi", "top_share", "repeat_share", "max_per_key"})
+VALUED: frozenset[str] = frozenset({"sum", "mean", "stddev", "min", "max", "median", "worst_ratio"})
+KEYED: frozenset[str] = frozenset({"count_distinct", "hhi", "top_share", "repeat_share", "max_per_key", "worst_ratio"})
 ZERO_WHEN_EMPTY: frozenset[str] = frozenset({"count", "sum", "count_distinct"})
 
 # Functions that a formula may call and other SQL words it may use; any other word must be a column or a feature.
@@ -124,10 +125,13 @@ class Feature(Described):
         table: canonical table, or the as-of view ``instalment``.
         aggregate: how rows become one number. ``hhi`` and ``top_share`` measure how ``value`` (1 per row if absent) is
             spread over ``key``. ``repeat_share`` is the share of keys with two or more rows. ``max_per_key`` is the row
-            count of the most frequent key.
+            count of the most frequent key. ``worst_ratio`` is the highest sum of ``value`` in relation to the sum of
+            ``of`` among the keys that hold at least ``least_share`` of the seller's sum of ``of``.
         value: SQL expression over the table's columns; summed as DECIMAL(18,4).
         where: SQL condition on rows.
         key: SQL expression that names the group, for the aggregates by key.
+        of: SQL expression of the whole, for ``worst_ratio``.
+        least_share: keys with a smaller share of the whole do not decide, for ``worst_ratio``.
         window_days: rows of ages 0 .. window_days-1; None for all history.
     """
 
@@ -137,10 +141,15 @@ class Feature(Described):
     value: str | None = None
     where: str | None = None
     key: str | None = None
+    of: str | None = None
+    least_share: Annotated[float, Field(gt=0, lt=1)] | None = None
     window_days: Annotated[int, Field(gt=0)] | None = None
 
     @model_validator(mode="after")
     def _formula_fits_aggregate(self) -> Self:
+        is_ratio = self.aggregate == "worst_ratio"
+        if (self.of is not None, self.least_share is not None) != (is_ratio, is_ratio):
+            raise ValueError(f"{self.name}: only worst_ratio takes a whole and its least share, and it needs both")
         if self.aggregate in VALUED and self.value is None:
             raise ValueError(f"{self.name}: {self.aggregate} needs a value")
         if (self.aggregate in KEYED) != (self.key is not None):
@@ -150,7 +159,7 @@ class Feature(Described):
 
     def columns(self) -> tuple[str, ...]:
         """Return the columns of the table that the formula reads."""
-        parts = [part for part in (self.value, self.where, self.key) if part is not None]
+        parts = [part for part in (self.value, self.where, self.key, self.of) if part is not None]
         return tuple(dict.fromkeys(word for part in parts for word in identifiers(part)))
 
 

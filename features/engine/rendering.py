@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from features.engine.coverage import CoverageNeed, coverage_sql
-from features.engine.instalments import INSTALMENT_COLUMNS, REPAYMENT_COLUMNS, instalment_view
 from features.engine.sql_text import OBSERVED, date_literal, days_before, nested, select, with_parts
+from features.engine.views import AS_OF_VIEWS
 from features.record import KEYED, ZERO_WHEN_EMPTY
 
 if TYPE_CHECKING:
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 
     from features.engine.as_of import AsOf
     from features.record import DerivedFeature, Feature
-
-# Views computed as of the date, and the canonical table behind each.
-AS_OF_VIEWS: Mapping[str, str] = {"instalment": "repayment"}
-VIEW_COLUMNS: Mapping[str, tuple[str, ...]] = {"instalment": INSTALMENT_COLUMNS}
-# The columns that these views read of their canonical table.
-VIEW_TABLES: Mapping[str, tuple[str, ...]] = {"repayment": REPAYMENT_COLUMNS}
 
 
 @dataclass(frozen=True)
@@ -52,9 +46,12 @@ class Plan:
         return tuple(sorted(needs | set(self.extra_coverage), key=lambda need: need.column))
 
     def need_of(self, feature: Feature) -> CoverageNeed | None:
-        """Return the coverage a base feature needs; None when its table is always covered."""
-        table = AS_OF_VIEWS.get(feature.table, feature.table)
-        return None if table in self.always_covered else CoverageNeed(table, feature.window_days)
+        """Return the coverage a base feature needs; None when its table is always covered, or its view says."""
+        view = AS_OF_VIEWS.get(feature.table)
+        table = feature.table if view is None else view.covered
+        if table is None or table in self.always_covered:
+            return None
+        return CoverageNeed(table, feature.window_days)
 
 
 def render(plan: Plan, as_of: AsOf) -> str:
@@ -149,7 +146,7 @@ def _visible_rows(one: _Pass, as_of: AsOf) -> str:
     if one.table not in AS_OF_VIEWS:
         return select(columns, one.table, where=f"{as_of.condition(oldest)} AND {OBSERVED}")
     recent = "" if oldest is None else f" AND event_date >= {days_before(as_of.day, oldest)}"
-    return select(columns, nested(instalment_view(as_of), one.table), where=OBSERVED + recent)
+    return select(columns, nested(AS_OF_VIEWS[one.table].sql(as_of), one.table), where=OBSERVED + recent)
 
 
 # --- mergeable aggregates: age bands, then running sums of bands ----------------------------------------------------
@@ -271,9 +268,17 @@ def _keyed_parts(name: str, rows: str, features: Sequence[Feature], as_of: AsOf)
     spread = {"seller_id": "seller_id"}
     for number, feature in enumerate(features):
         within = f"FILTER (WHERE {_in_window(feature, as_of)})"
+        total = f"SUM(CAST({feature.value} AS DECIMAL(18,4))) {within}"
+        if feature.of is not None:
+            whole = f"SUM(CAST({feature.of} AS DECIMAL(18,4))) {within}"
+            sums[f"k{number}"] = f"CAST({total} AS DOUBLE)"
+            sums[f"k{number}_of"] = f"CAST({whole} AS DOUBLE)"
+            sums[f"k{number}_of_all"] = f"CAST(SUM({whole}) OVER (PARTITION BY seller_id) AS DOUBLE)"
+            spread[feature.name] = _worst_ratio(f"k{number}", feature.least_share)
+            continue
         if feature.aggregate in {"hhi", "top_share"} and feature.value is not None:
             # Cents in 18 digits leave room for an exact square.
-            sums[f"k{number}"] = f"CAST(SUM(CAST({feature.value} AS DECIMAL(18,4))) {within} AS DECIMAL(18,2))"
+            sums[f"k{number}"] = f"CAST({total} AS DECIMAL(18,2))"
         else:
             sums[f"k{number}"] = f"CAST(COUNT(*) {within} AS DECIMAL(18,2))"
         spread[feature.name] = _over_keys(feature.aggregate, f"k{number}")
@@ -297,6 +302,12 @@ def _over_keys(aggregate: str, column: str) -> str:
         "repeat_share": f"CAST(COUNT(*) FILTER (WHERE {column} > 1) AS DOUBLE) / NULLIF({present}, 0)",
         "max_per_key": most,
     }[aggregate]
+
+
+def _worst_ratio(column: str, least_share: float | None) -> str:
+    """Return SQL for the highest ratio among the keys that hold enough of the whole."""
+    enough = f"{column}_of > 0 AND {column}_of >= {least_share} * {column}_of_all"
+    return f"MAX({column} / {column}_of) FILTER (WHERE {enough})"
 
 
 # --- everything about a seller in one row ----------------------------------------------------------------------------

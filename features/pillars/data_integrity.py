@@ -83,6 +83,22 @@ RECORDS: tuple[FeatureRecord, ...] = (
         missing="Never missing.",
         stops_with_trading=True,
     ),
+    DerivedFeature(
+        name="undelivered_account_count",
+        pillar="data_integrity",
+        family="undelivered_accounts",
+        expression="CASE WHEN account_witnesses_365d > 0 "
+        "THEN GREATEST(undelivered_accounts_365d, undelivered_unnamed_accounts_365d) END",
+        unit="count",
+        direction=1,
+        title_en="Platform accounts seen but not delivered",
+        title_zh="已发现但未提供数据的平台账户数",
+        description="Platform accounts and own shops that consents, logins, receivables, bank credits, account health, "
+        "reviews or shop traffic of the last 365 days show, but of which no payouts or orders of that time were "
+        "delivered. What was first seen in the last 45 days does not count yet.",
+        missing="Nothing that could show an account was delivered for the window.",
+        stops_with_trading=True,
+    ),
     Feature(
         name="orders_per_customer_day_max_365d",
         pillar="data_integrity",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from features.formulas import SALE, VALID_SALE, active_months, change, logarithm, month, monthly_variation, share
+from features.formulas import SALE, VALID_SALE, active_months, change, logarithm, month, monthly_variation
 from features.record import DerivedFeature, Feature
 
 if TYPE_CHECKING:
@@ -174,15 +174,18 @@ RECORDS: tuple[FeatureRecord, ...] = (
         stops_with_trading=True,
     ),
     DerivedFeature(
-        name="refund_share_180d",
+        name="refund_share_worst_180d",
         pillar="sales_health",
         family="refunds",
-        expression=share("platform_refunds_180d", "platform_sales_180d"),
+        expression="CASE WHEN platform_sales_180d > 0 THEN GREATEST(platform_refunds_180d / platform_sales_180d, "
+        "COALESCE(one_platform_refund_share_180d, 0)) END",
+        handles_missing=True,
         unit="share",
         direction=1,
-        title_en="Refunds as a share of platform sales",
-        title_zh="平台退款率",
-        description="Refunds divided by gross platform sales of the last 180 days.",
+        title_en="Refunds as a share of sales, worst platform",
+        title_zh="退款率（最差平台）",
+        description="Refunds divided by gross platform sales of the last 180 days: of the platform where this share is "
+        "highest among those with at least a tenth of the sales, and no less than of all platforms together.",
         missing=_NO_SALES,
         reference="Feasibility study of financial services on trade platforms §4.1, return rate",
         stops_with_trading=True,

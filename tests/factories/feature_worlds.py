@@ -54,6 +54,7 @@ _TABLES: Mapping[str, st.SearchStrategy[list[dict[str, Any]]]] = {
         ),
         amount=_cents,
         sku=st.sampled_from(("x", "y", None)),
+        platform=st.sampled_from(("amazon", "Temu")),
         marketplace=st.sampled_from(("US", "DE")),
         store_id=st.sampled_from(("s1", "s2")),
     ),
@@ -101,6 +102,23 @@ _TABLES: Mapping[str, st.SearchStrategy[list[dict[str, Any]]]] = {
         amount=st.integers(1, 300),
     ),
     "application": _rows(3, seller_id=_seller, decision=st.sampled_from(("accepted", "rejected", None))),
+    "bank_entry": _rows(
+        4,
+        seller_id=_seller,
+        counterparty_kind=st.just("platform_payout"),
+        platform=st.sampled_from(("Amazon", "Mercado Libre", "Stripe")),
+    ),
+    "login_event": _rows(3, seller_id=_seller, platform=st.sampled_from(("amazon", "eBay"))),
+    "receivable": _rows(3, seller_id=_seller, debtor_type=st.sampled_from(("platform", "business"))),
+    "consent": _rows(
+        4,
+        seller_id=_seller,
+        consent_reference=st.sampled_from(("C1", "C2")),
+        consented_source=st.sampled_from(("temu_settlement", "shopify_orders", "vat_invoices")),
+        valid_from=st.sampled_from((AS_OF - dt.timedelta(days=90), AS_OF - dt.timedelta(days=20))),
+        valid_to=st.sampled_from((None, AS_OF, AS_OF - dt.timedelta(days=1))),
+        withdrawn_on=st.sampled_from((None, None, AS_OF - dt.timedelta(days=2))),
+    ),
     "party_link": _rows(
         from_party_id=_parties,
         to_party_id=_parties,
@@ -123,7 +141,7 @@ def worlds(draw: st.DrawFn) -> Rows:
     rows["source_coverage"] = [
         _coverage(seller, table, draw(_PERIODS), draw(st.sampled_from((-1, 0, 3))))
         for seller in SELLERS
-        for table in ("money_event", "trade_invoice", "export_declaration", "site_order", "site_day")
+        for table in ("money_event", "trade_invoice", "export_declaration", "site_order", "site_day", "bank_entry")
     ]
     return rows
 
@@ -155,6 +173,10 @@ def with_keys(rows: Rows) -> Rows:
         "loan": None,
         "repayment": "repayment_id",
         "application": "application_id",
+        "bank_entry": "bank_entry_id",
+        "login_event": "login_event_id",
+        "receivable": "receivable_id",
+        "consent": "consent_id",
         "party_link": "party_link_id",
         "source_coverage": "source_coverage_id",
         "party": None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections import Counter, defaultdict
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, get_args
 
 import duckdb
@@ -61,15 +62,16 @@ def one_by_one(world: Rows) -> dict[tuple[str, str], float | None]:
 
 
 def matching_rows(connection: duckdb.DuckDBPyConnection, feature: Feature) -> dict[str, list[tuple[Any, ...]]]:
+    columns = ", ".join(["event_date", *(part or "NULL" for part in (feature.value, feature.key, feature.of))])
     query = (
-        f"SELECT seller_id, event_date, {feature.value or 'NULL'}, {feature.key or 'NULL'} FROM {feature.table} "  # noqa: S608
+        f"SELECT seller_id, {columns} FROM {feature.table} "  # noqa: S608
         f"WHERE event_date <= $day AND known_at < CAST($day AS TIMESTAMP) + INTERVAL 1 DAY "
         f"AND event_date > $day - $window::INTEGER AND ({feature.where or 'TRUE'})"
     )
     found = connection.execute(query, {"day": AS_OF, "window": feature.window_days or 40_000}).fetchall()
     rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-    for seller, day, value, key in found:
-        rows[seller].append((day, value, key))
+    for seller, *row in found:
+        rows[seller].append(tuple(row))
     return rows
 
 
@@ -93,8 +95,8 @@ def is_covered(world: Rows, seller: str, feature: Feature) -> bool:
 
 
 def aggregate(feature: Feature, rows: list[tuple[Any, ...]]) -> float | None:
-    values = [float(value) for _, value, _ in rows if value is not None]
-    ages = [(AS_OF - day).days for day, _, _ in rows]
+    values = [float(value) for _, value, *_ in rows if value is not None]
+    ages = [(AS_OF - day).days for day, *_ in rows]
     if feature.key is not None:
         return spread(feature, rows)
     plain = {
@@ -113,9 +115,14 @@ def aggregate(feature: Feature, rows: list[tuple[Any, ...]]) -> float | None:
 
 def spread(feature: Feature, rows: list[tuple[Any, ...]]) -> float | None:
     totals: Counter[Any] = Counter()
-    for _, value, key in rows:
+    wholes: Counter[Any] = Counter()
+    for _, value, key, of in rows:
         if key is not None:
             totals[key] += 1 if feature.value is None else value
+            wholes[key] += of or 0
+    if feature.aggregate == "worst_ratio":
+        least = max(Decimal(str(feature.least_share)) * sum(wholes.values()), Decimal("0.0001"))
+        return max((float(totals[key] / whole) for key, whole in wholes.items() if whole >= least), default=None)
     sizes = [float(size) for size in totals.values() if size > 0]
     whole = math.fsum(sizes)
     if feature.aggregate == "count_distinct":

@@ -8,7 +8,7 @@ import yaml
 from data_contracts.errors import ConfigurationRefused
 from features.build import ALWAYS_COVERED
 from features.catalogue import feature_records, feature_set_names, load_feature_set, select_features
-from features.engine.rendering import AS_OF_VIEWS
+from features.engine.views import tables_behind as tables_of
 from features.record import DerivedFeature, Feature, GraphFeature
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ TRADING = {"money_event", "trade_invoice", "export_declaration", "site_order", "
 def tables_behind(record: FeatureRecord) -> set[str]:
     """Return every canonical table behind a feature, through all its inputs."""
     if isinstance(record, Feature):
-        return {AS_OF_VIEWS.get(record.table, record.table)}
+        return set(tables_of(record.table))
     if isinstance(record, GraphFeature):
         return set(record.tables)
     return set().union(*(tables_behind(CATALOGUE[name]) for name in record.inputs()))
