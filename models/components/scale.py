@@ -87,6 +87,12 @@ def _largest_remainder(
     return np.asarray(eligible * (everybody[:, None] + (rank < extra[:, None])), dtype=np.int64)
 
 
+def weight_of_group(groups: Sequence[str], name: str, values: FloatArray) -> float:
+    """Return the mean absolute sum of a group's columns of ``values`` (n, p), in points or in log-odds."""
+    chosen = [column for column, group in enumerate(groups) if group == name]
+    return float(np.abs(values[:, chosen].sum(axis=1)).mean())
+
+
 def points_by_group(points: IntArray, groups: Sequence[str]) -> dict[str, IntArray]:
     """Sum points (n, p) over columns of the same group; groups in order of first appearance, each (n,)."""
     if points.shape[1] != len(groups):

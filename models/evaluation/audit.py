@@ -9,12 +9,13 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from data_contracts.progress import SILENT, counted
+from models.components.scale import weight_of_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from data_contracts.progress import Progress
-    from models.components.encoding import FloatArray, ModelFeature
+    from models.components.encoding import FeatureFacts, FloatArray, ModelFeature
     from models.components.model import CreditModel
 
 
@@ -30,13 +31,26 @@ class AuditSettings(BaseModel):
 
 
 @dataclass(frozen=True)
+class HeaviestFamily:
+    """The family of features that weighs most, and its share of the mean absolute points of all families.
+
+    ``feature`` is its heaviest member.
+    """
+
+    family: str
+    feature: str
+    share: float
+
+
+@dataclass(frozen=True)
 class ModelAudit:
     """Counts of trials and of broken promises.
 
     ``additivity_error`` is the largest gap between contributions and log-odds. ``unequal_points`` counts rows whose
     issued points miss the score. A hiding trial blanks one feature or a pair in one row; it is a gain if the log-odds
     of default fall. Trials with pairs are also counted separately as joint. A monotone trial moves one feature one step
-    towards more risk; it is a break if the log-odds of default fall.
+    towards more risk; it is a break if the log-odds of default fall. ``heaviest_family`` is None if no feature weighs
+    anything.
     """
 
     rows: int
@@ -48,6 +62,7 @@ class ModelAudit:
     monotone_breaks: int
     joint_hiding_trials: int = 0
     joint_hiding_gains: int = 0
+    heaviest_family: HeaviestFamily | None = None
 
 
 def audit_model(model: CreditModel, X: FloatArray, settings: AuditSettings, progress: Progress = SILENT) -> ModelAudit:
@@ -71,7 +86,22 @@ def audit_model(model: CreditModel, X: FloatArray, settings: AuditSettings, prog
     single, joint = _hiding(model, sample, settings, generator)
     hiding = (single[0] + joint[0], single[1] + joint[1])
     monotone = _monotone(model, sample, settings.steps, progress)
-    return ModelAudit(len(sample), float(gap.max()), int(unequal.sum()), *hiding, *monotone, *joint)
+    heaviest = heaviest_family(model.features, contributions.values)
+    return ModelAudit(len(sample), float(gap.max()), int(unequal.sum()), *hiding, *monotone, *joint, heaviest)
+
+
+def heaviest_family(features: Sequence[FeatureFacts], values: FloatArray) -> HeaviestFamily | None:
+    """Return the family with the largest share of the mean absolute contributions ``values`` (n, p); ties in order."""
+    families = [feature.family for feature in features]
+    weight = {name: weight_of_group(families, name, values) for name in dict.fromkeys(families)}
+    total = sum(weight.values())
+    if total == 0.0:
+        return None
+    name = max(weight, key=lambda family: weight[family])
+    alone = np.abs(values).mean(axis=0)
+    members = [index for index, family in enumerate(families) if family == name]
+    member = max(members, key=lambda index: float(alone[index]))
+    return HeaviestFamily(name, features[member].name, weight[name] / total)
 
 
 def _hiding(

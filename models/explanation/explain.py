@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import spearmanr
 
+from models.components.scale import weight_of_group
 from models.explanation.explanation import (
     Additivity,
     Dependence,
@@ -147,11 +148,10 @@ def group_importance(groups: Sequence[str], points: FloatArray) -> tuple[GroupIm
         points: (n, p) contribution of each column in each row, in points or in log-odds.
     """
     names = list(dict.fromkeys(groups))
-    columns = [[i for i, group in enumerate(groups) if group == name] for name in names]
-    weight = np.array([np.abs(points[:, chosen].sum(axis=1)).mean() for chosen in columns])
+    weight = np.array([weight_of_group(groups, name, points) for name in names])
     total = float(weight.sum()) or 1.0
     return tuple(
-        GroupImportance(names[i], len(columns[i]), float(weight[i]), float(weight[i]) / total)
+        GroupImportance(names[i], groups.count(names[i]), float(weight[i]), float(weight[i]) / total)
         for i in np.argsort(-weight, kind="stable")
     )
 

@@ -27,6 +27,8 @@ class GateSettings(BaseModel):
     ``baseline`` names the model that a champion may not be worse than. ``calibration_required`` is off only for
     demonstrations, whose samples may be too small to estimate a slope. ``incumbent_required``: a candidate that is
     worse than the champion in force, or cannot be compared with it, fails; else the comparison is reported only.
+    ``largest_family_share``: the share of the mean absolute points that one family of features may carry; None asks for
+    no such gate.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +39,7 @@ class GateSettings(BaseModel):
     smallest_golden_rows: int = Field(default=1, ge=1)
     calibration_required: bool = True
     incumbent_required: bool = True
+    largest_family_share: float | None = Field(default=None, gt=0, le=1)
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ class GateResult:
 
 def run_gates(evidence: GateEvidence, settings: GateSettings) -> tuple[GateResult, ...]:
     """Run every gate, in a fixed order; promotion needs all of them."""
+    shares = () if settings.largest_family_share is None else (settings.largest_family_share,)
     return (
         _signature(evidence.bundle),
         _golden_rows(evidence.bundle, settings),
@@ -105,6 +109,7 @@ def run_gates(evidence: GateEvidence, settings: GateSettings) -> tuple[GateResul
         _reasons_add_up(evidence.audit, settings),
         _signs_hold(evidence.audit, settings),
         _hiding_never_pays(evidence.audit, settings),
+        *(_family_share(evidence.audit, share, settings) for share in shares),
         _not_worse(evidence.evaluation, settings),
         _not_worse_than_champion(evidence.incumbent, settings),
         _calibration(evidence.evaluation, settings),
@@ -180,6 +185,16 @@ def _hiding_never_pays(audit: ModelAudit | None, settings: GateSettings) -> Gate
         return _no_evidence(gate, limit, "no values were blanked")
     measured = f"{audit.hiding_gains} of {audit.hiding_trials} trials lower it"
     return GateResult(gate, audit.hiding_gains == 0, measured, limit, _rule_of_three(audit.hiding_trials))
+
+
+def _family_share(audit: ModelAudit | None, largest: float, settings: GateSettings) -> GateResult:
+    """Fail a candidate whose score rests on one family of features: one false figure would move it too far."""
+    gate, limit = "family_share", f"at most {100 * largest:.1f} % of the mean absolute points in one family of features"
+    if audit is None or audit.rows < settings.smallest_audit_rows or audit.heaviest_family is None:
+        return _no_evidence(gate, limit, "no points were measured")
+    found = audit.heaviest_family
+    measured = f"{100 * found.share:.1f} % in the family {found.family}"
+    return GateResult(gate, found.share <= largest, measured, limit, f"a larger share on these {audit.rows} rows")
 
 
 def _not_worse(evaluation: Mapping[str, Any] | None, settings: GateSettings) -> GateResult:

@@ -85,6 +85,7 @@ class RunRecord:
     published_at: datetime | None = None
     validation: Mapping[str, Any] | None = None
     evaluation: Mapping[str, Any] | None = None
+    audit: Mapping[str, Any] | None = None
     registration: Mapping[str, Any] | None = None
     monitor: Mapping[str, Any] | None = None
     summary: Mapping[str, Any] | None = None
@@ -149,6 +150,7 @@ def read_run(profile: Profile, place: Place) -> RunRecord:
         published_at=_published_at(place),
         validation=documents["validate"],
         evaluation=None if evaluation is None else evaluation["evaluation"],
+        audit=None if evaluation is None else evaluation.get("audit"),
         registration=documents["register"],
         monitor=documents["monitor"],
         summary=documents["score"],

@@ -51,7 +51,7 @@ def lights_of(run: RunRecord) -> tuple[Light, ...]:
     """Return the four lights of a run."""
     return (
         data_light(run.validation),
-        model_light(run.evaluation),
+        model_light(run.evaluation, run.audit),
         gates_light(run.registration, run.trained_sha256, run.promotions.state),
         drift_light(run.monitor),
     )

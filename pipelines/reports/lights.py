@@ -33,6 +33,9 @@ SCORE = "log_odds_of_default"
 SCORES_HAVE_MOVED = 0.25
 """Stability index of the model's output from which the usual rule of thumb calls for a new validation."""
 
+LARGEST_FAMILY_SHARE = 1 / 3
+"""Share of the mean absolute points from which the score rests on one family of features."""
+
 PLAIN_MODELS = ("scorecard", "best_single_variable")
 """Models a champion should beat to be worth its complexity."""
 
@@ -182,8 +185,8 @@ def broken_share(sources: Sequence[Mapping[str, Any]]) -> float:
     return broken / rows if rows else 0.0
 
 
-def model_light(evaluation: Mapping[str, Any] | None) -> Light:
-    """Return the light of the model from the ``evaluation`` part of ``evaluation.json``, or from None."""
+def model_light(evaluation: Mapping[str, Any] | None, audit: Mapping[str, Any] | None = None) -> Light:
+    """Return the light of the model from the parts ``evaluation`` and ``audit`` of ``evaluation.json``."""
     if evaluation is None:
         return Light("model", (Finding("none", "model_none"),))
     measures, sample = evaluation["models"][0]["measures"], evaluation["sample"]
@@ -193,7 +196,7 @@ def model_light(evaluation: Mapping[str, Any] | None) -> Light:
         "model_tested",
         {**_interval(area), "rows": whole(sample["rows"]), "bad": whole(sample["bad"])},
     )
-    found = [*_ranking(evaluation, area), *_calibration(measures), tested]
+    found = [*_ranking(evaluation, area), *_calibration(measures), *_family_share(audit), tested]
     return _light("model", found, Finding("ok", "model_ok"))
 
 
@@ -220,6 +223,13 @@ def _calibration(measures: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]
         yield Finding("watch", key, {**_interval(level, 2), "share": percent(abs(level["value"] - 1), 0)})
     if slope["lower"] is not None and not slope["lower"] <= 1 <= slope["upper"]:
         yield Finding("watch", "model_too_flat" if slope["lower"] > 1 else "model_too_steep", _interval(slope, 2))
+
+
+def _family_share(audit: Mapping[str, Any] | None) -> Iterator[Finding]:
+    family = (audit or {}).get("heaviest_family")
+    if family is not None and family["share"] > LARGEST_FAMILY_SHARE:
+        values = {"share": percent(family["share"], 0), "family": family["family"], "feature": family["feature"]}
+        yield Finding("watch", "model_one_family", values)
 
 
 def gates_light(registration: Mapping[str, Any] | None, trained_sha256: str | None, ledger: LedgerState) -> Light:

@@ -98,7 +98,7 @@ def _page_context(document: Mapping[str, Any], identity: ModelIdentity, texts: T
     evaluation = document["evaluation"]
     found: dict[str, object] = {
         "file_names": {other: f"model.{other}.html" for other in LANGUAGES},
-        "light": model_light(evaluation),
+        "light": model_light(evaluation, document["audit"]),
         "tiles": _tiles(evaluation["models"][0]["measures"]),
         "explanation_file": f"explanation.{texts.language}.html",
         **banners(identity.evidence, texts, is_synthetic=identity.is_synthetic),

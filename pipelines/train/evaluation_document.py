@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -124,6 +125,7 @@ def _audit(profile: Profile, trained: Trained, progress: Progress) -> dict[str, 
             "joint": {"tried": audit.joint_hiding_trials, "gained": audit.joint_hiding_gains},
             "auc_cost": None,
         },
+        "heaviest_family": None if audit.heaviest_family is None else asdict(audit.heaviest_family),
         # Training stops before it starts if a feature looks like a leak, so a finished one has rejected none.
         "leaks": {"checked": len(trained.candidate.champion.features), "rejected": []},
     }

@@ -9,8 +9,8 @@ import pytest
 
 from models.components.encoding import FloatArray, encoded_columns
 from models.components.model import CreditModel
-from models.evaluation.audit import AuditSettings, audit_model
-from tests.factories.models import small_credit_model, small_world
+from models.evaluation.audit import AuditSettings, HeaviestFamily, audit_model, heaviest_family
+from tests.factories.models import fact, small_credit_model, small_world
 from tests.factories.progress import Recorder
 
 SETTINGS = AuditSettings(rows=60, pairs=10, steps=7)
@@ -46,6 +46,22 @@ def test_a_sound_model_keeps_every_promise() -> None:
     assert (audit.unequal_points, audit.hiding_gains, audit.monotone_breaks) == (0, 0, 0)
     assert audit.hiding_trials > 60 * 8
     assert audit.monotone_trials >= 60 * 6 * 7
+
+
+def test_the_family_that_dominates_is_named_with_its_share_and_its_heaviest_member() -> None:
+    sound = audit_model(small_credit_model(), small_world().dataset.X, SETTINGS).heaviest_family
+    dominated = audit_model(planted_model(200.0), small_world().dataset.X, SETTINGS).heaviest_family
+    assert sound is not None
+    assert dominated is not None
+    assert (dominated.family, dominated.feature) == ("refund_share_90d", "refund_share_90d")
+    assert dominated.share > 0.9 > sound.share
+
+
+def test_a_family_weighs_by_the_sum_of_its_members_in_each_row() -> None:
+    features = (fact("a1", 1, family="a"), fact("a2", 1, family="a"), fact("b", 1))
+    values = np.array([[3.0, -3.0, 1.0], [2.0, -1.0, -2.0]])
+    assert heaviest_family(features, values) == HeaviestFamily("b", "b", pytest.approx(1.5 / 2.0))
+    assert heaviest_family(features, np.zeros((2, 3))) is None
 
 
 def test_a_sign_turned_around_is_counted_as_breaks_and_as_gains_from_hiding() -> None:

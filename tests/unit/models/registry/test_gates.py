@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from models.evaluation.audit import ModelAudit
+from models.evaluation.audit import HeaviestFamily, ModelAudit
 from models.registry.gates import (
     BundleEvidence,
     GateEvidence,
@@ -97,6 +97,20 @@ def test_every_gate_states_its_measure_its_limit_and_what_it_could_detect() -> N
 )
 def test_one_fault_fails_its_gate_and_no_other(evidence: GateEvidence, gate: str) -> None:
     assert failures(evidence) == (gate,)
+
+
+def test_a_family_that_dominates_fails_its_gate_only_where_the_profile_asks() -> None:
+    dominated = replace(EVIDENCE, audit=replace(AUDIT, heaviest_family=HeaviestFamily("refunds", "refund_share", 0.34)))
+    assert failures(dominated) == ()
+    assert "family_share" not in {result.gate for result in gates(dominated)}
+    assert failures(dominated, largest_family_share=1 / 3) == ("family_share",)
+    assert failures(dominated, largest_family_share=0.34) == ()
+    assert failures(EVIDENCE, largest_family_share=1 / 3) == ("family_share",)
+    [result] = [one for one in gates(dominated, largest_family_share=1 / 3) if one.gate == "family_share"]
+    assert (result.measured, result.limit) == (
+        "34.0 % in the family refunds",
+        "at most 33.3 % of the mean absolute points in one family of features",
+    )
 
 
 def test_a_refused_bundle_fails_what_rests_on_it() -> None:

@@ -88,6 +88,24 @@ def test_the_light_of_the_model(document: dict[str, Any] | None, state: str, key
     assert document is None or "model_tested" in keys(light)
 
 
+def test_a_family_that_carries_more_than_a_third_of_the_points_is_a_finding() -> None:
+    def found(share: float) -> tuple[str, list[str]]:
+        family = {"family": "refunds", "feature": "refund_share_worst_180d", "share": share}
+        light = model_light(MODEL, {"heaviest_family": family})
+        return light.state, keys(light)
+
+    assert found(0.334)[0] == "watch"
+    assert "model_one_family" in found(0.334)[1]
+    assert "model_one_family" not in found(0.333)[1]
+    assert model_light(MODEL, {"heaviest_family": None}) == model_light(MODEL)
+    light = model_light(MODEL, {"heaviest_family": {"family": "refunds", "feature": "refund_share", "share": 0.39}})
+    words = page_texts("common", "en")(light.findings[0].key, **light.findings[0].values)
+    assert words == (
+        "39% of the mean absolute points come from one family of features (refunds, mainly refund_share): one false "
+        "figure moves the score far"
+    )
+
+
 def test_probabilities_that_run_high_are_named_with_their_figures() -> None:
     light = model_light(changed(MODEL, *MEASURES, "expected_to_observed", to=estimate(1.18, 1.02, 1.37)))
     words = page_texts("common", "en")(light.findings[0].key, **light.findings[0].values)
