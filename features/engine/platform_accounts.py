@@ -114,7 +114,7 @@ def _witnesses(as_of: AsOf) -> str:
 
 
 def _delivered(as_of: AsOf) -> str:
-    """Return the accounts of which payouts or orders of the last year were delivered."""
+    """Return the accounts whose payouts or orders of the last year were delivered."""
     recent = f"{as_of.condition()} AND period_to > {days_before(as_of.day, SEEN_DAYS)}"
     orders = sources_feeding("site_order")
     shops = sorted({name.partition("_")[0] for name in orders})

@@ -94,8 +94,8 @@ RECORDS: tuple[FeatureRecord, ...] = (
         title_en="Platform accounts seen but not delivered",
         title_zh="已发现但未提供数据的平台账户数",
         description="Platform accounts and own shops that consents, logins, receivables, bank credits, account health, "
-        "reviews or shop traffic of the last 365 days show, but of which no payouts or orders of that time were "
-        "delivered. What was first seen in the last 45 days does not count yet.",
+        "reviews or shop traffic of the last 365 days show, although no payouts or orders of that time were "
+        "delivered for them. What was first seen in the last 45 days does not count yet.",
         missing="Nothing that could show an account was delivered for the window.",
         stops_with_trading=True,
     ),
