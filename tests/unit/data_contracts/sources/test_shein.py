@@ -299,6 +299,56 @@ def test_an_item_becomes_its_price_and_its_charges(tmp_path: Path) -> None:
     assert by_statement(result) == {"B7": 0}
 
 
+CHARGES = {
+    "sellerRealTax": ("withholding_tax", "-0.0100"),
+    "commissionSaleTax": ("commission", "-0.0200"),
+    "whtTotalAmount": ("withholding_tax", "-0.0400"),
+    "commissionAmount": ("commission", "-0.0800"),
+    "performanceCost": ("fulfilment_fee", "-0.1600"),
+    "stockExpense": ("storage_fee", "-0.3200"),
+    "returnExpense": ("fulfilment_fee", "-0.6400"),
+    "serviceFee": ("commission", "-1.2800"),
+    "couponAmount": ("discount", "-2.5600"),
+    "returnFreightSubsidy": ("compensation", "5.1200"),
+    "subsidyTotalAmount": ("compensation", "10.2400"),
+}
+
+
+@pytest.mark.parametrize("flow", [1, 2])
+def test_every_charge_of_an_item_has_its_kind_and_its_amount(tmp_path: Path, flow: int) -> None:
+    written = {name: abs(float(amount)) for name, (_, amount) in CHARGES.items()}
+    # The price is 100; the charges that reduce it sum to 5.11 and those that add to it to 15.36.
+    one = statement(
+        incomeExpenditureType=flow, itemList=[item(110.25, sellerCurrencyPrice=100, **written)], total=110.25
+    )
+    result = ingested(tmp_path, [statements_file([one])])
+    direction = 1 if flow == 1 else -1
+    assert sorted(cells(result.tables["money_event"], "event_type", "amount")) == sorted(
+        [
+            ("payout", direction * Decimal("-110.2500")),
+            ("sale" if flow == 1 else "refund", direction * Decimal("100.0000")),
+            *((kind, direction * Decimal(amount)) for kind, amount in CHARGES.values()),
+        ]
+    )
+    assert cells(result.tables["source_coverage"], "doubts") == [None]
+
+
+def test_every_row_of_a_statement_says_when_it_happened_and_when_it_could_be_known(tmp_path: Path) -> None:
+    events = ingested(tmp_path, [statements_file([statement(itemList=[item()], total=11.12)])]).tables["money_event"]
+    names = ("event_type", "event_date", "available_on", "paid_out_on", "status", "marketplace", "order_id")
+    assert [tuple(map(str, row)) for row in cells(events, *names)] == [
+        ("payout", "2023-02-16", "2023-02-15", "2023-02-16", "paid", "shein-us", "None"),
+        ("sale", "2023-01-14", "2023-02-15", "2023-02-16", "paid", "shein-us", "GSC1"),
+        ("withholding_tax", "2023-01-14", "2023-02-15", "2023-02-16", "paid", "shein-us", "GSC1"),
+    ]
+    known = {str(at): str(known) for at, known in cells(events, "event_at", "known_at")}
+    assert known == {
+        "2023-02-16 02:00:00+00:00": "2023-02-17 02:00:00+00:00",
+        "2023-01-14 09:47:21+00:00": "2023-01-15 09:47:21+00:00",
+    }
+    assert len(set(cells(events, "event_id"))) == 3
+
+
 def test_a_return_reverses_the_price_and_the_charges(tmp_path: Path) -> None:
     one = statement(incomeExpenditureType=2)
     events = ingested(tmp_path, [statements_file([one])]).tables["money_event"]

@@ -99,6 +99,25 @@ def test_events_after_an_order_was_known_are_left_out(tmp_path: Path) -> None:
     assert found == [(False, None, False), (True, 2, True)]
 
 
+def test_an_order_says_its_risk_its_amounts_and_whether_it_was_fulfilled(tmp_path: Path) -> None:
+    cells_of = {"Risk_Level": "High", "Refunded_Amount": "3.00", "Discount_Amount": "1.50"}
+    rows = [
+        shopify_order("#1", "1000", **cells_of),
+        shopify_order("#2", "1001", Risk_Level="Low", Fulfillment_Status="unfulfilled", Fulfilled_at=""),
+        shopify_order("#3", "1002", Fulfilled_at="2023-02-27 10:00:00 -0500", Refunded_Amount="", Discount_Amount=""),
+        shopify_order("#4", "1003", Fulfilled_at=""),
+    ]
+    orders = ingested(tmp_path, [shop(rows)]).tables["site_order"]
+    assert cells(orders, "is_high_risk", "is_fulfilled", "fulfilment_days", "is_cancelled") == [
+        (True, True, 2, False),
+        (False, False, None, False),
+        (False, True, 0, False),
+        (False, True, None, False),
+    ]
+    amounts = [tuple(map(float, row)) for row in cells(orders, "total_amount", "refunded_usd", "discount_usd")]
+    assert amounts == [(20.0, 3.0, 1.5), (20.0, 0.0, 0.0), (20.0, 0.0, 0.0), (20.0, 0.0, 0.0)]
+
+
 def test_times_and_dates_are_in_utc(tmp_path: Path) -> None:
     rows = [shopify_order("#1", "1000", Created_at="2023-03-01 23:30:00 -0500", Fulfilled_at="")]
     orders = ingested(tmp_path, [shop(rows)]).tables["site_order"]

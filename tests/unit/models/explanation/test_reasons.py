@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from features.catalogue import feature_records
 from models.explanation.reasons import batch_reasons, format_value, reason_dictionary, reasons_for_row, worded_value
 from tests.factories.models import small_credit_model, small_world
 
@@ -91,6 +93,50 @@ def test_nothing_counted_is_said_in_words_and_one_is_singular() -> None:
     assert worded_value(0.0, "days") == ("0 days", "0 天")
     assert worded_value(1.0, "days") == ("1 day", "1 天")
     assert worded_value(1.0, "USD") == ("1 USD", "1 美元")
+
+
+UNIT_WORDS = [
+    ("0 or 1", 1.0, "1", "1"),
+    ("USD", 1250.0, "1,250 USD", "1,250 美元"),
+    ("count", 6.0, "6", "6"),
+    ("days", 12.0, "12 days", "12 天"),
+    ("index, 0 to 1", 0.25, "0.25", "0.25"),
+    ("ln USD", 10.0, "22,025 USD", "22,025 美元"),
+    ("ln count", 2.0, "6.39", "6.39"),
+    ("ln ratio", 1.0, "2.72 times", "2.72 倍"),
+    ("ratio", 1.5, "1.5 times", "1.5 倍"),
+    ("ratio, -1 to 1", -0.5, "-0.5", "-0.5"),
+    ("share", 0.0335, "3.35 %", "3.35 %"),
+]
+
+
+@pytest.mark.parametrize(("unit", "value", "english", "chinese"), UNIT_WORDS)
+def test_a_value_of_every_unit_is_worded_in_both_languages(unit: str, value: float, english: str, chinese: str) -> None:
+    assert worded_value(value, unit) == (english, chinese)
+
+
+def test_no_feature_has_a_unit_without_words() -> None:
+    assert {record.unit for record in feature_records()} <= {unit for unit, *_ in UNIT_WORDS}
+
+
+@pytest.mark.parametrize(("points", "verb"), [(12, "raises"), (-12, "lowers")])
+def test_a_reason_says_in_which_direction_its_value_moves_the_score(points: int, verb: str) -> None:
+    row = np.zeros(len(MODEL.features), dtype=np.int32)
+    row[2] = points
+    reasons = reasons_for_row(row, X[0], MODEL, DICTIONARY)
+    (reason,) = (*reasons.positive, *reasons.negative)
+    assert f" {verb} the score" in reason.text_en
+    assert {"raises": "拉高评分", "lowers": "拉低评分"}[verb] in reason.text_zh
+
+
+def test_three_digits_count_and_a_hundred_is_shown_whole() -> None:
+    assert [format_value(v) for v in (99.96, 100.4, 100.0, -100.6, 1e23)] == [
+        "100",
+        "100",
+        "100",
+        "-101",
+        f"{1e23:,.0f}",
+    ]
 
 
 def test_values_that_nothing_real_has_are_worded_too() -> None:

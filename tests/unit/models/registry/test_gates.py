@@ -198,3 +198,138 @@ def test_a_loss_within_the_interval_and_a_first_champion_pass() -> None:
     within = IncumbentEvidence("1", {"gain": interval(-0.01, -0.03, 0.0), "detectable_gain": 0.02}, 240)
     assert failures(replace(EVIDENCE, incumbent=within)) == ()
     assert failures(replace(EVIDENCE, incumbent=IncumbentEvidence())) == ()
+
+
+def line(name: str, evidence: GateEvidence = EVIDENCE, **settings: Any) -> GateResult:  # noqa: ANN401 - of any type
+    return next(one for one in gates(evidence, **settings) if one.gate == name)
+
+
+@pytest.mark.parametrize(
+    ("gate", "measured", "limit", "power"),
+    [
+        ("signature", "valid", "every file matches its signed digest", "any changed byte"),
+        (
+            "golden_rows",
+            "32 rows reproduced",
+            "at least 1 rows, all reproduced bit for bit",
+            "any change in the scores of these rows",
+        ),
+        (
+            "schema",
+            "2 names equal, digest equal",
+            "bundle and feature matrix have the same feature set",
+            "any changed feature definition",
+        ),
+        (
+            "reasons_add_up",
+            "largest gap 1e-13, points off in 0 of 200 rows",
+            "gap at most 1e-09, points add up in every row",
+            "breaks in more than 0.015 of such trials",
+        ),
+        (
+            "signs_hold",
+            "0 of 80000 steps lower it",
+            "no step towards more risk lowers the probability of default",
+            "breaks in more than 3.7e-05 of such trials",
+        ),
+        (
+            "hiding_never_pays",
+            "0 of 9000 trials lower it",
+            "no blanked feature or pair lowers the probability of default",
+            "breaks in more than 0.00033 of such trials",
+        ),
+        (
+            "not_worse_than_scorecard",
+            "+0.0100, 95 % CI -0.0100 to +0.0300",
+            "upper bound of the paired AUC difference at least 0",
+            "a loss of 0.020 AUC or more, given 240 defaults",
+        ),
+        (
+            "not_worse_than_champion",
+            "version 1: +0.0100, 95 % CI -0.0100 to +0.0300",
+            "upper bound of the paired AUC difference at least 0",
+            "a loss of 0.020 AUC or more, given 240 defaults",
+        ),
+        (
+            "calibration_slope",
+            "1.000, 95 % CI 0.800 to 1.200",
+            "95 % CI of the slope contains 1",
+            "a slope more than 0.20 away from 1",
+        ),
+    ],
+)
+def test_a_gate_says_what_it_measured_and_what_it_could_have_detected(
+    gate: str, measured: str, limit: str, power: str
+) -> None:
+    assert line(gate) == GateResult(gate, passed=True, measured=measured, limit=limit, power=power)
+
+
+def test_what_is_exactly_at_a_limit_passes() -> None:
+    at_limits = replace(
+        EVIDENCE,
+        bundle=replace(BUNDLE, golden_rows=3),
+        audit=replace(AUDIT, rows=50, additivity_error=1e-9),
+        evaluation=an_evaluation((-0.02, -0.04, 0.0), slope=1.2),
+        incumbent=IncumbentEvidence("1", {"gain": interval(-0.02, -0.04, 0.0), "detectable_gain": 0.02}, 240),
+    )
+    measures = at_limits.evaluation["models"][0]["measures"]  # type: ignore[index]
+    measures["calibration_slope"] = interval(1.2, 1.0, 1.4)
+    assert failures(at_limits, smallest_golden_rows=3) == ()
+    measures["calibration_slope"] = interval(0.8, 0.6, 1.0)
+    assert failures(at_limits, smallest_golden_rows=3) == ()
+    assert failures(at_limits, smallest_golden_rows=4) == ("golden_rows",)
+
+
+def test_the_limits_of_the_gates_are_these_unless_a_profile_sets_others() -> None:
+    assert GateSettings().model_dump() == {
+        "baseline": "scorecard",
+        "largest_additivity_error": 1e-9,
+        "smallest_audit_rows": 50,
+        "smallest_golden_rows": 1,
+        "calibration_required": True,
+        "incumbent_required": True,
+    }
+
+
+def test_a_gate_says_which_names_differ_and_that_only_the_order_does() -> None:
+    other = line("schema", replace(EVIDENCE, matrix_names=("a", *"cdefgh")))
+    assert other.measured == "they differ in b, c, d, e, f"
+    assert line("schema", replace(EVIDENCE, matrix_names=("b", "a"))).measured == "they differ in the order"
+    assert line("schema", replace(EVIDENCE, matrix_sha256="cd" * 32)).measured == "2 names equal, digest different"
+
+
+def test_missing_evidence_is_named_and_shows_nothing() -> None:
+    missing = replace(EVIDENCE, bundle=None, audit=None, evaluation=None, incumbent=None)
+    assert {(one.measured, one.power) for one in gates(missing)} == {
+        ("no evidence: no bundle was read", "none"),
+        ("no evidence: the bundle or the feature matrix is missing", "none"),
+        ("no evidence: fewer than 50 rows were tested", "none"),
+        ("no evidence: no steps were tested", "none"),
+        ("no evidence: no values were blanked", "none"),
+        ("no evidence: no paired difference to scorecard", "none"),
+        ("no evidence: the champion was not compared with the candidate", "none"),
+        ("no evidence: no calibration slope with an interval", "none"),
+    }
+    refused = line("signature", replace(EVIDENCE, bundle=replace(BUNDLE, fault="digest of model.txt differs")))
+    assert refused.measured == "refused: digest of model.txt differs"
+
+
+def test_equal_scores_are_no_evidence_of_a_difference_and_a_fault_is_named() -> None:
+    same = IncumbentEvidence("1", {**GAIN, "verdict": "identical"}, 240)
+    found = line("not_worse_than_champion", replace(EVIDENCE, incumbent=same))
+    assert (found.passed, found.measured) == (True, "version 1: equal scores on every row")
+    assert found.power == "nothing: there is no difference to measure"
+    first = line("not_worse_than_champion", replace(EVIDENCE, incumbent=IncumbentEvidence()))
+    assert first.measured == "there is no champion yet"
+    rolled_back = line(
+        "not_worse_than_champion", replace(EVIDENCE, incumbent=IncumbentEvidence("1", fault="withdrawn"))
+    )
+    assert rolled_back.measured == "no evidence: withdrawn"
+
+
+def test_without_the_number_of_defaults_or_with_a_truth_value_for_it_nothing_is_shown() -> None:
+    evaluation = an_evaluation()
+    for bad in (None, True, "240"):
+        assert failures(replace(EVIDENCE, evaluation={**evaluation, "sample": {"bad": bad}})) == (
+            "not_worse_than_scorecard",
+        )

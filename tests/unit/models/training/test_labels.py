@@ -90,3 +90,27 @@ def test_recorded_outcomes_label_the_sellers_that_have_one() -> None:
     labels = recorded_labels(records, AS_OF)
     assert labels.counts == {"good": 1, "bad": 1, "no_recorded_outcome": 1}
     assert labels.table.to_pydict() == {"seller_id": ["E1", "E3"], "as_of": [AS_OF, AS_OF], "label": [1, 0]}
+
+
+def test_a_reason_that_no_observation_has_is_counted_as_none() -> None:
+    labels = performance_labels(observations(("S1", AS_OF)), defaults(), SETTINGS)
+    assert labels.counts == {"good": 1, "bad": 0, "immature": 0, "in_default_before": 0}
+
+
+def test_the_first_default_after_the_day_decides_whatever_comes_later() -> None:
+    late = AS_OF + dt.timedelta(days=500)
+    events = defaults(*(("S1", day, day) for day in (late, AS_OF + dt.timedelta(days=20))))
+    assert performance_labels(observations(("S1", AS_OF)), events, SETTINGS).table["label"].to_pylist() == [1]
+
+
+def test_a_default_reported_on_the_last_day_of_the_data_counts() -> None:
+    event = ("S1", dt.date(2023, 8, 1), SETTINGS.data_until)
+    assert performance_labels(observations(("S1", AS_OF)), defaults(event), SETTINGS).table["label"].to_pylist() == [1]
+
+
+def test_a_refusal_of_repeated_rows_names_the_first_and_their_number() -> None:
+    with pytest.raises(ConfigurationRefused, match=r"2 repeated observations, the first is seller_id S1, as_of"):
+        performance_labels(observations(*[("S1", AS_OF)] * 3), defaults(), SETTINGS)
+    records = pa.table({"seller_id": ["E1", "E1"], "is_default": [True, None]})
+    with pytest.raises(ConfigurationRefused, match="1 repeated credit records, the first is seller_id E1"):
+        recorded_labels(records, AS_OF)

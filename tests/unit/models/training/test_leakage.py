@@ -52,11 +52,83 @@ def planted() -> dict[str, np.ndarray]:
     } | {"identifier handed out by outcome": by_outcome}
 
 
+EVIDENCE = {
+    "rating as a number": "value 4 for 24 rows, all of them defaulters",
+    "rating as a flag": "value 1 for 24 rows, all of them defaulters",
+    "rating encoded by its default rate, with noise": "the 24 highest values, all of them of defaulters",
+    "the outcome itself": "value 1 for 27 rows, all of them defaulters",
+    "days past due long after": "value 0 for 48 rows, all of them non-defaulters",
+    "day of default, known for defaulters only": "known for 27 rows, all of them defaulters",
+    "amount written off": "other than 0 for 15 rows, all of them defaulters",
+    "day the loan was closed, missing for defaulters": "missing for 27 rows, all of them defaulters",
+    "identifier handed out by outcome": "the 27 highest values, all of them of defaulters",
+}
+
+
 @pytest.mark.parametrize("name", planted())
-def test_a_planted_leak_is_found_by_its_values(name: str) -> None:
+def test_a_planted_leak_is_found_by_its_values_and_named(name: str) -> None:
     y, _ = small_lender()
-    findings = find_leaks(sample(planted()[name], y), SETTINGS)
-    assert [finding.feature for finding in findings] == ["column_0"]
+    (finding,) = find_leaks(sample(planted()[name], y), SETTINGS)
+    assert (finding.feature, finding.evidence) == ("column_0", EVIDENCE[name])
+    assert finding.rule == ("pure tail" if "highest" in EVIDENCE[name] else "pure value")
+
+
+def test_defaulters_at_the_lowest_values_are_found_too() -> None:
+    y, _ = small_lender()
+    (finding,) = find_leaks(sample(-planted()["identifier handed out by outcome"], y), SETTINGS)
+    assert finding.evidence == "the 27 lowest values, all of them of defaulters"
+
+
+def test_zeros_that_only_non_defaulters_have_are_a_leak_and_zeros_that_both_have_are_none() -> None:
+    y, _ = small_lender()
+    noise = np.random.default_rng(3).normal(size=N)
+    only_good = np.where(y == 1, noise, 0.0)
+    (finding,) = find_leaks(sample(only_good, y), SETTINGS)
+    assert finding.evidence == "value 0 for 96 rows, all of them non-defaulters"
+    both = np.where(noise > 0, 0.0, noise)
+    assert find_leaks(sample(both, y), SETTINGS) == ()
+
+
+def test_a_ranking_that_is_too_good_is_found_and_one_below_the_limit_is_not() -> None:
+    y = np.repeat(np.array([1, 0], dtype=np.int8), [100, 400])
+    order = np.arange(500, dtype=float)
+    # One defaulter and one honest firm at each end, so that no end is pure.
+    mixed = order.copy()
+    mixed[[0, 499]] = mixed[[499, 0]]
+    (finding,) = find_leaks(sample(mixed, y), SETTINGS)
+    assert finding.rule == "near-perfect ranking"
+    assert finding.evidence == "AUC 0.988 by itself, standard error 0.010"
+    assert find_leaks(sample(mixed, y), LeakSettings(auc_limit=0.97)) == ()
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5])
+def test_a_pure_value_counts_only_if_enough_of_the_defaulters_have_it(share: float) -> None:
+    y, _ = small_lender()
+    flag = np.zeros(N)
+    flag[np.flatnonzero(y)[:12]] = 1.0  # 12 of 27 defaulters, which is 0.44 of them
+    found = find_leaks(sample(flag, y), LeakSettings(value_share=share, tail_share=1.0))
+    assert bool(found) == (share < 12 / 27)
+
+
+@pytest.mark.parametrize(("fewest", "found"), [(12, 1), (13, 0)])
+def test_a_pure_value_of_too_few_rows_proves_nothing(fewest: int, found: int) -> None:
+    y, _ = small_lender()
+    flag = np.zeros(N)
+    flag[np.flatnonzero(y)[:12]] = 1.0
+    assert len(find_leaks(sample(flag, y), LeakSettings(fewest_rows=fewest))) == found
+
+
+def test_the_limits_of_the_leak_check_are_these_unless_a_profile_sets_others() -> None:
+    assert LeakSettings().model_dump() == {
+        "largest_probability": 1e-6,
+        "fewest_rows": 8,
+        "value_share": 0.2,
+        "tail_share": 0.6,
+        "good_share": 0.5,
+        "auc_limit": 0.9,
+        "standard_errors": 3.0,
+        "reviewed": (),
+    }
 
 
 def test_training_stops_at_a_leak_and_names_it() -> None:
