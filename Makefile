@@ -71,8 +71,8 @@ KEYS := $(filter-out %/trust.json %/heads,$(wildcard $(PASSPORT_SIGNING_KEY_FILE
 
 STAGES := world ingest validate features train explain register score monitor
 
-.PHONY: help run test test-fast check setup setup-test setup-docs lock $(STAGES) bench bench-world lint types layers \
-        docs docs-check pictures prose notebooks site wheel sbom clean clean-registry force
+.PHONY: help run test test-fast check setup setup-test setup-docs setup-mutants lock $(STAGES) bench bench-world mutants \
+        lint types layers docs docs-check pictures prose notebooks site wheel sbom clean clean-registry force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^# ---- /{gsub(/^# -+ | -+$$/, ""); print "\n" $$0} \
@@ -103,9 +103,13 @@ $(VENV)/.docs-ready: requirements-docs.lock $(VENV)/.test-ready
 $(VENV)/.sbom-ready: requirements-sbom.lock $(VENV)/.run-ready
 	$(call install,requirements-sbom.lock,$@)
 
+$(VENV)/.mutants-ready: requirements-mutants.lock $(VENV)/.test-ready
+	$(call install,requirements-mutants.lock,$@)
+
 setup: $(VENV)/.run-ready ## Install what the pipeline needs, from the hash lock
 setup-test: $(VENV)/.test-ready ## Install what the tests and checks need, from the hash lock
 setup-docs: $(VENV)/.docs-ready ## Install what the documentation site needs, beside the tests
+setup-mutants: $(VENV)/.mutants-ready ## Install what mutation testing needs, beside the tests
 
 # Each lock keeps the versions that it and the earlier locks have pinned, so that versions change only where they must.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal --python-version 3.11 \
@@ -116,6 +120,7 @@ lock: ## Resolve the locks again from pyproject.toml (needs uv)
 	$(COMPILE) pyproject.toml --group test -c requirements.lock -o requirements-test.lock
 	$(COMPILE) --group pyproject.toml:docs -c requirements-test.lock -o requirements-docs.lock
 	$(COMPILE) --group pyproject.toml:sbom -c requirements-test.lock -o requirements-sbom.lock
+	$(COMPILE) --group pyproject.toml:mutants -c requirements-test.lock -o requirements-mutants.lock
 
 # ---- Run the pipeline ------------------------------------------------------------------------------------------------
 # CHECKED is touched when a stage has checked its inputs; CURRENT names the current run and changes only with its content.
@@ -237,6 +242,12 @@ bench: $(VENV)/.test-ready ## Run the benchmarks; JSON under OUT/benchmarks
 
 bench-world: $(VENV)/.test-ready ## Check the synthetic world over many seeds
 	for benchmark in $(WORLD_BENCHMARKS); do $(BIN)/python $$benchmark --out $(OUT)/benchmarks; done
+
+# How many faults to try, and which sample to draw: make mutants SAMPLE=60 SEED=7
+SAMPLE ?= 250
+SEED ?= 1
+mutants: $(VENV)/.mutants-ready ## Put small faults into a copy and count those that the tests notice (SAMPLE, SEED)
+	$(BIN)/python -m tools.mutants --sample $(SAMPLE) --seed $(SEED)
 
 # ---- Package and clean -----------------------------------------------------------------------------------------------
 wheel: $(VENV)/.test-ready ## Build the wheel

@@ -20,6 +20,7 @@ LOCKS = {
     "test": "requirements-test.lock",
     "docs": "requirements-docs.lock",
     "sbom": "requirements-sbom.lock",
+    "mutants": "requirements-mutants.lock",
 }
 INDEX_ADDRESS = re.compile(
     r"https?://[^\s\"')>]*(?:pypi|pythonhosted|npmjs|/simple\b|mirror|artifactory|nexus)"
