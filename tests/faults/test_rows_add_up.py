@@ -60,7 +60,7 @@ def where(records: object) -> list[tuple[str, int]]:
     return list(zip(records["source_file"].to_pylist(), records["source_row"].to_pylist(), strict=True))  # type: ignore[index]
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(
     mixes=st.lists(
         st.lists(st.sampled_from([GOOD, GOOD, REPEATED, BLANK, *BAD_LINES]), max_size=12), min_size=1, max_size=3

@@ -48,6 +48,13 @@ INSTEAD: dict[str, tuple[Instead, ...]] = {
         Instead("passport score applicants.csv", "passport score applicants.csv --profile small", _DEMO),
         Instead(".keys/demo/", ".keys/small/", _DEMO),
     ),
+    "add_a_feature.md": (
+        Instead(
+            "make run PROFILE=small",
+            "make -o artifacts/small/validate/CURRENT run PROFILE=small",
+            "it would validate the same rows again, which takes as long as all stages after it",
+        ),
+    ),
     "CONTRIBUTING.md": (
         Instead(
             ".venv/bin/pre-commit install",

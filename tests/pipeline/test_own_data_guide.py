@@ -15,7 +15,7 @@ from pipelines.runs.publish import read_json
 from pipelines.runs.stages import Place, current_output
 from tests.factories.files.own_files import write_own_files
 from tests.factories.guides import Block, blocks, copy_checkout, readers_environment, run_block
-from tests.factories.small_run import CHECKOUT, made_once, of_the_session
+from tests.factories.small_run import CHECKOUT
 from tests.pipeline.desk import Desk
 
 if TYPE_CHECKING:
@@ -31,20 +31,14 @@ HONEST = {
 }
 
 
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+@pytest.fixture
+def own(tmp_path: Path) -> Desk:
     """Return the folder in which every block of the guide has been followed, one after the other."""
-    home = of_the_session(tmp_path_factory) / "own_data"
-    folder = home / "my_lender"
-
-    def followed() -> str:
-        found = readers_environment(copy_checkout(home))
-        write_own_files(folder, SEED, APPLICANT)
-        for block in blocks(GUIDE):
-            follow(block, folder, found)
-        return ""
-
-    made_once(home, followed)
+    folder = tmp_path / "my_lender"
+    found = readers_environment(copy_checkout(tmp_path))
+    write_own_files(folder, SEED, APPLICANT)
+    for block in blocks(GUIDE):
+        follow(block, folder, found)
     return Desk(folder, folder / ".keys")
 
 
@@ -63,7 +57,14 @@ def replaced(text: str, changes: Mapping[str, str]) -> str:
     return text
 
 
-def test_it_ends_in_a_champion_of_the_readers_own(own: Desk) -> None:
+def test_it_ends_in_a_champion_and_a_passport_of_the_readers_own(own: Desk, tmp_path: Path) -> None:
+    require_champion(own)
+    (passport,) = (own.folder / "results" / "passports").glob("*.json")
+    require_own_issuer(own, passport)
+    require_refused_once_changed(own, passport, tmp_path / "changed.json")
+
+
+def require_champion(own: Desk) -> None:
     place = Place("my_lender", own.folder / "artifacts")
     assert place.profile_name not in shipped_profiles()
     registration = read_json(current_output(place, "register", "registration.json"))
@@ -71,8 +72,7 @@ def test_it_ends_in_a_champion_of_the_readers_own(own: Desk) -> None:
     assert (place.root / "index.html").is_file()
 
 
-def test_the_passport_of_a_new_applicant_is_signed_by_the_readers_own_issuer(own: Desk) -> None:
-    (passport,) = (own.folder / "results" / "passports").glob("*.json")
+def require_own_issuer(own: Desk, passport: Path) -> None:
     said = json.loads(passport.read_bytes())
     trust = json.loads((own.keys / "my_lender" / "trust.json").read_bytes())
     assert trust["issuers"][0]["did"] in json.dumps(said["issuer"])
@@ -80,20 +80,19 @@ def test_the_passport_of_a_new_applicant_is_signed_by_the_readers_own_issuer(own
     assert said["credentialSubject"]["demonstration"] is False
 
 
-def test_a_passport_with_one_changed_character_is_refused(own: Desk, tmp_path: Path) -> None:
-    (passport,) = (own.folder / "results" / "passports").glob("*.json")
-    changed = tmp_path / "changed.json"
+def require_refused_once_changed(own: Desk, passport: Path, changed: Path) -> None:
     changed.write_text(re.sub(r'"score":"(\d)', r'"score":"9', passport.read_text(encoding="utf-8"), count=1))
     assert sha256_file(changed) != sha256_file(passport)
     done = own.type("verify", changed, "--trust", own.keys / "my_lender" / "trust.json", "--on", "2025-02-01")
     assert done.returncode == 2
 
 
-def test_the_rows_of_a_loan_book_that_it_shows_meet_their_contracts(own: Desk, tmp_path: Path) -> None:
+def test_the_rows_of_a_loan_book_that_it_shows_meet_their_contracts(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, tmp_path / ".keys")
     shown = [block for block in blocks(GUIDE) if block.language == "csv"]
     for number, (block, source) in enumerate(zip(shown, ("lender_loans", "lender_repayments"), strict=True)):
         file = tmp_path / f"{source}.csv"
         file.write_text(block.text, encoding="utf-8")
-        done = own.type("contract", "check", source, file, "--out", tmp_path / str(number))
+        done = desk.type("contract", "check", source, file, "--out", tmp_path / str(number))
         assert done.returncode == 0, done.stdout + done.stderr
         assert "2 rows: 2 accepted" in done.stdout
