@@ -37,6 +37,9 @@ with most detail), ``file_rank`` (of files of one report), ``crossing`` (whether
 ``kind`` (its type, or the name of types that a report may state net of each other, such as loans and their repayment),
 ``is_corrected``, ``corrected_at`` (the row's own ``superseded_at``) and columns of ``money_event``."""
 
+PLATFORM_KEY: Final = "regexp_replace(lower(platform), '[^a-z0-9]|shop$|payments$', '', 'g')"
+"""SQL: one key for a platform that is written in several ways, "TikTok Shop" and "tiktok"."""
+
 _SAME_ACCOUNT: Final = "seller_id, platform, currency, event_type"
 # A moment at midnight is mostly a day written as a moment.
 _HAS_MOMENT: Final = "event_at IS NOT NULL AND event_at <> date_trunc('day', event_at)"

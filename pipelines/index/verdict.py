@@ -82,7 +82,7 @@ def _decisions(finding: Finding, run: RunRecord) -> int | None:
         return None
     if finding.key == "data_contradicted":
         return run.scores.contradicted
-    if finding.key == "data_documents":
+    if finding.key in {"data_documents", "data_shared"}:
         return int(finding.values["sellers"].replace(",", ""))
     return run.scores.scored
 

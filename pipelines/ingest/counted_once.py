@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.database import closed_database
-from data_contracts.mapping.same_money import MONEY, same_money
+from data_contracts.mapping.same_money import MONEY, PLATFORM_KEY, same_money
 from data_contracts.sources.registry import known_source
 from pipelines.ingest.spill.chunked_rows import ChunkedRows
 from pipelines.ingest.spill.spill_file import without_dictionaries
@@ -41,14 +41,12 @@ _COVERED: Final = """
         CAST(source_file AS VARCHAR), min(event_date), max(event_date)
     FROM chunk GROUP BY ALL
 """
-# One platform is written in several ways: "TikTok Shop" and "tiktok", "Shopify Payments" and "Shopify".
-_PLATFORM: Final = "regexp_replace(lower(platform), '[^a-z0-9]|shop$|payments$', '', 'g')"
 # Rows of a file that another file of the same seller and platform may repeat: all if another report covers these days,
 # else the days that another file of the same report covers.
 _SPANS: Final = f"""
     CREATE TABLE spans AS
     WITH files AS (
-        SELECT seller_id, platform, {_PLATFORM} AS account_of, source, source_file, min(first_day) AS first_day,
+        SELECT seller_id, platform, {PLATFORM_KEY} AS account_of, source, source_file, min(first_day) AS first_day,
             max(last_day) AS last_day
         FROM covered GROUP BY ALL
     )

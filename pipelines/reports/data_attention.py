@@ -26,6 +26,9 @@ def counts_at_a_glance(document: Mapping[str, Any], rules: Mapping[str, int], te
     ]
     if doubled is not None:
         found.append(_count("doubled", doubled["rows"], texts("glance_usd", usd=whole(float(doubled["usd"])))))
+    shared = document.get("shared_statements")
+    if shared is not None:
+        found.append(_count("shared", shared["statements"], texts("glance_usd", usd=whole(float(shared["usd"])))))
     if payouts is not None:
         found.append(
             _count(

@@ -148,6 +148,10 @@ def _money_concerns(validation: Mapping[str, Any]) -> Iterator[Finding]:
     if doubled["rows"]:
         values = {"rows": whole(doubled["rows"]), "usd": whole(float(doubled["usd"]))}
         yield Finding("watch", "data_doubled", values)
+    shared = validation.get("shared_statements") or {"statements": 0}
+    if shared["statements"]:
+        values = {"statements": whole(shared["statements"]), "sellers": whole(shared["sellers"])}
+        yield Finding("watch", "data_shared", values)
     payouts = validation.get("payouts_in_bank") or {"payouts": 0, "matched": 0}
     unmatched = payouts["payouts"] - payouts["matched"]
     if unmatched:

@@ -60,8 +60,8 @@ def render_validation_page(document: Mapping[str, Any], language: Language) -> s
     Args:
         document: what the stage wrote as ``validation.json``: ``about``, ``sources``, the files not opened
             (``unlisted_files``, ``withheld_files``), ``tables`` and ``reconciliation``. Shown if present:
-            ``export_documents``, ``by_month``, ``doubled_money`` (rows, usd, sellers and ``pairs``) and
-            ``payouts_in_bank``.
+            ``export_documents``, ``by_month``, ``doubled_money`` (rows, usd, sellers and ``pairs``),
+            ``shared_statements`` and ``payouts_in_bank``.
         language: of the page.
 
     Raises:
@@ -91,6 +91,7 @@ def render_validation_page(document: Mapping[str, Any], language: Language) -> s
         "stops": [finding.sentence(texts) for finding in light.findings if finding.state == "stop"],
         "unvalidated": _unvalidated(tables),
         "doubled": _doubled(document.get("doubled_money"), texts),
+        "shared": document.get("shared_statements"),
         "payouts": document.get("payouts_in_bank"),
         "withheld_reasons": _withheld_reasons(document["sources"], texts),
         "months": months,

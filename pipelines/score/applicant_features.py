@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.build import build_features, tables_read
+from features.reconciliation.shared_statements import shared_statements
 from pipelines.passports.passport import Delivery
 from pipelines.score.applicants import join_codes
 
@@ -72,7 +73,8 @@ def describe_applicants(
     ledger = _ledger_codes(applicants, source.tables.get("money_event"))
     unclear = _unclear_amounts(applicants, source.tables.get("source_coverage"))
     withdrawn = _withdrawn_sources(applicants, source, coverage, limits)
-    return described.append_column("warnings", join_codes(ledger, unclear, withdrawn))
+    shared = _shared_statements(applicants, source.tables.get("money_event"))
+    return described.append_column("warnings", join_codes(ledger, shared, unclear, withdrawn))
 
 
 def known_coverage(coverage: pa.Table | None, observations: pa.Table) -> pd.DataFrame:
@@ -189,6 +191,18 @@ def _recent_entries(applicants: Chunk, entries: pa.Table, code: str) -> Values:
     known = merged["known_at"].dt.tz_localize(None) < merged["as_of"] + pd.Timedelta(days=1)
     rows = set(merged.loc[known & age_days.between(0, UNSEEN_WINDOW_DAYS - 1), "row"])
     return pa.array([code if row in rows else "" for row in range(applicants.num_rows)], pa.string())
+
+
+def _shared_statements(applicants: Chunk, money_event: pa.Table | None) -> Values:
+    """Return the warning ``shared_statement`` for sellers whose statement another seller is known to show as well."""
+    found = None if money_event is None else shared_statements(money_event)
+    if found is None or found.num_rows == 0:
+        return pa.array([""] * applicants.num_rows, pa.string())
+    frame = _dated(applicants).assign(row=range(applicants.num_rows))
+    merged = frame.merge(found.select(["seller_id", "known_from"]).to_pandas(), on="seller_id")
+    known = merged["known_from"].dt.tz_localize(None) < merged["as_of"] + pd.Timedelta(days=1)
+    rows = set(merged.loc[known, "row"])
+    return pa.array(["shared_statement" if row in rows else "" for row in range(applicants.num_rows)], pa.string())
 
 
 def _unclear_amounts(applicants: Chunk, coverage: pa.Table | None) -> Values:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from data_contracts.database import closed_database
+from features.reconciliation.shared_statements import shared_statements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import duckdb
     import pyarrow as pa
+
+    from features.engine.as_of import AsOf
 
 EVENTS: Final = "money_event"
 COVERAGE: Final = "source_coverage"
@@ -48,6 +51,36 @@ def doubled_money(tables: Mapping[str, pa.Table]) -> dict[str, Any] | None:
         "usd": f"{sum(pair['usd'] for pair in pairs):.2f}",
         "sellers": doubled,
         "pairs": [{**pair, "usd": f"{pair['usd']:.2f}"} for pair in pairs],
+    }
+
+
+def statements_of_several_sellers(tables: Mapping[str, pa.Table], as_of: AsOf, shown: int) -> dict[str, Any] | None:
+    """Return the statements and orders that several sellers deliver as theirs, as far as known by a date.
+
+    Args:
+        tables: canonical tables by name; None is returned without money events.
+        as_of: the date.
+        shown: the number of statements to list, those of most money first.
+    """
+    if EVENTS not in tables:
+        return None
+    known = [row for row in shared_statements(tables[EVENTS]).to_pylist() if row["known_from"] < as_of.known_before]
+    sides: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for row in known:
+        sides.setdefault((row["platform"], row["document"], row["number"]), []).append(row)
+    dearest = sorted(sides, key=lambda key: (-max(row["usd"] for row in sides[key]), key))
+    return {
+        "statements": len(sides),
+        "sellers": len({row["seller_id"] for row in known}),
+        "usd": f"{sum(max(row['usd'] for row in rows) for rows in sides.values()):.2f}",
+        "dearest": [
+            {
+                **dict(zip(("platform", "document", "number"), key, strict=True)),
+                "sellers": [row["seller_id"] for row in sides[key]],
+                "usd": f"{max(row['usd'] for row in sides[key]):.2f}",
+            }
+            for key in dearest[:shown]
+        ],
     }
 
 

@@ -12,6 +12,7 @@ from data_contracts.definition.compiler import source_contract, table_contract
 from data_contracts.definition.contract import Severity
 from data_contracts.errors import QuarantineLimitExceeded
 from data_contracts.progress import SILENT
+from features.engine.as_of import AsOf
 from pipelines.reports.lights import data_light
 from pipelines.reports.rendering import LANGUAGES, page_texts
 from pipelines.reports.validation_page import render_validation_page
@@ -21,7 +22,7 @@ from pipelines.runs.publish import atomic_write_bytes, read_json, read_parquet, 
 from pipelines.runs.stages import GROUND, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 from pipelines.validate.bank_payouts import PAYOUT_MATCHES_FILE, payout_matches, payouts_document
 from pipelines.validate.document_chains import BREAKS_FILE, breaks_document, broken_documents
-from pipelines.validate.figures import doubled_money, figures_by_month
+from pipelines.validate.figures import doubled_money, figures_by_month, statements_of_several_sellers
 from pipelines.validate.reconciliation import RECONCILIATION_FILE, reconciled, reconciliation_document
 from pipelines.validate.table_checks import (
     FAILED,
@@ -48,6 +49,7 @@ EXAMPLE_COLUMNS: Final = ["rule_id", "source_file", "source_row", "column", "val
 SELLERS_SHOWN = 20
 BREAKS_SHOWN = 20
 PAYOUTS_SHOWN = 20
+STATEMENTS_SHOWN = 20
 
 
 def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
@@ -107,6 +109,7 @@ def _comparisons(folder: Path, accepted: Mapping[str, pa.Table], as_of: date) ->
     write_parquet(folder / RECONCILIATION_FILE, checked)
     document: dict[str, Any] = {
         "doubled_money": doubled_money(accepted),
+        "shared_statements": statements_of_several_sellers(accepted, AsOf(as_of), STATEMENTS_SHOWN),
         "by_month": figures_by_month(accepted),
         "reconciliation": reconciliation_document(checked, as_of, SELLERS_SHOWN),
     }

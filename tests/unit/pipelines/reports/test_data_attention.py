@@ -13,6 +13,7 @@ from tests.factories.run_documents import validation
 TEXTS = page_texts("validation_page", "en")
 RULES = {"judged": 40, "failed": 2, "not_validated": 1}
 DOUBLED = {"rows": 3, "usd": "120.00", "sellers": 1, "pairs": []}
+SHARED = {"statements": 4, "sellers": 3, "usd": "90.00", "dearest": []}
 PAYOUTS = {"payouts": 9, "matched": 7}
 
 
@@ -21,8 +22,16 @@ PAYOUTS = {"payouts": 9, "matched": 7}
     [
         ({}, {"failed": 2, "not_validated": 1, "contradicted": 0, "withheld": 0}),
         (
-            {"doubled_money": DOUBLED, "payouts_in_bank": PAYOUTS},
-            {"failed": 2, "not_validated": 1, "contradicted": 0, "doubled": 3, "unmatched": 2, "withheld": 0},
+            {"doubled_money": DOUBLED, "shared_statements": SHARED, "payouts_in_bank": PAYOUTS},
+            {
+                "failed": 2,
+                "not_validated": 1,
+                "contradicted": 0,
+                "doubled": 3,
+                "shared": 4,
+                "unmatched": 2,
+                "withheld": 0,
+            },
         ),
     ],
 )

@@ -48,6 +48,7 @@ KEPT_OUT = {"quarantined": {"consent:none": 20}, "duplicates": {}, "rows_in": 10
         (changed(DATA, "tables", 0, "quarantined", to={"x": 99}), "stop", "data_table_over_limit"),
         (changed(DATA, "reconciliation", "contradicted_sellers", to=4), "watch", "data_contradicted"),
         ({**DATA, "export_documents": {"broken_sellers": 2}}, "watch", "data_documents"),
+        ({**DATA, "shared_statements": {"statements": 2, "sellers": 3}}, "watch", "data_shared"),
         (changed(DATA, "tables", 0, "rules", to=[rule(), rule("failed")]), "watch", "data_rules"),
         (changed(DATA, "tables", 0, "rules", to=[rule("not_validated", severity="critical")]), "stop", NOT_VALIDATED),
         (changed(DATA, "tables", 0, "rules", to=[rule("not_validated", severity="error")]), "stop", NOT_VALIDATED),

@@ -131,6 +131,19 @@ def test_recent_sales_or_payouts_delivered_in_two_reports_are_warned_of() -> Non
     assert described(applicants(("S1", AS_OF)), both)[0]["warnings"] == "unseen_type;repeated_money"
 
 
+def test_both_sellers_of_one_settlement_are_warned_of_once_the_second_is_known() -> None:
+    row = {"amount": 9, "statement_id": "17000001120", "event_date": "2024-05-01", "platform": "amazon"}
+    source = tables(
+        {**row, "seller_id": "S1", "known_at": "2024-05-02"},
+        {**row, "seller_id": "S2", "known_at": "2024-06-10"},
+        {**row, "seller_id": "S3", "known_at": "2024-05-02", "statement_id": "17000001129"},
+        coverage=coverage_rows(["S1", "S2", "S3"], ["money_event"], "2023-01-01", AS_OF, "2023-01-05"),
+    )
+    asked = applicants(("S1", "2024-06-01"), ("S1", AS_OF), ("S2", AS_OF), ("S3", AS_OF))
+    warnings = [row["warnings"] for row in described(asked, source)]
+    assert warnings == ["", "shared_statement", "shared_statement", ""]
+
+
 def test_a_forecast_of_the_platform_is_no_entry_of_an_unknown_type() -> None:
     entry = {"seller_id": "S1", "amount": 1, "event_date": "2024-06-01", "event_type": "other", "status": "estimated"}
     assert described(applicants(("S1", AS_OF)), tables(entry))[0]["warnings"] == ""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import datetime as dt
+from typing import TYPE_CHECKING, Any
 
-from pipelines.validate.figures import doubled_money, figures_by_month
+from features.engine.as_of import AsOf
+from pipelines.validate.figures import doubled_money, figures_by_month, statements_of_several_sellers
 from tests.factories.canonical_tables import canonical_table
+from tests.factories.raw_files import RawFile, amazon_amount, amazon_file, amazon_total, ingested
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def event(day: str, usd: int, **row: Any) -> dict[str, Any]:  # noqa: ANN401 - any value of a row
@@ -27,6 +33,28 @@ def test_doubled_money_is_counted_by_the_two_sources_that_state_it() -> None:
     }
     assert found == {"rows": 1, "usd": "50.00", "sellers": 1, "pairs": [pair]}
     assert doubled_money({}) is None
+
+
+def test_one_settlement_delivered_for_two_sellers_is_named_for_both(tmp_path: Path) -> None:
+    number = "17000001120"
+    content = amazon_file([amazon_total(number, "91.00"), amazon_amount(number, "91.00", order_id="111-1")])
+    sellers = ("S000001", "S000002")
+    files = [RawFile(f"{seller}.txt", "amazon_settlement_v2", content, seller) for seller in sellers]
+    tables = ingested(tmp_path, files).tables
+    found = statements_of_several_sellers(tables, AsOf(dt.date(2023, 12, 31)), 5)
+    assert found is not None
+    usd = found["usd"]
+    assert found == {
+        "statements": 1,
+        "sellers": 2,
+        "usd": usd,
+        "dearest": [
+            {"platform": "amazon", "document": "statement", "number": number, "sellers": list(sellers), "usd": usd}
+        ],
+    }
+    assert usd == "91.00"
+    before = statements_of_several_sellers(tables, AsOf(dt.date(2023, 3, 1)), 5)
+    assert before == {"statements": 0, "sellers": 0, "usd": "0.00", "dearest": []}
 
 
 def test_months_hold_rows_that_count_money_without_payouts_and_covered_sellers() -> None:
