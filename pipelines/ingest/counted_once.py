@@ -34,7 +34,6 @@ EVENTS: Final = "money_event"
 _MEMORY_LIMIT: Final = "512MiB"
 # How far apart reports may date one movement of money; more days than the rules themselves allow.
 _MARGIN_DAYS: Final = 10
-_CHANGED: Final = ("superseded_at", "superseded_recorded_at", "counted_in")
 
 _COVERED: Final = """
     INSERT INTO covered SELECT seller_id, CAST(platform AS VARCHAR), CAST(source AS VARCHAR),
@@ -90,7 +89,8 @@ class MarkedRows(ChunkedRows):
     """The rows of a table, some of which stop counting.
 
     Attributes:
-        marks: for each such row its place in the table and the values of the columns that change, in order of place.
+        marks: for each such row its place in the table, first, and the values of the columns that change, in order of
+            place.
     """
 
     marks: pa.Table | None = None
@@ -192,7 +192,7 @@ def _marked(chunk: pa.Table, marks: pa.Table, first: int) -> pa.Table:
     is_marked = np.zeros(chunk.num_rows, dtype=np.bool_)
     is_marked[marks["place"].to_numpy() - first] = True
     mask: Values = pa.array(is_marked)
-    for name in _CHANGED:
+    for name in marks.column_names[1:]:
         index, field = chunk.column_names.index(name), chunk.schema.field(name)
         plain: Values = chunk.select([name]).cast(without_dictionaries(pa.schema([field])))[name]
         filled: Values = pc.replace_with_mask(

@@ -35,6 +35,7 @@ from pipelines.ingest.results import (
     write_ingested,
 )
 from pipelines.ingest.spill.chunked_rows import ChunkedRows, ChunkKeeper
+from pipelines.ingest.traffic_once import traffic_once
 from pipelines.profiles.ingest_settings import limits_of
 from pipelines.runs.file_counts import FileCounts, is_withheld, rows_kept_out
 from pipelines.runs.sandbox import Call, ChildEnded, run_in_sandbox
@@ -142,15 +143,20 @@ def ingest_files(
     unlisted = [FileCounts("", name, "", status="unlisted") for name in deliveries.unlisted]
     tables = joined_tables([file.source for file in deliveries.files], batches)
     once = counted_once(tables, opened, workspace.spill)
+    visits = traffic_once(once.tables)
     return IngestedTables(
         tables={
-            **once.tables,
+            **visits.tables,
             **{name: ChunkedRows(table.schema, (table,)) for name, table in matches.items()},
             COVERAGE_TABLE: ChunkedRows(coverage.schema, (coverage,)),
         },
         quarantine=all_quarantined(batches),
         duplicates=all_repeated(batches),
-        file_counts=(*map(once.noted, all_counts.values()), *withheld.values(), *unlisted),
+        file_counts=(
+            *(visits.noted(once.noted(counts)) for counts in all_counts.values()),
+            *withheld.values(),
+            *unlisted,
+        ),
     )
 
 

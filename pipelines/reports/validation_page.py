@@ -34,6 +34,8 @@ SECTIONS = (
 REMARK_STARTS = {
     "amount counted in another file of ": "remark_counted_in_file",
     "amount counted in ": "remark_counted_in",
+    "day counted in another file of ": "remark_day_in_file",
+    "day counted in ": "remark_day_in",
     "amount of unknown kind / ": "remark_unknown_kind",
     "amount in words of a loan / ": "remark_loan_words",
     "charge of unknown kind / ": "remark_unknown_charge",

@@ -20,6 +20,7 @@ from pipelines.ingest.batches.row_versions import VERSION, with_versions
 from pipelines.ingest.counted_once import EVENTS, counted_once
 from pipelines.ingest.coverage import COVERAGE_TABLE
 from pipelines.ingest.spill.chunked_rows import ChunkedRows
+from pipelines.ingest.traffic_once import DAYS, traffic_once
 from pipelines.score.applicant_features import OWN_TABLES
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ def _own_table(name: str, known: pa.Table, new: pa.Table, sellers: Set[str], fil
     if name == EVENTS:
         events = ChunkedRows(together.schema, (together,))
         together = counted_once({EVENTS: events}, files, None).tables[EVENTS].whole()
+    if name == DAYS:
+        together = traffic_once({DAYS: ChunkedRows(together.schema, (together,))}).tables[DAYS].whole()
     return _joined(together, _rows_of(known, sellers, others=True))
 
 

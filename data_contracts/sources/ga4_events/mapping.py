@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data_contracts.mapping.repetition import rows_delivered_before
+from data_contracts.mapping.repetition import of_any_account, rows_delivered_before
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
+from data_contracts.mapping.web_sites import with_site_key
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,9 +35,9 @@ SELECT row_order, 'event of no session, as where consent is refused' AS reason F
 
 _DAYS = """
 WITH sessions AS (
-    SELECT delivered_for, site_id, visited_on, session, visitor,
+    SELECT delivered_for, arg_min(site_id, row_order) AS site_id, visited_on, session, visitor,
         count_if(is_page) <= 1 AS is_bounce, bool_or(is_paid) AS is_paid
-    FROM events WHERE session IS NOT NULL GROUP BY ALL
+    FROM events WHERE session IS NOT NULL GROUP BY delivered_for, visited_on, session, visitor
 ), traffic AS (
     SELECT delivered_for, site_id, visited_on, count(*) AS session_count, count(DISTINCT visitor) AS visitor_count,
         count_if(is_bounce) AS bounce_count, count_if(is_paid) AS paid_session_count
@@ -74,8 +75,8 @@ ORDER BY row_order
 
 
 def screen(raw: pa.Table) -> pa.Table:
-    """Return the events that an earlier table of the property also contained."""
-    return rows_delivered_before(raw, "ga4_events")
+    """Return the events that an earlier table also contained, under whatever name of the property."""
+    return rows_delivered_before(of_any_account(raw), "ga4_events")
 
 
 def silent(raw: pa.Table) -> pa.Table:
@@ -99,6 +100,7 @@ MAPPING = SourceMapping(
     source="ga4_events",
     covered_tables=("site_day",),
     to_canonical=to_canonical,
+    prepare=with_site_key,
     happened="visited_on",
     screen=screen,
     remarks=remarks,

@@ -6,6 +6,7 @@ import functools
 
 from data_contracts.mapping.repetition import repeated_rows
 from data_contracts.mapping.source_mapping import SourceMapping, query_mapping
+from data_contracts.mapping.web_sites import with_site_key
 
 _DAYS = """
 SELECT
@@ -27,6 +28,7 @@ MAPPING = SourceMapping(
     source="shop_traffic",
     covered_tables=("site_day",),
     to_canonical=query_mapping(_DAYS, "site_day"),
+    prepare=with_site_key,
     happened="visited_on",
     screen=functools.partial(repeated_rows, source="shop_traffic", reason="repeated day", identity="visited_on"),
 )

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-# The account of traffic is the site that it counts, and company links are of no account. A day without a time or order,
-# as in this ledger, may have two equal fees.
-OF_THEIR_ACCOUNT = {"ga4_events", "shop_traffic", "company_links", "temu_ledger"}
+# Company links are of no account. A day without a time or order, as in this ledger, may have two equal fees.
+OF_THEIR_ACCOUNT = {"company_links", "temu_ledger"}
 
 
 def counted(folder: Path, source: str, accounts: Sequence[str]) -> dict[str, list[Any]]:
