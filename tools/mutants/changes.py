@@ -145,7 +145,9 @@ def _unmeasured(node: ast.AST) -> Iterator[Any]:
     if isinstance(node, ast.FunctionDef) and node.returns is not None:
         yield node.returns
     if isinstance(node, ast.Call):
-        yield from (one.value for one in node.keywords if one.arg in _KEPT_ARGUMENTS)
+        # Whether zip is strict guards against mistakes in the code itself, which no input can bring about.
+        kept = {"strict"} if _called(node) == "zip" else _KEPT_ARGUMENTS
+        yield from (one.value for one in node.keywords if one.arg in kept)
     if isinstance(node, ast.If) and _called(node.test) == "TYPE_CHECKING":
         yield node
 

@@ -53,7 +53,7 @@ def test_annotations_and_what_only_type_checkers_read_are_left_alone() -> None:
     source = (
         "from dataclasses import dataclass\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    LIMIT = 7\n"
         "@dataclass(frozen=True)\nclass A:\n    b: int | None\n    名称: Literal[3] | None\n"
-        "def f(a: int | str, *, b: Literal[3]) -> int | None:\n    return a\n"
+        "def f(a: int | str, *, b: Literal[3]) -> int | None:\n    return zip(a, b, strict=True)\n"
     )
     assert changed(source) == []
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import pyarrow as pa
+
 from features.engine.as_of import AsOf
-from features.reconciliation.bank_matching import payouts_in_bank
+from features.reconciliation.bank_matching import PAYOUT_MATCH_SCHEMA, BankMatchSettings, payouts_in_bank
 from tests.factories.canonical_tables import canonical_tables, coverage_rows
 
 AS_OF = dt.date(2024, 12, 31)
@@ -98,3 +100,33 @@ def test_a_credit_known_later_changes_nothing_before() -> None:
     early = findings([payout("A", "2024-03-10", 500)], [later], as_of=dt.date(2024, 4, 30))
     assert early == [("A", "never_seen", None, None)]
     assert findings([payout("A", "2024-03-10", 500)], [later])[0][1] == "matched"
+
+
+def test_by_default_a_credit_may_come_five_days_later_and_one_earlier() -> None:
+    assert BankMatchSettings() == BankMatchSettings(5, 1, 0.01, 0.02, None)
+    for day, finding in (("2024-03-09", "matched"), ("2024-03-08", "never_seen"), ("2024-03-15", "matched")):
+        found = findings([payout("A", "2024-03-10", 500)], [credit("B1", day, 500)])
+        assert finding in [one[1] for one in found]
+
+
+def test_a_match_says_who_when_and_how_much() -> None:
+    tables = canonical_tables(
+        money_event=[payout("A", "2024-03-10", 500)],
+        bank_entry=[credit("B1", "2024-03-12", 500)],
+        source_coverage=coverage_rows(["S1"], ["bank_entry"], "2024-01-01", "2024-12-31"),
+    )
+    found = payouts_in_bank(tables, AsOf(AS_OF))
+    required = {field.name for field in found.schema if not field.nullable}
+    assert required == {"seller_id", "month", "finding"}
+    assert found.schema.field("amount").type == pa.decimal128(18, 4)
+    (row,) = found.to_pylist()
+    assert (row["seller_id"], row["month"], row["paid_on"]) == ("S1", dt.date(2024, 3, 1), dt.date(2024, 3, 10))
+    assert (row["credited_on"], row["amount"], row["credited_amount"]) == (dt.date(2024, 3, 12), 500, 500)
+    assert payouts_in_bank({}, AsOf(AS_OF)).schema == PAYOUT_MATCH_SCHEMA
+
+
+def test_of_two_payouts_and_two_credits_each_meets_its_own() -> None:
+    payouts = [payout("A", "2024-03-10", 500), payout("B", "2024-03-11", 498)]
+    entries = [credit("B1", "2024-03-12", 498), credit("B2", "2024-03-12", 497)]
+    found = {one[0]: one[2] for one in findings(payouts, entries) if one[0]}
+    assert found == {"A": "B2", "B": "B1"}

@@ -221,6 +221,160 @@ def test_amounts_too_small_to_compare_leave_one_source() -> None:
     assert row_of(table, "sales", "customs")["verdict"] == "small"
 
 
+def test_only_the_last_four_quarters_of_several_years_are_compared() -> None:
+    days = [f"{year}-{month}-15" for year in (2023, 2024) for month in ("02", "05", "08", "11")]
+    usd = [1, 2, 4, 8, 16_000, 32_000, 64_000, 128_000]
+    money_event = [
+        {"seller_id": "S1", "event_type": "sale", "amount": a, "event_date": d} for a, d in zip(usd, days, strict=True)
+    ]
+    exports = [{"seller_id": "S1", "declared_amount": a / 2, "event_date": d} for a, d in zip(usd, days, strict=True)]
+    table = reconciled(
+        delivered(SALES, EXPORTS, period_from="2023-01-01"), money_event=money_event, export_declaration=exports
+    )
+    customs = row_of(table, "sales", "customs")
+    assert (customs["usd"], customs["claimed_usd"], customs["quarters"]) == (120_000, 240_000, 4)
+    platform = [row for row in table.to_pylist() if (row["claim"], row["source"]) == ("sales", "platform")]
+    assert [(row["quarter_end"].isoformat(), int(row["usd"]), row["quarters"]) for row in platform] == [
+        ("2023-03-31", 1, 1),
+        ("2023-06-30", 3, 2),
+        ("2023-09-30", 7, 3),
+        ("2023-12-31", 15, 4),
+        ("2024-03-31", 16_014, 4),
+        ("2024-06-30", 48_012, 4),
+        ("2024-09-30", 112_008, 4),
+        ("2024-12-31", 240_000, 4),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("period_from", "ends"),
+    [
+        ("2024-01-01", ["2024-03-31", "2024-06-30", "2024-09-30", "2024-12-31"]),
+        ("2024-03-31", ["2024-06-30", "2024-09-30", "2024-12-31"]),
+        ("2024-04-01", ["2024-06-30", "2024-09-30", "2024-12-31"]),
+        ("2024-10-01", ["2024-12-31"]),
+        ("2024-11-01", []),
+    ],
+)
+def test_quarters_begin_with_the_first_that_was_delivered_in_full(period_from: str, ends: list[str]) -> None:
+    table = reconciled(delivered(SALES, period_from=period_from), money_event=sold(30_000))
+    assert [day.isoformat() for day in pc.unique(table["quarter_end"]).to_pylist()] == ends
+
+
+def test_a_list_that_ends_in_the_last_week_of_a_quarter_covers_it() -> None:
+    for period_to, expected in (("2024-12-24", SINGLE_SOURCE), ("2024-12-23", NOT_EVIDENCED)):
+        assert grade(reconciled(delivered(SALES, period_to=period_to), money_event=sold(30_000)), "sales") == expected
+
+
+def test_a_witness_without_sales_stands_alone() -> None:
+    table = reconciled(delivered(EXPORTS), export_declaration=declared(20_000))
+    customs = row_of(table, "sales", "customs")
+    assert (customs["verdict"], customs["usd"], customs["quarters"]) == ("alone", Decimal(80_000), 4)
+    assert (customs["claimed_usd"], customs["lowest_usd"], customs["highest_usd"], customs["ratio"]) == (None,) * 4
+    assert grade(table, "sales") == SINGLE_SOURCE
+    assert sources(table, "sales") == {"customs"}
+
+
+def test_purchases_that_no_list_of_invoices_speaks_of_are_not_taken_for_none() -> None:
+    only_sales = {"trade_invoice": invoiced("sale", 20_000), "export_declaration": declared(20_000)}
+    table = reconciled(delivered(EXPORTS, INVOICES), **only_sales)
+    assert sources(table, "cost_of_goods") == {"customs"}
+    assert grade(table, "cost_of_goods") == SINGLE_SOURCE
+    assert sources(table, "sales") == {"customs", "tax_sales"}
+
+
+@pytest.mark.parametrize(
+    ("exports", "verdict", "expected"),
+    [(20_000, AGREES, CORROBORATED), (9_000, COMPATIBLE, NOT_CONTRADICTED), (50_000, ABOVE, CONTRADICTED)],
+)
+def test_a_semi_hosted_seller_exports_at_most_at_the_price_it_is_paid(
+    exports: int, verdict: str, expected: str
+) -> None:
+    sales = sold(30_000, source="shein_statement@1.0.0", platform="SHEIN")
+    table = reconciled(delivered(SALES, EXPORTS), money_event=sales, export_declaration=declared(exports))
+    customs = row_of(table, "sales", "customs")
+    # Between 0.15 and 1 of the price, with the goods of a quarter of four on their way either way.
+    assert (customs["lowest_usd"], customs["highest_usd"]) == (Decimal(13_500), Decimal(150_000))
+    assert (customs["verdict"], grade(table, "sales")) == (verdict, expected)
+
+
+def test_a_semi_hosted_seller_may_sell_without_invoices_and_not_without_exports() -> None:
+    sales = sold(30_000, source="shein_statement@1.0.0", platform="SHEIN")
+    table = reconciled(delivered(SALES, INVOICES), money_event=sales, trade_invoice=invoiced("sale", "0.01"))
+    assert row_of(table, "sales", "tax_sales")["lowest_usd"] == 0
+    assert grade(table, "sales") == NOT_CONTRADICTED
+    assert grade(reconciled(delivered(SALES, EXPORTS), money_event=sales), "sales") == CONTRADICTED
+
+
+def test_the_range_of_each_witness_is_the_share_it_may_show_with_what_may_fall_outside() -> None:
+    money = [*sold(30_000), *sold(-25_000, event_type="payout")]
+    table = reconciled(
+        delivered(SALES, EXPORTS, INVOICES, "bank_entry"),
+        money_event=money,
+        export_declaration=declared(20_000),
+        trade_invoice=[*invoiced("sale", 20_000), *invoiced("purchase", 10_000)],
+        bank_entry=credited(24_500),
+    )
+    found = {
+        (row["claim"], row["source"]): (float(row["lowest_usd"]), float(row["highest_usd"]))
+        for row in latest(table).to_pylist()
+        if row["lowest_usd"] is not None
+    }
+    assert found == {
+        ("sales", "customs"): (120_000 * 0.15 * 0.75, 120_000 * 1.25),
+        ("sales", "tax_sales"): (120_000 * 0.3 * (1 - 0.33 / 4), 120_000 * (1 + 0.33 / 4)),
+        ("cost_of_goods", "customs"): (40_000 * 0.8 * 0.75, 40_000 * 1.4 * 1.25),
+        ("payouts", "bank"): (100_000 * 0.9 * 0.975, 100_000 * 1.5 * 1.025),
+    }
+
+
+def test_a_delivery_belongs_to_the_families_of_its_table_and_source() -> None:
+    named = {
+        (source, table): [family.name for family in FAMILIES if family.holds(source, table)]
+        for source, table in (
+            ("amazon_settlement_v2", "money_event"),
+            ("stripe_payout_reconciliation", "money_event"),
+            ("payoneer", "money_event"),
+            ("vat_invoices", "trade_invoice"),
+            ("alibaba_1688_orders", "purchase_order"),
+            ("template_purchase_order", "purchase_order"),
+            ("amazon_settlement_v2", "site_order"),
+            ("stripe_payout_reconciliation", "bank_entry"),
+        )
+    }
+    assert list(named.values()) == [
+        ["platform"],
+        ["payment"],
+        [],
+        ["tax_sales", "tax_purchases"],
+        [],
+        ["procurement"],
+        ["own_site"],
+        ["bank"],
+    ]
+
+
+def test_claims_count_for_these_pillars_and_are_expected_of_every_seller_or_not() -> None:
+    assert {claim.name: (claim.pillars, claim.is_expected) for claim in CLAIMS} == {
+        "sales": (("sales_health", "data_integrity"), True),
+        "cost_of_goods": (("supply_chain", "data_integrity"), True),
+        "own_site_sales": (("user_quality", "data_integrity"), False),
+        "payouts": (("liquidity", "data_integrity"), False),
+    }
+
+
+def test_a_reconciliation_always_says_who_when_what_and_the_grade() -> None:
+    required = {field.name for field in RECONCILIATION_SCHEMA if not field.nullable}
+    assert required == {"seller_id", "quarter_end", "claim", "grade"}
+    assert RECONCILIATION_SCHEMA.field("usd").type == pa.decimal128(18, 4)
+
+
+@pytest.mark.parametrize(("usd", "verdict"), [("2500", AGREES), ("2499.9999", "small")])
+def test_ten_thousand_dollars_a_year_are_enough_to_compare(usd: str, verdict: str) -> None:
+    table = reconciled(delivered(SALES, EXPORTS), money_event=sold(usd), export_declaration=declared(usd))
+    assert row_of(table, "sales", "customs")["verdict"] == verdict
+
+
 def test_sums_are_exact_to_the_last_digit() -> None:
     sales = [row for _ in range(30) for row in sold("0.1001")]
     table = reconciled(delivered(SALES), money_event=sales)

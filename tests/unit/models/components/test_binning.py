@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from models.components.binning import BinningSettings, bin_columns
 
@@ -86,3 +87,32 @@ def test_bins_answer_for_values_never_seen() -> None:
 def test_a_sample_with_one_outcome_is_refused() -> None:
     with pytest.raises(ValueError, match="both outcomes"):
         bin_columns(VALUES[:, None], np.zeros(N, dtype=np.int8), [1], BinningSettings())
+
+
+def test_by_default_bins_are_cut_and_smoothed_like_this() -> None:
+    settings = BinningSettings()
+    assert (settings.first_cuts, settings.smallest_share, settings.smoothing_rows) == (24, 0.03, 10.0)
+    for limits in ({"first_cuts": 1}, {"first_cuts": 255}, {"smallest_share": 0.5}, {"smoothing_rows": 0.0}):
+        with pytest.raises(ValidationError):
+            BinningSettings.model_validate(limits)
+    BinningSettings(first_cuts=2, smallest_share=0.0)
+    BinningSettings(first_cuts=254)
+
+
+def test_the_evidence_of_two_values_is_their_smoothed_log_odds_against_all() -> None:
+    values = np.repeat([0.0, 1.0], [60, 40])
+    y = np.concatenate([np.repeat([1, 0], [6, 54]), np.repeat([1, 0], [20, 20])]).astype(np.int8)
+    edges, evidence = one(values, y, 1, smoothing_rows=10.0)
+    assert edges == [0.0]
+    rates = [(6 + 10 * 0.26) / 70, (20 + 10 * 0.26) / 50]
+    expected = [np.log(rate / (1 - rate)) - np.log(0.26 / 0.74) for rate in rates]
+    assert evidence == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_small_bin_joins_the_neighbour_whose_rate_is_nearer() -> None:
+    # 400 rows each at rates of 10 and 60 %, and 20 rows between them at 15 or at 55 %.
+    for middle, edge in ((3, 1.0), (11, 0.0)):
+        values = np.repeat([0.0, 1.0, 2.0], [400, 20, 400])
+        y = np.concatenate([np.repeat([1, 0], [b, n - b]) for b, n in ((40, 400), (middle, 20), (240, 400))])
+        edges, evidence = one(values, y.astype(np.int8), 1, smallest_share=0.1)
+        assert (edges, len(evidence)) == ([edge], 2)

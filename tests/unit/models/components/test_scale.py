@@ -70,6 +70,13 @@ def test_what_is_missing_goes_to_every_feature_in_turn_and_then_to_the_largest_r
     assert taken.points.tolist() == [[-1, 0, -2, -2]]
 
 
+def test_a_single_feature_carries_all_that_is_missing() -> None:
+    base = -math.log(30.0)
+    issued = SCALE.issue_points(base, np.array([[-1.4 / SCALE.factor]]), np.array([base - 6.0 / SCALE.factor]))
+    assert issued.points.tolist() == [[6]]
+    assert SCALE.issue_points(base, np.zeros((1, 0)), np.array([base])).points.tolist() == [[]]
+
+
 def test_where_no_feature_contributed_the_first_ones_carry_what_is_missing() -> None:
     issued = SCALE.issue_points(-math.log(30.0), np.zeros((1, 3)), np.array([-math.log(30.0) - 2.0 / SCALE.factor]))
     assert issued.points.tolist() == [[1, 1, 0]]

@@ -258,6 +258,14 @@ def turned_scorecard(files: dict[str, bytes]) -> None:
     files["components/1.json"] = json.dumps(table).encode()
 
 
+def slightly_turned_scorecard(files: dict[str, bytes]) -> None:
+    table = json.loads(files["components/1.json"])
+    # The first column lowers risk, so its log-odds may not rise, however little.
+    log_odds = table["columns"][0]["log_odds"]
+    log_odds[1] = float(np.nextafter(log_odds[0], np.inf))
+    files["components/1.json"] = json.dumps(table).encode()
+
+
 def moved_intercept(files: dict[str, bytes]) -> None:
     document = json.loads(files["model.json"])
     document["calibrator"]["intercept"] += 1e-9
@@ -297,6 +305,7 @@ def other_reasons(files: dict[str, bytes]) -> None:
         (hostile_child, "model text refused"),
         (turned_direction, "direction of column 0"),
         (turned_scorecard, "breaks the declared direction of column 0"),
+        (slightly_turned_scorecard, "breaks the declared direction of column 0"),
         (moved_intercept, "golden rows are not reproduced"),
         (negative_slope, r"model\.json cannot be read"),
         (pickled_component, r"model\.json cannot be read"),
@@ -324,6 +333,10 @@ def changed_line(change: Callable[[dict[str, Any]], None]) -> Callable[[dict[str
 
 def turned_coefficient(table: dict[str, Any]) -> None:
     table["columns"][0]["coefficient"] *= -1
+
+
+def slightly_turned_coefficient(table: dict[str, Any]) -> None:
+    table["columns"][0]["coefficient"] = 1e-300
 
 
 def lost_column(table: dict[str, Any]) -> None:
@@ -366,6 +379,7 @@ def larger_coefficient(table: dict[str, Any]) -> None:
     ("change", "why"),
     [
         (turned_coefficient, r"components/0\.json breaks the declared direction of column 0"),
+        (slightly_turned_coefficient, r"components/0\.json breaks the declared direction of column 0"),
         (lost_column, r"components/0\.json does not have the model's 10 columns"),
         (turned_scores, r"components/0\.json cannot be read"),
         (turned_knots, r"components/0\.json cannot be read"),

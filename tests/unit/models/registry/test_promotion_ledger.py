@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,14 @@ from models.registry.promotion_ledger import (
     GateLine,
     Ledger,
     LedgerEntry,
+    challenger_in_force,
+    champion_before,
     champion_in_force,
+    incumbent_of,
+    is_written,
+    promotion_of,
+    promotion_state,
+    promotions_of,
 )
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -56,6 +63,75 @@ def test_a_refused_candidate_never_becomes_champion(ledger: Path) -> None:
     assert [entry.bundle_sha256[:2] for entry in answers if entry is not None] == ["aa", "aa", "cc"]
     assert champion_in_force([], MODEL) is None
     assert champion_in_force(entries, "another model") is None
+
+
+def history(tmp_path: Path, *decisions: tuple[int, str, str]) -> tuple[LedgerEntry, ...]:
+    """Return the entries of a ledger of decisions: day, digest and outcome."""
+    for day, digest, outcome in decisions:
+        Ledger(tmp_path).append(a_decision(day, digest, outcome), KEY)
+    return Ledger(tmp_path).read(KEY.public_key())
+
+
+def test_a_ledger_says_whether_a_bundle_is_in_force_was_or_never_was(ledger: Path) -> None:
+    entries = Ledger(ledger).read(KEY.public_key())
+    states = [promotion_state(entries, digest * 32) for digest in ("cc", "aa", "bb", "dd")]
+    assert states == ["champion", "earlier_champion", "not_promoted", "not_promoted"]
+    assert promotion_state(entries[:2], "aa" * 32) == "champion"
+
+
+def test_the_champion_of_a_day_is_the_one_at_its_end(ledger: Path) -> None:
+    entries = Ledger(ledger).read(KEY.public_key())
+    found = [champion_in_force(entries, MODEL, date(2025, 7, day)) for day in (8, 9, 10)]
+    assert [entry.bundle_sha256[:2] for entry in found if entry is not None] == ["aa", "cc", "cc"]
+    assert champion_in_force(entries, MODEL, date(2025, 6, 30)) is None
+
+
+def test_a_restored_version_is_champion_and_goes_back_to_what_it_replaced_when_it_passed(tmp_path: Path) -> None:
+    entries = history(
+        tmp_path, (1, "aa", "promoted"), (2, "bb", "promoted"), (3, "cc", "promoted"), (4, "bb", "restored")
+    )
+    champion = champion_in_force(entries, MODEL)
+    assert champion is not None
+    assert (champion.bundle_sha256, champion.sequence) == ("bb" * 32, 4)
+    before = champion_before(entries, MODEL)
+    assert before is not None
+    assert before.bundle_sha256 == "aa" * 32
+    assert [entry.sequence for entry in promotions_of(entries, MODEL)] == [1, 2, 3, 4]
+    passed = promotion_of(entries, MODEL, "bb" * 32)
+    assert passed is not None
+    assert passed.sequence == 2
+    assert promotion_of(entries, MODEL, "dd" * 32) is None
+    assert promotions_of(entries, "another model") == ()
+    assert champion_before(entries[:1], MODEL) is None
+    assert champion_before((), MODEL) is None
+
+
+def test_a_bundle_is_measured_against_the_champion_or_against_what_it_replaced_itself(ledger: Path) -> None:
+    entries = Ledger(ledger).read(KEY.public_key())
+    found = [incumbent_of(entries, MODEL, digest * 32) for digest in ("dd", "cc")]
+    assert [entry.bundle_sha256[:2] for entry in found if entry is not None] == ["cc", "aa"]
+    assert incumbent_of((), MODEL, "aa" * 32) is None
+
+
+def test_a_challenger_is_in_force_until_it_is_champion_or_another_challenges(tmp_path: Path) -> None:
+    decisions = ((1, "aa", "promoted"), (2, "bb", "challenger"), (3, "cc", "challenger"), (4, "cc", "promoted"))
+    entries = history(tmp_path, *decisions)
+    found = [challenger_in_force(entries[:count], MODEL) for count in range(5)]
+    assert [entry and entry.bundle_sha256[:2] for entry in found] == [None, None, "bb", "cc", None]
+    assert challenger_in_force(entries[:3], "another model") is None
+    assert champion_in_force(entries[:3], MODEL) == entries[0]
+
+
+def test_the_same_decision_is_written_once(ledger: Path) -> None:
+    entries = Ledger(ledger).read(KEY.public_key())
+    assert is_written(entries, a_decision(20, "cc"))
+    assert not is_written(entries, a_decision(20, "aa"))
+    assert not is_written(entries, a_decision(9, "bb", "refused"))
+    assert is_written(entries[:2], a_decision(5, "bb", "refused"))
+    assert not is_written(entries[:2], a_decision(6, "bb", "refused"))
+    assert not is_written((), a_decision(5, "bb", "refused"))
+    later = a_decision(5, "bb", "refused").model_copy(update={"decided_at": datetime(2025, 8, 1, tzinfo=UTC)})
+    assert is_written(entries[:2], later)
 
 
 def test_no_ledger_is_an_empty_one(tmp_path: Path) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
+import pyarrow as pa
 import pytest
 import rfc8785
 from pydantic import ValidationError
 
-from pipelines.passports.claims import ClaimRow, pillar_grades
+from pipelines.passports.claims import ClaimRow, claim_lines, pillar_grades, rows_by_seller
 from pipelines.passports.document import PassportDocument, passport_schema
 from pipelines.passports.passport import (
     Delivery,
@@ -25,6 +26,7 @@ from pipelines.passports.passport import (
     passport_document,
 )
 from pipelines.passports.terms import PassportTerms
+from pipelines.reports.rendering import page_texts
 from pipelines.score.scorer import score_chunk
 from pipelines.signing.credential import CredentialRefused, verify_credential
 from pipelines.signing.keys import TrustedIssuer, TrustList, subject_commitment
@@ -213,6 +215,74 @@ def test_a_claim_is_stated_with_the_amounts_of_its_sources() -> None:
     assert "export declarations 38,900 USD compared with 120,300 USD" in sales["en"]
     assert "出口报关 38,900 美元" in sales["zh"]
     assert (goods["grade"], goods["amounts"]) == ("not_evidenced", [])
+
+
+def test_a_claim_in_words_says_whether_it_was_compared_and_over_how_many_quarters() -> None:
+    alone = [replace_row(row, grade="single_source") for row in SALES[:2]]
+    (line,) = subject(evidence=with_claims(*alone))["claims"]
+    (compared,) = subject(evidence=with_claims(*SALES))["claims"]
+    (nobody,) = subject(evidence=with_claims(*NOBODY))["claims"]
+    words = page_texts("common", "en")
+    assert line["en"].endswith(words("claim_alone"))
+    assert words("claim_alone") not in compared["en"]
+    assert words("claim_alone") not in nobody["en"]
+    assert "80,000" not in compared["en"]
+    assert line["period_to"] == "2024-12-31"
+    assert [amount["source"] for amount in compared["amounts"]] == ["platform", "payouts", "customs"]
+    assert {amount["quarters"] for amount in compared["amounts"]} == {"4"}
+
+
+def replace_row(row: ClaimRow, **changes: object) -> ClaimRow:
+    return {**row, **changes}
+
+
+def test_claims_are_grouped_by_seller_and_stated_in_the_order_of_the_claims() -> None:
+    others = [replace_row(row, seller_id="S000001") for row in OWN_SHOP]
+    rows = [*OWN_SHOP, *others, *SALES]
+    schema = {name: pa.array([row[name] for row in rows]) for name in rows[0]}
+    found = rows_by_seller(pa.table(schema))
+    assert {seller: len(of_seller) for seller, of_seller in found.items()} == {"S000000": 5, "S000001": 2}
+    lines = claim_lines(found["S000000"])
+    assert [line["claim"] for line in lines] == ["sales", "own_site_sales"]
+
+
+def test_the_sources_of_a_pillar_are_those_that_spoke_in_its_decisive_comparison() -> None:
+    grades = pillar_grades([*SALES, *OWN_SHOP])
+    assert {pillar: [family.name for family in families] for pillar, (_, families) in grades.items()} == {
+        "user_quality": ["payment", "own_site"],
+        "data_integrity": ["payment", "own_site"],
+        "sales_health": ["platform", "customs"],
+    }
+    bank = (
+        claim_row("payouts", "corroborated", "payouts", "claimed", 90_000),
+        claim_row("payouts", "corroborated", "bank", "agrees", 90_000, 90_000, 80_000, 100_000),
+    )
+    both = pillar_grades([*SALES, *bank])["data_integrity"]
+    assert (both[0], [family.name for family in both[1]]) == ("corroborated", ["platform", "customs", "bank"])
+
+
+def test_an_issued_passport_shows_neither_its_bytes_nor_its_salt_when_printed() -> None:
+    passport = issue_passport(scored_rows()[0], small_bundle(), EVIDENCE, TERMS)
+    shown = repr(passport)
+    assert passport.salt not in shown
+    assert "proofValue" not in shown
+    assert "<html" not in shown
+
+
+def test_a_passport_is_valid_for_its_days_and_its_data_go_stale_after_theirs() -> None:
+    found = document()
+    stated = found["credentialSubject"]
+    assert (found["validFrom"][:10], found["validUntil"][:10]) == ("2025-03-15", "2025-06-14")
+    assert stated["valid_until"] == "2025-06-14"
+    as_of = date.fromisoformat(stated["as_of"])
+    assert date.fromisoformat(stated["stale_after"]) - as_of == timedelta(days=180)
+
+
+def test_without_the_tables_of_the_pillars_all_that_was_delivered_counts_as_read() -> None:
+    stated = subject(evidence=replace(EVIDENCE, pillar_tables=None))
+    assert [one["source"] for one in stated["data_coverage"]] == ["amazon_settlement_v2", "shopify_orders"]
+    assert stated["data_not_read"] == []
+    assert all("evidence" not in pillar for pillar in stated["points"]["pillars"])
 
 
 def test_a_passport_with_claims_verifies_and_shows_them_in_both_languages() -> None:

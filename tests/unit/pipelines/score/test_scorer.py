@@ -77,6 +77,13 @@ def test_points_and_reasons_add_up_to_the_score_in_every_row() -> None:
         assert all(reason["points"] < 0 for reason in reasons["against"])
 
 
+def test_points_and_reasons_are_compact_texts_in_both_languages() -> None:
+    row = score_chunk(context(), applicants(1)).to_pylist()[0]
+    for text in (row["reasons"], row["pillar_points"]):
+        assert text == json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
+    assert "评分" in row["reasons"]
+
+
 def test_without_reasons_the_figures_are_the_same() -> None:
     with_reasons, without = (score_chunk(context(with_reasons=flag), applicants(60)) for flag in (True, False))
     explained = ["pillar_points", "reasons"]

@@ -16,7 +16,9 @@ from pipelines.signing.credential import (
     check_proof,
     issue,
     parse_canonical,
+    proof_options,
     secure,
+    signing_input,
     verify_credential,
 )
 from pipelines.signing.did_key import decode_multibase, did_key, encode_multibase, public_key_of
@@ -233,3 +235,54 @@ def test_a_did_key_reads_back_and_foreign_ones_are_refused() -> None:
 
 def test_canonical_bytes_parse_to_their_document() -> None:
     assert parse_canonical(rfc8785.dumps(document())) == document()
+
+
+def test_a_file_of_just_the_longest_length_is_read() -> None:
+    longest = b'{"a":"' + b"x" * (2**20 - 8) + b'"}'
+    assert len(longest) == 2**20
+    assert len(parse_canonical(longest)["a"]) == 2**20 - 8
+    with pytest.raises(CredentialRefused, match="longer than 1048576 bytes"):
+        parse_canonical(longest.replace(b"x", b"xx", 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        ({"issuer": DID}, None, ""),
+        ({"issuer": {"name": "issuer"}}, "malformed", "the key that signed is not the issuer's"),
+        ({"validFrom": 5}, "malformed", "validFrom is missing or no UTC instant"),
+        ({"validUntil": "2025-02-30T00:00:00Z"}, "malformed", "validUntil is no date"),
+        ({"validFrom": "2025-08-02T00:00:00Z"}, "not_yet_valid", "valid from 2025-08-02, asked for 2025-08-01"),
+        ({"validUntil": "2025-07-31T00:00:00Z"}, "expired", "valid until 2025-07-31, asked for 2025-08-01"),
+    ],
+)
+def test_a_refusal_says_which_part_of_the_document_it_is_about(
+    change: dict[str, object], code: str | None, message: str
+) -> None:
+    data = issue(document(**change), KEY, CREATED)
+    if code is None:
+        verified = verify_credential(data, IN_FORCE, trust())
+        assert (verified.valid_from, verified.valid_until) == (date(2025, 7, 1), date(2025, 9, 30))
+        return
+    with pytest.raises(CredentialRefused, match=message) as caught:
+        verify_credential(data, IN_FORCE, trust())
+    assert caught.value.code == code
+
+
+def test_a_proof_without_a_context_of_its_own_holds_for_its_document_and_is_no_passport() -> None:
+    options = {name: value for name, value in proof_options(document(), DID, CREATED).items() if name != "@context"}
+    value = encode_multibase(KEY.sign(signing_input(document(), options)))
+    secured = {**document(), "proof": {**options, "proofValue": value}}
+    assert check_proof(secured) == DID
+    with pytest.raises(CredentialRefused, match="made for another context"):
+        verify_credential(rfc8785.dumps(secured), IN_FORCE, trust())
+
+
+def test_a_context_may_be_one_text_or_a_list_that_begins_with_it() -> None:
+    one = document(**{"@context": CREDENTIALS_CONTEXT})
+    secured = secure(one, KEY, CREATED)
+    assert check_proof(secured) == DID
+    assert check_proof({**secured, "@context": [CREDENTIALS_CONTEXT, "https://example.org/more"]}) == DID
+    with pytest.raises(CredentialRefused, match="context is not the one that was signed") as caught:
+        check_proof({**secured, "@context": ["https://example.org/more", CREDENTIALS_CONTEXT]})
+    assert caught.value.code == "changed"

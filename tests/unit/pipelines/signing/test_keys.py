@@ -14,6 +14,10 @@ from data_contracts.errors import ConfigurationRefused
 from pipelines.signing.keys import (
     KeyRing,
     TrustList,
+    create_keys,
+    has_keys,
+    hmac_key_fingerprint,
+    keyed_digest,
     load_keys,
     pseudonym,
     read_trust_file,
@@ -198,3 +202,79 @@ def test_a_key_signs_within_its_dates_and_never_once_it_is_revoked(
     else:
         assert objection in str(entry.objection(issued_on, today))
         assert trust.signers(issued_on, today) == ()
+
+
+def test_the_names_that_are_derived_from_the_hmac_key_stay_the_same() -> None:
+    key = bytes(range(32))
+    assert pseudonym(key, "S000001") == keyed_digest(key, "seller pseudonym", "S000001")[:32]
+    assert (len(pseudonym(key, "S000001")), len(subject_salt(key, "S000001"))) == (32, 64)
+    assert hmac_key_fingerprint(key) == keyed_digest(key, "fingerprint of the HMAC key")[:16]
+    assert keyed_digest(key, "purpose", "é") == "3f5d03e8097abd5de2b203e5e1bb5f8ca6df894664c8ca446c8387d8ae3017c7"
+
+
+def test_a_key_that_the_group_may_read_is_fine_and_one_it_may_write_is_not(tmp_path: Path) -> None:
+    demonstration_keys(tmp_path)
+    path = tmp_path / "demo" / "hmac_key.hex"
+    path.chmod(0o640)
+    demonstration_keys(tmp_path)
+    for mode in (0o620, 0o604, 0o602, 0o601):
+        path.chmod(mode)
+        with pytest.raises(ConfigurationRefused, match="is open to others"):
+            demonstration_keys(tmp_path)
+
+
+def test_an_hmac_key_of_just_enough_digits_or_more_is_read(tmp_path: Path) -> None:
+    demonstration_keys(tmp_path)
+    path = tmp_path / "demo" / "hmac_key.hex"
+    for digits in ("ab" * 32, "cd" * 40):
+        path.with_name("hmac_key.hex.sha256").unlink()
+        path.write_text(f" {digits}\n")
+        assert demonstration_keys(tmp_path).hmac_key.hex() == digits
+
+
+def test_a_trust_file_names_the_place_of_its_fault(tmp_path: Path) -> None:
+    path = tmp_path / "trust.json"
+    path.write_text('{"issuers": [{"did": "did:key:z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ7XJPt4swbTQ2"}]}')
+    with pytest.raises(ConfigurationRefused, match=r"issuers\.0\.name: Field required"):
+        read_trust_file(path)
+    path.write_text("[]")
+    with pytest.raises(ConfigurationRefused, match="the file: "):
+        read_trust_file(path)
+    for content in (b"\xff", b"[" * 100_000):
+        path.write_bytes(content)
+        with pytest.raises(ConfigurationRefused, match="is not JSON"):
+            read_trust_file(path)
+    with pytest.raises(ConfigurationRefused, match="cannot be read: No such file"):
+        read_trust_file(tmp_path / "none.json")
+
+
+def test_new_keys_are_never_written_over_others(tmp_path: Path) -> None:
+    environment = {"KEYS_DIR": str(tmp_path)}
+    assert not has_keys("lender", environment)
+    signing, hmac_file = create_keys("lender", environment)
+    assert has_keys("lender", environment)
+    assert load_keys("lender", is_demonstration=False, environment=environment).is_demonstration is False
+    before = (signing.read_bytes(), hmac_file.read_bytes())
+    for kept in (signing, hmac_file):
+        other = hmac_file if kept is signing else signing
+        data = other.read_bytes()
+        other.unlink()
+        with pytest.raises(ConfigurationRefused, match=f"{kept.name} exists already"):
+            create_keys("lender", environment)
+        assert not other.exists()
+        other.write_bytes(data)
+        other.chmod(0o600)
+    assert (signing.read_bytes(), hmac_file.read_bytes()) == before
+
+
+@pytest.mark.parametrize("name", ["signing_key.pem", "hmac_key.hex"])
+def test_a_key_that_differs_from_its_digest_file_is_refused(tmp_path: Path, name: str) -> None:
+    environment = {"KEYS_DIR": str(tmp_path)}
+    create_keys("lender", environment)
+    create_keys("other", environment)
+    (tmp_path / "lender" / name).write_bytes((tmp_path / "other" / name).read_bytes())
+    with pytest.raises(ConfigurationRefused, match=f"{name} does not match its digest file"):
+        load_keys("lender", is_demonstration=False, environment=environment)
+    (tmp_path / "lender" / f"{name}.sha256").unlink()
+    load_keys("lender", is_demonstration=False, environment=environment)
+    assert not (tmp_path / "lender" / f"{name}.sha256").exists()
