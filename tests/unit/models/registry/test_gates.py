@@ -288,6 +288,7 @@ def test_the_limits_of_the_gates_are_these_unless_a_profile_sets_others() -> Non
         "smallest_golden_rows": 1,
         "calibration_required": True,
         "incumbent_required": True,
+        "largest_family_share": None,
     }
 
 
