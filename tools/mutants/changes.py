@@ -107,7 +107,10 @@ def _is_mark(node: NodeOrLeaf) -> bool:
 
 def mutant(path: str, source: str, fault: Fault) -> Mutant | None:
     """Return the module with this fault, or None if it means the same or is no Python."""
-    changed = mutate_code(source, OPERATORS[fault.operator], fault.occurrence)
+    try:
+        changed = mutate_code(source, OPERATORS[fault.operator], fault.occurrence)
+    except AttributeError:  # cosmic-ray cannot replace an exception with a dotted name
+        return None
     if changed is None:
         return None
     try:

@@ -58,6 +58,11 @@ def test_annotations_and_what_only_type_checkers_read_are_left_alone() -> None:
     assert changed(source) == []
 
 
+def test_an_exception_with_a_dotted_name_is_left_alone() -> None:
+    source = "try:\n    a()\nexcept (json.JSONDecodeError, OSError):\n    b()\n"
+    assert changed(source) == ["except (json.JSONDecodeError, CosmicRayTestingException):"]
+
+
 def test_a_sample_is_even_over_modules_and_the_same_for_the_same_seed() -> None:
     sources = {"a.py": "x = 1\n" * 40, "b.py": "y = 1\n" * 40, "c.py": "z = 1\n"}
     drawn = sample(sources, 21, seed=3)

@@ -76,3 +76,13 @@ def test_columns_about_people_are_personal(word: str) -> None:
 def test_an_unknown_source_is_refused_with_a_list_of_the_known_sources() -> None:
     with pytest.raises(ConfigurationRefused, match="shopify_orders"):
         source_mapping("delivery_manifest")
+
+
+def test_settlements_may_hold_events_of_the_month_before_their_period() -> None:
+    reach = {name: source_mapping(name).reaches_back_days for name in mapped_sources()}
+    assert {name: days for name, days in reach.items() if days} == {
+        "amazon_settlement_v1": 31,
+        "amazon_settlement_v2": 31,
+        "shein_report": 31,
+        "stripe_payout_reconciliation": 31,
+    }

@@ -40,6 +40,14 @@ def test_without_a_direction_the_better_one_is_taken() -> None:
     assert one(-VALUES, RISKY, 0) == one(-VALUES, RISKY, -1)
 
 
+def test_without_a_direction_that_of_most_rows_is_taken() -> None:
+    # The rate falls from the first value to the second, which most rows have, and rises a little to the third.
+    values = np.repeat([0.0, 1.0, 2.0], [1000, 1000, 100])
+    y = np.concatenate([np.repeat([1, 0], [b, n - b]) for b, n in ((400, 1000), (100, 1000), (30, 100))])
+    _, evidence = one(values, y.astype(np.int8), 0)
+    assert evidence[0] > evidence[-1]
+
+
 def test_evidence_is_near_the_true_log_odds_of_a_large_step() -> None:
     step = (VALUES > 0).astype(np.float64)
     y = (GENERATOR.random(N) < np.where(step == 1, 0.3, 0.1)).astype(np.int8)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import lightgbm
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from models.registry.bundle import bundle_contents, load_bundle, write_bundle
-from models.registry.sealed_folder import key_id, seal, unseal
+from models.registry.sealed_folder import ListedFile, key_id, seal, unseal
 from tests.factories.models import (
     bundle_meta,
     signing_key,
@@ -192,6 +193,36 @@ def grow_manifest(folder: Path) -> None:
 def test_a_changed_folder_is_refused(copy: Path, tamper: Callable[[Path], None], why: str) -> None:
     tamper(copy)
     refused(copy, why)
+
+
+def test_a_sealed_folder_returns_its_files_what_was_said_of_them_and_who_signed(tmp_path: Path) -> None:
+    files = {"empty.txt": b"", "deep/er/note.txt": b"hello"}
+    digest = seal(tmp_path / "sealed", files, {"about": "it", "number": 3}, KEY)
+    found = unseal(tmp_path / "sealed", TRUSTED)
+    assert (found.files, found.about, found.digest) == (files, {"about": "it", "number": 3}, digest)
+    assert found.key_id == key_id(KEY.public_key()) == (tmp_path / "sealed" / "manifest.sig").read_text()[:16]
+    (tmp_path / "sealed" / "empty.txt").write_bytes(b"x")
+    with pytest.raises(IntegrityRefused, match=r"empty\.txt is larger than allowed"):
+        unseal(tmp_path / "sealed", TRUSTED)
+
+
+@pytest.mark.parametrize("count", [62, 63])
+def test_a_sealed_folder_holds_at_most_64_files(tmp_path: Path, count: int) -> None:
+    seal(tmp_path / "sealed", {f"{number}.txt": b"" for number in range(count)}, {}, KEY)
+    if count == 62:
+        assert len(unseal(tmp_path / "sealed", TRUSTED).files) == 62
+    else:
+        with pytest.raises(IntegrityRefused, match="it holds more than 64 files and folders"):
+            unseal(tmp_path / "sealed", TRUSTED)
+
+
+def test_a_listed_file_has_a_digest_and_at_most_256_megabytes() -> None:
+    digest = "ab" * 32
+    for size in (0, 2**28):
+        assert ListedFile(sha256=digest, size=size).size == size
+    for wrong in ({"size": 2**28 + 1}, {"size": -1}, {"size": "5"}, {"sha256": digest.upper()}, {"more": 1}):
+        with pytest.raises(ValidationError):
+            ListedFile.model_validate({"sha256": digest, "size": 5, **wrong})
 
 
 def test_a_bundle_behind_a_link_or_absent_is_refused(signed: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -185,3 +187,13 @@ def test_a_seller_delivered_twice_is_refused_before_any_split() -> None:
     labels = pa.table({"seller_id": ["S1"], "as_of": days[:1], "label": pa.array([1], pa.int8())})
     with pytest.raises(ConfigurationRefused, match="repeated rows in the feature matrix"):
         assemble(matrix, labels, None, (fact("a", 1),))
+
+
+@pytest.mark.parametrize(("times", "found"), [(1.001, 1), (0.999, 0)])
+def test_a_pure_value_counts_only_if_chance_would_hardly_produce_it(times: float, found: int) -> None:
+    y, _ = small_lender()
+    flag = np.zeros(N)
+    flag[np.flatnonzero(y)[:12]] = 1.0
+    # All 12 rows that have the value are among the 27 defaulters of 123.
+    chance = math.comb(BADS, 12) / math.comb(N, 12)
+    assert len(find_leaks(sample(flag, y), LeakSettings(largest_probability=chance * times))) == found

@@ -223,6 +223,8 @@ def test_a_claim_in_words_says_whether_it_was_compared_and_over_how_many_quarter
     (compared,) = subject(evidence=with_claims(*SALES))["claims"]
     (nobody,) = subject(evidence=with_claims(*NOBODY))["claims"]
     words = page_texts("common", "en")
+    (single,) = subject(evidence=with_claims(*alone[:1]))["claims"]
+    assert single["en"].endswith(words("claim_alone"))
     assert line["en"].endswith(words("claim_alone"))
     assert words("claim_alone") not in compared["en"]
     assert words("claim_alone") not in nobody["en"]
