@@ -42,7 +42,7 @@ GUARDED: Final[Mapping[str, tuple[str, ...]]] = {
     "features/delinquency.py": _tests("features", "delinquency"),
     # Evidence and trust
     "features/reconciliation/bank_matching.py": _tests(_RECONCILIATION, "bank_matching"),
-    "features/reconciliation/claims.py": _tests(_RECONCILIATION, "reconcile"),
+    "features/reconciliation/claims.py": _tests(_RECONCILIATION, "claims", "reconcile"),
     "features/reconciliation/reconcile.py": _tests(_RECONCILIATION, "reconcile"),
     "models/registry/bundle.py": _tests("models/registry", "bundle"),
     "models/registry/chained_log.py": _tests("models/registry", "promotion_ledger"),

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from data_contracts.definition.compiler import table_contract
 from data_contracts.errors import InputRefused
 from features.engine.as_of import AsOf
-from features.reconciliation.claims import CLAIMS, FAMILIES, FIGURES
 from features.reconciliation.reconcile import (
     ABOVE,
     AGREES,
@@ -328,41 +327,6 @@ def test_the_range_of_each_witness_is_the_share_it_may_show_with_what_may_fall_o
     }
 
 
-def test_a_delivery_belongs_to_the_families_of_its_table_and_source() -> None:
-    named = {
-        (source, table): [family.name for family in FAMILIES if family.holds(source, table)]
-        for source, table in (
-            ("amazon_settlement_v2", "money_event"),
-            ("stripe_payout_reconciliation", "money_event"),
-            ("payoneer", "money_event"),
-            ("vat_invoices", "trade_invoice"),
-            ("alibaba_1688_orders", "purchase_order"),
-            ("template_purchase_order", "purchase_order"),
-            ("amazon_settlement_v2", "site_order"),
-            ("stripe_payout_reconciliation", "bank_entry"),
-        )
-    }
-    assert list(named.values()) == [
-        ["platform"],
-        ["payment"],
-        [],
-        ["tax_sales", "tax_purchases"],
-        [],
-        ["procurement"],
-        ["own_site"],
-        ["bank"],
-    ]
-
-
-def test_claims_count_for_these_pillars_and_are_expected_of_every_seller_or_not() -> None:
-    assert {claim.name: (claim.pillars, claim.is_expected) for claim in CLAIMS} == {
-        "sales": (("sales_health", "data_integrity"), True),
-        "cost_of_goods": (("supply_chain", "data_integrity"), True),
-        "own_site_sales": (("user_quality", "data_integrity"), False),
-        "payouts": (("liquidity", "data_integrity"), False),
-    }
-
-
 def test_a_reconciliation_always_says_who_when_what_and_the_grade() -> None:
     required = {field.name for field in RECONCILIATION_SCHEMA if not field.nullable}
     assert required == {"seller_id", "quarter_end", "claim", "grade"}
@@ -417,17 +381,6 @@ def test_a_table_of_an_older_form_is_refused_in_one_line() -> None:
     old = {**tables, SALES: tables[SALES].drop_columns(["known_at"])}
     with pytest.raises(InputRefused, match=r"money_event.*known_at.*missing"):
         reconcile(old, AsOf(AS_OF))
-
-
-def test_every_claim_is_made_of_figures_that_exist_and_every_gap_is_a_range() -> None:
-    figures, families = {figure.name for figure in FIGURES}, {family.name for family in FAMILIES}
-    assert {figure.family for figure in FIGURES} <= families
-    for claim in CLAIMS:
-        assert {*claim.parts, *claim.beside} <= figures
-        for witness in claim.witnesses:
-            assert witness.figure in figures & families
-            assert set(witness.gaps) == set(claim.parts)
-            assert all(0 <= gap.lowest < gap.highest and gap.reason for gap in witness.gaps.values())
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,27 @@ def test_scores_are_the_normal_scores_of_ranks() -> None:
         assert scale.transform(column).std() == pytest.approx(1.0, abs=1e-8)
 
 
+@pytest.mark.parametrize("direction", [-1, 0, 1])
+def test_the_scale_of_a_short_column_is_known_exactly(direction: int) -> None:
+    column = np.array([3.0, 0.0, 1.0, 8.0, 0.0, 5.0, 4.0, 7.0, 6.0, 2.0])
+    scores = norm.ppf((rankdata(column) - 0.5) / 10)
+    scores = (scores - scores.mean()) / scores.std()
+    expected = dict(zip(column.tolist(), scores.tolist(), strict=True))
+    spread = 0.05 * (expected[8.0] - expected[0.0])
+    if direction == 1:
+        expected[8.4] = expected[8.0] + spread
+    if direction == -1:
+        expected[-0.4] = expected[0.0] - spread
+    (scale,) = normal_scales(column[:, None], (direction,))
+    assert scale.knots == pytest.approx(sorted(expected))
+    assert scale.scores == pytest.approx([expected[knot] for knot in sorted(expected)], abs=1e-9)
+
+
+def test_a_long_column_has_seventeen_quantiles_and_the_values_next_to_its_ends_as_knots() -> None:
+    (scale,) = normal_scales(np.arange(1601.0)[:, None], (0,))
+    assert scale.knots == (0.0, 1.0, *np.arange(100.0, 1600.0, 100.0).tolist(), 1599.0, 1600.0)
+
+
 def test_one_extreme_value_moves_no_other_row() -> None:
     with_giant = X.copy()
     with_giant[np.argmax(X[:, 1]), 1] = 1e12

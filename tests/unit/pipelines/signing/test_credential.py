@@ -233,6 +233,25 @@ def test_a_did_key_reads_back_and_foreign_ones_are_refused() -> None:
             public_key_of(text)
 
 
+@pytest.mark.parametrize("data", [b"\xed\x01" + bytes(31), b"\xed\x01" + bytes(33), b"\xec\x01" + bytes(32), b""])
+def test_a_did_key_of_another_kind_or_length_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="not an Ed25519 did:key"):
+        public_key_of("did:key:" + encode_multibase(data))
+
+
+def test_a_multibase_text_has_one_spelling_and_at_most_a_hundred_characters() -> None:
+    for size, is_read in ((72, True), (73, False)):
+        text = encode_multibase(b"\xff" * size)
+        assert len(text) == (100 if is_read else 101)
+        if is_read:
+            assert decode_multibase(text) == b"\xff" * size
+        else:
+            with pytest.raises(ValueError, match="not a base58btc multibase text"):
+                decode_multibase(text)
+    with pytest.raises(ValueError, match="not the canonical base58btc spelling"):
+        decode_multibase("zz ")
+
+
 def test_canonical_bytes_parse_to_their_document() -> None:
     assert parse_canonical(rfc8785.dumps(document())) == document()
 

@@ -251,6 +251,9 @@ def test_a_trust_file_names_the_place_of_its_fault(tmp_path: Path) -> None:
 def test_new_keys_are_never_written_over_others(tmp_path: Path) -> None:
     environment = {"KEYS_DIR": str(tmp_path)}
     assert not has_keys("lender", environment)
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "signing_key.pem").touch()
+    assert not has_keys("half", environment)
     signing, hmac_file = create_keys("lender", environment)
     assert has_keys("lender", environment)
     assert load_keys("lender", is_demonstration=False, environment=environment).is_demonstration is False
