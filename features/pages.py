@@ -22,7 +22,7 @@ PILLAR_TITLES: dict[str, tuple[str, str]] = {
     "data_integrity": ("Data integrity", "数据真实性"),
 }
 
-_HIGHER = {1: "higher means more risk", -1: "higher means less risk", 0: "no direction imposed"}
+DIRECTION_WORDS = {1: "higher means more risk", -1: "higher means less risk", 0: "no direction imposed"}
 
 _INTRODUCTION = """\
 # Features
@@ -99,7 +99,7 @@ def _entry(record: FeatureRecord) -> str:
         f"**{record.title_en}** · {record.title_zh}\n",
         f"{record.description} {stops}".strip() + "\n",
         f"- Formula: `{formula(record)}`",
-        f"- Unit: {record.unit}; {_HIGHER[record.direction]}",
+        f"- Unit: {record.unit}; {DIRECTION_WORDS[record.direction]}",
         f"- Family: {record.family}; since {record.since}",
         f"- Missing: {record.missing}",
         f"- Source: {record.reference}\n",

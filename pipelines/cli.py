@@ -6,11 +6,12 @@ import logging
 import os
 import sys
 from importlib import metadata
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
+from typer.core import TyperGroup
 
-from pipelines.command_line import contracts, keys, pages, promotion, raw_files, scoring, stages
+from pipelines.command_line import contracts, feature_catalogue, keys, pages, promotion, raw_files, scoring, stages
 from pipelines.command_line.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -21,11 +22,13 @@ EXIT_INTERNAL_FAULT = 3
 EXIT_INTERRUPTED = 130
 QUERY_INTERRUPTED = "Query interrupted"
 
+FEATURES = "features"
+STAGES = "Stages, in order"
 RAW_FILES = "Raw files and contracts"
 # Commands by panel of the help page, in the order in which they are shown.
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Stages, in order": (
-        *(stages.world, stages.ingest, stages.validate, stages.features, stages.train),
+    STAGES: (
+        *(stages.world, stages.ingest, stages.validate, stages.train),
         *(stages.explain, promotion.register, scoring.score, stages.monitor),
     ),
     "Results and passports": (
@@ -84,9 +87,20 @@ def passport(
     context.obj = Terminal("quiet" if quiet else "verbose" if verbose else "normal")
 
 
+class _StagesInOrder(TyperGroup):
+    """Groups come before commands otherwise, and the stage ``features`` is a group."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - the type is private to Typer
+        names = super().list_commands(ctx)
+        names.remove(FEATURES)
+        names.insert(names.index("validate") + 1, FEATURES)
+        return names
+
+
 def _assembled() -> typer.Typer:
     app = typer.Typer(
         name="passport",
+        cls=_StagesInOrder,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="markdown",
@@ -96,6 +110,7 @@ def _assembled() -> typer.Typer:
     for panel, commands in _PANELS.items():
         for command in commands:
             app.command(rich_help_panel=panel)(command)
+    app.add_typer(feature_catalogue.features_app, name=FEATURES, rich_help_panel=STAGES)
     app.add_typer(contracts.contract_app, name="contract", rich_help_panel=RAW_FILES)
     app.add_typer(keys.keys_app, name="keys", rich_help_panel="Results and passports")
     return app

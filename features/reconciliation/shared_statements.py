@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 STATEMENT, ORDER = "statement", "order"
+COLUMNS_READ: Final = (
+    *("seller_id", "platform", "statement_id", "order_id", "event_type", "currency"),
+    *("amount", "amount_usd", "event_date", "known_at"),
+)
 # A number with so many digits is given out once; a shorter one may count the statements of each account. Ours.
 _LONG: Final = "length(regexp_replace(number, '[^0-9]', '', 'g')) >= 8"
 # Some reports tell statements apart only by their days.
@@ -75,11 +79,8 @@ def shared_statements(money_event: pa.Table) -> pa.Table:
         has a number), ``number``, the ``rows`` and ``usd`` (absolute, without payouts) that the seller states, and
         ``known_from``: when it and another seller's were both known.
     """
-    columns = ["seller_id", "platform", "statement_id", "order_id", "event_type", "currency"]
     with closed_database({"threads": 1}) as database:
-        database.register(
-            "rows_of_table", money_event.select([*columns, "amount", "amount_usd", "event_date", "known_at"])
-        )
+        database.register("rows_of_table", money_event.select(list(COLUMNS_READ)))
         database.execute(_EVENTS)
         found: pa.Table = database.sql(_SHARED).to_arrow_table()
     return found.combine_chunks()

@@ -115,11 +115,6 @@ def validate(context: typer.Context, profile: ProfileOption = "demo", out: OutOp
     run_stage_of(profile, out, "validate", context.obj)
 
 
-def features(context: typer.Context, profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
-    """Build the feature matrix as of each observation date."""
-    run_stage_of(profile, out, "features", context.obj)
-
-
 def train(context: typer.Context, profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
     """Train, calibrate and evaluate the default model; write the signed bundle."""
     run_stage_of(profile, out, "train", context.obj)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from data_contracts.digest import sha256_file
 from data_contracts.progress import SILENT
 from features.reconciliation.reconcile import latest
+from features.reconciliation.shared_statements import COLUMNS_READ
 from models.registry.promotion_ledger import champion_in_force
 from pipelines.passports.terms import passport_terms
 from pipelines.register.registry import REGISTRATION_FILE, registry_of
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from pipelines.score.results import Written
 
 CREDIT_RECORD: Final = "tables/credit_record.parquet"
-_LEDGER_COLUMNS = ["seller_id", "event_type", "status", "event_date", "known_at", "counted_in"]
+_LEDGER_COLUMNS = list(dict.fromkeys(["status", "counted_in", *COLUMNS_READ]))
 
 
 def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
