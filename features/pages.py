@@ -70,7 +70,9 @@ def formula(record: FeatureRecord) -> str:
         return record.expression
     if isinstance(record, Feature):
         inside = record.value or ("*" if record.key is None else "rows")
+        inside += "" if record.of is None else f" / {record.of}"
         by = "" if record.key is None else f" by {record.key}"
+        by += "" if record.least_share is None else f" with at least {record.least_share:.0%} of the whole"
         where = "" if record.where is None else f" where {record.where}"
         return f"{record.aggregate}({inside}){by} from {record.table}{where}{_window(record.window_days)}"
     of = "" if record.neighbour_feature is None else f"({record.neighbour_feature})"

@@ -117,6 +117,8 @@ def _rows(record: Feature, source: TraceSource, engine: DuckDbEngine) -> pa.Tabl
     oldest = None if record.window_days is None else record.window_days - 1
     conditions = [] if record.where is None else [f"({record.where})"]
     conditions += [f"({part}) IS NOT NULL" for part in (record.value, record.key) if part is not None]
+    if record.of is not None:
+        conditions.append(f"(({record.value}) <> 0 OR ({record.of}) <> 0)")
     shown = (*record.columns(), *LINEAGE) if view is None else view.columns
     columns = list(dict.fromkeys(["event_date", *(name for name in shown if name != "seller_id")]))
     if view is None:
