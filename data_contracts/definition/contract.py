@@ -81,7 +81,11 @@ class Arguments:
 
 @dataclass(frozen=True)
 class Rule:
-    """One statement about the data, checked, counted and reported under its ``rule_id``."""
+    """One statement about the data, checked, counted and reported under its ``rule_id``.
+
+    ``casts_doubt``: the figures of a file that breaks it contradict each other (ODCS dimension ``consistency``). If it
+    only warns, the scores of the file's sellers say so.
+    """
 
     rule_id: str
     scope: Scope
@@ -90,6 +94,7 @@ class Rule:
     arguments: Arguments
     severity: Severity
     description: str
+    casts_doubt: bool = False
 
 
 @dataclass(frozen=True)

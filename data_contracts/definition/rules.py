@@ -98,7 +98,8 @@ def quality_rule(entry: DataQuality, column: Column | None) -> Rule:
         )
     rule_id = f"{column.name}:{name}" if column else name
     column_name = column.name if column else None
-    return Rule(rule_id, scope, compiled.kind, column_name, compiled.arguments, severity, entry.description or rule_id)
+    description, in_doubt = entry.description or rule_id, entry.dimension == "consistency"
+    return Rule(rule_id, scope, compiled.kind, column_name, compiled.arguments, severity, description, in_doubt)
 
 
 def per_file_query(rule: Rule) -> str:

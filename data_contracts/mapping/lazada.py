@@ -60,6 +60,7 @@ class LazadaReport:
         source: name of the source.
         days: columns with days, which may be in words.
         changing: columns that may differ when a row is delivered again.
+        is_final: SQL condition on a row in its last state; of one in several states, the last is kept.
         kind, status, available_on: SQL expressions over a row and its ``part``.
         estimated: column of amounts that are only estimated, or None.
         remarked: query over raw rows for remarks (``row_order``, ``reason``) beside those on kinds, or None.
@@ -68,6 +69,7 @@ class LazadaReport:
     source: str
     days: tuple[str, ...]
     changing: tuple[str, ...]
+    is_final: str
     kind: str
     status: str
     available_on: str = "CAST(NULL AS DATE)"
@@ -84,7 +86,7 @@ class LazadaReport:
 
     def screen(self, raw: pa.Table) -> pa.Table:
         """Return the rows delivered before, and those without a currency."""
-        repeated = rows_delivered_before(raw, self.source, ignoring=self.changing)
+        repeated = rows_delivered_before(raw, self.source, ignoring=self.changing, waits=f"NOT {self.is_final}")
         return repeated_or(repeated, run_sql(_NO_CURRENCY, raw=raw))
 
     def mapping(self) -> SourceMapping:

@@ -204,27 +204,29 @@ def rows_delivered_before(
     source: str,
     besides: str = "delivered_for",
     ignoring: Collection[str] = (),
-    first: str = "file_order",
+    waits: str = "false",
 ) -> pa.Table:
     """Return, as a screen does, the rows that another file of the same account also contains, equally often.
 
     This is for exports whose rows have no number of their own. Two equal rows of one file may both be meant; the same
-    rows in the next file are the same amounts delivered again.
+    rows in the next file are the same amounts delivered again, and so are those of one file in another state.
 
     Args:
         raw: typed rows.
         source: name of their source.
         besides: another column in which rows must be equal.
         ignoring: columns in which they may differ.
-        first: SQL order that decides which of several equal rows is kept.
+        waits: SQL condition on a row whose money is still to come; of two states of one amount, the other is kept.
     """
     names = [column.name for column in source_contract(source).columns if column.name not in ignoring]
     row = ", ".join(["delivered_for", '"account"', f'"{besides}"', *(f'"{name}"' for name in names)])
     query = f"""
         SELECT row_order, 'repeated row' AS reason, CAST(NULL AS VARCHAR) AS rule_id
         FROM (
-            SELECT row_order, row_number() OVER (PARTITION BY {row}, nth ORDER BY {first}) AS copy
-            FROM (SELECT *, row_number() OVER (PARTITION BY {row}, file_order ORDER BY row_order) AS nth FROM raw)
+            SELECT row_order, row_number() OVER (PARTITION BY {row}, nth ORDER BY {waits}, file_order) AS copy
+            FROM (
+                SELECT *, row_number() OVER (PARTITION BY {row}, file_order, {waits} ORDER BY row_order) AS nth FROM raw
+            )
         )
         WHERE copy > 1
         ORDER BY row_order

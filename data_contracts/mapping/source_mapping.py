@@ -100,7 +100,7 @@ class SourceMapping:
         to_canonical: typed and accepted raw rows to canonical tables.
         prepare: text rows to text rows, one for one, before casting; makes keys unique across files.
         days: the columns with days, if exports write them day first or month first; ``prepare`` gets them in ISO form.
-        cast: custom casting, if the contract's single number format does not fit every file.
+        cast: custom casting, if a file may have several number formats; otherwise each file has its own.
         screen: typed rows to the rows to set aside: ``row_order``, ``reason``, ``rule_id`` (null for a duplicate). None
             or an absent row means no objection.
         remarks: accepted rows that deserve a remark: ``row_order``, ``reason``.

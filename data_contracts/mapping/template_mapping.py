@@ -17,7 +17,7 @@ from data_contracts.mapping.bank.entries import broken_template_rows, template_g
 from data_contracts.mapping.repetition import repeated_rows
 from data_contracts.mapping.source_mapping import MappingContext, NamedSellers, SourceMapping, Tables, canonical_table
 from data_contracts.privacy import keyed_pseudonyms
-from data_contracts.values.casting import cast_columns
+from data_contracts.values.number_format import cast_by_file
 
 if TYPE_CHECKING:
     from data_contracts.arrow import Values
@@ -99,7 +99,7 @@ def _with_seller(text_rows: pa.Table) -> pa.Table:
 
 def _typed(text: ReadResult, contract: CompiledContract) -> ReadResult:
     """Return typed rows; a row without ``known_at`` is known the usual lag after its event."""
-    typed = cast_columns(text, contract)
+    typed = cast_by_file(text, contract)
     rows = typed.rows
     lag = pa.scalar(contract.known_lag_days * 86_400_000_000, pa.duration("us"))
     usual: Values = pc.add(rows[EVENT_DATE].cast(pa.timestamp("us")), lag).cast(pa.timestamp("us", "UTC"))

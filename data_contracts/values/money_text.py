@@ -11,10 +11,12 @@ import unicodedata
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.arrow import with_column
+from data_contracts.values.number_format import file_numbers, may_differ, with_unclear_cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +85,8 @@ def with_plain_amounts(
     without it the currency decides, as in a workbook.
     """
     codes: Any = pc.utf8_upper(pc.utf8_trim_whitespace(rows[currency]))
-    chosen = [_style_of(code) for code in codes.to_pylist()] if styles is None else styles
+    chosen = [_style_of(code) for code in codes.to_pylist()] if styles is None else list(styles)
+    rows, chosen = _styles_by_file(rows, columns, chosen)
     has_comma = any(style is not NumberStyle.POINT for style in chosen)
     for name in columns:
         text = pc.utf8_trim_whitespace(rows[name])
@@ -92,6 +95,23 @@ def with_plain_amounts(
             cells: Any = zip(text.to_pylist(), codes.to_pylist(), chosen, strict=True)
             rows = with_column(rows, name, pa.array([plain_amount(*cell) for cell in cells], pa.string()))
     return rows
+
+
+def _styles_by_file(
+    rows: pa.Table, columns: Sequence[str], styles: list[NumberStyle]
+) -> tuple[pa.Table, list[NumberStyle]]:
+    """Return the rows and their styles, where a decimal point was only expected, as all cells of their file tell."""
+    pointed = np.array([style is NumberStyle.POINT for style in styles], np.bool_)
+    if not pointed.any() or not may_differ(rows, columns):
+        return rows, styles
+    digits = rows.select(["file_order"])
+    for name in columns:
+        only: Values = pc.replace_substring_regex(rows[name], r"^[^\d]+|[^\d]+$", "")
+        digits = digits.append_column(name, only)
+    numbers = file_numbers(digits, columns, columns, as_text=False)
+    rows = with_unclear_cells(rows, columns, pointed & numbers.is_doubtful[numbers.file_of])
+    has_comma = pointed & numbers.has_comma[numbers.file_of]
+    return rows, [NumberStyle.COMMA if comma else style for comma, style in zip(has_comma, styles, strict=True)]
 
 
 def _style_of(currency: str) -> NumberStyle:

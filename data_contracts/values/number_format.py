@@ -2,57 +2,144 @@
 
 The format is a property of the file, never of a cell: ``1.020,00`` and ``1,020.00`` are told apart by the last mark,
 which one or two digits follow. If a file has both, or neither, its numbers are read as the contract says, and casting
-sets aside the cells that are not.
+sets aside the cells that are not. So does it with ``1.250`` where nothing else tells 1250 from 1.25.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts.arrow import with_column
 from data_contracts.definition.contract import CompiledContract, ReadSpec
 from data_contracts.lineage import ROW_ORDER, ReadResult, concat_quarantine
 from data_contracts.values.casting import cast_columns
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from data_contracts.arrow import Values
+    from data_contracts.definition.contract import Column
 
 _POINT = r"\.\d{1,2}$"
+# Where no cell has a decimal comma, these have a decimal point: thousands come in threes and never begin with a zero.
+_ALSO_POINT = r"\.\d{4,}$|^[+-]?0\.\d|\d{4}\.\d|,\d{3}(\.|,)"
 _COMMA = r",\d{1,2}$"
 _COMMA_AND_SPACE = r"\d[ \x{a0}\x{202f}]\d{3}(?:,|$)"
+_THOUSANDS_OR_DECIMALS = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
+# A number cell of a workbook has no zero at its end, so a text cell has written it.
+_IN_TEXT = r"0$"
+_TEXT_FORMS: Final = frozenset({"delimited", "bank_table", "tabular"})
+_IS_MONEY: Final = ("currency", "USD", "CNY")
+
+
+_MARK: Final = "thousands or decimals"
+
+
+@dataclass(frozen=True)
+class FileNumbers:
+    """How the files of some rows write numbers, one entry for each file.
+
+    Attributes:
+        file_of: the place of each row's file.
+        has_comma, has_spaces: files with a decimal comma and no point, and those of them that group with spaces.
+        is_doubtful: files in which ``1.250`` may be 1250 or 1.25.
+    """
+
+    file_of: NDArray[np.int64]
+    has_comma: NDArray[np.bool_]
+    has_spaces: NDArray[np.bool_]
+    is_doubtful: NDArray[np.bool_]
+
+
+def file_numbers(rows: pa.Table, names: Sequence[str], money: Sequence[str], *, as_text: bool = True) -> FileNumbers:
+    """Find how each file writes numbers, from all cells of some text columns.
+
+    Args:
+        rows: text rows with ``file_order``.
+        names: the columns of numbers.
+        money: those of them that are money; others may rightly have three decimals.
+        as_text: whether every cell is written text; a workbook has number cells, too.
+    """
+    _, file_of = np.unique(rows["file_order"].to_numpy(), return_inverse=True)
+    found = {
+        pattern: _files_with(rows, names, pattern, file_of)
+        for pattern in (_POINT, _COMMA, _COMMA_AND_SPACE, _ALSO_POINT)
+    }
+    unclear = _files_with(rows, money, _THOUSANDS_OR_DECIMALS, file_of)
+    if not as_text:
+        unclear = unclear & _files_with(rows, money, rf"\.\d\d{_IN_TEXT}", file_of)
+    point, comma = found[_POINT], found[_COMMA]
+    undecided = unclear & ~comma & ~point & ~found[_ALSO_POINT]
+    return FileNumbers(file_of, comma & ~point, found[_COMMA_AND_SPACE], (comma & point) | undecided)
 
 
 def cast_by_file(result: ReadResult, contract: CompiledContract) -> ReadResult:
     """Cast the text rows of several files, each file with its own decimal mark, as ``cast_columns`` does."""
     spec = contract.read_spec or ReadSpec("delimited")
-    # Rows are in the order of their files.
-    _, first = np.unique(result.rows["file_order"].to_numpy(), return_index=True)
-    borders = [*first.tolist(), result.rows.num_rows]
-    formats = [_format_of(result.rows.slice(a, b - a), contract) for a, b in pairwise(borders)]
+    columns = [column for column in contract.columns if pa.types.is_decimal(column.arrow_type)]
+    names = [column.name for column in columns]
+    is_table = spec.format in _TEXT_FORMS or spec.format == "xlsx"
+    if not is_table or spec.decimal_mark != "." or not may_differ(result.rows, names):
+        return cast_columns(result, contract)
+    money = [column.name for column in columns if _is_money(column)]
+    numbers = file_numbers(result.rows, names, money, as_text=spec.format in _TEXT_FORMS)
+    rows = with_unclear_cells(result.rows, names, numbers.is_doubtful[numbers.file_of])
+    kinds = np.where(numbers.has_comma, 1 + numbers.has_spaces, 0)[numbers.file_of]
     parts = []
-    for marks in sorted(set(formats), key=str) or [None]:
-        chosen = np.repeat([one == marks for one in formats], np.diff(borders)).astype(bool)
-        own = spec if marks is None else replace(spec, decimal_mark=marks[0], thousands_mark=marks[1])
-        rows = result.rows.filter(pa.array(chosen))
-        parts.append(cast_columns(replace(result, rows=rows), replace(contract, read_spec=own)))
+    for kind in np.unique(kinds).tolist() or [0]:
+        own = spec if kind == 0 else replace(spec, decimal_mark=",", thousands_mark=" " if kind == 2 else ".")
+        chosen = replace(result, rows=rows.filter(pa.array(kinds == kind)))
+        parts.append(cast_columns(chosen, replace(contract, read_spec=own)))
     whole = pa.concat_tables([part.rows for part in parts]).unify_dictionaries().sort_by(ROW_ORDER)
     return replace(result, rows=whole, quarantined=concat_quarantine([part.quarantined for part in parts]))
 
 
-def _format_of(rows: pa.Table, contract: CompiledContract) -> tuple[str, str] | None:
-    """Return the decimal and thousands mark of a file, or None for those of the contract."""
-    names = [column.name for column in contract.columns if pa.types.is_decimal(column.arrow_type)]
-    cells: Values = pa.chunked_array([chunk for name in names for chunk in rows[name].chunks], pa.string())
-    texts: Values = pc.utf8_trim_whitespace(cells)
-    if not _any(texts, _COMMA) or _any(texts, _POINT):
-        return None
-    return ",", " " if _any(texts, _COMMA_AND_SPACE) else "."
+def files_with_unclear_numbers(quarantined: pa.Table) -> set[str]:
+    """Return the files of which rows were set aside because a number may have thousands or decimals."""
+    unclear = pc.ends_with(quarantined["value"], f": {_MARK}")
+    return set(quarantined.filter(pc.fill_null(unclear, pa.scalar(value=False)))["source_file"].to_pylist())
 
 
-def _any(texts: Values, pattern: str) -> bool:
-    return bool(pc.any(pc.match_substring_regex(texts, pattern)).as_py())
+def may_differ(rows: pa.Table, names: Sequence[str]) -> bool:
+    """Return whether a cell has a comma, or three digits after a point; most files have neither."""
+    for name in names:
+        text: Values = rows[name]
+        if pc.any(pc.match_substring(text, ",")).as_py():
+            return True
+        mark: Any = pc.utf8_slice_codeunits(pc.utf8_rtrim_whitespace(text), -4, -3)
+        if pc.any(pc.equal(mark, pa.scalar("."))).as_py():
+            return True
+    return False
+
+
+def _is_money(column: Column) -> bool:
+    return column.unit is not None and (_IS_MONEY[0] in column.unit or column.unit in _IS_MONEY)
+
+
+def _files_with(rows: pa.Table, names: Sequence[str], pattern: str, file_of: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return, for each file, whether a cell of these columns matches."""
+    found = np.zeros(int(file_of.max(initial=-1)) + 1, np.bool_)
+    for name in names:
+        matches: Any = pc.match_substring_regex(pc.utf8_trim_whitespace(rows[name]), pattern)
+        found[file_of[np.asarray(pc.fill_null(matches, pa.scalar(value=False)))]] = True
+    return found
+
+
+def with_unclear_cells(rows: pa.Table, names: Sequence[str], is_doubtful: NDArray[np.bool_]) -> pa.Table:
+    """Return the rows with each cell of a doubtful file that may have thousands or decimals as a text no cast reads."""
+    if not is_doubtful.any():
+        return rows
+    for name in names:
+        text: Values = pc.utf8_trim_whitespace(rows[name])
+        matches: Any = pc.fill_null(pc.match_substring_regex(text, _THOUSANDS_OR_DECIMALS), pa.scalar(value=False))
+        unclear: Values = pc.and_(matches, pa.chunked_array([pa.array(is_doubtful)]))
+        said: Any = pc.binary_join_element_wise(text, _MARK, ": ")
+        rows = with_column(rows, name, pc.if_else(unclear, said, rows[name]))
+    return rows

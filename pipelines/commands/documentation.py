@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from data_contracts.compatibility.versions import recorded_versions
 from data_contracts.definition.compiler import (
     source_contract,
     source_names,
@@ -33,11 +34,19 @@ RESULTS = "benchmarks/results"
 """Folder of committed benchmark results, beside the docs folder."""
 
 
-def pages(results: Path) -> dict[str, str]:
+VERSIONS = "contracts/versions.json"
+"""Record of the version of each contract and of its rules, which changes only with a raised version."""
+
+
+def pages(results: Path, recorded: str | None) -> dict[str, str]:
     """Return every generated page: path below the docs folder to text.
 
     Args:
         results: folder of benchmark results; pages about missing results are left out.
+        recorded: the record of contract versions so far.
+
+    Raises:
+        ConfigurationRefused: the rules of a contract changed, and its version was not raised.
     """
     tables = [table_contract(name) for name in table_names()]
     sources = [source_contract(name) for name in source_names()]
@@ -47,6 +56,8 @@ def pages(results: Path) -> dict[str, str]:
     found |= {f"contracts/templates/{contract.table}.md": contract_page(contract) for contract in templates}
     found["contracts/README.md"] = _contract_index({"sources": sources, "templates": templates, "tables": tables})
     found["contracts/verified.md"] = verified_page(sources)
+    versions = recorded_versions([*tables, *sources, *templates], json.loads(recorded or "{}"))
+    found[VERSIONS] = json.dumps(versions, indent=1) + "\n"
     found[PASSPORT_SCHEMA] = json.dumps(passport_schema(), ensure_ascii=False, indent=2) + "\n"
     found["codes.md"] = codes_page("en")
     found["codes.zh.md"] = codes_page("zh")
@@ -60,7 +71,7 @@ def pages(results: Path) -> dict[str, str]:
 
 def write_pages(folder: Path) -> list[str]:
     """Write every page below ``folder``, remove pages of contracts that are gone, and return the changed names."""
-    wanted = pages(folder.resolve().parent / RESULTS)
+    wanted = _pages(folder)
     changed = _stale(wanted, folder)
     for name in changed:
         if name in wanted:
@@ -73,7 +84,11 @@ def write_pages(folder: Path) -> list[str]:
 
 def stale_pages(folder: Path) -> list[str]:
     """Return the names of pages that are missing, out of date, or about a contract that is gone."""
-    return _stale(pages(folder.resolve().parent / RESULTS), folder)
+    return _stale(_pages(folder), folder)
+
+
+def _pages(folder: Path) -> dict[str, str]:
+    return pages(folder.resolve().parent / RESULTS, _text_of(folder / VERSIONS))
 
 
 def _stale(wanted: Mapping[str, str], folder: Path) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from data_contracts.mapping.source_mapping import conformed
-from data_contracts.reading.doubts import doubts_of
+from data_contracts.reading.doubts import doubt, doubts_of
 from data_contracts.sources.registry import known_source
 
 if TYPE_CHECKING:
@@ -79,5 +79,12 @@ def _rows_of(file: DeliveredFile, account: FileCounts, named: Sequence[str]) -> 
                 *(seller, table, file.source, file.covered_from, file.covered_to, file.delivered_at),
                 *(evidence.source, evidence.file, evidence.sha256 or account.sha256, evidence.row),
                 f"{seller}:{table}:{file.name}",
-                doubts_of((*account.notes, *account.warnings)),
+                doubts_of((*account.notes, *account.warnings, *_contradictions(file, account))),
             )
+
+
+def _contradictions(file: DeliveredFile, account: FileCounts) -> Iterator[str]:
+    """Yield the doubts about a file whose figures contradict each other."""
+    for rule in known_source(file.source).contract.rules:
+        if rule.casts_doubt and rule.rule_id in account.warnings:
+            yield doubt(f"in {account.warnings[rule.rule_id]} rows the figures do not agree ({rule.description})")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from data_contracts.arrow import with_column
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, canonical_table, run_sql
 from data_contracts.privacy import keyed_pseudonyms
+from data_contracts.reading.doubts import doubt
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,14 +38,28 @@ FROM raw JOIN (
 WHERE copy > 1 ORDER BY row_order
 """
 
-_ORDERS = """
-SELECT order_number, max(paid_at) AS placed_at, any_value(order_state) AS state,
+# States as the platform writes them; one with a refund in it in words that are not listed is a refund, too.
+_CLOSED = "regexp_matches(state, '关闭|取消')"
+_REFUNDING = "regexp_matches(state, '退款|退货|售后|仲裁|纠纷')"
+_UNPAID = "regexp_matches(state, '待.*付款|未付款|待支付|待审核')"
+_PLACED_STATES = "regexp_matches(state, '成功|完成|发货|收货|已付款|评价|签收')"
+
+_ORDERS = f"""
+SELECT order_number, max(paid_at) AS placed_at, trim(any_value(order_state)) AS state,
     CASE
-        WHEN state IN ('交易关闭', '已关闭', '交易取消') THEN 'closed order, without the day of closing'
-        WHEN placed_at IS NULL THEN 'order not paid yet'
+        WHEN {_CLOSED} THEN 'closed order, without the day of closing'
+        WHEN {_REFUNDING} THEN 'order with a refund under way or paid'
+        WHEN {_UNPAID} OR placed_at IS NULL THEN 'order not paid yet'
     END AS reason
 FROM raw GROUP BY order_number
-"""
+"""  # noqa: S608 - the words above
+
+_REMARKS = f"""
+SELECT row_order, '{doubt("status of unknown meaning, read as placed: ")}' || state AS reason
+FROM raw JOIN orders USING (order_number)
+WHERE reason IS NULL AND NOT {_PLACED_STATES} AND row_order IN (SELECT min(row_order) FROM raw GROUP BY order_number)
+ORDER BY row_order
+"""  # noqa: S608 - the words above
 
 _SILENT = """
 SELECT row_order, reason FROM raw JOIN orders USING (order_number) WHERE reason IS NOT NULL ORDER BY row_order
@@ -82,8 +97,13 @@ def screen(raw: pa.Table) -> pa.Table:
 
 
 def silent(raw: pa.Table) -> pa.Table:
-    """Return the lines of orders that were closed or not paid."""
+    """Return the lines of orders that were closed, given back or not paid."""
     return run_sql(_SILENT, raw=raw, orders=run_sql(_ORDERS, raw=raw))
+
+
+def remarks(raw: pa.Table) -> pa.Table:
+    """Return the orders in a state of unknown meaning, which count as placed."""
+    return run_sql(_REMARKS, raw=raw, orders=run_sql(_ORDERS, raw=raw))
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
@@ -101,5 +121,6 @@ MAPPING = SourceMapping(
     prepare=prepare,
     screen=screen,
     silent=silent,
+    remarks=remarks,
     group_column="order_number",
 )

@@ -128,17 +128,22 @@ _OF_THE_RELEASE = (
     "stated_currency",
     "report_kind",
 )
-# One file may show a transaction both deferred and released.
+# A transaction may be shown both deferred and released, and an order also with the day of its release as its own.
 _RELEASED_SINCE = """
 WITH numbered AS (
-    SELECT *, row_number() OVER (PARTITION BY {content}, file_order, state ORDER BY row_order) AS nth FROM placed
+    SELECT *, row_number() OVER (
+        PARTITION BY delivered_for, {content}, same_day, state = 'deferred' ORDER BY row_order
+    ) AS nth
+    FROM (SELECT *, CASE WHEN amazon_order IS NULL THEN concat(file_order, posted_at) END AS same_day FROM placed)
+    ANTI JOIN repeated USING (row_order)
 )
 SELECT row_order FROM (
-    SELECT row_order, state,
-        count_if(state <> 'deferred') OVER (PARTITION BY {content}, file_order, nth) > 0 AS is_freed
+    SELECT row_order, state, posted_at, max(CASE WHEN state <> 'deferred' THEN posted_at END) OVER (
+        PARTITION BY delivered_for, {content}, same_day, nth
+    ) AS freed_at
     FROM numbered
 )
-WHERE state = 'deferred' AND is_freed
+WHERE state = 'deferred' AND freed_at >= posted_at
 """
 _OBJECTIONS = """
 SELECT row_order, reason, rule_id FROM repeated
@@ -225,12 +230,10 @@ def screen(raw: pa.Table) -> pa.Table:
     A transaction gets its settlement number when it is released, so the number is not compared.
     """
     placed = _placed(raw)
-    repeated = rows_delivered_before(
-        placed, "amazon_date_range", ignoring=_OF_THE_RELEASE, first="state = 'deferred', file_order"
-    )
+    repeated = rows_delivered_before(placed, "amazon_date_range", ignoring=_OF_THE_RELEASE, waits="state = 'deferred'")
     names = [column.name for column in source_contract("amazon_date_range").columns]
-    content = ", ".join(f'"{name}"' for name in names if name not in _OF_THE_RELEASE)
-    released = run_sql(_RELEASED_SINCE.format(content=content), placed=placed)
+    content = ", ".join(f'"{name}"' for name in names if name not in {*_OF_THE_RELEASE, "posted_at"})
+    released = run_sql(_RELEASED_SINCE.format(content=content), placed=placed, repeated=repeated)
     return run_sql(_OBJECTIONS, repeated=repeated, released=released, placed=placed)
 
 

@@ -51,12 +51,19 @@ WITH read AS (
             AS settlement,
         list_filter(named, lambda x: x.name = 'DEFERRED_TRANSACTION_ID')[1].number
             AS released_number,
+        list_filter(named, lambda x: x.name = 'RELEASE_TRANSACTION_ID')[1].number
+            AS releasing_number,
         TRY_CAST(left(matures_at, 10) AS DATE) AS matures_on
     FROM read
+), pairs AS (
+    SELECT delivered_for, "account", releasing_number, min(transaction_number) AS deferred_number FROM facts
+    WHERE releasing_number <> transaction_number GROUP BY ALL
 ), records AS (
-    SELECT *, coalesce(released_number, transaction_number) AS record,
-        released_number IS NOT NULL AND released_number <> transaction_number AS is_release
-    FROM facts
+    SELECT facts.*, coalesce(released_number, deferred_number, transaction_number) AS record,
+        record <> transaction_number AS is_release
+    FROM facts LEFT JOIN pairs ON facts.delivered_for IS NOT DISTINCT FROM pairs.delivered_for
+        AND facts."account" IS NOT DISTINCT FROM pairs."account"
+        AND facts.transaction_number = pairs.releasing_number
 ), ranked AS (
     SELECT *,
         row_number() OVER (PARTITION BY delivered_for, "account", record, file_order

@@ -20,6 +20,7 @@ from data_contracts.mapping.source_mapping import (
 )
 from data_contracts.privacy import keyed_pseudonyms
 from data_contracts.sources.customs_declaration.exporters import rows_of_other_exporters
+from data_contracts.sources.customs_declaration.prices import price_doubts
 
 SOURCE = "customs_declaration"
 
@@ -93,4 +94,5 @@ MAPPING = SourceMapping(
     to_canonical=to_canonical,
     happened="exported_on",
     screen=functools.partial(screened, SOURCE),
+    remarks=price_doubts,
 )

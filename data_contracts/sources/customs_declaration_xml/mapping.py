@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from data_contracts.arrow import with_column
 from data_contracts.mapping.source_mapping import SourceMapping
 from data_contracts.sources.customs_declaration.mapping import screened, to_canonical
+from data_contracts.sources.customs_declaration.prices import price_doubts
 
 if TYPE_CHECKING:
     from data_contracts.arrow import Values
@@ -36,4 +37,5 @@ MAPPING = SourceMapping(
     happened="exported_on",
     prepare=prepare,
     screen=functools.partial(screened, SOURCE),
+    remarks=price_doubts,
 )

@@ -133,9 +133,7 @@ def prepare(text_rows: pa.Table) -> pa.Table:
 def screen(raw: pa.Table) -> pa.Table:
     """Return the entries delivered before (the paid one is kept), and orders whose rows contradict each other."""
     changing = ("paid_on", "payout_number", "payout_method", "payout_state", "hold_reason")
-    repeated = rows_delivered_before(
-        raw, "ebay_transactions", ignoring=changing, first="payout_number IS NULL, file_order"
-    )
+    repeated = rows_delivered_before(raw, "ebay_transactions", ignoring=changing, waits="payout_number IS NULL")
     return repeated_or(repeated, run_sql(_UNCLEAR, raw=raw))
 
 

@@ -26,6 +26,7 @@ MAPPING = LazadaReport(
     source="lazada_statement",
     days=("transacted_on", "released_on", "ordered_on"),
     changing=("release_state", "released_on"),
+    is_final=f"coalesce({_IS_FREE}, false)",
     kind="'statement'",
     status=f"CASE WHEN part = 'estimate' THEN 'estimated' WHEN {_IS_FREE} THEN 'released' ELSE 'deferred' END",
     available_on="released_on",

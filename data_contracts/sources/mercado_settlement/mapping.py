@@ -39,9 +39,7 @@ def prepare(text_rows: pa.Table) -> pa.Table:
 
 def screen(raw: pa.Table) -> pa.Table:
     """Return the transactions delivered before; of one delivered before and after its settlement, the settled one."""
-    return rows_delivered_before(
-        raw, "mercado_settlement", ignoring=("settled_at",), first="settled_at IS NULL, file_order"
-    )
+    return rows_delivered_before(raw, "mercado_settlement", ignoring=("settled_at",), waits="settled_at IS NULL")
 
 
 MAPPING = MoneyEventSource(

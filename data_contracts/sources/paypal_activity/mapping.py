@@ -13,7 +13,6 @@ from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import repeated_keys
 from data_contracts.mapping.running_balance import RunningBalance
 from data_contracts.reading.doubts import doubt
-from data_contracts.values.number_format import cast_by_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,7 +83,6 @@ MAPPING = MoneyEventSource(
     screen=screen,
     prepare=with_moments,
     days=DAYS,
-    cast=cast_by_file,
     running_balance=RunningBalance(
         "net_amount", "balance_after", "money_code", "happened_at", f"{_IS_COMPLETED} AND NOT ({_IS_MEMO})"
     ),

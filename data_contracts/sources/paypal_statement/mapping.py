@@ -9,7 +9,6 @@ from data_contracts.mapping.money_events import MoneyEventSource
 from data_contracts.mapping.repetition import repeated_keys
 from data_contracts.mapping.running_balance import RunningBalance
 from data_contracts.sources.paypal_activity.mapping import DAYS
-from data_contracts.values.number_format import cast_by_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +40,6 @@ MAPPING = MoneyEventSource(
     screen=screen,
     prepare=with_moments,
     days=DAYS,
-    cast=cast_by_file,
     happened="happened_at",
     running_balance=RunningBalance("net_amount", "balance_after", "money_code", "happened_at"),
     rules_of="paypal_activity",

@@ -42,7 +42,7 @@ def screen(raw: pa.Table) -> pa.Table:
     """Return the transactions delivered before; of one in several states, the paid one is kept."""
     changing = ("payout_state", "paid_on", "payout_number", "free_on")
     return rows_delivered_before(
-        raw, "shopify_payout_transactions", ignoring=changing, first="payout_state = 'paid' DESC, file_order"
+        raw, "shopify_payout_transactions", ignoring=changing, waits="coalesce(payout_state <> 'paid', true)"
     )
 
 

@@ -49,7 +49,7 @@ def screen(raw: pa.Table) -> pa.Table:
         raw,
         "shopify_payouts",
         ignoring=("payout_state", "bank_reference"),
-        first="payout_state = 'paid' DESC, file_order",
+        waits="coalesce(payout_state <> 'paid', true)",
     )
 
 

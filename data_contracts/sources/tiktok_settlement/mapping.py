@@ -82,7 +82,7 @@ def _given(cell: str) -> bool:
 def screen(raw: pa.Table) -> pa.Table:
     """Return the rows delivered before; of one delivered before and after its payment, the paid one is kept."""
     return rows_delivered_before(
-        raw, "tiktok_settlement", ignoring=("payment_number", "state"), first="payment_number IS NULL, file_order"
+        raw, "tiktok_settlement", ignoring=("payment_number", "state"), waits="payment_number IS NULL"
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from data_contracts.mapping.repetition import LinesOfRecords, records_of_another_account, repeated_or
 from data_contracts.mapping.site_orders import site_order_table
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables, run_sql
+from data_contracts.reading.doubts import doubt
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,14 +50,24 @@ FROM (
 WHERE copy > 1
 """
 
-_SILENT = """
-SELECT row_order, 'draft or in the bin, no order' AS reason FROM raw
-WHERE order_state IN ('auto-draft', 'checkout-draft', 'draft', 'trash')
+# Orders paid on delivery are in processing, so these two wait for a payment that may never come.
+_IS_UNPAID = "order_state IN ('pending', 'on-hold') AND paid_at IS NULL"
+_IS_DRAFT = "order_state IN ('auto-draft', 'checkout-draft', 'draft', 'trash')"
+_SILENT = f"""
+SELECT row_order, CASE WHEN {_IS_DRAFT} THEN 'draft or in the bin, no order' ELSE 'order not paid yet' END AS reason
+FROM raw WHERE {_IS_DRAFT} OR ({_IS_UNPAID})
 ORDER BY row_order
-"""
+"""  # noqa: S608 - constants of this module
+
+_REMARKS = f"""
+SELECT row_order, '{doubt("status of unknown meaning, read as not paid: ")}' || order_state AS reason
+FROM raw WHERE paid_at IS NULL AND NOT {_IS_DRAFT} AND order_state NOT IN
+    ('pending', 'on-hold', 'processing', 'completed', 'cancelled', 'failed', 'refunded')
+ORDER BY row_order
+"""  # noqa: S608 - constants of this module
 
 # Anything later than known_at had not happened yet.
-_ORDERS = """
+_ORDERS = f"""
 SELECT
     delivered_for || ':' || coalesce(account, '') || ':' || order_number AS site_order_id,
     delivered_for AS seller_id,
@@ -90,9 +101,9 @@ FROM (
             ELSE coalesce(list_sum(list_transform(refunds, lambda part: abs(part))), 0) END AS refunded
     FROM orders
 )
-WHERE order_state NOT IN ('auto-draft', 'checkout-draft', 'draft', 'trash')
+WHERE NOT {_IS_DRAFT} AND NOT ({_IS_UNPAID})
 ORDER BY row_order
-"""
+"""  # noqa: S608 - constants of this module
 
 
 def screen(raw: pa.Table) -> pa.Table:
@@ -105,8 +116,13 @@ def screen(raw: pa.Table) -> pa.Table:
 
 
 def silent(raw: pa.Table) -> pa.Table:
-    """Return the drafts and the orders in the trash."""
+    """Return the drafts, the orders in the trash, and those that wait for their payment."""
     return run_sql(_SILENT, raw=raw)
+
+
+def remarks(raw: pa.Table) -> pa.Table:
+    """Return the unpaid orders in a state of unknown meaning."""
+    return run_sql(_REMARKS, raw=raw)
 
 
 def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
@@ -122,4 +138,5 @@ MAPPING = SourceMapping(
     happened="created_at",
     screen=screen,
     silent=silent,
+    remarks=remarks,
 )

@@ -10,7 +10,7 @@ import dataclasses
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
@@ -23,8 +23,9 @@ from data_contracts.mapping.currency import load_exchange_rates
 from data_contracts.mapping.days.written_days import DeclaredFile, with_iso_days
 from data_contracts.mapping.source_mapping import MappingContext, SourceMapping, Tables
 from data_contracts.privacy import original_sealer
+from data_contracts.reading.doubts import doubt
 from data_contracts.sources.registry import known_source
-from data_contracts.values.casting import cast_columns
+from data_contracts.values.number_format import cast_by_file, files_with_unclear_numbers
 from pipelines.ingest.batches.file_reading import RawFile, read_groups
 from pipelines.ingest.batches.file_rules import (
     BrokenFileRule,
@@ -60,6 +61,10 @@ if TYPE_CHECKING:
     from pipelines.ingest.batches.file_reading import ReadGroup
     from pipelines.ingest.batches.row_consents import ConsentedRows
     from pipelines.ingest.deliveries.reference_lists import RateOverrides
+
+
+UNCLEAR_NUMBERS: Final = doubt("amounts such as 1.250 may be thousands or have three decimals")
+"""Note on a file of which rows were set aside for this."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +172,11 @@ def mapped_batch(request: BatchRequest, batch: SortedBatch) -> BatchResult:
         dataclasses.replace(counts, notes=(*counts.notes, batch.notes[number])) if number in batch.notes else counts
         for number, counts in enumerate(all_counts)
     )
+    unclear = files_with_unclear_numbers(quarantine)
+    all_counts = tuple(
+        dataclasses.replace(one, notes=(*one.notes, UNCLEAR_NUMBERS)) if one.file in unclear else one
+        for one in all_counts
+    )
     rates = load_exchange_rates(request.overrides)
     context = MappingContext(contract, request.recorded_at, request.hmac_key, rates)
     mapped = mapping.to_canonical(found.accepted, context)
@@ -191,7 +201,7 @@ def _sorted(
     """Type, screen and check the rows that may be read; set the others aside."""
     mapping, contract = source.mapping, source.contract
     group_keys = _one_array(text.rows[mapping.group_column]) if mapping.group_column else None
-    typed = (mapping.cast or cast_columns)(dataclasses.replace(text, rows=consented.rows), contract)
+    typed = (mapping.cast or cast_by_file)(dataclasses.replace(text, rows=consented.rows), contract)
     broken = broken_file_rules(typed.rows, contract, len(request.files))
     left = RowsLeft(typed.rows, typed.origin, typed.quarantined)
     set_rejected_aside(left, broken)

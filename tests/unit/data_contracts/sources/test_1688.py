@@ -86,6 +86,29 @@ def test_closed_and_unpaid_orders_are_counted_and_left_out(tmp_path: Path) -> No
     assert result.tables["purchase_order"].num_rows == 1
 
 
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("退款中", "order with a refund under way or paid"),
+        ("退款成功", "order with a refund under way or paid"),
+        ("已取消", "closed order, without the day of closing"),
+        ("等待买家付款", "order not paid yet"),
+    ],
+)
+def test_an_order_that_is_given_back_cancelled_or_waits_for_payment_is_no_purchase(
+    tmp_path: Path, state: str, reason: str
+) -> None:
+    result = ingested(tmp_path, [export(first(state=state), first("2234567890123456789", state="等待卖家发货"))])
+    assert cells(result.tables["purchase_order"], "order_number") == ["2234567890123456789"]
+    assert only_account(result).warnings == {reason: 1}
+
+
+def test_a_state_in_unknown_words_counts_as_placed_and_is_a_doubt(tmp_path: Path) -> None:
+    result = ingested(tmp_path, [export(first(state="月亮"), further())])
+    assert cells(result.tables["purchase_order"], "quantity") == [15]
+    assert only_account(result).warnings == {"in doubt: status of unknown meaning, read as placed: 月亮": 1}
+
+
 def test_an_order_delivered_again_after_payment_counts_from_its_payment(tmp_path: Path) -> None:
     unpaid = export(first(paid_at=None), name="a")
     result = ingested(tmp_path, [unpaid, export(first(), further(), name="b"), export(first(), name="c")])

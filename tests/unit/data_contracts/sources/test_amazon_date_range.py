@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -318,6 +319,17 @@ def test_deferred_money_counts_once_it_is_released(tmp_path: Path) -> None:
     assert only_account(ingested(tmp_path / "both", [both])).duplicates == {"repeated row": 1}
 
 
+def test_a_deferred_order_released_on_another_day_counts_once(tmp_path: Path) -> None:
+    deferred = {**SALE, "release_state": "Deferred", "settlement_number": ""}
+    released = {**SALE, "release_state": "Released", "released_at": "Mar 20, 2023 1:00:00 PM PDT"}
+    released |= {"posted_at": "Mar 20, 2023 1:00:00 PM PDT"}
+    one = ingested(tmp_path / "one", [report([deferred, released], leave_out=())])
+    assert set(cells(one.tables["money_event"], "status")) == {"released"}
+    assert only_account(one).duplicates == {"repeated row": 1}
+    waiting = ingested(tmp_path / "two", [report([deferred, deferred, released], leave_out=())])
+    assert Counter(cells(waiting.tables["money_event"], "status")) == {"released": 7, "deferred": 7}
+
+
 def test_a_status_in_unknown_words_is_deferred_unless_the_row_has_a_release_date(tmp_path: Path) -> None:
     waits = {**SALE, "release_state": "Moon"}
     free = {**SALE, "release_state": "Moon", "released_at": "Mar 20, 2023 1:00:00 PM PDT", "amazon_order": "2"}
@@ -353,7 +365,7 @@ def test_a_report_without_its_total_is_refused_in_one_line(tmp_path: Path) -> No
         ingested(tmp_path, [report([SALE], "de-DE", leave_out=("row_total",))])
     text = str(refusal.value)
     assert "file amazon_date_range/S000001/2023.csv, row 4, column 'total': missing columns" in text
-    assert "; remedy: export the file with all columns of amazon_date_range@2.2.0" in text
+    assert "; remedy: export the file with all columns of amazon_date_range@2.3.0" in text
     assert "\n" not in text
 
 

@@ -125,6 +125,13 @@ def test_a_release_in_a_later_file_is_the_next_version_of_the_deferred_sale(tmp_
     assert cells(result.duplicates, "reason") == ["repeated transaction"]
 
 
+def test_a_release_that_only_the_deferred_sale_names_is_no_second_sale(tmp_path: Path) -> None:
+    deferred = DEFERRED | {"relatedIdentifiers": named(ORDER_ID="111-1", RELEASE_TRANSACTION_ID="R1")}
+    released = RELEASED | {"relatedIdentifiers": named(ORDER_ID="111-1")}
+    events = ingested(tmp_path, [delivery(deferred, released)]).tables["money_event"]
+    assert cells(events, "status", "amount", "event_date") == [("released", Decimal(10), date(2023, 3, 3))]
+
+
 def test_a_release_whose_deferred_sale_was_not_delivered_counts_itself(tmp_path: Path) -> None:
     events = ingested(tmp_path, [delivery(RELEASED)]).tables["money_event"]
     assert cells(events, "event_type", "status", "amount") == [("sale", "released", Decimal("10.0000"))]

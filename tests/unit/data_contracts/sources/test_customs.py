@@ -180,4 +180,29 @@ def test_an_item_whose_value_is_not_price_times_quantity_is_named(tmp_path: Path
     ]
     result = ingested(tmp_path, [customs([declaration(FIRST, items)])])
     assert only_account(result).warnings == {"total_is_price_times_quantity": 1}
+    (doubts,) = set(cells(result.tables["source_coverage"], "doubts"))
+    assert doubts == (
+        "in 1 rows the figures do not agree "
+        "(The value of an item is its price times its quantity, within half a percent)"
+    )
     assert cells(result.tables["export_declaration"], "item_number") == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("total", "peers", "said"),
+    [
+        ("0", 0, "an item has no value"),
+        ("300001", 5, "the unit value of an item is more than 20 times off that of the same goods"),
+        ("70", 5, "the unit value of an item is more than 20 times off that of the same goods"),
+        ("29999", 5, None),
+        ("300001", 3, None),
+    ],
+)
+def test_an_item_without_a_value_or_far_from_the_same_goods_is_a_doubt(
+    tmp_path: Path, total: str, peers: int, said: str | None
+) -> None:
+    values = [*["1500"] * peers, total]
+    items = [declaration_item(str(number), declTotal=value) for number, value in enumerate(values, 1)]
+    result = ingested(tmp_path, [customs([declaration(FIRST, items)])])
+    assert cells(result.tables["source_coverage"], "doubts") == [said]
+    assert result.tables["export_declaration"].num_rows == len(values)

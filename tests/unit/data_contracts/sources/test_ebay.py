@@ -145,6 +145,14 @@ def test_loans_holds_and_own_transfers_at_ebay_are_no_sales_and_unknown_amounts_
     }
 
 
+def test_an_ebay_entry_waiting_and_paid_in_one_file_counts_once(tmp_path: Path) -> None:
+    first = order("1", "9", "10", "-1", gross_amount="10")
+    paid = first | {"payout_number": "55", "paid_on": "Jan 9, 2023", "payout_state": "Funds sent"}
+    result = ingested(tmp_path, [report(first, paid)])
+    assert amounts(result) == [("commission", Decimal(-1)), ("sale", Decimal(10))]
+    assert set(cells(result.tables["money_event"], "status")) == {"paid"}
+
+
 def test_a_german_report_has_semicolons_decimal_commas_and_german_days(tmp_path: Path) -> None:
     german = {"payout_currency": "EUR", "money_code": "EUR"}
     rows = [

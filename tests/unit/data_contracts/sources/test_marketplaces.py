@@ -229,6 +229,24 @@ def test_lazada_amounts_that_are_not_released_are_deferred_and_unknown_words_are
     }
 
 
+def test_a_lazada_amount_in_two_states_in_one_file_counts_once_in_the_last(tmp_path: Path) -> None:
+    first, sale, fee = STATEMENT.splitlines(keepends=True)
+    text = BANNER + first + sale.replace("Released", "Unreleased") + sale + fee + fee.replace("Released", "Pending")
+    result = ingested(tmp_path / "new", [text_file("lazada_statement", text, account="K1-PHP")])
+    states = cells(result.tables["money_event"], "amount", "status")
+    assert sorted(states) == [(Decimal(-8), "released"), (Decimal(100), "released")]
+    older = LAZADA + LAZADA.splitlines(keepends=True)[2].replace(",paid,", ",unpaid,")
+    result = ingested(tmp_path / "old", [text_file("lazada_transactions", older, account="K1-MYR")])
+    assert [amount for kind, amount in amounts(result) if kind == "sale"] == [Decimal(1100)]
+
+
+def test_a_mercado_transaction_before_and_after_its_settlement_in_one_file_counts_once(tmp_path: Path) -> None:
+    head, sale, *_ = SETTLEMENT.replace("\\\n", "").splitlines()
+    days = [f"{head};SETTLEMENT_DATE", f"{sale};", f"{sale};2023-03-09T10:00:00.000-03:00", ""]
+    result = ingested(tmp_path, [text_file("mercado_settlement", "\n".join(days))])
+    assert [amount for kind, amount in amounts(result) if kind == "sale"] == [Decimal("100.5")]
+
+
 def test_the_currency_of_a_lazada_shop_tells_its_decimal_mark(tmp_path: Path) -> None:
     text = STATEMENT.replace("100.00", "100.000").replace("-8.00", "-8.000")
     result = ingested(tmp_path, [text_file("lazada_statement", BANNER + text, account="K1-IDR")])

@@ -95,6 +95,14 @@ def test_a_pending_shopify_transaction_has_no_statement_and_is_replaced_once_pai
     assert cells(both.duplicates, "source_file") == ["shopify_payout_transactions/S000001/a.csv"]
 
 
+def test_a_pending_and_a_paid_copy_of_one_file_are_one_transaction_and_two_paid_ones_are_two(tmp_path: Path) -> None:
+    pending = CHARGE.replace("paid,2023-09-01,901,2023-09-01", "pending,,,2023-09-01")
+    both = ingested(tmp_path / "both", [transactions(pending, CHARGE)])
+    assert cells(both.tables["money_event"], "amount", "status") == [(100, "paid"), (Decimal("-3.2"), "paid")]
+    assert only_account(both).duplicates == {"repeated row": 1}
+    assert len(events_of(tmp_path / "paid", transactions(CHARGE, CHARGE))) == 4
+
+
 def test_a_shopify_transaction_whose_net_is_wrong_is_set_aside(tmp_path: Path) -> None:
     wrong = CHARGE.replace("96.80", "96.81")
     account = only_account(ingested(tmp_path, [transactions(CHARGE, wrong)]))

@@ -231,7 +231,7 @@ def test_a_report_file_without_a_needed_field_is_refused_in_one_line(tmp_path: P
         ingested(tmp_path, [reports_file([one])])
     text = str(refusal.value)
     assert "file shein_report/S000001/2023.json, column 'settlementStatus'" in text
-    assert "; remedy: export the file with all fields of shein_report@1.1.0" in text
+    assert "; remedy: export the file with all fields of shein_report@1.2.0" in text
     assert "\n" not in text
 
 

@@ -72,6 +72,13 @@ def test_an_unpaid_tiktok_order_has_no_payout(tmp_path: Path) -> None:
     assert set(cells(events, "status")) == {"released"}
 
 
+def test_a_tiktok_order_waiting_and_paid_in_one_file_counts_once(tmp_path: Path) -> None:
+    amounts = [80, 100, -5, -15, 0]
+    events = events_of(tmp_path, tiktok([order("1", amounts, state="Processing"), order("1", amounts)]))
+    assert set(cells(events, "status")) == {"paid"}
+    assert sum(cells(events, "amount")) == 0
+
+
 @pytest.mark.parametrize("spelling", ["Order\\adjustment ID", "Order/Adjustment ID", "order/adjustment id "])
 def test_tiktok_headers_are_found_in_each_spelling(tmp_path: Path, spelling: str) -> None:
     header = [spelling if "adjustment ID" in str(title) else title for title in TIKTOK]

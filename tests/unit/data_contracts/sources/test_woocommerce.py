@@ -51,8 +51,7 @@ def test_an_order_becomes_one_row_with_the_quantity_of_its_lines(tmp_path: Path)
 @pytest.mark.parametrize(
     ("given", "status", "cancelled"),
     [
-        ({"status": "pending", "date_paid_gmt": None}, "pending", False),
-        ({"status": "on-hold", "date_paid_gmt": None}, "pending", False),
+        ({"status": "on-hold"}, "paid", False),
         ({"status": "processing"}, "paid", False),
         ({"status": "cancelled"}, "voided", True),
         ({"status": "failed"}, "voided", True),
@@ -68,6 +67,17 @@ def test_order_states_become_payment_states(
 ) -> None:
     orders = ingested(tmp_path, [shop(order(1, **given))]).tables["site_order"]
     assert cells(orders, "financial_status", "is_cancelled") == [(status, cancelled)]
+
+
+def test_orders_that_wait_for_their_payment_are_no_orders_yet_and_unknown_states_are_a_doubt(tmp_path: Path) -> None:
+    states = ["pending", "on-hold", "packed-by-extension", "processing"]
+    rows = [order(number, status=state, date_paid_gmt=None) for number, state in enumerate(states)]
+    result = ingested(tmp_path, [shop(*rows)])
+    assert cells(result.tables["site_order"], "financial_status") == ["pending", "paid"]
+    assert only_account(result).warnings == {
+        "order not paid yet": 2,
+        "in doubt: status of unknown meaning, read as not paid: packed-by-extension": 1,
+    }
 
 
 def test_refunds_are_summed_and_a_refunded_order_without_any_is_refunded_in_full(tmp_path: Path) -> None:

@@ -74,10 +74,10 @@ def test_files_folders_zips_and_gz_are_recognised_and_ingested_like_a_listed_fol
     ]
     outcome = ingested(tmp_path / "out", *paths)
     assert [line.partition(";")[0] for line in file_lines(outcome.run_dir)] == [
-        "a.txt: amazon_settlement_v2@2.1.0: rows in 2, accepted 2, set aside 0",
+        "a.txt: amazon_settlement_v2@2.2.0: rows in 2, accepted 2, set aside 0",
         "more/loans.csv: lender_loans@2.0.0: rows in 1, accepted 1, set aside 0",
-        "orders.csv.gz/orders.csv: shopify_orders@1.1.0: rows in 1, accepted 1, set aside 0",
-        "v.zip/invoices.csv: vat_invoices@2.0.0: rows in 2, accepted 2, set aside 0",
+        "orders.csv.gz/orders.csv: shopify_orders@1.2.0: rows in 1, accepted 1, set aside 0",
+        "v.zip/invoices.csv: vat_invoices@2.1.0: rows in 2, accepted 2, set aside 0",
         "v.zip/.DS_Store: not read: unlisted",
     ]
     listed = write_raw_folder(
@@ -144,7 +144,7 @@ def test_a_file_that_meets_no_contract_is_refused_with_the_nearest_and_what_is_m
     with pytest.raises(InputRefused) as refusal:
         ingested(tmp_path / "out", tmp_path / "raw")
     assert refusal.value.file.endswith("raw/v.csv")
-    assert "nearest: vat_invoices@2.0.0" in refusal.value.rule
+    assert "nearest: vat_invoices@2.1.0" in refusal.value.rule
     assert "missing: '金额'" in refusal.value.rule
     assert "\n" not in str(refusal.value)
     assert not (tmp_path / "out").exists()
@@ -191,7 +191,7 @@ def test_the_command_prints_one_line_a_file(
         cli.main()
     assert not ended.value.code
     first, second = capsys.readouterr().out.splitlines()
-    assert first.startswith("a.txt: amazon_settlement_v2@2.1.0: rows in 2, accepted 2, set aside 0")
+    assert first.startswith("a.txt: amazon_settlement_v2@2.2.0: rows in 2, accepted 2, set aside 0")
     assert re.match(r"ingest: 2 rows in, 2 kept, \d+(\.\d)? s -> ", second)
 
 
@@ -244,7 +244,7 @@ def test_a_file_delivered_again_with_other_content_for_the_same_period_is_named(
     written(path, vat_file("sale", [vat_row("1"), vat_row("3")]))
     changed = ingested(tmp_path / "out", path)
     (line,) = file_lines(changed.run_dir)
-    assert line.startswith("v.csv: vat_invoices@2.0.0: rows in 2, accepted 2, set aside 0; ")
+    assert line.startswith("v.csv: vat_invoices@2.1.0: rows in 2, accepted 2, set aside 0; ")
     assert line.endswith("evidence changed: the file differs from the one last logged under this name")
     next_year = Terms(**{**vars(TERMS), "period_from": date(2024, 1, 1), "period_to": date(2024, 12, 31)})
     written(path, vat_file("sale", [vat_row("4").replace("2023/3/5", "2024/3/5")]))

@@ -198,7 +198,7 @@ def test_sealed_originals_open_with_the_key(tmp_path: Path) -> None:
 
 def test_every_row_carries_its_lineage(tmp_path: Path) -> None:
     table = ingested(tmp_path, [SALE]).tables["trade_invoice"]
-    assert cells(table, "source", "source_file", "source_row") == [("vat_invoices@2.0.0", SALE.name, 2)]
+    assert cells(table, "source", "source_file", "source_row") == [("vat_invoices@2.1.0", SALE.name, 2)]
     assert cells(table, "recorded_at") == [datetime(2026, 1, 1, tzinfo=UTC)]
 
 
