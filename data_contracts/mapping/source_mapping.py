@@ -121,6 +121,10 @@ class SourceMapping:
             be processed in partitions. None if any two rows of a file may depend on each other.
         named_sellers: how a row names its seller, for files with rows of many sellers; rows of sellers without consent
             are withheld. None if rows name no seller, or if they are the lender's own books, which need no consent.
+        own_names: accepted rows to the names of the firm that they are about: ``seller`` and ``name``. None if the
+            source does not tell them.
+        asks_own_names: whether rows are compared with the seller's names of other sources, which the typed rows then
+            have as ``own_names``, a line each; null if none is known.
     """
 
     source: str
@@ -141,6 +145,8 @@ class SourceMapping:
     needs_seller: bool = True
     partition_by: str | None = None
     named_sellers: NamedSellers | None = None
+    own_names: Callable[[pa.Table], pa.Table] | None = None
+    asks_own_names: bool = False
 
 
 def run_sql(query: str, parameters: Mapping[str, object] | None = None, **tables: pa.Table) -> pa.Table:

@@ -102,9 +102,10 @@ def cast_by_file(result: ReadResult, contract: CompiledContract) -> ReadResult:
 
 
 def files_with_unclear_numbers(quarantined: pa.Table) -> set[str]:
-    """Return the files of which rows were set aside because a number may have thousands or decimals."""
-    unclear = pc.ends_with(quarantined["value"], f": {_MARK}")
-    return set(quarantined.filter(pc.fill_null(unclear, pa.scalar(value=False)))["source_file"].to_pylist())
+    """Return the files with rows that were set aside because a number may have thousands or decimals."""
+    ends: Any = pc.ends_with(quarantined["value"], f": {_MARK}")
+    unclear: Values = pc.fill_null(ends, pa.scalar(value=False))
+    return {str(name) for name in quarantined.filter(unclear)["source_file"].to_pylist()}
 
 
 def may_differ(rows: pa.Table, names: Sequence[str]) -> bool:

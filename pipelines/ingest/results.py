@@ -58,6 +58,7 @@ def kept_batch(source: str, result: BatchResult | SpilledResult, keeper: ChunkKe
             result.party_sellers,
             result.set_aside_consents,
             result.company_names,
+            result.own_names,
         )
         return KeptBatch(source, rest, result.tables, result.quarantine, result.duplicates)
     kept = {name: keeper.kept(table) for name, table in result.tables.items()}

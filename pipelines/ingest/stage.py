@@ -16,6 +16,7 @@ from data_contracts.progress import SILENT
 from data_contracts.sources.registry import known_source
 from pipelines.ingest.batches.batch import BatchRequest
 from pipelines.ingest.batches.declared_period import require_declared_period
+from pipelines.ingest.batches.own_names import merged_names
 from pipelines.ingest.batches.workers import read_batches
 from pipelines.ingest.company_matching import matched_companies
 from pipelines.ingest.consents import CONSENT_TABLE, NOBODY_IS_ASKED, Consents, consents_in_force, withheld_files
@@ -205,18 +206,35 @@ class _Reading:
         consents: Consents = NOBODY_IS_ASKED,
         seller_of: Mapping[str, str] | None = None,
     ) -> list[KeptBatch]:
-        """Return the result of each batch of the files, in their order.
+        """Return the result of each batch of the files, in order of source.
+
+        Files whose rows are compared with the sellers' names come last, so that the others tell the names.
 
         Args:
             files: the files.
             consents: the consents that decide which sellers' rows are withheld.
             seller_of: by party reference, the seller that the party is, known from other files.
         """
-        allowed = {source: consents.of_source(source, seller_of or {}) for source in {file.source for file in files}}
+        asking = [file for file in files if known_source(file.source).mapping.asks_own_names]
+        found = self._of([file for file in files if file not in asking], consents, seller_of or {}, {})
+        if asking:
+            names = merged_names(batch.result.own_names for batch in found)
+            found += self._of(asking, consents, seller_of or {}, names)
+        return sorted(found, key=lambda batch: batch.source)
+
+    def _of(
+        self,
+        files: Sequence[DeliveredFile],
+        consents: Consents,
+        seller_of: Mapping[str, str],
+        own_names: Mapping[str, tuple[str, ...]],
+    ) -> list[KeptBatch]:
+        allowed = {source: consents.of_source(source, seller_of) for source in {file.source for file in files}}
         requests = [
             BatchRequest(
                 *(self.raw_dir, batch[0].source, batch, self.settings.recorded_at, self.overrides, self.hmac_key),
                 consents=allowed[batch[0].source],
+                own_names=own_names,
             )
             for batch in _batches(files, self.settings.batch_bytes)
         ]

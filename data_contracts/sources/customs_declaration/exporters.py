@@ -52,6 +52,18 @@ ORDER BY row_order
 """
 
 
+_OWN_NAMES: Final = """
+SELECT DISTINCT delivered_for AS seller, trim(CASE WHEN owner_name IS NULL THEN consignor_name
+    WHEN owner_credit_code = consignor_credit_code THEN consignor_name ELSE owner_name END) AS name
+FROM raw WHERE name <> '' ORDER BY ALL
+"""
+
+
+def own_names(raw: pa.Table) -> pa.Table:
+    """Return the names of the firms whose goods were declared: the owner's if another firm is the consignor."""
+    return run_sql(_OWN_NAMES, raw=raw)
+
+
 def rows_of_other_exporters(raw: pa.Table) -> pa.Table:
     """Return, as a screen does, the items of declarations in which the firm of the file is neither exporter nor owner.
 

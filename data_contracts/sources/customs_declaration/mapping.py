@@ -19,7 +19,7 @@ from data_contracts.mapping.source_mapping import (
     run_sql,
 )
 from data_contracts.privacy import keyed_pseudonyms
-from data_contracts.sources.customs_declaration.exporters import rows_of_other_exporters
+from data_contracts.sources.customs_declaration.exporters import own_names, rows_of_other_exporters
 from data_contracts.sources.customs_declaration.prices import price_doubts
 
 SOURCE = "customs_declaration"
@@ -95,4 +95,5 @@ MAPPING = SourceMapping(
     happened="exported_on",
     screen=functools.partial(screened, SOURCE),
     remarks=price_doubts,
+    own_names=own_names,
 )

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from data_contracts.arrow import with_column
 from data_contracts.mapping.source_mapping import SourceMapping
+from data_contracts.sources.customs_declaration.exporters import own_names
 from data_contracts.sources.customs_declaration.mapping import screened, to_canonical
 from data_contracts.sources.customs_declaration.prices import price_doubts
 
@@ -38,4 +39,5 @@ MAPPING = SourceMapping(
     prepare=prepare,
     screen=functools.partial(screened, SOURCE),
     remarks=price_doubts,
+    own_names=own_names,
 )

@@ -121,5 +121,6 @@ MAPPING = SourceMapping(
     happened="recorded_on",
     prepare=prepare,
     screen=screen,
+    asks_own_names=True,
     remarks=weights_without_unit,
 )

@@ -89,6 +89,7 @@ MAPPING = SourceMapping(
     happened="recorded_on",
     prepare=prepare,
     screen=screen,
+    asks_own_names=True,
     remarks=weights_without_unit,
     silent=master_bills,
 )

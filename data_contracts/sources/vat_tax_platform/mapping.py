@@ -113,6 +113,12 @@ FROM (
 ORDER BY row_order
 """
 
+_OWN_NAMES = """
+SELECT DISTINCT delivered_for AS seller, trim(CASE WHEN own_number = supplier_number THEN supplier_name
+    WHEN own_number = customer_number THEN customer_name END) AS name
+FROM raw WHERE name <> '' ORDER BY ALL
+"""
+
 
 def prepare(text_rows: pa.Table) -> pa.Table:
     """Return the rows with the number of their invoice, a key of its rows in one sheet, and the seller's tax number."""
@@ -151,8 +157,14 @@ def to_canonical(raw: pa.Table, context: MappingContext) -> Tables:
     return {"trade_invoice": canonical_table("trade_invoice", mapped, context, {"net_amount_usd": "net_amount"})}
 
 
+def own_names(raw: pa.Table) -> pa.Table:
+    """Return the names under which the sellers of the files trade."""
+    return run_sql(_OWN_NAMES, raw=raw)
+
+
 MAPPING = SourceMapping(
     source=SOURCE,
+    own_names=own_names,
     covered_tables=("trade_invoice",),
     to_canonical=to_canonical,
     happened="issued_at",

@@ -34,6 +34,7 @@ from pipelines.ingest.batches.file_rules import (
     with_file_verdicts,
 )
 from pipelines.ingest.batches.missing_rates import with_missing_rates
+from pipelines.ingest.batches.own_names import own_names, with_own_names
 from pipelines.ingest.batches.retention import PAST_RETENTION
 from pipelines.ingest.batches.row_checks import REPEATED_KEY, SortedRows, sort_rows
 from pipelines.ingest.batches.row_consents import (
@@ -50,7 +51,7 @@ from pipelines.ingest.deliveries.manifest import CONSENT_SOURCE, DeliveredFile, 
 from pipelines.runs.file_counts import FileCounts, require_balance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
 
 
 UNCLEAR_NUMBERS: Final = doubt("amounts such as 1.250 may be thousands or have three decimals")
-"""Note on a file of which rows were set aside for this."""
+"""Note on a file with rows that were set aside for this."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class BatchRequest:
     overrides: RateOverrides
     hmac_key: bytes = field(repr=False)
     consents: SourceConsents = ALL_MAY_BE_READ
+    own_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class BatchResult:
         party_sellers: by party reference, the seller that the party is, for files that link parties.
         set_aside_consents: consent statements that were set aside, if the files contain any.
         company_names: company names from registers, used for name matching only.
+        own_names: by seller, the names of its firm in accepted rows, used to compare other rows only.
     """
 
     tables: Tables
@@ -103,6 +106,7 @@ class BatchResult:
     party_sellers: dict[str, str] = field(default_factory=dict)
     set_aside_consents: tuple[SetAsideConsent, ...] = ()
     company_names: pa.Table = field(default_factory=NAME_SCHEMA.empty_table, repr=False)
+    own_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
 
 def ingest_batch(request: BatchRequest) -> BatchResult:
@@ -192,6 +196,7 @@ def mapped_batch(request: BatchRequest, batch: SortedBatch) -> BatchResult:
         party_sellers=sellers_of_parties(batch.text.rows, batch.source),
         set_aside_consents=_consents_set_aside(request.source, batch.text, found, gathered),
         company_names=company_names(request.source, contract.identity, found.accepted, contract.known_lag_days),
+        own_names=own_names(found.accepted, mapping),
     )
 
 
@@ -202,6 +207,8 @@ def _sorted(
     mapping, contract = source.mapping, source.contract
     group_keys = _one_array(text.rows[mapping.group_column]) if mapping.group_column else None
     typed = (mapping.cast or cast_by_file)(dataclasses.replace(text, rows=consented.rows), contract)
+    if mapping.asks_own_names:
+        typed = dataclasses.replace(typed, rows=with_own_names(typed.rows, request.own_names))
     broken = broken_file_rules(typed.rows, contract, len(request.files))
     left = RowsLeft(typed.rows, typed.origin, typed.quarantined)
     set_rejected_aside(left, broken)

@@ -38,6 +38,7 @@ class SpilledResult:
     party_sellers: dict[str, str] = field(default_factory=dict)
     set_aside_consents: tuple[SetAsideConsent, ...] = ()
     company_names: pa.Table = field(default_factory=NAME_SCHEMA.empty_table, repr=False)
+    own_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
 
 def spilled(result: BatchResult, folder: Path) -> SpilledResult:
@@ -51,6 +52,7 @@ def spilled(result: BatchResult, folder: Path) -> SpilledResult:
         party_sellers=result.party_sellers,
         set_aside_consents=result.set_aside_consents,
         company_names=result.company_names,
+        own_names=result.own_names,
     )
 
 

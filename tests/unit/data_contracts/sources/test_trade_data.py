@@ -158,6 +158,48 @@ def test_records_of_another_exporter_than_most_are_set_aside(tmp_path: Path) -> 
     assert only_account(result).quarantined == {"exporter:one": 1}
 
 
+def declared_by(name: str, seller: str = "S000001") -> RawFile:
+    one = declaration("222520230000000001", [declaration_item("1")], cnsnTradeCname=name, consignorCname=name)
+    return RawFile("declared.json", "customs_declaration", declarations_file([one]), seller)
+
+
+@pytest.mark.parametrize(
+    ("declared", "rules"),
+    [
+        ("Candle Trading Co., Ltd.", {"exporter:is_seller": 2}),
+        ("Lampworks Company Limited", {}),
+        ("义乌市明亮照明有限公司", {}),  # its English name may be any
+    ],
+)
+def test_a_file_wholly_about_another_exporter_than_the_seller_is_refused(
+    tmp_path: Path, declared: str, rules: dict[str, int]
+) -> None:
+    rows = [record(exporter="LAMPWORKS CO LTD"), record(value=2, exporter="LAMPWORKS CO LTD")]
+    result = ingested(tmp_path, [file_of(*rows), declared_by(declared)])
+    (account,) = (one for one in result.file_counts if one.file == "a.xlsx")
+    assert account.quarantined == rules
+    assert records(result).num_rows == (0 if rules else 2)
+
+
+def test_the_sellers_own_records_are_kept_even_if_most_are_of_others(tmp_path: Path) -> None:
+    rows = [
+        record(exporter="Candle Trading Ltd."),
+        record(value=2, exporter="LAMPWORKS"),
+        record(value=3, exporter="LAMPWORKS"),
+    ]
+    result = ingested(tmp_path, [file_of(*rows), declared_by("Candle Trading Co., Ltd.")])
+    assert cells(records(result), "amount") == [Decimal(1500)]
+    other = ingested(tmp_path / "other", [file_of(*rows), declared_by("Candle Trading Co., Ltd.", "S000002")])
+    assert cells(records(other), "amount") == [Decimal(2), Decimal(3)]
+
+
+def test_pinyin_of_the_declared_name_is_the_seller_and_other_pinyin_is_not(tmp_path: Path) -> None:
+    declared = declared_by("义乌市明亮照明有限公司")
+    for name, kept in (("YIWU MINGLIANG LIGHTING CO LTD", 1), ("YIWU HUARUI LIGHTING CO LTD", 0)):
+        result = ingested(tmp_path / str(kept), [file_of(record(exporter=name)), declared])
+        assert records(result).num_rows == kept
+
+
 def test_records_in_which_no_exporter_has_more_than_half_are_nobodys(tmp_path: Path) -> None:
     rows = [record(), record(exporter="Candle Trading Co., Ltd."), record(), record(exporter="Wax Ltd.")]
     result = read(tmp_path, *rows)
