@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.arrow import with_column
+from data_contracts.arrow import string_bytes, with_column
 from data_contracts.definition.contract import CompiledContract, ReadSpec
 from data_contracts.lineage import ROW_ORDER, ReadResult, concat_quarantine
 from data_contracts.values.casting import cast_columns
@@ -35,6 +35,12 @@ _COMMA_AND_SPACE = r"\d[ \x{a0}\x{202f}]\d{3}(?:,|$)"
 _THOUSANDS_OR_DECIMALS = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
 # A number cell of a workbook has no zero at its end, so a text cell has written it.
 _IN_TEXT = r"0$"
+# 1.250 has five characters.
+_SHORTEST_UNCLEAR: Final = 5
+_COMMA_BYTE: Final = np.uint8(ord(","))
+_POINT_BYTE: Final = np.uint8(ord("."))
+_BLANK_BYTE: Final = np.uint8(ord(" "))
+_LAST_ASCII: Final = np.uint8(127)
 _TEXT_FORMS: Final = frozenset({"delimited", "bank_table", "tabular"})
 _IS_MONEY: Final = ("currency", "USD", "CNY")
 
@@ -109,15 +115,18 @@ def files_with_unclear_numbers(quarantined: pa.Table) -> set[str]:
 
 
 def may_differ(rows: pa.Table, names: Sequence[str]) -> bool:
-    """Return whether a cell has a comma, or three digits after a point; most files have neither."""
-    for name in names:
-        text: Values = rows[name]
-        if pc.any(pc.match_substring(text, ",")).as_py():
-            return True
-        mark: Any = pc.utf8_slice_codeunits(pc.utf8_rtrim_whitespace(text), -4, -3)
-        if pc.any(pc.equal(mark, pa.scalar("."))).as_py():
-            return True
-    return False
+    """Return whether a cell has a comma, a blank, or three digits after a point; most files have none of them."""
+    return any(_bytes_may_differ(chunk) for name in names for chunk in rows[name].chunks)
+
+
+def _bytes_may_differ(cells: Values) -> bool:
+    """Look at the bytes of all cells at once, which is much faster than a pattern for each cell."""
+    codes, borders = string_bytes(cells.cast(pa.string()))
+    written = codes[borders[0] : borders[-1]]
+    if ((written == _COMMA_BYTE) | (written == _BLANK_BYTE) | (written > _LAST_ASCII)).any():
+        return True
+    ends = borders[1:][borders[1:] - borders[:-1] >= _SHORTEST_UNCLEAR]
+    return bool((codes[ends - _SHORTEST_UNCLEAR + 1] == _POINT_BYTE).any())
 
 
 def _is_money(column: Column) -> bool:

@@ -47,7 +47,7 @@ def test_one_cell_of_a_file_decides_for_all(tmp_path: Path, written: tuple[str, 
     assert amounts_of(tmp_path, sheet(*written)) == [Decimal(text) for text in read]
 
 
-@pytest.mark.parametrize("others", [("3",), ("980", "4.500"), ("12,50", "12.50")])
+@pytest.mark.parametrize("others", [("3",), ("980", " 4.500 "), ("12,50", "12.50")])
 def test_a_cell_that_may_be_thousands_or_decimals_is_set_aside(tmp_path: Path, others: tuple[str, ...]) -> None:
     account = only_account(ingested(tmp_path, [sheet("1.250", *others)]))
     assert account.quarantined["type:amount"] >= 1
