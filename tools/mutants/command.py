@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import math
 import platform
 import sys
 import tempfile
@@ -34,11 +35,14 @@ PATIENCE: Final = 4.0
 SHORTEST_LIMIT: Final = 60.0
 
 
-def tried(mutants: list[Mutant], workplace: Workplace) -> list[tuple[Mutant, Outcome]]:
-    """Return what the tests say about each mutant, and print it."""
+def tried(mutants: list[Mutant], workplace: Workplace, minutes: float) -> list[tuple[Mutant, Outcome]]:
+    """Return what the tests say about each mutant, until so many minutes have passed, and print it."""
     limits: dict[str, float] = {}
-    results = []
+    results: list[tuple[Mutant, Outcome]] = []
+    started = time.monotonic()
     for number, one in enumerate(mutants, 1):
+        if time.monotonic() - started > 60 * minutes:
+            break
         tests = GUARDED[one.path]
         if one.path not in limits:
             limits[one.path] = max(SHORTEST_LIMIT, PATIENCE * workplace.usual_seconds(tests))
@@ -84,6 +88,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--sample", type=int, default=250, help="How many mutants to try (default: %(default)s).")
     parser.add_argument("--seed", type=int, default=1, help="Which sample to draw (default: %(default)s).")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="Begin no mutant after so many minutes.")
     parser.add_argument("--only", action="append", choices=sorted(GUARDED), metavar="MODULE", help="Only this module.")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args(arguments)
@@ -91,7 +96,7 @@ def main(arguments: list[str]) -> int:
     sources = {path: (CHECKOUT / path).read_text(encoding="utf-8") for path in options.only or GUARDED}
     mutants, apart = set_apart(sample(sources, options.sample, options.seed), read_equivalents())
     with tempfile.TemporaryDirectory() as folder:
-        results = tried(mutants, copied_checkout(CHECKOUT, Path(folder)))
+        results = tried(mutants, copied_checkout(CHECKOUT, Path(folder)), options.minutes)
     record = document(results, apart, options.seed) | {"minutes": round((time.monotonic() - started) / 60)}
     options.out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
@@ -137,3 +137,33 @@ def test_every_peg_is_to_a_quoted_currency_and_names_its_source(rates: ExchangeR
         assert peg.base == "USD" or peg.base in rates.reference.bounds
         assert rates.usd_per_unit(currency, date(2023, 3, 3)) is not None
         assert peg.source
+
+
+def test_a_rate_is_known_from_the_first_fixing_until_a_week_after_the_last(rates: ExchangeRates) -> None:
+    first, last = rates.reference.bounds["CNY"]
+    last = min(last, rates.reference.bounds["USD"].last_date)
+    week = timedelta(days=7)
+    for day, is_known in ((first, True), (first - timedelta(days=1), False), (last + week, True)):
+        assert (rates.usd_per_unit("CNY", day) is not None) is is_known
+    assert rates.usd_per_unit("CNY", last + week + timedelta(days=1)) is None
+    assert rates.usd_per_unit("CNY", last + week) == rates.usd_per_unit("CNY", last)
+
+
+def test_a_peg_holds_from_its_day_on(rates: ExchangeRates) -> None:
+    peg = pegs()["AED"]
+    assert rates.usd_per_unit("AED", peg.since) == (1 / peg.units).quantize(Decimal("1e-12"))
+    assert rates.usd_per_unit("AED", peg.since - timedelta(days=1)) is None
+
+
+def test_each_row_has_the_rate_of_its_own_currency_and_day() -> None:
+    days = [date(2023, 1, day) for day in (1, 5, 9)]
+    given = {
+        code: {day: Decimal(place * 10 + n) for n, day in enumerate(days)} for place, code in ((1, "AAA"), (2, "BBB"))
+    }
+    rates = load_exchange_rates(given)
+    cells = [(code, day) for code in ("BBB", "AAA") for day in reversed(days)]
+    amounts = pa.array([Decimal(1)] * 6, MONEY)
+    found = to_usd(amounts, pa.array([c for c, _ in cells]), pa.array([d for _, d in cells], pa.date32()), rates)
+    assert [int(value) for value in found.to_pylist()] == [22, 21, 20, 12, 11, 10]
+    assert found.type == pa.decimal128(18, 4)
+    assert to_usd(amounts[:0], pa.array([], pa.string()), pa.array([], pa.date32()), rates).to_pylist() == []

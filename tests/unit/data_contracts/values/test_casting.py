@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -208,3 +208,92 @@ def test_an_empty_file_casts_to_typed_columns_without_rows() -> None:
     contract = contract_of([column("a", "number", header="A"), column("b", "date", header="B")], server=delimited())
     rows = cast_columns(read_delimited(b"A,B\n", contract, "f"), contract).rows
     assert rows.schema.types[:2] == [pa.decimal128(18, 4), pa.date32()]
+
+
+def test_the_first_and_last_day_of_a_year_a_month_and_the_calendar_are_read() -> None:
+    prop = column("a", "date", logicalTypeOptions={"format": "yyyy-MM-dd"})
+    good = ["1990-01-01", "2100-12-31", "2024-02-29", "2024-04-30", "1999-12-31", "2000-01-01"]
+    bad = [
+        "1989-12-31",
+        "2101-01-01",
+        "2023-02-29",
+        "2024-04-31",
+        "2024-00-10",
+        "2024-13-10",
+        "2024-01-00",
+        "2024-01-32",
+    ]
+    assert cast([*good, *bad], prop) == [*map(date.fromisoformat, good), *["bad"] * len(bad)]
+
+
+def test_the_last_second_of_a_day_is_read_and_none_after_it() -> None:
+    good = ["2025-06-09 23:59:59", "2025-06-09 00:00:00", "2025-06-09 01:02:03"]
+    bad = [
+        "2025-06-09 24:00:00",
+        "2025-06-09 00:60:00",
+        "2025-06-09 00:00:60",
+        "2025-06-09 00:00",
+        "2025-06-09T00:00:00",
+    ]
+    expected = [datetime.fromisoformat(text).replace(tzinfo=UTC) for text in good]
+    assert cast([*good, *bad], moment("yyyy-MM-dd HH:mm:ss")) == [*expected, *["bad"] * len(bad)]
+
+
+def test_an_offset_has_hours_and_minutes_and_at_most_fourteen_hours() -> None:
+    texts = [
+        *("2026-08-30 12:00:00 +1400", "2026-08-30 12:00:00 -14:00", "2026-08-30 12:00:00 +05:45"),
+        *("2026-08-30 12:00:00 -0959", "2026-08-30 12:00:00 +02", "2026-08-30 12:00:00 Z"),
+    ]
+    hours = [(-14, 0), (14, 0), (-5, -45), (9, 59), (-2, 0), (0, 0)]
+    noon = datetime(2026, 8, 30, 12, tzinfo=UTC)
+    bad = ["2026-08-30 12:00:00 +1401", "2026-08-30 12:00:00 +0160", "2026-08-30 12:00:00 +0199"]
+    assert cast([*texts, *bad], moment("yyyy-MM-dd HH:mm:ss X")) == [
+        *(noon + timedelta(hours=hour, minutes=minute) for hour, minute in hours),
+        *["bad"] * 3,
+    ]
+
+
+def test_fractions_of_a_second_have_one_to_six_digits() -> None:
+    texts = ["2025-01-01T00:00:00.5Z", "2025-01-01T00:00:00.000001Z", "2025-01-01T00:00:00.0000001Z"]
+    first = datetime(2025, 1, 1, tzinfo=UTC)
+    assert cast(texts, column("a", "timestamp")) == [
+        first.replace(microsecond=500_000),
+        first.replace(microsecond=1),
+        "bad",
+    ]
+
+
+def test_a_quoted_text_in_a_format_is_read_as_it_is() -> None:
+    prop = column("a", "date", logicalTypeOptions={"format": "yyyy'年'M'月'd'日'"})
+    assert cast(["2024年3月5日", "2024-3-5"], prop) == [date(2024, 3, 5), "bad"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2147483647", 2147483647),
+        ("-2147483647", -2147483647),
+        ("2147483648", "bad"),
+        ("+7", 7),
+        ("007", 7),
+        ("7.0", "bad"),
+        ("1234567890123456789", "bad"),
+        ("", None),
+    ],
+)
+def test_a_whole_number_is_read_within_its_range(text: str, value: object) -> None:
+    assert cast([text], column("a", "integer", physicalType="int32")) == [value]
+
+
+def test_a_whole_number_has_at_most_eighteen_digits() -> None:
+    assert cast(["2147483648", "9" * 18, "9" * 19], column("a", "integer")) == [2147483648, int("9" * 18), "bad"]
+
+
+def test_many_amounts_at_once_are_as_exact_as_one_by_one() -> None:
+    texts = ["1.5", "-22.25", "333.1234", "4444.0", "-5.55"]
+    assert cast(texts, NUMBER) == [Decimal(text) for text in texts]
+    for spoiled in ("1.23456", "-.5", "5.", "5-", "1.2.3", "5:5", "/5"):
+        assert cast([*texts, spoiled], NUMBER) == [*(Decimal(text) for text in texts), "bad"]
+    assert cast(["1", "2.5"], NUMBER) == [Decimal(1), Decimal("2.5")]
+    assert cast(["99999999999999", "100000000000000"], NUMBER) == [Decimal(99999999999999), "bad"]
+    assert cast(["", "1.5"], NUMBER) == [None, Decimal("1.5")]

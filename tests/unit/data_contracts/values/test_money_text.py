@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
-from data_contracts.values.money_text import NumberStyle, plain_amount
+from data_contracts.values.money_text import NumberStyle, plain_amount, with_plain_amounts
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,35 @@ def test_an_amount_is_rewritten_only_if_there_is_one_way_to_read_it(
     text: str, currency: str, style: NumberStyle, plain: str
 ) -> None:
     assert plain_amount(text, currency, style) == plain
+
+
+def test_the_currency_of_a_row_decides_how_its_text_is_read_unless_the_file_has_a_style() -> None:
+    rows = pa.table({"amount": ["1.234,50", "1,234.50", " 12.50 ", ""], "currency": ["brl", "USD", "USD", "EUR"]})
+    found = with_plain_amounts(rows, ["amount"], "currency")["amount"].to_pylist()
+    assert found[:3] == ["1234.50", "1234.50", "12.50"]
+    styles = [NumberStyle.COMMA] * 4
+    stated = with_plain_amounts(rows, ["amount"], "currency", styles)["amount"].to_pylist()
+    assert stated[0] == "1234.50"
+    assert stated[1] == "1,234.50: not in the number format of the file"
+    plain = pa.table({"amount": ["1.5", "-2"], "currency": ["USD", "EUR"]})
+    assert with_plain_amounts(plain, ["amount"], "currency") == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "plain"),
+    [
+        ("(5.00", "USD", "(5.00"),
+        ("5.00)", "USD", "5.00)"),
+        ("-(5.00)", "USD", "-(5.00)"),
+        ("+5.00", "USD", "5.00"),
+        ("USD 5", "USD", "5"),
+        ("5 usd", "USD", "5"),
+        ("EUR 5", "USD", "EUR 5"),
+        ("1,23", "USD", "1,23: not in the number format of the file"),
+        ("12,345,678.9", "USD", "12345678.9"),
+        ("1'234.5", "CHF", "1234.5"),
+        ("−5", "USD", "-5"),
+    ],
+)
+def test_signs_brackets_and_codes_around_an_amount(text: str, currency: str, plain: str) -> None:
+    assert plain_amount(text, currency, NumberStyle.POINT) == plain

@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from scipy.optimize import minimize
 from scipy.special import expit
 
-from models.components.calibration import AffineCalibrator, fit_affine
+from models.components.calibration import IDENTITY, AffineCalibrator, fit_affine
 
 
 def sample(slope: float, intercept: float, n: int = 20_000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -52,3 +53,53 @@ def test_rows_that_move_together_make_the_line_less_certain() -> None:
 def test_a_slope_that_is_not_positive_is_refused() -> None:
     with pytest.raises(ValidationError):
         AffineCalibrator(slope=0.0, intercept=1.0)
+
+
+def test_without_an_estimated_uncertainty_there_is_no_interval() -> None:
+    assert AffineCalibrator(slope=1.0, intercept=0.0).covariance == (0.0, 0.0, 0.0)
+    assert np.isnan(IDENTITY.probability_interval(np.array([0.0]))).all()
+    assert (IDENTITY.slope, IDENTITY.intercept) == (1.0, 0.0)
+
+
+def test_the_interval_of_a_probability_comes_from_the_covariance_of_the_line() -> None:
+    line = AffineCalibrator(slope=2.0, intercept=0.5, covariance=(0.04, 0.01, 0.09))
+    margin = np.array([-1.0, 0.0, 2.0])
+    error = np.sqrt(0.04 + 2 * 0.01 * margin + 0.09 * margin**2)
+    assert line.standard_error(margin) == pytest.approx(error)
+    lower, upper = line.probability_interval(margin)
+    assert lower == pytest.approx(expit(0.5 + 2.0 * margin - 1.959963985 * error))
+    assert upper == pytest.approx(expit(0.5 + 2.0 * margin + 1.959963985 * error))
+    assert line.probability_interval(margin, 0.5)[1] == pytest.approx(expit(0.5 + 2 * margin + 0.6744897502 * error))
+    # The variance of a combination is never below zero, however the covariance was rounded.
+    flat = AffineCalibrator(slope=1.0, intercept=0.0, covariance=(1.0, -1.0, 1.0 - 1e-12))
+    assert flat.standard_error(np.array([1.0])).tolist() == [0.0]
+
+
+def test_the_line_and_its_covariance_are_those_of_maximum_likelihood_with_clustered_errors() -> None:
+    margin, y, _ = sample(1.0, 0.0, 400)
+    clusters = np.repeat(np.arange(200), 2).astype(np.str_)
+    found = fit_affine(margin, y, clusters)
+    design = np.column_stack([np.ones(400), margin])
+
+    def loss(beta: np.ndarray) -> float:
+        z = design @ beta
+        return float(np.sum(np.logaddexp(0, z) - y * z) + 0.5e-6 * beta @ beta)
+
+    beta = minimize(loss, np.zeros(2), method="BFGS", options={"gtol": 1e-9}).x
+    assert (found.intercept, found.slope) == pytest.approx(tuple(beta), abs=1e-5)
+    p = expit(design @ beta)
+    bread = np.linalg.inv(design.T @ (design * (p * (1 - p))[:, None]))
+    scores = (design * (y - p)[:, None]).reshape(200, 2, 2).sum(axis=1)
+    robust = bread @ scores.T @ scores @ bread
+    assert found.covariance == pytest.approx((robust[0, 0], robust[0, 1], robust[1, 1]), rel=1e-3)
+
+
+def test_a_slope_below_the_smallest_allowed_one_is_replaced_by_it() -> None:
+    margin, y, cluster = sample(-1.0, -4.0, 2000)
+    assert fit_affine(margin, y, cluster).slope == 0.02
+
+
+def test_a_fitted_line_has_nine_decimals() -> None:
+    found = fit_affine(*sample(1.1, 0.2, 700))
+    for number in (found.slope, found.intercept, *found.covariance):
+        assert number == round(number, 9) != round(number, 8)

@@ -64,3 +64,13 @@ def test_a_matrix_of_another_width_is_refused() -> None:
 def test_disorderly_edges_are_refused(edges: tuple[float, ...]) -> None:
     with pytest.raises(ValidationError):
         ScorecardColumn(edges=edges, log_odds=(0.0, 0.1, 0.2), mean=0.0)
+
+
+def test_weights_and_log_odds_have_nine_decimals() -> None:
+    intercept, weights = fit_weights(EVIDENCE, Y, 3.0)
+    assert intercept == round(intercept, 9) != round(intercept, 8)
+    assert (weights == np.round(weights, 9)).all()
+    assert (weights != np.round(weights, 8)).any()
+    column = fit_scorecard(X, Y, DIRECTIONS, penalty=2.0).table.columns[0]
+    assert any(value != round(value, 8) for value in column.log_odds)
+    assert column.mean == round(column.mean, 9) != round(column.mean, 8)

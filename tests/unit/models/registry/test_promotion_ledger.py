@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import stat
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -19,11 +21,13 @@ from models.registry.promotion_ledger import (
     champion_before,
     champion_in_force,
     incumbent_of,
+    is_rolled_back,
     is_written,
     promotion_of,
     promotion_state,
     promotions_of,
 )
+from models.registry.sealed_folder import key_id
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 MODEL = "seller-default"
@@ -104,6 +108,16 @@ def test_a_restored_version_is_champion_and_goes_back_to_what_it_replaced_when_i
     assert promotions_of(entries, "another model") == ()
     assert champion_before(entries[:1], MODEL) is None
     assert champion_before((), MODEL) is None
+
+
+def test_a_bundle_is_rolled_back_if_a_person_put_another_in_its_place(tmp_path: Path) -> None:
+    decisions = ((1, "aa", "promoted"), (2, "bb", "promoted"), (3, "cc", "refused"), (4, "aa", "restored"))
+    entries = history(tmp_path, *decisions)
+    found = {digest: is_rolled_back(entries, MODEL, digest * 32) for digest in ("aa", "bb", "cc", "dd")}
+    assert found == {"aa": False, "bb": True, "cc": False, "dd": False}
+    assert not is_rolled_back(entries[:3], MODEL, "aa" * 32)
+    assert not is_rolled_back(entries, "another model", "bb" * 32)
+    assert not is_rolled_back((), MODEL, "aa" * 32)
 
 
 def test_a_bundle_is_measured_against_the_champion_or_against_what_it_replaced_itself(ledger: Path) -> None:
@@ -210,6 +224,13 @@ def test_a_ledger_set_back_to_an_older_state_is_refused_by_each_kept_head(
 
 def a_decision_like(entry: LedgerEntry) -> Decision:
     return Decision.model_validate({name: getattr(entry, name) for name in Decision.model_fields})
+
+
+def test_a_kept_head_is_named_after_the_ledger_its_place_and_its_key(kept: Ledger) -> None:
+    for head in kept.log.head_files(KEY.public_key()):
+        assert re.fullmatch(rf"promotions-[0-9a-f]{{16}}-{key_id(KEY.public_key())}\.json", head.name)
+        assert stat.S_IMODE(head.parent.stat().st_mode) == 0o700
+        assert head.read_bytes().endswith(b"}\n")
 
 
 def test_a_head_that_a_killed_run_left_behind_is_fine_and_is_brought_up_to_date(kept: Ledger) -> None:

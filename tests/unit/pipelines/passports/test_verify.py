@@ -74,6 +74,39 @@ def test_a_page_is_accepted_if_it_shows_the_passport_beside_it(
     assert (answer(page, day).code, answer(page, day).exit_code) == ("page_differs", 2)
 
 
+@pytest.mark.parametrize("suffix", [".en.HTML", ".htm", ".en.more.html"])
+def test_a_page_is_known_by_its_suffix_and_belongs_to_the_passport_of_its_first_name(
+    passport: Path, issued: IssuedPassport, trust: Path, suffix: str
+) -> None:
+    page = passport.with_name(passport.stem + suffix)
+    page.write_text(issued.pages["en"], encoding="utf-8")
+    assert answer(page, VerifyOptions(on=ISSUED_ON, trust=trust)).code == "ok"
+    page.write_text("forged", encoding="utf-8")
+    refused = answer(page, VerifyOptions(on=ISSUED_ON, trust=trust))
+    assert (refused.code, refused.file) == ("page_differs", str(page))
+    assert refused.message.startswith(f"{passport.name}: the page does not show this passport")
+
+
+def test_a_refused_passport_says_no_more_than_its_reason(passport: Path, trust: Path) -> None:
+    refused = answer(passport, VerifyOptions(on=date(2025, 6, 15), trust=trust))
+    assert (refused.accepted, refused.issuer, refused.subject) == (False, None, None)
+    assert refused.message == "valid until 2025-06-14, asked for 2025-06-15"
+    accepted = answer(passport, VerifyOptions(on=date(2025, 6, 14), trust=trust))
+    assert (accepted.accepted, accepted.file) == (True, str(passport))
+    gone = answer(passport.with_name("none.json"), VerifyOptions(on=ISSUED_ON, trust=trust))
+    assert gone.message == "cannot be read: No such file or directory"
+
+
+def test_a_signed_document_that_is_no_passport_is_named_by_its_place(tmp_path: Path, trust: Path) -> None:
+    path = tmp_path / "p.json"
+    row = score_chunk(context(), applicants(1)).to_pylist()[0]
+    document = passport_document(row, small_bundle(), Evidence({}), TERMS).as_json()
+    document["credentialSubject"]["assessment"]["grade"] = 5
+    path.write_bytes(issue(document, KEYS.signing_key, "2025-03-15T00:00:00Z"))
+    outcome = answer(path, VerifyOptions(on=ISSUED_ON, trust=trust))
+    assert outcome.message.startswith("signed, but no passport: credentialSubject.assessment.grade: ")
+
+
 def test_a_page_without_a_valid_passport_proves_nothing(passport: Path, issued: IssuedPassport, trust: Path) -> None:
     page = passport.with_suffix(".en.html")
     page.write_text(issued.pages["en"], encoding="utf-8")

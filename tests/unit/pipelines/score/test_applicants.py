@@ -36,6 +36,19 @@ def refusals(applicants: Applicants) -> list[str]:
     return [str(row["refusals"]) for row in rows(applicants)]
 
 
+def test_suffixes_in_upper_case_mean_the_same(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"applicant_id": ["A1"], "seller_id": ["S1"]}), tmp_path / "A.PARQUET")
+    write(tmp_path / "A.CSV", "applicant_id,seller_id\nA1,S1\n")
+    book = xlsxwriter.Workbook(str(tmp_path / "A.XLSX"))
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, ["applicant_id", "seller_id"])
+    sheet.write_row(1, 0, ["A1", "S1"])
+    book.close()
+    for name in ("A.PARQUET", "A.CSV", "A.XLSX"):
+        found = rows(opened(tmp_path / name, date(2025, 6, 30)))
+        assert [(row["applicant_id"], row["seller_id"], row["refusals"]) for row in found] == [("A1", "S1", "")], name
+
+
 def test_csv_xlsx_and_parquet_of_the_same_rows_have_the_same_chunks(tmp_path: Path) -> None:
     table = pa.table(
         {

@@ -176,6 +176,26 @@ def test_the_as_of_date_may_be_neither_old_nor_to_come(as_of: date, code: str) -
     assert found.split(":")[0].replace("out_of_range", "") == code
 
 
+def test_a_model_scores_up_to_the_last_day_that_it_is_valid_for() -> None:
+    bundle = small_bundle()
+    day = applicants(1)["as_of"].to_pylist()[0]
+    last = bundle._replace(meta=bundle.meta.model_copy(update={"valid_until": day}))
+    assert not any("model_expired" in found for found in codes(applicants(3), bundle=last))
+
+
+def test_a_row_with_more_than_the_allowed_share_of_missing_features_is_scored_with_a_warning() -> None:
+    used = [one.name for one in small_bundle().model.features if one.treatment != "set_aside"]
+    optional = [one.name for one in small_bundle().model.features if one.treatment == "one_sided"]
+    for count, share, warned in ((2, 2 / len(used), False), (3, 2 / len(used), True)):
+        chunk = applicants(3)
+        for name in FEATURES:
+            chunk = first_value(chunk, name, 0.5)
+        for name in optional[:count]:
+            chunk = first_value(chunk, name, None)
+        found = codes(chunk, limits=ScoringLimits(missing_share=share + 1e-12))[0]
+        assert ("missing_share" in found.split(";")) == warned
+
+
 def test_an_expired_model_scores_nobody() -> None:
     bundle = small_bundle()
     expired = bundle._replace(meta=bundle.meta.model_copy(update={"valid_until": date(2024, 12, 30)}))

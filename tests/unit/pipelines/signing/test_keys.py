@@ -7,10 +7,12 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from data_contracts.errors import ConfigurationRefused
+from data_contracts.errors import ConfigurationRefused, IntegrityRefused
+from pipelines.runs.stages import Place
 from pipelines.signing.keys import (
     KeyRing,
     TrustList,
@@ -21,6 +23,7 @@ from pipelines.signing.keys import (
     load_keys,
     pseudonym,
     read_trust_file,
+    report_other_keys,
     subject_commitment,
     subject_salt,
     trust_file_for,
@@ -281,3 +284,16 @@ def test_a_key_that_differs_from_its_digest_file_is_refused(tmp_path: Path, name
     (tmp_path / "lender" / f"{name}.sha256").unlink()
     load_keys("lender", is_demonstration=False, environment=environment)
     assert not (tmp_path / "lender" / f"{name}.sha256").exists()
+
+
+def test_a_log_of_other_keys_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    place = Place("demo", tmp_path)
+    words = "ledger.jsonl: the head is not signed with the current key; remedy: use another; remedy: or not"
+    with pytest.raises(IntegrityRefused) as caught, report_other_keys(place):
+        raise IntegrityRefused(words) from InvalidSignature()
+    text = str(caught.value)
+    assert text.startswith("ledger.jsonl: the head is not signed with the current key; remedy: put back the keys that ")
+    assert str(place.root) in text
+    assert "use another" not in text
+    with pytest.raises(IntegrityRefused, match="use another"), report_other_keys(place):
+        raise IntegrityRefused(words)

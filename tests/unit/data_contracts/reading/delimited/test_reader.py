@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from data_contracts.errors import ConfigurationRefused, InputRefused
+from data_contracts.reading.delimited import reader
 from data_contracts.reading.dispatch import ReadResult, read_delimited, read_file
 from tests.factories.contracts import column, contract_of, delimited, text_contract
 
@@ -216,3 +217,13 @@ def test_a_large_file_with_few_bad_lines_loses_only_those() -> None:
     assert result.rows.num_rows == 90_000
     assert [row for row, _, _ in aside(result)] == [30_002, 60_003]
     assert result.rows["source_row"][30_000].as_py() == 30_003
+
+
+def test_a_quoted_line_break_may_fall_between_two_blocks_of_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_SMALL_FILE_BYTES", 64)
+    expected = [("1" * length, "first\nsecond, and third", "x") for length in range(1, 90)]
+    text = "A,B,C\n" + "".join(f'{a},"{b}",{c}\n' for a, b, c in expected)
+    result = read_delimited(text.encode(), MULTILINE, "f")
+    assert [row[:3] for row in cells(result)] == expected
+    assert [row[3] for row in cells(result)] == list(range(2, 2 + 2 * len(expected), 2))
+    assert result.quarantined.num_rows == 0

@@ -53,6 +53,15 @@ def test_every_file_of_a_listed_zip_is_read_as_if_it_stood_in_the_folder(tmp_pat
     assert set(cells(packed.tables["source_coverage"], "seller_id")) == {"S000001"}
 
 
+def test_suffixes_in_upper_case_mean_the_same(tmp_path: Path) -> None:
+    files = [delivered("V.ZIP", zipped({"1.CSV": FIRST})), delivered("W/3.CSV.GZ", gzip.compress(SECOND))]
+    result = ingested(tmp_path, files)
+    assert [(account.file, account.rows_in) for account in result.file_counts] == [
+        ("V.ZIP/1.CSV", 2),
+        ("W/3.CSV.GZ/3.CSV", 2),
+    ]
+
+
 def test_a_listed_gz_is_read_unpacked(tmp_path: Path) -> None:
     result = ingested(tmp_path, [delivered("v/1.csv.gz", gzip.compress(FIRST))])
     assert [(account.file, account.accepted) for account in result.file_counts] == [("v/1.csv.gz/1.csv", 2)]
