@@ -6,6 +6,8 @@ applicant, the benchmark counts how many score better than with all sources, and
 consents, bank credits and other records can tell. Writes JSON; exit code 1 if a known history changes.
 
     python benchmarks/withholding.py --profile small --left-out 1 --out benchmarks/results
+
+Several profiles are several worlds, each with the champion of its own run: their sellers, trials and gains are added.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import json
 import os
 import platform
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -107,7 +110,18 @@ def subsets(sources: Sequence[str], left_out: int | None) -> Iterator[tuple[str,
         yield from itertools.combinations(sources, size)
 
 
-def audit(desk: Desk, most_sellers: int, left_out: int | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Audit:
+    """What one world showed: sellers, their sources, trials, tables changed, and the points of each gain."""
+
+    sellers: int
+    sources: tuple[str, ...]
+    trials: int
+    changed: int
+    gains: tuple[int, ...]
+
+
+def audit(desk: Desk, most_sellers: int, left_out: int | None) -> Audit:
     """Return how many sellers gain, over subsets of their sources."""
     coverage = desk.known[COVERAGE]
     sources_of: dict[str, set[str]] = {}
@@ -128,15 +142,22 @@ def audit(desk: Desk, most_sellers: int, left_out: int | None) -> dict[str, Any]
         alone = desk.scores(new_to_the_lender(desk.known, folder, sellers), sellers)
         better = ((seller, alone[seller]) for seller in sellers)
         gains += [score - full[one] for one, score in better if score is not None and score > full[one]]
+    return Audit(len(chosen), tuple(everything), trials, changed, tuple(gains))
+
+
+def figures(found: Sequence[Audit], left_out: int | None) -> dict[str, Any]:
+    """Return the figures of all worlds together."""
+    gains, trials = [points for one in found for points in one.gains], sum(one.trials for one in found)
     return {
-        "sellers": len(chosen),
-        "sources": everything,
+        "worlds": len(found),
+        "sellers": sum(one.sellers for one in found),
+        "sources": sorted(set().union(*(one.sources for one in found))),
         "trials": trials,
         "left_out_at_most": left_out,
-        "known_history": {"tables_changed": changed},
+        "known_history": {"tables_changed": sum(one.changed for one in found)},
         "new_to_the_lender": {
             "gains": len(gains),
-            "share": round(len(gains) / trials, 4),
+            "share": round(len(gains) / trials, 4) if trials else 0.0,
             "points_median": float(np.median(gains)) if gains else 0.0,
             "points_most": max(gains, default=0),
         },
@@ -146,19 +167,20 @@ def audit(desk: Desk, most_sellers: int, left_out: int | None) -> dict[str, Any]
 def main() -> int:
     """Run the audit, write its JSON, and return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--profile", default="small")
+    parser.add_argument("--profile", nargs="+", default=["small"])
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"))
     parser.add_argument("--sellers", type=int, default=MOST_SELLERS)
     parser.add_argument("--left-out", type=int, help="Sources left out at most (default: any number).")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args()
-    profile, started = load_profile(options.profile), time.perf_counter()
-    found = audit(Desk(profile, Place(profile.name, options.artifacts)), options.sellers, options.left_out)
+    profiles, started = [load_profile(name) for name in options.profile], time.perf_counter()
+    desks = (Desk(profile, Place(profile.name, options.artifacts)) for profile in profiles)
+    found = figures([audit(desk, options.sellers, options.left_out) for desk in desks], options.left_out)
     document = {
         "benchmark": "withholding",
         "made_on": dt.datetime.now(dt.UTC).date().isoformat(),
         "machine": platform.machine(),
-        "data": f"{profile.title} (synthetic)" if profile.is_synthetic else profile.title,
+        "data": [f"{one.title} (synthetic)" if one.is_synthetic else one.title for one in profiles],
         **found,
         "seconds": round(time.perf_counter() - started),
         "meets_bars": found["known_history"]["tables_changed"] == 0,

@@ -9,15 +9,28 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from data_contracts.definition.compiler import table_names
 from data_contracts.progress import SILENT, counted
+from features.catalogue import feature_set_names, load_feature_set
 from models.explanation.explain import explain_model
 from models.explanation.explanation import ExplainSettings, Explanation
 from models.registry.bundle import load_bundle
+from pipelines.explain.lie_table import LieSettings, liars_of, lie_table
 from pipelines.reports.explanation_page import ExplanationSubject, render_explanation_page
 from pipelines.reports.model_page import ModelIdentity, render_model_page
 from pipelines.reports.rendering import LANGUAGES
+from pipelines.runs.data_gate import validated_output
 from pipelines.runs.publish import atomic_write_bytes, read_json, read_parquet, write_json
-from pipelines.runs.stages import GROUND, Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
+from pipelines.runs.stages import (
+    CURRENT,
+    GROUND,
+    Place,
+    StageInputs,
+    StageOutcome,
+    StageRecord,
+    current_output,
+    run_stage,
+)
 from pipelines.signing.keys import load_keys
 
 if TYPE_CHECKING:
@@ -34,6 +47,7 @@ if TYPE_CHECKING:
 
 CODE: Final = ("data_contracts", "features", "models", "pipelines/explain", "pipelines/reports", *GROUND)
 KEYS = ["seller_id", "as_of"]
+LIES_FILE: Final = "lies.json"
 
 
 @dataclass(frozen=True)
@@ -54,19 +68,42 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
         "matrix": current_output(place, "features", "matrix.parquet"),
     }
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
-    settings = ExplainSettings()
+    settings, lies = ExplainSettings(), LieSettings()
+    if (place.stage_dir("validate") / CURRENT).is_file():
+        files["tables"] = validated_output(place, "tables")
 
     def work(folder: Path) -> StageRecord:
         bundle = load_bundle(files["bundle"], [keys.public_key])
         judged = read_parquet(files["judged"], columns=KEYS)
-        rows = rows_to_explain(judged, read_parquet(files["matrix"]), bundle.model.feature_names)
+        matrix = read_parquet(files["matrix"])
+        rows = rows_to_explain(judged, matrix, bundle.model.feature_names)
         explanation = explain_model(bundle.model, rows.X, rows.seller_id, rows.as_of, settings)
         write_json(folder / "explanation.json", explanation.to_dict())
-        for name, page in pages(read_json(files["evaluation"]), explanation, bundle, progress).items():
+        told = told_lies(bundle, files["tables"], matrix, lies, progress) if "tables" in files else None
+        if told is not None:
+            write_json(folder / LIES_FILE, told)
+        evaluation = {**read_json(files["evaluation"]), "lies": told}
+        for name, page in pages(evaluation, explanation, bundle, progress).items():
             atomic_write_bytes(folder / name, page.encode())
         return _record(explanation)
 
-    return run_stage("explain", place, StageInputs(files, {**asdict(settings), "signed_by": keys.did}, CODE), work)
+    stated = {**asdict(settings), "lies": lies.model_dump(mode="json"), "signed_by": keys.did}
+    return run_stage("explain", place, StageInputs(files, stated, CODE), work)
+
+
+def told_lies(
+    bundle: Bundle, tables: Path, matrix: pa.Table, settings: LieSettings, progress: Progress = SILENT
+) -> dict[str, Any] | None:
+    """Return the table of lies of a model; None if its features cannot be built here or nothing can be falsified."""
+    meta = bundle.meta
+    if meta.feature_set not in feature_set_names():
+        return None
+    feature_set = load_feature_set(meta.feature_set)
+    if feature_set.digest != meta.feature_set_digest:
+        return None
+    present = {name: tables / f"{name}.parquet" for name in table_names()}
+    read = {name: read_parquet(file) for name, file in present.items() if file.is_file()}
+    return lie_table(liars_of(bundle.model, feature_set, read, matrix, settings), settings, progress)
 
 
 def rows_to_explain(judged: pa.Table, matrix: pa.Table, feature_names: Sequence[str]) -> ExplainedRows:

@@ -22,6 +22,7 @@ from pipelines.reports.lights import model_light
 from pipelines.reports.rates import CHART, rates_chart
 from pipelines.reports.rendering import LANGUAGES, Language, Texts, banners, page_texts, render_page
 from pipelines.reports.tuning_words import candidate_words
+from pipelines.score_codes import code_in_words
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -120,6 +121,7 @@ def _page_context(document: Mapping[str, Any], identity: ModelIdentity, texts: T
         "periods": _periods(evaluation["periods"], texts),
         "segments": _segments(evaluation["segments"], identity.feature_titles, texts),
         "audit": _audit(document["audit"], texts),
+        "lies": _lies(document.get("lies"), texts),
         "training": _training(document["training"], texts),
         "variants": _variants(document["extra"], texts),
         "populations": _populations(document["extra"], texts),
@@ -149,7 +151,7 @@ def _present(value: float | None) -> tuple[float, ...]:
 def _sections(context: Mapping[str, object]) -> tuple[str, ...]:
     """Return the sections that have content, in the order of the page."""
     optional = ("population", "split", "models", "ablations", "calibration", "grades", "stability", "variants")
-    later = ("populations", "audit", "training")
+    later = ("populations", "audit", "lies", "training")
     has = {**context, "stability": context["periods"] or context["segments"]}
     shown = [name for name in optional if has[name]]
     return ("summary", "identity", *shown, *(name for name in later if has[name]), "limits")
@@ -349,6 +351,19 @@ def _audit(audit: Mapping[str, Any] | None, texts: Texts) -> dict[str, object] |
         "auc_cost": None if hiding is None else hiding["auc_cost"],
         "leaks": audit["leaks"],
     }
+
+
+def _lies(lies: Mapping[str, Any] | None, texts: Texts) -> dict[str, object] | None:
+    """Return what each lie gains before and after the checks, and how many sellers a code names."""
+    if lies is None:
+        return None
+    rows = [{**line, "words": texts(f"lie_{line['lie']}"), "codes": _code_words(line, texts)} for line in lies["lies"]]
+    paying = [row["words"] for row in rows if row["after"]["mean"]["lower"] > 0]
+    return {**lies, "rows": rows, "paying": paying}
+
+
+def _code_words(line: Mapping[str, Any], texts: Texts) -> list[str]:
+    return [f"{code_in_words(code, '', texts.language)} ({count})" for code, count in line["codes"].items()]
 
 
 def _training(training: Mapping[str, Any] | None, texts: Texts) -> dict[str, object] | None:

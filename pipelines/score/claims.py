@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from features.reconciliation.plausibility import CONTRADICTION
+from features.reconciliation.reconcile import CONTRADICTED
 from pipelines.passports.claims import ClaimRow, claim_lines, rows_by_seller
 from pipelines.passports.document import ClaimLine
-from pipelines.score_rows import REFUSED
+from pipelines.score_rows import REFUSED, WITH_WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,15 +38,26 @@ def claims_at(reconcile: Reconcile, identities: pa.Table) -> dict[tuple[str, dat
 
 
 def with_claims(scored: pa.Table, reconcile: Reconcile) -> pa.Table:
-    """Add the claims of each scored row to the scores (SCORE_SCHEMA), as JSON in the form of a passport."""
-    rows = scored.select(["seller_id", "as_of", "status"]).to_pylist()
+    """Add the claims of each scored row to the scores (SCORE_SCHEMA), as JSON in the form of a passport.
+
+    A row with a claim that another source contradicts has a warning.
+    """
+    rows = scored.select(["seller_id", "as_of", "status", "codes"]).to_pylist()
     accepted = [number for number, row in enumerate(rows) if row["status"] != REFUSED]
     found = claims_at(reconcile, scored.take(pa.array(accepted, pa.int64())))
     texts: list[str | None] = [None] * len(rows)
     for number in accepted:
         row = rows[number]
-        texts[number] = _as_json(found.get((row["seller_id"], row["as_of"]), ()))
-    return scored.set_column(scored.column_names.index("claims"), "claims", pa.array(texts, pa.string()))
+        claims = found.get((row["seller_id"], row["as_of"]), ())
+        texts[number] = _as_json(claims)
+        if any(claim["grade"] == CONTRADICTED for claim in claims):
+            row["status"], row["codes"] = WITH_WARNING, ";".join(filter(None, (row["codes"], CONTRADICTION)))
+    status = pa.array([row["status"] for row in rows], pa.string()).dictionary_encode()
+    columns = {"status": status, "codes": pa.array([row["codes"] for row in rows]), "claims": pa.array(texts)}
+    for name, values in columns.items():
+        place, field = scored.column_names.index(name), scored.schema.field(name)
+        scored = scored.set_column(place, field, values.cast(field.type))
+    return scored
 
 
 def _as_json(rows: Sequence[ClaimRow]) -> str:

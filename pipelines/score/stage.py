@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from data_contracts.digest import sha256_file
 from data_contracts.progress import SILENT
+from features.reconciliation import plausibility, shared_statements
 from features.reconciliation.reconcile import latest
-from features.reconciliation.shared_statements import COLUMNS_READ
 from models.registry.promotion_ledger import champion_in_force
 from pipelines.passports.terms import passport_terms
 from pipelines.register.registry import REGISTRATION_FILE, registry_of
@@ -50,8 +50,11 @@ if TYPE_CHECKING:
     from pipelines.score.model import ScoringModel
     from pipelines.score.results import Written
 
-CREDIT_RECORD: Final = "tables/credit_record.parquet"
-_LEDGER_COLUMNS = list(dict.fromkeys(["status", "counted_in", *COLUMNS_READ]))
+CREDIT_RECORD: Final = "credit_record"
+_COLUMNS_READ: Final = {
+    **plausibility.COLUMNS_READ,
+    "money_event": tuple(dict.fromkeys((*plausibility.COLUMNS_READ["money_event"], *shared_statements.COLUMNS_READ))),
+}
 
 
 def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
@@ -63,7 +66,7 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
         "bundle": current_output(place, "train", "bundle"),
         "matrix": current_output(place, "features", "matrix.parquet"),
         "registration": current_output(place, "register", REGISTRATION_FILE),
-        **_files_present(place, {"ledger": "tables/money_event.parquet", "credit_record": CREDIT_RECORD}),
+        **_files_present(place, {name: f"tables/{name}.parquet" for name in (*_COLUMNS_READ, CREDIT_RECORD)}),
     }
     with report_other_keys(place):
         champion = champion_in_force(promotion_ledger(place, os.environ).read(keys.public_key), profile.model.name)
@@ -139,7 +142,7 @@ def stage_sellers(profile: Profile, place: Place, matrix: pa.Table) -> Values:
     sellers: Values = matrix.filter(current)["seller_id"].combine_chunks()
     if profile.scoring.applicants == "latest":
         return sellers
-    path = validated_output(place, CREDIT_RECORD)
+    path = validated_output(place, f"tables/{CREDIT_RECORD}.parquet")
     records = read_parquet(path, ["seller_id", "is_default"])
     has_record: Values = pc.is_valid(records["is_default"])
     stated = records.filter(has_record)["seller_id"].combine_chunks()
@@ -148,7 +151,7 @@ def stage_sellers(profile: Profile, place: Place, matrix: pa.Table) -> Values:
 
 def stage_tables(place: Place) -> SellerTables:
     """Read only the tables that show what each seller delivered and which ledger types are unknown."""
-    columns = {COVERAGE: None, "money_event": _LEDGER_COLUMNS}
+    columns = {COVERAGE: None, **{name: list(read) for name, read in _COLUMNS_READ.items()}}
     paths = {name: validated_output(place, f"tables/{name}.parquet") for name in columns}
     present = {name: path for name, path in paths.items() if path.is_file()}
     tables = {name: read_parquet(path, columns[name]) for name, path in present.items()}

@@ -226,7 +226,7 @@ OWN_COLUMNS: dict[str, dict[str, pa.DataType]] = {
 # Tables of which tests need only a few columns.
 OWN_COLUMNS |= {
     name: {field.name: field.type for field in table_contract(name).arrow_schema if field.name not in LINEAGE}
-    for name in ("login_event", "account_health", "rating_review", "ip_claim", "receivable", "consent")
+    for name in ("login_event", "account_health", "rating_review", "ip_claim", "receivable", "consent", "cash_balance")
 }
 
 # What a row says when the test does not care. The primary key and lineage are made in ``_complete``.
@@ -303,6 +303,13 @@ QUIET: dict[str, dict[str, Any]] = {
     "ip_claim": {"platform": "amazon"},
     "receivable": {"debtor_type": "platform", "entry_type": "issued", "amount": 100, "currency": "USD"},
     "consent": {"consent_reference": "C1", "consented_source": "all", "purpose": "credit_assessment"},
+    "cash_balance": {
+        "account_id": "a" * 32,
+        "account_type": "bank",
+        "balance": 0,
+        "currency": "USD",
+        "period_days": 30,
+    },
     "source_coverage": {"delivered_source": "amazon_settlement_v2"},
 }
 

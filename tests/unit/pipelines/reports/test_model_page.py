@@ -232,3 +232,40 @@ def test_models_are_named_in_the_language_of_the_page() -> None:
     assert model_words("without_supply_chain", texts) == "不含供应链稳定性"
     assert model_words("best_single_variable", texts) == "最佳单变量"
     assert model_words("something_new", texts) == "something_new"
+
+
+def lie_line(lie: str, before: float, after: float, codes: dict[str, int]) -> dict[str, Any]:
+    def gain(value: float) -> dict[str, Any]:
+        return {
+            "mean": {"value": value, "lower": value - 0.5, "upper": value + 0.5},
+            "largest": 3 * value,
+            "gaining": 0.5,
+        }
+
+    flagged = {"value": 0.9, "lower": 0.85, "upper": 0.95}
+    return {"lie": lie, "before": gain(before), "after": gain(after), "flagged": flagged, "codes": codes}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_cheap_lies_gain_is_a_section_and_those_that_pay_are_named(language: Language) -> None:
+    told = [
+        lie_line("drop_refunds", 13.2, 0.0, {"statements_do_not_close": 184}),
+        lie_line("raise_everything", 2.0, 1.4, {}),
+    ]
+    flagged = {"value": 0.1, "lower": 0.07, "upper": 0.15}
+    lies = {"as_of": "2024-12-31", "sellers": 200, "honest": {"flagged": flagged, "codes": {}}, "lies": told}
+    page = render_model_page({**out_of_time_report(), "lies": lies}, identity(), language)
+    assert faults_of(page) == []
+    text = read_page(page).text
+    said = {
+        "en": (
+            "All refunds left out 13.2 12.7 – 13.7 40 0.0 −0.5 – 0.5 0 90% 85% – 95%",
+            "Platform statements do not add up to their payout (184)",
+            "These lies still pay: All amounts × 1.3.",
+            "10% of the honest rows have one of these codes too",
+        ),
+        "zh": ("平台结算单与回款金额不平 (184)", "仍有得益的造假方式：全部金额 × 1.3。"),
+    }
+    for words in said[language]:
+        assert words in text
+    assert "What cheap lies gain" not in read_page(render_model_page(out_of_time_report(), identity(), "en")).text

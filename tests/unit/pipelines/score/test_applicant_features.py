@@ -7,7 +7,7 @@ import datetime as dt
 import pyarrow as pa
 
 from features.build import build_features
-from features.catalogue import FeatureSet
+from features.catalogue import FeatureSet, select_features
 from features.record import Feature
 from pipelines.passports.passport import Delivery
 from pipelines.profiles.score_settings import ScoringLimits
@@ -37,6 +37,7 @@ SALES = Feature(
 )
 FEATURES = FeatureSet(name="tiny", version="1.0.0", description="for this test", records=(SALES,), inputs=())
 AS_OF = "2024-06-30"
+LIMITS = ScoringLimits(coverage_gap_days=60)
 
 
 def applicants(*pairs: tuple[str | None, str | None], refusals: tuple[str, ...] | None = None) -> pa.Table:
@@ -64,7 +65,7 @@ def tables(*events: dict[str, object], coverage: list[dict[str, object]] | None 
 
 
 def described(chunk: pa.Table, source: SellerTables) -> list[dict[str, object]]:
-    return describe_applicants(chunk, source, FEATURES, ScoringLimits(coverage_gap_days=60)).to_pylist()
+    return describe_applicants(chunk, source, FEATURES, LIMITS).to_pylist()
 
 
 def test_features_are_those_of_the_builder_in_the_order_of_the_applicants() -> None:
@@ -201,3 +202,34 @@ def test_a_source_that_ended_long_before_the_others_is_named() -> None:
     ]
     rows = described(applicants(("S1", AS_OF), ("S2", AS_OF), ("S1", "2024-04-30")), tables(coverage=coverage))
     assert [row["warnings"] for row in rows] == ["source_withdrawn", "", ""]
+
+
+def test_statements_that_do_not_close_have_a_warning_as_of_each_date() -> None:
+    ledger = [
+        {"seller_id": seller, "statement_id": "ST", "event_type": kind, "amount": amount, "event_date": "2024-06-20"}
+        for seller, paid in (("S1", -100), ("S2", -80))
+        for kind, amount in (("sale", 100), ("payout", paid))
+    ]
+    asked = (("S1", AS_OF), ("S2", AS_OF), ("S2", "2024-06-19"), (None, AS_OF))
+    rows = described(applicants(*asked, refusals=("", "", "", "missing_seller")), tables(*ledger))
+    assert [row["warnings"] for row in rows] == ["", "statements_do_not_close", "", ""]
+
+
+def test_an_account_that_is_seen_but_not_delivered_has_a_warning() -> None:
+    chosen = select_features("accounts", "1.0.0", ["undelivered_account_count"])
+    source = tables(coverage=coverage_rows(["S1", "S2", "S3"], ["money_event"]))
+    logins = [{"seller_id": "S1", "platform": "eBay", "event_date": "2024-04-01"}]
+    covered = coverage_rows(["S1", "S2"], ["login_event"])
+    source = SellerTables(
+        {
+            **source.tables,
+            "login_event": canonical_table("login_event", logins),
+            "source_coverage": canonical_table(
+                "source_coverage", [*coverage_rows(["S1", "S2", "S3"], ["money_event"]), *covered]
+            ),
+        },
+        {},
+    )
+    rows = describe_applicants(applicants(("S1", AS_OF), ("S2", AS_OF), ("S3", AS_OF)), source, chosen, LIMITS)
+    assert rows["undelivered_account_count"].to_pylist() == [1.0, 0.0, None]
+    assert rows["warnings"].to_pylist() == ["undelivered_account", "", ""]

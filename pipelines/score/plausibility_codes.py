@@ -1,0 +1,41 @@
+"""Warnings about what a seller delivers that can hardly be true, for rows that are scored nevertheless."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from features.engine.as_of import AsOf
+from features.reconciliation.plausibility import UNDELIVERED, UNDELIVERED_FEATURE, implausible
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from data_contracts.arrow import Values
+    from pipelines.score.applicants import Chunk
+
+
+def ledger_doubts(applicants: Chunk, tables: Mapping[str, pa.Table]) -> Values:
+    """Return the codes of the ledger and the accounts of each applicant as of its date, joined by ";"."""
+    rows = applicants.select(["seller_id", "as_of"]).to_pylist()
+    sellers_at: dict[date, set[str]] = {}
+    for row in rows:
+        if row["seller_id"] is not None and row["as_of"] is not None:
+            sellers_at.setdefault(row["as_of"], set()).add(row["seller_id"])
+    found = {
+        (seller, day): codes
+        for day, sellers in sorted(sellers_at.items())
+        for seller, codes in implausible(tables, AsOf(day), sorted(sellers)).items()
+    }
+    return pa.array([";".join(found.get((row["seller_id"], row["as_of"]), ())) for row in rows], pa.string())
+
+
+def undelivered_accounts(described: Chunk) -> Values:
+    """Return the code for the applicants with an account that is seen but not delivered, by the feature that counts."""
+    if UNDELIVERED_FEATURE not in described.column_names:
+        return pa.array([""] * described.num_rows, pa.string())
+    counts = described[UNDELIVERED_FEATURE].to_numpy().astype(np.float64)
+    return pa.array([UNDELIVERED if count > 0 else "" for count in counts], pa.string())
