@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -165,6 +166,16 @@ def test_goods_returned_to_the_seller_are_refunds(tmp_path: Path) -> None:
         ("payout", Decimal("40.0000"), None),
         ("refund", Decimal("-40.0000"), -4),
     ]
+
+
+def test_a_report_may_hold_details_of_the_month_before_its_period_and_no_older_ones(tmp_path: Path) -> None:
+    # The period begins on 20 February; 31 days earlier, the day begins at UTC+14 when it is 18:00 in Beijing.
+    details = [sale("1", 47.28, addTime="2023-01-19 18:00:01"), sale("2", 47.28, addTime="2023-01-19 17:59:59")]
+    one = report(total=94.56, reportSalesDetails=details, reportReplenishDetail=[], salesTotal=2, replenishTotal=0)
+    file = replace(reports_file([one]), covered_from="2023-02-20", covered_to="2023-03-19")
+    result = ingested(tmp_path, [file])
+    # The payout of 16 February is within it too.
+    assert only_account(result).warnings == {"outside the period that the delivery declares": 1}
 
 
 def test_lists_may_be_absent_or_null_and_an_empty_currency_is_taken_from_the_details(tmp_path: Path) -> None:

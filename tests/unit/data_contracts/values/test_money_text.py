@@ -41,14 +41,21 @@ def test_an_amount_is_rewritten_only_if_there_is_one_way_to_read_it(
 
 
 def test_the_currency_of_a_row_decides_how_its_text_is_read_unless_the_file_has_a_style() -> None:
-    rows = pa.table({"amount": ["1.234,50", "1,234.50", " 12.50 ", ""], "currency": ["brl", "USD", "USD", "EUR"]})
+    # Each row is a file of its own.
+    rows = pa.table(
+        {
+            "amount": ["1.234,50", "1,234.50", " 12.50 ", ""],
+            "currency": ["brl", "USD", "USD", "EUR"],
+            "file_order": [0, 1, 2, 3],
+        }
+    )
     found = with_plain_amounts(rows, ["amount"], "currency")["amount"].to_pylist()
     assert found[:3] == ["1234.50", "1234.50", "12.50"]
     styles = [NumberStyle.COMMA] * 4
     stated = with_plain_amounts(rows, ["amount"], "currency", styles)["amount"].to_pylist()
     assert stated[0] == "1234.50"
     assert stated[1] == "1,234.50: not in the number format of the file"
-    plain = pa.table({"amount": ["1.5", "-2"], "currency": ["USD", "EUR"]})
+    plain = pa.table({"amount": ["1.5", "-2"], "currency": ["USD", "EUR"], "file_order": [0, 0]})
     assert with_plain_amounts(plain, ["amount"], "currency") == plain
 
 
