@@ -26,6 +26,8 @@ from tools.mutants.sample import sample
 from tools.mutants.trial import Outcome, Workplace, copied_checkout
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tools.mutants.changes import Mutant
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
@@ -37,19 +39,21 @@ SHORTEST_LIMIT: Final = 60.0
 
 def tried(mutants: list[Mutant], workplace: Workplace, minutes: float) -> list[tuple[Mutant, Outcome]]:
     """Return what the tests say about each mutant, until so many minutes have passed, and print it."""
-    limits: dict[str, float] = {}
+    # Before the first mutant, so that tests that fail anyway are known at once.
+    limits = {path: _limit(workplace, GUARDED[path]) for path in dict.fromkeys(one.path for one in mutants)}
     results: list[tuple[Mutant, Outcome]] = []
     started = time.monotonic()
     for number, one in enumerate(mutants, 1):
         if time.monotonic() - started > 60 * minutes:
             break
-        tests = GUARDED[one.path]
-        if one.path not in limits:
-            limits[one.path] = max(SHORTEST_LIMIT, PATIENCE * workplace.usual_seconds(tests))
-        outcome = workplace.outcome(one, tests, limits[one.path])
+        outcome = workplace.outcome(one, GUARDED[one.path], limits[one.path])
         results.append((one, outcome))
         print(f"{number}/{len(mutants)} {outcome}: {one.path}:{one.line}: {one.was} -> {one.becomes}", flush=True)
     return results
+
+
+def _limit(workplace: Workplace, tests: Sequence[str]) -> float:
+    return max(SHORTEST_LIMIT, PATIENCE * workplace.usual_seconds(tests))
 
 
 def document(results: list[tuple[Mutant, Outcome]], apart: list[tuple[Mutant, str]], seed: int) -> dict[str, Any]:
