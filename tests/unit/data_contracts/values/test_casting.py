@@ -9,7 +9,7 @@ import pytest
 
 from data_contracts.errors import ConfigurationRefused
 from data_contracts.reading.dispatch import read_delimited
-from data_contracts.values.casting import cast_columns
+from data_contracts.values.casting import cast_columns, cast_text
 from tests.factories.contracts import column, contract_of, delimited
 
 
@@ -297,3 +297,31 @@ def test_many_amounts_at_once_are_as_exact_as_one_by_one() -> None:
     assert cast(["1", "2.5"], NUMBER) == [Decimal(1), Decimal("2.5")]
     assert cast(["99999999999999", "100000000000000"], NUMBER) == [Decimal(99999999999999), "bad"]
     assert cast(["", "1.5"], NUMBER) == [None, Decimal("1.5")]
+
+
+def test_sound_and_unsound_days_may_alternate() -> None:
+    prop = column("a", "date", logicalTypeOptions={"format": "yyyy-MM-dd"})
+    texts = ["2024-01-02", "x", "2024-01-03", "yy", "2024-01-04", "later than that", "2024-01-05"]
+    days = [date(2024, 1, day) for day in (2, 3, 4, 5)]
+    assert cast(texts, prop) == [days[0], "bad", days[1], "bad", days[2], "bad", days[3]]
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "hour"),
+    [
+        ("yyyy-MM-dd HH:mm:ss X", "2025-01-01 12:00:00 +0200", 10),
+        ("yyyy-MM-dd HH:mm:ss z", "2025-01-01 12:00:00 UTC", 12),
+        ("yyyy-MM-dd HH:mm:ss", "2025-01-01 12:00:00", 4),
+    ],
+)
+def test_a_stated_zone_counts_and_only_without_one_the_zone_of_the_column(form: str, text: str, hour: int) -> None:
+    prop = moment(form, defaultTimezone="Asia/Shanghai")
+    assert cast([text], prop) == [datetime(2025, 1, 1, hour, tzinfo=UTC)]
+
+
+def test_amounts_in_an_array_for_longer_texts_are_read_the_same() -> None:
+    contract = contract_of([column("a", "number", header="A")], server=delimited())
+    values, bad = cast_text(pa.array(["1.5", "x", "-2"], pa.large_string()), contract.columns[0], contract.read_spec)
+    assert values.to_pylist() == [Decimal("1.5"), None, Decimal(-2)]
+    assert bad is not None
+    assert bad.tolist() == [False, True, False]

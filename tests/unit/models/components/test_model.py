@@ -106,3 +106,19 @@ def test_an_empty_batch_has_empty_results() -> None:
     nobody = X[:0]
     assert MODEL.probability(nobody).shape == (0,)
     assert MODEL.issue_points(MODEL.contributions(nobody)).points.shape == (0, 10)
+
+
+@pytest.mark.parametrize("weight", [-0.1, np.inf, np.nan])
+def test_a_weight_that_is_negative_or_not_finite_is_refused(weight: float) -> None:
+    with pytest.raises(ValueError, match="finite and not negative"):
+        replace(MODEL, weights=(*MODEL.weights[:-1], weight))
+    replace(MODEL, weights=(*MODEL.weights[:-1], 0.0))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_model_has_a_weight_for_each_of_its_components(count: int) -> None:
+    assert len(MODEL.components) == 2
+    with pytest.raises(ValueError, match="one weight for each"):
+        replace(MODEL, weights=(1.0,) * count)
+    with pytest.raises(ValueError, match="at least one component"):
+        replace(MODEL, components=(), weights=())

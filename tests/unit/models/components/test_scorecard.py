@@ -74,3 +74,20 @@ def test_weights_and_log_odds_have_nine_decimals() -> None:
     column = fit_scorecard(X, Y, DIRECTIONS, penalty=2.0).table.columns[0]
     assert any(value != round(value, 8) for value in column.log_odds)
     assert column.mean == round(column.mean, 9) != round(column.mean, 8)
+
+
+def test_a_column_that_works_against_its_direction_has_one_bin_of_no_effect() -> None:
+    turned = fit_scorecard(X, Y, (-1, 1, -1, -1), penalty=2.0).table.columns
+    assert (turned[0].edges, turned[0].log_odds, turned[0].mean) == ((), (0.0,), 0.0)
+    assert all(len(column.log_odds) == len(column.edges) + 1 > 1 for column in turned[1:2])
+
+
+def test_a_column_that_adds_nothing_to_the_others_has_one_bin_although_it_has_several_alone() -> None:
+    generator = np.random.default_rng(8)
+    a, e = generator.normal(size=N), 0.5 * generator.normal(size=N)
+    # Beside a, the sum of both speaks against the direction that it has alone.
+    both = np.column_stack([a, a + e])
+    y = (generator.random(N) < 1 / (1 + np.exp(1.0 - 2.0 * a + 2.0 * e))).astype(np.int8)
+    assert len(bin_columns(both, y, (1, 1), BinningSettings())[1].edges) > 2
+    column = fit_scorecard(both, y, (1, 1), penalty=2.0).table.columns[1]
+    assert (column.edges, column.log_odds, column.mean) == ((), (0.0,), 0.0)

@@ -86,10 +86,13 @@ def test_a_repeated_observation_is_refused() -> None:
 
 
 def test_recorded_outcomes_label_the_sellers_that_have_one() -> None:
-    records = pa.table({"seller_id": ["E1", "E2", "E3"], "is_default": [True, None, False]})
+    outcomes = [True, None, False, None, False, False]
+    records = pa.table({"seller_id": [f"E{number}" for number in range(6)], "is_default": outcomes})
     labels = recorded_labels(records, AS_OF)
-    assert labels.counts == {"good": 1, "bad": 1, "no_recorded_outcome": 1}
-    assert labels.table.to_pydict() == {"seller_id": ["E1", "E3"], "as_of": [AS_OF, AS_OF], "label": [1, 0]}
+    assert labels.counts == {"good": 3, "bad": 1, "no_recorded_outcome": 2}
+    assert labels.table["seller_id"].to_pylist() == ["E0", "E2", "E4", "E5"]
+    assert labels.table["label"].to_pylist() == [1, 0, 0, 0]
+    assert set(labels.table["as_of"].to_pylist()) == {AS_OF}
 
 
 def test_a_reason_that_no_observation_has_is_counted_as_none() -> None:
@@ -114,3 +117,12 @@ def test_a_refusal_of_repeated_rows_names_the_first_and_their_number() -> None:
     records = pa.table({"seller_id": ["E1", "E1"], "is_default": [True, None]})
     with pytest.raises(ConfigurationRefused, match="1 repeated credit records, the first is seller_id E1"):
         recorded_labels(records, AS_OF)
+
+
+@pytest.mark.parametrize(("microseconds", "label"), [(-1, 1), (0, 0)])
+def test_a_default_counts_if_it_was_known_by_the_end_of_the_last_day_of_the_data(microseconds: int, label: int) -> None:
+    midnight = dt.datetime.combine(SETTINGS.data_until + dt.timedelta(days=1), dt.time(), dt.UTC)
+    known = midnight + dt.timedelta(microseconds=microseconds)
+    events = defaults(("S1", dt.date(2023, 8, 1), SETTINGS.data_until))
+    events = events.set_column(2, "known_at", pa.array([known], events.schema.field("known_at").type))
+    assert performance_labels(observations(("S1", AS_OF)), events, SETTINGS).table["label"].to_pylist() == [label]

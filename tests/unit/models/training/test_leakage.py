@@ -197,3 +197,11 @@ def test_a_pure_value_counts_only_if_chance_would_hardly_produce_it(times: float
     # All 12 rows that have the value are among the 27 defaulters of 123.
     chance = math.comb(BADS, 12) / math.comb(N, 12)
     assert len(find_leaks(sample(flag, y), LeakSettings(largest_probability=chance * times))) == found
+
+
+def test_a_single_defaulter_is_ranked_with_the_largest_uncertainty() -> None:
+    y = np.array([1, *[0] * 60], dtype=np.int8)
+    values = np.concatenate([[57.5], np.arange(60.0)])
+    settings = LeakSettings(largest_probability=0.5, standard_errors=0.1, auc_limit=0.9)
+    (finding,) = find_leaks(sample(values, y), settings)
+    assert finding.evidence == "AUC 0.967 by itself, standard error 0.501"

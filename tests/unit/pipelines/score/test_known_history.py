@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pipelines.score.known_history import KnownHistory, own_sources, with_known_history
+from tests.factories.canonical_tables import canonical_tables
 from tests.factories.files.delimited_samples import delimited_samples
 from tests.factories.raw_files import (
     RawFile,
@@ -117,3 +118,27 @@ def test_what_may_not_be_read_any_more_does_not_count(tmp_path: Path) -> None:
     assert (SELLER, "amazon_settlement_v2") not in own_sources(found.tables["source_coverage"])
     assert found.tables["trade_invoice"].num_rows == 1
     assert found.withdrawn == {SELLER: ("vat_invoices",)}
+
+
+def test_a_new_record_of_a_party_replaces_the_known_one_and_leaves_the_others() -> None:
+    known = canonical_tables(party=[{"party_id": one, "country": "CN"} for one in ("P1", "P2")])
+    new = canonical_tables(party=[{"party_id": "P1", "country": "HK"}])
+    found = with_known_history(known, new, {SELLER}, set()).tables["party"]
+    assert sorted(zip(found["party_id"].to_pylist(), found["country"].to_pylist(), strict=True)) == [
+        ("P1", "HK"),
+        ("P2", "CN"),
+    ]
+
+
+def test_the_first_folder_of_all_is_taken_as_it_is(tmp_path: Path) -> None:
+    tables = ingested(tmp_path, [MAY]).tables
+    found = with_known_history({}, tables, {SELLER}, set())
+    assert (found.withdrawn, rows_of(found.tables["money_event"])) == ({}, rows_of(tables["money_event"]))
+    assert own_sources(None) == set()
+
+
+def test_what_others_say_of_a_seller_is_read_although_the_sellers_own_source_may_not_be() -> None:
+    known = canonical_tables(loan=[{"loan_id": "L1", "seller_id": SELLER, "source": "lender_loans@1.0.0"}])
+    new = canonical_tables()
+    found = with_known_history(known, {"source_coverage": new["source_coverage"]}, {SELLER}, {(SELLER, "lender_loans")})
+    assert found.tables["loan"]["loan_id"].to_pylist() == ["L1"]

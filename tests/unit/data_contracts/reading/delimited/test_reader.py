@@ -227,3 +227,22 @@ def test_a_quoted_line_break_may_fall_between_two_blocks_of_the_parser(monkeypat
     assert [row[:3] for row in cells(result)] == expected
     assert [row[3] for row in cells(result)] == list(range(2, 2 + 2 * len(expected), 2))
     assert result.quarantined.num_rows == 0
+
+
+@pytest.mark.parametrize(("breaks", "is_one"), [(101, True), (1000, True), (1001, False)])
+def test_a_cell_may_hold_a_thousand_line_breaks(breaks: int, is_one: bool) -> None:
+    cell = "x\n" * breaks + "y"
+    result = read_delimited(f'A,B,C\n1,"{cell}",3\n4,5,6\n'.encode(), MULTILINE, "f")
+    assert cells(result)[-1] == ("4", "5", "6", breaks + 3)
+    assert (cells(result)[0] == ("1", cell, "3", 2)) is is_one
+    assert (result.quarantined.num_rows == 0) is is_one
+
+
+@pytest.mark.parametrize(("between", "doubtful"), [(99, True), (100, False)])
+def test_a_quote_that_may_span_whole_records_is_doubtful_only_over_a_hundred_lines(
+    between: int, doubtful: bool
+) -> None:
+    rows = "".join(f"{number},b,c\n" for number in range(between))
+    result = read_delimited(f'A,B,C\n1,"open,2\n{rows}3,close",4\n'.encode(), MULTILINE, "f")
+    assert (result.rows.num_rows == 0) is doubtful
+    assert result.rows.num_rows == (0 if doubtful else between)
