@@ -18,7 +18,7 @@ from features.build import build_features, tables_read
 from features.reconciliation.shared_statements import shared_statements
 from pipelines.passports.passport import Delivery
 from pipelines.score.applicants import join_codes
-from pipelines.score.plausibility_codes import ledger_doubts, undelivered_accounts
+from pipelines.score.plausibility_codes import ledger_doubts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,8 +75,8 @@ def describe_applicants(
     unclear = _unclear_amounts(applicants, source.tables.get("source_coverage"))
     withdrawn = _withdrawn_sources(applicants, source, coverage, limits)
     shared = _shared_statements(applicants, source.tables.get("money_event"))
-    doubts = ledger_doubts(applicants, source.tables), undelivered_accounts(described)
-    return described.append_column("warnings", join_codes(ledger, shared, unclear, withdrawn, *doubts))
+    doubts = ledger_doubts(applicants, source.tables)
+    return described.append_column("warnings", join_codes(ledger, shared, unclear, withdrawn, doubts))
 
 
 def known_coverage(coverage: pa.Table | None, observations: pa.Table) -> pd.DataFrame:

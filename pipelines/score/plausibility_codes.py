@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 
 from features.engine.as_of import AsOf
-from features.reconciliation.plausibility import UNDELIVERED, UNDELIVERED_FEATURE, implausible
+from features.reconciliation.plausibility import implausible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,11 +30,3 @@ def ledger_doubts(applicants: Chunk, tables: Mapping[str, pa.Table]) -> Values:
         for seller, codes in implausible(tables, AsOf(day), sorted(sellers)).items()
     }
     return pa.array([";".join(found.get((row["seller_id"], row["as_of"]), ())) for row in rows], pa.string())
-
-
-def undelivered_accounts(described: Chunk) -> Values:
-    """Return the code for the applicants with an account that is seen but not delivered, by the feature that counts."""
-    if UNDELIVERED_FEATURE not in described.column_names:
-        return pa.array([""] * described.num_rows, pa.string())
-    counts = described[UNDELIVERED_FEATURE].to_numpy().astype(np.float64)
-    return pa.array([UNDELIVERED if count > 0 else "" for count in counts], pa.string())

@@ -14,6 +14,7 @@ import pyarrow as pa
 from scipy.special import expit
 
 from data_contracts.definition.unit_ranges import possible_range
+from features.reconciliation.plausibility import UNDELIVERED, UNDELIVERED_FEATURE
 from models.components.scale import points_by_group
 from models.explanation.reasons import batch_reasons, reason_rows
 from pipelines.features.matrix import feature_matrix
@@ -119,9 +120,18 @@ def _warnings(context: ScoringContext, X: FloatArray, accepted: BoolArray) -> li
     with np.errstate(invalid="ignore"):
         beyond = (np.less(X, lower - margin) | np.greater(X, upper + margin)) & used & accepted[:, None]
     share = 1.0 - np.isfinite(X[:, used]).mean(axis=1) if used.any() else np.zeros(len(X))
-    sparse = _codes_of({"missing_share": (share > context.limits.missing_share) & accepted}, len(X))
+    flags = {UNDELIVERED: _undelivered(model, X), "missing_share": share > context.limits.missing_share}
+    sparse = _codes_of({code: found & accepted for code, found in flags.items()}, len(X))
     blind = _blind_pillars(context, X, accepted)
     return _joined(sparse, blind, _codes_by_column(beyond, [f"out_of_range:{name}" for name in model.feature_names]))
+
+
+def _undelivered(model: CreditModel, X: FloatArray) -> BoolArray:
+    """Return which rows (n,) count an account that was seen and not delivered."""
+    if UNDELIVERED_FEATURE not in model.feature_names:
+        return np.zeros(len(X), dtype=np.bool_)
+    counts = X[:, model.feature_names.index(UNDELIVERED_FEATURE)]
+    return np.asarray(np.nan_to_num(counts) > 0, dtype=np.bool_)
 
 
 def _blind_pillars(context: ScoringContext, X: FloatArray, accepted: BoolArray) -> list[str]:

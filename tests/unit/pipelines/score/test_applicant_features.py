@@ -7,7 +7,7 @@ import datetime as dt
 import pyarrow as pa
 
 from features.build import build_features
-from features.catalogue import FeatureSet, select_features
+from features.catalogue import FeatureSet
 from features.record import Feature
 from pipelines.passports.passport import Delivery
 from pipelines.profiles.score_settings import ScoringLimits
@@ -213,23 +213,3 @@ def test_statements_that_do_not_close_have_a_warning_as_of_each_date() -> None:
     asked = (("S1", AS_OF), ("S2", AS_OF), ("S2", "2024-06-19"), (None, AS_OF))
     rows = described(applicants(*asked, refusals=("", "", "", "missing_seller")), tables(*ledger))
     assert [row["warnings"] for row in rows] == ["", "statements_do_not_close", "", ""]
-
-
-def test_an_account_that_is_seen_but_not_delivered_has_a_warning() -> None:
-    chosen = select_features("accounts", "1.0.0", ["undelivered_account_count"])
-    source = tables(coverage=coverage_rows(["S1", "S2", "S3"], ["money_event"]))
-    logins = [{"seller_id": "S1", "platform": "eBay", "event_date": "2024-04-01"}]
-    covered = coverage_rows(["S1", "S2"], ["login_event"])
-    source = SellerTables(
-        {
-            **source.tables,
-            "login_event": canonical_table("login_event", logins),
-            "source_coverage": canonical_table(
-                "source_coverage", [*coverage_rows(["S1", "S2", "S3"], ["money_event"]), *covered]
-            ),
-        },
-        {},
-    )
-    rows = describe_applicants(applicants(("S1", AS_OF), ("S2", AS_OF), ("S3", AS_OF)), source, chosen, LIMITS)
-    assert rows["undelivered_account_count"].to_pylist() == [1.0, 0.0, None]
-    assert rows["warnings"].to_pylist() == ["undelivered_account", "", ""]

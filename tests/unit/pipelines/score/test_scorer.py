@@ -227,6 +227,16 @@ def test_many_missing_features_are_scored_with_a_warning() -> None:
     assert "missing_share" not in codes(chunk, limits=ScoringLimits(missing_share=0.9))[0].split(";")
 
 
+@pytest.mark.parametrize(("count", "named"), [(0.0, False), (1.0, True), (None, False)])
+def test_an_account_that_was_seen_but_not_delivered_is_named(
+    monkeypatch: pytest.MonkeyPatch, count: float | None, named: bool
+) -> None:
+    chunk = first_value(applicants(3), "refund_share_90d", count)
+    assert "undelivered_account" not in codes(chunk)[0].split(";")
+    monkeypatch.setattr("pipelines.score.scorer.UNDELIVERED_FEATURE", "refund_share_90d")
+    assert ("undelivered_account" in codes(chunk)[0].split(";")) == named
+
+
 def test_a_pillar_whose_weight_is_mainly_missing_is_named() -> None:
     bundle = context().bundle
     weights = {feature.name: feature.mean_absolute_contribution for feature in bundle.reference.features}
