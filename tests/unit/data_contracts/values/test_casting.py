@@ -292,7 +292,7 @@ def test_a_whole_number_has_at_most_eighteen_digits() -> None:
 def test_many_amounts_at_once_are_as_exact_as_one_by_one() -> None:
     texts = ["1.5", "-22.25", "333.1234", "4444.0", "-5.55"]
     assert cast(texts, NUMBER) == [Decimal(text) for text in texts]
-    for spoiled in ("1.23456", "-.5", "5.", "5-", "1.2.3", "5:5", "/5"):
+    for spoiled in ("1.23456", ".5", "-.5", "5.", "5-", "1.2.3", "5:5", "/5"):
         assert cast([*texts, spoiled], NUMBER) == [*(Decimal(text) for text in texts), "bad"]
     assert cast(["1", "2.5"], NUMBER) == [Decimal(1), Decimal("2.5")]
     assert cast(["99999999999999", "100000000000000"], NUMBER) == [Decimal(99999999999999), "bad"]

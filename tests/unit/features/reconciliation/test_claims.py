@@ -49,3 +49,8 @@ def test_claims_count_for_these_pillars_and_are_expected_of_every_seller_or_not(
         "own_site_sales": (("user_quality", "data_integrity"), False),
         "payouts": (("liquidity", "data_integrity"), False),
     }
+
+
+def test_some_lists_may_lack_a_kind_of_content_and_are_heard_only_once_they_had_it() -> None:
+    asked = {family.name for family in FAMILIES if family.must_have_spoken}
+    assert asked == {"site_analytics", "tax_sales", "tax_purchases"}

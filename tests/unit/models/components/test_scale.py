@@ -77,6 +77,14 @@ def test_a_single_feature_carries_all_that_is_missing() -> None:
     assert SCALE.issue_points(base, np.zeros((1, 0)), np.array([base])).points.tolist() == [[]]
 
 
+def test_each_row_of_a_batch_is_allotted_its_own_points() -> None:
+    base = -math.log(30.0)
+    values = -np.array([[0.0, 0.0, 0.0], [0.0, 0.6, 0.0]]) / SCALE.factor
+    issued = SCALE.issue_points(base, values, np.array([base, base]) - np.array([2.0, 3.0]) / SCALE.factor)
+    assert issued.points.tolist() == [[1, 1, 0], [0, 3, 0]]
+    assert issued.score.tolist() == [602, 603]
+
+
 def test_where_no_feature_contributed_the_first_ones_carry_what_is_missing() -> None:
     issued = SCALE.issue_points(-math.log(30.0), np.zeros((1, 3)), np.array([-math.log(30.0) - 2.0 / SCALE.factor]))
     assert issued.points.tolist() == [[1, 1, 0]]

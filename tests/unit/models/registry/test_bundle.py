@@ -14,7 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
-from models.registry.bundle import bundle_contents, load_bundle, write_bundle
+from models.registry.bundle import bundle_contents, golden_inputs, load_bundle, write_bundle
 from models.registry.sealed_folder import ListedFile, key_id, seal, unseal
 from tests.factories.models import (
     bundle_meta,
@@ -101,6 +101,15 @@ def test_the_same_model_and_key_make_the_same_bytes(signed: Path, tmp_path: Path
     assert digest == load_bundle(signed, TRUSTED).digest
     for file in (path for path in signed.rglob("*") if path.is_file()):
         assert (tmp_path / "again" / file.relative_to(signed)).read_bytes() == file.read_bytes()
+
+
+def test_the_golden_rows_reach_from_the_lowest_to_the_highest_risk_of_the_sample() -> None:
+    model, X = small_credit_model(), small_world().dataset.X
+    risk = np.sort(model.log_odds(X[~model.missing_required(X)]))
+    chosen = model.log_odds(golden_inputs(model, X))
+    assert len(chosen) == 32
+    assert (np.diff(chosen[:29]) >= 0).all()
+    assert (chosen[0], chosen[28]) == (risk[0], risk[-1])
 
 
 def test_every_flipped_byte_is_refused(signed: Path, copy: Path) -> None:
