@@ -80,6 +80,7 @@ def test_every_guarded_module_and_its_tests_exist() -> None:
     assert all(GUARDED.values())
 
 
+@pytest.mark.slow
 def test_every_fault_that_is_called_equivalent_can_still_be_made() -> None:
     listed = set(read_equivalents())
     assert {module for module, *_ in listed} <= set(GUARDED)
