@@ -40,6 +40,7 @@ class ScoringLimits(_Settings):
         missing_share: share of missing features above which a row is scored with a warning.
         missing_pillar_share: share of a pillar's weight in the training population that may be carried by missing
             features before the row is scored with a warning that names the pillar.
+        smallest_pillar_share: a pillar with a smaller share of the weight of all features is not named.
         range_margin: how many widths of the training range a value may lie outside it before the row is scored with a
             warning. Sellers grow older than any seen in training; a slipped unit or sign lies much further out.
     """
@@ -48,6 +49,7 @@ class ScoringLimits(_Settings):
     coverage_gap_days: int = Field(default=120, ge=0)
     missing_share: float = Field(default=0.5, ge=0.0, le=1.0)
     missing_pillar_share: float = Field(default=0.5, ge=0.0, le=1.0)
+    smallest_pillar_share: float = Field(default=0.1, ge=0.0, le=1.0)
     range_margin: float = Field(default=1.0, ge=0.0)
 
 

@@ -145,8 +145,10 @@ def _blind_pillars(context: ScoringContext, X: FloatArray, accepted: BoolArray) 
     flags = {}
     for pillar in sorted(set(pillars)):
         own = pillars == pillar
-        limit = context.limits.missing_pillar_share * weights[own].sum()
-        flags[f"missing_pillar:{pillar}"] = (missing[:, own].sum(axis=1) > limit) & accepted
+        weight = weights[own].sum()
+        if weight >= context.limits.smallest_pillar_share * weights.sum():
+            limit = context.limits.missing_pillar_share * weight
+            flags[f"missing_pillar:{pillar}"] = (missing[:, own].sum(axis=1) > limit) & accepted
     return _codes_of(flags, len(X))
 
 
