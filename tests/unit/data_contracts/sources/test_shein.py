@@ -342,6 +342,9 @@ def test_every_charge_of_an_item_has_its_kind_and_its_amount(tmp_path: Path, flo
         ]
     )
     assert cells(result.tables["source_coverage"], "doubts") == [None]
+    # The price, each charge and the payout have a number of their own, so that a later version of a row has its key.
+    parts = {int(event.rpartition(":")[2]) for event in cells(result.tables["money_event"], "event_id")}
+    assert parts == {0, *range(1, len(CHARGES) + 1), 99}
 
 
 def test_every_row_of_a_statement_says_when_it_happened_and_when_it_could_be_known(tmp_path: Path) -> None:
