@@ -166,7 +166,7 @@ $(P)/train/CHECKED: $(P)/features/CURRENT $(P)/validate/CURRENT $(PROFILE_FILE) 
 	$(call STAGE,train)
 
 explain: $(P)/explain/CURRENT ## Write the model report and the SHAP report
-$(P)/explain/CHECKED: $(P)/train/CURRENT $(P)/features/CURRENT $(P)/validate/CURRENT $(PROFILE_FILE) $(MODELS) $(call rooms,explain reports) | $(VENV)/.run-ready
+$(P)/explain/CHECKED: $(P)/train/CURRENT $(P)/features/CURRENT $(P)/validate/CURRENT $(PROFILE_FILE) $(MODELS) $(call rooms,explain reports score_codes.py) | $(VENV)/.run-ready
 	$(call STAGE,explain)
 
 register: $(P)/register/CURRENT ## Pass the gates and register the bundle in MLflow as champion

@@ -45,7 +45,10 @@ if TYPE_CHECKING:
     from models.registry.bundle import Bundle
     from pipelines.profiles import Profile
 
-CODE: Final = ("data_contracts", "features", "models", "pipelines/explain", "pipelines/reports", *GROUND)
+CODE: Final = (
+    *("data_contracts", "features", "models", "pipelines/explain", "pipelines/reports", "pipelines/score_codes.py"),
+    *GROUND,
+)
 KEYS = ["seller_id", "as_of"]
 LIES_FILE: Final = "lies.json"
 

@@ -38,6 +38,8 @@ SHARE = 1 if os.environ.get("HOSTILE_FILES") == "all" else 16
 # Rows of a group that fall with the spoilt one: they are right in themselves, and set aside with it by contract.
 GROUP_RULES = {"settlement_adds_up", "settlement_has_totals", "group:whole", "balance:chain"}
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+# Points group the digits before a comma.
+_WITH_DECIMAL_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})+,\d+")
 
 
 @dataclass(frozen=True)
@@ -238,6 +240,8 @@ def says(text: str, value: object, column: Column) -> bool:
     if isinstance(value, (bool, str)):
         return str(value) in {text, plain} or str(value).replace('"', "") in {plain.replace('"', "")}
     if isinstance(value, Decimal | int):
+        if _WITH_DECIMAL_COMMA.fullmatch(plain):
+            plain = plain.replace(".", "").replace(",", ".")
         return _is_number(plain.replace(",", ""), Decimal(value), column.cell.round_to)
     if isinstance(value, datetime | date):
         numbers = {int(part) for part in re.findall(r"\d+", plain)}

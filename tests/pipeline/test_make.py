@@ -23,7 +23,7 @@ SOURCES = (
 FOLLOWERS = {
     "world": {"ingest"},
     "ingest": {"validate"},
-    "validate": {"features", "train", "score", "monitor"},
+    "validate": {"features", "train", "explain", "score", "monitor"},
     "features": {"train", "explain", "register", "score", "monitor"},
     "train": {"explain", "register", "score", "monitor"},
     "explain": set(),

@@ -89,6 +89,6 @@ def test_a_result_is_shown_with_seeds_date_interval_and_verdict() -> None:
 
 
 def test_the_page_of_the_result_is_there_exactly_when_the_result_is(tmp_path: Path) -> None:
-    assert "world_realism.md" not in pages(tmp_path)
+    assert "world_realism.md" not in pages(tmp_path, None)
     write_json(tmp_path / "world_realism.json", RESULT)
-    assert pages(tmp_path)["world_realism.md"] == realism_page(RESULT)
+    assert pages(tmp_path, None)["world_realism.md"] == realism_page(RESULT)
