@@ -183,6 +183,19 @@ def select_features(
     return FeatureSet(name, version, description, records, inputs)
 
 
+def only(feature_set: FeatureSet, name: str) -> FeatureSet:
+    """Return the set of one of its features, with what that is computed from.
+
+    Raises:
+        ConfigurationRefused: the set has no such feature.
+    """
+    if name not in feature_set.names:
+        raise ConfigurationRefused(
+            f"feature set {feature_set.name} has no feature {name!r}", "passport features list names them"
+        )
+    return select_features(feature_set.name, feature_set.version, [name])
+
+
 def _set_text(name: str) -> str:
     packaged = resources.files("features.sets").joinpath(f"{name}{_SUFFIX}")
     if re.fullmatch(r"[a-z][a-z0-9_]*", name) and packaged.is_file():

@@ -241,6 +241,25 @@ def _invoice_history() -> tuple[Feature, ...]:
     )
 
 
+def _undelivered(name: str, which: str, meaning: str) -> Feature:
+    return Feature(
+        name=name,
+        pillar=_TRUTH,
+        family="intermediate",
+        table="platform_account",
+        aggregate="count_distinct",
+        where=f"NOT is_delivered AND {which}",
+        key="account",
+        window_days=365,
+        unit="count",
+        direction=0,
+        description=meaning,
+        missing="Never missing.",
+        stops_with_trading=True,
+        is_intermediate=True,
+    )
+
+
 MEASURES: tuple[Feature, ...] = (
     Feature(
         name="one_platform_refund_share_180d",
@@ -275,37 +294,15 @@ MEASURES: tuple[Feature, ...] = (
         stops_with_trading=True,
         is_intermediate=True,
     ),
-    Feature(
-        name="undelivered_accounts_365d",
-        pillar="data_integrity",
-        family="intermediate",
-        table="platform_account",
-        aggregate="count_distinct",
-        where=f"NOT is_delivered AND account <> '{SOME_PLATFORM}'",
-        key="account",
-        window_days=365,
-        unit="count",
-        direction=0,
-        description="Those accounts whose payouts or orders were not delivered, as far as they are named.",
-        missing="Never missing.",
-        stops_with_trading=True,
-        is_intermediate=True,
+    _undelivered(
+        "undelivered_accounts_365d",
+        f"account <> '{SOME_PLATFORM}'",
+        "Those accounts whose payouts or orders were not delivered, as far as they are named.",
     ),
-    Feature(
-        name="undelivered_unnamed_accounts_365d",
-        pillar="data_integrity",
-        family="intermediate",
-        table="platform_account",
-        aggregate="count_distinct",
-        where=f"NOT is_delivered AND account = '{SOME_PLATFORM}'",
-        key="account",
-        window_days=365,
-        unit="count",
-        direction=0,
-        description="1 if a receivable names a platform as debtor and no payouts of any platform were delivered.",
-        missing="Never missing.",
-        stops_with_trading=True,
-        is_intermediate=True,
+    _undelivered(
+        "undelivered_unnamed_accounts_365d",
+        f"account = '{SOME_PLATFORM}'",
+        "1 if a receivable names a platform as debtor and no payouts of any platform were delivered.",
     ),
     Feature(
         name="invoice_sale_months",

@@ -9,9 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.definition.compiler import table_contract
-from data_contracts.errors import ConfigurationRefused
 from features.build import BuildSettings, build_features, make_plan
-from features.catalogue import select_features
+from features.catalogue import only
 from features.engine.as_of import AsOf
 from features.engine.duckdb_engine import DuckDbEngine
 from features.engine.rendering import render
@@ -66,11 +65,7 @@ def trace_feature(feature_set: FeatureSet, name: str, source: TraceSource) -> tu
     Raises:
         ConfigurationRefused: the set has no such feature.
     """
-    if name not in feature_set.names:
-        raise ConfigurationRefused(
-            f"feature set {feature_set.name} has no feature {name!r}", "passport features list names them"
-        )
-    one = select_features(feature_set.name, feature_set.version, [name])
+    one = only(feature_set, name)
     records = {record.name: record for record in (*one.inputs, *one.records)}
     with DuckDbEngine(source.settings.threads) as engine:
         for table in sorted(_tables_read(records.values())):
@@ -101,7 +96,10 @@ def _own_rows(table: str, source: TraceSource) -> pa.Table:
 
 
 def _values(one: FeatureSet, source: TraceSource, engine: DuckDbEngine) -> dict[str, float | None]:
-    """Return the values of a feature and of everything that it is computed from."""
+    """Return the values of a feature and of everything that it is computed from.
+
+    The build alone knows graph features, and what the absence of a whole table means for the feature.
+    """
     asked = pa.table({"seller_id": [source.seller_id], "as_of": pa.array([source.as_of], pa.date32())})
     built = build_features(source.tables, asked, one, settings=source.settings).table
     values = {name: built[name][0].as_py() for name in one.names}

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.engine.as_of import AsOf
 from features.engine.duckdb_engine import DuckDbEngine
 from features.engine.sql_text import OBSERVED, date_literal
 from features.reconciliation.reconcile import CONTRADICTED, ReconciliationSettings, reconcile
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping, Sequence
-
-    from features.engine.as_of import AsOf
 
 OPEN_STATEMENTS: Final = "statements_do_not_close"
 NO_REFUNDS: Final = "no_refunds"
@@ -100,20 +100,35 @@ HAVING SUM(usd) > {smallest_usd} AND SUM(usd) > {inflow_excess} * SUM(inflow)
 """
 
 
-def implausible(tables: Mapping[str, pa.Table], as_of: AsOf, sellers: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return the codes of the sellers whose ledger or accounts do not add up, from what was known as of the date."""
-    if "money_event" not in tables or not sellers:
+def implausible(
+    tables: Mapping[str, pa.Table], sellers_at: Mapping[dt.date, Sequence[str]]
+) -> dict[tuple[str, dt.date], tuple[str, ...]]:
+    """Return the codes of the sellers whose ledger or accounts do not add up, from what was known as of each day.
+
+    Args:
+        tables: canonical tables by name.
+        sellers_at: the sellers that are asked about, by day.
+    """
+    asked = sorted({seller for sellers in sellers_at.values() for seller in sellers})
+    if "money_event" not in tables or not asked:
         return {}
     queries = {OPEN_STATEMENTS: _OPEN_STATEMENTS, NO_REFUNDS: _NO_REFUNDS}
+    if "cash_balance" in tables:
+        queries[UNSEEN_PAYOUTS] = _UNSEEN_PAYOUTS
+    codes: dict[tuple[str, dt.date], tuple[str, ...]] = {}
     with DuckDbEngine() as engine:
-        engine.load("observed", pa.table({"seller_id": pa.array(sorted(set(sellers)), pa.string())}))
         for name in COLUMNS_READ.keys() & tables.keys():
-            engine.load(name, tables[name].select(COLUMNS_READ[name]))
-        if "cash_balance" in tables:
-            queries[UNSEEN_PAYOUTS] = _UNSEEN_PAYOUTS
-        found = {code: _sellers(engine.query(_filled(query, as_of))) for code, query in queries.items()}
-    named = {seller: tuple(code for code in CODES if seller in found.get(code, set())) for seller in sellers}
-    return {seller: codes for seller, codes in named.items() if codes}
+            engine.load(name, _of_sellers(tables[name].select(COLUMNS_READ[name]), asked))
+        for day, sellers in sorted(sellers_at.items()):
+            engine.load("observed", pa.table({"seller_id": pa.array(sorted(set(sellers)), pa.string())}))
+            found = {code: _sellers(engine.query(_filled(query, AsOf(day)))) for code, query in queries.items()}
+            for seller in set().union(*found.values()):
+                codes[seller, day] = tuple(code for code in CODES if seller in found.get(code, ()))
+    return codes
+
+
+def _of_sellers(table: pa.Table, sellers: Sequence[str]) -> pa.Table:
+    return table.filter(pc.is_in(table["seller_id"].cast(pa.string()), value_set=pa.array(sellers, pa.string())))
 
 
 def contradicted(tables: Mapping[str, pa.Table], as_of: AsOf, sellers: Sequence[str]) -> set[str]:

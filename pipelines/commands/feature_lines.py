@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from data_contracts.errors import ConfigurationRefused
 from features.build import BuildSettings, make_plan
-from features.catalogue import load_feature_set, select_features
+from features.catalogue import load_feature_set, only
 from features.engine.as_of import AsOf
 from features.engine.rendering import render
 from features.pages import DIRECTION_WORDS, PILLAR_TITLES, formula
@@ -58,7 +58,7 @@ def catalogue_lines(feature_set: FeatureSet, pillar: str | None = None) -> list[
 
 def feature_lines(feature_set: FeatureSet, name: str) -> list[str]:
     """Return what a feature is: title, meaning, formula down to the tables, unit, direction, missing and source."""
-    one = _alone(feature_set, name)
+    one = only(feature_set, name)
     records = {record.name: record for record in (*one.inputs, *one.records)}
     record = records[name]
     return [
@@ -79,7 +79,7 @@ def feature_sql(feature_set: FeatureSet, name: str, as_of: date) -> str:
     Raises:
         ConfigurationRefused: the feature is read from the graph of related parties, which is not SQL.
     """
-    one = _alone(feature_set, name)
+    one = only(feature_set, name)
     if isinstance(one.record(name), GraphFeature):
         raise ConfigurationRefused(
             f"{name} is read from the graph of related parties, not computed in SQL", "leave --sql out"
@@ -137,14 +137,6 @@ def rows_csv(steps: Sequence[Step]) -> bytes:
         cells = [quantity, *(row.get(name) for name in columns)]
         sheet.writerow([cell_text(cell) if isinstance(cell, str) else cell for cell in cells])
     return text.getvalue().encode()
-
-
-def _alone(feature_set: FeatureSet, name: str) -> FeatureSet:
-    if name not in feature_set.names:
-        raise ConfigurationRefused(
-            f"feature set {feature_set.name} has no feature {name!r}", "passport features list names them"
-        )
-    return select_features(feature_set.name, feature_set.version, [name])
 
 
 def _input_lines(record: FeatureRecord, records: dict[str, FeatureRecord], depth: int) -> list[str]:

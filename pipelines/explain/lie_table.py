@@ -190,10 +190,10 @@ def _points(liars: Liars, X: FloatArray) -> FloatArray:
 
 def _codes(liars: Liars, tables: Tables, sellers: Sequence[str], X: FloatArray) -> list[frozenset[str]]:
     """Return the codes of each seller that send its row to a person."""
-    as_of, names = AsOf(liars.as_of), liars.model.feature_names
-    ledger = implausible(tables, as_of, sellers)
-    against = contradicted(tables, as_of, sellers)
-    found = [{*ledger.get(seller, ()), *({CONTRADICTION} if seller in against else ())} for seller in sellers]
+    day, names = liars.as_of, liars.model.feature_names
+    ledger = implausible(tables, {day: sellers})
+    against = contradicted(tables, AsOf(day), sellers)
+    found = [{*ledger.get((seller, day), ()), *({CONTRADICTION} if seller in against else ())} for seller in sellers]
     if UNDELIVERED_FEATURE in names:
         for row in np.flatnonzero(X[:, names.index(UNDELIVERED_FEATURE)] > 0):
             found[row].add(UNDELIVERED)

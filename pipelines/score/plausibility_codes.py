@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from features.engine.as_of import AsOf
 from features.reconciliation.plausibility import implausible
 
 if TYPE_CHECKING:
@@ -24,9 +23,5 @@ def ledger_doubts(applicants: Chunk, tables: Mapping[str, pa.Table]) -> Values:
     for row in rows:
         if row["seller_id"] is not None and row["as_of"] is not None:
             sellers_at.setdefault(row["as_of"], set()).add(row["seller_id"])
-    found = {
-        (seller, day): codes
-        for day, sellers in sorted(sellers_at.items())
-        for seller, codes in implausible(tables, AsOf(day), sorted(sellers)).items()
-    }
+    found = implausible(tables, {day: sorted(sellers) for day, sellers in sellers_at.items()})
     return pa.array([";".join(found.get((row["seller_id"], row["as_of"]), ())) for row in rows], pa.string())

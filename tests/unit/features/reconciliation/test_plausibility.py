@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from features.engine.as_of import AsOf
 from features.reconciliation.plausibility import contradicted_sellers, implausible
 from features.reconciliation.reconcile import RECONCILIATION_SCHEMA
 from tests.factories.canonical_tables import canonical_tables
@@ -33,13 +32,13 @@ def year(**changed: object) -> list[Row]:
 
 def codes(ledger: list[Row], balances: list[Row] | None = None, as_of: dt.date = AS_OF) -> tuple[str, ...]:
     tables = canonical_tables(money_event=ledger, cash_balance=balances or [])
-    return implausible(tables, AsOf(as_of), ["S1", "S2"]).get("S1", ())
+    return implausible(tables, {as_of: ["S1", "S2"]}).get(("S1", as_of), ())
 
 
 def test_statements_that_their_payout_closes_have_no_code() -> None:
     assert codes(year()) == ()
     assert codes([]) == ()
-    assert implausible({}, AsOf(AS_OF), ["S1"]) == {}
+    assert implausible({}, {AS_OF: ["S1"]}) == {}
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,23 @@ def test_another_shop_with_other_visits_counts_too(tmp_path: Path) -> None:
     assert sessions(result) == {"2023-03-01": 200, "2023-03-02": 132}
 
 
+def test_two_small_shops_with_equal_visits_on_some_days_both_count(tmp_path: Path) -> None:
+    one = [f"2023-03-{day:02},{day % 3},{day % 3},0,0,0.00" for day in range(1, 21)]
+    two = [f"2023-03-{day:02},{day % 4},{day % 4},0,0,0.00" for day in range(1, 21)]
+    result = ingested(tmp_path, [sheet("shop.example", one), sheet("other.example", two)])
+    counted, all_days = sessions(result), {day: day % 3 + day % 4 for day in range(1, 21)}
+    # On the first two days nothing tells the shops apart.
+    assert {day: counted[f"2023-03-{day:02}"] for day in range(3, 21)} == {day: all_days[day] for day in range(3, 21)}
+
+
+def test_days_that_are_delivered_later_change_no_earlier_day(tmp_path: Path) -> None:
+    later = [[f"2023-03-{day:02},{visitors},{visitors},0,0,0.00" for day in range(3, 31)] for visitors in (5, 9)]
+    both = ("shop.example", "my-shop")
+    whole = [sheet(name, [*DAYS, *rows]) for name, rows in zip(both, later, strict=True)]
+    first = sessions(ingested(tmp_path / "first", [sheet(name) for name in both]), "2023-03-02")
+    assert sessions(ingested(tmp_path / "whole", whole), "2023-03-02") == first
+
+
 @pytest.mark.parametrize("spelling", ["www.Shop.example", "shop-ga4"])
 def test_events_of_one_property_under_two_names_count_once(tmp_path: Path, spelling: str) -> None:
     one, again = analytics("shop.example", 7), analytics(spelling, 7)
