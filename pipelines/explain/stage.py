@@ -21,16 +21,7 @@ from pipelines.reports.model_page import ModelIdentity, render_model_page
 from pipelines.reports.rendering import LANGUAGES
 from pipelines.runs.data_gate import validated_output
 from pipelines.runs.publish import atomic_write_bytes, read_json, read_parquet, write_json
-from pipelines.runs.stages import (
-    CURRENT,
-    GROUND,
-    Place,
-    StageInputs,
-    StageOutcome,
-    StageRecord,
-    current_output,
-    run_stage,
-)
+from pipelines.runs.stages import GROUND, Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 from pipelines.signing.keys import load_keys
 
 if TYPE_CHECKING:
@@ -69,11 +60,10 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
         "evaluation": current_output(place, "train", "evaluation.json"),
         "judged": current_output(place, "train", "holdout.parquet"),
         "matrix": current_output(place, "features", "matrix.parquet"),
+        "tables": validated_output(place, "tables"),
     }
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
     settings, lies = ExplainSettings(), LieSettings()
-    if (place.stage_dir("validate") / CURRENT).is_file():
-        files["tables"] = validated_output(place, "tables")
 
     def work(folder: Path) -> StageRecord:
         bundle = load_bundle(files["bundle"], [keys.public_key])
@@ -82,7 +72,7 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
         rows = rows_to_explain(judged, matrix, bundle.model.feature_names)
         explanation = explain_model(bundle.model, rows.X, rows.seller_id, rows.as_of, settings)
         write_json(folder / "explanation.json", explanation.to_dict())
-        told = told_lies(bundle, files["tables"], matrix, lies, progress) if "tables" in files else None
+        told = told_lies(bundle, files["tables"], matrix, lies, progress)
         if told is not None:
             write_json(folder / LIES_FILE, told)
         evaluation = {**read_json(files["evaluation"]), "lies": told}

@@ -18,6 +18,7 @@ from pipelines.runs.publish import write_json, write_parquet
 from pipelines.runs.stages import Place
 from pipelines.signing.keys import load_keys
 from tests.factories import published
+from tests.factories.canonical_tables import canonical_tables
 from tests.factories.model_reports import out_of_time_report
 from tests.factories.models import small_world, write_small_bundle
 from tests.factories.pages import faults_of, read_page
@@ -43,6 +44,9 @@ def judged_of(sample: Dataset, rows: int) -> pa.Table:
     return pa.table({"seller_id": pa.array(sample.seller_id[:rows].tolist()), "as_of": seconds})
 
 
+STAGES = ("validate", "features", "train")
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Return a profile's folder with built features and a trained model."""
@@ -50,14 +54,16 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     keys = load_keys("demo", is_demonstration=True, environment={"KEYS_DIR": str(tmp_path / "keys")})
     place = Place("demo", tmp_path / "out")
     sample = small_world().dataset
-    for stage in ("features", "train"):
+    for stage in STAGES:
         (place.stage_dir(stage) / "1").mkdir(parents=True)
         (place.stage_dir(stage) / "CURRENT").write_text("1\n")
     write_parquet(place.stage_dir("features") / "1" / "matrix.parquet", matrix_of(sample))
     write_parquet(place.stage_dir("train") / "1" / "holdout.parquet", judged_of(sample, 300))
     write_json(place.stage_dir("train") / "1" / "evaluation.json", out_of_time_report())
     write_small_bundle(place.stage_dir("train") / "1" / "bundle", keys.signing_key)
-    published.record(*(place.stage_dir(stage) / "1" for stage in ("features", "train")))
+    tables = place.stage_dir("validate") / "1" / "tables"
+    write_parquet(tables / "loan.parquet", canonical_tables()["loan"])
+    published.record(*(place.stage_dir(stage) / "1" for stage in STAGES))
     return place
 
 
