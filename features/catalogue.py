@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -11,28 +12,22 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data_contracts.definition.compiler import table_contract
 from data_contracts.errors import ConfigurationRefused
-from features import quantities
+from data_contracts.strict_yaml import read_yaml
 from features.engine.views import AS_OF_VIEWS
+from features.families import PillarFile
 from features.graph.signals import NEIGHBOUR_MEAN, SIGNALS
-from features.pillars import (
-    compliance,
-    data_integrity,
-    liquidity,
-    platform_dependence,
-    related_parties,
-    sales_health,
-    supply_chain,
-    user_quality,
-)
-from features.record import DerivedFeature, Feature, FeatureRecord, GraphFeature, Name
+from features.policy import load_policy
+from features.quantities import quantity
+from features.record import PILLARS, DerivedFeature, Feature, FeatureRecord, GraphFeature, Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from features.record import Pillar
 
 __all__ = [
     "DerivedFeature",
@@ -51,16 +46,6 @@ LABEL_TABLES: frozenset[str] = frozenset({"credit_record"})
 LABEL_COLUMNS: frozenset[str] = frozenset({"credit_rating", "is_default", "default_date"})
 
 _SUFFIX = ".yaml"
-_PILLARS = (
-    sales_health,
-    user_quality,
-    supply_chain,
-    liquidity,
-    platform_dependence,
-    compliance,
-    related_parties,
-    data_integrity,
-)
 
 
 @dataclass(frozen=True)
@@ -125,9 +110,30 @@ class _SetFile(BaseModel):
     same_from_score: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
+@functools.cache
 def feature_records() -> tuple[FeatureRecord, ...]:
-    """Return every record of the catalogue: the intermediate quantities, then the features pillar by pillar."""
-    return (*quantities.RECORDS, *(record for pillar in _PILLARS for record in pillar.RECORDS))
+    """Return every record of the catalogue: the quantities that features need, then the features pillar by pillar.
+
+    Raises:
+        ConfigurationRefused: a file of ``features/pillars`` is not valid.
+    """
+    features = tuple(record for pillar in PILLARS for record in _records_of(pillar))
+    needed: dict[str, FeatureRecord] = {}
+    for record in features:
+        for name in _needed(record):
+            found = quantity(name)
+            if found is not None:
+                needed[name] = found
+    return (*needed.values(), *features)
+
+
+def _records_of(pillar: Pillar) -> tuple[FeatureRecord, ...]:
+    file = f"features/pillars/{pillar}{_SUFFIX}"
+    content = read_yaml(resources.files("features.pillars").joinpath(f"{pillar}{_SUFFIX}").read_bytes(), file)
+    try:
+        return PillarFile.model_validate(content).records(pillar, load_policy())
+    except ValueError as error:  # ValidationError of pydantic is one
+        raise ConfigurationRefused(f"{file}: {' '.join(str(error).split())}", "correct the file") from error
 
 
 def feature_set_names() -> tuple[str, ...]:
@@ -145,8 +151,8 @@ def load_feature_set(name: str) -> FeatureSet:
     """
     text = _set_text(name)
     try:
-        content = _SetFile.model_validate(yaml.safe_load(text))
-    except (yaml.YAMLError, ValidationError) as error:
+        content = _SetFile.model_validate(read_yaml(text, f"feature set {name}"))
+    except ValidationError as error:
         reason = " ".join(str(error).split())
         raise ConfigurationRefused(f"feature set {name}: {reason}", "correct the file") from error
     chosen = select_features(content.name, content.version, content.features, description=content.description)
@@ -168,6 +174,7 @@ def select_features(
     """
     chosen = tuple(names)
     known = _by_name(feature_records() if catalogue is None else catalogue)
+    known |= {each: found for each in chosen if each not in known and (found := quantity(each)) is not None}
     _refuse(name, "names a feature twice", sorted({each for each in chosen if chosen.count(each) > 1}))
     _refuse(name, "names features that do not exist", [each for each in chosen if each not in known])
     _refuse(
@@ -228,12 +235,12 @@ def _inputs(
             return
         _refuse(name, "needs features in a cycle", [record.name] if record.name in open_names else [])
         open_names.append(record.name)
-        needed = _needed(record)
-        _refuse(
-            name, f"has {record.name}, which needs unknown features", [each for each in needed if each not in known]
-        )
-        for each in needed:
-            visit(known[each])
+        inputs = {each: known.get(each) or quantity(each) for each in _needed(record)}
+        unknown = [each for each, found in inputs.items() if found is None]
+        _refuse(name, f"has {record.name}, which needs unknown features", unknown)
+        for each in inputs.values():
+            if each is not None:
+                visit(each)
         open_names.pop()
         found[record.name] = record
 

@@ -1,16 +1,33 @@
-"""SQL text that feature formulas share: shares, changes, logarithms, monthly values, conditions on rows."""
+"""Shapes that formulas share: shares, changes, logarithms, monthly values. Each becomes SQL over other features."""
 
 from __future__ import annotations
 
-SALE = "event_type = 'sale'"
-VALID_PURCHASE = "direction = 'purchase' AND status = 'valid'"
-VALID_SALE = "direction = 'sale' AND status = 'valid'"
-CALENDAR_MONTH = "EXTRACT(YEAR FROM event_date) * 12 + EXTRACT(MONTH FROM event_date)"
+from pydantic import BaseModel, ConfigDict
 
 MONTH_DAYS = 30
 MONTHS = 12
-# Nested windows whose differences are the last twelve months of thirty days.
-MONTHLY = tuple(MONTH_DAYS * month for month in range(1, MONTHS + 1))
+
+
+class Change(BaseModel):
+    """A change of a quantity from the earlier part of a window to its recent part.
+
+    Attributes:
+        of: the quantity.
+        recent: length in days of the recent part.
+        whole: length in days of the window.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    of: str
+    recent: int
+    whole: int
+
+    def sql(self) -> str:
+        """Return SQL for (recent - earlier) / (recent + earlier), between -1 and 1; missing when both are zero."""
+        recent = f"GREATEST({self.of}_{self.recent}d, 0)"
+        before = f"GREATEST({self.of}_{self.whole}d - {self.of}_{self.recent}d, 0)"
+        return f"({recent} - {before}) / NULLIF({recent} + {before}, 0)"
 
 
 def month(name: str, number: int) -> str:
@@ -32,13 +49,6 @@ def monthly_variation(name: str) -> str:
 def active_months(name: str) -> str:
     """Return SQL for the number of months, out of twelve, in which the quantity was not zero."""
     return " + ".join(f"CASE WHEN {month(name, number)} <> 0 THEN 1 ELSE 0 END" for number in range(1, MONTHS + 1))
-
-
-def change(name: str, recent_days: int, whole_days: int) -> str:
-    """Return SQL for (recent - earlier) / (recent + earlier), between -1 and 1; missing when both are zero."""
-    recent = f"GREATEST({name}_{recent_days}d, 0)"
-    before = f"GREATEST({name}_{whole_days}d - {name}_{recent_days}d, 0)"
-    return f"({recent} - {before}) / NULLIF({recent} + {before}, 0)"
 
 
 def share(part: str, whole: str) -> str:

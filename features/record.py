@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -17,6 +17,7 @@ Pillar = Literal[
     "related_parties",
     "data_integrity",
 ]
+PILLARS: tuple[Pillar, ...] = get_args(Pillar)
 Direction = Literal[-1, 0, 1]
 Aggregate = Literal[
     "count",

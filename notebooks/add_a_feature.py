@@ -24,7 +24,7 @@ from features.catalogue import feature_records, load_feature_set, select_feature
 from features.engine.as_of import AsOf
 from features.formulas import share
 from features.pages import PILLAR_TITLES, feature_page
-from features.quantities import Quantity
+from features.quantities import quantity
 from features.record import DerivedFeature
 from models.components.encoding import feature_facts
 from models.components.scale import points_by_group
@@ -54,14 +54,11 @@ print(f"synthetic tables: {len(tables)}; features and quantities in the catalogu
 # %% [markdown]
 # ## The record
 #
-# A feature is a record: formula and facts in one object. The catalogue sums refunds over 180 days; the idea needs the
-# last 90. A `Quantity` is such a sum, a `DerivedFeature` a formula over sums. `share` is missing if nothing was sold;
-# the record says what a missing value means. `make docs` turns a record into its entry of the feature page:
+# A feature is a record: formula and facts in one object. `features/quantities.yaml` lists the sums that formulas may
+# name; the window is part of the name, so `platform_refunds_90d` needs no line of its own. `share` is missing if
+# nothing was sold; the record says what a missing value means. `make docs` turns it into its entry of the feature page:
 
 # %%
-known = catalogue["platform_refunds_180d"]
-words = (known.description, known.pillar)
-(recent_refunds,) = Quantity("platform_refunds", known.table, known.where, known.value, *words).over(90)
 idea = DerivedFeature(
     name="refund_share_90d",
     pillar="sales_health",
@@ -75,7 +72,7 @@ idea = DerivedFeature(
     missing="Settlement reports were not delivered for the window, or contain no sale.",
     stops_with_trading=True,
 )
-extended = [*catalogue.values(), recent_refunds, idea]
+extended = [*catalogue.values(), idea]
 chosen = select_features("idea", "1.0.0", [idea.name], catalogue=extended)
 page = feature_page([idea])
 print(page[page.index("### ") : page.index("## Sources")])
@@ -88,12 +85,14 @@ print(page[page.index("### ") : page.index("## Sources")])
 
 # %%
 facts = idea.model_dump()
-leak = recent_refunds.model_copy(update={"table": "credit_record", "value": "1", "where": "is_default"})
+refunds = quantity("platform_refunds_90d")
+leak = refunds.model_copy(update={"table": "credit_record", "value": "1", "where": "is_default"})
+misspelt = idea.model_copy(update={"expression": share("platform_refund_90d", "platform_sales_90d")})
 try:
     DerivedFeature(**{**facts, "title_zh": ""})
 except ValidationError as error:
     print("no title:", error.errors()[0]["msg"])
-for what, records in {"unknown input": [idea], "outcome": [*catalogue.values(), leak, idea]}.items():
+for what, records in {"unknown input": [misspelt], "outcome": [*catalogue.values(), leak, idea]}.items():
     try:
         select_features("idea", "1.0.0", [idea.name], catalogue=records)
     except ConfigurationRefused as error:
@@ -213,7 +212,7 @@ pd.DataFrame(lines, columns=["points", "reason", "理由"])
 # %% [markdown]
 # ## The answer
 #
-# To keep the feature, add `90` to the windows of `platform_refunds` in `features/quantities.py`, the record to
-# `features/pillars/sales_health.py` and its name to `features/sets/seller_core.yaml` with a new version, then run
-# `make docs`. Its column, sign, documentation and reason text all follow from the record. Whether it improves the model
-# is a question for `notebooks/tune_and_compare.py`. All of it was shown on a *synthetic* world.
+# To keep the feature, add it to the family `refunds` in `features/pillars/sales_health.yaml` and its name to
+# `features/sets/seller_core.yaml` with a new version, then run `make docs`. Its column, sign, documentation and reason
+# text all follow from the record. Whether it improves the model is a question for `notebooks/tune_and_compare.py`. All
+# of it was shown on a *synthetic* world.

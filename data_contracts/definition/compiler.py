@@ -126,7 +126,6 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from open_data_contract_standard.model import (
     OpenDataContractStandard,
     SchemaObject,
@@ -152,6 +151,7 @@ from data_contracts.definition.rules import primary_key_rule, property_rules, ta
 from data_contracts.definition.templates import PREFIX, Template, template_of
 from data_contracts.digest import sha256_bytes
 from data_contracts.errors import ConfigurationRefused
+from data_contracts.strict_yaml import read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -206,7 +206,8 @@ def table_template(name: str) -> Template:
 @functools.cache
 def _template(name: str) -> Template | None:
     folder = resources.files("data_contracts.tables")
-    table, lineage = (_yaml(folder.joinpath(f"{part}{_SUFFIX}").read_bytes()) for part in (name, "_lineage"))
+    paths = (folder.joinpath(f"{part}{_SUFFIX}") for part in (name, "_lineage"))
+    table, lineage = (read_yaml(path.read_bytes(), path.name) for path in paths)
     return template_of(table, lineage)
 
 
@@ -283,10 +284,6 @@ def compile_contract(data: bytes, label: str) -> CompiledContract:
     )
 
 
-def _yaml(data: bytes) -> Any:  # noqa: ANN401 - the content is free-form until checked
-    return yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe, in C if built
-
-
 def _verification(given: Mapping[str, Any], label: str) -> Verification:
     known = {*_VERIFICATION, "against", "checkedOn"}
     unknown = sorted(set(given) - known)
@@ -305,8 +302,8 @@ def _verification(given: Mapping[str, Any], label: str) -> Verification:
 
 def _document(data: bytes, label: str) -> OpenDataContractStandard:
     try:
-        document = OpenDataContractStandard(**_yaml(data))
-    except (yaml.YAMLError, ValidationError, TypeError) as error:
+        document = OpenDataContractStandard(**read_yaml(data, f"contract {label}"))
+    except (ValidationError, TypeError) as error:
         raise ConfigurationRefused(f"contract {label} cannot be read: {error}", "make it valid ODCS v3.2.0") from error
     if document.apiVersion != "v3.2.0" or not document.id or not document.version:
         raise ConfigurationRefused(f"contract {label} is missing apiVersion v3.2.0, id or version", "state all three")

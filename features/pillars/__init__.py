@@ -1,1 +1,1 @@
-"""Feature records, one module per pillar of the passport."""
+"""Feature records, one file per pillar of the passport."""

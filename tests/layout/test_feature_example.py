@@ -35,9 +35,9 @@ def squeezed(text: str) -> str:
 
 def test_the_guide_shows_the_record_and_the_case_of_the_patch(changed: Path) -> None:
     guide = GUIDE.read_text(encoding="utf-8")
-    record = re.search(r"```python\n(.*?)```", guide, flags=re.DOTALL)
+    record = re.search(r"```yaml\n(  usual_delay:.*?)```", guide, flags=re.DOTALL)
     assert record
-    assert squeezed(record[1]) in squeezed((changed / "features/pillars/liquidity.py").read_text(encoding="utf-8"))
+    assert squeezed(record[1]) in squeezed((changed / "features/pillars/liquidity.yaml").read_text(encoding="utf-8"))
     added = [line[1:] for line in PATCH.read_text(encoding="utf-8").splitlines() if re.match(r"\+[^+]", line)]
     case = next(line for line in added if line.startswith("days_late_mean_365d"))
     assert case in guide
