@@ -11,7 +11,7 @@ from __future__ import annotations
 import bisect
 import functools
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from data_contracts.mapping.pegged_currencies import pegs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from data_contracts.arrow import Values
 
@@ -33,7 +34,6 @@ REFERENCE_CURRENCY = "USD"
 STALE_AFTER_DAYS = 7
 """Maximum age of a rate: a long weekend is acceptable, a history that ended last month is not."""
 
-_EPOCH = date(1970, 1, 1)
 _RATE_STEP = Decimal(1).scaleb(-12)
 
 
@@ -73,9 +73,7 @@ class ExchangeRates:
         return None if base is None else base / peg.units
 
     def _reference_rate(self, currency: str, on: date) -> Decimal | None:
-        bounds = self.reference.bounds.get(currency)
-        if bounds is None:
-            return None
+        bounds = self.reference.bounds[currency]
         last = min(bounds.last_date, self.reference.bounds[REFERENCE_CURRENCY].last_date)
         if on < bounds.first_date or on > last + timedelta(days=STALE_AFTER_DAYS):
             return None
@@ -107,21 +105,15 @@ def to_usd(amounts: Values, currencies: Values, days: Values, rates: ExchangeRat
 
 def _rates_by_row(currencies: Values, days: Values, rates: ExchangeRates) -> Values:
     codes = currencies if pa.types.is_dictionary(currencies.type) else currencies.dictionary_encode()
-    names = codes.dictionary.to_pylist()
-    known = pc.and_(pc.is_valid(codes), pc.is_valid(days))
-    if not names or not pc.any(known).as_py():
-        return pa.nulls(len(codes), RATE)
+    dates = days.dictionary_encode()
+    names, on = codes.dictionary.to_pylist(), dates.dictionary.to_pylist()
+    known = pc.and_(pc.is_valid(codes), pc.is_valid(dates))
     present = np.asarray(known)
-    code = np.where(present, codes.indices.fill_null(0).to_numpy(), 0).astype(np.int64)
-    ordinal = days.cast(pa.int32()).fill_null(0).to_numpy().astype(np.int64)
-    first, last = int(ordinal[present].min()), int(ordinal[present].max())
-    width = last - first + 1
-    cell = np.where(present, code * width + ordinal - first, 0)
-    wanted = np.unique(cell[present])
-    looked_up = [
-        rates.usd_per_unit(names[at // width], _EPOCH + timedelta(days=first + int(at % width))) for at in wanted
-    ]
-    position = np.searchsorted(wanted, cell)
+    code, day = (np.asarray(column.indices.filter(known), np.int64) for column in (codes, dates))
+    wanted, place = np.unique(code * len(on) + day, return_inverse=True)
+    looked_up = [rates.usd_per_unit(names[at // len(on)], on[at % len(on)]) for at in wanted.tolist()]
+    position = np.zeros(len(codes), np.int64)
+    position[present] = place
     table: Values = pa.array(looked_up, RATE)
     return table.take(pa.array(position, mask=~present))
 

@@ -127,8 +127,6 @@ def reconcile(
 
 def latest(reconciliation: pa.Table) -> pa.Table:
     """Return the rows of the last quarter of a reconciliation."""
-    if reconciliation.num_rows == 0:
-        return reconciliation
     return reconciliation.filter(pc.equal(reconciliation["quarter_end"], pc.max(reconciliation["quarter_end"])))
 
 
@@ -148,14 +146,10 @@ def reconciliation_sql(as_of: AsOf, present: set[str], first_shown: dt.date) -> 
 
 
 def _quarters(coverage: pa.Table, as_of: dt.date) -> list[dt.date]:
-    """Return the first days of the quarters that ended by the day, starting with the first delivered one."""
-    first = pc.min(coverage["period_from"]).as_py()
-    year, quarter = first.year, (first.month - 1) // 3
-    found = []
-    while quarter_end(start := dt.date(year, 3 * quarter + 1, 1)) <= as_of:
-        found.append(start)
-        year, quarter = (year, quarter + 1) if quarter < 3 else (year + 1, 0)
-    return found
+    """Return the first days of the quarters that ended by the day, from the year of the first delivery on."""
+    years = range(pc.min(coverage["period_from"]).as_py().year, as_of.year + 1)
+    starts = (dt.date(year, month, 1) for year in years for month in (1, 4, 7, 10))
+    return [start for start in starts if quarter_end(start) <= as_of]
 
 
 def quarter_end(start: dt.date) -> dt.date:

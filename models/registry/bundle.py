@@ -14,7 +14,7 @@ import json
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from data_contracts.errors import IntegrityRefused
 from models.components.calibration import AffineCalibrator
@@ -264,7 +264,7 @@ def _file(files: Mapping[str, bytes], name: str) -> bytes:
 def _document(kind: type[Document], data: bytes, name: str) -> Document:
     try:
         return kind.model_validate_json(data)
-    except (ValidationError, ValueError) as error:
+    except ValueError as error:  # also of pydantic
         raise IntegrityRefused(f"bundle refused: {name} cannot be read by this version of the program") from error
 
 

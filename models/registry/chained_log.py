@@ -49,7 +49,7 @@ Entry = TypeVar("Entry", bound=ChainedEntry)
 class _Head(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    entries: int = Field(ge=1)
+    entries: int
     last_sha256: str
     # Hexadecimal digits can be written in two cases; the log only has lower case.
     signature: str = Field(pattern=r"^[0-9a-f]{128}$")

@@ -74,12 +74,12 @@ def pillar_grades(rows: Sequence[ClaimRow]) -> dict[str, tuple[str, tuple[Family
 
 
 def _line(claim: str, rows: Sequence[ClaimRow]) -> dict[str, object]:
-    grade = rows[0]["grade"]
+    first, *_ = rows
     texts = {language: page_texts("common", language) for language in LANGUAGES}
     return {
         "claim": claim,
-        "grade": grade,
-        "period_to": rows[0]["quarter_end"].isoformat(),
+        "grade": first["grade"],
+        "period_to": first["quarter_end"].isoformat(),
         "amounts": tuple(_amount(row, texts) for row in rows if row["source"] is not None),
         **{language: _sentence(claim, rows, words) for language, words in texts.items()},
     }
@@ -94,12 +94,13 @@ def _amount(row: ClaimRow, texts: Mapping[Language, Texts]) -> dict[str, object]
 
 def _sentence(claim: str, rows: Sequence[ClaimRow], words: Texts) -> str:
     title = words(f"claim_{claim}")
-    if rows[0]["grade"] == NOT_EVIDENCED:
+    first, *_ = rows
+    if first["grade"] == NOT_EVIDENCED:
         return words("claim_not_evidenced", claim=title)
     stated = [row for row in rows if row["verdict"] not in (BESIDE, *_COMPARED, SMALL)]
     parts = words("claim_separator").join(_shown(row, words) for row in stated or rows)
     quarters = max(row["quarters"] for row in rows)
-    sentences = [words("claim_stated", claim=title, parts=parts, quarters=quarters, until=rows[0]["quarter_end"])]
+    sentences = [words("claim_stated", claim=title, parts=parts, quarters=quarters, until=first["quarter_end"])]
     for row in rows:
         if row["verdict"] in _COMPARED:
             places = {name: _whole(row[f"{name}_usd"]) for name in ("claimed", "lowest", "highest")}

@@ -74,7 +74,7 @@ def with_known_history(
     of_own = {*OWN_TABLES, COVERAGE_TABLE}
     before = {name: _readable(table, unread) if name in of_own else table for name, table in known.items()}
     delivered = new[COVERAGE_TABLE]
-    coverage = before.get(COVERAGE_TABLE, delivered.slice(0, 0))
+    coverage = before.get(COVERAGE_TABLE, delivered.schema.empty_table())
     merged = {**before, **new}
     for name in before.keys() & new.keys():
         if name in OWN_TABLES:
@@ -154,11 +154,11 @@ def _versioned(name: str, rows: pa.Table, files: Sequence[KnownFile]) -> pa.Tabl
     return _joined(*parts)
 
 
-def _files(known: pa.Table | None, new: pa.Table | None, table: str) -> tuple[KnownFile, ...]:
+def _files(known: pa.Table, new: pa.Table, table: str) -> tuple[KnownFile, ...]:
     """Return the files that feed a table, the known ones and those of the folder, from their coverage."""
     found: dict[str, KnownFile] = {}
     for coverage, mark in ((known, ""), (new, _AGAIN)):
-        for row in () if coverage is None else coverage.filter(_equals(coverage["covered_table"], table)).to_pylist():
+        for row in coverage.filter(_equals(coverage["covered_table"], table)).to_pylist():
             name = str(row["source_coverage_id"]).removeprefix(f"{row['seller_id']}:{table}:") + mark
             found[name] = KnownFile(name, str(row["delivered_source"]), row["delivered_at"])
     return tuple(found.values())

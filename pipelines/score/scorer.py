@@ -260,8 +260,8 @@ def _texts(chunk: Chunk, name: str) -> list[str]:
 
 
 def _codes_of(flags: dict[str, Values], count: int) -> list[str]:
-    columns = np.column_stack(list(flags.values())) if flags else np.zeros((count, 0), dtype=np.bool_)
-    return _codes_by_column(columns, list(flags))
+    columns = np.asarray(list(flags.values()), dtype=np.bool_).reshape(len(flags), count)
+    return _codes_by_column(columns.T, list(flags))
 
 
 def _codes_by_column(flags: Values, codes: Sequence[str]) -> list[str]:

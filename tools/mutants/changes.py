@@ -153,6 +153,8 @@ def _unmeasured(node: ast.AST) -> Iterator[Any]:
         yield from (one.value for one in node.keywords if one.arg in kept)
     if isinstance(node, ast.If) and _called(node.test) == "TYPE_CHECKING":
         yield node
+    if isinstance(node, ast.ClassDef) and "Protocol" in map(_called, node.bases):
+        yield node
 
 
 def _called(node: ast.expr) -> str:

@@ -52,6 +52,7 @@ def test_every_branch_of_a_choice_can_be_always_or_never_taken() -> None:
 def test_annotations_and_what_only_type_checkers_read_are_left_alone() -> None:
     source = (
         "from dataclasses import dataclass\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    LIMIT = 7\n"
+        "class P(Protocol):\n    @property\n    def kind(self) -> str: ...\n"
         "@dataclass(frozen=True)\nclass A:\n    b: int | None\n    名称: Literal[3] | None\n"
         "def f(a: int | str, *, b: Literal[3]) -> int | None:\n    return zip(a, b, strict=True)\n"
     )

@@ -86,6 +86,13 @@ def test_a_negative_amount_converts_to_the_negative_result(rates: ExchangeRates)
     assert usd(rates, "-10.01", "JPY", date(2023, 3, 3)) == -usd(rates, "10.01", "JPY", date(2023, 3, 3))  # type: ignore[operator]
 
 
+def test_rows_without_any_currency_or_day_are_all_missing(rates: ExchangeRates) -> None:
+    amounts = pa.array([Decimal(1), Decimal(2)], MONEY)
+    currencies, days = pa.array(["CNY", None]), pa.array([None, date(2023, 3, 3)], pa.date32())
+    assert to_usd(amounts, currencies, days, rates).to_pylist() == [None, None]
+    assert to_usd(amounts.slice(2), currencies.slice(2), days.slice(2), rates).to_pylist() == []
+
+
 def test_dictionary_and_plain_currency_columns_convert_alike(rates: ExchangeRates) -> None:
     amounts, days = pa.array([Decimal(1), Decimal(2)], MONEY), pa.array([date(2023, 3, 3)] * 2)
     plain = pa.array(["CNY", "EUR"])

@@ -9,7 +9,7 @@ import pytest
 
 from data_contracts.errors import ConfigurationRefused
 from data_contracts.reading.dispatch import read_delimited
-from data_contracts.values.casting import cast_columns, cast_text
+from data_contracts.values.casting import _surely_decimals, cast_columns, cast_text
 from tests.factories.contracts import column, contract_of, delimited
 
 
@@ -297,6 +297,28 @@ def test_many_amounts_at_once_are_as_exact_as_one_by_one() -> None:
     assert cast(["1", "2.5"], NUMBER) == [Decimal(1), Decimal("2.5")]
     assert cast(["99999999999999", "100000000000000"], NUMBER) == [Decimal(99999999999999), "bad"]
     assert cast(["", "1.5"], NUMBER) == [None, Decimal("1.5")]
+
+
+@pytest.mark.parametrize(
+    ("texts", "is_sure"),
+    [
+        (["1.5", "-22.2500", "3.0"], True),
+        (["1", "-2", "12345678901234"], True),
+        (["-1.5"], True),
+        (["1.23456"], False),
+        (["123456789012345"], False),
+        (["1.5", "2"], False),
+        (["4", "1.2.3"], False),
+        (["1.2.3", "4"], False),
+        *(([text], False) for text in ("", ".5", "-.5", "5.", "5-", "+5", "1e5", "1,5", "--1")),
+        ([], False),
+    ],
+)
+def test_the_fast_way_reads_plain_amounts_and_no_others(texts: list[str], is_sure: bool) -> None:
+    assert _surely_decimals(pa.array(texts, pa.string()), 14, 4) is is_sure
+    # A part of a longer array, with missing cells.
+    longer = pa.array(["spoiled.", *texts, None, "?"], pa.string())
+    assert _surely_decimals(longer.slice(1, len(texts) + 1), 14, 4) is is_sure
 
 
 def test_sound_and_unsound_days_may_alternate() -> None:

@@ -60,11 +60,28 @@ def test_the_currency_of_a_row_decides_how_its_text_is_read_unless_the_file_has_
 
 
 @pytest.mark.parametrize(
+    ("amounts", "plain"),
+    [
+        (["1.234,50", "2,5"], ["1234.50", "2.5"]),
+        (["1,234.50", "2.5"], ["1234.50", "2.5"]),
+        (["1.257", "7"], ["1.257", "7"]),
+        (["1.250", "7"], ["1.250: thousands or decimals", "7"]),
+    ],
+    ids=["comma", "point", "number cell", "text cell"],
+)
+def test_all_amounts_of_a_file_tell_whether_it_has_a_decimal_comma(amounts: list[str], plain: list[str]) -> None:
+    # The first row is that of another file, whose currency has a decimal comma.
+    rows = pa.table({"amount": ["3,5", *amounts], "currency": ["BRL", "EUR", "EUR"], "file_order": [0, 1, 1]})
+    assert with_plain_amounts(rows, ["amount"], "currency")["amount"].to_pylist() == ["3.5", *plain]
+
+
+@pytest.mark.parametrize(
     ("text", "currency", "plain"),
     [
         ("(5.00", "USD", "(5.00"),
         ("5.00)", "USD", "5.00)"),
         ("-(5.00)", "USD", "-(5.00)"),
+        ("(-5.00)", "USD", "(-5.00)"),
         ("+5.00", "USD", "5.00"),
         ("USD 5", "USD", "5"),
         ("5 usd", "USD", "5"),

@@ -46,6 +46,11 @@ def test_without_a_direction_that_of_most_rows_is_taken() -> None:
     y = np.concatenate([np.repeat([1, 0], [b, n - b]) for b, n in ((400, 1000), (100, 1000), (30, 100))])
     _, evidence = one(values, y.astype(np.int8), 0)
     assert evidence[0] > evidence[-1]
+    # A large rise counts for more than a smaller fall.
+    values = np.repeat([0.0, 1.0, 2.0], [1000, 1000, 1000])
+    y = np.concatenate([np.repeat([1, 0], [b, 1000 - b]) for b in (100, 300, 190)])
+    _, evidence = one(values, y.astype(np.int8), 0)
+    assert evidence[0] < evidence[-1]
 
 
 def test_evidence_is_near_the_true_log_odds_of_a_large_step() -> None:
@@ -105,6 +110,13 @@ def test_by_default_bins_are_cut_and_smoothed_like_this() -> None:
             BinningSettings.model_validate(limits)
     BinningSettings(first_cuts=2, smallest_share=0.0)
     BinningSettings(first_cuts=254)
+
+
+def test_a_column_is_first_cut_into_as_many_parts_as_asked() -> None:
+    # Of each ten values one, two, three or four are bad, quarter by quarter.
+    places = np.arange(1000)
+    edges, _ = one(places.astype(np.float64), (places % 10 < 1 + places // 250).astype(np.int8), 1, first_cuts=4)
+    assert edges == [249.0, 499.0, 749.0]
 
 
 def test_the_evidence_of_two_values_is_their_smoothed_log_odds_against_all() -> None:

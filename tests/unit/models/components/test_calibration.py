@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from scipy.optimize import minimize
+from scipy.optimize import root
 from scipy.special import expit
 
 from models.components.calibration import IDENTITY, AffineCalibrator, fit_affine
@@ -36,10 +36,13 @@ def test_a_reversed_ranking_keeps_a_positive_slope_and_the_base_rate() -> None:
     assert expit(found.log_odds(margin)).mean() == pytest.approx(y.mean(), abs=1e-6)
 
 
-def test_perfect_separation_stays_finite() -> None:
-    margin = np.linspace(-1.0, 1.0, 40)
-    found = fit_affine(margin, (margin > 0).astype(np.int8), np.arange(40).astype(np.str_))
-    assert np.isfinite(found.slope)
+def test_perfect_separation_stops_where_the_ridge_outweighs_what_a_steeper_line_gains() -> None:
+    margin = np.concatenate([np.linspace(-2.0, -0.5, 30), np.linspace(0.1, 1.5, 11)])
+    y = (margin > 0).astype(np.int8)
+    found = fit_affine(margin, y, np.arange(41).astype(np.str_))
+    error = expit(found.log_odds(margin)) - y
+    assert error.sum() + 1e-6 * found.intercept == pytest.approx(0.0, abs=1e-13)
+    assert error @ margin + 1e-6 * found.slope == pytest.approx(0.0, abs=1e-13)
 
 
 def test_rows_that_move_together_make_the_line_less_certain() -> None:
@@ -76,20 +79,19 @@ def test_the_interval_of_a_probability_comes_from_the_covariance_of_the_line() -
 
 
 def test_the_line_and_its_covariance_are_those_of_maximum_likelihood_with_clustered_errors() -> None:
-    margin, y, _ = sample(1.0, 0.0, 400)
-    clusters = np.repeat(np.arange(200), 2).astype(np.str_)
+    margin, y, _ = sample(1.0, 0.0, 500)
+    clusters = np.repeat(np.arange(250), 2).astype(np.str_)
     found = fit_affine(margin, y, clusters)
-    design = np.column_stack([np.ones(400), margin])
+    design = np.column_stack([np.ones(500), margin])
 
-    def loss(beta: np.ndarray) -> float:
-        z = design @ beta
-        return float(np.sum(np.logaddexp(0, z) - y * z) + 0.5e-6 * beta @ beta)
+    def gradient(beta: np.ndarray) -> np.ndarray:
+        return design.T @ (expit(design @ beta) - y) + 1e-6 * beta
 
-    beta = minimize(loss, np.zeros(2), method="BFGS", options={"gtol": 1e-9}).x
-    assert (found.intercept, found.slope) == pytest.approx(tuple(beta), abs=1e-5)
+    beta = root(gradient, np.zeros(2), tol=1e-14).x
+    assert (found.intercept, found.slope) == pytest.approx(tuple(beta), abs=6e-10)
     p = expit(design @ beta)
     bread = np.linalg.inv(design.T @ (design * (p * (1 - p))[:, None]))
-    scores = (design * (y - p)[:, None]).reshape(200, 2, 2).sum(axis=1)
+    scores = (design * (y - p)[:, None]).reshape(250, 2, 2).sum(axis=1)
     robust = bread @ scores.T @ scores @ bread
     assert found.covariance == pytest.approx((robust[0, 0], robust[0, 1], robust[1, 1]), rel=1e-3)
 

@@ -98,6 +98,13 @@ def test_the_scale_of_a_short_column_is_known_exactly(direction: int) -> None:
     assert scale.scores == pytest.approx([expected[knot] for knot in sorted(expected)], abs=1e-9)
 
 
+def test_a_scale_has_nine_decimals_and_no_columns_make_an_empty_design() -> None:
+    (scale,) = normal_scales(np.arange(7.0)[:, None], (1,))
+    assert any(score != round(score, 8) for score in scale.scores)
+    assert all(score == round(score, 9) for score in scale.scores)
+    assert risk_design((), np.empty((3, 0)), ()).shape == (3, 0)
+
+
 def test_a_long_column_has_seventeen_quantiles_and_the_values_next_to_its_ends_as_knots() -> None:
     (scale,) = normal_scales(np.arange(1601.0)[:, None], (0,))
     assert scale.knots == (0.0, 1.0, *np.arange(100.0, 1600.0, 100.0).tolist(), 1599.0, 1600.0)

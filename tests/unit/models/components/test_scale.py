@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from models.components.scale import GradeScale, PointsScale, points_by_group
+from models.components.scale import GradeScale, PointsScale, points_by_group, weight_of_group
 
 SCALE = PointsScale(base_score=600.0, base_odds=30.0, points_to_double_odds=40.0)
 
@@ -99,6 +99,12 @@ def test_points_add_up_from_features_to_groups() -> None:
     points = np.array([[3, -2, 5], [0, 1, 1]], dtype=np.int32)
     grouped = points_by_group(points, ["sales", "cash", "sales"])
     assert {name: column.tolist() for name, column in grouped.items()} == {"sales": [8, 1], "cash": [-2, 1]}
+
+
+def test_the_weight_of_a_group_is_the_mean_size_of_the_sum_of_its_columns() -> None:
+    values = np.array([[3.0, -2.0, 5.0], [0.5, 1.0, -4.5]])
+    assert weight_of_group(["sales", "cash", "sales"], "sales", values) == 6.0
+    assert weight_of_group(["sales", "cash", "sales"], "cash", values) == 1.5
 
 
 def test_points_without_a_group_for_every_column_are_refused() -> None:

@@ -50,6 +50,10 @@ def test_margin_is_base_plus_contributions_and_their_mean_is_nothing() -> None:
     assert np.allclose(card.margin(X), fit_weights(EVIDENCE, Y, 2.0)[0] + EVIDENCE @ fit_weights(EVIDENCE, Y, 2.0)[1])
 
 
+def test_no_columns_make_no_evidence() -> None:
+    assert evidence_matrix((), np.empty((3, 0))).shape == (3, 0)
+
+
 def test_every_column_keeps_its_direction() -> None:
     for column, direction in zip(fit_scorecard(X, Y, DIRECTIONS, penalty=2.0).table.columns, DIRECTIONS, strict=True):
         assert (np.diff(column.log_odds) * direction >= 0).all()
@@ -60,7 +64,7 @@ def test_a_matrix_of_another_width_is_refused() -> None:
         fit_scorecard(X, Y, DIRECTIONS, penalty=2.0).margin(X[:, :3])
 
 
-@pytest.mark.parametrize("edges", [(1.0,), (2.0, 1.0)], ids=["too few", "falling"])
+@pytest.mark.parametrize("edges", [(1.0,), (2.0, 1.0), (1.0, np.inf)], ids=["too few", "falling", "infinite"])
 def test_disorderly_edges_are_refused(edges: tuple[float, ...]) -> None:
     with pytest.raises(ValidationError):
         ScorecardColumn(edges=edges, log_odds=(0.0, 0.1, 0.2), mean=0.0)

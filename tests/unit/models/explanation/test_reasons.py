@@ -129,6 +129,16 @@ def test_a_reason_says_in_which_direction_its_value_moves_the_score(points: int,
     assert {"raises": "拉高评分", "lowers": "拉低评分"}[verb] in reason.text_zh
 
 
+def test_the_last_digit_is_that_of_the_number_as_it_is_stored() -> None:
+    # 1.005 and 2.675 are stored a little below, 1.115 a little above.
+    assert [format_value(v) for v in (1.005, 2.675, 1.115)] == [f"{v:.3g}" for v in (1.005, 2.675, 1.115)]
+
+
+def test_the_largest_logarithms_are_left_as_they_are() -> None:
+    assert worded_value(709.0, "ln USD")[0] == "8.22e+307 USD"
+    assert worded_value(709.5, "ln USD")[0] == "e^710 USD"
+
+
 def test_three_digits_count_and_a_hundred_is_shown_whole() -> None:
     assert [format_value(v) for v in (99.96, 100.4, 100.0, -100.6, 1e23)] == [
         "100",

@@ -333,6 +333,10 @@ def no_golden_rows(files: dict[str, bytes]) -> None:
     files["golden.json"] = json.dumps(empty).encode()
 
 
+def foreign_letters(files: dict[str, bytes]) -> None:
+    files["components/0.txt"] = files["components/0.txt"].replace(b"tree", "trée".encode(), 1)
+
+
 def other_reasons(files: dict[str, bytes]) -> None:
     dictionary = json.loads(files["reasons.json"])
     dictionary["entries"].reverse()
@@ -351,6 +355,7 @@ def other_reasons(files: dict[str, bytes]) -> None:
         (pickled_component, r"model\.json cannot be read"),
         (unused_file, r"components/9\.txt is not a file of this bundle format"),
         (no_golden_rows, "no golden rows"),
+        (foreign_letters, r"components/0\.txt is not plain text"),
         (other_reasons, "reasons do not belong to its features"),
     ],
 )

@@ -162,6 +162,21 @@ def test_every_changed_byte_is_found(ledger: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("was", "becomes", "why"),
+    [
+        (b'"sequence":2', b'"sequence":"', "line 2 is not an entry of the promotion ledger"),
+        (b'"sequence":2', b'"sequence": 2', "line 2 is not as it was written"),
+        (b'"version":"9"', b'"version":"8"', "does not belong to these 3 lines"),
+    ],
+)
+def test_a_refusal_names_the_line_that_was_changed(ledger: Path, was: bytes, becomes: bytes, why: str) -> None:
+    path = ledger / LEDGER_FILE
+    path.write_bytes(path.read_bytes().replace(was, becomes))
+    with pytest.raises(IntegrityRefused, match=why):
+        Ledger(ledger).read(KEY.public_key())
+
+
+@pytest.mark.parametrize(
     "order",
     [(0, 1, 3), (0, 2, 3), (1, 2, 3), (1, 0, 2, 3), (0, 1, 2), (0, 1, 2, 2, 3), (3,), (0,), (), (0, 1, 2, 3, 3)],
 )

@@ -112,8 +112,10 @@ def test_a_default_reported_on_the_last_day_of_the_data_counts() -> None:
 
 
 def test_a_refusal_of_repeated_rows_names_the_first_and_their_number() -> None:
-    with pytest.raises(ConfigurationRefused, match=r"2 repeated observations, the first is seller_id S1, as_of"):
-        performance_labels(observations(*[("S1", AS_OF)] * 3), defaults(), SETTINGS)
+    with pytest.raises(
+        ConfigurationRefused, match=r"3 repeated observations, the first is seller_id S1, as_of 2023-06-30"
+    ):
+        performance_labels(observations(*[("S1", AS_OF)] * 3, *[("S2", AS_OF)] * 2), defaults(), SETTINGS)
     records = pa.table({"seller_id": ["E1", "E1"], "is_default": [True, None]})
     with pytest.raises(ConfigurationRefused, match="1 repeated credit records, the first is seller_id E1"):
         recorded_labels(records, AS_OF)

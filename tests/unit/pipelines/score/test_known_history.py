@@ -89,6 +89,27 @@ def test_money_that_the_folder_states_in_another_report_counts_once(tmp_path: Pa
     assert rows_of(found) == rows_of(ingested(tmp_path / "three", (*reports, JUNE)).tables["money_event"])
 
 
+def test_money_that_a_correction_states_otherwise_counts_beside_the_report_that_had_stated_it_too(
+    tmp_path: Path,
+) -> None:
+    reports = [RawFile(f"{name}.csv", name, SAMPLES[name], SELLER) for name in ("paypal_statement", "paypal_activity")]
+    head, *_, last = SAMPLES["paypal_statement"].splitlines(keepends=True)
+    corrected = head + last.replace(b"10.00,-1.00,9.00,72.00", b"12.00,-1.00,11.00,74.00")
+    assert corrected != head + last
+    new = RawFile("corrected.csv", "paypal_statement", corrected, SELLER, **LATER)
+    found = together(tmp_path / "known", reports, (new,)).tables["money_event"]
+    assert rows_of(found) == rows_of(ingested(tmp_path / "all", (*reports, new)).tables["money_event"])
+
+
+def test_of_a_file_that_is_known_already_only_events_that_it_did_not_have_are_added() -> None:
+    place = {"source": "paypal_activity@1.3.0", "source_file": "a.csv", "source_sha256": "ab" * 32, "source_row": 2}
+    sale, fee = ({**place, "seller_id": SELLER, "event_id": one, "event_date": "2024-01-05"} for one in ("e1", "e2"))
+    known = canonical_tables(money_event=[{**sale, "amount": 10}])
+    new = canonical_tables(money_event=[{**sale, "amount": 10}, {**fee, "event_type": "fee", "amount": -1}])
+    found = with_known_history(known, new, {SELLER}, set()).tables["money_event"]
+    assert sorted(found["event_id"].to_pylist()) == ["e1", "e2"]
+
+
 def test_a_file_of_the_same_name_with_other_content_is_another_file(tmp_path: Path) -> None:
     found = together(tmp_path, (MAY,), (settlement(MAY.name, "1002", "55.00", **LATER),)).tables
     assert sorted(map(float, found["money_event"]["amount"].to_pylist())) == [-55, -50, -20, 55, 70]

@@ -15,7 +15,7 @@ from data_contracts.definition.compiler import table_contract
 from models.components.calibration import AffineCalibrator
 from pipelines.features.matrix import feature_matrix
 from pipelines.profiles.score_settings import ScoringLimits
-from pipelines.score.scorer import probability_interval, score_chunk
+from pipelines.score.scorer import ScoringContext, chunked, probability_interval, score_chunk
 from pipelines.score_rows import SCORE_SCHEMA
 from tests.factories.models import small_credit_model
 from tests.factories.scoring import FEATURES, applicants, context, small_bundle, with_values
@@ -34,9 +34,19 @@ def test_every_row_comes_out_once_in_order_and_in_the_schema() -> None:
     scored = score_chunk(context(), applicants(40))
     assert scored.schema == SCORE_SCHEMA
     assert scored["source_row"].to_pylist() == list(range(1, 41))
-    assert set(scored["status"].to_pylist()) <= {"scored", "scored_with_warning", "refused"}
+    warned = ["scored_with_warning" if found else "scored" for found in scored["codes"].to_pylist()]
+    assert scored["status"].to_pylist() == warned
+    assert set(warned) == {"scored", "scored_with_warning"}
     assert scored["model_version"].to_pylist() == ["3"] * 40
     assert scored["bundle_sha256"].to_pylist() == [small_bundle().digest] * 40
+
+
+def test_a_chunk_holds_so_many_rows_and_the_last_one_what_is_left() -> None:
+    rows = applicants(7)
+    pieces = list(chunked(rows, 3))
+    assert [piece.num_rows for piece in pieces] == [3, 3, 1]
+    assert pa.concat_tables(pieces) == rows
+    assert ScoringContext(small_bundle(), ScoringLimits(), date(2025, 3, 15), "3").with_reasons
 
 
 def test_results_keep_the_contract_of_scores() -> None:
