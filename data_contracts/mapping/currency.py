@@ -34,7 +34,7 @@ REFERENCE_CURRENCY = "USD"
 STALE_AFTER_DAYS = 7
 """Maximum age of a rate: a long weekend is acceptable, a history that ended last month is not."""
 
-_RATE_STEP = Decimal(1).scaleb(-12)
+_RATE_STEP = Decimal("1e-12")
 
 
 @dataclass(frozen=True)

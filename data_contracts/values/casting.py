@@ -125,11 +125,12 @@ def _surely_decimals(text: Values, whole_digits: int, places: int) -> bool:
     points = np.flatnonzero(codes == ord("."))
     signs = np.count_nonzero(codes[starts] == ord("-"))
     only_numbers = np.count_nonzero(is_digit) + len(points) + signs == len(codes) and is_digit[ends - 1].all()
-    if not only_numbers or len(points) not in {0, len(starts)}:
+    if not only_numbers or not len(points):
+        return bool(only_numbers)
+    if len(points) != len(starts) or (points <= starts).any() or not is_digit[points - 1].all():
         return False
-    fraction = ends - points - 1 if len(points) else np.ones(1)
-    behind_digits = (points > starts).all() and is_digit[points - 1].all() if len(points) else True
-    return bool(behind_digits and fraction.min() >= 1 and fraction.max() <= places)
+    fraction = ends - points - 1
+    return bool(fraction.min() >= 1 and fraction.max() <= places)
 
 
 def _plain_numbers(text: Values, spec: ReadSpec) -> Values:

@@ -180,9 +180,7 @@ def _by_pattern(text: Values, form: str, build: Callable[[_Parts], Values]) -> V
 
 def _parts_by_place(text: Values, layout: FixedLayout) -> _Parts:
     codes, borders = string_bytes(text)
-    fits = np.diff(borders) == layout.width
-    if text.null_count:
-        fits &= np.asarray(pc.is_valid(text))
+    fits = (np.diff(borders) == layout.width) & np.asarray(pc.is_valid(text))
     rows = np.flatnonzero(fits)
     starts = borders[:-1][rows]
     if len(rows) and (np.diff(starts) == layout.width).all():

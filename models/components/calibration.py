@@ -63,7 +63,7 @@ def fit_affine(margin: FloatArray, y: npt.NDArray[np.integer], clusters: npt.NDA
     """
     target = np.asarray(y, dtype=np.float64)
     design = np.column_stack([np.ones_like(margin), margin])
-    beta = _maximum_likelihood(design, target, np.zeros(2))
+    beta = _maximum_likelihood(design, target, np.zeros_like(target))
     if beta[1] < _SMALLEST_SLOPE:
         offset = _SMALLEST_SLOPE * margin
         intercept = _maximum_likelihood(design[:, :1], target, offset)[0]
@@ -80,9 +80,8 @@ def fit_affine(margin: FloatArray, y: npt.NDArray[np.integer], clusters: npt.NDA
     )
 
 
-def _maximum_likelihood(design: FloatArray, y: FloatArray, start: FloatArray) -> FloatArray:
+def _maximum_likelihood(design: FloatArray, y: FloatArray, offset: FloatArray) -> FloatArray:
     """Run Newton's method with step halving; a tiny ridge keeps perfectly separated margins finite."""
-    offset = start if start.shape == y.shape else np.zeros_like(y)
     beta = np.zeros(design.shape[1])
     ridge = 1e-6 * np.eye(design.shape[1])
     loss = _penalised_loss(design, y, offset, beta)

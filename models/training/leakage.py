@@ -136,9 +136,9 @@ def _auc_and_error(values: FloatArray, bad: BoolArray) -> tuple[float, float]:
     bads, goods = values[bad], values[~bad]
     both = rankdata(values)
     beaten_by_bad = (both[bad] - rankdata(bads)) / len(goods)
-    beats_good = 1.0 - (both[~bad] - rankdata(goods)) / len(bads)
+    beating_good = (both[~bad] - rankdata(goods)) / len(bads)
     auc = float(beaten_by_bad.mean())
-    variance = _variance(beaten_by_bad) / len(bads) + _variance(beats_good) / len(goods)
+    variance = _variance(beaten_by_bad) / len(bads) + _variance(beating_good) / len(goods)
     return max(auc, 1.0 - auc), float(np.sqrt(variance))
 
 

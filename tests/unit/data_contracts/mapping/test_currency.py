@@ -96,7 +96,10 @@ def test_rows_without_any_currency_or_day_are_all_missing(rates: ExchangeRates) 
 def test_dictionary_and_plain_currency_columns_convert_alike(rates: ExchangeRates) -> None:
     amounts, days = pa.array([Decimal(1), Decimal(2)], MONEY), pa.array([date(2023, 3, 3)] * 2)
     plain = pa.array(["CNY", "EUR"])
-    assert to_usd(amounts, plain, days, rates).equals(to_usd(amounts, plain.dictionary_encode(), days, rates))
+    found = to_usd(amounts, plain, days, rates)
+    assert found.equals(to_usd(amounts, plain.dictionary_encode(), days, rates))
+    in_parts = (pa.chunked_array([column[:1], column[1:]]) for column in (amounts, plain, days))
+    assert found.equals(to_usd(*in_parts, rates))
 
 
 @settings(max_examples=40, deadline=None)
@@ -133,6 +136,7 @@ def test_a_peg_to_another_currency_follows_it_and_a_delivered_rate_goes_first(ra
     hong_kong = rates.usd_per_unit("HKD", day)
     assert hong_kong is not None
     assert rates.usd_per_unit("MOP", day) == (hong_kong / Decimal("1.03")).quantize(Decimal("1e-12"))
+    assert rates.usd_per_unit("MOP", date(2090, 1, 1)) is None
     given = load_exchange_rates({"AED": {day: Decimal("0.25")}})
     assert given.usd_per_unit("AED", day) == Decimal("0.25")
     assert given.usd_per_unit("AED", date(1990, 1, 1)) is None

@@ -10,6 +10,7 @@ import pytest
 from data_contracts.errors import ConfigurationRefused
 from data_contracts.reading.dispatch import read_delimited
 from data_contracts.values.casting import _surely_decimals, cast_columns, cast_text
+from data_contracts.values.datetimes import dates_from_text
 from tests.factories.contracts import column, contract_of, delimited
 
 
@@ -69,12 +70,18 @@ def test_a_contract_may_round_long_fractions_half_to_even() -> None:
     prop = column("a", "number", custom={"roundTo": 2})
     values = ["1.005", "1.015", "2.675000001", "-0.125"]
     assert cast(values, prop) == [Decimal(text) for text in ("1.00", "1.02", "2.68", "-0.12")]
+    assert cast(values[:2], prop) == [Decimal("1.00"), Decimal("1.02")]
+    longest = f"0.00{'4' * 18}"
+    assert cast([longest, f"{longest}4"], prop) == [Decimal("0.00"), "bad"]
 
 
 def test_numbers_are_read_in_the_locale_of_the_file_and_no_other() -> None:
     values = ["1.234.567,89", "1234,5", "12", "1.5", "12.34,5", "1,234.5", "0.250", "-0.250", "0,250"]
     expected = [Decimal("1234567.89"), Decimal("1234.5"), Decimal(12), *["bad"] * 5, Decimal("0.250")]
     assert cast(values, NUMBER, decimalMark=",", thousandsMark=".") == expected
+    assert cast(["1.500", "2.500"], NUMBER, decimalMark=",", thousandsMark=".") == [Decimal(1500), Decimal(2500)]
+    assert cast(["1234,5", "1.5", "1.234"], NUMBER, decimalMark=",") == [Decimal("1234.5"), "bad", "bad"]
+    assert cast(["1,234.5", "1.234,5"], NUMBER, thousandsMark=",") == [Decimal("1234.5"), "bad"]
 
 
 def test_three_kinds_of_space_may_group_digits() -> None:
@@ -103,9 +110,10 @@ def test_trimming_can_be_switched_off() -> None:
 
 
 def test_text_with_few_values_becomes_a_dictionary() -> None:
-    contract = contract_of([column("a", header="A", physicalType="dictionary")], server=delimited())
-    rows = cast_columns(read_delimited(b"A\nx\nx\ny\n", contract, "f"), contract).rows
-    assert rows.schema.field("a").type == pa.dictionary(pa.int32(), pa.string())
+    columns = [column("a", header="A", physicalType="dictionary"), column("b", header="B")]
+    contract = contract_of(columns, server=delimited())
+    rows = cast_columns(read_delimited(b"A,B\nx,1\nx,2\ny,3\n", contract, "f"), contract).rows
+    assert rows.schema.types[:2] == [pa.dictionary(pa.int32(), pa.string()), pa.string()]
     assert rows["a"].to_pylist() == ["x", "x", "y"]
 
 
@@ -222,6 +230,8 @@ def test_the_first_and_last_day_of_a_year_a_month_and_the_calendar_are_read() ->
         "2024-13-10",
         "2024-01-00",
         "2024-01-32",
+        "2024-01-0:",
+        "2024-01-0/",
     ]
     assert cast([*good, *bad], prop) == [*map(date.fromisoformat, good), *["bad"] * len(bad)]
 
@@ -310,7 +320,7 @@ def test_many_amounts_at_once_are_as_exact_as_one_by_one() -> None:
         (["1.5", "2"], False),
         (["4", "1.2.3"], False),
         (["1.2.3", "4"], False),
-        *(([text], False) for text in ("", ".5", "-.5", "5.", "5-", "+5", "1e5", "1,5", "--1")),
+        *(([text], False) for text in ("", ".5", "-.5", "5.", "5-", "+5", "1e5", "1,5", "--1", "5:5")),
         ([], False),
     ],
 )
@@ -347,3 +357,11 @@ def test_amounts_in_an_array_for_longer_texts_are_read_the_same() -> None:
     assert values.to_pylist() == [Decimal("1.5"), None, Decimal(-2)]
     assert bad is not None
     assert bad.tolist() == [False, True, False]
+
+
+def test_a_missing_cell_stays_missing_whatever_its_bytes_hold() -> None:
+    text = pa.array(["2024-01-02", "2024-01-03"])
+    _, *buffers = text.buffers()
+    masked = pa.StringArray.from_buffers(2, *buffers, pa.array([True, False]).buffers()[1])
+    assert masked.to_pylist() == ["2024-01-02", None]
+    assert dates_from_text(masked, ("yyyy-MM-dd",)).to_pylist() == [date(2024, 1, 2), None]

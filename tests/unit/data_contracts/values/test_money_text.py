@@ -55,6 +55,8 @@ def test_the_currency_of_a_row_decides_how_its_text_is_read_unless_the_file_has_
     stated = with_plain_amounts(rows, ["amount"], "currency", styles)["amount"].to_pylist()
     assert stated[0] == "1234.50"
     assert stated[1] == "1,234.50: not in the number format of the file"
+    pointed = with_plain_amounts(rows.slice(2, 1), ["amount"], "currency", styles[:1])["amount"].to_pylist()
+    assert pointed == ["12.50: not in the number format of the file"]
     plain = pa.table({"amount": ["1.5", "-2"], "currency": ["USD", "EUR"], "file_order": [0, 0]})
     assert with_plain_amounts(plain, ["amount"], "currency") == plain
 
@@ -90,6 +92,7 @@ def test_all_amounts_of_a_file_tell_whether_it_has_a_decimal_comma(amounts: list
         ("12,345,678.9", "USD", "12345678.9"),
         ("1'234.5", "CHF", "1234.5"),
         ("−5", "USD", "-5"),
+        ("--5", "USD", "--5"),
     ],
 )
 def test_signs_brackets_and_codes_around_an_amount(text: str, currency: str, plain: str) -> None:

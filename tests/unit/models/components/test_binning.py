@@ -51,6 +51,11 @@ def test_without_a_direction_that_of_most_rows_is_taken() -> None:
     y = np.concatenate([np.repeat([1, 0], [b, 1000 - b]) for b in (100, 300, 190)])
     _, evidence = one(values, y.astype(np.int8), 0)
     assert evidence[0] < evidence[-1]
+    # So does a rise to a value that many rows have.
+    values = np.repeat([0.0, 1.0, 2.0], [200, 200, 1000])
+    y = np.concatenate([np.repeat([1, 0], [b, n - b]) for b, n in ((40, 200), (20, 200), (400, 1000))])
+    _, evidence = one(values, y.astype(np.int8), 0)
+    assert evidence[0] < evidence[-1]
 
 
 def test_evidence_is_near_the_true_log_odds_of_a_large_step() -> None:

@@ -53,9 +53,10 @@ def test_rows_that_move_together_make_the_line_less_certain() -> None:
     assert tripled.covariance == pytest.approx(alone.covariance, rel=1e-3)
 
 
-def test_a_slope_that_is_not_positive_is_refused() -> None:
-    with pytest.raises(ValidationError):
-        AffineCalibrator(slope=0.0, intercept=1.0)
+def test_a_line_that_does_not_rise_or_is_not_finite_is_refused() -> None:
+    for slope, intercept in ((0.0, 1.0), (np.inf, 1.0), (1.0, np.nan)):
+        with pytest.raises(ValidationError):
+            AffineCalibrator(slope=slope, intercept=intercept)
 
 
 def test_without_an_estimated_uncertainty_there_is_no_interval() -> None:

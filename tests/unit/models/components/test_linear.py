@@ -8,7 +8,15 @@ from pydantic import ValidationError
 from scipy.optimize import minimize
 from scipy.stats import norm, rankdata
 
-from models.components.linear import LinearComponent, LinearTable, NormalScale, fit_linear, normal_scales, risk_design
+from models.components.linear import (
+    LinearColumn,
+    LinearComponent,
+    LinearTable,
+    NormalScale,
+    fit_linear,
+    normal_scales,
+    risk_design,
+)
 from models.components.scorecard import fit_weights
 
 GENERATOR = np.random.default_rng(23)
@@ -103,6 +111,17 @@ def test_a_scale_has_nine_decimals_and_no_columns_make_an_empty_design() -> None
     assert any(score != round(score, 8) for score in scale.scores)
     assert all(score == round(score, 9) for score in scale.scores)
     assert risk_design((), np.empty((3, 0)), ()).shape == (3, 0)
+
+
+def test_a_table_without_finite_numbers_is_refused() -> None:
+    scale = NormalScale(knots=(0.0,), scores=(0.0,))
+    for wrong in (
+        lambda: NormalScale(knots=(0.0, np.nan, 1.0), scores=(0.0, 0.5, 1.0)),
+        lambda: LinearColumn(scale=scale, coefficient=np.inf),
+        lambda: LinearTable(intercept=np.nan, columns=()),
+    ):
+        with pytest.raises(ValidationError):
+            wrong()
 
 
 def test_a_long_column_has_seventeen_quantiles_and_the_values_next_to_its_ends_as_knots() -> None:

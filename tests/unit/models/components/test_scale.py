@@ -135,8 +135,9 @@ def test_an_invalid_probability_gets_no_grade(probability: float) -> None:
         (0.1, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0),
         (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.9),
         (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 1.0),
+        (0.1, 0.2, math.nan, 0.4, 0.5, 0.6, 1.0),
     ],
-    ids=["six grades", "equal bounds", "does not end at 1", "starts at 0"],
+    ids=["six grades", "equal bounds", "does not end at 1", "starts at 0", "not a number"],
 )
 def test_a_disorderly_grade_scale_is_refused(bounds: tuple[float, ...]) -> None:
     with pytest.raises(ValidationError):

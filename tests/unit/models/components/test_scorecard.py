@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from scipy.optimize import minimize
 
 from models.components.binning import BinningSettings, bin_columns
-from models.components.scorecard import ScorecardColumn, evidence_matrix, fit_scorecard, fit_weights
+from models.components.scorecard import ScorecardColumn, ScorecardTable, evidence_matrix, fit_scorecard, fit_weights
 
 GENERATOR = np.random.default_rng(17)
 N = 3000
@@ -68,6 +68,8 @@ def test_a_matrix_of_another_width_is_refused() -> None:
 def test_disorderly_edges_are_refused(edges: tuple[float, ...]) -> None:
     with pytest.raises(ValidationError):
         ScorecardColumn(edges=edges, log_odds=(0.0, 0.1, 0.2), mean=0.0)
+    with pytest.raises(ValidationError):
+        ScorecardTable(intercept=np.nan, columns=())
 
 
 def test_weights_and_log_odds_have_nine_decimals() -> None:

@@ -325,7 +325,7 @@ def pickled_component(files: dict[str, bytes]) -> None:
 
 
 def unused_file(files: dict[str, bytes]) -> None:
-    files["components/9.txt"] = b"tree\n"
+    files |= {"components/9.txt": b"tree\n", "notes.txt": b""}
 
 
 def no_golden_rows(files: dict[str, bytes]) -> None:

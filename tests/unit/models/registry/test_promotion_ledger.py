@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import stat
 from datetime import UTC, date, datetime
@@ -58,6 +59,9 @@ def ledger(tmp_path: Path) -> Path:
 def test_decisions_come_back_in_order_with_what_they_replaced(ledger: Path) -> None:
     entries = Ledger(ledger).read(KEY.public_key())
     assert [entry.sequence for entry in entries] == [1, 2, 3]
+    assert entries[0].previous_sha256 == "0" * 64
+    for line in (ledger / LEDGER_FILE).read_bytes().splitlines():
+        assert line == json.dumps(json.loads(line), sort_keys=True, separators=(",", ":")).encode()
     assert [entry.previous_champion_sha256 for entry in entries] == [None, "aa" * 32, "aa" * 32]
 
 

@@ -125,6 +125,8 @@ def test_each_reason_of_refusal_has_its_own_code(passport: Path, trust: Path) ->
     data = passport.read_bytes()
     passport.write_bytes(data + b"\n")
     assert answer(passport, day).code == "not_canonical"
+    passport.write_bytes(data + b" " * (1_048_577 - len(data)))
+    assert answer(passport, day).message == "longer than 1048576 bytes"
     passport.write_bytes(data.replace(b'"score":"', b'"score":"1'))
     assert answer(passport, day).code == "changed"
 

@@ -103,11 +103,36 @@ def test_money_that_a_correction_states_otherwise_counts_beside_the_report_that_
 
 def test_of_a_file_that_is_known_already_only_events_that_it_did_not_have_are_added() -> None:
     place = {"source": "paypal_activity@1.3.0", "source_file": "a.csv", "source_sha256": "ab" * 32, "source_row": 2}
-    sale, fee = ({**place, "seller_id": SELLER, "event_id": one, "event_date": "2024-01-05"} for one in ("e1", "e2"))
-    known = canonical_tables(money_event=[{**sale, "amount": 10}])
-    new = canonical_tables(money_event=[{**sale, "amount": 10}, {**fee, "event_type": "fee", "amount": -1}])
+    sale = {**place, "seller_id": SELLER, "event_date": "2024-01-05", "event_id": "e1", "amount": 10}
+    fee = {**sale, "event_id": "e2", "event_type": "fee", "amount": -1}
+    under_another_name = {**sale, "event_id": "e3", "store_id": "another", "source_file": "b.csv"}
+    known = canonical_tables(money_event=[sale])
+    new = canonical_tables(money_event=[sale, fee, under_another_name])
     found = with_known_history(known, new, {SELLER}, set()).tables["money_event"]
     assert sorted(found["event_id"].to_pylist()) == ["e1", "e2"]
+
+
+def test_a_day_of_a_shop_that_the_folder_states_in_another_source_counts_once() -> None:
+    day = {"seller_id": SELLER, "site_id": "shop", "event_date": "2024-01-05", "session_count": 5, "visitor_count": 4}
+    known = canonical_tables(site_day=[{**day, "source": "shop_traffic@1.0.0", "source_file": "t.csv"}])
+    new = canonical_tables(
+        site_day=[{**day, "purchase_count": 3, "source": "ga4_events@1.0.0", "source_file": "g", "source_row": 7}]
+    )
+    found = with_known_history(known, new, {SELLER}, set()).tables["site_day"]
+    assert found["source"].to_pylist() == ["ga4_events@1.0.0", "shop_traffic@1.0.0"]
+    assert found["superseded_at"].is_null().to_pylist() == [True, False]
+
+
+def test_what_each_of_several_sellers_withholds_is_named_for_that_seller() -> None:
+    delivered = [("S1", "paypal_activity"), ("S1", "etsy_statement"), ("S2", "temu_settlement"), ("S3", "payoneer")]
+    known = canonical_tables(
+        source_coverage=[
+            {"seller_id": seller, "covered_table": "money_event", "delivered_source": source}
+            for seller, source in delivered
+        ]
+    )
+    found = with_known_history(known, canonical_tables(), {"S1", "S2"}, set())
+    assert found.withdrawn == {"S1": ("etsy_statement", "paypal_activity"), "S2": ("temu_settlement",)}
 
 
 def test_a_file_of_the_same_name_with_other_content_is_another_file(tmp_path: Path) -> None:
