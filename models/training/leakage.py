@@ -104,7 +104,7 @@ def _pure_tail(groups: _Groups, settings: LeakSettings) -> Iterator[tuple[str, s
     rows, all_bads = int(groups.rows.sum()), int(groups.bads.sum())
     for end, step in (("lowest", 1), ("highest", -1)):
         group_rows, group_bads = groups.rows[::step], groups.bads[::step]
-        pure = int(np.argmax(np.append(group_bads != group_rows, True)))
+        pure = int(np.argmax(group_bads != group_rows))
         count = int(group_rows[:pure].sum())
         if count < max(settings.fewest_rows, settings.tail_share * all_bads):
             continue
@@ -116,7 +116,7 @@ def _near_perfect_ranking(
     values: FloatArray, bad: BoolArray, known: BoolArray, settings: LeakSettings
 ) -> Iterator[tuple[str, str]]:
     bads, rows = int(bad[known].sum()), int(known.sum())
-    if bads in (0, rows) or _log_chance(bads, bads, rows) > np.log(settings.largest_probability):
+    if _log_chance(bads, bads, rows) > np.log(settings.largest_probability):
         return
     auc, error = _auc_and_error(values[known], bad[known])
     if auc - settings.standard_errors * error > settings.auc_limit:

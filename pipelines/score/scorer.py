@@ -235,9 +235,6 @@ def _provenance(context: ScoringContext) -> dict[str, str]:
 def _typed(values: Values, field: pa.Field[Any]) -> Values:
     if isinstance(values, pa.ChunkedArray):
         return values.cast(field.type)
-    if pa.types.is_dictionary(field.type):
-        text: Values = pa.array(values, pa.string())
-        return text.dictionary_encode().cast(field.type)
     return pa.array(values, field.type)
 
 

@@ -388,12 +388,8 @@ def lost_column(table: dict[str, Any]) -> None:
     table["columns"].pop()
 
 
-def turned_scores(table: dict[str, Any]) -> None:
-    table["columns"][0]["scale"]["scores"].reverse()
-
-
-def turned_knots(table: dict[str, Any]) -> None:
-    table["columns"][0]["scale"]["knots"].reverse()
+def turned(name: str) -> Callable[[dict[str, Any]], None]:
+    return lambda table: table["columns"][0]["scale"][name].reverse()
 
 
 def lost_score(table: dict[str, Any]) -> None:
@@ -426,8 +422,8 @@ def larger_coefficient(table: dict[str, Any]) -> None:
         (turned_coefficient, r"components/0\.json breaks the declared direction of column 0"),
         (slightly_turned_coefficient, r"components/0\.json breaks the declared direction of column 0"),
         (lost_column, r"components/0\.json does not have the model's 10 columns"),
-        (turned_scores, r"components/0\.json cannot be read"),
-        (turned_knots, r"components/0\.json cannot be read"),
+        (turned("scores"), r"components/0\.json cannot be read"),
+        (turned("knots"), r"components/0\.json cannot be read"),
         (lost_score, r"components/0\.json cannot be read"),
         (no_knots, r"components/0\.json cannot be read"),
         (infinite_knot, r"components/0\.json cannot be read"),

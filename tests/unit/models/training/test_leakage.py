@@ -141,7 +141,10 @@ def test_training_stops_at_a_leak_and_names_it() -> None:
 
 def test_a_reviewed_feature_passes() -> None:
     y, rating = small_lender()
-    refuse_leaks(sample(rating, y), LeakSettings(reviewed=("column_0",)))
+    reviewed = LeakSettings(reviewed=("column_0",))
+    refuse_leaks(sample(rating, y), reviewed)
+    (finding,) = find_leaks(sample(np.column_stack([rating, rating]), y), reviewed)
+    assert finding.feature == "column_1"
 
 
 def honest(generator: np.random.Generator, n: int, base: float) -> tuple[np.ndarray, np.ndarray]:
@@ -205,3 +208,23 @@ def test_a_single_defaulter_is_ranked_with_the_largest_uncertainty() -> None:
     settings = LeakSettings(largest_probability=0.5, standard_errors=0.1, auc_limit=0.9)
     (finding,) = find_leaks(sample(values, y), settings)
     assert finding.evidence == "AUC 0.967 by itself, standard error 0.501"
+
+
+def test_the_uncertainty_of_a_ranking_comes_from_defaulters_and_others_alike() -> None:
+    y = np.array([1, 1, *[0] * 60], dtype=np.int8)
+    values = np.concatenate([[57.5, 40.5], np.arange(60.0)])
+    settings = LeakSettings(largest_probability=0.5, standard_errors=0.1, auc_limit=0.8)
+    (finding,) = find_leaks(sample(values, y), settings)
+    # Of 60 others the two defaulters exceed 58 and 41; of two defaulters, 41 others stay below both, 17 below one.
+    defaulters = np.var([58 / 60, 41 / 60], ddof=1) / 2
+    others = np.var([1.0] * 41 + [0.5] * 17 + [0.0] * 2, ddof=1) / 60
+    assert finding.evidence == f"AUC 0.825 by itself, standard error {math.sqrt(defaulters + others):.3f}"
+
+
+@pytest.mark.parametrize(("above", "found"), [(0.0, 0), (1e-9, 1)])
+def test_a_ranking_as_good_as_the_limit_is_no_leak(above: float, found: int) -> None:
+    y = np.repeat(np.array([1, 0], dtype=np.int8), [16, 16])
+    values = np.arange(32.0)
+    values[[0, 31]] = values[[31, 0]]
+    settings = LeakSettings(auc_limit=225 / 256 - above, standard_errors=1e-300)
+    assert len(find_leaks(sample(values, y), settings)) == found
