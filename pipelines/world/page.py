@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from pipelines.world.marginals import marginals
 from simulator.economy.shocks import SHOCKS
 from simulator.economy.simulation import simulate
+from simulator.files.pool.all_tables import described_tables
 from simulator.settings import WorldSettings
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def published_figures() -> tuple[tuple[PublishedFigure, ...], dict[str, str]]:
 
 def world_page() -> str:
     """Return the page about the world in Markdown."""
-    return "\n\n".join([_HEAD, _simulated(), _shocks(), _compared(), _LIMITS, _parameters()]) + "\n"
+    return "\n\n".join([_HEAD, _simulated(), _shocks(), _pool(), _compared(), _LIMITS, _parameters()]) + "\n"
 
 
 def realism_page(result: Mapping[str, Any]) -> str:
@@ -122,6 +123,19 @@ def _shocks() -> str:
         for shock in SHOCKS
     )
     return "## Dated shocks\n\n" + _table(("shock", "effect", "from", "to", "size", "markets"), rows)
+
+
+def _pool() -> str:
+    rows = ((f"`{name}`", how, _capital(text)) for name, how, text in described_tables())
+    return (
+        "## Tables of the credit data pool\n\n"
+        "The pool's operator collects these tables from its members, about half of the sellers. Each table comes from "
+        "some of them. Sellers of low quality or honesty join less often. Rows follow the simulated trade with noise, "
+        "never the default itself. What members leave out or understate is in the truth folder "
+        "(`truth/observation/unreported.csv`). A table that may stay empty for years comes seller by seller, "
+        "so that a seller's name in a common file does not give away that rows will follow.\n\n"
+        + _table(("table", "delivered", "rows"), rows)
+    )
 
 
 def _compared() -> str:

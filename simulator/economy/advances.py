@@ -78,8 +78,8 @@ def _offers(
     """Return for each statement the advance taken if nothing speaks against it, cents, its term and its fee, cents."""
     seller, week = statements["seller"].astype(np.int64), statements["week"].astype(np.int64)
     seed = setting.settings.seed
-    chance, size, term, fee = (
-        unit_interval(scatter(seed, f"advance {name}", seller, week)) for name in ("chance", "size", "term", "fee")
+    chance, size, term = (
+        unit_interval(scatter(seed, f"advance {name}", seller, week)) for name in ("chance", "size", "term")
     )
     sales = to_cents(statements["principal"].astype(np.float64))
     weekly_sales = books.weekly["sales"][week, seller]
@@ -92,8 +92,15 @@ def _offers(
     return {
         "advance": cents,
         "term": _TERM[0] + ((_TERM[1] - _TERM[0] + 1) * term).astype(np.int64),
-        "fee": (cents * (_FEE[0] + (_FEE[1] - _FEE[0]) * fee)).astype(np.int64),
+        "fee": advance_fee(seed, seller, week, cents),
     }
+
+
+def advance_fee(seed: int, seller: NDArray[np.int64], week: NDArray[np.int64], advance: Cents) -> Cents:
+    """Return the fee of each advance taken with a statement, cents; it is repaid with the advance."""
+    chance = unit_interval(scatter(seed, "advance fee", seller, week))
+    fee: Cents = (advance * (_FEE[0] + (_FEE[1] - _FEE[0]) * chance)).astype(np.int64)
+    return fee
 
 
 def _course(totals: Cents, offers: dict[str, NDArray[np.int64]]) -> tuple[Cents, Cents]:

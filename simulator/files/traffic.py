@@ -65,6 +65,15 @@ def _visits(world: World, seller: NDArray[np.int64], day: NDArray[np.int64]) -> 
     return _Visits(sessions, np.minimum(bounced, sessions), np.minimum(visitors, sessions))
 
 
+def site_spend(world: World, seller: NDArray[np.int64], day: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return what each seller spends on advertising its own web shop on each day, USD."""
+    timeline, week = world.timeline, day // 7
+    dollar = np.where(world.firms.is_euro[seller], (timeline.cny_per_eur / timeline.cny_per_usd)[week], 1.0)
+    chance = unit_interval(scatter(world.settings.seed, "visits 2", seller, day))
+    spend: NDArray[np.float64] = world.weekly["site_advertising"][week, seller] / 7 * dollar * (0.6 + 0.8 * chance)
+    return spend
+
+
 def _days(view: View) -> Lines:
     world, sellers = view.world, view.sellers
     firms, timeline = world.firms, world.timeline
@@ -73,10 +82,7 @@ def _days(view: View) -> Lines:
     span = np.maximum(end_week - open_week, 0)[sellers] * 7
     seller = np.repeat(sellers, span)
     day = np.arange(len(seller)) - np.repeat(np.cumsum(span) - span, span) + 7 * open_week[seller]
-    week, visits = day // 7, _visits(world, seller, day)
-    dollar = np.where(firms.is_euro[seller], (timeline.cny_per_eur / timeline.cny_per_usd)[week], 1.0)
-    chance = unit_interval(scatter(world.settings.seed, "visits 2", seller, day))
-    spend = world.weekly["site_advertising"][week, seller] / 7 * dollar * (0.6 + 0.8 * chance)
+    visits, spend = _visits(world, seller, day), site_spend(world, seller, day)
     paid = np.minimum(np.rint(spend / 0.9), np.rint(0.85 * visits.sessions)).astype(np.int64)
     lines = joined(
         day_text(view.first_day, day), ",", whole_text(visits.visitors), ",", whole_text(visits.sessions), ",",

@@ -12,6 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from simulator.files.company_links import link_findings
+from simulator.files.pool.claims import all_ip_claims, claim_numbers, claimed_members, is_reported
+from simulator.files.pool.debts import Balances, facility_text, told_share, true_balances
+from simulator.files.pool.rows import month_ends
 from simulator.observation.name_spellings import names_table
 from simulator.text_columns import day_text
 
@@ -33,6 +36,7 @@ defects.csv            planted defects by raw file and kind, with the rows conce
                        unit slip, swapped date: wrong and plausible
                        red-letter invoice: cancels an invoice issued wrong, which is issued again the same day
 names.csv              spellings of each seller's name, where they may be met, and the kind of noise
+unreported.csv         debts and IP claims that pool members leave out or understate: since when, and the share stated
 links.csv              links that registers show late, never, or beyond their end (ownership: the shares were sold)
 """
 _DEFECT_COLUMNS: Mapping[str, pa.DataType] = {"file": pa.string(), "kind": pa.string(), "rows": pa.int64()}
@@ -58,6 +62,7 @@ def observation_tables(
             }
         ),
         "names": pa.table(names_table(world, observation.names)),
+        "unreported": _unreported(world),
         "links": _links(world),
     }
 
@@ -73,3 +78,27 @@ def _links(world: World) -> pa.Table:
         "day": [str(day) for day in days.to_pylist()],
     }
     return pa.table({name: pa.array(values, type=pa.string()) for name, values in columns.items()})
+
+
+def _unreported(world: World) -> pa.Table:
+    """Return each debt or claim that a pool member does not state in full: reference, first day and share stated."""
+    owed = true_balances(world)
+    told = told_share(world, owed)
+    short = np.flatnonzero(told < 1)
+    _, firsts = np.unique(np.stack([owed.seller, owed.kind, owed.loan])[:, short], axis=1, return_index=True)
+    at = short[firsts]  # balances of one debt are in order of time
+    debts = Balances(*(getattr(owed, name)[at] for name in Balances.__dataclass_fields__))
+    claims = all_ip_claims(world)
+    hidden = np.flatnonzero(claimed_members(world)[claims.seller] & ~is_reported(world, claims))
+    seller = np.concatenate([debts.seller, claims.seller[hidden]])
+    day = np.concatenate([month_ends(world)[debts.month], 7 * claims.week[hidden]])
+    references = [facility_text(world, debts), claim_numbers(world, claims.seller[hidden], claims.week[hidden])]
+    return pa.table(
+        {
+            "seller_id": pa.array(world.seller_ids()[seller], type=pa.string()),
+            "table": pa.array(["debt"] * len(at) + ["ip_claim"] * len(hidden), type=pa.string()),
+            "reference": pa.concat_arrays(references),
+            "from": pa.array(day_text(world.timeline.first_day, day).to_pylist(), type=pa.string()),
+            "told_share": pa.array(np.concatenate([told[at], np.zeros(len(hidden))])),
+        }
+    )

@@ -14,6 +14,7 @@ from simulator.economy.shocks import SHOCKS, Shock
 from simulator.economy.state import FLOWS
 from simulator.files.amazon import settlement_number
 from simulator.files.lenders import loan_text
+from simulator.files.pool.claims import CLAIM_KINDS, all_ip_claims, claim_incidents, claim_numbers
 from simulator.observation.brushing import CHECKS
 from simulator.observation.fraud_cases import FraudCases, fraud_cases, withheld_sources
 
@@ -28,6 +29,8 @@ sellers.csv            fixed attributes, hidden ones included; default and closi
 cash_by_year.csv       cash movements by cause and calendar year, CNY; opening + movements = closing
 advances.csv           money that the marketplace lent or withheld with a statement, account currency
 incidents.csv          suspensions, claims, supplier failures, faulty batches, losses no seller data shows
+claims.csv             what each claim was about (a right or a product), with its number in the table of IP claims;
+                       unfounded claims, and those of the seller against others, which cost it nothing
 shocks.csv             dated shocks of the whole world, and the checks on brushing that became common
 guarantees.csv         guarantees, and the circle each belongs to
 guarantee_calls.csv    debts called from guarantors and from owners' other sellers
@@ -140,6 +143,22 @@ def _since_entry(world: World, seller: NDArray[np.int64]) -> FraudCases:
     return FraudCases(seller, world.firms.entry_week[seller], end, nobody, nobody, np.ones(len(seller)))
 
 
+def _claims(world: World) -> dict[str, object]:
+    """Return the claims about rights, and those about products, with what they cost."""
+    rights, incidents = all_ip_claims(world), claim_incidents(world)
+    products = np.flatnonzero(~incidents.is_ip)
+    nothing = [""] * len(products)
+    seller = np.concatenate([rights.seller, incidents.seller[products]])
+    week = np.concatenate([rights.week, incidents.week[products]])
+    return {
+        "seller_id": world.seller_ids()[seller], "week_start": world.timeline.week_start[week],
+        "about": ["right"] * len(rights.seller) + ["product"] * len(products),
+        "kind": [CLAIM_KINDS[kind] for kind in rights.kind] + [CLAIM_KINDS[0]] * len(products),
+        "claim_number": claim_numbers(world, rights.seller, rights.week).to_pylist() + nothing,
+        "cost_cny": np.concatenate([rights.cost, incidents.cost[products]]),
+    }  # fmt: skip
+
+
 def _guarantees(world: World) -> dict[str, object]:
     ids, network = world.seller_ids(), world.network
     return {
@@ -154,7 +173,7 @@ def truth_tables(world: World) -> dict[str, pa.Table]:
     found = {
         "sellers": _sellers(world), "cash_by_year": _cash_by_year(world),
         "advances": _advances(world), "incidents": _events(world, "incidents", ("seller",)),
-        "guarantees": _guarantees(world),
+        "claims": _claims(world), "guarantees": _guarantees(world),
         "lies": _fraud_cases(world),
         "guarantee_calls": _events(world, "guarantee_calls", ("guarantor", "guaranteed")),
     }  # fmt: skip

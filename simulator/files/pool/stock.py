@@ -145,10 +145,16 @@ def waybills(world: World, orders: Orders) -> Text:
     return joined("BL", whole_text((week + PRODUCTION_WEEKS) * 1_000_000 + serial, 9))
 
 
+def main_supplier(world: World, seller: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number, within the district, of the supplier that each seller buys most from."""
+    network = world.network
+    main: NDArray[np.int64] = network.suppliers[seller, network.supplier_weights[seller].argmax(axis=1)]
+    return main
+
+
 def _suppliers(world: World, orders: Orders) -> Text:
     """Return the main supplier as in invoices; most forgers, and honest sellers with an agent, name another one."""
-    network = world.network
-    main = network.suppliers[orders.seller, network.supplier_weights[orders.seller].argmax(axis=1)]
+    network, main = world.network, main_supplier(world, orders.seller)
     bits = scatter(world.settings.seed, "another supplier", orders.seller)
     other = (bits % np.uint64(network.supplier_count)).astype(np.int64)
     names_other = unit_interval(bits) < np.where(orders.is_forged, 0.7, _AGENT_SHARE)

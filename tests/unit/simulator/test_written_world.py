@@ -57,7 +57,7 @@ def test_another_observation_changes_raw_files_and_leaves_the_truth(written: Wri
     was, now = content(written.truth), content(tmp_path / "truth")
     changed = {name for name in now if now[name] != was[name]}
     assert set(now) == set(was)
-    assert changed == {f"observation/{name}.csv" for name in ("defects", "links", "names")}
+    assert changed == {f"observation/{name}.csv" for name in ("defects", "links", "names", "unreported")}
     assert content(tmp_path / "raw") != content(written.raw)
 
 

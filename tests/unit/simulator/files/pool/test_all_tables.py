@@ -15,7 +15,7 @@ from pipelines.profiles.ingest_settings import IngestSettings
 from simulator.economy import fraud
 from simulator.economy.simulation import simulate
 from simulator.files.pool.accounts import account_health, login_events
-from simulator.files.pool.all_tables import pool_files
+from simulator.files.pool.all_tables import described_tables, pool_files
 from simulator.files.pool.finance import drawn_pledges, financed, pledges
 from simulator.files.pool.market import rating_reviews
 from simulator.files.pool.public_records import public_records
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 TABLES = (
     "inventory_snapshot", "purchase_order", "logistics_event", "receivable", "cash_balance", "account_health",
     "login_event", "rating_review", "social_day", "certificate", "public_record", "consent", "pledge",
-    "warehouse_receipt",
+    "warehouse_receipt", "ad_spend", "debt", "asset_register", "production_capacity", "insurance", "ip_claim",
 )  # fmt: skip
 MANY = FraudSettings(forged_trade_rate=0.08, double_pledge_share=0.2, borrowed_identity_share=0.4)
 
@@ -170,3 +170,12 @@ def test_pool_files_of_a_district_do_not_depend_on_what_else_is_written(world: W
     first, second = ({f.path: b"".join(map(bytes, f.parts)) for f in pool_files(world, observation)} for _ in range(2))
     assert first == second
     assert {path.split("/")[0] for path in first} == {f"template_{table}" for table in TABLES}
+
+
+def test_every_table_of_the_pool_is_described_once(world: World) -> None:
+    written = {f.path.split("/")[0] for f in pool_files(world, observe(world))}
+    described = described_tables()
+    assert sorted(f"template_{name}" for name, _, _ in described) == sorted(written)
+    assert all(how in {"by district", "by seller"} and len(text) > 20 for _, how, text in described)
+    by_seller = {f.source for f in pool_files(world, observe(world)) if f.seller_ref}
+    assert by_seller == {f"template_{name}" for name, how, _ in described if how == "by seller"}
