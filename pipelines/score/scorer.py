@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -31,12 +31,6 @@ if TYPE_CHECKING:
     from models.registry.bundle import Bundle
     from pipelines.profiles.score_settings import ScoringLimits
     from pipelines.score.applicants import Chunk
-
-
-_FIGURES: Final = (
-    *("probability_of_default", "pd_lower", "pd_upper", "score", "grade"),
-    *("base_points", "pillar_points", "reasons"),
-)
 
 
 @dataclass(frozen=True)
@@ -155,8 +149,6 @@ def _blind_pillars(context: ScoringContext, X: FloatArray, accepted: BoolArray) 
 def _figures(context: ScoringContext, X: FloatArray) -> dict[str, Sequence[object]]:
     """Compute the figures of rows that may be scored, column by column."""
     model = context.bundle.model
-    if len(X) == 0:
-        return {name: [] for name in _FIGURES}
     margin = model.margin(X)
     log_odds = model.calibrator.log_odds(margin)
     probability = np.asarray(expit(log_odds), dtype=np.float64)

@@ -123,6 +123,7 @@ def test_a_chunk_of_refused_rows_alone_is_refused_row_by_row() -> None:
     chunk = with_values(chunk, "as_of", [None] * 3)
     chunk = with_values(chunk, "seller_id", [None] * 3)
     scored = score_chunk(context(), chunk)
+    assert scored == score_chunk(context(with_reasons=False), chunk)
     assert scored["status"].to_pylist() == ["refused"] * 3
     assert scored["codes"].to_pylist() == ["unreadable_row"] * 3
 
