@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from models.components.encoding import (
     EncodingSettings,
+    ModelFeature,
     encode_matrix,
     encoded_columns,
     feature_facts,
@@ -131,6 +133,13 @@ def test_the_range_and_centre_seen_in_training_are_kept() -> None:
     assert (two.lower, two.upper, two.centre) == (2.0, 10.0, 4.0)
     (none,) = fit_encoding(np.full((2, 1), NAN), (fact("a", 1),), EncodingSettings())
     assert (none.lower, none.upper, none.step) == (0.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("wrong", [{"lower": NAN}, {"upper": np.inf}, {"step": 0.0}])
+def test_a_feature_without_a_finite_range_and_a_step_is_refused(wrong: dict[str, float]) -> None:
+    (feature,) = fit_encoding(np.array([[2.0], [10.0]]), (fact("a", 1),), EncodingSettings())
+    with pytest.raises(ValidationError):
+        ModelFeature.model_validate({**feature.model_dump(), **wrong})
 
 
 def test_a_name_that_is_only_windows_is_its_own_family() -> None:

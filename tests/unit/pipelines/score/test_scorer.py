@@ -270,6 +270,18 @@ def test_a_pillar_whose_weight_is_mainly_missing_is_named() -> None:
     assert "missing_pillar" not in codes(chunk, limits=ScoringLimits(missing_pillar_share=1.0))[0]
 
 
+def test_a_pillar_is_named_from_the_smallest_share_on() -> None:
+    model = small_bundle().model
+    features = tuple(feature.model_copy(update={"pillar": "sales_health"}) for feature in model.features)
+    bundle = small_bundle()._replace(model=replace(model, features=features))
+    chunk = applicants(3)
+    for feature in features:
+        if feature.treatment != "free":
+            chunk = first_value(chunk, feature.name, None)
+    found = codes(chunk, bundle=bundle, limits=ScoringLimits(smallest_pillar_share=1.0, missing_pillar_share=0.01))
+    assert "missing_pillar:sales_health" in found[0].split(";")
+
+
 def test_warnings_found_before_are_taken_over() -> None:
     chunk = applicants(3).append_column("warnings", pa.array(["unseen_type", "", ""]))
     row = score_chunk(context(), chunk).to_pylist()[0]
