@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, model_validator
 from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from models.components.additive import require_columns, sum_of_contributions
 from models.components.binning import BinnedColumn, BinningSettings, bin_columns
@@ -124,8 +124,7 @@ def fit_weights(
     ``start`` is where to begin; the solution for a neighbouring penalty saves steps.
     """
     target = np.asarray(y, dtype=np.float64)
-    rate = float(target.mean())
-    intercept, weights = start or (float(np.log(rate / (1.0 - rate))), np.zeros(evidence.shape[1]))
+    intercept, weights = start or (float(logit(target.mean())), np.zeros(evidence.shape[1]))
     loss = _loss(evidence, target, penalty, intercept, weights)
     for _ in range(_MOST_STEPS):
         next_intercept, next_weights = _newton_step(evidence, target, penalty, intercept, weights)
@@ -134,9 +133,8 @@ def fit_weights(
             candidate = (intercept + share * (next_intercept - intercept), weights + share * (next_weights - weights))
             gain = loss - _loss(evidence, target, penalty, *candidate)
             share /= 2.0
-        if gain < 0.0:
-            break
-        (intercept, weights), loss = candidate, loss - gain
+        if gain >= 0.0:
+            (intercept, weights), loss = candidate, loss - gain
         if gain <= _SMALLEST_GAIN:
             break
     return round(intercept, 9), np.round(weights, 9)

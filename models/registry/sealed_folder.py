@@ -49,7 +49,7 @@ class ListedFile(BaseModel):
 
 
 class _Manifest(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: str
     about: dict[str, Any]

@@ -33,6 +33,25 @@ def test_weights_reach_the_optimum_a_general_optimiser_finds(penalty: float) -> 
     assert (weights >= 0).all()
 
 
+@pytest.mark.parametrize("penalty", [0.5, 200.0])
+def test_the_error_of_the_method_is_below_the_ninth_decimal(penalty: float) -> None:
+    intercept, weights = fit_weights(EVIDENCE, Y, penalty)
+    error = 1 / (1 + np.exp(-intercept - EVIDENCE @ weights)) - Y
+    slope = EVIDENCE.T @ error + penalty * weights
+    assert error.sum() == pytest.approx(0.0, abs=2e-6)
+    assert slope[weights > 0] == pytest.approx(0.0, abs=2e-6)
+    assert (slope[weights == 0] > 0).all()
+
+
+def test_steps_that_lead_too_far_are_shortened() -> None:
+    generator = np.random.default_rng(0)
+    apart = np.concatenate([generator.normal(-3.0, 0.3, 200), generator.normal(3.0, 0.3, 20)])
+    y = np.repeat(np.array([0, 1], dtype=np.int8), [200, 20])
+    intercept, (weight,) = fit_weights(apart[:, None], y, 1e-3)
+    error = 1 / (1 + np.exp(-intercept - weight * apart)) - y
+    assert [error.sum(), error @ apart + 1e-3 * weight] == pytest.approx([0.0, 0.0], abs=1e-8)
+
+
 def test_a_useless_column_cannot_turn_its_direction_around() -> None:
     against = np.column_stack([EVIDENCE[:, 0], -EVIDENCE[:, 1]])
     assert fit_weights(against, Y, 1.0)[1][1] == 0.0
@@ -64,7 +83,9 @@ def test_a_matrix_of_another_width_is_refused() -> None:
         fit_scorecard(X, Y, DIRECTIONS, penalty=2.0).margin(X[:, :3])
 
 
-@pytest.mark.parametrize("edges", [(1.0,), (2.0, 1.0), (1.0, np.inf)], ids=["too few", "falling", "infinite"])
+@pytest.mark.parametrize(
+    "edges", [(1.0,), (2.0, 1.0), (1.0, 1.0), (1.0, np.inf)], ids=["too few", "falling", "equal", "infinite"]
+)
 def test_disorderly_edges_are_refused(edges: tuple[float, ...]) -> None:
     with pytest.raises(ValidationError):
         ScorecardColumn(edges=edges, log_odds=(0.0, 0.1, 0.2), mean=0.0)
@@ -79,6 +100,7 @@ def test_weights_and_log_odds_have_nine_decimals() -> None:
     assert (weights != np.round(weights, 8)).any()
     column = fit_scorecard(X, Y, DIRECTIONS, penalty=2.0).table.columns[0]
     assert any(value != round(value, 8) for value in column.log_odds)
+    assert all(value == round(value, 9) for value in column.log_odds)
     assert column.mean == round(column.mean, 9) != round(column.mean, 8)
 
 

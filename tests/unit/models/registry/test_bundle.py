@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import lightgbm
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
+from models.components.encoding import encoded_columns
 from models.registry.bundle import bundle_contents, golden_inputs, load_bundle, write_bundle
-from models.registry.sealed_folder import ListedFile, key_id, seal, unseal
+from models.registry.sealed_folder import key_id, seal, unseal
 from tests.factories.models import (
     bundle_meta,
     signing_key,
@@ -84,6 +84,7 @@ def test_a_loaded_bundle_returns_the_numbers_of_the_model_bit_for_bit(signed: Pa
     assert np.array_equal(ours.points, theirs.points)
     assert np.array_equal(ours.score, theirs.score)
     assert bundle.meta.is_synthetic
+    assert bundle.model.components[0].threads == 1
     assert len(bundle.golden.inputs) == 32
     assert bundle.reference.rows == len(X)
 
@@ -204,36 +205,6 @@ def test_a_changed_folder_is_refused(copy: Path, tamper: Callable[[Path], None],
     refused(copy, why)
 
 
-def test_a_sealed_folder_returns_its_files_what_was_said_of_them_and_who_signed(tmp_path: Path) -> None:
-    files = {"empty.txt": b"", "deep/er/note.txt": b"hello"}
-    digest = seal(tmp_path / "sealed", files, {"about": "it", "number": 3}, KEY)
-    found = unseal(tmp_path / "sealed", TRUSTED)
-    assert (found.files, found.about, found.digest) == (files, {"about": "it", "number": 3}, digest)
-    assert found.key_id == key_id(KEY.public_key()) == (tmp_path / "sealed" / "manifest.sig").read_text()[:16]
-    (tmp_path / "sealed" / "empty.txt").write_bytes(b"x")
-    with pytest.raises(IntegrityRefused, match=r"empty\.txt is larger than allowed"):
-        unseal(tmp_path / "sealed", TRUSTED)
-
-
-@pytest.mark.parametrize("count", [62, 63])
-def test_a_sealed_folder_holds_at_most_64_files(tmp_path: Path, count: int) -> None:
-    seal(tmp_path / "sealed", {f"{number}.txt": b"" for number in range(count)}, {}, KEY)
-    if count == 62:
-        assert len(unseal(tmp_path / "sealed", TRUSTED).files) == 62
-    else:
-        with pytest.raises(IntegrityRefused, match="it holds more than 64 files and folders"):
-            unseal(tmp_path / "sealed", TRUSTED)
-
-
-def test_a_listed_file_has_a_digest_and_at_most_256_megabytes() -> None:
-    digest = "ab" * 32
-    for size in (0, 2**28):
-        assert ListedFile(sha256=digest, size=size).size == size
-    for wrong in ({"size": 2**28 + 1}, {"size": -1}, {"size": "5"}, {"sha256": digest.upper()}, {"more": 1}):
-        with pytest.raises(ValidationError):
-            ListedFile.model_validate({"sha256": digest, "size": 5, **wrong})
-
-
 def test_a_bundle_behind_a_link_or_absent_is_refused(signed: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(signed)
     refused(tmp_path / "link", "not a folder")
@@ -333,6 +304,10 @@ def no_golden_rows(files: dict[str, bytes]) -> None:
     files["golden.json"] = json.dumps(empty).encode()
 
 
+def lost_file(files: dict[str, bytes]) -> None:
+    del files["golden.json"]
+
+
 def foreign_letters(files: dict[str, bytes]) -> None:
     files["components/0.txt"] = files["components/0.txt"].replace(b"tree", "trée".encode(), 1)
 
@@ -355,6 +330,7 @@ def other_reasons(files: dict[str, bytes]) -> None:
         (pickled_component, r"model\.json cannot be read"),
         (unused_file, r"components/9\.txt is not a file of this bundle format"),
         (no_golden_rows, "no golden rows"),
+        (lost_file, r"it has no golden\.json"),
         (foreign_letters, r"components/0\.txt is not plain text"),
         (other_reasons, "reasons do not belong to its features"),
     ],
@@ -412,6 +388,11 @@ def unknown_field(table: dict[str, Any]) -> None:
     table["columns"][0]["loader"] = "evil"
 
 
+def negative_coefficient_without_direction(table: dict[str, Any]) -> None:
+    directions = [direction for _, direction in encoded_columns(small_linear_model().features)]
+    table["columns"][directions.index(0)]["coefficient"] = -0.5
+
+
 def larger_coefficient(table: dict[str, Any]) -> None:
     table["columns"][0]["coefficient"] *= 1.0 + 1e-9
 
@@ -429,6 +410,7 @@ def larger_coefficient(table: dict[str, Any]) -> None:
         (infinite_knot, r"components/0\.json cannot be read"),
         (coefficient_that_is_no_number, r"components/0\.json cannot be read"),
         (unknown_field, r"components/0\.json cannot be read"),
+        (negative_coefficient_without_direction, "golden rows are not reproduced"),
         (larger_coefficient, "golden rows are not reproduced"),
     ],
 )
