@@ -39,8 +39,8 @@ _PARTS = {
 }
 # The parts that always have the same number of digits.
 _FIXED_PARTS = {"yyyy": "year", "MM": "month", "dd": "day", "HH": "hour", "mm": "minute", "ss": "second"}
-# The most common spelling of a zone, and the lengths of all its spellings.
-_ZONES = {"X": ("Z", (1, 3, 5, 6)), "z": ("UTC", (3,))}
+# The most common spelling of a zone, and the lengths of its other spellings.
+_ZONES = {"X": ("Z", (3, 5, 6)), "z": ("UTC", (3,))}
 _TOKEN = re.compile(r"'(?P<literal>[^']*)'|(?P<part>yyyy|MM|M|dd|d|HH|mm|ss|SSS|X|z)|(?P<mark>[^A-Za-z'])")
 _LONGEST_OFFSET_MINUTES = 14 * 60
 _MICROSECONDS = {"second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000}
@@ -98,8 +98,8 @@ def fixed_layout(form: str) -> FixedLayout | None:
 class FixedLayout:
     """The length of a text, the name, position and digits of each number, and the position and code of each separator.
 
-    A zone is included among the separators in its most common spelling; ``zoned_widths`` are the text lengths with any
-    spelling.
+    A zone is included among the separators in its most common spelling; ``zoned_widths`` are the text lengths with
+    another spelling.
     """
 
     width: int
@@ -164,8 +164,6 @@ def _fitting(text: Values, form: str, build: Callable[[_Parts], Values]) -> Valu
     if layout is None or not isinstance(text, pa.StringArray):
         return _by_pattern(text, form, build)
     found = build(_parts_by_place(text, layout))
-    if not layout.zoned_widths:
-        return found
     has_width = pc.is_in(pc.binary_length(text), value_set=pa.array(layout.zoned_widths, pa.int32()))
     zoned_otherwise = pc.and_(pc.is_null(found), has_width)
     if not pc.any(zoned_otherwise).as_py():
@@ -184,7 +182,7 @@ def _parts_by_place(text: Values, layout: FixedLayout) -> _Parts:
     rows = np.flatnonzero(fits)
     starts = borders[:-1][rows]
     if len(rows) and (np.diff(starts) == layout.width).all():
-        cells = codes[starts[0] : starts[-1] + layout.width].reshape(-1, layout.width)
+        cells = codes[starts[0] : starts[-1] + layout.width].reshape(len(rows), layout.width)
     else:
         cells = codes[starts[:, None] + np.arange(layout.width)]
     sound = np.ones(len(rows), dtype=bool)
@@ -207,7 +205,7 @@ def _parts_by_pattern(text: Values, form: str) -> _Parts:
     parts: Values = pc.extract_regex(text, format_pattern(form))
     fields = {field.name: pc.struct_field(parts, [field.name]) for field in parts.type}
     numbers = {
-        name: np.asarray(pc.fill_null(values, "0").cast(pa.int64()).to_numpy(zero_copy_only=False))
+        name: np.asarray(pc.fill_null(values, "0").cast(pa.int64()))
         for name, values in fields.items()
         if name not in {"fraction", "zone"}
     }

@@ -74,8 +74,8 @@ def _bin_column(values: FloatArray, y: FloatArray, direction: int, settings: Bin
     edges = np.unique(np.concatenate([inner, [ends[0], second_end]]))
     edges = edges[edges < ends[1]]
     index = np.searchsorted(edges, values, side="left")
-    rows = np.bincount(index, minlength=len(edges) + 1).astype(np.float64)
-    bads = np.bincount(index, weights=y, minlength=len(edges) + 1)
+    rows = np.bincount(index).astype(np.float64)
+    bads = np.bincount(index, weights=y)
     overall = float(y.mean())
     weight = rows + settings.smoothing_rows
     rate = (bads + settings.smoothing_rows * overall) / weight
@@ -90,8 +90,7 @@ def _bin_column(values: FloatArray, y: FloatArray, direction: int, settings: Bin
 def _better_direction(rows: FloatArray, rate: FloatArray) -> int:
     position = np.cumsum(rows) - rows / 2.0
     mean_position = float(np.average(position, weights=rows))
-    mean_rate = float(np.average(rate, weights=rows))
-    return 1 if float(np.sum(rows * (position - mean_position) * (rate - mean_rate))) >= 0.0 else -1
+    return 1 if float(np.sum(rows * (position - mean_position) * rate)) >= 0.0 else -1
 
 
 class _Block(NamedTuple):

@@ -150,7 +150,7 @@ def normal_scales(encoded: FloatArray, directions: Sequence[int]) -> tuple[Norma
 def _normal_scale(ordered: FloatArray, direction: int) -> NormalScale:
     knots = _knots(ordered)
     if len(knots) == 1:
-        return NormalScale(knots=(float(knots[0]),), scores=(0.0,))
+        return NormalScale(knots=tuple(knots.tolist()), scores=(0.0,))
     # A value's share of the sample: the rows below it and half of those equal to it.
     below, up_to = (np.searchsorted(ordered, knots, side=side) for side in ("left", "right"))
     scores = ndtri((below + up_to) / (2.0 * len(ordered)))
@@ -168,7 +168,7 @@ def _knots(ordered: FloatArray) -> FloatArray:
     last = len(ordered) - 1
     quantiles = ordered[np.arange(_PARTS + 1) * last // _PARTS]
     second = ordered[min(int(np.searchsorted(ordered, ordered[0], side="right")), last)]
-    second_last = ordered[max(int(np.searchsorted(ordered, ordered[-1], side="left")) - 1, 0)]
+    second_last = ordered[int(np.searchsorted(ordered, ordered[-1], side="left")) - 1]
     return np.unique(np.concatenate([quantiles, [second, second_last]]))
 
 

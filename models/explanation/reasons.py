@@ -170,7 +170,7 @@ def _top(points: IntArray) -> tuple[IntArray, IntArray]:
 def _leading_features(points: IntArray, family_of: npt.NDArray[np.intp], chosen: IntArray) -> IntArray:
     if len(np.unique(family_of)) == points.shape[1]:
         return chosen
-    leading = np.full(chosen.shape, -1, dtype=np.int32)
+    leading = np.empty_like(chosen)
     lowest = np.iinfo(np.int32).min
     for slot in range(chosen.shape[1]):
         same_family = family_of[None, :] == chosen[:, slot, None]
@@ -267,4 +267,4 @@ def format_value(value: float) -> str:
         return f"{value:.3g}"
     if abs(value) >= 100.0 or value == int(value):
         return f"{value:,.0f}"
-    return np.format_float_positional(value, precision=3, unique=False, fractional=False, trim="-")
+    return np.format_float_positional(value, precision=3, fractional=False, trim="-")

@@ -276,6 +276,10 @@ def test_fractions_of_a_second_have_one_to_six_digits() -> None:
 def test_a_quoted_text_in_a_format_is_read_as_it_is() -> None:
     prop = column("a", "date", logicalTypeOptions={"format": "yyyy'年'M'月'd'日'"})
     assert cast(["2024年3月5日", "2024-3-5"], prop) == [date(2024, 3, 5), "bad"]
+    noon = datetime(2024, 3, 5, 12, tzinfo=UTC)
+    times = ["2024-03-05 at 12:00:00", "2024-03-05 ta 12:00:00"]
+    assert cast(times, moment("yyyy-MM-dd' at 'HH:mm:ss")) == [noon, "bad"]
+    assert cast(["2024-03-05 12:00:00 GMT"], moment("yyyy-MM-dd HH:mm:ss z")) == [noon]
 
 
 @pytest.mark.parametrize(

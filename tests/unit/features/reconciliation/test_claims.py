@@ -51,6 +51,11 @@ def test_claims_count_for_these_pillars_and_are_expected_of_every_seller_or_not(
     }
 
 
+def test_only_exports_compared_with_purchases_need_not_show_what_hosted_platforms_sell() -> None:
+    hosted = {(claim.name, one.figure) for claim in CLAIMS for one in claim.witnesses if one.is_less_hosted}
+    assert hosted == {("cost_of_goods", "customs")}
+
+
 def test_some_lists_may_lack_a_kind_of_content_and_are_heard_only_once_they_had_it() -> None:
     asked = {family.name for family in FAMILIES if family.must_have_spoken}
     assert asked == {"site_analytics", "tax_sales", "tax_purchases"}

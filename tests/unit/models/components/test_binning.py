@@ -105,6 +105,8 @@ def test_bins_answer_for_values_never_seen() -> None:
 def test_a_sample_with_one_outcome_is_refused() -> None:
     with pytest.raises(ValueError, match="both outcomes"):
         bin_columns(VALUES[:, None], np.zeros(N, dtype=np.int8), [1], BinningSettings())
+    with pytest.raises(ValueError, match="both outcomes"):
+        bin_columns(VALUES[:, None], np.ones(N, dtype=np.int8), [1], BinningSettings())
 
 
 def test_by_default_bins_are_cut_and_smoothed_like_this() -> None:
@@ -115,6 +117,34 @@ def test_by_default_bins_are_cut_and_smoothed_like_this() -> None:
             BinningSettings.model_validate(limits)
     BinningSettings(first_cuts=2, smallest_share=0.0)
     BinningSettings(first_cuts=254)
+
+
+def counted(*counts: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values 0, 1, 2 and so on, each with so many defaulters of so many rows."""
+    y = np.concatenate([np.repeat([1, 0], [bads, rows - bads]) for bads, rows in counts])
+    return np.repeat(np.arange(float(len(counts))), [rows for _, rows in counts]), y.astype(np.int8)
+
+
+@pytest.mark.parametrize(
+    ("counts", "direction", "share", "edges"),
+    [
+        (((10, 100), (10, 100), (30, 100)), 1, 0.0, [1.0]),
+        (((2, 25), (8, 25), (30, 50)), 1, 0.25, [0.0, 1.0]),
+        (((123, 502), (11, 22), (379, 502)), 1, 0.1, [1.0]),
+        (((1, 3), (2, 3), (1, 3)), 0, 0.0, [0.0]),
+        (((2, 3), (1, 3)), 0, 0.0, [0.0]),
+        (((300, 1000), (200, 2000), (400, 1000)), 0, 0.0, [1.0]),
+        (((60, 400), (600, 2000), (40, 400)), 0, 0.0, [1.0]),
+    ],
+    ids=[
+        *("equal rates are one bin", "exactly the smallest share is enough", "as near to both: with the lower one"),
+        *("in doubt risk rises", "a small fall counts", "a rise of large steps", "a fall of large steps"),
+    ],
+)
+def test_which_values_share_a_bin(
+    counts: tuple[tuple[int, int], ...], direction: int, share: float, edges: list[float]
+) -> None:
+    assert one(*counted(*counts), direction, smallest_share=share)[0] == edges
 
 
 def test_a_column_is_first_cut_into_as_many_parts_as_asked() -> None:

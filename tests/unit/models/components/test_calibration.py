@@ -45,6 +45,15 @@ def test_perfect_separation_stops_where_the_ridge_outweighs_what_a_steeper_line_
     assert error @ margin + 1e-6 * found.slope == pytest.approx(0.0, abs=1e-13)
 
 
+def test_a_steep_line_with_a_few_far_rows_is_found_by_shorter_steps() -> None:
+    generator = np.random.default_rng(1)
+    margin = np.concatenate([generator.normal(0.0, 0.1, 200), [30.0, -40.0]])
+    y = np.concatenate([generator.random(200) < expit(8.0 * margin[:200] - 2.0), [True, False]]).astype(np.int8)
+    found = fit_affine(margin, y, np.arange(202).astype(np.str_))
+    error = expit(found.log_odds(margin)) - y
+    assert [error.sum(), error @ margin] == pytest.approx([0.0, 0.0], abs=1e-4)
+
+
 def test_rows_that_move_together_make_the_line_less_certain() -> None:
     margin, y, cluster = sample(1.0, 0.0, 2000)
     alone = fit_affine(margin, y, cluster)

@@ -45,6 +45,10 @@ def test_missing_lies_one_step_beyond_both_distances_of_a_two_sided_feature() ->
     column = encoded([0.0, 1.0, 4.0], 0, [NAN, 0.0, 9.0, -9.0], two_sided=("ratio",))
     assert column[0].tolist() == pytest.approx([1.2, 3.2])
     assert column[1:].tolist() == [[1.0, 0.0], [0.0, 3.0], [1.0, 0.0]]
+    assert encoded([2.0, 3.0, 6.0], 0, [NAN], two_sided=("ratio",))[0].tolist() == pytest.approx([1.2, 3.2])
+    (feature,) = fit_encoding(np.array([[2.0], [6.0]]), (fact("a", 0),), EncodingSettings(two_sided=("a",)))
+    below, above = feature.model_copy(update={"centre": None}).encode(np.array([5.0]))
+    assert (below.tolist(), above.tolist()) == ([0.0], [3.0])
 
 
 def test_a_feature_without_direction_keeps_its_range_and_its_gaps() -> None:
@@ -155,5 +159,5 @@ def test_family_is_the_name_without_its_windows() -> None:
 
 
 def test_facts_keep_what_the_records_declare() -> None:
-    record = fact("refund_share_90d", 1, "user_quality", "refund_share")
+    record = fact("refund_share_90d", 1, "user_quality", "returns")
     assert feature_facts([record]) == (record,)

@@ -59,13 +59,17 @@ def test_a_coefficient_has_the_sign_of_its_direction_and_a_free_one_either_sign(
     assert COEFFICIENTS[1] > 0.3
     assert COEFFICIENTS[2] < -0.2
     assert COEFFICIENTS[3] < -0.3
+    assert COEFFICIENTS[3] == round(COEFFICIENTS[3], 9) != round(COEFFICIENTS[3], 8)
     assert fit_linear(-X, Y, (0, 0, 0, 0, 0), 4.0).table.columns[3].coefficient > 0.3
 
 
 def test_a_column_that_works_against_its_direction_does_nothing() -> None:
     turned = fit_linear(X, Y, (-1, 1, -1, 0, 1), penalty=4.0)
     assert turned.table.columns[0].coefficient == 0.0
+    assert not np.signbit(turned.table.columns[0].coefficient)
     assert not turned.contributions(X)[1][:, 0].any()
+    as_it_is = LinearTable(intercept=0.5, columns=(LinearColumn(scale=SCALES[0], coefficient=1.0),))
+    assert LinearComponent(as_it_is).contributions(X[:, :1])[1][:, 0].tolist() == SCALES[0].transform(X[:, 0]).tolist()
 
 
 def test_other_starting_values_lead_to_the_same_coefficients() -> None:
@@ -117,11 +121,22 @@ def test_a_table_without_finite_numbers_is_refused() -> None:
     scale = NormalScale(knots=(0.0,), scores=(0.0,))
     for wrong in (
         lambda: NormalScale(knots=(0.0, np.nan, 1.0), scores=(0.0, 0.5, 1.0)),
+        lambda: NormalScale(knots=(0.0, 1.0), scores=(-1.7e308, 1.7e308)),
         lambda: LinearColumn(scale=scale, coefficient=np.inf),
         lambda: LinearTable(intercept=np.nan, columns=()),
     ):
         with pytest.raises(ValidationError):
             wrong()
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("knots", [(1e16, 1e16 + 2.0), (0.0, 1.75e308)], ids=["too near", "too far"])
+def test_no_step_is_added_beyond_an_end_that_leaves_no_room(knots: tuple[float, float]) -> None:
+    assert normal_scales(np.array(knots)[:, None], (1,))[0].knots == knots
+
+
+def test_the_scale_of_a_constant_column_is_zero() -> None:
+    assert normal_scales(np.full((3, 1), 3.0), (1,)) == (NormalScale(knots=(3.0,), scores=(0.0,)),)
 
 
 def test_a_long_column_has_seventeen_quantiles_and_the_values_next_to_its_ends_as_knots() -> None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 import shap
 
+from data_contracts.errors import InternalFault
 from models.components.calibration import AffineCalibrator
 from tests.factories.models import small_credit_model, small_world, train_small_model
 
@@ -122,3 +123,28 @@ def test_a_model_has_a_weight_for_each_of_its_components(count: int) -> None:
         replace(MODEL, weights=(1.0,) * count)
     with pytest.raises(ValueError, match="at least one component"):
         replace(MODEL, components=(), weights=())
+
+
+@dataclass(frozen=True)
+class Liar:
+    """A component whose contributions exceed its margin by so much."""
+
+    excess: float
+    kind: str = "liar"
+
+    def margin(self, encoded: np.ndarray) -> np.ndarray:
+        return np.zeros(len(encoded))
+
+    def contributions(self, encoded: np.ndarray) -> tuple[float, np.ndarray]:
+        return self.excess, np.zeros(encoded.shape)
+
+
+@pytest.mark.filterwarnings("ignore:All-NaN")
+def test_contributions_that_do_not_add_up_are_a_fault_of_the_program() -> None:
+    plain = replace(
+        MODEL, components=(Liar(0.0),), weights=(1.0,), calibrator=AffineCalibrator(slope=1.0, intercept=0.0)
+    )
+    replace(plain, components=(Liar(1e-10),)).contributions(X[:3])
+    for excess in (1e-8, np.nan):
+        with pytest.raises(InternalFault):
+            replace(plain, components=(Liar(excess),)).contributions(X[:3])

@@ -140,6 +140,7 @@ def test_the_largest_logarithms_are_left_as_they_are() -> None:
 
 
 def test_three_digits_count_and_a_hundred_is_shown_whole() -> None:
+    assert [format_value(v) for v in (99.5, -99.4)] == ["99.5", "-99.4"]
     assert [format_value(v) for v in (99.96, 100.4, 100.0, -100.6, 1e23)] == [
         "100",
         "100",

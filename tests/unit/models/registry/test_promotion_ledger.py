@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import stat
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import BaseModel
 
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
+from models.registry import chained_log
 from models.registry.promotion_ledger import (
     LEDGER_FILE,
     Decision,
@@ -42,7 +45,7 @@ def a_decision(day: int, digest: str, outcome: str = "promoted") -> Decision:
             "version": str(day),
             "bundle_sha256": digest * 32,
             "decided_at": datetime(2025, 7, day, 12, tzinfo=UTC),
-            "approver": "model committee",
+            "approver": "model committee 模型委员会",
             "reason": "first champion",
             "gates": (GateLine(gate="signature", passed=True, measured="holds", limit="holds"),),
         }
@@ -152,8 +155,11 @@ def test_the_same_decision_is_written_once(ledger: Path) -> None:
     assert is_written(entries[:2], later)
 
 
-def test_no_ledger_is_an_empty_one(tmp_path: Path) -> None:
+def test_no_ledger_is_an_empty_one_and_the_first_entry_makes_its_folder(tmp_path: Path) -> None:
     assert Ledger(tmp_path).read(KEY.public_key()) == ()
+    nested = Ledger(tmp_path / "new" / "ledger")
+    nested.append(a_decision(1, "aa"), KEY)
+    assert len(nested.read(KEY.public_key())) == 1
 
 
 def test_every_changed_byte_is_found(ledger: Path) -> None:
@@ -262,13 +268,17 @@ def test_a_head_that_a_killed_run_left_behind_is_fine_and_is_brought_up_to_date(
     assert len(kept.read(KEY.public_key())) > 1
     assert kept.append(a_decision(8, "ee"), KEY) is None  # decided already
     assert [head.read_bytes() for head in heads] == newer
+    places = [head.stat().st_ino for head in heads]
+    assert kept.append(a_decision(8, "ee"), KEY) is None
+    assert [head.stat().st_ino for head in heads] == places  # not written again
 
 
 def test_a_head_that_is_gone_is_kept_again_and_a_damaged_one_is_refused(kept: Ledger) -> None:
-    first, _ = kept.log.head_files(KEY.public_key())
-    first.unlink()
-    kept.append(a_decision(9, "ee"), KEY)
-    assert first.is_file()
+    first, second = kept.log.head_files(KEY.public_key())
+    for number, gone in enumerate((first, second)):
+        gone.unlink()
+        kept.append(a_decision(9, "ee"), KEY)
+        assert gone.is_file(), number
     first.write_bytes(first.read_bytes().replace(b'"entries":', b'"entries":1'))
     with pytest.raises(IntegrityRefused, match=r"is damaged .*; remedy: compare"):
         kept.read(KEY.public_key())
@@ -300,6 +310,21 @@ def test_a_copy_elsewhere_and_a_ledger_of_other_keys_have_heads_of_their_own(kep
     new_key = Ed25519PrivateKey.generate()
     kept.append(a_decision(1, "bb"), new_key)
     assert len(kept.read(new_key.public_key())) == 1
+
+
+def test_a_full_disk_is_named_as_such_and_not_as_a_folder_that_cannot_be_written(
+    ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace_file = chained_log._replace_file
+
+    def full(path: Path, records: list[BaseModel]) -> None:
+        if path.parent == tmp_path / "heads":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace_file(path, records)
+
+    monkeypatch.setattr(chained_log, "_replace_file", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        Ledger(ledger, (tmp_path / "heads",)).append(a_decision(12, "ee"), KEY)
 
 
 def test_a_head_that_cannot_be_kept_is_said_and_the_entry_is_not_lost(ledger: Path, tmp_path: Path) -> None:

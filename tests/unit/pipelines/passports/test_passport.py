@@ -111,6 +111,24 @@ def test_a_passport_states_the_score_in_strings_that_add_up() -> None:
         assert int(points["base"]) + named + int(points["all_others"]) == row["score"]
 
 
+def test_a_passport_states_what_default_means_within_which_time_and_by_which_contracts() -> None:
+    row, bundle = scored_rows()[0], small_bundle()
+    says = subject(row)
+    assert says["contracts"] == list(bundle.meta.contracts)
+    assert says["assessment"]["horizon_days"] == "365"
+    assert says["assessment"]["default_definition"] == {
+        "en": "90 or more days past due within 365 days",
+        "zh": "365 天内逾期 90 天及以上",
+    }
+    assert says["assessment"]["probability_of_default_interval"]["lower"] == f"{row['pd_lower']:.6f}"
+    unstated = bundle._replace(meta=bundle.meta.model_copy(update={"performance_days": 0, "contracts": ()}))
+    terms = replace(TERMS, default_definition=None)
+    bare = passport_document({**row, "pd_lower": None}, unstated, EVIDENCE, terms).as_json()["credentialSubject"]
+    assert "contracts" not in bare
+    left_out = {"horizon_days", "default_definition", "probability_of_default_interval"}
+    assert set(says["assessment"]) - set(bare["assessment"]) == left_out
+
+
 def test_no_number_is_outside_a_string() -> None:
     def numbers(value: object) -> list[object]:
         if isinstance(value, dict):
@@ -170,6 +188,11 @@ OWN_SHOP = (
     claim_row("own_site_sales", "contradicted", "payment", "below", 9_000, 90_000, 40_000, 100_000),
 )
 NOBODY = (claim_row("cost_of_goods", "not_evidenced", None, None),)
+
+
+def test_an_amount_that_rounds_to_nothing_has_no_sign() -> None:
+    (line,) = claim_lines((claim_row("sales", "single_source", "platform", "claimed", -0.001),))
+    assert line["amounts"][0]["usd"] == "0.00"  # type: ignore[index]
 
 
 def with_claims(*rows: ClaimRow) -> Evidence:

@@ -105,6 +105,9 @@ def test_a_signed_document_that_is_no_passport_is_named_by_its_place(tmp_path: P
     path.write_bytes(issue(document, KEYS.signing_key, "2025-03-15T00:00:00Z"))
     outcome = answer(path, VerifyOptions(on=ISSUED_ON, trust=trust))
     assert outcome.message.startswith("signed, but no passport: credentialSubject.assessment.grade: ")
+    document["credentialSubject"]["model"] = {}
+    path.write_bytes(issue(document, KEYS.signing_key, "2025-03-15T00:00:00Z"))
+    assert answer(path, VerifyOptions(on=ISSUED_ON, trust=trust)).message == outcome.message
 
 
 def test_a_page_without_a_valid_passport_proves_nothing(passport: Path, issued: IssuedPassport, trust: Path) -> None:
