@@ -49,7 +49,7 @@ GUARDED: Final[Mapping[str, tuple[str, ...]]] = {
     "models/registry/gates.py": _tests("models/registry", "gates"),
     "models/registry/promotion_ledger.py": _tests("models/registry", "promotion_ledger"),
     "models/registry/sealed_folder.py": _tests("models/registry", "sealed_folder", "bundle"),
-    "pipelines/passports/claims.py": _tests("pipelines/passports", "passport"),
+    "pipelines/passports/claims.py": _tests("pipelines/passports", "claims", "passport"),
     "pipelines/passports/passport.py": _tests("pipelines/passports", "passport"),
     "pipelines/passports/verify.py": _tests("pipelines/passports", "verify"),
     "pipelines/signing/credential.py": _tests("pipelines/signing", "credential"),
