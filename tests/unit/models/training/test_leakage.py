@@ -228,3 +228,17 @@ def test_a_ranking_as_good_as_the_limit_is_no_leak(above: float, found: int) -> 
     values[[0, 31]] = values[[31, 0]]
     settings = LeakSettings(auc_limit=225 / 256 - above, standard_errors=1e-300)
     assert len(find_leaks(sample(values, y), settings)) == found
+
+
+def test_many_dates_of_a_few_sellers_prove_no_more_than_the_few() -> None:
+    """Four of forty sellers rank perfectly by luck once in 91,390 draws, and ten dates of each add nothing."""
+    dates = np.repeat(np.arange("2020-01", "2020-11", dtype="datetime64[M]").astype("datetime64[D]"), 40)
+    seller = np.tile(np.arange(40), 10)
+    y = (seller < 4).astype(np.int8)
+    values = (seller + 0.01 * np.random.default_rng(3).normal(size=400))[:, None]
+    facts = (fact("column_0", 0),)
+    settings = LeakSettings(largest_probability=1e-6)
+    few = Dataset(values, y, seller.astype(np.str_), dates, seller.astype(np.str_), facts)
+    many = Dataset(values, y, np.arange(400).astype(np.str_), dates, np.arange(400).astype(np.str_), facts)
+    assert find_leaks(few, settings) == ()
+    assert len(find_leaks(many, settings)) == 1
