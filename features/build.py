@@ -19,7 +19,7 @@ from data_contracts.progress import SILENT, counted
 from features.engine.as_of import AS_OF_COLUMNS, REPLAY_COLUMNS, AsOf
 from features.engine.coverage import CoverageNeed
 from features.engine.duckdb_engine import DuckDbEngine
-from features.engine.rendering import Plan, render
+from features.engine.rendering import Plan, steps
 from features.engine.views import AS_OF_VIEWS, tables_behind
 from features.graph.edges import GraphSettings
 from features.graph.signals import SIGNAL_COLUMNS, Snapshot, graph_values, signal_tables
@@ -44,18 +44,19 @@ log = logging.getLogger(__name__)
 ALWAYS_COVERED = frozenset({"loan", "repayment", "application"})
 
 # How many days before the as-of date the newest delivery may end: settlements close twice a month and appear later;
-# declarations, orders and invoices are exported once a month; registry extracts come once a quarter.
+# declarations, orders, invoices, stock and balances are exported once a month; registry extracts come once a quarter.
+_MONTHLY_DAYS, _QUARTERLY_DAYS = 45, 100
+_MONTHLY = (
+    "money_event", "bank_entry", "trade_invoice", "export_declaration", "site_order", "site_day", "ad_spend",
+    "inventory_snapshot", "purchase_order", "logistics_event", "receivable", "pledge", "warehouse_receipt",
+    "cash_balance", "account_health", "login_event", "rating_review", "social_day", "debt",
+)  # fmt: skip
+_QUARTERLY = (
+    "party", "party_link", "public_record", "certificate", "insurance", "asset_register", "production_capacity",
+    "ip_claim", "consent",
+)  # fmt: skip
 COVERAGE_LAG_DAYS: Mapping[str, int] = MappingProxyType(
-    {
-        "money_event": 45,
-        "bank_entry": 45,
-        "trade_invoice": 45,
-        "export_declaration": 45,
-        "site_order": 45,
-        "site_day": 45,
-        "party": 100,
-        "party_link": 100,
-    }
+    dict.fromkeys(_MONTHLY, _MONTHLY_DAYS) | dict.fromkeys(_QUARTERLY, _QUARTERLY_DAYS)
 )
 
 
@@ -149,7 +150,7 @@ def build_features(
             snapshot = Snapshot(complete, AsOf(day, recorded_until), graph)
             queried = _queried(snapshot, sellers, feature_set)
             engine.load("observed", numbers.numbered(pa.table({"seller_id": pa.array(queried, pa.string())})))
-            found = numbers.named(engine.query(render(plan, snapshot.as_of)))
+            found = numbers.named(engine.query_steps(steps(plan, snapshot.as_of)))
             built.append(_rows_as_of(snapshot, sellers, found, feature_set))
             log.info("features as of %s: %d sellers", day, len(sellers))
     matrix = pa.concat_tables(built).combine_chunks()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from features.formulas import Change, active_months, logarithm, monthly_variation, share
+from features.formulas import Change, active_months, logarithm, monthly_variation, seasonal_variation, share
 from features.record import (
     Aggregate,
     DerivedFeature,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from features.policy import Policy
 
 _MONTHS_OF: Final = {90: 3, 180: 6, 360: 12, 365: 12}
+_SHAPES: Final = ("monthly_variation", "seasonal_variation", "active_months")
 _SHARED: Final = ("unit", "direction", "missing", "reference", "since", "stops_with_trading")
 
 
@@ -85,6 +86,7 @@ class Member(_Facts):
         share: a part and its whole.
         change: a change from the earlier part of a window to the recent part.
         logarithm: an amount; the feature is its logarithm.
+        seasonal_variation: a quantity; the feature is the spread of its monthly changes against the year before.
         monthly_variation: a quantity; the feature is the coefficient of variation of its twelve months.
         active_months: a quantity; the feature counts its twelve months that are not zero.
         sql: any other expression over features and quantities.
@@ -101,6 +103,7 @@ class Member(_Facts):
     change: Change | None = None
     logarithm: str | None = None
     monthly_variation: str | None = None
+    seasonal_variation: str | None = None
     active_months: str | None = None
     sql: str | None = None
     handles_missing: bool = False
@@ -110,7 +113,7 @@ class Member(_Facts):
 
     @model_validator(mode="after")
     def _is_computed_in_one_way(self) -> Self:
-        ways = ("rows", "graph", "share", "change", "logarithm", "monthly_variation", "active_months", "sql")
+        ways = ("rows", "graph", "share", "change", "logarithm", *_SHAPES, "sql")
         given = [way for way in ways if getattr(self, way) is not None]
         if len(given) != 1:
             raise ValueError(f"needs exactly one of {', '.join(ways)}, has {', '.join(given) or 'none'}")
@@ -125,6 +128,7 @@ class Member(_Facts):
         shapes = {
             logarithm: self.logarithm,
             monthly_variation: self.monthly_variation,
+            seasonal_variation: self.seasonal_variation,
             active_months: self.active_months,
         }
         return next((shape(of) for shape, of in shapes.items() if of is not None), self.sql)

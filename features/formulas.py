@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import BaseModel, ConfigDict
 
 MONTH_DAYS = 30
@@ -46,6 +48,19 @@ def monthly_variation(name: str) -> str:
     return f"CASE WHEN {whole} > 0 THEN SQRT(({squares}) / {MONTHS - 1}) / {mean} END"
 
 
+def seasonal_variation(name: str) -> str:
+    """Return SQL for the spread of twelve monthly changes against the same months of the year before.
+
+    Each change is the logarithm of the month over the month a year earlier, so that a season that returns every year
+    counts as nothing. The result is their standard deviation; missing unless all 24 months have a positive value.
+    """
+    changes = [f"LN({month(name, number)} / {month(name, number + MONTHS)})" for number in range(1, MONTHS + 1)]
+    total, squares = " + ".join(changes), " + ".join(f"{change} * {change}" for change in changes)
+    spread = f"GREATEST({squares} - ({total}) * ({total}) / {MONTHS}, 0)"
+    positive = " AND ".join(f"{month(name, number)} > 0" for number in range(1, 2 * MONTHS + 1))
+    return f"CASE WHEN {positive} THEN SQRT({spread} / {MONTHS - 1}) END"
+
+
 def active_months(name: str) -> str:
     """Return SQL for the number of months, out of twelve, in which the quantity was not zero."""
     return " + ".join(f"CASE WHEN {month(name, number)} <> 0 THEN 1 ELSE 0 END" for number in range(1, MONTHS + 1))
@@ -53,7 +68,14 @@ def active_months(name: str) -> str:
 
 def share(part: str, whole: str) -> str:
     """Return SQL for a ratio that is missing unless its denominator is above zero."""
+    part, whole = _bracketed(part), _bracketed(whole)
     return f"CASE WHEN {whole} > 0 THEN {part} / {whole} END"
+
+
+def _bracketed(expression: str) -> str:
+    """Return the expression in brackets unless it is a name or one call of a function."""
+    is_whole = re.fullmatch(r"[\w{}]+(\(.*\))?", expression)
+    return expression if is_whole else f"({expression})"
 
 
 def logarithm(amount: str) -> str:

@@ -22,6 +22,14 @@ PILLAR_TITLES: dict[str, tuple[str, str]] = {
     "data_integrity": ("Data integrity", "数据真实性"),
 }
 
+# Canonical tables that no feature reads, each with the reason.
+UNREAD_TABLES: dict[str, str] = {
+    "credit_record": "It states the outcome, so a feature may not read it.",
+    "export_document": "Its amounts are those of declarations and orders; reconciliation compares them.",
+    "feature_matrix": "It is the result of the features.",
+    "score": "It is the result of the model.",
+}
+
 DIRECTION_WORDS = {1: "higher means more risk", -1: "higher means less risk", 0: "no direction imposed"}
 
 _INTRODUCTION = """\
@@ -60,6 +68,9 @@ def feature_page(records: Sequence[FeatureRecord]) -> str:
         rows = [f"| `{each.name}` | {each.description} | `{_cell(formula(each))}` |" for each in quantities]
         head = ["## Intermediate quantities\n", "| name | what it measures | formula |", "|---|---|---|"]
         sections.append("\n".join([*head, *rows]) + "\n")
+        unread = [f"| `{table}` | {reason} |" for table, reason in UNREAD_TABLES.items()]
+        head = ["## Tables that no feature reads\n", "| table | why |", "|---|---|"]
+        sections.append("\n".join([*head, *unread]) + "\n")
     sections.append(_SOURCES)
     return "\n".join(sections)
 

@@ -1,7 +1,8 @@
-"""The embedded engine, DuckDB. Another engine needs only ``load``, ``query`` and ``close``."""
+"""The embedded engine, DuckDB. Another engine needs only ``load``, ``query_steps`` and ``close``."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 import duckdb
@@ -9,6 +10,7 @@ import duckdb
 from data_contracts.errors import InputRefused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
     import pyarrow as pa
@@ -48,20 +50,37 @@ class DuckDbEngine:
         Raises:
             InputRefused: an amount is too large to sum exactly.
         """
-        try:
+        with _exact_sums():
             result: pa.Table = self._connection.sql(sql).to_arrow_table()
-        except (duckdb.OutOfRangeException, duckdb.ConversionException) as error:
-            raise InputRefused(
-                file="canonical tables",
-                rule=f"an amount is too large to sum exactly ({str(error).splitlines()[0]})",
-                remedy="check the amounts of the raw files for misplaced decimal marks",
-            ) from error
-
         return result
+
+    def query_steps(self, steps: Mapping[str, str]) -> pa.Table:
+        """Run statements in order, each of them readable by its name in those after it; return the result of the last.
+
+        Raises:
+            InputRefused: an amount is too large to sum exactly.
+        """
+        *before, (_, last) = steps.items()
+        with _exact_sums():
+            for name, sql in before:
+                self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(name)} AS {sql}")
+        return self.query(last)
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+@contextmanager
+def _exact_sums() -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.OutOfRangeException, duckdb.ConversionException) as error:
+        raise InputRefused(
+            file="canonical tables",
+            rule=f"an amount is too large to sum exactly ({str(error).splitlines()[0]})",
+            remedy="check the amounts of the raw files for misplaced decimal marks",
+        ) from error
 
 
 def quoted(name: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from features.engine.instalments import INSTALMENT_COLUMNS, REPAYMENT_COLUMNS, instalment_view
+from features.engine.latest_rows import LATEST
 from features.engine.platform_accounts import ACCOUNT_TABLES, PLATFORM_ACCOUNT_COLUMNS, platform_account_view
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class AsOfView:
 AS_OF_VIEWS: Mapping[str, AsOfView] = {
     "instalment": AsOfView(INSTALMENT_COLUMNS, {"repayment": REPAYMENT_COLUMNS}, "repayment", instalment_view),
     "platform_account": AsOfView(PLATFORM_ACCOUNT_COLUMNS, ACCOUNT_TABLES, None, platform_account_view),
+    **{one.name: AsOfView(one.columns, {one.table: one.read}, one.table, one.sql) for one in LATEST},
 }
 
 

@@ -26,6 +26,7 @@ _NEVER_REAL = 1e24
 _UNIT_WORDS = {
     "USD": ("USD", "美元"),
     "days": ("days", "天"),
+    "stars": ("stars", "星"),
     "ratio of two": ("times", "倍"),
     "ratio": ("times", "倍"),
 }

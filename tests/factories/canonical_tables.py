@@ -224,9 +224,14 @@ OWN_COLUMNS: dict[str, dict[str, pa.DataType]] = {
     },
 }
 # Tables of which tests need only a few columns.
+POOL_TABLES = (
+    "login_event", "account_health", "rating_review", "ip_claim", "receivable", "consent", "cash_balance",
+    "inventory_snapshot", "purchase_order", "logistics_event", "pledge", "warehouse_receipt", "certificate",
+    "public_record", "social_day", "ad_spend", "production_capacity", "insurance", "debt", "asset_register",
+)  # fmt: skip
 OWN_COLUMNS |= {
     name: {field.name: field.type for field in table_contract(name).arrow_schema if field.name not in LINEAGE}
-    for name in ("login_event", "account_health", "rating_review", "ip_claim", "receivable", "consent", "cash_balance")
+    for name in POOL_TABLES
 }
 
 # What a row says when the test does not care. The primary key and lineage are made in ``_complete``.
@@ -311,6 +316,7 @@ QUIET: dict[str, dict[str, Any]] = {
         "period_days": 30,
     },
     "source_coverage": {"delivered_source": "amazon_settlement_v2"},
+    "logistics_event": {"direction": "outbound"},
 }
 
 # Cells that follow from another cell of the row when left out.
@@ -393,7 +399,7 @@ def _complete(name: str, row: Mapping[str, Any], number: int) -> dict[str, Any]:
     unknown = set(row) - set(own) - set(LINEAGE)
     if unknown:
         raise KeyError(f"{name} has no column {sorted(unknown)}")
-    full = {next(iter(own)): f"{name}-{number}", **QUIET[name], **row}
+    full = {next(iter(own)): f"{name}-{number}", **QUIET.get(name, {}), **row}
     if name == "party_link" and "valid_from" not in full:
         full["valid_from"] = full.get("event_date", DEFAULT_DATE)
     if name == "trade_invoice" and "gross_amount" not in full:

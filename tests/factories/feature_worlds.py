@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 from hypothesis import strategies as st
 
-from tests.factories.canonical_tables import canonical_tables
+from data_contracts.definition.compiler import table_contract
+from data_contracts.definition.contract import Kind
+from tests.factories.canonical_tables import OWN_COLUMNS, POOL_TABLES, canonical_tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pyarrow as pa
 
 AS_OF = dt.date(2024, 6, 30)
 SELLERS = ("S1", "S2", "S3")
@@ -143,7 +145,47 @@ def worlds(draw: st.DrawFn) -> Rows:
         for seller in SELLERS
         for table in ("money_event", "trade_invoice", "export_declaration", "site_order", "site_day", "bank_entry")
     ]
+    # The tables of the pool follow from one number: drawing each cell would take most of the time.
+    pool = random.Random(draw(st.integers(0, 2**32)))  # noqa: S311 - no secret
+    rows |= {table: [_pool_row(table, pool) for _ in range(pool.randrange(5))] for table in _POOL}
+    rows["source_coverage"] += [_coverage(seller, table, (900, -10), -1) for seller in SELLERS[:2] for table in _POOL]
     return rows
+
+
+_POOL = tuple(table for table in POOL_TABLES if table not in _TABLES)
+
+
+def _pool_row(table: str, source: random.Random) -> dict[str, Any]:
+    """Return a row of a table of the pool with any values that its contract knows."""
+    contract = table_contract(table)
+    choices = {rule.column: rule.arguments.values for rule in contract.rules if rule.kind is Kind.ENUM}
+    row = {
+        name: source.choice(choices[name]) if name in choices else _pool_cell(kind, source)
+        for name, kind in OWN_COLUMNS[table].items()
+    }
+    row[contract.primary_key[0]] = f"{table}-{source.randrange(10**9)}"
+    happened = AS_OF - dt.timedelta(days=source.choice((-1, 0, 1, 30, 89, 90, 364, 365, 700)))
+    known = dt.datetime.combine(happened, dt.time(0), tzinfo=dt.UTC) + dt.timedelta(days=source.choice((0, 0, 15)))
+    recorded = known + dt.timedelta(days=source.choice((0, 30)))
+    return {
+        **row,
+        "seller_id": source.choice(SELLERS),
+        "event_date": happened,
+        "known_at": known,
+        "recorded_at": recorded,
+    }
+
+
+def _pool_cell(kind: pa.DataType, source: random.Random) -> Any:  # noqa: ANN401 - any cell
+    if source.random() < 0.1:
+        return None
+    if pa.types.is_boolean(kind):
+        return source.random() < 0.5
+    if pa.types.is_date(kind):
+        return AS_OF + dt.timedelta(days=source.choice((-400, -1, 0, 1, 60, 400)))
+    if pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_floating(kind):
+        return source.randrange(90)
+    return source.choice("ab")
 
 
 def _coverage(seller: str, table: str, period: tuple[int, int], known_after: int) -> dict[str, Any]:
@@ -164,7 +206,7 @@ def tables_of(rows: Mapping[str, list[dict[str, Any]]]) -> dict[str, pa.Table]:
 
 def with_keys(rows: Rows) -> Rows:
     """Return the same world with explicit primary keys."""
-    keys = {
+    keys: dict[str, str | None] = {
         "money_event": "event_id",
         "trade_invoice": "invoice_id",
         "export_declaration": "declaration_item_id",
@@ -181,6 +223,7 @@ def with_keys(rows: Rows) -> Rows:
         "source_coverage": "source_coverage_id",
         "party": None,
     }
+    keys |= dict.fromkeys(_POOL)
     return {
         table: [
             row if keys[table] is None else {keys[table]: f"{table}-{place}", **row} for place, row in enumerate(listed)

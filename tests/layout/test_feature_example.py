@@ -41,8 +41,8 @@ def test_the_guide_shows_the_record_and_the_case_of_the_patch(changed: Path) -> 
     added = [line[1:] for line in PATCH.read_text(encoding="utf-8").splitlines() if re.match(r"\+[^+]", line)]
     case = next(line for line in added if line.startswith("days_late_mean_365d"))
     assert case in guide
-    assert "version: 1.3.0" in added
-    assert "version: 1.3.0" in guide
+    assert "version: 1.4.0" in added
+    assert "version: 1.4.0" in guide
 
 
 @pytest.mark.slow

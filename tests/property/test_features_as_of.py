@@ -50,7 +50,7 @@ def past_of(world: Rows) -> Rows:
     return {table: [row for row in rows if is_visible(row)] for table, rows in world.items()}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(world=worlds())
 def test_rows_after_the_date_or_known_after_it_change_nothing(everything: FeatureSet, world: Rows) -> None:
     world = with_keys(world)
@@ -71,7 +71,7 @@ def test_a_link_that_ends_later_counts_like_one_that_does_not_end(
     assert matrix(tables_of(world), graph).equals(matrix(tables_of(ending), graph))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(world=worlds(), seed=st.integers(0, 10_000))
 def test_order_of_rows_and_number_of_threads_change_no_bit(everything: FeatureSet, world: Rows, seed: int) -> None:
     world = with_keys(world)

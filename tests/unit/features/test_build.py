@@ -26,9 +26,55 @@ SPEAKS_OF_ABSENCE = {"missing_source_count_365d", "undelivered_account_count"}
 SITE_IS_OPTIONAL = {"purchase_to_sales_365d", "declared_over_sales_365d"}
 
 
-def busy_seller() -> dict[str, list[dict[str, Any]]]:
+# Cells of the monthly rows of the tables of the credit data pool.
+POOL_ROW: dict[str, dict[str, Any]] = {
+    "inventory_snapshot": {
+        "warehouse_id": "w1", "on_hand_quantity": 100, "unsellable_quantity": 1, "aged_181_270_days_quantity": 5,
+        "aged_271_365_days_quantity": 2, "aged_over_365_days_quantity": 1, "sold_30d_quantity": 50, "sku_count": 9,
+        "stocked_out_sku_count": 1, "stock_value_usd": 900, "is_platform_bound": True,
+    },
+    "purchase_order": {
+        "supplier_id": "s1", "amount_usd": 90, "lead_time_days": 40, "payment_terms_days": 30,
+    },
+    "logistics_event": {"milestone": "warehoused", "transit_days": 20, "delay_days": 1},
+    "receivable": {"entry_type": "collected", "collection_days": 9},
+    "pledge": {"asset_id": "a1", "entry_type": "pledged", "asset_value_usd": 90, "secured_usd": 60},
+    "warehouse_receipt": {"asset_id": "r1", "entry_type": "issued", "goods_value_usd": 90},
+    "cash_balance": {"balance": 80, "balance_usd": 80, "inflow_usd": 90, "platform_inflow_usd": 70, "outflow_usd": 80},
+    "account_health": {"measured": 1, "limit_value": 4, "limit_side": "maximum", "standing": "good"},
+    "login_event": {"device_id": "d1", "changed_account": False},
+    "rating_review": {
+        "one_star_count": 1, "two_star_count": 1, "three_star_count": 1, "four_star_count": 1, "five_star_count": 6,
+        "verified_count": 9,
+    },
+    "social_day": {"network": "tiktok", "follower_count": 90, "view_count": 90, "like_count": 5, "comment_count": 1},
+    "certificate": {
+        "certificate_kind": "ce", "entry_type": "granted", "covered_sku_count": 5, "required_sku_count": 9,
+        "is_verified": True, "valid_to": "2030-01-01",
+    },
+    "public_record": {"record_kind": "tax_due", "amount_usd": 9},
+    "consent": {},
+    "ip_claim": {"claim_number": "1", "role": "accused", "entry_type": "filed", "frozen_usd": 1},
+    "insurance": {"policy_number": "1", "cover_type": "cargo", "entry_type": "bound", "valid_to": "2030-01-01"},
+    "debt": {"facility_id": "f1", "outstanding_usd": 60, "limit_usd": 90, "due_30d_usd": 9, "overdue_usd": 0},
+    "asset_register": {"asset_id": "a1", "entry_type": "acquired", "book_value_usd": 90, "is_platform_bound": True},
+    "production_capacity": {"capacity_quantity": 90, "produced_quantity": 60, "rejected_quantity": 1},
+    "ad_spend": {"spend_usd": 9, "attributed_sales_usd": 90, "order_count": 3},
+}  # fmt: skip
+
+
+def pool_of(every: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return the tables of the pool with these rows, each order also received and each shipment of its own."""
+    pool = {table: [{**row, **cells} for row in every] for table, cells in POOL_ROW.items()}
+    orders = pool["purchase_order"]
+    pool["purchase_order"] = [{**row, "entry_type": entry} for row in orders for entry in ("placed", "received")]
+    pool["logistics_event"] = [{**row, "shipment_id": str(n)} for n, row in enumerate(pool["logistics_event"])]
+    return pool
+
+
+def busy_seller(*, with_pool: bool = True) -> dict[str, list[dict[str, Any]]]:
     """Return a seller that trades every month in every way, so that nearly every feature has a value."""
-    days = [dt.date(2023, 1, 15) + dt.timedelta(days=28 * month) for month in range(19)]
+    days = [dt.date(2022, 5, 15) + dt.timedelta(days=28 * month) for month in range(28)]
     kinds = ["payout", "refund", "commission", "penalty", "reserve_hold", "chargeback", "advertising", "storage_fee"]
     seller = {"seller_id": "S1"}
     every = [{**seller, "event_date": day} for day in days]
@@ -44,7 +90,8 @@ def busy_seller() -> dict[str, list[dict[str, Any]]]:
         "site_order": [{**row, "customer_id": f"u{n % 5}"} for n, row in enumerate(every)],
         "site_day": every,
         "party": [{**seller, "party_id": "P1"}],
-        "source_coverage": coverage_rows(["S1"], SELLER_TABLES),
+        **(pool_of(every) if with_pool else {}),
+        "source_coverage": coverage_rows(["S1"], [*SELLER_TABLES, *(POOL_ROW if with_pool else ())]),
     }
 
 
@@ -61,7 +108,7 @@ ASKED = observations([("S1", "2024-06-30")])
 @pytest.mark.slow
 @pytest.mark.parametrize("withheld", SELLER_TABLES)
 def test_a_withheld_table_makes_everything_that_reads_it_missing(withheld: str) -> None:
-    world = busy_seller()
+    world = busy_seller(with_pool=False)
     names = {*load_feature_set("seller_core").names, *load_feature_set("trade_invoice").names}
     feature_set = select_features("all", "1.0.0", sorted(names))
     before = build_features(canonical_tables(**world), ASKED, feature_set).table.to_pylist()[0]

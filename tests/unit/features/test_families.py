@@ -1,18 +1,29 @@
 from __future__ import annotations
 
+import math
 import re
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 
+from data_contracts.definition.compiler import table_names
+from data_contracts.entities.party_matches import PARTY_MATCH
 from data_contracts.errors import ConfigurationRefused
 from data_contracts.strict_yaml import read_yaml
 from features.catalogue import feature_records, select_features
+from features.engine.duckdb_engine import DuckDbEngine
+from features.engine.sql_text import nested, select
+from features.engine.views import tables_behind
 from features.families import PillarFile
+from features.formulas import seasonal_variation
+from features.graph.signals import signal_tables
+from features.pages import UNREAD_TABLES
 from features.policy import Policy, load_policy
 from features.quantities import quantity
-from features.record import PILLARS, DerivedFeature, Feature
+from features.reconciliation.claims import FULL_HOSTED_SOURCES
+from features.record import PILLARS, DerivedFeature, Feature, GraphFeature
 
 if TYPE_CHECKING:
     from features.record import FeatureRecord
@@ -125,3 +136,39 @@ def _texts_of_the_catalogue() -> str:
     folder = resources.files("features")
     files: list[Any] = [folder / "quantities.yaml", *(folder / "pillars" / f"{pillar}.yaml" for pillar in PILLARS)]
     return "\n".join(file.read_text(encoding="utf-8") for file in files)
+
+
+def test_every_canonical_table_is_read_by_a_feature_or_listed_with_the_reason_why_not() -> None:
+    read = {PARTY_MATCH}
+    for record in feature_records():
+        if isinstance(record, Feature):
+            read |= tables_behind(record.table)
+        elif isinstance(record, GraphFeature):
+            read |= set(signal_tables(record))
+    assert set(table_names()) - read == set(UNREAD_TABLES)
+
+
+def test_hosted_sales_are_those_of_the_sources_of_fully_hosted_selling() -> None:
+    hosted = quantity("hosted_sales_365d")
+    assert hosted is not None
+    assert tuple(re.findall(r"'(\w+)@%'", hosted.where or "")) == FULL_HOSTED_SOURCES
+
+
+def seasonal_variation_of(months: list[float]) -> float | None:
+    """Return the formula's value for 24 monthly sales, the latest first."""
+    windows = {f"sales_{30 * (number + 1)}d": sum(months[: number + 1]) for number in range(24)}
+    columns = ", ".join(f"CAST({value} AS DOUBLE) AS {name}" for name, value in windows.items())
+    statement = select([seasonal_variation("sales")], nested(select([columns], "observed"), "sales"))
+    with DuckDbEngine(1) as engine:
+        engine.load("observed", pa.table({"seller_id": ["S1"]}))
+        found: float | None = engine.query(statement).column(0)[0].as_py()
+    return found
+
+
+def test_a_season_that_returns_every_year_is_no_volatility() -> None:
+    season = [50.0, 60, 90, 300, 200, 100, 80, 70, 60, 55, 50, 45]
+    assert seasonal_variation_of(season + season) == pytest.approx(0.0, abs=1e-6)
+    assert seasonal_variation_of([2 * sale for sale in season] + season) == pytest.approx(0.0, abs=1e-6)
+    jump = [season[0] * math.exp(1.2), *season[1:]]
+    assert seasonal_variation_of(jump + season) == pytest.approx(1.2 / math.sqrt(12), abs=1e-9)
+    assert seasonal_variation_of([0.0, *season[1:], *season]) is None
