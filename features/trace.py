@@ -9,13 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.definition.compiler import table_contract
-from features.build import BuildSettings, build_features, make_plan
+from features.build import BuildSettings, build_features, graph_settings, make_plan
 from features.catalogue import only
 from features.engine.as_of import AsOf
 from features.engine.duckdb_engine import DuckDbEngine
 from features.engine.rendering import render
 from features.engine.sql_text import days_before, nested, select
 from features.engine.views import AS_OF_VIEWS, tables_behind
+from features.graph.evidence import evidence
+from features.graph.signals import Snapshot, signal_tables
 from features.record import DerivedFeature, Feature, GraphFeature
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from features.catalogue import FeatureSet
+    from features.graph.evidence import Path
     from features.record import FeatureRecord
 
 LINEAGE = ("source_file", "source_row")
@@ -39,12 +42,14 @@ class Step:
         rows: for a base feature, the rows in its window that meet its condition: the date, the columns of the formula,
             and file and row of the delivery. Rows of a view have its columns and no file. None for a feature that is
             made of others.
+        paths: for a feature of the graph of related parties, the links behind it; None for any other feature.
     """
 
     record: FeatureRecord
     value: float | None
     depth: int
     rows: pa.Table | None = None
+    paths: tuple[Path, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class TraceSource:
 def trace_feature(feature_set: FeatureSet, name: str, source: TraceSource) -> tuple[Step, ...]:
     """Return the feature, then its inputs in the order of the formula, each followed by its own.
 
-    A feature of the graph of related parties has its value and no rows: it depends on rows of other sellers.
+    A feature of the graph of related parties has the paths of links behind its value instead of rows.
 
     Raises:
         ConfigurationRefused: the set has no such feature.
@@ -75,7 +80,8 @@ def trace_feature(feature_set: FeatureSet, name: str, source: TraceSource) -> tu
 
         def steps(record: FeatureRecord, depth: int) -> tuple[Step, ...]:
             rows = _rows(record, source, engine) if isinstance(record, Feature) else None
-            first = Step(record, values.get(record.name), depth, rows)
+            paths = _paths(record, feature_set, source) if isinstance(record, GraphFeature) else None
+            first = Step(record, values.get(record.name), depth, rows, paths)
             inputs = record.inputs() if isinstance(record, DerivedFeature) else ()
             return (first, *(step for each in inputs for step in steps(records[each], depth + 1)))
 
@@ -107,6 +113,16 @@ def _values(one: FeatureSet, source: TraceSource, engine: DuckDbEngine) -> dict[
         return values
     found = engine.query(render(make_plan(one, source.settings), AsOf(source.as_of)))
     return {**{record.name: found[record.name][0].as_py() for record in one.inputs}, **values}
+
+
+def _paths(record: GraphFeature, feature_set: FeatureSet, source: TraceSource) -> tuple[Path, ...]:
+    if "party_link" not in record.tables:
+        return ()
+    names = ("party", *record.tables, *signal_tables(record))
+    absent = {name: table_contract(name).arrow_schema.empty_table() for name in names}
+    settings = graph_settings(feature_set, source.settings.graph)
+    snapshot = Snapshot({**absent, **source.tables}, AsOf(source.as_of), settings)
+    return evidence(record, snapshot, source.seller_id)
 
 
 def _rows(record: Feature, source: TraceSource, engine: DuckDbEngine) -> pa.Table:

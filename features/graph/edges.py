@@ -77,18 +77,41 @@ class PartyGraph:
         return without_diagonal(shared)
 
 
-def party_graph(
-    party: pa.Table, party_link: pa.Table, as_of: AsOf | None, settings: GraphSettings, matches: pa.Table | None = None
-) -> PartyGraph:
-    """Build the graph of links known and in force as of the date; None takes every row, in force or not.
+@dataclass(frozen=True)
+class LinkRows:
+    """What each row of ``party_link`` in force means in the graph; arrays of shape (rows,), in the order of the rows.
 
-    Args:
-        party: canonical table ``party``.
-        party_link: canonical table ``party_link``.
-        as_of: the date and, when replaying, the instant of recording.
-        settings: what counts as a relation.
-        matches: pairs of parties that may be one firm (``features.graph.matches``); used if the settings say so.
+    Attributes:
+        sellers: ids of the sellers in the registry, sorted; node i < len(sellers) is seller i.
+        node_count: number of all nodes.
+        start: node of ``from_party_id``.
+        end: node of ``to_party_id``.
+        company: node of the company; a holder link points to it, an attribute link away from it.
+        other: node of its holder or attribute.
+        is_guarantee: whether the link is a guarantee.
+        is_holder: whether it makes somebody owner or director.
+        is_started: whether it is a link of a seller and no guarantee, hubs included.
+        is_kept: whether it makes a relation: no guarantee, no hub.
+        one_firm: pairs of sellers that are one firm, shape (n, 2).
     """
+
+    sellers: NDArray[np.str_]
+    node_count: int
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    company: NDArray[np.int64]
+    other: NDArray[np.int64]
+    is_guarantee: NDArray[np.bool_]
+    is_holder: NDArray[np.bool_]
+    is_started: NDArray[np.bool_]
+    is_kept: NDArray[np.bool_]
+    one_firm: NDArray[np.int64]
+
+
+def links_by_row(
+    party: pa.Table, party_link: pa.Table, as_of: AsOf | None, settings: GraphSettings, matches: pa.Table | None = None
+) -> LinkRows:
+    """Return what each link known and in force as of the date means; arguments as in :func:`party_graph`."""
     same = None
     if matches is not None and settings.same_from_score is not None:
         same = believed_pairs(matches, as_of, settings.same_from_score)
@@ -102,29 +125,58 @@ def party_graph(
     company = np.where(is_holder, numbers.to_nodes, numbers.from_nodes)
     other = np.where(is_holder, numbers.from_nodes, numbers.to_nodes)
     is_tie = ~is_guarantee & (company != other)
-    sellers = len(numbers.sellers)
     is_hub = _hubs(company[is_tie], other[is_tie], numbers, settings.hub_sellers)
-    kept = is_tie & ~is_hub[company] & ~is_hub[other]
-    outside = kept & (company < sellers) & (other >= sellers)
-    between = kept & (company < sellers) & (other < sellers)
-    started = is_tie & (company < sellers)
-    days = party_link["valid_from"].cast(pa.int32()).to_numpy().astype(np.int64)
-    amounts = np.nan_to_num(party_link["amount_usd"].cast(pa.float64()).to_numpy())
-    shape = (sellers, numbers.count)
-    return PartyGraph(
+    return LinkRows(
         sellers=numbers.sellers,
         node_count=numbers.count,
-        holders=incidence(company[outside & is_holder], other[outside & is_holder], shape),
-        attributes=incidence(company[outside & ~is_holder], other[outside & ~is_holder], shape),
+        start=numbers.from_nodes,
+        end=numbers.to_nodes,
+        company=company,
+        other=other,
+        is_guarantee=is_guarantee,
+        is_holder=is_holder,
+        is_started=is_tie & (company < len(numbers.sellers)),
+        is_kept=is_tie & ~is_hub[company] & ~is_hub[other],
+        one_firm=numbers.one_firm,
+    )
+
+
+def party_graph(
+    party: pa.Table, party_link: pa.Table, as_of: AsOf | None, settings: GraphSettings, matches: pa.Table | None = None
+) -> PartyGraph:
+    """Build the graph of links known and in force as of the date; None takes every row, in force or not.
+
+    Args:
+        party: canonical table ``party``.
+        party_link: canonical table ``party_link``.
+        as_of: the date and, when replaying, the instant of recording.
+        settings: what counts as a relation.
+        matches: pairs of parties that may be one firm (``features.graph.matches``); used if the settings say so.
+    """
+    rows = links_by_row(party, party_link, as_of, settings, matches)
+    if as_of is not None:
+        party_link = in_force(as_of.visible(party_link), as_of.day)
+    company, other, kept, sellers = rows.company, rows.other, rows.is_kept, len(rows.sellers)
+    outside = kept & (company < sellers) & (other >= sellers)
+    between = kept & (company < sellers) & (other < sellers)
+    days = party_link["valid_from"].cast(pa.int32()).to_numpy().astype(np.int64)
+    amounts = np.nan_to_num(party_link["amount_usd"].cast(pa.float64()).to_numpy())
+    shape = (sellers, rows.node_count)
+    holder, attribute = outside & rows.is_holder, outside & ~rows.is_holder
+    return PartyGraph(
+        sellers=rows.sellers,
+        node_count=rows.node_count,
+        holders=incidence(company[holder], other[holder], shape),
+        attributes=incidence(company[attribute], other[attribute], shape),
         direct=incidence(
-            np.concatenate([company[between], other[between], *numbers.one_firm.T]),
-            np.concatenate([other[between], company[between], *numbers.one_firm[:, ::-1].T]),
+            np.concatenate([company[between], other[between], *rows.one_firm.T]),
+            np.concatenate([other[between], company[between], *rows.one_firm[:, ::-1].T]),
             (sellers, sellers),
         ),
-        links=np.concatenate([np.column_stack([company[kept], other[kept]]), numbers.one_firm]),
-        guarantees=np.column_stack([numbers.from_nodes, numbers.to_nodes])[is_guarantee],
-        guaranteed_usd=amounts[is_guarantee],
-        link_starts=(company[started], days[started]),
+        links=np.concatenate([np.column_stack([company[kept], other[kept]]), rows.one_firm]),
+        guarantees=np.column_stack([rows.start, rows.end])[rows.is_guarantee],
+        guaranteed_usd=amounts[rows.is_guarantee],
+        link_starts=(company[rows.is_started], days[rows.is_started]),
     )
 
 

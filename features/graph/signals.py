@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 
 from data_contracts.entities.party_matches import PARTY_MATCH
 from features.delinquency import default_dates
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from features.graph.edges import Matrix, PartyGraph
     from features.record import GraphFeature
 
+_NODES_AT_A_TIME = 256
 # The mean of a feature over related sellers; every other signal is a function of the snapshot alone.
 NEIGHBOUR_MEAN = "related_mean"
 
@@ -195,15 +197,24 @@ def _guarantee_cycle_flag(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
     """Return 1 for a seller on a directed cycle of two to four guarantees.
 
     A closed walk of at most four steps without self-loops contains a cycle through its start, so products of the matrix
-    find every cycle without listing any.
+    find every cycle without listing any. A cycle lies within a strongly connected component, and only guarantees inside
+    one are multiplied: a guarantor of thousands costs nothing unless they guarantee it back.
     """
     graph = snapshot.graph
-    apart = graph.guarantees[:, 0] != graph.guarantees[:, 1]
     size = (graph.node_count, graph.node_count)
-    one = incidence(graph.guarantees[apart, 0], graph.guarantees[apart, 1], size)
-    two = one @ one
-    closed = one * one.T + two * one.T + two * two.T
-    on_cycle = np.asarray(closed.sum(axis=1)).ravel() > 0
+    start, end = graph.guarantees[graph.guarantees[:, 0] != graph.guarantees[:, 1]].T
+    component = connected_components(incidence(start, end, size), directed=True, connection="strong")[1]
+    inside = component[start] == component[end]
+    one = incidence(start[inside], end[inside], size)
+    on_cycle = np.asarray((one * one.T).sum(axis=1)).ravel() > 0
+    # A node on a circle of two is found. Longer circles are searched for the others, some at a time: the clients of a
+    # hub reach each other in two steps, and all such pairs at once would take memory that grows with their square.
+    waiting = np.flatnonzero(~on_cycle & (np.diff(one.indptr) > 0))
+    for first in range(0, len(waiting), _NODES_AT_A_TIME):
+        some = waiting[first : first + _NODES_AT_A_TIME]
+        ahead, behind = one[some] @ one, one[:, some].T.tocsr()
+        closed = ahead * behind + ahead * (behind @ one.T)
+        on_cycle[some] = np.asarray(closed.sum(axis=1)).ravel() > 0
     return _of_registry(snapshot, on_cycle[: len(graph.sellers)].astype(np.int64))
 
 

@@ -91,7 +91,7 @@ def explain_features(
 ) -> None:
     """Print a seller's features, or trace one of them through its inputs to the rows of the delivered files.
 
-    Example: passport features explain S-1042 --feature refund_share_180d
+    Example: passport features explain S-1042 --feature refund_share_worst_180d
     """
     from data_contracts.errors import ConfigurationRefused
     from pipelines.commands.feature_lines import rows_csv, seller_lines, trace_lines, traced

@@ -14,6 +14,7 @@ from features.build import BuildSettings, make_plan
 from features.catalogue import load_feature_set, only
 from features.engine.as_of import AsOf
 from features.engine.rendering import render
+from features.graph.path_words import path_in_words
 from features.pages import DIRECTION_WORDS, PILLAR_TITLES, formula
 from features.record import DerivedFeature, GraphFeature
 from features.trace import LINEAGE, TraceSource, trace_feature
@@ -121,6 +122,11 @@ def trace_lines(steps: Sequence[Step], most_rows: int) -> list[str]:
             lines.append(f"{inside}{_INDENT}{step.record.missing}")
         if step.rows is not None:
             lines += [f"{inside}{_INDENT}{text}" for text in _row_lines(step.rows, most_rows)]
+        elif step.paths:
+            shown = step.paths[:most_rows]
+            left_out = f", the first {len(shown)}" if len(shown) < len(step.paths) else ""
+            lines.append(f"{inside}{_INDENT}{len(step.paths)} path{'s' if len(step.paths) > 1 else ''}{left_out}:")
+            lines += [f"{inside}{_INDENT * 2}{path_in_words(path, 'en')}" for path in shown]
         elif isinstance(step.record, GraphFeature):
             lines.append(f"{inside}{_INDENT}from rows of related sellers in {', '.join(step.record.tables)}")
     return lines

@@ -1,0 +1,45 @@
+"""The paths of links in one sentence, in English and in Chinese (``path_words.toml``)."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from importlib import resources
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from features.graph.evidence import Path, Tie
+
+Language = Literal["en", "zh"]
+
+
+def path_in_words(path: Path, language: Language) -> str:
+    """Return a path as one sentence: each link with its day and the row that states it, then the default at its end."""
+    parts = [_tie(tie, language) for tie in path.ties]
+    if path.default_date is not None:
+        parts.append(_part("default", language).format(seller=path.reaches, day=path.default_date.isoformat()))
+    return _part("between", language).join(parts)
+
+
+def _tie(tie: Tie, language: Language) -> str:
+    said = _words()["link"][tie.link_type][language].format(start=tie.start, end=tie.end)
+    if tie.amount_usd is not None:
+        said += _part("amount", language).format(amount=f"{tie.amount_usd:,.0f}")
+    if tie.valid_from is not None:
+        said += _part("since", language).format(day=tie.valid_from.isoformat())
+    if tie.source_file is not None:
+        said += _part("source", language).format(file=tie.source_file, row=tie.source_row)
+    return said
+
+
+def _part(name: str, language: Language) -> str:
+    return _words()["part"][name][language]
+
+
+@functools.cache
+def _words() -> Mapping[str, Mapping[str, Mapping[Language, str]]]:
+    text = resources.files("features.graph").joinpath("path_words.toml").read_text(encoding="utf-8")
+    words: Mapping[str, Mapping[str, Mapping[Language, str]]] = tomllib.loads(text)
+    return words
