@@ -24,7 +24,7 @@ def path_in_words(path: Path, language: Language) -> str:
 
 
 def _tie(tie: Tie, language: Language) -> str:
-    said = _words()["link"][tie.link_type][language].format(start=tie.start, end=tie.end)
+    said = words_of("link", tie.link_type, language).format(start=tie.start, end=tie.end)
     if tie.amount_usd is not None:
         said += _part("amount", language).format(amount=f"{tie.amount_usd:,.0f}")
     if tie.valid_from is not None:
@@ -34,8 +34,13 @@ def _tie(tie: Tie, language: Language) -> str:
     return said
 
 
+def words_of(table: str, name: str, language: Language) -> str:
+    """Return a text of ``path_words.toml``."""
+    return _words()[table][name][language]
+
+
 def _part(name: str, language: Language) -> str:
-    return _words()["part"][name][language]
+    return words_of("part", name, language)
 
 
 @functools.cache

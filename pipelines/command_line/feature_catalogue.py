@@ -86,6 +86,10 @@ def explain_features(
     save: Annotated[
         Path | None, typer.Option("--save", metavar="FILE", help="Write all rows behind the feature to a CSV file.")
     ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--picture", metavar="FILE", help="Draw the links behind a feature of related parties, as SVG."),
+    ] = None,
     profile: ProfileOption = "demo",
     out: OutOption = DEFAULT_OUT,
 ) -> None:
@@ -94,7 +98,7 @@ def explain_features(
     Example: passport features explain S-1042 --feature refund_share_worst_180d
     """
     from data_contracts.errors import ConfigurationRefused
-    from pipelines.commands.feature_lines import rows_csv, seller_lines, trace_lines, traced
+    from pipelines.commands.feature_lines import path_picture, rows_csv, seller_lines, trace_lines, traced
     from pipelines.profiles import load_profile
     from pipelines.runs.publish import atomic_write_bytes
     from pipelines.runs.stages import Place
@@ -102,14 +106,17 @@ def explain_features(
     chosen = load_profile(profile)
     place, day = Place(chosen.name, out), as_of.date() if as_of else None
     if feature is None:
-        if save is not None:
-            raise ConfigurationRefused("--save needs one feature", "give --feature NAME")
+        for option, given in (("--save", save), ("--picture", picture)):
+            if given is not None:
+                raise ConfigurationRefused(f"{option} needs one feature", "give --feature NAME")
         typer.echo("\n".join(seller_lines(chosen, place, seller, day)))
         return
     day, steps = traced(chosen, place, seller, feature, day)
     typer.echo("\n".join([f"{seller} as of {day}", *trace_lines(steps, rows)]))
     if save is not None:
         atomic_write_bytes(save, rows_csv(steps))
+    if picture is not None:
+        atomic_write_bytes(picture, path_picture(steps, seller))
 
 
 def _set_of(profile: str) -> str:

@@ -14,6 +14,7 @@ from features.build import BuildSettings, make_plan
 from features.catalogue import load_feature_set, only
 from features.engine.as_of import AsOf
 from features.engine.rendering import render
+from features.graph.path_picture import draw_paths
 from features.graph.path_words import path_in_words
 from features.pages import DIRECTION_WORDS, PILLAR_TITLES, formula
 from features.record import DerivedFeature, GraphFeature
@@ -143,6 +144,20 @@ def rows_csv(steps: Sequence[Step]) -> bytes:
         cells = [quantity, *(row.get(name) for name in columns)]
         sheet.writerow([cell_text(cell) if isinstance(cell, str) else cell for cell in cells])
     return text.getvalue().encode()
+
+
+def path_picture(steps: Sequence[Step], seller: str) -> bytes:
+    """Return the picture of the links behind a feature of related parties.
+
+    Raises:
+        ConfigurationRefused: no links are behind the value.
+    """
+    paths = [path for step in steps for path in step.paths or ()]
+    if not paths:
+        raise ConfigurationRefused(
+            f"no links are behind {steps[0].record.name}", "leave --picture out, or name a feature of related parties"
+        )
+    return draw_paths(paths, seller, "en").encode()
 
 
 def _input_lines(record: FeatureRecord, records: dict[str, FeatureRecord], depth: int) -> list[str]:

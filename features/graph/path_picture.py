@@ -1,0 +1,143 @@
+"""The paths behind a signal as a small picture, an SVG that needs no script and prints in black and white."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from xml.sax.saxutils import escape
+
+import networkx as nx
+
+from features.graph.path_words import path_in_words, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from features.graph.evidence import Path, Tie
+    from features.graph.path_words import Language
+
+MOST_NODES: Final = 12
+_WIDTH: Final = 640
+_HEIGHT: Final = 460
+_MARGIN: Final = (110, 50)
+_RADIUS: Final = 9
+_LONGEST_NAME: Final = 14
+_SAME_PLACE: Final = 1e-9
+_STYLE: Final = (
+    "text{font:13px sans-serif;fill:#1c2733;paint-order:stroke;stroke:#fff;stroke-width:3px}"
+    ".link{stroke:#5b6b7a;stroke-width:1.5;fill:none}.own{fill:#0f5a70}"
+    ".seller{fill:#fff;stroke:#0f5a70;stroke-width:2}.party{fill:#dde4ea;stroke:#5b6b7a}"
+    ".bad{fill:#fff;stroke:#b8410f;stroke-width:4}.note{fill:#5b6b7a}"
+)
+
+
+def draw_paths(paths: Sequence[Path], seller: str, language: Language) -> str:
+    """Return the picture of a seller's paths, in their order as long as no more than 12 parties are shown.
+
+    The seller is a full circle, other sellers are empty ones, with a thick border if they are in default; owners,
+    addresses and other parties are squares with what they are. An arrow leads from who holds, uses or guarantees.
+    """
+    drawn = _that_fit(paths)
+    ties = tuple(dict.fromkeys(tie for path in drawn for tie in path.ties))
+    places = _places(ties, seller)
+    defaults = {path.reaches: path.default_date for path in drawn if path.default_date is not None}
+    sellers = {seller, *(path.reaches for path in drawn if path.reaches is not None), *_ends_of_guarantees(ties)}
+    said = "; ".join(path_in_words(path, language) for path in drawn)
+    alternative = words_of("picture", "alternative", language).format(seller=seller, paths=said)
+    body = [*_links(ties, places, sellers, language)]
+    for name, place in places.items():
+        note = "" if name in sellers else _roles(name, ties, language)
+        if name in defaults:
+            note = words_of("picture", "default", language).format(day=defaults[name])
+        kind = "own" if name == seller else "bad" if name in defaults else "seller" if name in sellers else "party"
+        body += _node(name, place, kind, note)
+    if len(drawn) < len(paths):
+        more = words_of("picture", "more", language).format(count=len(paths) - len(drawn))
+        body.append(f'<text class="note" x="8" y="{_HEIGHT - 8}">{escape(more)}</text>')
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" lang="{language}">'
+        f"<title>{escape(alternative)}</title><style>{_STYLE}</style>"
+        '<defs><marker id="arrow" viewBox="0 0 10 10" refX="10" refY="5" markerWidth="7" markerHeight="7" '
+        'orient="auto"><path d="M0 0L10 5L0 10z" fill="#5b6b7a"/></marker></defs>'
+    )
+    return "\n".join([head, *body, "</svg>"]) + "\n"
+
+
+def _that_fit(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the first paths that together name no more parties than a picture can show."""
+    named: set[str] = set()
+    kept: list[Path] = []
+    for path in paths:
+        ends = {end for tie in path.ties for end in (tie.start, tie.end)}
+        if len(named | ends) <= MOST_NODES or not kept:
+            named |= ends
+            kept.append(path)
+    return tuple(kept)
+
+
+def _ends_of_guarantees(ties: Sequence[Tie]) -> set[str]:
+    return {end for tie in ties if tie.link_type == "guarantee" for end in (tie.start, tie.end)}
+
+
+def _roles(party: str, ties: Sequence[Tie], language: Language) -> str:
+    kinds = dict.fromkeys(tie.link_type for tie in ties if party in {tie.start, tie.end})
+    return ", ".join(words_of("role", kind, language) for kind in kinds)
+
+
+def _places(ties: Sequence[Tie], seller: str) -> Mapping[str, tuple[int, int]]:
+    """Return the place of each party: a circle on a circle, anything else in columns by its steps from the seller."""
+    graph: Any = nx.Graph([(tie.start, tie.end) for tie in ties])
+    graph.add_node(seller)
+    is_circle = all(degree == 2 for _, degree in graph.degree())
+    steps = nx.single_source_shortest_path_length(graph, seller)
+    columns = [sorted(name for name in graph if steps.get(name, 1) == step) for step in range(max(steps.values()) + 1)]
+    found = nx.circular_layout(graph) if is_circle else nx.multipartite_layout(graph, dict(enumerate(columns)))
+    return {str(name): (_across(x, 0, found), _across(y, 1, found)) for name, (x, y) in found.items()}
+
+
+def _across(value: float, axis: int, found: Mapping[Any, NDArray[np.float64]]) -> int:
+    """Return a coordinate stretched over the picture; in the middle if all parties have the same."""
+    all_values = [place[axis] for place in found.values()]
+    low, high, size = min(all_values), max(all_values), (_WIDTH, _HEIGHT)[axis]
+    share = 0.5 if high - low < _SAME_PLACE else (value - low) / (high - low)
+    return round(_MARGIN[axis] + float(share) * (size - 2 * _MARGIN[axis]))
+
+
+def _links(
+    ties: Sequence[Tie], places: Mapping[str, tuple[int, int]], sellers: set[str], language: Language
+) -> Iterator[str]:
+    labels: dict[tuple[str, str], list[str]] = {}
+    for tie in ties:
+        said = labels.setdefault((tie.start, tie.end), [])
+        label = words_of("label", tie.link_type, language)
+        if label not in said:
+            said.append(label)
+    for number, ((start, end), said) in enumerate(labels.items()):
+        (x1, y1), (x2, y2) = places[start], places[end]
+        length = max(((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5, 1.0)
+        trim = (_RADIUS + 3) / length
+        end_x, end_y = round(x2 - (x2 - x1) * trim), round(y2 - (y2 - y1) * trim)
+        yield f'<path class="link" marker-end="url(#arrow)" d="M{x1} {y1}L{end_x} {end_y}"/>'
+        if not {start, end} <= sellers:  # the party at one end says what it is
+            continue
+        # Labels at different parts of their lines, so that lines which cross in the middle can be told apart.
+        part = 0.35 + 0.1 * (number % 4)
+        middle = f'x="{round(x1 + part * (x2 - x1))}" y="{round(y1 + part * (y2 - y1)) - 4}"'
+        yield f'<text class="note" text-anchor="middle" {middle}>{escape(", ".join(said))}</text>'
+
+
+def _node(name: str, place: tuple[int, int], kind: str, note: str) -> list[str]:
+    x, y = place
+    shown = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    shape = (
+        f'<rect class="party" x="{x - _RADIUS + 1}" y="{y - _RADIUS + 1}" width="{2 * _RADIUS - 2}" '
+        f'height="{2 * _RADIUS - 2}"/>'
+        if kind == "party"
+        else f'<circle class="{kind}" cx="{x}" cy="{y}" r="{_RADIUS}"/>'
+    )
+    lines = [shape, f'<text text-anchor="middle" x="{x}" y="{y + _RADIUS + 16}">{escape(shown)}</text>']
+    if note:
+        lines.append(f'<text class="note" text-anchor="middle" x="{x}" y="{y + _RADIUS + 32}">{escape(note)}</text>')
+    return lines
