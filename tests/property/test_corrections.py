@@ -40,7 +40,8 @@ CORRECTION = "correction.csv"
 @pytest.fixture(scope="module")
 def everything() -> FeatureSet:
     names = (*load_feature_set("seller_core").names, *load_feature_set("trade_invoice").names)
-    return select_features("everything", "1.0.0", names)
+    # This one counts corrections, so it differs from a world in which the corrected row came first.
+    return select_features("everything", "1.0.0", [name for name in names if name != "restated_row_share_365d"])
 
 
 def delivered(name: str, moment: dt.datetime) -> DeliveredFile:
