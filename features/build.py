@@ -164,15 +164,19 @@ def graph_settings(feature_set: FeatureSet, settings: GraphSettings) -> GraphSet
     return replace(settings, same_from_score=feature_set.same_from_score)
 
 
-def tables_read(feature_set: FeatureSet) -> dict[str, frozenset[str]]:
-    """Return, for each feature of a set, the canonical tables it reads through its inputs and as-of views."""
+def tables_read(feature_set: FeatureSet, *, of_neighbours: bool = False) -> dict[str, frozenset[str]]:
+    """Return, for each feature of a set, the canonical tables it reads through its inputs and as-of views.
+
+    With ``of_neighbours`` also those from which a feature averaged over related sellers is computed for them.
+    """
     records = {record.name: record for record in (*feature_set.inputs, *feature_set.records)}
 
     def read(record: FeatureRecord) -> frozenset[str]:
         if isinstance(record, Feature):
             return tables_behind(record.table)
         if isinstance(record, GraphFeature):
-            return frozenset(signal_tables(record))
+            averaged = record.neighbour_feature if of_neighbours else None
+            return frozenset(signal_tables(record)) | (read(records[averaged]) if averaged else frozenset())
         return frozenset().union(*(read(records[name]) for name in record.inputs()))
 
     return {record.name: read(record) for record in feature_set.records}
@@ -336,7 +340,7 @@ def _covered_only(values: NDArray[np.float64], record: GraphFeature, own: pa.Tab
 
 def _without_absent_tables(matrix: pa.Table, feature_set: FeatureSet, absent: frozenset[str]) -> pa.Table:
     """Remove the values of features computed from a lender table that is absent."""
-    for name, tables in tables_read(feature_set).items():
+    for name, tables in tables_read(feature_set, of_neighbours=True).items():
         if tables & absent:
             place = matrix.column_names.index(name)
             matrix = matrix.set_column(place, matrix.schema.field(name), pa.nulls(matrix.num_rows, pa.float64()))

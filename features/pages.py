@@ -47,6 +47,8 @@ _SOURCES = """\
 - Zhang 2025: Zhang Yaowen, supply-chain finance risk and capital strategy under the fully hosted model, *E-Commerce
   Letters* 14(12), doi 10.12677/ecl.2025.14123892
 - Wang and Fang 2025: Wang Chen and Fang Xuanyang, collaborative governance of cross-border supply-chain finance risk
+- Feasibility study of financial services on trade platforms; feasibility study of a supply-chain finance platform
+  (2025): project reports
 - "own" and "common practice": no single source. The direction is a hypothesis until the model report confirms it
 """
 

@@ -6,20 +6,19 @@ import functools
 import re
 from importlib import resources
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from data_contracts.errors import ConfigurationRefused
 from data_contracts.strict_yaml import read_yaml
+from features.record import Name, Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _FILE: Final = "features/policy.yaml"
 _PLACE: Final = re.compile(r"\{([a-z0-9_]+)\}")
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,62}$")]
-Text = Annotated[str, Field(min_length=3)]
 
 
 class Threshold(BaseModel):
@@ -29,7 +28,6 @@ class Threshold(BaseModel):
         value: the number.
         meaning: what it separates, in words.
         source: the paper, regulation or standard that proposes it, or "own".
-        dated: day of the source, where it may change.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,7 +35,6 @@ class Threshold(BaseModel):
     value: int | float
     meaning: Text
     source: Text
-    dated: str | None = None
 
 
 class Policy(BaseModel):

@@ -66,7 +66,7 @@ def render(plan: Plan, as_of: AsOf) -> str:
 def steps(plan: Plan, as_of: AsOf) -> dict[str, str]:
     """Return the same text in named steps: each may read the steps before it, and the last one yields the features.
 
-    An engine that keeps each step as a table plans many small statements, which takes half the time of one large one.
+    An engine that keeps each step as a table has many small statements to plan instead of one large one.
     """
     needs = plan.coverage_needs()
     found: dict[str, str] = {}

@@ -82,6 +82,7 @@ class LinkRows:
     """What each row of ``party_link`` in force means in the graph; arrays of shape (rows,), in the order of the rows.
 
     Attributes:
+        table: the rows.
         sellers: ids of the sellers in the registry, sorted; node i < len(sellers) is seller i.
         node_count: number of all nodes.
         start: node of ``from_party_id``.
@@ -95,6 +96,7 @@ class LinkRows:
         one_firm: pairs of sellers that are one firm, shape (n, 2).
     """
 
+    table: pa.Table
     sellers: NDArray[np.str_]
     node_count: int
     start: NDArray[np.int64]
@@ -127,6 +129,7 @@ def links_by_row(
     is_tie = ~is_guarantee & (company != other)
     is_hub = _hubs(company[is_tie], other[is_tie], numbers, settings.hub_sellers)
     return LinkRows(
+        table=party_link,
         sellers=numbers.sellers,
         node_count=numbers.count,
         start=numbers.from_nodes,
@@ -154,13 +157,11 @@ def party_graph(
         matches: pairs of parties that may be one firm (``features.graph.matches``); used if the settings say so.
     """
     rows = links_by_row(party, party_link, as_of, settings, matches)
-    if as_of is not None:
-        party_link = in_force(as_of.visible(party_link), as_of.day)
     company, other, kept, sellers = rows.company, rows.other, rows.is_kept, len(rows.sellers)
     outside = kept & (company < sellers) & (other >= sellers)
     between = kept & (company < sellers) & (other < sellers)
-    days = party_link["valid_from"].cast(pa.int32()).to_numpy().astype(np.int64)
-    amounts = np.nan_to_num(party_link["amount_usd"].cast(pa.float64()).to_numpy())
+    days = rows.table["valid_from"].cast(pa.int32()).to_numpy().astype(np.int64)
+    amounts = np.nan_to_num(rows.table["amount_usd"].cast(pa.float64()).to_numpy())
     shape = (sellers, rows.node_count)
     holder, attribute = outside & rows.is_holder, outside & ~rows.is_holder
     return PartyGraph(

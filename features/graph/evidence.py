@@ -15,7 +15,7 @@ import numpy as np
 
 from data_contracts.entities.party_matches import PARTY_MATCH
 from features.delinquency import default_dates
-from features.graph.edges import HOLDER_LINKS, in_force, links_by_row
+from features.graph.edges import HOLDER_LINKS, links_by_row
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -105,7 +105,7 @@ class _Network:
     def of(cls, snapshot: Snapshot) -> _Network:
         tables, as_of = snapshot.tables, snapshot.as_of
         rows = links_by_row(tables["party"], tables["party_link"], as_of, snapshot.settings, tables.get(PARTY_MATCH))
-        shown = in_force(as_of.visible(tables["party_link"]), as_of.day).to_pylist()
+        shown = rows.table.to_pylist()
         names = _names(rows, shown)
         ties: nx.MultiGraph[int] = nx.MultiGraph()
         guarantees: nx.MultiDiGraph[int] = nx.MultiDiGraph()

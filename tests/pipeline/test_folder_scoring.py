@@ -192,12 +192,6 @@ def test_a_seller_scored_alone_differs_only_in_comparisons(world: World, options
     assert len(comparing) < 10 < len(names)
 
 
-@pytest.mark.xfail(
-    reason="since set 1.3.0 a seller of the small world gains one point without the lenders' books or the registry; "
-    "the fault is known and not found yet",
-    raises=AssertionError,
-    strict=False,
-)
 def test_missing_deliveries_are_unknown_and_not_good(world: World, options: ScoreOptions, tmp_path: Path) -> None:
     """Scored alone, without the lenders' books, the registry or a source of their own, nobody comes out better."""
     alone = replace(options, place=Place(PROFILE, tmp_path / "nowhere"))
@@ -211,7 +205,7 @@ def test_missing_deliveries_are_unknown_and_not_good(world: World, options: Scor
     part = scored(world.deliver(tmp_path / "part", everything, held_back=one_each(world)), alone)
     for seller, row in part.items():
         assert_never_better(row, whole[seller])
-    assert sum(part[seller]["score"] != whole[seller]["score"] for seller in world.whole) >= 10
+    assert sum(part[seller]["score"] != whole[seller]["score"] for seller in world.whole) >= len(world.whole) // 3
 
 
 def test_a_source_delivered_earlier_and_held_back_now_changes_no_feature_and_is_named(

@@ -136,6 +136,20 @@ def test_a_busy_seller_has_nearly_every_feature() -> None:
     assert [name for name, value in row.items() if value is None] == []
 
 
+def test_without_the_lenders_books_nothing_is_known_of_related_sellers_either() -> None:
+    """An absent book must not look like relatives who all pay on time."""
+    tables = canonical_tables(
+        party=[{"party_id": f"P{n}", "seller_id": f"S{n}"} for n in (1, 2)],
+        party_link=[{"from_party_id": "P1", "to_party_id": "P2", "link_type": "owner", "valid_from": "2023-01-01"}],
+        repayment=[{"seller_id": "S2", "loan_id": "L", "entry_type": "due", "event_date": "2024-06-20"}],
+        source_coverage=coverage_rows(["S1", "S2"], ["party_link"]),
+    )
+    late = select_features("late", "1.0.0", ["related_days_late_now"])
+    assert build_features(tables, ASKED, late).table["related_days_late_now"].to_pylist() == [10.0]
+    del tables["repayment"]
+    assert build_features(tables, ASKED, late).table["related_days_late_now"].to_pylist() == [None]
+
+
 def test_the_matrix_has_the_sets_columns_and_is_sorted() -> None:
     feature_set = load_feature_set("seller_core")
     asked = observations([("S2", "2024-06-30"), ("S1", "2024-06-30"), ("S3", "2024-03-31")])
