@@ -16,7 +16,7 @@ from features.engine.duckdb_engine import DuckDbEngine
 from features.engine.rendering import render
 from features.engine.sql_text import days_before, nested, select
 from features.engine.views import AS_OF_VIEWS, tables_behind
-from features.graph.evidence import evidence
+from features.graph.evidence import Evidence, evidence
 from features.graph.signals import Snapshot, signal_tables
 from features.record import DerivedFeature, Feature, GraphFeature
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from features.catalogue import FeatureSet
-    from features.graph.evidence import Path
     from features.record import FeatureRecord
 
 LINEAGE = ("source_file", "source_row")
@@ -42,14 +41,14 @@ class Step:
         rows: for a base feature, the rows in its window that meet its condition: the date, the columns of the formula,
             and file and row of the delivery. Rows of a view have its columns and no file. None for a feature that is
             made of others.
-        paths: for a feature of the graph of related parties, the links behind it; None for any other feature.
+        evidence: for a feature of the graph, the links behind it and those left out; None for any other feature.
     """
 
     record: FeatureRecord
     value: float | None
     depth: int
     rows: pa.Table | None = None
-    paths: tuple[Path, ...] | None = None
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,8 @@ def trace_feature(feature_set: FeatureSet, name: str, source: TraceSource) -> tu
 
         def steps(record: FeatureRecord, depth: int) -> tuple[Step, ...]:
             rows = _rows(record, source, engine) if isinstance(record, Feature) else None
-            paths = _paths(record, feature_set, source) if isinstance(record, GraphFeature) else None
-            first = Step(record, values.get(record.name), depth, rows, paths)
+            links = _links(record, feature_set, source) if isinstance(record, GraphFeature) else None
+            first = Step(record, values.get(record.name), depth, rows, links)
             inputs = record.inputs() if isinstance(record, DerivedFeature) else ()
             return (first, *(step for each in inputs for step in steps(records[each], depth + 1)))
 
@@ -115,10 +114,8 @@ def _values(one: FeatureSet, source: TraceSource, engine: DuckDbEngine) -> dict[
     return {**{record.name: found[record.name][0].as_py() for record in one.inputs}, **values}
 
 
-def _paths(record: GraphFeature, feature_set: FeatureSet, source: TraceSource) -> tuple[Path, ...]:
-    if "party_link" not in record.tables:
-        return ()
-    names = ("party", *record.tables, *signal_tables(record))
+def _links(record: GraphFeature, feature_set: FeatureSet, source: TraceSource) -> Evidence:
+    names = ("party", "party_link", *signal_tables(record))
     absent = {name: table_contract(name).arrow_schema.empty_table() for name in names}
     settings = graph_settings(feature_set, source.settings.graph)
     snapshot = Snapshot({**absent, **source.tables}, AsOf(source.as_of), settings)

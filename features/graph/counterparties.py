@@ -48,18 +48,22 @@ def counterparty_overlap(table: pa.Table, record: GraphFeature, as_of: AsOf, hub
         as_of: the date and, when replaying, the instant of recording.
         hub_sellers: a partner of more sellers than this is left out.
     """
-    rows = _recent(as_of.visible(table), as_of, record.window_days)
-    if record.side is None:
-        rows, partners = rows.filter(pc.is_valid(rows["consignee_id"])), "consignee_id"
-    else:
-        rows = rows.filter((pc.field("status") == "valid") & (pc.field("direction") == record.side))
-        partners = "counterparty_id"
+    rows, partners = partner_rows(table, record, as_of)
     sellers, row = coded(rows["seller_id"])
     others, column = coded(rows[partners])
     return _overlap(sellers, incidence(row, column, (len(sellers), len(others))), hub_sellers)
 
 
-def _recent(table: pa.Table, as_of: AsOf, window_days: int | None) -> pa.Table:
+def partner_rows(table: pa.Table, record: GraphFeature, as_of: AsOf) -> tuple[pa.Table, str]:
+    """Return the rows that name a trading partner of the record's side and window, and the column of its name."""
+    rows = recent(as_of.visible(table), as_of, record.window_days)
+    if record.side is None:
+        return rows.filter(pc.is_valid(rows["consignee_id"])), "consignee_id"
+    return rows.filter((pc.field("status") == "valid") & (pc.field("direction") == record.side)), "counterparty_id"
+
+
+def recent(table: pa.Table, as_of: AsOf, window_days: int | None) -> pa.Table:
+    """Return the rows of the last ``window_days`` days up to the date; all if None."""
     if window_days is None:
         return table
     oldest = as_of.day - dt.timedelta(days=window_days)

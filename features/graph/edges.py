@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,6 @@ from scipy.sparse.csgraph import connected_components
 from features.graph.matches import believed_pairs
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from numpy.typing import NDArray
 
     from features.engine.as_of import AsOf
@@ -35,12 +34,16 @@ class GraphSettings:
             (a forwarder, an agent, a nominee), not a relation.
         counterparty_hub_sellers: the same limit for suppliers, buyers and consignees.
         prior_strength: how many related sellers the base rate counts for when a default rate is smoothed.
+        decay_days: after this many days a late payment of a relation weighs 1/e of what it weighed at first.
+        walk_on: probability that a random walk from a defaulter goes on to a relation instead of starting again.
         same_from_score: name matches with this score or more merge two parties into one node; None for no matching.
     """
 
     hub_sellers: int = 12
     counterparty_hub_sellers: int = 20
     prior_strength: float = 4.0
+    decay_days: float = 365.0
+    walk_on: float = 0.85
     same_from_score: float | None = None
 
 
@@ -114,11 +117,20 @@ def links_by_row(
     party: pa.Table, party_link: pa.Table, as_of: AsOf | None, settings: GraphSettings, matches: pa.Table | None = None
 ) -> LinkRows:
     """Return what each link known and in force as of the date means; arguments as in :func:`party_graph`."""
+    if as_of is not None:
+        party_link = in_force(as_of.visible(party_link), as_of.day)
+    return read_links(party, party_link, as_of, settings, matches)
+
+
+def read_links(
+    party: pa.Table, party_link: pa.Table, as_of: AsOf | None, settings: GraphSettings, matches: pa.Table | None = None
+) -> LinkRows:
+    """Return what the given links mean; the parties and matches are those known as of the date."""
     same = None
     if matches is not None and settings.same_from_score is not None:
         same = believed_pairs(matches, as_of, settings.same_from_score)
     if as_of is not None:
-        party, party_link = as_of.visible(party), in_force(as_of.visible(party_link), as_of.day)
+        party = as_of.visible(party)
     numbers = _Numbers.of(party, party_link, same)
     kinds = np.asarray(party_link["link_type"].cast(pa.string()).to_pylist(), dtype=np.str_)
     is_guarantee = kinds == GUARANTEE_LINK
@@ -185,6 +197,17 @@ def in_force(party_link: pa.Table, as_of: dt.date) -> pa.Table:
     """Return the links that had not ended by the day."""
     ends = party_link["valid_to"]
     return party_link.filter(pc.or_kleene(pc.is_null(ends), pc.greater(ends, pa.scalar(as_of, pa.date32()))))
+
+
+def ended(party_link: pa.Table, as_of: AsOf, window_days: int | None) -> pa.Table:
+    """Return the links known by the date to have ended in the window."""
+    rows = as_of.visible(party_link)
+    day, ends = as_of.day, rows["valid_to"]
+    is_ended = pc.less_equal(ends, pa.scalar(day, pa.date32()))
+    if window_days is not None:
+        oldest = pa.scalar(day - dt.timedelta(days=window_days), pa.date32())
+        is_ended = pc.and_kleene(is_ended, pc.greater(ends, oldest))
+    return rows.filter(is_ended)
 
 
 def incidence(rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[int, int]) -> Matrix:

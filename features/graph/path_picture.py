@@ -15,18 +15,20 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from features.graph.evidence import Path, Tie
+    from features.graph.network import Path, Tie
     from features.graph.path_words import Language
 
 MOST_NODES: Final = 12
-_WIDTH: Final = 640
-_HEIGHT: Final = 460
+# Narrow, so that the letters are still ten pixels high on a telephone that is 360 pixels wide.
+_WIDTH: Final = 520
+_LEAST_HEIGHT: Final = 300
+_ROW: Final = 56
 _MARGIN: Final = (110, 50)
 _RADIUS: Final = 9
 _LONGEST_NAME: Final = 14
 _SAME_PLACE: Final = 1e-9
 _STYLE: Final = (
-    "text{font:13px sans-serif;fill:#1c2733;paint-order:stroke;stroke:#fff;stroke-width:3px}"
+    "text{font:14px sans-serif;fill:#1c2733;paint-order:stroke;stroke:#fff;stroke-width:3px}"
     ".link{stroke:#5b6b7a;stroke-width:1.5;fill:none}.own{fill:#0f5a70}"
     ".seller{fill:#fff;stroke:#0f5a70;stroke-width:2}.party{fill:#dde4ea;stroke:#5b6b7a}"
     ".bad{fill:#fff;stroke:#b8410f;stroke-width:4}.note{fill:#5b6b7a}"
@@ -36,33 +38,39 @@ _STYLE: Final = (
 def draw_paths(paths: Sequence[Path], seller: str, language: Language) -> str:
     """Return the picture of a seller's paths, in their order as long as no more than 12 parties are shown.
 
-    The seller is a full circle, other sellers are empty ones, with a thick border if they are in default; owners,
-    addresses and other parties are squares with what they are. An arrow leads from who holds, uses or guarantees.
+    The seller is a full circle, other sellers are empty ones, with a thick border if they are in default or paid late.
+    Owners, addresses and other parties are squares with what they are. An arrow leads from who holds, uses or
+    guarantees.
     """
     drawn = _that_fit(paths)
     ties = tuple(dict.fromkeys(tie for path in drawn for tie in path.ties))
-    places = _places(ties, seller)
-    defaults = {path.reaches: path.default_date for path in drawn if path.default_date is not None}
+    places, height = _places(ties, seller)
+    bad = {path.reaches: _bad(path, language) for path in drawn if path.default_date or path.days_late}
     sellers = {seller, *(path.reaches for path in drawn if path.reaches is not None), *_ends_of_guarantees(ties)}
     said = "; ".join(path_in_words(path, language) for path in drawn)
     alternative = words_of("picture", "alternative", language).format(seller=seller, paths=said)
     body = [*_links(ties, places, sellers, language)]
     for name, place in places.items():
         note = "" if name in sellers else _roles(name, ties, language)
-        if name in defaults:
-            note = words_of("picture", "default", language).format(day=defaults[name])
-        kind = "own" if name == seller else "bad" if name in defaults else "seller" if name in sellers else "party"
+        note = bad.get(name, note)
+        kind = "own" if name == seller else "bad" if name in bad else "seller" if name in sellers else "party"
         body += _node(name, place, kind, note)
     if len(drawn) < len(paths):
         more = words_of("picture", "more", language).format(count=len(paths) - len(drawn))
-        body.append(f'<text class="note" x="8" y="{_HEIGHT - 8}">{escape(more)}</text>')
+        body.append(f'<text class="note" x="8" y="{height - 8}">{escape(more)}</text>')
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" lang="{language}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" lang="{language}">'
         f"<title>{escape(alternative)}</title><style>{_STYLE}</style>"
         '<defs><marker id="arrow" viewBox="0 0 10 10" refX="10" refY="5" markerWidth="7" markerHeight="7" '
         'orient="auto"><path d="M0 0L10 5L0 10z" fill="#5b6b7a"/></marker></defs>'
     )
     return "\n".join([head, *body, "</svg>"]) + "\n"
+
+
+def _bad(path: Path, language: Language) -> str:
+    if path.default_date is not None:
+        return words_of("picture", "default", language).format(day=path.default_date)
+    return words_of("picture", "late", language).format(days=path.days_late)
 
 
 def _that_fit(paths: Sequence[Path]) -> tuple[Path, ...]:
@@ -86,23 +94,30 @@ def _roles(party: str, ties: Sequence[Tie], language: Language) -> str:
     return ", ".join(words_of("role", kind, language) for kind in kinds)
 
 
-def _places(ties: Sequence[Tie], seller: str) -> Mapping[str, tuple[int, int]]:
-    """Return the place of each party: a circle on a circle, anything else in columns by its steps from the seller."""
+def _places(ties: Sequence[Tie], seller: str) -> tuple[Mapping[str, tuple[int, int]], int]:
+    """Return the place of each party and the height of the picture.
+
+    A circle is drawn on a circle, anything else in columns by its steps from the seller.
+    """
     graph: Any = nx.Graph([(tie.start, tie.end) for tie in ties])
     graph.add_node(seller)
     is_circle = all(degree == 2 for _, degree in graph.degree())
     steps = nx.single_source_shortest_path_length(graph, seller)
     columns = [sorted(name for name in graph if steps.get(name, 1) == step) for step in range(max(steps.values()) + 1)]
     found = nx.circular_layout(graph) if is_circle else nx.multipartite_layout(graph, dict(enumerate(columns)))
-    return {str(name): (_across(x, 0, found), _across(y, 1, found)) for name, (x, y) in found.items()}
+    height = _LEAST_HEIGHT if is_circle else max(_LEAST_HEIGHT, _ROW * (max(map(len, columns)) - 1) + 2 * _MARGIN[1])
+    across, down = (_stretched(found, axis, size) for axis, size in enumerate((_WIDTH, height)))
+    return {str(name): (across[name], down[name]) for name in found}, height
 
 
-def _across(value: float, axis: int, found: Mapping[Any, NDArray[np.float64]]) -> int:
-    """Return a coordinate stretched over the picture; in the middle if all parties have the same."""
-    all_values = [place[axis] for place in found.values()]
-    low, high, size = min(all_values), max(all_values), (_WIDTH, _HEIGHT)[axis]
-    share = 0.5 if high - low < _SAME_PLACE else (value - low) / (high - low)
-    return round(_MARGIN[axis] + float(share) * (size - 2 * _MARGIN[axis]))
+def _stretched(found: Mapping[Any, NDArray[np.float64]], axis: int, size: int) -> Mapping[Any, int]:
+    """Return a coordinate of each party, stretched over the picture; in the middle if all parties have the same."""
+    values = {name: float(place[axis]) for name, place in found.items()}
+    low, high = min(values.values()), max(values.values())
+    room = size - 2 * _MARGIN[axis]
+    if high - low < _SAME_PLACE:
+        return dict.fromkeys(values, size // 2)
+    return {name: round(_MARGIN[axis] + (value - low) / (high - low) * room) for name, value in values.items()}
 
 
 def _links(
@@ -111,7 +126,7 @@ def _links(
     labels: dict[tuple[str, str], list[str]] = {}
     for tie in ties:
         said = labels.setdefault((tie.start, tie.end), [])
-        label = words_of("label", tie.link_type, language)
+        label = " ".join([words_of("label", tie.link_type, language), tie.lender or ""]).strip()
         if label not in said:
             said.append(label)
     for number, ((start, end), said) in enumerate(labels.items()):
@@ -120,7 +135,8 @@ def _links(
         trim = (_RADIUS + 3) / length
         end_x, end_y = round(x2 - (x2 - x1) * trim), round(y2 - (y2 - y1) * trim)
         yield f'<path class="link" marker-end="url(#arrow)" d="M{x1} {y1}L{end_x} {end_y}"/>'
-        if not {start, end} <= sellers:  # the party at one end says what it is
+        has_lender = any(tie.lender for tie in ties if (tie.start, tie.end) == (start, end))
+        if not ({start, end} <= sellers or has_lender):  # the party at one end says what it is
             continue
         # Labels at different parts of their lines, so that lines which cross in the middle can be told apart.
         part = 0.35 + 0.1 * (number % 4)

@@ -5,30 +5,41 @@ from __future__ import annotations
 import functools
 import tomllib
 from importlib import resources
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from features.graph.evidence import Path, Tie
+    from features.graph.network import Hub, Path, Tie
 
 Language = Literal["en", "zh"]
+# Links that are something that happened on a day, not a state that lasts.
+EVENTS: Final = frozenset({"login", "pledge", "supplier", "buyer", "consignee"})
 
 
 def path_in_words(path: Path, language: Language) -> str:
-    """Return a path as one sentence: each link with its day and the row that states it, then the default at its end."""
+    """Return a path as one sentence: each link with its day and the row that states it, then what is bad at its end."""
     parts = [_tie(tie, language) for tie in path.ties]
     if path.default_date is not None:
         parts.append(_part("default", language).format(seller=path.reaches, day=path.default_date.isoformat()))
+    if path.days_late is not None:
+        parts.append(_part("late", language).format(seller=path.reaches, days=path.days_late))
     return _part("between", language).join(parts)
 
 
+def hub_in_words(hub: Hub, language: Language) -> str:
+    """Return a link that was left out as one sentence with the reason."""
+    return _part("hub", language).format(tie=_tie(hub.tie, language), sellers=hub.sellers)
+
+
 def _tie(tie: Tie, language: Language) -> str:
-    said = words_of("link", tie.link_type, language).format(start=tie.start, end=tie.end)
+    said = words_of("link", tie.link_type, language).format(start=tie.start, end=tie.end, lender=tie.lender)
     if tie.amount_usd is not None:
         said += _part("amount", language).format(amount=f"{tie.amount_usd:,.0f}")
     if tie.valid_from is not None:
-        said += _part("since", language).format(day=tie.valid_from.isoformat())
+        said += _part("on" if tie.link_type in EVENTS else "since", language).format(day=tie.valid_from.isoformat())
+    if tie.valid_to is not None:
+        said += _part("until", language).format(day=tie.valid_to.isoformat())
     if tie.source_file is not None:
         said += _part("source", language).format(file=tie.source_file, row=tie.source_row)
     return said

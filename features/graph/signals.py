@@ -9,30 +9,40 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from data_contracts.entities.party_matches import PARTY_MATCH
 from features.delinquency import default_dates
 from features.engine.instalments import REPAYMENT_COLUMNS
 from features.graph.counterparties import counterparty_overlap
-from features.graph.edges import GraphSettings, coded, incidence, party_graph
+from features.graph.defaults import default_walks, late_events
+from features.graph.edges import GraphSettings, coded, ended, incidence, party_graph, read_links
 from features.graph.groups import seller_groups
+from features.graph.guarantees import (
+    Guarantees,
+    circle_sizes,
+    core_numbers,
+    received_usd,
+    worst_loss_one_step,
+    worst_loss_two_steps,
+)
+from features.graph.shared_uses import colliding_assets, logins, pledges_in_force, sellers_on_the_same_devices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from features.engine.as_of import AsOf
     from features.graph.counterparties import Overlap
+    from features.graph.defaults import LateEvents
     from features.graph.edges import Matrix, PartyGraph
     from features.record import GraphFeature
 
-_NODES_AT_A_TIME = 256
 # The mean of a feature over related sellers; every other signal is a function of the snapshot alone.
 NEIGHBOUR_MEAN = "related_mean"
 
@@ -88,6 +98,42 @@ class Snapshot:
         """Sellers x sellers of the graph, 1 where directly related."""
         return self.graph.related
 
+    @cached_property
+    def guarantees(self) -> Guarantees:
+        """The guarantees in force, by pair of parties."""
+        return Guarantees.of(self.graph)
+
+    @cached_property
+    def circle_sizes(self) -> NDArray[np.int64]:
+        """The longest circle of guarantees through each node of the graph, up to four."""
+        return circle_sizes(self.guarantees)
+
+    @cached_property
+    def default_days(self) -> Mapping[str, dt.date]:
+        """The day of each default that was known by the date, by seller."""
+        as_of = self.as_of
+        known = default_dates(self.tables["repayment"], recorded_until=as_of.recorded_until, as_of=as_of.day)
+        return {row["seller_id"]: row["default_date"] for row in known.to_pylist()}
+
+    @cached_property
+    def has_defaulted(self) -> NDArray[np.bool_]:
+        """For each seller of the graph, whether its default was known by the date."""
+        return np.isin(self.graph.sellers, np.asarray(list(self.default_days), dtype=np.str_))
+
+    @cached_property
+    def late_events(self) -> LateEvents:
+        """The worst late payment of each seller by the date."""
+        return late_events(self.tables["repayment"], self.as_of, self.settings.decay_days)
+
+    @cached_property
+    def colliding_pledges(self) -> pa.Table:
+        """Pledges in force of assets that sellers of one group of the registry pledged to two or more lenders."""
+        pledges = pledges_in_force(self.tables["pledge"], self.as_of)
+        groups = seller_groups(self.graph, with_guarantees=False).astype(np.float64)
+        group = SellerValues(self.graph.sellers, groups, -1.0).of(_texts(pledges["seller_id"])).astype(np.int64)
+        pledges = pledges.append_column("group", pa.array(group)).filter(pc.field("group") >= 0)
+        return pledges.filter(pa.array(colliding_assets(pledges, group[group >= 0])))
+
     def relatives(self, sellers: Sequence[str]) -> list[str]:
         """Return the given sellers and all directly related to them, sorted."""
         asked = np.isin(self.graph.sellers, np.asarray(sellers, dtype=np.str_))
@@ -122,6 +168,14 @@ def _of_registry(snapshot: Snapshot, values: NDArray[np.float64] | NDArray[np.in
     return SellerValues(snapshot.graph.sellers, np.asarray(values, dtype=np.float64), float("nan"))
 
 
+def _texts(column: pa.ChunkedArray[Any]) -> list[str]:
+    return [str(value) for value in column.to_pylist()]
+
+
+def _of_nodes(snapshot: Snapshot, values: NDArray[np.float64] | NDArray[np.int64]) -> SellerValues:
+    return _of_registry(snapshot, values[: len(snapshot.graph.sellers)])
+
+
 def _group_seller_count(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
     groups = seller_groups(snapshot.graph, with_guarantees=False)
     sizes = np.bincount(groups, minlength=1)
@@ -144,9 +198,8 @@ def _shared_columns(has: Matrix) -> NDArray[np.int64]:
 
 def _known_default_excess(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
     """Compute the smoothed known default rate of related sellers, less that of all other sellers."""
-    graph, as_of = snapshot.graph, snapshot.as_of
-    known = default_dates(snapshot.tables["repayment"], recorded_until=as_of.recorded_until, as_of=as_of.day)
-    defaulted = np.isin(graph.sellers, np.asarray(known["seller_id"].to_pylist(), dtype=np.str_)).astype(np.int64)
+    graph = snapshot.graph
+    defaulted = snapshot.has_defaulted.astype(np.int64)
     others = max(len(graph.sellers) - 1, 1)
     usual = (defaulted.sum() - defaulted) / others
     count = np.asarray(snapshot.related.sum(axis=1)).ravel()
@@ -190,32 +243,64 @@ def _guarantee_given_usd(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
     # Summed in order of amount, so that the order of rows cannot change the last bit.
     order = np.argsort(graph.guaranteed_usd, kind="stable")
     np.add.at(given, graph.guarantees[order, 0], graph.guaranteed_usd[order])
-    return _of_registry(snapshot, given[: len(graph.sellers)])
+    return _of_nodes(snapshot, given)
+
+
+def _guarantee_received_usd(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
+    return _of_nodes(snapshot, received_usd(snapshot.guarantees))
 
 
 def _guarantee_cycle_flag(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
-    """Return 1 for a seller on a directed cycle of two to four guarantees.
+    return _of_nodes(snapshot, (snapshot.circle_sizes > 0).astype(np.int64))
 
-    A closed walk of at most four steps without self-loops contains a cycle through its start, so products of the matrix
-    find every cycle without listing any. A cycle lies within a strongly connected component, and only guarantees inside
-    one are multiplied: a guarantor of thousands costs nothing unless they guarantee it back.
-    """
-    graph = snapshot.graph
-    size = (graph.node_count, graph.node_count)
-    start, end = graph.guarantees[graph.guarantees[:, 0] != graph.guarantees[:, 1]].T
-    component = connected_components(incidence(start, end, size), directed=True, connection="strong")[1]
-    inside = component[start] == component[end]
-    one = incidence(start[inside], end[inside], size)
-    on_cycle = np.asarray((one * one.T).sum(axis=1)).ravel() > 0
-    # A node on a circle of two is found. Longer circles are searched for the others, some at a time: the clients of a
-    # hub reach each other in two steps, and all such pairs at once would take memory that grows with their square.
-    waiting = np.flatnonzero(~on_cycle & (np.diff(one.indptr) > 0))
-    for first in range(0, len(waiting), _NODES_AT_A_TIME):
-        some = waiting[first : first + _NODES_AT_A_TIME]
-        ahead, behind = one[some] @ one, one[:, some].T.tocsr()
-        closed = ahead * behind + ahead * (behind @ one.T)
-        on_cycle[some] = np.asarray(closed.sum(axis=1)).ravel() > 0
-    return _of_registry(snapshot, on_cycle[: len(graph.sellers)].astype(np.int64))
+
+def _guarantee_circle_size(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
+    return _of_nodes(snapshot, snapshot.circle_sizes)
+
+
+def _guarantee_core(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
+    return _of_nodes(snapshot, core_numbers(snapshot.guarantees))
+
+
+def _contagion_loss_one_step(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
+    return _of_nodes(snapshot, worst_loss_one_step(snapshot.guarantees))
+
+
+def _contagion_loss_two_steps(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
+    return _of_nodes(snapshot, worst_loss_two_steps(snapshot.guarantees))
+
+
+def _risk_event_decay(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
+    events = snapshot.late_events
+    own = SellerValues(events.sellers, events.weight, 0.0).of(snapshot.graph.sellers.tolist())
+    return _of_registry(snapshot, np.asarray(snapshot.related @ own).ravel())
+
+
+def _default_pagerank(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
+    return _of_registry(snapshot, default_walks(snapshot.related, snapshot.has_defaulted, snapshot.settings.walk_on))
+
+
+def _ended_link_count(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
+    tables = snapshot.tables
+    rows = ended(tables["party_link"], snapshot.as_of, record.window_days)
+    links = read_links(tables["party"], rows, snapshot.as_of, snapshot.settings, tables.get(PARTY_MATCH))
+    counts = np.bincount(links.company[links.is_started], minlength=len(links.sellers))
+    return _of_registry(snapshot, counts)
+
+
+def _shared_device_seller_count(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
+    rows = logins(snapshot.tables["login_event"], snapshot.as_of, record.window_days)
+    sellers, others = sellers_on_the_same_devices(rows, snapshot.settings.hub_sellers)
+    # Without any known device a seller is missing, not zero: withholding devices must not look like sharing none.
+    return SellerValues(sellers, others.astype(np.float64), float("nan"))
+
+
+def _receivable_collision_count(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
+    colliding = snapshot.colliding_pledges
+    pairs = colliding.group_by(["seller_id", "asset_id"]).aggregate([])
+    sellers, seller = coded(pairs["seller_id"])
+    found = SellerValues(sellers, np.bincount(seller, minlength=len(sellers)).astype(np.float64), 0.0)
+    return _of_registry(snapshot, found.of(snapshot.graph.sellers.tolist()))
 
 
 def _new_link_count(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
@@ -254,7 +339,17 @@ SIGNALS: Mapping[str, Callable[[Snapshot, GraphFeature], SellerValues]] = {
     "group_lender_count": _group_lender_count,
     "guarantee_given_usd": _guarantee_given_usd,
     "guarantee_cycle_flag": _guarantee_cycle_flag,
+    "guarantee_received_usd": _guarantee_received_usd,
+    "guarantee_circle_size": _guarantee_circle_size,
+    "guarantee_core": _guarantee_core,
+    "contagion_loss_one_step": _contagion_loss_one_step,
+    "contagion_loss_two_steps": _contagion_loss_two_steps,
+    "risk_event_decay": _risk_event_decay,
+    "default_pagerank": _default_pagerank,
     "new_link_count": _new_link_count,
+    "ended_link_count": _ended_link_count,
+    "shared_device_seller_count": _shared_device_seller_count,
+    "receivable_collision_count": _receivable_collision_count,
     "counterparty_overlap_count": _counterparty_overlap_count,
     "counterparty_overlap_jaccard": _counterparty_overlap_jaccard,
     "counterparty_shared_share": _counterparty_shared_share,
@@ -263,6 +358,8 @@ SIGNALS: Mapping[str, Callable[[Snapshot, GraphFeature], SellerValues]] = {
 # Tables that a signal reads in addition to those the record names.
 SIGNAL_TABLES: Mapping[str, tuple[str, ...]] = {
     "related_known_default_excess": ("repayment",),
+    "risk_event_decay": ("repayment",),
+    "default_pagerank": ("repayment",),
     "group_lender_count": ("loan",),
 }
 
@@ -274,6 +371,8 @@ SIGNAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "loan": ("lender_id",),
     "trade_invoice": ("counterparty_id", "direction", "status"),
     "export_declaration": ("consignee_id",),
+    "login_event": ("device_id", "login_count"),
+    "pledge": ("pledge_id", "asset_id", "asset_type", "lender_id", "secured_loan_id", "entry_type"),
 }
 
 

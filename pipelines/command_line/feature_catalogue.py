@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -90,6 +90,9 @@ def explain_features(
         Path | None,
         typer.Option("--picture", metavar="FILE", help="Draw the links behind a feature of related parties, as SVG."),
     ] = None,
+    language: Annotated[
+        Literal["en", "zh"], typer.Option("--language", help="Language of the links behind a feature.")
+    ] = "en",
     profile: ProfileOption = "demo",
     out: OutOption = DEFAULT_OUT,
 ) -> None:
@@ -112,11 +115,11 @@ def explain_features(
         typer.echo("\n".join(seller_lines(chosen, place, seller, day)))
         return
     day, steps = traced(chosen, place, seller, feature, day)
-    typer.echo("\n".join([f"{seller} as of {day}", *trace_lines(steps, rows)]))
+    typer.echo("\n".join([f"{seller} as of {day}", *trace_lines(steps, rows, language)]))
     if save is not None:
         atomic_write_bytes(save, rows_csv(steps))
     if picture is not None:
-        atomic_write_bytes(picture, path_picture(steps, seller))
+        atomic_write_bytes(picture, path_picture(steps, seller, language))
 
 
 def _set_of(profile: str) -> str:

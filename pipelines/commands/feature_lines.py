@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ from features.catalogue import load_feature_set, only
 from features.engine.as_of import AsOf
 from features.engine.rendering import render
 from features.graph.path_picture import draw_paths
-from features.graph.path_words import path_in_words
+from features.graph.path_words import hub_in_words, path_in_words
 from features.pages import DIRECTION_WORDS, PILLAR_TITLES, formula
 from features.record import DerivedFeature, GraphFeature
 from features.trace import LINEAGE, TraceSource, trace_feature
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from features.catalogue import FeatureSet
+    from features.graph.evidence import Evidence
+    from features.graph.path_words import Language
     from features.record import FeatureRecord
     from features.trace import Step
     from pipelines.profiles import Profile
@@ -112,8 +115,8 @@ def traced(profile: Profile, place: Place, seller: str, name: str, as_of: date |
     return day, trace_feature(feature_set, name, TraceSource(tables, seller, day))
 
 
-def trace_lines(steps: Sequence[Step], most_rows: int) -> list[str]:
-    """Return a trace in lines, with at most so many rows of each step: the newest."""
+def trace_lines(steps: Sequence[Step], most_rows: int, language: Language = "en") -> list[str]:
+    """Return a trace in lines, with at most so many rows of each step, the newest; links are told in the language."""
     lines = []
     for step in steps:
         inside = _INDENT * step.depth
@@ -123,19 +126,34 @@ def trace_lines(steps: Sequence[Step], most_rows: int) -> list[str]:
             lines.append(f"{inside}{_INDENT}{step.record.missing}")
         if step.rows is not None:
             lines += [f"{inside}{_INDENT}{text}" for text in _row_lines(step.rows, most_rows)]
-        elif step.paths:
-            shown = step.paths[:most_rows]
-            left_out = f", the first {len(shown)}" if len(shown) < len(step.paths) else ""
-            lines.append(f"{inside}{_INDENT}{len(step.paths)} path{'s' if len(step.paths) > 1 else ''}{left_out}:")
-            lines += [f"{inside}{_INDENT * 2}{path_in_words(path, 'en')}" for path in shown]
-        elif isinstance(step.record, GraphFeature):
-            lines.append(f"{inside}{_INDENT}from rows of related sellers in {', '.join(step.record.tables)}")
+        if step.evidence is not None:
+            lines += [f"{inside}{_INDENT}{text}" for text in _link_lines(step.evidence, most_rows, language)]
     return lines
 
 
+def _link_lines(evidence: Evidence, most: int, language: Language) -> list[str]:
+    paths, hubs = evidence.paths[:most], evidence.hubs[:most]
+    count = "1 path" if len(evidence.paths) == 1 else f"{len(evidence.paths)} paths"
+    left_out = f", the first {len(paths)}" if len(paths) < len(evidence.paths) else ""
+    lines = [
+        f"{count}{left_out}{':' if paths else ''}",
+        *(f"{_INDENT}{path_in_words(path, language)}" for path in paths),
+    ]
+    if evidence.hubs:
+        lines.append(f"left out {len(evidence.hubs)}, shared by many sellers{':' if hubs else ''}")
+    return [*lines, *(f"{_INDENT}{hub_in_words(hub, language)}" for hub in hubs)]
+
+
 def rows_csv(steps: Sequence[Step]) -> bytes:
-    """Return the rows behind all steps as CSV, each with the quantity that it counts in."""
+    """Return the rows behind all steps as CSV, each with the quantity that it counts in; of a path, each link."""
     traced_rows = [(step.record.name, row) for step in steps if step.rows is not None for row in step.rows.to_pylist()]
+    traced_rows += [
+        (step.record.name, {"path": number, **asdict(tie)})
+        for step in steps
+        if step.evidence is not None
+        for number, path in enumerate(step.evidence.paths, start=1)
+        for tie in path.ties
+    ]
     columns = list(dict.fromkeys(name for _, row in traced_rows for name in row))
     text = io.StringIO(newline="")
     sheet = csv.writer(text, lineterminator="\n")
@@ -146,18 +164,18 @@ def rows_csv(steps: Sequence[Step]) -> bytes:
     return text.getvalue().encode()
 
 
-def path_picture(steps: Sequence[Step], seller: str) -> bytes:
+def path_picture(steps: Sequence[Step], seller: str, language: Language = "en") -> bytes:
     """Return the picture of the links behind a feature of related parties.
 
     Raises:
         ConfigurationRefused: no links are behind the value.
     """
-    paths = [path for step in steps for path in step.paths or ()]
+    paths = [path for step in steps if step.evidence is not None for path in step.evidence.paths]
     if not paths:
         raise ConfigurationRefused(
             f"no links are behind {steps[0].record.name}", "leave --picture out, or name a feature of related parties"
         )
-    return draw_paths(paths, seller, "en").encode()
+    return draw_paths(paths, seller, language).encode()
 
 
 def _input_lines(record: FeatureRecord, records: dict[str, FeatureRecord], depth: int) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import networkx as nx
@@ -18,25 +17,9 @@ from features.graph.edges import GraphSettings
 from features.graph.groups import related_components
 from features.graph.signals import SIGNALS, Snapshot
 from tests.factories.canonical_tables import canonical_table, canonical_tables
+from tests.unit.features.graph.related_worlds import COMPANIES, DAY, HUB, OUTSIDE, SELLERS, links
 
-DAY = dt.date(2024, 6, 30)
-HUB = 3
-SELLERS = [f"S{number}" for number in range(6)]
-COMPANIES = [f"P{number}" for number in range(6)]
-OUTSIDE = ["person-1", "person-2", "address-1", "address-2", "holding"]
 RECORDS = {record.signal: record for record in feature_records() if record.kind == "graph"}
-
-links = st.lists(
-    st.fixed_dictionaries(
-        {
-            "from_party_id": st.sampled_from(COMPANIES + OUTSIDE),
-            "to_party_id": st.sampled_from(COMPANIES + OUTSIDE),
-            "link_type": st.sampled_from(["owner", "director", "address", "phone", "guarantee", "guarantee"]),
-            "amount_usd": st.integers(0, 1000),
-        }
-    ),
-    max_size=25,
-)
 
 
 def snapshot(rows: list[dict[str, Any]], **more: list[dict[str, Any]]) -> Snapshot:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
 
-from features.graph.evidence import Path, Tie
+from features.graph.network import Path, Tie
 from features.graph.path_picture import MOST_NODES, draw_paths
 
 if TYPE_CHECKING:
@@ -55,8 +56,33 @@ def test_what_does_not_fit_is_counted() -> None:
 
 
 def test_everything_is_inside_the_picture() -> None:
-    picture = ElementTree.fromstring(draw_paths([over_owner(f"S{n}") for n in range(1, 9)], "S0", "en"))  # noqa: S314
+    paths = [over_owner(f"S{number}", dt.date(2024, 3, 5)) for number in range(1, 12)]
+    picture = ElementTree.fromstring(draw_paths(paths, "S0", "en"))  # noqa: S314 - our own
     _, _, width, height = (int(part) for part in picture.attrib["viewBox"].split())
     for found in picture.iter(f"{SVG}circle"):
         assert 0 < int(found.attrib["cx"]) < width
         assert 0 < int(found.attrib["cy"]) < height
+    for found in picture.iter(f"{SVG}text"):
+        half = 4 * len(found.text or "") if found.get("text-anchor") else 0
+        assert half <= int(found.attrib["x"]) <= width - half
+        assert 14 < int(found.attrib["y"]) < height - 4
+
+
+def test_parties_of_a_column_have_room_for_two_lines_below_each() -> None:
+    picture = ElementTree.fromstring(draw_paths([over_owner(f"S{n}") for n in range(1, 11)], "S0", "en"))  # noqa: S314
+    rows = sorted(int(found.attrib["cy"]) for found in picture.iter(f"{SVG}circle") if found.get("class") == "seller")
+    assert len(rows) == 10
+    assert all(below - above >= 50 for above, below in pairwise(rows))
+
+
+def test_who_lent_on_a_pledge_stands_at_its_link() -> None:
+    ties = [Tie("S0", "a" * 32, "pledge", lender=lender) for lender in ("LN08", "LN01")]
+    said = texts(draw_paths([Path((ties[0], ties[1]), "S0")], "S0", "en"))
+    assert said == ["pledged to LN08, pledged to LN01", "S0", "aaaaaaaaaaaaa…", "pledged asset"]
+
+
+def test_a_seller_that_paid_late_is_named_so() -> None:
+    tie = Tie("S0", "S1", "owner")
+    picture = draw_paths([Path((tie,), "S1", days_late=45)], "S0", "zh")
+    assert "逾期45天" in texts(picture)
+    assert picture.count('class="bad"') == 1
