@@ -9,22 +9,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.definition.compiler import table_contract
-from features.build import BuildSettings, build_features, graph_settings, make_plan
+from features.build import BuildSettings, build_features, make_plan
 from features.catalogue import only
 from features.engine.as_of import AsOf
 from features.engine.duckdb_engine import DuckDbEngine
 from features.engine.rendering import render
 from features.engine.sql_text import days_before, nested, select
 from features.engine.views import AS_OF_VIEWS, tables_behind
-from features.graph.evidence import Evidence, evidence
-from features.graph.signals import Snapshot, signal_tables
 from features.record import DerivedFeature, Feature, GraphFeature
+from features.related_parties import path_finder
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Mapping
 
     from features.catalogue import FeatureSet
+    from features.graph.evidence import Evidence
     from features.record import FeatureRecord
 
 LINEAGE = ("source_file", "source_row")
@@ -115,11 +115,8 @@ def _values(one: FeatureSet, source: TraceSource, engine: DuckDbEngine) -> dict[
 
 
 def _links(record: GraphFeature, feature_set: FeatureSet, source: TraceSource) -> Evidence:
-    names = ("party", "party_link", *signal_tables(record))
-    absent = {name: table_contract(name).arrow_schema.empty_table() for name in names}
-    settings = graph_settings(feature_set, source.settings.graph)
-    snapshot = Snapshot({**absent, **source.tables}, AsOf(source.as_of), settings)
-    return evidence(record, snapshot, source.seller_id)
+    finder = path_finder(feature_set, source.tables, source.as_of, source.settings.graph)
+    return finder.evidence(record, source.seller_id)
 
 
 def _rows(record: Feature, source: TraceSource, engine: DuckDbEngine) -> pa.Table:

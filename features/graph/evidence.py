@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,13 +13,14 @@ import numpy as np
 from data_contracts.entities.party_matches import PARTY_MATCH
 from features.graph.edges import HOLDER_LINKS, ended, read_links
 from features.graph.guarantees import losses_in_two_steps
-from features.graph.network import Hub, Network, Path, names_of, tie_of
+from features.graph.network import Network, names_of, tie_of
+from features.graph.paths import Hub, Path
 from features.graph.row_evidence import ROW_FINDERS, hubs_left_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from features.graph.network import Tie
+    from features.graph.paths import Tie
     from features.graph.signals import Snapshot
     from features.record import GraphFeature
 
@@ -38,22 +40,40 @@ class Evidence:
     hubs: tuple[Hub, ...] = ()
 
 
-def evidence(record: GraphFeature, snapshot: Snapshot, seller: str) -> Evidence:
-    """Return the paths behind a seller's value of a feature and the hubs that were left out."""
-    if record.signal in ROW_FINDERS:
-        found = ROW_FINDERS[record.signal](snapshot, seller, record)
-        return Evidence(_in_order(found), tuple(hubs_left_out(snapshot, seller, record)))
-    network = Network.of(snapshot)
-    node = network.node_of(seller)
-    if node is None:
-        return Evidence()
-    hubs = () if record.signal in _WITHOUT_HUBS else network.hubs.get(node, ())
-    return Evidence(_in_order(_FINDERS[record.signal](network, node, record)), hubs)
+@dataclass(frozen=True)
+class PathFinder:
+    """Finder of the paths behind the signals of many sellers; it reads the links of its snapshot once."""
+
+    snapshot: Snapshot
+
+    @cached_property
+    def network(self) -> Network:
+        """The links in force."""
+        return Network.of(self.snapshot)
+
+    def evidence(self, record: GraphFeature, seller: str) -> Evidence:
+        """Return the paths behind a seller's value of a feature and the hubs that were left out."""
+        if record.signal in ROW_FINDERS:
+            found = ROW_FINDERS[record.signal](self.snapshot, seller, record)
+            return Evidence(_in_order(found), tuple(hubs_left_out(self.snapshot, seller, record)))
+        node = self.network.node_of(seller)
+        if node is None:
+            return Evidence()
+        hubs = () if record.signal in _WITHOUT_HUBS else self.network.hubs.get(node, ())
+        return Evidence(_in_order(_FINDERS[record.signal](self.network, node, record)), hubs)
 
 
 def _in_order(paths: Iterator[Path]) -> tuple[Path, ...]:
-    found = sorted(paths, key=lambda path: (len(path.ties), path.reaches or "", path.ties[0].end))
-    return tuple(dict.fromkeys(found))
+    """Return each path once, the shortest first; the order of rows does not matter."""
+    return tuple(dict.fromkeys(sorted(paths, key=_place)))
+
+
+def _place(path: Path) -> tuple[Any, ...]:
+    ties = [
+        (tie.end, tie.start, tie.link_type, str(tie.valid_from), tie.source_file or "", tie.source_row or 0)
+        for tie in path.ties
+    ]
+    return len(path.ties), path.reaches or "", ties
 
 
 def _shared(network: Network, node: int, *, holders: bool) -> Iterator[Path]:
@@ -65,7 +85,7 @@ def _shared(network: Network, node: int, *, holders: bool) -> Iterator[Path]:
 def _group(network: Network, node: int, _: GraphFeature) -> Iterator[Path]:
     if node not in network.ties:
         return
-    for far, nodes in nx.single_source_shortest_path(nx.Graph(network.ties), node).items():
+    for far, nodes in nx.single_source_shortest_path(network.neighbours, node).items():
         if far != node and network.is_seller(far):
             ties = tuple(network.between(first, second)[0] for first, second in pairwise(nodes))
             yield Path(ties, network.names[far])
@@ -89,8 +109,7 @@ def _late_events(network: Network, node: int, _: GraphFeature) -> Iterator[Path]
 def _near_defaults(network: Network, node: int, _: GraphFeature) -> Iterator[Path]:
     """Return a shortest path over relations to every other seller in default that a walk can reach."""
     snapshot = network.snapshot
-    related: Any = nx.from_scipy_sparse_array(snapshot.related)
-    for far, nodes in nx.single_source_shortest_path(related, node).items():
+    for far, nodes in nx.single_source_shortest_path(network.related_sellers, node).items():
         if far != node and snapshot.has_defaulted[far]:
             steps = pairwise(nodes)
             ties = tuple(tie for first, second in steps for tie in _relation(network, first, second))
@@ -125,7 +144,7 @@ def _circles(network: Network, node: int, _: GraphFeature) -> Iterator[Path]:
     """
     if node not in network.guarantees:
         return
-    simple: Any = nx.DiGraph(network.guarantees.edges())
+    simple: Any = network.guarantors
     back = nx.ancestors(simple, node) & nx.descendants(simple, node) | {node}
     for cycle in nx.simple_cycles(simple.subgraph(back), length_bound=LONGEST_CIRCLE):
         if node in cycle and len(cycle) > 1:
@@ -143,13 +162,11 @@ def _longest_circles(network: Network, node: int, record: GraphFeature) -> Itera
 
 def _core(network: Network, node: int, _: GraphFeature) -> Iterator[Path]:
     """Return the guarantees between the seller and the other members of the densest core that it belongs to."""
-    tied: Any = nx.Graph(network.guarantees)
-    tied.remove_edges_from(list(nx.selfloop_edges(tied)))
-    if node not in tied:
+    core = network.cores
+    if node not in core:
         return
-    core = nx.core_number(tied)
-    for near in tied[node]:
-        if core[near] >= core[node]:
+    for near in {*network.guarantors.predecessors(node), *network.guarantors.successors(node)}:
+        if near != node and core[near] >= core[node]:
             for start, end in ((node, near), (near, node)):
                 for tie in _guarantees(network, start, end):
                     yield Path((tie,), network.names[near] if network.is_seller(near) else None)

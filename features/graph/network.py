@@ -7,82 +7,21 @@ on the same nodes and the same rows in force, so that a path never uses a row th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
 
 from data_contracts.entities.party_matches import PARTY_MATCH
 from features.graph.edges import HOLDER_LINKS, links_by_row
+from features.graph.paths import SAME_FIRM, Hub, Path, Tie
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterator, Mapping
 
     from features.graph.edges import LinkRows
     from features.graph.signals import Snapshot
-
-# A link that is no row: two sellers that are one firm, by their names.
-SAME_FIRM: Final = "same_firm"
-
-
-@dataclass(frozen=True)
-class Tie:
-    """A link as its row states it.
-
-    Attributes:
-        start: who holds, uses or guarantees: the seller's id, or the pseudonym of another party.
-        end: who or what is held, used or guaranteed.
-        link_type: type of the link.
-        amount_usd: amount of a guarantee.
-        valid_from: first day of the link; the day of a login, an invoice, a declaration or a pledge.
-        source_file: file that states it.
-        source_row: row of the file.
-        valid_to: last day of the link; None while it lasts.
-        known_at: when it could be known.
-        lender: for a pledge, who holds it.
-    """
-
-    start: str
-    end: str
-    link_type: str
-    amount_usd: float | None = None
-    valid_from: dt.date | None = None
-    source_file: str | None = None
-    source_row: int | None = None
-    valid_to: dt.date | None = None
-    known_at: dt.datetime | None = None
-    lender: str | None = None
-
-
-@dataclass(frozen=True)
-class Path:
-    """A chain of links from the seller to another seller, or back to itself.
-
-    Attributes:
-        ties: the links, in the order in which the path takes them.
-        reaches: the seller at its end; None for an asset or a party that is no seller.
-        default_date: day of the known default of that seller, if the signal is about defaults.
-        days_late: days late of that seller's worst payment, if the signal is about late payments.
-    """
-
-    ties: tuple[Tie, ...]
-    reaches: str | None
-    default_date: dt.date | None = None
-    days_late: int | None = None
-
-
-@dataclass(frozen=True)
-class Hub:
-    """A link that counts for nothing, because it leads to a service of many sellers.
-
-    Attributes:
-        tie: the seller's link to the service.
-        sellers: sellers that are linked to it.
-    """
-
-    tie: Tie
-    sellers: int
 
 
 @dataclass(frozen=True)
@@ -119,7 +58,9 @@ class Network:
         users = _sellers_of_hubs(rows)
         started: dict[int, tuple[Tie, ...]] = {}
         hubs: dict[int, tuple[Hub, ...]] = {}
-        for place, row in enumerate(shown):
+        # In an order of its own, so that among paths of equal length the order of rows decides nothing.
+        for place in sorted(range(len(shown)), key=lambda at: _order(shown[at])):
+            row = shown[place]
             company, other = int(rows.company[place]), int(rows.other[place])
             tie = tie_of(row, names[int(rows.start[place])], names[int(rows.end[place])])
             if rows.is_guarantee[place]:
@@ -133,6 +74,31 @@ class Network:
         for left, right in rows.one_firm.tolist():
             ties.add_edge(left, right, tie=Tie(names[left], names[right], SAME_FIRM), company=left)
         return cls(snapshot, names, ties, guarantees, started, hubs)
+
+    @cached_property
+    def neighbours(self) -> nx.Graph[int]:
+        """The graph of links that make a relation, each pair once."""
+        return nx.Graph(self.ties)
+
+    @cached_property
+    def related_sellers(self) -> nx.Graph[int]:
+        """The graph of sellers that are directly related."""
+        found: nx.Graph[int] = nx.from_scipy_sparse_array(self.snapshot.related.sorted_indices())
+        return found
+
+    @cached_property
+    def guarantors(self) -> nx.DiGraph[int]:
+        """The directed graph of guarantees, each pair once."""
+        found: nx.DiGraph[int] = nx.DiGraph(self.guarantees.edges())
+        return found
+
+    @cached_property
+    def cores(self) -> Mapping[int, int]:
+        """The largest k of each party to guarantees, given or received, for which it is in a k-core."""
+        tied: nx.Graph[int] = nx.Graph(self.guarantees)
+        tied.remove_edges_from(list(nx.selfloop_edges(tied)))
+        found: Mapping[int, int] = nx.core_number(tied)
+        return found
 
     def node_of(self, seller: str) -> int | None:
         """Return the node of a seller; None if the registry does not contain it."""
@@ -173,6 +139,11 @@ class Network:
                     # Who owns one seller and is the address of another shares nothing.
                     if (here.link_type in HOLDER_LINKS) == (there.link_type in HOLDER_LINKS):
                         yield Path((here, there), self.names[far])
+
+
+def _order(row: dict[str, Any]) -> tuple[Any, ...]:
+    ends = (row["from_party_id"], row["to_party_id"], str(row["link_type"]))
+    return *ends, row["valid_from"], str(row["source_file"]), row["source_row"] or 0
 
 
 def names_of(rows: LinkRows, shown: list[dict[str, Any]]) -> dict[int, str]:

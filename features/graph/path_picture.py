@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any, Final
 from xml.sax.saxutils import escape
-
-import networkx as nx
 
 from features.graph.path_words import path_in_words, words_of
 
@@ -15,38 +14,54 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from features.graph.network import Path, Tie
     from features.graph.path_words import Language
+    from features.graph.paths import Path, Tie
 
 MOST_NODES: Final = 12
 # Narrow, so that the letters are still ten pixels high on a telephone that is 360 pixels wide.
 _WIDTH: Final = 520
-_LEAST_HEIGHT: Final = 300
+_CIRCLE_HEIGHT: Final = 300
+# Of a picture with one party in each column, and with more.
+_LEAST_HEIGHTS: Final = (150, 200)
 _ROW: Final = 56
 _MARGIN: Final = (110, 50)
 _RADIUS: Final = 9
 _LONGEST_NAME: Final = 14
 _SAME_PLACE: Final = 1e-9
-_STYLE: Final = (
-    "text{font:14px sans-serif;fill:#1c2733;paint-order:stroke;stroke:#fff;stroke-width:3px}"
-    ".link{stroke:#5b6b7a;stroke-width:1.5;fill:none}.own{fill:#0f5a70}"
-    ".seller{fill:#fff;stroke:#0f5a70;stroke-width:2}.party{fill:#dde4ea;stroke:#5b6b7a}"
-    ".bad{fill:#fff;stroke:#b8410f;stroke-width:4}.note{fill:#5b6b7a}"
+# Every rule names the picture, because a page that holds it has texts and links of its own.
+_STYLE: Final = "".join(
+    f".related-parties {rule}"
+    for rule in (
+        "text{font:14px sans-serif;fill:#1c2733;paint-order:stroke;stroke:#fff;stroke-width:3px}",
+        ".link{stroke:#5b6b7a;stroke-width:1.5;fill:none}",
+        ".tip{fill:#5b6b7a}",
+        ".own{fill:#0f5a70}",
+        ".seller{fill:#fff;stroke:#0f5a70;stroke-width:2}",
+        ".party{fill:#dde4ea;stroke:#5b6b7a}",
+        ".bad{fill:#fff;stroke:#b8410f;stroke-width:4}",
+        ".note{fill:#5b6b7a}",
+    )
 )
+_TIP: Final = (9, 4)
 
 
-def draw_paths(paths: Sequence[Path], seller: str, language: Language) -> str:
+def draw_paths(paths: Sequence[Path], seller: str, language: Language, others: frozenset[str] = frozenset()) -> str:
     """Return the picture of a seller's paths, in their order as long as no more than 12 parties are shown.
 
     The seller is a full circle, other sellers are empty ones, with a thick border if they are in default or paid late.
     Owners, addresses and other parties are squares with what they are. An arrow leads from who holds, uses or
-    guarantees.
+    guarantees. ``others`` are names known to be sellers, besides those that a path reaches.
     """
     drawn = _that_fit(paths)
     ties = tuple(dict.fromkeys(tie for path in drawn for tie in path.ties))
     places, height = _places(ties, seller)
     bad = {path.reaches: _bad(path, language) for path in drawn if path.default_date or path.days_late}
-    sellers = {seller, *(path.reaches for path in drawn if path.reaches is not None), *_ends_of_guarantees(ties)}
+    sellers = {
+        seller,
+        *others,
+        *(path.reaches for path in drawn if path.reaches is not None),
+        *_ends_of_guarantees(ties),
+    }
     said = "; ".join(path_in_words(path, language) for path in drawn)
     alternative = words_of("picture", "alternative", language).format(seller=seller, paths=said)
     body = [*_links(ties, places, sellers, language)]
@@ -59,10 +74,8 @@ def draw_paths(paths: Sequence[Path], seller: str, language: Language) -> str:
         more = words_of("picture", "more", language).format(count=len(paths) - len(drawn))
         body.append(f'<text class="note" x="8" y="{height - 8}">{escape(more)}</text>')
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" lang="{language}">'
-        f"<title>{escape(alternative)}</title><style>{_STYLE}</style>"
-        '<defs><marker id="arrow" viewBox="0 0 10 10" refX="10" refY="5" markerWidth="7" markerHeight="7" '
-        'orient="auto"><path d="M0 0L10 5L0 10z" fill="#5b6b7a"/></marker></defs>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" class="related-parties" '
+        f'role="img" lang="{language}"><title>{escape(alternative)}</title><style>{_STYLE}</style>'
     )
     return "\n".join([head, *body, "</svg>"]) + "\n"
 
@@ -99,13 +112,17 @@ def _places(ties: Sequence[Tie], seller: str) -> tuple[Mapping[str, tuple[int, i
 
     A circle is drawn on a circle, anything else in columns by its steps from the seller.
     """
+    # Only a passport with links needs it: verifying any other is quicker without.
+    nx: Any = importlib.import_module("networkx")
     graph: Any = nx.Graph([(tie.start, tie.end) for tie in ties])
     graph.add_node(seller)
     is_circle = all(degree == 2 for _, degree in graph.degree())
     steps = nx.single_source_shortest_path_length(graph, seller)
     columns = [sorted(name for name in graph if steps.get(name, 1) == step) for step in range(max(steps.values()) + 1)]
     found = nx.circular_layout(graph) if is_circle else nx.multipartite_layout(graph, dict(enumerate(columns)))
-    height = _LEAST_HEIGHT if is_circle else max(_LEAST_HEIGHT, _ROW * (max(map(len, columns)) - 1) + 2 * _MARGIN[1])
+    most = max(map(len, columns))
+    least = _LEAST_HEIGHTS[0] if most == 1 else _LEAST_HEIGHTS[1]
+    height = _CIRCLE_HEIGHT if is_circle else max(least, _ROW * (most - 1) + 2 * _MARGIN[1])
     across, down = (_stretched(found, axis, size) for axis, size in enumerate((_WIDTH, height)))
     return {str(name): (across[name], down[name]) for name in found}, height
 
@@ -131,10 +148,7 @@ def _links(
             said.append(label)
     for number, ((start, end), said) in enumerate(labels.items()):
         (x1, y1), (x2, y2) = places[start], places[end]
-        length = max(((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5, 1.0)
-        trim = (_RADIUS + 3) / length
-        end_x, end_y = round(x2 - (x2 - x1) * trim), round(y2 - (y2 - y1) * trim)
-        yield f'<path class="link" marker-end="url(#arrow)" d="M{x1} {y1}L{end_x} {end_y}"/>'
+        yield from _arrow(x1, y1, x2, y2)
         has_lender = any(tie.lender for tie in ties if (tie.start, tie.end) == (start, end))
         if not ({start, end} <= sellers or has_lender):  # the party at one end says what it is
             continue
@@ -142,6 +156,19 @@ def _links(
         part = 0.35 + 0.1 * (number % 4)
         middle = f'x="{round(x1 + part * (x2 - x1))}" y="{round(y1 + part * (y2 - y1)) - 4}"'
         yield f'<text class="note" text-anchor="middle" {middle}>{escape(", ".join(said))}</text>'
+
+
+def _arrow(x1: int, y1: int, x2: int, y2: int) -> Iterator[str]:
+    """Return a line that ends in a tip before the party it leads to."""
+    length = max(((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5, 1.0)
+    across, down = (x2 - x1) / length, (y2 - y1) / length
+    end_x, end_y = x2 - across * (_RADIUS + 3), y2 - down * (_RADIUS + 3)
+    long, half = _TIP
+    back_x, back_y = end_x - across * long, end_y - down * long
+    sides = [(back_x - down * half * side, back_y + across * half * side) for side in (1, -1)]
+    corners = "L".join(f"{x:.1f} {y:.1f}" for x, y in [(end_x, end_y), *sides])
+    yield f'<path class="link" d="M{x1} {y1}L{back_x:.1f} {back_y:.1f}"/>'
+    yield f'<path class="tip" d="M{corners}z"/>'
 
 
 def _node(name: str, place: tuple[int, int], kind: str, note: str) -> list[str]:

@@ -8,23 +8,51 @@ from importlib import resources
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from features.graph.network import Hub, Path, Tie
+    from features.graph.paths import Hub, Path, Tie
 
 Language = Literal["en", "zh"]
 # Links that are something that happened on a day, not a state that lasts.
 EVENTS: Final = frozenset({"login", "pledge", "supplier", "buyer", "consignee"})
+# Links that give two sellers something lasting in common; the first two begin at the party in common.
+HOLDERS: Final = ("owner", "director")
+LASTING: Final = frozenset({*HOLDERS, "address", "phone", "bank_account", "device"})
+MEETING: Final = 2
+"""Links of a path over one party in common."""
 
 
 def path_in_words(path: Path, language: Language) -> str:
-    """Return a path as one sentence: each link with its day and the row that states it, then what is bad at its end."""
-    parts = [_tie(tie, language) for tie in path.ties]
+    """Return a path as one sentence: each link with its day and the row that states it, then what is bad at its end.
+
+    Where no row is named, two sellers that have the same owner or use the same thing are told in one part.
+    """
+    parts = [_shared(path.ties, language)] if _is_shared(path.ties) else [_tie(tie, language) for tie in path.ties]
     if path.default_date is not None:
         parts.append(_part("default", language).format(seller=path.reaches, day=path.default_date.isoformat()))
     if path.days_late is not None:
         parts.append(_part("late", language).format(seller=path.reaches, days=path.days_late))
     return _part("between", language).join(parts)
+
+
+def _is_shared(ties: Sequence[Tie]) -> bool:
+    """Return whether two links of one type, both still in force and neither with its row, meet in one party."""
+    if len(ties) != MEETING or any(tie.source_file or tie.valid_to or tie.link_type not in LASTING for tie in ties):
+        return False
+    here, there = ties
+    return here.link_type == there.link_type and _met(here) == _met(there)
+
+
+def _met(tie: Tie) -> str:
+    return tie.start if tie.link_type in HOLDERS else tie.end
+
+
+def _shared(ties: Sequence[Tie], language: Language) -> str:
+    here, there = ties
+    first, second = (tie.end if tie.link_type in HOLDERS else tie.start for tie in ties)
+    said = words_of("shared", here.link_type, language).format(first=first, second=second, met=_met(here))
+    days = [tie.valid_from for tie in (here, there) if tie.valid_from is not None]
+    return said + (_part("since", language).format(day=max(days).isoformat()) if days else "")
 
 
 def hub_in_words(hub: Hub, language: Language) -> str:

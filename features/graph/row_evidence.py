@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.graph.counterparties import SHARED_AT_LEAST, partner_rows
-from features.graph.network import Hub, Path, Tie
+from features.graph.paths import Hub, Path, Tie
 from features.graph.shared_uses import logins
 
 if TYPE_CHECKING:

@@ -7,13 +7,16 @@ seller, is absent rather than empty. The JSON Schema of passports is generated f
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from pipelines.signing.credential import CREDENTIALS_CONTEXT, UNDEFINED_TERMS_CONTEXT
 
-SCHEMA_VERSION: Final = "1.3"
+SCHEMA_VERSION: Final = "1.4"
+MOST_PATHS: Final = 4
+"""Most paths of links listed for one feature."""
 CONTEXT: Final = (CREDENTIALS_CONTEXT, UNDEFINED_TERMS_CONTEXT)
 
 Integer = Annotated[str, StringConstraints(pattern=r"^(0|-?[1-9][0-9]{0,8})$")]
@@ -24,6 +27,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Instant = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")]
 Day = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Pseudonym = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+Party = Annotated[str, StringConstraints(pattern=r"^urn:(seller|party)-pseudonym:[0-9a-f]{32}$")]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=400)]
 Sentence = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 
@@ -150,6 +154,67 @@ class Points(_Part):
     all_others: Integer
 
 
+LinkType = Literal[
+    "owner", "director", "address", "phone", "bank_account", "device", "guarantee", "same_firm", "login", "pledge",
+    "supplier", "buyer", "consignee",
+]  # fmt: skip
+
+
+class RelatedLink(_Part):
+    """A link between two parties: the first holds, uses, guarantees or trades with the second.
+
+    ``valid_from`` is its first day, or the day of a login, an invoice, a declaration or a pledge. The amount of a
+    guarantee is stated if it is the seller's own, given or received. ``lender`` is who holds a pledge.
+    """
+
+    start: Party = Field(alias="from")
+    end: Party = Field(alias="to")
+    link_type: LinkType
+    amount_usd: Decimal | None = None
+    valid_from: Day | None = None
+    valid_to: Day | None = None
+    lender: Party | None = None
+
+
+class RelatedPath(_Part):
+    """A chain of links that begins at the seller; each link shares a party with the one before.
+
+    ``reaches`` is the seller at its end, ``in_default_since`` the day of that seller's known default, ``days_late``
+    how late its worst payment was, if the feature is about late payments.
+    """
+
+    links: tuple[RelatedLink, ...] = Field(min_length=1)
+    reaches: Party | None = None
+    in_default_since: Day | None = None
+    days_late: Count | None = None
+
+    @model_validator(mode="after")
+    def _is_a_chain(self) -> Self:
+        ends = [{link.start, link.end} for link in self.links]
+        if not all(before & after for before, after in pairwise(ends)):
+            raise ValueError("the links of a path do not follow one another")
+        if self.reaches is not None and self.reaches not in ends[-1]:
+            raise ValueError("a path does not lead where it says")
+        return self
+
+
+class RelatedSignal(Words):
+    """A feature of related parties that is a main reason or a raised flag, and the links behind it.
+
+    ``paths_found`` counts all paths; those to sellers in default or late come first, then the shortest.
+    """
+
+    feature: Word
+    paths_found: Count
+    paths: tuple[RelatedPath, ...] = Field(min_length=1, max_length=MOST_PATHS)
+
+    @model_validator(mode="after")
+    def _counts_its_paths(self) -> Self:
+        if int(self.paths_found) < len(self.paths):
+            raise ValueError("more paths are listed than were found")
+        return self
+
+
 class Coverage(_Part):
     """What one source delivered for one table, and for what period."""
 
@@ -187,10 +252,12 @@ class PassportSubject(_Part):
 
     ``data_coverage`` lists the deliveries that a feature of the model reads, and ``data_not_read`` all others (before
     schema 1.2 there was one list of all). A source that no feature reads may still be a witness of a claim.
+    ``related_parties`` (since schema 1.4) lists the features of related parties among the main reasons or raised flags
+    that links are behind; it is absent if there are none. Every party is named by a pseudonym.
     """
 
     id: Word
-    schema_version: Literal["1.0", "1.1", "1.2", "1.3"]
+    schema_version: Literal["1.0", "1.1", "1.2", "1.3", "1.4"]
     pseudonym: Pseudonym
     subject_commitment: Commitment
     as_of: Day
@@ -204,6 +271,7 @@ class PassportSubject(_Part):
     assessment: Assessment
     points: Points
     claims: tuple[ClaimLine, ...] | None = None
+    related_parties: tuple[RelatedSignal, ...] | None = None
     data_coverage: tuple[Coverage, ...] | None = None
     data_not_read: tuple[Coverage, ...] | None = None
     model: ModelReference
@@ -235,6 +303,20 @@ class PassportSubject(_Part):
             raise ValueError("before schema 1.2 nothing tells which data no feature read")
         if self.model.promotion is not None and self.schema_version < "1.3":
             raise ValueError("before schema 1.3 nothing tells whether the model was promoted")
+        return self
+
+    @model_validator(mode="after")
+    def _links_are_the_sellers(self) -> Self:
+        if self.related_parties is None:
+            return self
+        if self.schema_version < "1.4":
+            raise ValueError("before schema 1.4 nothing tells of related parties")
+        for path in (path for signal in self.related_parties for path in signal.paths):
+            if self.id not in {path.links[0].start, path.links[0].end}:
+                raise ValueError("a path does not begin at the seller")
+            days = [path.in_default_since, *(link.valid_from for link in path.links)]
+            if any(day is not None and day > self.as_of for day in days):
+                raise ValueError("a link or a default is later than the data")
         return self
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipelines.passports.claims import ClaimRow, claim_lines, pillar_grades
 from pipelines.passports.document import CONTEXT, SCHEMA_VERSION, PassportDocument, validity
+from pipelines.passports.related_parties import related_signals
 from pipelines.reports.passport_page import render_passport_page
 from pipelines.reports.rendering import LANGUAGES, page_texts
 from pipelines.score_codes import code_in_words
@@ -20,8 +21,9 @@ from pipelines.signing.credential import issue
 from pipelines.signing.keys import pseudonym, subject_commitment, subject_salt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from features.related_parties import RelatedParties
     from models.registry.bundle import Bundle
     from models.registry.promotion_ledger import Promotion
     from pipelines.passports.terms import PassportTerms
@@ -49,7 +51,8 @@ class Evidence:
 
     ``deliveries`` maps a seller to its deliveries, ``pillar_tables`` a pillar to the tables that its features read.
     Both are None for a ready matrix, whose origin is unknown. ``data_digests`` maps a name to the SHA-256 of what was
-    scored. ``promotion`` is what the promotion ledger says of the model.
+    scored. ``promotion`` is what the promotion ledger says of the model. ``related`` finds the related parties behind
+    the reasons and flags of a row; None if nothing is known about links.
     """
 
     data_digests: Mapping[str, str]
@@ -58,6 +61,7 @@ class Evidence:
     feature_set_version: str = UNKNOWN_VERSION
     claims: Mapping[str, Sequence[ClaimRow]] | None = None
     promotion: Promotion | None = None
+    related: Callable[[Row], RelatedParties | None] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,7 @@ def passport_document(row: Row, bundle: Bundle, evidence: Evidence, terms: Passp
         "assessment": _assessment(row, bundle, terms),
         "points": _points(row, evidence),
         "claims": None if evidence.claims is None else claim_lines(evidence.claims.get(row["seller_id"], ())),
+        "related_parties": _related_parties(row, evidence, terms),
         **_coverage(row, evidence),
         "model": _model(row, bundle, evidence),
         "contracts": bundle.meta.contracts or None,
@@ -207,6 +212,11 @@ def _pillar_evidence(pillar: str, seller_id: str, evidence: Evidence) -> dict[st
     if len(sources) > 1:
         return None
     return {"grade": "single_source" if sources else "not_evidenced", "sources": sources}
+
+
+def _related_parties(row: Row, evidence: Evidence, terms: PassportTerms) -> tuple[dict[str, Any], ...] | None:
+    found = None if evidence.related is None else evidence.related(row)
+    return None if found is None else related_signals(found, terms.keys.hmac_key)
 
 
 def _coverage(row: Row, evidence: Evidence) -> dict[str, tuple[dict[str, object], ...]]:

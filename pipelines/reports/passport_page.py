@@ -9,6 +9,7 @@ from models.explanation.reasons import format_value
 from pipelines.reports.feature_values import value_with_unit
 from pipelines.reports.grade_colours import STANDARD_GRADES, coloured
 from pipelines.reports.names import brief_source
+from pipelines.reports.related_parties import passport_links
 from pipelines.reports.rendering import LANGUAGES, SYNTHETIC_EVIDENCE, Language, Texts, banners, page_texts, render_page
 from pipelines.reports.steps import staircase
 
@@ -54,6 +55,7 @@ def _page_context(passport: Mapping[str, Any], language: Language) -> dict[str, 
         "reasons": _reasons(subject["points"], texts),
         "warnings": [warning[language] for warning in subject["warnings"]],
         "claims": _claims(subject.get("claims", []), texts),
+        "links": passport_links(subject, texts),
         "coverage": _coverage(subject.get("data_coverage", []), texts),
         "not_read": _coverage(subject.get("data_not_read", []), texts),
         "contracts": subject.get("contracts"),

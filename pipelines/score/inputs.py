@@ -31,6 +31,7 @@ from pipelines.score.applicant_features import OWN_TABLES, SellerTables, describ
 from pipelines.score.applicant_parsing import parse_applicants
 from pipelines.score.applicants import Applicants, Chunk, require_applicant_file
 from pipelines.score.known_history import own_sources, with_known_history
+from pipelines.score.related import related_reader
 from pipelines.score.scorer import chunked
 from pipelines.score.set_aside import set_aside_note
 
@@ -42,8 +43,10 @@ if TYPE_CHECKING:
     from data_contracts.checks.rows import CheckResult
     from data_contracts.progress import Progress
     from features.catalogue import FeatureSet
+    from features.related_parties import RelatedParties
     from models.registry.bundle import BundleMeta
     from pipelines.ingest.deliveries.manifest import Deliveries
+    from pipelines.passports.passport import Row
     from pipelines.profiles.ingest_settings import IngestSettings
     from pipelines.profiles.score_settings import ScoringLimits
     from pipelines.score.known_history import KnownHistory
@@ -58,7 +61,8 @@ class ScoreInput:
     ``chunks(n)`` yields every row once, at most ``n`` at a time, with all features of the model. ``digests`` holds the
     SHA-256 of what was scored, ``as_of`` the date for rows without one. ``coverage`` is the table ``source_coverage``;
     ``reconcile`` compares the sources of some sellers with each other as of a date and returns rows of
-    ``features.reconciliation`` for the last quarter. Both are None if nothing is known about the sources. ``read_with``
+    ``features.reconciliation`` for the last quarter; ``related`` finds the related parties behind the reasons and flags
+    of a scored row. All three are None if nothing is known about the sources. ``read_with``
     holds what decides how raw exports are read: settings, the key fingerprint and the digest of the whole folder; with
     others, the same files may yield other rows.
     """
@@ -71,6 +75,7 @@ class ScoreInput:
     coverage: pa.Table | None = field(default=None, repr=False)
     pillar_tables: Mapping[str, frozenset[str]] | None = None
     reconcile: Callable[[date, Sequence[str]], pa.Table] | None = field(default=None, repr=False)
+    related: Callable[[Row], RelatedParties | None] | None = field(default=None, repr=False)
     read_with: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -148,6 +153,7 @@ def described_input(
         reconcile=lambda as_of, sellers: reconcile(
             source.tables, AsOf(as_of), sellers, ReconciliationSettings(last_quarters=1)
         ),
+        related=related_reader(feature_set, lambda _: source.tables, described),
     )
 
 

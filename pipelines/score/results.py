@@ -149,7 +149,7 @@ def _evidence(job: ScoreJob, chosen: pa.Table) -> Evidence:
     claims = None
     if rows.reconcile is not None:
         claims = {seller: found for (seller, _), found in claims_at(rows.reconcile, chosen).items()}
-    return Evidence(rows.digests, delivered, rows.pillar_tables, version, claims, promotion)
+    return Evidence(rows.digests, delivered, rows.pillar_tables, version, claims, promotion, rows.related)
 
 
 def feature_set_version(meta: BundleMeta) -> str:

@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.digest import sha256_file
+from data_contracts.entities.party_matches import PARTY_MATCH
 from data_contracts.progress import SILENT
+from features.graph.signals import SIGNAL_COLUMNS
 from features.reconciliation import plausibility, shared_statements
 from features.reconciliation.reconcile import latest
 from models.registry.promotion_ledger import champion_in_force
@@ -23,8 +25,9 @@ from pipelines.runs.publish import atomic_write_bytes, read_parquet
 from pipelines.runs.stages import Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 from pipelines.runs.storage_faults import emptied_if_full
 from pipelines.score.applicant_features import SellerTables
-from pipelines.score.inputs import COVERAGE, Request, described_input, identified
+from pipelines.score.inputs import COVERAGE, Request, described_input, feature_set_of, identified
 from pipelines.score.model import champion_model
+from pipelines.score.related import related_reader
 from pipelines.score.results import CODE, ScoreJob, write_results
 from pipelines.score_rows import REFUSED
 from pipelines.signing.keys import (
@@ -55,6 +58,7 @@ _COLUMNS_READ: Final = {
     **plausibility.COLUMNS_READ,
     "money_event": tuple(dict.fromkeys((*plausibility.COLUMNS_READ["money_event"], *shared_statements.COLUMNS_READ))),
 }
+_TABLES_READ: Final = tuple(dict.fromkeys((*_COLUMNS_READ, CREDIT_RECORD, *SIGNAL_COLUMNS, PARTY_MATCH)))
 
 
 def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
@@ -66,7 +70,7 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
         "bundle": current_output(place, "train", "bundle"),
         "matrix": current_output(place, "features", "matrix.parquet"),
         "registration": current_output(place, "register", REGISTRATION_FILE),
-        **_files_present(place, {name: f"tables/{name}.parquet" for name in (*_COLUMNS_READ, CREDIT_RECORD)}),
+        **_files_present(place, {name: f"tables/{name}.parquet" for name in _TABLES_READ}),
     }
     with report_other_keys(place):
         champion = champion_in_force(promotion_ledger(place, os.environ).read(keys.public_key), profile.model.name)
@@ -108,9 +112,11 @@ def stage_job(profile: Profile, place: Place, keys: KeyRing, model: ScoringModel
     limits = profile.scoring.limits
     request = Request(model.bundle.meta, model.bundle.model.feature_names, limits, place, as_of)
     applicants = identified(stage_sellers(profile, place, matrix), as_of)
+    related = related_reader(feature_set_of(model.bundle.meta), functools.partial(stage_links, place), matrix)
+    rows = described_input(applicants, source, request, matrix)
     return ScoreJob(
         model=model,
-        rows=replace(described_input(applicants, source, request, matrix), reconcile=stage_reconciliation(place)),
+        rows=replace(rows, reconcile=stage_reconciliation(place), related=related),
         secret=keys.hmac_key,
         limits=limits,
         issued_on=profile.scoring.issued_on,
@@ -133,6 +139,12 @@ def stage_reconciliation(place: Place) -> Callable[[date, Sequence[str]], pa.Tab
         return table.filter(asked)
 
     return reconcile
+
+
+def stage_links(place: Place, columns: Mapping[str, list[str]]) -> dict[str, pa.Table]:
+    """Read these columns of the tables that exist."""
+    files = _files_present(place, {name: f"tables/{name}.parquet" for name in columns})
+    return {name: read_parquet(file, columns[name]) for name, file in files.items()}
 
 
 def stage_sellers(profile: Profile, place: Place, matrix: pa.Table) -> Values:

@@ -194,6 +194,11 @@ def pseudonym(hmac_key: bytes, seller_id: str) -> str:
     return keyed_digest(hmac_key, "seller pseudonym", seller_id)[:PSEUDONYM_HEX_DIGITS]
 
 
+def party_pseudonym(hmac_key: bytes, party_id: str) -> str:
+    """Return the pseudonym in shared files of a party that is no seller: an owner, an address, an asset, a lender."""
+    return keyed_digest(hmac_key, "party pseudonym", party_id)[:PSEUDONYM_HEX_DIGITS]
+
+
 def subject_salt(hmac_key: bytes, *parts: str) -> str:
     """Return the salt (64 hexadecimal digits) of one passport's commitment; only the seller receives it."""
     return keyed_digest(hmac_key, "subject salt", *parts)

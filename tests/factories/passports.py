@@ -5,6 +5,11 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+OWN = "urn:seller-pseudonym:5f0c2d9a7b1e4c3f8a6d0e9b2c4f6a8d"
+LATE = "urn:seller-pseudonym:21b4ac99" + "7a" * 12
+GUARANTOR = "urn:seller-pseudonym:d753e7a2" + "5c" * 12
+ACCOUNT = "urn:party-pseudonym:c537433c" + "9e" * 12
+
 PASSPORT: dict[str, Any] = {
     "@context": ["https://www.w3.org/ns/credentials/v2", "https://www.w3.org/ns/credentials/undefined-terms/v2"],
     "id": "urn:uuid:6e0f7b7e-0d8e-5f6b-9d3b-0c3f6d2a9f11",
@@ -14,7 +19,7 @@ PASSPORT: dict[str, Any] = {
     "validUntil": "2025-10-13T23:59:59Z",
     "credentialSubject": {
         "id": "urn:seller-pseudonym:5f0c2d9a7b1e4c3f8a6d0e9b2c4f6a8d",
-        "schema_version": "1.1",
+        "schema_version": "1.4",
         "pseudonym": "5f0c2d9a7b1e4c3f8a6d0e9b2c4f6a8d",
         "subject_commitment": {"method": "hmac-sha256", "value": "ab" * 32},
         "as_of": "2025-06-30",
@@ -151,6 +156,52 @@ PASSPORT: dict[str, Any] = {
                 "amounts": [],
             },
         ],
+        "related_parties": [
+            {
+                "feature": "related_known_default_excess",
+                "en": "Excess default rate of related sellers",
+                "zh": "关联卖家超额违约率",
+                "paths_found": "3",
+                "paths": [
+                    {
+                        "links": [
+                            {"from": OWN, "to": ACCOUNT, "link_type": "bank_account", "valid_from": "2022-06-07"},
+                            {"from": LATE, "to": ACCOUNT, "link_type": "bank_account", "valid_from": "2020-10-20"},
+                        ],
+                        "reaches": LATE,
+                        "in_default_since": "2024-12-14",
+                    }
+                ],
+            },
+            {
+                "feature": "guarantee_cycle_flag",
+                "en": "Member of a guarantee circle",
+                "zh": "处于担保圈",
+                "paths_found": "1",
+                "paths": [
+                    {
+                        "links": [
+                            {
+                                "from": OWN,
+                                "to": GUARANTOR,
+                                "link_type": "guarantee",
+                                "amount_usd": "222000",
+                                "valid_from": "2021-03-26",
+                            },
+                            {"from": GUARANTOR, "to": LATE, "link_type": "guarantee", "valid_from": "2021-04-01"},
+                            {
+                                "from": LATE,
+                                "to": OWN,
+                                "link_type": "guarantee",
+                                "amount_usd": "21000",
+                                "valid_from": "2021-04-23",
+                            },
+                        ],
+                        "reaches": OWN,
+                    }
+                ],
+            },
+        ],
         "data_coverage": [
             {
                 "source": "amazon_settlement_v2",
@@ -190,6 +241,7 @@ OPTIONAL_FIELDS = (
     ("credentialSubject", "stale_after"),
     ("credentialSubject", "evidence"),
     ("credentialSubject", "claims"),
+    ("credentialSubject", "related_parties"),
     ("credentialSubject", "data_coverage"),
     ("credentialSubject", "contracts"),
     ("credentialSubject", "assessment", "probability_of_default_interval"),

@@ -75,6 +75,11 @@ def passport_text(hostile: str | None, language: Language) -> str:
         for reason in (*subject["points"]["for"], *subject["points"]["against"]):
             reason |= {"en": hostile, "zh": hostile}
         subject["warnings"][0] |= {"en": hostile, "zh": hostile}
+        subject["related_parties"][0] |= {"en": hostile, "zh": hostile}
+        subject["related_parties"][0]["paths"][0] = {
+            "links": [{"from": subject["id"], "to": hostile, "link_type": "owner"}],
+            "reaches": hostile,
+        }
         passport["issuer"]["name"] = hostile
     return render_passport_page(passport, language)
 

@@ -52,6 +52,25 @@ def test_a_page_opens_complete_and_requests_nothing_else(
     assert re.search(r"(?:src|href)=\"(?:https?:)?//", document) is None
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_links_of_a_passport_stand_in_words_beside_their_picture(
+    language: Language, chromium: str, tmp_path: Path
+) -> None:
+    # Measured by the browser: the picture and every text in it has a size, and the words are not hidden.
+    probe = """<script>
+const picture = document.querySelector('svg.related-parties'), box = picture.getBoundingClientRect();
+const texts = [...picture.querySelectorAll('text')].map(text => text.getBoundingClientRect());
+const inside = texts.every(text => text.width > 0 && text.left >= box.left && text.right <= box.right);
+const words = document.querySelector('.links li').getBoundingClientRect();
+document.title = [inside, texts.length, box.width > 200, words.height > 10, words.right <= box.left].join(' ');
+</script></body>"""
+    page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", PAGES["passport"](None, language))
+    (tmp_path / "page.html").write_text(page.replace("</body>", probe), encoding="utf-8")
+    document = dump(chromium, (tmp_path / "page.html").as_uri(), tmp_path, "--window-size=1280,900")
+    assert title_of(document) == "true 9 true true true"
+    assert ("in default since 2024-12-14" if language == "en" else "自2024-12-14起违约") in document
+
+
 @pytest.mark.parametrize("page", sorted(PAGES))
 def test_hostile_names_change_no_title_and_make_no_element(page: str, chromium: str, tmp_path: Path) -> None:
     text = PAGES[page](" ".join(HOSTILE), "en")

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from data_contracts.definition.compiler import table_contract
 from features.engine.as_of import AsOf
 from features.graph.edges import GraphSettings
-from features.graph.evidence import evidence
-from features.graph.network import SAME_FIRM, Tie
+from features.graph.evidence import Evidence, PathFinder
 from features.graph.path_words import Language, hub_in_words, path_in_words
+from features.graph.paths import SAME_FIRM, Tie
 from features.graph.signals import SIGNALS, Snapshot
+from features.record import GraphFeature
 from tests.factories.canonical_tables import canonical_tables
 from tests.unit.features.graph.related_worlds import DAY, SELLERS, related_worlds
 from tests.unit.features.graph.test_graph_equals_networkx import RECORDS, snapshot
@@ -25,6 +26,10 @@ from tests.unit.features.graph.test_graph_equals_networkx import RECORDS, snapsh
 # A signal over all relations has a path where it has a value: a mean or a count may be zero, and an excess below zero.
 OVER_RELATIONS = {"related_mean", "group_lender_count", "related_known_default_excess"}
 COUNTED = sorted(set(SIGNALS) - OVER_RELATIONS)
+
+
+def evidence(record: GraphFeature, graph: Snapshot, seller: str) -> Evidence:
+    return PathFinder(graph).evidence(record, seller)
 
 
 @settings(max_examples=20, deadline=None)

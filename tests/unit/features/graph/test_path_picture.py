@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from features.graph.network import Path, Tie
 from features.graph.path_picture import MOST_NODES, draw_paths
+from features.graph.paths import Path, Tie
 
 if TYPE_CHECKING:
     from features.graph.path_words import Language

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -59,6 +60,59 @@ def test_a_field_that_is_absent_leaves_no_trace(path: tuple[str, ...]) -> None:
     assert faults_of(render_passport_page(without(path), "en")) == []
 
 
+@pytest.mark.parametrize(
+    ("language", "sentences"),
+    [
+        (
+            "en",
+            (
+                "This seller and seller 21b4ac99 use the bank account c537433c since 2022-06-07;",
+                "seller 21b4ac99 in default since 2024-12-14.",
+                "2 more are not listed here.",
+                "This seller guarantees seller d753e7a2 for 222,000 USD since 2021-03-26;",
+                "seller d753e7a2 guarantees seller 21b4ac99 since 2021-04-01;",
+            ),
+        ),
+        (
+            "zh",
+            (
+                "本卖家与卖家21b4ac99使用同一银行账户c537433c，自2022-06-07起；卖家21b4ac99自2024-12-14起违约。",
+                "另有 2 条未在此列出。",
+                "本卖家为卖家d753e7a2提供担保，金额222,000美元，自2021-03-26起；卖家d753e7a2为卖家21b4ac99提供担保",
+            ),
+        ),
+    ],
+)
+def test_links_of_related_parties_are_told_and_drawn(language: str, sentences: tuple[str, ...]) -> None:
+    page = render_passport_page(passport_json(), language)
+    text = read_page(page).text
+    for sentence in sentences:
+        assert sentence in text
+    (picture,) = re.findall(r'<svg[^>]*class="related-parties".*?</svg>', page, re.DOTALL)
+    assert picture.count("<circle") == 3
+    assert picture.count("<rect") == 1
+    assert picture.count('class="bad"') == 1
+    assert all(name in picture for name in ("21b4ac99", "d753e7a2", "c537433c"))
+
+
+def test_features_with_the_same_links_are_told_together() -> None:
+    passport = passport_json()
+    first, second = passport["credentialSubject"]["related_parties"]
+    second["paths"] = first["paths"]
+    text = read_page(render_passport_page(passport, "en")).text
+    assert "Excess default rate of related sellers; Member of a guarantee circle" in text
+    assert text.count("use the bank account") == 2  # once in words, once as the alternative of the picture
+
+
+@pytest.mark.parametrize("links", [None, []])
+def test_a_seller_without_links_has_no_section_about_them(links: list[Any] | None) -> None:
+    passport = passport_json()
+    passport["credentialSubject"]["related_parties"] = links
+    page = render_passport_page(passport, "en")
+    assert 'id="links"' not in page
+    assert 'class="related-parties"' not in page
+
+
 def test_synthetic_is_called_synthetic_and_a_demonstration_a_demonstration() -> None:
     synthetic = read_page(render_passport_page(passport_json(), "en")).text
     assert "Synthetic data." in synthetic
@@ -71,9 +125,13 @@ def test_synthetic_is_called_synthetic_and_a_demonstration_a_demonstration() -> 
     assert "演示护照" not in real
 
 
+# A passport is signed only with days and a type of link from the schema's list.
+FIXED = {"link_type", "valid_from", "valid_to", "in_default_since"}
+
+
 def replace_words(value: Any, hostile: str) -> Any:  # noqa: ANN401 - walks any JSON
     if isinstance(value, dict):
-        return {key: replace_words(item, hostile) for key, item in value.items()}
+        return {key: item if key in FIXED else replace_words(item, hostile) for key, item in value.items()}
     if isinstance(value, list):
         return [replace_words(item, hostile) for item in value]
     return hostile if isinstance(value, str) and not _is_figure(value) else value

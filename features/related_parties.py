@@ -1,0 +1,135 @@
+"""The related parties behind some graph features of a seller, as of a day: which links lead where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.definition.compiler import table_contract
+from data_contracts.entities.party_matches import PARTY_MATCH
+from features.build import graph_settings
+from features.engine.as_of import AS_OF_COLUMNS, AsOf
+from features.graph.edges import GraphSettings
+from features.graph.evidence import PathFinder
+from features.graph.path_words import EVENTS
+from features.graph.signals import SIGNAL_COLUMNS, Snapshot, signal_tables
+from features.record import GraphFeature
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from features.catalogue import FeatureSet
+    from features.graph.paths import Path
+
+FLAG_UNIT: Final = "0 or 1"
+"""Unit of a feature that is a flag, raised at 1."""
+_REGISTRY: Final = ("party", "party_link")
+_BOOKS: Final = "repayment"
+_STATED_IN: Final = ("source_file", "source_row")
+_MATCHES: Final = ("left_party_id", "right_party_id", "score", "decided_by", "is_accepted")
+
+
+@dataclass(frozen=True)
+class SignalPaths:
+    """A graph feature and the paths of links behind a seller's value of it, at least one, the shortest first."""
+
+    record: GraphFeature
+    paths: tuple[Path, ...]
+
+    def first(self, most: int) -> tuple[Path, ...]:
+        """Return at most so many paths: those to sellers in default first, then to late payers, then the others."""
+        worst_first = sorted(self.paths, key=lambda path: (path.default_date is None, path.days_late is None))
+        return tuple(worst_first[:most])
+
+
+@dataclass(frozen=True)
+class RelatedParties:
+    """What is behind some graph features of a seller.
+
+    Attributes:
+        seller: the seller.
+        signals: the features that links are behind, in the order asked for; none if there are no links.
+        sellers: the names in the paths that are sellers; every other name is an owner, an address, an asset and so on.
+    """
+
+    seller: str
+    signals: tuple[SignalPaths, ...]
+    sellers: frozenset[str]
+
+
+def graph_features(feature_set: FeatureSet) -> dict[str, GraphFeature]:
+    """Return the graph features of a set by name."""
+    return {record.name: record for record in feature_set.records if isinstance(record, GraphFeature)}
+
+
+def raised_flags(records: Mapping[str, GraphFeature], described: pa.Table) -> dict[tuple[Any, Any], tuple[str, ...]]:
+    """Return the flags among some graph features that are raised, by seller and date.
+
+    Args:
+        records: the features by name.
+        described: seller_id, as_of and features.
+    """
+    flags = [name for name, record in records.items() if record.unit == FLAG_UNIT and name in described.column_names]
+    raised: dict[tuple[Any, Any], tuple[str, ...]] = {}
+    for flag in flags:
+        rows = described.filter(pc.equal(described[flag], pa.scalar(1.0)))
+        for key in zip(rows["seller_id"].to_pylist(), rows["as_of"].to_pylist(), strict=True):
+            raised[key] = (*raised.get(key, ()), flag)
+    return raised
+
+
+def columns_of_links(records: Iterable[GraphFeature]) -> dict[str, list[str]]:
+    """Return the columns that the paths behind some graph features are found in, by table."""
+    tables = dict.fromkeys((*_REGISTRY, _BOOKS, *(table for record in records for table in signal_tables(record))))
+    # A link belongs to its parties, not to one seller.
+    key = {table: () if table == "party_link" else ("seller_id",) for table in tables}
+    found = {table: (*key[table], *AS_OF_COLUMNS, *SIGNAL_COLUMNS[table], *_STATED_IN) for table in tables}
+    found[PARTY_MATCH] = (*AS_OF_COLUMNS, *_MATCHES)
+    return {table: list(dict.fromkeys(columns)) for table, columns in found.items()}
+
+
+def path_finder(
+    feature_set: FeatureSet, tables: Mapping[str, pa.Table], as_of: dt.date, settings: GraphSettings | None = None
+) -> PathFinder:
+    """Return the finder of the paths behind the graph features of a set; a table that is absent counts as empty."""
+    names = dict.fromkeys((*_REGISTRY, _BOOKS))
+    names |= dict.fromkeys(table for one in graph_features(feature_set).values() for table in signal_tables(one))
+    absent = {name: table_contract(name).arrow_schema.empty_table() for name in names if name not in tables}
+    settings = graph_settings(feature_set, settings or GraphSettings())
+    return PathFinder(Snapshot({**absent, **tables}, AsOf(as_of), settings))
+
+
+def related_parties(finder: PathFinder, records: Sequence[GraphFeature], seller: str) -> RelatedParties:
+    """Return the paths behind some graph features of a seller.
+
+    A path to a seller that is in default says since when, whatever the feature is about.
+    """
+    found = [SignalPaths(record, _with_defaults(finder, record, seller)) for record in records]
+    signals = tuple(one for one in found if one.paths)
+    return RelatedParties(seller, signals, _sellers(finder, [path for one in signals for path in one.paths]))
+
+
+def _with_defaults(finder: PathFinder, record: GraphFeature, seller: str) -> tuple[Path, ...]:
+    days = finder.snapshot.default_days
+    return tuple(
+        replace(path, default_date=days[path.reaches])
+        if path.reaches is not None and path.reaches != seller and path.reaches in days
+        else path
+        for path in finder.evidence(record, seller).paths
+    )
+
+
+def _sellers(finder: PathFinder, paths: Sequence[Path]) -> frozenset[str]:
+    ties = [tie for path in paths for tie in path.ties]
+    # Who logged in, pledged or traded is a seller, whether or not the registry names it.
+    known = {path.reaches for path in paths if path.reaches} | {tie.start for tie in ties if tie.link_type in EVENTS}
+    others = sorted({name for tie in ties for name in (tie.start, tie.end)} - known)
+    registered = finder.snapshot.graph.sellers
+    place = np.searchsorted(registered, np.asarray(others, dtype=np.str_))
+    is_seller = [at < len(registered) and registered[at] == name for at, name in zip(place, others, strict=True)]
+    return frozenset(known | {name for name, found in zip(others, is_seller, strict=True) if found})
