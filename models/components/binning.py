@@ -35,15 +35,18 @@ class BinningSettings(BaseModel):
 class BinnedColumn(NamedTuple):
     """Bins of one column: bin i holds values up to and including ``edges[i]``, the last bin everything above.
 
-    ``evidence`` is the log-odds of default of each bin minus that of the sample: higher means more risk.
+    ``evidence`` is the log-odds of default of each bin minus that of the sample: higher means more risk. ``missing`` is
+    the evidence of NaN, which is a bin of its own; it is 0 if there was none.
     """
 
     edges: tuple[float, ...]
     evidence: tuple[float, ...]
+    missing: float = 0.0
 
     def transform(self, values: FloatArray) -> FloatArray:
         """Return the evidence of each value (n,)."""
-        return np.asarray(self.evidence)[np.searchsorted(np.asarray(self.edges), values, side="left")]
+        known = np.asarray(self.evidence)[np.searchsorted(np.asarray(self.edges), values, side="left")]
+        return np.where(np.isnan(values), self.missing, known)
 
 
 def bin_columns(
@@ -52,20 +55,36 @@ def bin_columns(
     """Bin each column of ``encoded`` (n, q) against outcomes ``y`` (n,), 1 = default.
 
     Evidence rises with the value where the direction is +1 and falls where it is -1. Where it is 0, the direction that
-    fits the sample better is used. Encoded missing values lie beyond the worst end of their column, so they either join
-    the worst bin or form a worse one.
+    fits the sample better is used. Encoded missing values of a column with a direction lie beyond its worst end, so
+    they either join the worst bin or form a worse one. NaN, in a column without, is a bin of its own.
     """
     target = np.asarray(y, dtype=np.float64)
     rate = float(target.mean())
     if not 0.0 < rate < 1.0:
         raise ValueError("binning needs both outcomes")
     return tuple(
-        _bin_column(np.ascontiguousarray(encoded[:, column]), target, direction, settings)
+        _with_missing_bin(np.ascontiguousarray(encoded[:, column]), target, direction, settings)
         for column, direction in enumerate(directions)
     )
 
 
-def _bin_column(values: FloatArray, y: FloatArray, direction: int, settings: BinningSettings) -> BinnedColumn:
+def _with_missing_bin(values: FloatArray, y: FloatArray, direction: int, settings: BinningSettings) -> BinnedColumn:
+    missing = np.isnan(values)
+    overall = float(y.mean())
+    if not missing.any():
+        return _bin_column(values, y, overall, direction, settings)
+    weight = float(missing.sum()) + settings.smoothing_rows
+    rate = (float(y[missing].sum()) + settings.smoothing_rows * overall) / weight
+    evidence = float(np.log(rate / (1.0 - rate)) - np.log(overall / (1.0 - overall)))
+    if missing.all():
+        return BinnedColumn((), (0.0,), evidence)
+    known = _bin_column(values[~missing], y[~missing], overall, direction, settings)
+    return known._replace(missing=evidence)
+
+
+def _bin_column(
+    values: FloatArray, y: FloatArray, overall: float, direction: int, settings: BinningSettings
+) -> BinnedColumn:
     cuts = np.linspace(0.0, 1.0, settings.first_cuts + 1)[1:-1]
     ends = (values.min(), values.max())
     inner = np.unique(np.quantile(values, cuts, method="lower"))
@@ -76,7 +95,6 @@ def _bin_column(values: FloatArray, y: FloatArray, direction: int, settings: Bin
     index = np.searchsorted(edges, values, side="left")
     rows = np.bincount(index).astype(np.float64)
     bads = np.bincount(index, weights=y)
-    overall = float(y.mean())
     weight = rows + settings.smoothing_rows
     rate = (bads + settings.smoothing_rows * overall) / weight
     sign = direction or _better_direction(rows, rate)

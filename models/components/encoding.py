@@ -5,16 +5,25 @@ the worst end of that range. The components are monotone in the feature's direct
 the risk of any reported one, for one feature and for any set of them together. A two-sided feature becomes two
 distances from its centre, and each can only raise risk. A feature without a direction has no worst end: it is used
 only if it was always observed in training, and a row that lacks it receives no score.
+
+Where nobody gains by hiding, as in a table from elsewhere, the setting ``keep_gaps`` uses such features with their
+gaps: a missing value stays missing, and each component gives it a risk of its own. A category is always used that way.
+A declared special code is no amount. With a direction it is placed at the value whose risk is nearest to its own, so
+that hiding it never pays; without one it is placed at the median and has a column of its own.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from data_contracts.errors import ConfigurationRefused
+from models.components.levels import LevelSettings, level_risks, risk_of_positions
+from models.components.special_codes import position_of_equal_risk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +31,7 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 Direction = Literal[-1, 0, 1]
-Treatment = Literal["one_sided", "two_sided", "free", "set_aside"]
+Treatment = Literal["one_sided", "two_sided", "free", "gaps_kept", "category", "set_aside"]
 
 _WINDOW_SUFFIX = re.compile(r"(_\d+d)+$")
 _STEP_SHARE_OF_RANGE = 0.05
@@ -63,11 +72,18 @@ class DeclaredFeature(Protocol):
         ...
 
 
+def _is_absent(value: object) -> bool:
+    """Return whether an optional part of a document is not written, so that documents without it keep their bytes."""
+    return value is None or value == ()
+
+
 class FeatureFacts(BaseModel):
     """The declared part of a model feature: its name, its place and its expected effect.
 
     ``direction`` is +1 where a higher value raises the probability of default, -1 where it lowers it, 0 where neither
     is claimed. ``family`` groups features that say nearly the same; by default it is the name without its windows.
+    ``levels`` are the sorted texts of a category, None for numbers: the matrix holds the position of a text among them.
+    ``special_codes`` are values of a number that are no amounts, such as -9 for "never late".
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -79,6 +95,8 @@ class FeatureFacts(BaseModel):
     direction: Direction
     title_en: str
     title_zh: str
+    levels: tuple[str, ...] | None = Field(default=None, exclude_if=_is_absent)
+    special_codes: tuple[float, ...] = Field(default=(), exclude_if=_is_absent)
 
 
 class EncodingSettings(BaseModel):
@@ -87,23 +105,28 @@ class EncodingSettings(BaseModel):
     Attributes:
         two_sided: features whose risk grows with the distance from the training median.
         set_aside: features that the model must not use.
-        free_features: what to do with a feature without a direction that was always observed: use it and refuse rows
-            without it, or set it aside.
+        free_features: what to do with a feature without a direction: use it with its gaps; use it if it was always
+            observed and refuse rows without it; or set it aside. Categories are used only with ``keep_gaps``.
+        levels: how the risk of a category's levels is estimated.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     two_sided: tuple[str, ...] = ()
     set_aside: tuple[str, ...] = ()
-    free_features: Literal["use_if_always_observed", "set_aside"] = "use_if_always_observed"
+    free_features: Literal["keep_gaps", "use_if_always_observed", "set_aside"] = "use_if_always_observed"
+    levels: LevelSettings = LevelSettings()
 
 
 class ModelFeature(FeatureFacts):
     """A feature as a model uses it, with the range seen in training.
 
     ``lower`` and ``upper`` are the finite extremes of the training window, in the feature's unit. ``step`` is how far
-    beyond the worst of them a missing value is placed. ``centre`` is the reference of a two-sided feature. A
-    ``set_aside`` feature keeps its column in the matrix and has no effect.
+    beyond the worst of them a missing value is placed. ``centre`` is the reference of a two-sided feature; for
+    ``gaps_kept`` and ``category`` it is what a missing value counts as if none was missing in training, and None if
+    some were. ``special_positions`` are the values of special codes. ``level_risks`` has one risk for each
+    level and last that of a rare or unseen one. A ``set_aside`` feature keeps its column in the matrix and has no
+    effect.
     """
 
     treatment: Treatment
@@ -111,31 +134,60 @@ class ModelFeature(FeatureFacts):
     upper: float
     step: float = Field(gt=0)
     centre: float | None = None
+    special_positions: tuple[float, ...] = Field(default=(), exclude_if=_is_absent)
+    level_risks: tuple[float, ...] = Field(default=(), exclude_if=_is_absent)
+
+    @model_validator(mode="after")
+    def _orderly(self) -> Self:
+        if self.treatment != "set_aside" and len(self.special_positions) != len(self.special_codes):
+            raise ValueError("a feature has one position for each special code")
+        if (self.treatment == "category") != bool(self.level_risks):
+            raise ValueError("a category, and nothing else, has risks of levels")
+        if self.level_risks and len(self.level_risks) != len(self.levels or ()) + 1:
+            raise ValueError("a category has one risk for each level and one for all others")
+        if len(set(self.levels or ())) != len(self.levels or ()):
+            raise ValueError("levels of a category must differ")
+        return self
 
     @property
     def columns(self) -> tuple[tuple[str, Direction], ...]:
-        """Name and direction of the feature's encoded columns: none, one or two."""
+        """Name and direction of the feature's encoded columns."""
         if self.treatment == "set_aside":
             return ()
         if self.treatment == "two_sided":
             return ((f"{self.name}__below", 1), (f"{self.name}__above", 1))
-        return ((self.name, self.direction),)
+        if self.treatment == "one_sided":
+            return ((self.name, self.direction),)
+        return ((self.name, 0), *((f"{self.name}__is_{code:g}", 0) for code in self.special_codes))
 
     def encode(self, values: FloatArray) -> tuple[FloatArray, ...]:
         """Return the encoded columns of ``values`` (n,); NaN and infinities count as missing.
 
-        Missing stays NaN only for a ``free`` feature, which has no worst end.
+        Missing stays NaN only without a worst end: for a ``free`` feature, and where gaps are kept.
         """
         if self.treatment == "set_aside":
             return ()
         finite = np.isfinite(values)
-        clipped = np.clip(np.where(finite, values, self.lower), self.lower, self.upper)
-        if self.treatment == "free":
-            return (np.where(finite, clipped, np.nan),)
+        if self.treatment == "category":
+            risk = risk_of_positions(values, self.level_risks)
+            return (np.where(finite, risk, np.nan if self.centre is None else self.centre),)
+        placed = self._placed(values)
+        clipped = np.clip(np.where(finite, placed, self.lower), self.lower, self.upper)
         if self.treatment == "one_sided":
             worst = self.upper + self.step if self.direction > 0 else self.lower - self.step
             return (np.where(finite, clipped, worst),)
-        return self._distances(clipped, finite)
+        if self.treatment == "two_sided":
+            return self._distances(clipped, finite)
+        missing = self.centre if self.treatment == "gaps_kept" and self.centre is not None else np.nan
+        is_code = [(values == code).astype(np.float64) for code in self.special_codes]
+        return (np.where(finite, clipped, missing), *is_code)
+
+    def _placed(self, values: FloatArray) -> FloatArray:
+        """Return values with special codes at their positions."""
+        placed = values
+        for code, position in zip(self.special_codes, self.special_positions, strict=True):
+            placed = np.where(values == code, position, placed)
+        return placed
 
     def _distances(self, clipped: FloatArray, finite: BoolArray) -> tuple[FloatArray, FloatArray]:
         centre = self.lower if self.centre is None else self.centre
@@ -169,34 +221,110 @@ def feature_facts(records: Iterable[DeclaredFeature]) -> tuple[FeatureFacts, ...
     )
 
 
-def fit_encoding(X: FloatArray, facts: Sequence[FeatureFacts], settings: EncodingSettings) -> tuple[ModelFeature, ...]:
-    """Return one model feature per column of the training matrix ``X`` (n, p), in the order of ``facts``."""
+def fit_encoding(
+    X: FloatArray,
+    facts: Sequence[FeatureFacts],
+    settings: EncodingSettings,
+    y: npt.NDArray[np.integer] | None = None,
+) -> tuple[ModelFeature, ...]:
+    """Return one model feature per column of the training matrix ``X`` (n, p), in the order of ``facts``.
+
+    The outcomes ``y`` (n,) are needed for categories and special codes only.
+
+    Raises:
+        ConfigurationRefused: special codes are declared where they have no meaning.
+    """
     if X.ndim != 2 or X.shape[1] != len(facts):
         raise ValueError(f"matrix of shape {X.shape} does not have the {len(facts)} columns of the feature set")
-    return tuple(_fit_feature(X[:, index], fact, settings) for index, fact in enumerate(facts))
+    return tuple(_fit_feature(X[:, index], fact, settings, y) for index, fact in enumerate(facts))
 
 
-def _fit_feature(values: FloatArray, fact: FeatureFacts, settings: EncodingSettings) -> ModelFeature:
-    observed = values[np.isfinite(values)]
-    treatment = _treatment(fact, observed.size, values.size, settings)
-    if observed.size == 0:
-        return ModelFeature(**fact.model_dump(), treatment="set_aside", lower=0.0, upper=0.0, step=1.0)
-    lower, upper = float(observed.min()), float(observed.max())
-    size = max(abs(lower), abs(upper))
-    step = max(_STEP_SHARE_OF_RANGE * (upper - lower), _STEP_SHARE_OF_SIZE * size) if upper > lower else max(1.0, size)
-    centre = float(np.median(observed)) if treatment == "two_sided" else None
-    return ModelFeature(**fact.model_dump(), treatment=treatment, lower=lower, upper=upper, step=step, centre=centre)
-
-
-def _treatment(fact: FeatureFacts, observed: int, rows: int, settings: EncodingSettings) -> Treatment:
+def why_set_aside(values: FloatArray, fact: FeatureFacts, settings: EncodingSettings) -> str | None:
+    """Return why a feature with the training values (n,) is not used, or None if it is used."""
+    known = values[np.isfinite(values)]
     if fact.name in settings.set_aside:
+        return "named in the settings"
+    if known.size == 0 or np.isin(known, fact.special_codes).all():
+        return "no value is known"
+    is_directed = fact.levels is None and (fact.name in settings.two_sided or fact.direction != 0)
+    return None if is_directed else _why_free_feature_set_aside(known, values.size, fact, settings)
+
+
+def _why_free_feature_set_aside(
+    known: FloatArray, rows: int, fact: FeatureFacts, settings: EncodingSettings
+) -> str | None:
+    if settings.free_features == "set_aside":
+        return "no direction is declared, and the settings set such columns aside"
+    if settings.free_features == "keep_gaps":
+        is_constant = known.size == rows and np.ptp(known) == 0.0
+        return "every row has the same value" if is_constant else None
+    if fact.levels is not None:
+        return "a category is used only where gaps are kept"
+    return None if known.size == rows else "no direction is declared, and values are missing"
+
+
+def _treatment(values: FloatArray, fact: FeatureFacts, settings: EncodingSettings) -> Treatment:
+    if why_set_aside(values, fact, settings) is not None:
         return "set_aside"
+    if fact.levels is not None:
+        return "category"
     if fact.name in settings.two_sided:
         return "two_sided"
     if fact.direction != 0:
         return "one_sided"
-    usable = settings.free_features == "use_if_always_observed" and observed == rows
-    return "free" if usable else "set_aside"
+    return "gaps_kept" if settings.free_features == "keep_gaps" else "free"
+
+
+def _fit_feature(
+    values: FloatArray, fact: FeatureFacts, settings: EncodingSettings, y: npt.NDArray[np.integer] | None
+) -> ModelFeature:
+    treatment = _treatment(values, fact, settings)
+    if fact.special_codes and (treatment in ("two_sided", "category")):
+        raise ConfigurationRefused(
+            f"column {fact.name!r} has special codes, but is a category or two-sided",
+            "declare special codes only for columns of numbers with one direction or none",
+        )
+    observed = values[np.isfinite(values) & ~np.isin(values, fact.special_codes)]
+    fitted: dict[str, object] = {"treatment": treatment, **_range(observed)}
+    if treatment == "two_sided" or (treatment == "gaps_kept" and np.isfinite(values).all()):
+        fitted["centre"] = float(np.median(observed))
+    if treatment == "category":
+        fitted |= _fitted_levels(values, fact, settings, _needed(y))
+    elif fact.special_codes and treatment != "set_aside":
+        fitted["special_positions"] = _special_positions(values, fact, _needed(y))
+    return ModelFeature.model_validate(fact.model_dump() | fitted)
+
+
+def _range(observed: FloatArray) -> dict[str, float]:
+    if observed.size == 0:
+        return {"lower": 0.0, "upper": 0.0, "step": 1.0}
+    lower, upper = float(observed.min()), float(observed.max())
+    size = max(abs(lower), abs(upper))
+    step = max(_STEP_SHARE_OF_RANGE * (upper - lower), _STEP_SHARE_OF_SIZE * size) if upper > lower else max(1.0, size)
+    return {"lower": lower, "upper": upper, "step": step}
+
+
+def _needed(y: npt.NDArray[np.integer] | None) -> npt.NDArray[np.integer]:
+    if y is None:
+        raise ValueError("categories and special codes need the outcomes")
+    return y
+
+
+def _fitted_levels(
+    values: FloatArray, fact: FeatureFacts, settings: EncodingSettings, y: npt.NDArray[np.integer]
+) -> dict[str, object]:
+    risks = level_risks(values, y, len(fact.levels or ()), settings.levels)
+    return {"level_risks": risks, "centre": risks[-1] if np.isfinite(values).all() else None}
+
+
+def _special_positions(values: FloatArray, fact: FeatureFacts, y: npt.NDArray[np.integer]) -> tuple[float, ...]:
+    is_amount = np.isfinite(values) & ~np.isin(values, fact.special_codes)
+    amounts = values[is_amount]
+    if fact.direction == 0:
+        return (float(np.median(amounts)),) * len(fact.special_codes)
+    return tuple(
+        position_of_equal_risk(amounts, y[is_amount], fact.direction, y[values == code]) for code in fact.special_codes
+    )
 
 
 def encoded_columns(features: Sequence[ModelFeature]) -> tuple[tuple[str, Direction], ...]:

@@ -4,6 +4,9 @@ Money and counts have heavy tails, and a missing value lies apart from all other
 would let a few very large sellers set the scale for everyone. The normal score of a value's rank (van der Waerden 1952)
 is monotone, has no tails, and places missing values by their share of the rows. It is stored at a few quantiles and
 interpolated between them.
+
+NaN, which only columns without a direction hold, has the score 0 and an indicator of its own. The indicator is 1 or 0,
+less its mean: unlike a standardised one, it can show a large effect only if there are many gaps.
 """
 
 from __future__ import annotations
@@ -29,17 +32,23 @@ _PARTS = 16
 _STEP_SHARE = 0.05
 
 
+def _is_zero(value: float) -> bool:
+    """Return whether an optional number of a document is not written, so that documents without it keep their bytes."""
+    return value == 0.0
+
+
 class NormalScale(BaseModel):
     """A rising piecewise-linear map from the values of one column to standard normal scores.
 
     ``scores[i]`` belongs to ``knots[i]``; values beyond the first or last knot take the score of that knot. Over the
-    training rows the scores have mean 0 and standard deviation 1.
+    known values of training the scores have mean 0 and standard deviation 1. ``missing_share`` is the share of NaN.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     knots: tuple[float, ...] = Field(min_length=1)
     scores: tuple[float, ...]
+    missing_share: float = Field(default=0.0, ge=0.0, le=1.0, exclude_if=_is_zero)
 
     @model_validator(mode="after")
     def _orderly(self) -> Self:
@@ -54,24 +63,34 @@ class NormalScale(BaseModel):
         return self
 
     def transform(self, values: FloatArray) -> FloatArray:
-        """Return the score of each value (n,), which never falls as the value rises, to the last bit."""
+        """Return the score of each value (n,), which never falls as the value rises, to the last bit; 0 for NaN."""
         knots, scores = np.asarray(self.knots), np.asarray(self.scores)
         if len(knots) == 1:
             return np.full(len(values), scores[0])
         piece = np.clip(np.searchsorted(knots, values, side="right") - 1, 0, len(knots) - 2)
-        inside = np.clip(values, knots[0], knots[-1])
+        missing = np.isnan(values)
+        inside = np.clip(np.where(missing, knots[0], values), knots[0], knots[-1])
         way = (inside - knots[piece]) / np.diff(knots)[piece]
         # Rounding may push the end of a piece past the start of the next one.
-        return np.asarray(np.minimum(scores[piece] + way * np.diff(scores)[piece], scores[piece + 1]))
+        line = np.minimum(scores[piece] + way * np.diff(scores)[piece], scores[piece + 1])
+        return np.where(missing, 0.0, line)
+
+    def gap_indicator(self, values: FloatArray) -> FloatArray:
+        """Return 1 for NaN and 0 for a value (n,), less the share of NaN in training."""
+        return np.isnan(values) - self.missing_share
 
 
 class LinearColumn(BaseModel):
-    """One encoded column: its scale, and what one standard deviation of it adds to the log-odds of default."""
+    """One encoded column: its scale, and what one standard deviation of it adds to the log-odds of default.
+
+    ``gap`` is what a missing value adds, compared with a known one of score 0.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     scale: NormalScale
     coefficient: float
+    gap: float = Field(default=0.0, exclude_if=_is_zero)
 
 
 class LinearTable(BaseModel):
@@ -106,6 +125,8 @@ class LinearComponent:
         for position, column in enumerate(self.table.columns):
             if column.coefficient != 0.0:
                 values[:, position] = column.coefficient * column.scale.transform(encoded[:, position])
+            if column.gap != 0.0:
+                values[:, position] += column.gap * column.scale.gap_indicator(encoded[:, position])
         return self.table.intercept, values
 
 
@@ -119,32 +140,49 @@ def fit_linear(
     """
     scales = normal_scales(encoded, directions)
     intercept, weights = fit_weights(risk_design(scales, encoded, directions), y, penalty)
-    columns, position = [], 0
+    columns, rest = [], list(weights)
     for scale, direction in zip(scales, directions, strict=True):
         if direction != 0:
-            coefficient = float(direction * weights[position])
+            columns.append(LinearColumn(scale=scale, coefficient=float(direction * rest.pop(0)) + 0.0))
         else:
-            coefficient = round(float(weights[position] - weights[position + 1]), 9)
-        columns.append(LinearColumn(scale=scale, coefficient=coefficient + 0.0))  # + 0.0 turns -0.0 into 0.0
-        position += 1 if direction != 0 else 2
+            coefficient = _difference(rest)
+            gap = _difference(rest) if scale.missing_share > 0.0 else 0.0
+            columns.append(LinearColumn(scale=scale, coefficient=coefficient, gap=gap))
     return LinearComponent(LinearTable(intercept=intercept, columns=tuple(columns)))
+
+
+def _difference(weights: list[float]) -> float:
+    """Take the weights of a column and of its negative off a list; return their difference."""
+    return round(float(weights.pop(0) - weights.pop(0)), 9) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
 def risk_design(scales: Sequence[NormalScale], encoded: FloatArray, directions: Sequence[int]) -> FloatArray:
     """Return the scores of ``encoded`` (n, q), signed so that more means more risk, for non-negative weights.
 
-    A column without direction appears twice, once with each sign; the ridge leaves weight on only one of them.
+    A column without direction appears twice, once with each sign; the ridge leaves weight on only one of them. So does
+    the indicator of its gaps, if there were any.
     """
     columns = []
     for position, (scale, direction) in enumerate(zip(scales, directions, strict=True)):
         scores = scale.transform(encoded[:, position])
         columns += [direction * scores] if direction != 0 else [scores, -scores]
+        if direction == 0 and scale.missing_share > 0.0:
+            indicator = scale.gap_indicator(encoded[:, position])
+            columns += [indicator, -indicator]
     return np.column_stack(columns) if columns else np.empty((len(encoded), 0))
 
 
 def normal_scales(encoded: FloatArray, directions: Sequence[int]) -> tuple[NormalScale, ...]:
     """Fit the scale of each column of ``encoded`` (n, q)."""
-    return tuple(_normal_scale(np.sort(encoded[:, i]), direction) for i, direction in enumerate(directions))
+    return tuple(_scale_of_known(encoded[:, i], direction) for i, direction in enumerate(directions))
+
+
+def _scale_of_known(values: FloatArray, direction: int) -> NormalScale:
+    known = values[~np.isnan(values)]
+    if known.size == 0:
+        return NormalScale(knots=(0.0,), scores=(0.0,), missing_share=1.0)
+    scale = _normal_scale(np.sort(known), direction)
+    return scale.model_copy(update={"missing_share": 1.0 - known.size / values.size})
 
 
 def _normal_scale(ordered: FloatArray, direction: int) -> NormalScale:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 from scipy.special import expit, logit
@@ -29,7 +29,8 @@ _SMALLEST_GAIN = 1e-10
 class ScorecardColumn(BaseModel):
     """Log-odds of each bin of one encoded column, and their mean over the training rows.
 
-    Bin i holds values up to and including ``edges[i]``, the last bin everything above.
+    Bin i holds values up to and including ``edges[i]``, the last bin everything above. ``missing`` are the log-odds of
+    NaN, written only where they are not 0.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -37,6 +38,7 @@ class ScorecardColumn(BaseModel):
     edges: tuple[float, ...]
     log_odds: tuple[float, ...]
     mean: float
+    missing: float = Field(default=0.0, exclude_if=lambda value: value == 0.0)
 
     @model_validator(mode="after")
     def _orderly(self) -> Self:
@@ -85,7 +87,8 @@ class ScorecardComponent:
         values = np.empty(encoded.shape)
         for position, column in enumerate(self.table.columns):
             bins = np.searchsorted(np.asarray(column.edges), encoded[:, position], side="left")
-            values[:, position] = np.asarray(column.log_odds)[bins] - column.mean
+            known = np.asarray(column.log_odds)[bins]
+            values[:, position] = np.where(np.isnan(encoded[:, position]), column.missing, known) - column.mean
         return self._base, values
 
 
@@ -174,7 +177,11 @@ def assemble_scorecard(
 
 
 def _scorecard_column(column: BinnedColumn, evidence: FloatArray, weight: float) -> ScorecardColumn:
-    if weight == 0.0 or len(column.evidence) == 1:
+    if weight == 0.0 or (len(column.evidence) == 1 and column.missing == 0.0):
         return ScorecardColumn(edges=(), log_odds=(0.0,), mean=0.0)
-    log_odds = tuple(round(weight * value, 9) for value in column.evidence)
-    return ScorecardColumn(edges=column.edges, log_odds=log_odds, mean=round(float(weight * evidence.mean()), 9))
+    return ScorecardColumn(
+        edges=column.edges,
+        log_odds=tuple(round(weight * value, 9) for value in column.evidence),
+        mean=round(float(weight * evidence.mean()), 9),
+        missing=round(weight * column.missing, 9) + 0.0,
+    )

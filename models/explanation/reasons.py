@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.components.levels import is_level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +35,10 @@ _UNIT_WORDS = {
 
 
 class ReasonText(BaseModel):
-    """Code and wording of one feature as a reason; ``{value}`` is replaced by the seller's value with its unit."""
+    """Code and wording of one feature as a reason; ``{value}`` is replaced by the seller's value with its unit.
+
+    ``levels`` are the texts of a category, whose values are positions among them.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,6 +53,7 @@ class ReasonText(BaseModel):
     lowers_zh: str
     missing_en: str
     missing_zh: str
+    levels: tuple[str, ...] | None = Field(default=None, exclude_if=lambda levels: levels is None)
 
 
 class ReasonDictionary(BaseModel):
@@ -119,6 +125,7 @@ def _reason_text(fact: FeatureFacts) -> ReasonText:
         lowers_zh=f"{fact.title_zh}（{{value}}）拉低评分",
         missing_en=f"{fact.title_en}: no data",
         missing_zh=f"{fact.title_zh}：无数据",
+        levels=fact.levels,
     )
 
 
@@ -210,7 +217,7 @@ def _worded(
 
 def _reason(text: ReasonText, points: int, value: float) -> Reason:
     known = bool(np.isfinite(value))
-    shown_en, shown_zh = worded_value(value, text.unit) if known else ("", "")
+    shown_en, shown_zh = _shown(value, text) if known else ("", "")
     if not known:
         english, chinese = text.missing_en, text.missing_zh
     elif points > 0:
@@ -228,6 +235,14 @@ def _reason(text: ReasonText, points: int, value: float) -> Reason:
         text_en=english.replace("{value}", shown_en),
         text_zh=chinese.replace("{value}", shown_zh),
     )
+
+
+def _shown(value: float, text: ReasonText) -> tuple[str, str]:
+    if text.levels is None:
+        return worded_value(value, text.unit)
+    if not is_level(np.asarray(value), len(text.levels)):
+        return "not seen in training", "训练样本中未出现过"
+    return (text.levels[int(value)],) * 2
 
 
 def worded_value(value: float, unit: str) -> tuple[str, str]:

@@ -17,11 +17,13 @@ from data_contracts.progress import SILENT, counted
 from models.components.calibration import fit_affine
 from models.components.encoding import encode_matrix, encoded_columns, fit_encoding
 from models.components.gbm import fit_gbm
+from models.components.levels import LevelColumn, SampleLevels, without_own_outcomes
 from models.components.linear import fit_linear
 from models.components.model import CreditModel
 from models.components.scorecard import fit_scorecard
-from models.training.dataset import stratified_folds
-from models.training.leakage import refuse_leaks
+from models.training.candidate_notes import candidate_notes, column_warnings
+from models.training.dataset import component_folds, stratified_folds
+from models.training.leakage import find_leaks, refuse_leaks
 from models.training.tuning import (
     GbmChoice,
     Sample,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from models.components.encoding import FloatArray, ModelFeature
     from models.components.model import Component
     from models.settings import TrainingSettings
+    from models.training.candidate_notes import ColumnWarning
     from models.training.dataset import Dataset
 
 log = logging.getLogger(__name__)
@@ -68,7 +71,8 @@ class Candidate:
     ``baselines`` holds every kind, the best single variable and ablations named ``without_<pillar>``; all take the same
     matrix as the champion. Ablations carry the champion's parameters and calibrator: they serve to compare rankings.
     ``out_of_fold`` has one row per training observation and repeat: seller_id, as_of, label, component_id, repeat,
-    fold, and the calibrated probability of every kind and of the champion.
+    fold, and the calibrated probability of every kind and of the champion. ``warnings`` name every column that is set
+    aside or suspected to know the outcome.
     """
 
     champion: CreditModel
@@ -77,6 +81,7 @@ class Candidate:
     out_of_fold: pd.DataFrame
     tuning: tuple[Trial, ...]
     notes: Mapping[str, str | int | float]
+    warnings: tuple[ColumnWarning, ...] = ()
 
     @property
     def models(self) -> dict[str, CreditModel]:
@@ -99,15 +104,24 @@ class _Tuned(NamedTuple):
     trials: tuple[Trial, ...]
 
 
-def train_candidate(train: Dataset, settings: TrainingSettings, progress: Progress = SILENT) -> Candidate:
+def train_candidate(
+    train: Dataset,
+    settings: TrainingSettings,
+    progress: Progress = SILENT,
+    on_leak: Literal["refuse", "warn"] = "refuse",
+) -> Candidate:
     """Train on the training side of a split; equal rows and settings produce the same candidate, bit for bit.
+
+    With ``on_leak="warn"``, for tables that nobody lends by, leaks are only named in the candidate's warnings.
 
     Raises:
         GateFailed: a feature counts as a leak.
         ConfigurationRefused: no feature can be used, or a fold lacks one of the outcomes.
     """
-    refuse_leaks(train, settings.leaks)
-    features = fit_encoding(train.X, train.facts, settings.encoding)
+    if on_leak == "refuse":
+        refuse_leaks(train, settings.leaks)
+    warnings = column_warnings(train, settings.encoding, find_leaks(train, settings.leaks) if on_leak == "warn" else ())
+    features = fit_encoding(train.X, train.facts, settings.encoding, train.y)
     sample = _sample(train, features, settings)
     tuned = _tune(sample, settings, progress)
     kind = _choose_kind(tuned, sample, settings)
@@ -121,7 +135,8 @@ def train_candidate(train: Dataset, settings: TrainingSettings, progress: Progre
         baselines={**baselines, BEST_SINGLE: single.model, **ablated},
         out_of_fold=_out_of_fold(train, sample, {**tuned.margins, "champion": tuned.margins[kind], **single.margins}),
         tuning=tuned.trials,
-        notes=_notes(train, features, single.name),
+        notes=candidate_notes(train, features, single.name, warnings),
+        warnings=warnings,
     )
 
 
@@ -171,7 +186,7 @@ def _held_out(
 
 def _with_same_treatment_everywhere(dataset: Dataset, settings: TrainingSettings) -> TrainingSettings:
     """Set aside in every fold what the whole sample sets aside, and skip the leak check already done."""
-    features = fit_encoding(dataset.X, dataset.facts, settings.encoding)
+    features = fit_encoding(dataset.X, dataset.facts, settings.encoding, dataset.y)
     set_aside = tuple(feature.name for feature in features if feature.treatment == "set_aside")
     encoding = settings.encoding.model_copy(update={"set_aside": set_aside})
     leaks = settings.leaks.model_copy(update={"reviewed": dataset.feature_names})
@@ -191,7 +206,31 @@ def _sample(train: Dataset, features: tuple[ModelFeature, ...], settings: Traini
     if encoded.shape[1] == 0:
         raise ConfigurationRefused("no feature of the set can be used", "declare directions or widen the sample")
     directions = tuple(direction for _, direction in encoded_columns(features))
-    return Sample(encoded, train.y, train.component_id, directions, folds)
+    levels = _levels(features, train, settings)
+    return Sample(encoded, train.y, train.component_id, directions, folds, levels)
+
+
+def _levels(features: tuple[ModelFeature, ...], train: Dataset, settings: TrainingSettings) -> SampleLevels | None:
+    """Return the categories among the features; None without any."""
+    names = [name for name, _ in encoded_columns(features)]
+    columns = tuple(
+        LevelColumn(names.index(feature.name), train.X[:, i], len(feature.levels or ()))
+        for i, feature in enumerate(features)
+        if feature.treatment == "category"
+    )
+    if not columns:
+        return None
+    parts = component_folds(train.component_id, settings.encoding.levels.parts, f"levels-{settings.seed}")
+    return SampleLevels(columns, parts, settings.encoding.levels)
+
+
+def _training_matrix(features: tuple[ModelFeature, ...], train: Dataset, settings: TrainingSettings) -> FloatArray:
+    """Return the encoded training rows (n, q), in which no number knows the outcome of its own row."""
+    encoded = encode_matrix(features, train.X)
+    levels = _levels(features, train, settings)
+    if levels is None:
+        return encoded
+    return without_own_outcomes(encoded, levels, train.y, np.zeros(train.n, dtype=np.bool_))
 
 
 def _tune(sample: Sample, settings: TrainingSettings, progress: Progress) -> _Tuned:
@@ -260,7 +299,7 @@ def _fit(
     if kind == "blend":
         gbm = _fit("gbm", features, train, tuned, settings)
         return _blend(gbm, _fit(tuned.partner, features, train, tuned, settings), tuned)
-    encoded = encode_matrix(features, train.X)
+    encoded = _training_matrix(features, train, settings)
     directions = [direction for _, direction in encoded_columns(features)]
     component: Component
     if kind == "gbm":
@@ -298,7 +337,7 @@ def _ablations(
 
 def _encoding_without(names: tuple[str, ...], train: Dataset, settings: TrainingSettings) -> tuple[ModelFeature, ...]:
     set_aside = (*settings.encoding.set_aside, *names)
-    return fit_encoding(train.X, train.facts, settings.encoding.model_copy(update={"set_aside": set_aside}))
+    return fit_encoding(train.X, train.facts, settings.encoding.model_copy(update={"set_aside": set_aside}), train.y)
 
 
 class _Single(NamedTuple):
@@ -318,11 +357,12 @@ def _best_single(
     best = features[int(np.argmax(strengths))]
     others = tuple(feature.name for feature in features if feature.name != best.name)
     alone = _encoding_without(others, train, settings)
-    encoded = encode_matrix(alone, train.X)
     directions = tuple(direction for _, direction in encoded_columns(alone))
-    part = sample._replace(encoded=encoded, directions=directions)
+    part = sample._replace(
+        encoded=encode_matrix(alone, train.X), directions=directions, levels=_levels(alone, train, settings)
+    )
     choice, _ = tune_linear(part)
-    component = fit_linear(encoded, train.y, directions, choice.penalty)
+    component = fit_linear(_training_matrix(alone, train, settings), train.y, directions, choice.penalty)
     model = CreditModel(
         alone, (component,), (1.0,), _calibrator(choice.margin, sample), settings.scale, settings.grades
     )
@@ -330,15 +370,22 @@ def _best_single(
 
 
 def _own_auc(feature: ModelFeature, values: FloatArray, y: npt.NDArray[np.int8]) -> float:
-    """Return the AUC of one encoded feature; 0 if set aside, in the better direction if it has none."""
+    """Return the AUC of one encoded feature; 0 if set aside, in the better direction if it has none.
+
+    Rows whose value stays missing are left out.
+    """
     columns = feature.encode(values)
     if not columns:
         return 0.0
-    risk = np.sum(columns, axis=0) * (feature.direction if feature.treatment == "one_sided" else 1.0)
-    rank = rankdata(risk)
+    has_direction = feature.treatment in ("one_sided", "two_sided")
+    risk = np.sum(columns if has_direction else columns[:1], axis=0)
+    known = ~np.isnan(risk)
+    risk, y = risk[known] * (feature.direction if feature.treatment == "one_sided" else 1.0), y[known]
     bads = int(y.sum())
-    auc = (float(rank[y == 1].sum()) - bads * (bads + 1) / 2.0) / (bads * (len(y) - bads))
-    return max(auc, 1.0 - auc) if feature.treatment == "free" else auc
+    if bads in (0, len(y)):
+        return 0.5
+    auc = (float(rankdata(risk)[y == 1].sum()) - bads * (bads + 1) / 2.0) / (bads * (len(y) - bads))
+    return auc if has_direction else max(auc, 1.0 - auc)
 
 
 def _out_of_fold(train: Dataset, sample: Sample, margins: Mapping[str, FloatArray]) -> pd.DataFrame:
@@ -359,16 +406,3 @@ def _identity(dataset: Dataset) -> pd.DataFrame:
             "component_id": dataset.component_id,
         }
     )
-
-
-def _notes(train: Dataset, features: tuple[ModelFeature, ...], single: str) -> dict[str, str | int | float]:
-    treatments = [feature.treatment for feature in features]
-    return {
-        "training_rows": train.n,
-        "training_defaults": int(train.y.sum()),
-        "training_components": len(np.unique(train.component_id)),
-        "features_used": len(features) - treatments.count("set_aside"),
-        "features_set_aside": ", ".join(f.name for f in features if f.treatment == "set_aside"),
-        "features_without_direction": ", ".join(f.name for f in features if f.treatment == "free"),
-        "best_single_variable": single,
-    }

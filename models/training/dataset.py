@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from data_contracts.errors import ConfigurationRefused
+from data_contracts.errors import ConfigurationRefused, InputRefused
+from models.components.tables import TableRefused, table_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,16 +131,28 @@ def assemble(
 
 
 def _dataset(joined: pd.DataFrame, components: pa.Table | None, facts: tuple[FeatureFacts, ...]) -> Dataset:
-    columns = [joined[fact.name].to_numpy(dtype=np.float64, na_value=np.nan) for fact in facts]
     seller = joined["seller_id"].to_numpy(dtype=np.str_)
     return Dataset(
-        X=np.ascontiguousarray(np.column_stack(columns)) if columns else np.empty((len(joined), 0)),
+        X=_matrix(joined, facts),
         y=joined["label"].to_numpy(dtype=np.int8),
         seller_id=seller,
         as_of=np.asarray(joined["as_of"].to_numpy(), dtype="datetime64[D]"),
         component_id=_component_ids(seller, components),
         facts=facts,
     )
+
+
+def _matrix(joined: pd.DataFrame, facts: tuple[FeatureFacts, ...]) -> FloatArray:
+    try:
+        return table_matrix(joined[[fact.name for fact in facts]], facts)
+    except TableRefused as refused:
+        row = joined.iloc[refused.row or 0]
+        raise InputRefused(
+            file="feature matrix",
+            column=refused.column,
+            rule=f"seller {row['seller_id']} as of {row['as_of']}: {refused.rule}",
+            remedy="correct the value and rebuild the features",
+        ) from refused
 
 
 def _component_ids(seller: TextVector, components: pa.Table | None) -> TextVector:

@@ -11,6 +11,7 @@ from data_contracts.progress import SILENT
 from models.components.binning import bin_columns
 from models.components.calibration import fit_affine
 from models.components.gbm import GbmParameters, fit_fold, fold_margin, prepare_fold
+from models.components.levels import without_own_outcomes
 from models.components.linear import normal_scales, risk_design
 from models.components.scorecard import evidence_matrix, fit_weights
 from models.training.dataset import component_folds, stratified_folds
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from data_contracts.progress import Progress
     from models.components.binning import BinningSettings
     from models.components.encoding import BoolArray, FloatArray
+    from models.components.levels import SampleLevels
     from models.components.settings import FitSettings
     from models.training.dataset import Dataset
 
@@ -34,7 +36,8 @@ BLEND_SHARES = (0.25, 0.5, 0.75)
 class Sample(NamedTuple):
     """Encoded training rows with what cross-validation needs.
 
-    ``folds`` is (repeats, n): the fold of each row in each repeat.
+    ``folds`` is (repeats, n): the fold of each row in each repeat. ``levels`` are the categories, whose encoding knows
+    outcomes and is therefore made anew for every fold.
     """
 
     encoded: FloatArray
@@ -42,6 +45,13 @@ class Sample(NamedTuple):
     cluster: npt.NDArray[np.str_]
     directions: tuple[int, ...]
     folds: npt.NDArray[np.int64]
+    levels: SampleLevels | None = None
+
+    def encoded_for(self, held_out: BoolArray) -> FloatArray:
+        """Return the encoded rows for a fold: no number knows the outcome of its row or of a held-out row."""
+        if self.levels is None:
+            return self.encoded
+        return without_own_outcomes(self.encoded, self.levels, self.y, held_out)
 
 
 class GbmChoice(NamedTuple):
@@ -111,7 +121,10 @@ def tune_gbm(
 
     The rounds are the mean of the folds' best rounds, so that all folds are compared at the same size.
     """
-    prepared = [(repeat, prepare_fold(sample.encoded, sample.y, held_out)) for repeat, held_out in _every_fold(sample)]
+    prepared = [
+        (repeat, prepare_fold(sample.encoded_for(held_out), sample.y, held_out))
+        for repeat, held_out in _every_fold(sample)
+    ]
     choices, trials = [], []
     progress.start("boosters fitted", len(grid) * len(prepared))
     for parameters in grid:
@@ -134,8 +147,9 @@ def tune_scorecard(sample: Sample, binning: BinningSettings) -> tuple[PenaltyCho
     """Fit scorecards on every fold and return the penalty with the lowest out-of-fold log-loss."""
     margins = np.empty((len(SCORECARD_PENALTIES), *sample.folds.shape))
     for repeat, held_out in _every_fold(sample):
-        columns = bin_columns(sample.encoded[~held_out], sample.y[~held_out], sample.directions, binning)
-        evidence = evidence_matrix(columns, sample.encoded)
+        encoded = sample.encoded_for(held_out)
+        columns = bin_columns(encoded[~held_out], sample.y[~held_out], sample.directions, binning)
+        evidence = evidence_matrix(columns, encoded)
         margins[:, repeat, held_out] = _margins_of_penalties(evidence, sample.y, held_out, SCORECARD_PENALTIES)
     return _best_penalty("scorecard", SCORECARD_PENALTIES, margins, sample)
 
@@ -144,8 +158,9 @@ def tune_linear(sample: Sample) -> tuple[PenaltyChoice, tuple[Trial, ...]]:
     """Fit linear components on every fold and return the penalty with the lowest out-of-fold log-loss."""
     margins = np.empty((len(LINEAR_PENALTIES), *sample.folds.shape))
     for repeat, held_out in _every_fold(sample):
-        scales = normal_scales(sample.encoded[~held_out], sample.directions)
-        design = risk_design(scales, sample.encoded, sample.directions)
+        encoded = sample.encoded_for(held_out)
+        scales = normal_scales(encoded[~held_out], sample.directions)
+        design = risk_design(scales, encoded, sample.directions)
         margins[:, repeat, held_out] = _margins_of_penalties(design, sample.y, held_out, LINEAR_PENALTIES)
     return _best_penalty("linear", LINEAR_PENALTIES, margins, sample)
 

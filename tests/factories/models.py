@@ -167,3 +167,60 @@ def write_small_bundle(folder: Path, key: Ed25519PrivateKey | None = None, model
     dataset = small_world().dataset
     contents = bundle_contents(model or small_credit_model(), dataset.X, dataset.y)
     return write_bundle(contents, bundle_meta(), key or signing_key(), folder)
+
+
+def table_world(n: int = 1200, seed: int = 5) -> World:
+    """Return an undirected table with gaps, a category and special codes, and the log-odds behind its defaults.
+
+    A missing income is a risk, a purpose is one of four levels or missing, -9 months since arrears means never.
+    Higher debt is declared as a risk and has a special code and gaps too. ``empty`` and ``constant`` say nothing.
+    """
+    generator = np.random.default_rng(seed)
+    income, debt = generator.normal(size=(2, n))
+    purpose = generator.integers(0, 4, n).astype(np.float64)
+    months = generator.integers(0, 60, n).astype(np.float64)
+    never, unknown = generator.random((2, n)) < 0.3
+    truth = -1.5 - 0.8 * income + 0.8 * debt + np.array([-0.8, 0.0, 0.3, 1.2])[purpose.astype(int)] - 1.2 * never
+    truth = np.where(unknown, truth + 1.2 + 0.8 * income, truth)
+    debt = np.where(generator.random(n) < 0.1, np.where(generator.random(n) < 0.5, -1.0e6, np.nan), debt)
+    columns = [
+        np.where(unknown, np.nan, income),
+        debt,
+        np.where(generator.random(n) < 0.05, np.nan, purpose),
+        np.where(never, -9.0, months),
+        np.full(n, np.nan),
+        np.ones(n),
+    ]
+    names = np.char.add("row ", np.arange(n).astype(np.str_))
+    y = (generator.random(n) < expit(truth)).astype(np.int8)
+    dates = np.full(n, np.datetime64("2024-01-01"))
+    return World(Dataset(np.column_stack(columns), y, names, dates, names, TABLE_FACTS), truth)
+
+
+TABLE_FACTS = (
+    fact("income", 0),
+    fact("debt", 1).model_copy(update={"special_codes": (-1.0e6,)}),
+    fact("purpose", 0).model_copy(update={"levels": ("boat", "car", "house", "旅行")}),
+    fact("months_since_arrears", 0).model_copy(update={"special_codes": (-9.0,)}),
+    fact("empty", 0),
+    fact("constant", 0),
+)
+
+
+@lru_cache(maxsize=1)
+def table_models() -> dict[str, CreditModel]:
+    """Return a linear model, a scorecard and a booster of the table world, which keep its gaps."""
+    dataset = table_world().dataset
+    features = fit_encoding(dataset.X, dataset.facts, EncodingSettings(free_features="keep_gaps"), dataset.y)
+    encoded = encode_matrix(features, dataset.X)
+    directions = [direction for _, direction in encoded_columns(features)]
+    parameters, settings = GbmParameters(leaves=8, rows_in_leaf=20), FitSettings(seed=3, max_rounds=60)
+    components = {
+        "linear": fit_linear(encoded, dataset.y, directions, penalty=4.0),
+        "scorecard": fit_scorecard(encoded, dataset.y, directions, penalty=4.0),
+        "booster": fit_gbm(encoded, dataset.y, directions, parameters, settings),
+    }
+    return {
+        name: CreditModel(features, (component,), (1.0,), IDENTITY, PointsScale(), GradeScale())
+        for name, component in components.items()
+    }

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from data_contracts.errors import ConfigurationRefused
+from data_contracts.errors import ConfigurationRefused, InputRefused
 from models.training.dataset import (
     SplitSettings,
     assemble,
@@ -99,3 +99,20 @@ def test_stratified_folds_each_have_their_share_of_both_outcomes() -> None:
     assert (max(bads) - min(bads), max(goods) - min(goods)) == (1, 1)
     assert np.array_equal(folds, stratified_folds(y, 5, (1, 0)))
     assert not np.array_equal(folds, stratified_folds(y, 5, (1, 1)))
+
+
+def test_a_text_in_a_column_of_numbers_is_refused_with_seller_date_and_column() -> None:
+    wrong = matrix(["S1", "S2"]).drop_columns("b").append_column("b", [["1", "n/a"]])
+    with pytest.raises(InputRefused) as refused:
+        assemble(wrong, labels(["S1", "S2"]), None, FACTS)
+    assert str(refused.value) == (
+        "input refused: file feature matrix, column 'b': seller S1 as of 2023-03-31: "
+        "'1' is a text in a column of numbers; remedy: correct the value and rebuild the features"
+    )
+
+
+def test_a_column_of_texts_becomes_positions_among_its_levels() -> None:
+    texts = matrix(["S1", "S2", "S3", "S4"]).append_column("c", [["x", "y", None, "z"]])
+    category = fact("c", 0).model_copy(update={"levels": ("x", "y")})
+    dataset, _ = assemble(texts, labels(["S1", "S2", "S3", "S4"]), None, (*FACTS, category))
+    np.testing.assert_array_equal(dataset.X[:, 2], [0.0, 1.0, np.nan, -1.0])
