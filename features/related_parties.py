@@ -83,6 +83,17 @@ def raised_flags(records: Mapping[str, GraphFeature], described: pa.Table) -> di
     return raised
 
 
+def asked_features(
+    records: Mapping[str, GraphFeature], values: Iterable[tuple[str, float | None]], raised: Iterable[str]
+) -> list[GraphFeature]:
+    """Return the graph features among some features with their values, then the raised flags, each once.
+
+    A feature whose value is missing is left out: nothing is known there, so no link can be the reason.
+    """
+    names = dict.fromkeys([*(name for name, value in values if value is not None), *raised])
+    return [records[name] for name in names if name in records]
+
+
 def columns_of_links(records: Iterable[GraphFeature]) -> dict[str, list[str]]:
     """Return the columns that the paths behind some graph features are found in, by table."""
     tables = dict.fromkeys((*_REGISTRY, _BOOKS, *(table for record in records for table in signal_tables(record))))

@@ -16,6 +16,7 @@ from models.explanation.explain import explain_model
 from models.explanation.explanation import ExplainSettings, Explanation
 from models.registry.bundle import load_bundle
 from pipelines.explain.lie_table import LieSettings, liars_of, lie_table
+from pipelines.explain.links import explained_links, links_document
 from pipelines.reports.explanation_page import ExplanationSubject, render_explanation_page
 from pipelines.reports.model_page import ModelIdentity, render_model_page
 from pipelines.reports.rendering import LANGUAGES
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from data_contracts.progress import Progress
+    from features.catalogue import FeatureSet
+    from features.related_parties import RelatedParties
     from models.components.encoding import FloatArray
-    from models.registry.bundle import Bundle
+    from models.registry.bundle import Bundle, BundleMeta
     from pipelines.profiles import Profile
 
 CODE: Final = (
@@ -42,6 +45,7 @@ CODE: Final = (
 )
 KEYS = ["seller_id", "as_of"]
 LIES_FILE: Final = "lies.json"
+LINKS_FILE: Final = "related_parties.json"
 
 
 @dataclass(frozen=True)
@@ -72,11 +76,15 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
         rows = rows_to_explain(judged, matrix, bundle.model.feature_names)
         explanation = explain_model(bundle.model, rows.X, rows.seller_id, rows.as_of, settings)
         write_json(folder / "explanation.json", explanation.to_dict())
+        feature_set = feature_set_here(bundle.meta)
+        links = {} if feature_set is None else explained_links(explanation, feature_set, files["tables"], matrix)
+        if links:
+            write_json(folder / LINKS_FILE, links_document(links))
         told = told_lies(bundle, files["tables"], matrix, lies, progress)
         if told is not None:
             write_json(folder / LIES_FILE, told)
         evaluation = {**read_json(files["evaluation"]), "lies": told}
-        for name, page in pages(evaluation, explanation, bundle, progress).items():
+        for name, page in pages(evaluation, explanation, bundle, links, progress).items():
             atomic_write_bytes(folder / name, page.encode())
         return _record(explanation)
 
@@ -88,15 +96,20 @@ def told_lies(
     bundle: Bundle, tables: Path, matrix: pa.Table, settings: LieSettings, progress: Progress = SILENT
 ) -> dict[str, Any] | None:
     """Return the table of lies of a model; None if its features cannot be built here or nothing can be falsified."""
-    meta = bundle.meta
-    if meta.feature_set not in feature_set_names():
-        return None
-    feature_set = load_feature_set(meta.feature_set)
-    if feature_set.digest != meta.feature_set_digest:
+    feature_set = feature_set_here(bundle.meta)
+    if feature_set is None:
         return None
     present = {name: tables / f"{name}.parquet" for name in table_names()}
     read = {name: read_parquet(file) for name, file in present.items() if file.is_file()}
     return lie_table(liars_of(bundle.model, feature_set, read, matrix, settings), settings, progress)
+
+
+def feature_set_here(meta: BundleMeta) -> FeatureSet | None:
+    """Return the feature set of a model; None if this installation has none or another of that name."""
+    if meta.feature_set not in feature_set_names():
+        return None
+    feature_set = load_feature_set(meta.feature_set)
+    return feature_set if feature_set.digest == meta.feature_set_digest else None
 
 
 def rows_to_explain(judged: pa.Table, matrix: pa.Table, feature_names: Sequence[str]) -> ExplainedRows:
@@ -123,7 +136,11 @@ def _dated(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def pages(
-    evaluation: Mapping[str, Any], explanation: Explanation, bundle: Bundle, progress: Progress = SILENT
+    evaluation: Mapping[str, Any],
+    explanation: Explanation,
+    bundle: Bundle,
+    links: Mapping[str, RelatedParties],
+    progress: Progress = SILENT,
 ) -> dict[str, str]:
     """Return the model report and the explanation page in every language, by file name.
 
@@ -131,6 +148,7 @@ def pages(
         evaluation: the document that training wrote.
         explanation: explanation of the same model.
         bundle: the model and its description.
+        links: the related parties of the sellers shown, by their role on the page.
         progress: receives the number of languages written.
     """
     identity = identity_of(bundle)
@@ -146,7 +164,7 @@ def pages(
     written = {}
     for language in counted(LANGUAGES, "languages written", len(LANGUAGES), progress):
         written[f"model.{language}.html"] = render_model_page(evaluation, identity, language)
-        written[f"explanation.{language}.html"] = render_explanation_page(found, subject, language)
+        written[f"explanation.{language}.html"] = render_explanation_page(found, subject, language, links)
     return written
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.reports.charts import ChartWords, DependencePoint, Frame, dependence_chart
 from pipelines.reports.feature_values import plain_value, unit_words, value_with_unit
 from pipelines.reports.lights import Finding
+from pipelines.reports.related_parties import named_links
 from pipelines.reports.rendering import (
     LANGUAGES,
     Language,
@@ -24,6 +25,7 @@ from pipelines.reports.steps import staircase
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from features.related_parties import RelatedParties
     from pipelines.reports.rendering import TrustedMarkup
 
 TEMPLATE = "explanation_page.html.j2"
@@ -43,16 +45,23 @@ class ExplanationSubject:
     points_to_double_odds: float
 
 
-def render_explanation_page(explanation: Mapping[str, Any], subject: ExplanationSubject, language: Language) -> str:
+def render_explanation_page(
+    explanation: Mapping[str, Any],
+    subject: ExplanationSubject,
+    language: Language,
+    links: Mapping[str, RelatedParties] | None = None,
+) -> str:
     """Return the page of one explanation.
 
     Args:
         explanation: ``models.explanation.Explanation.to_dict()``.
         subject: the model.
         language: of the page.
+        links: the related parties of the sellers shown, by role; a seller without links has none.
     """
     texts = page_texts(TEMPLATE.removesuffix(".html.j2"), language)
-    return render_page(TEMPLATE, language, _page_context(explanation, subject, texts))
+    told = {role: named_links(found, texts) for role, found in (links or {}).items()}
+    return render_page(TEMPLATE, language, {**_page_context(explanation, subject, texts), "links": told})
 
 
 def _page_context(explanation: Mapping[str, Any], subject: ExplanationSubject, texts: Texts) -> dict[str, object]:

@@ -14,10 +14,13 @@ from pipelines.reports.rendering import TrustedMarkup
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from features.related_parties import RelatedParties
     from pipelines.reports.rendering import Texts
 
 SHORT_NAME: Final = 8
 """Digits of a pseudonym that are shown; the JSON has all of them."""
+MOST_TOLD: Final = 6
+"""Most paths of a feature that an internal page tells."""
 SELLER_NAME: Final = "urn:seller-pseudonym:"
 """How the name of a seller on a passport begins."""
 # The words for these links say what their end is.
@@ -35,11 +38,15 @@ class LinkedFeature:
 
 @dataclass(frozen=True)
 class Names:
-    """How parties are called in a sentence and in the picture, which has less room, and which of them are sellers."""
+    """How parties are called in a sentence and in the picture, which has less room, and which of them are sellers.
+
+    A sentence begins with a capital if names are ``words``; an identifier stays as it is.
+    """
 
     said: Callable[[str], str]
     drawn: Callable[[str], str]
     is_seller: Callable[[str], bool]
+    words: bool
 
 
 def links_section(features: Sequence[LinkedFeature], seller: str, names: Names, texts: Texts) -> dict[str, object]:
@@ -59,11 +66,26 @@ def links_section(features: Sequence[LinkedFeature], seller: str, names: Names, 
 
 def _group(paths: Sequence[Path], behind: Sequence[LinkedFeature], names: Names, texts: Texts) -> dict[str, object]:
     sentences = [path_in_words(path.named(names.said), texts.language) for path in paths]
+    if names.words:
+        sentences = [f"{sentence[0].upper()}{sentence[1:]}" for sentence in sentences]
     return {
         "titles": texts("list_comma").join(feature.title for feature in behind),
-        "sentences": [f"{sentence[0].upper()}{sentence[1:]}{texts('full_stop').strip()}" for sentence in sentences],
+        "sentences": [sentence + texts("full_stop").strip() for sentence in sentences],
         "more": max(feature.paths_found for feature in behind) - len(paths),
     }
+
+
+def named_links(found: RelatedParties, texts: Texts) -> dict[str, object]:
+    """Return the words, with the rows that state each link, and the picture of a seller's links, parties as named."""
+    features = [
+        LinkedFeature(
+            title={"en": signal.record.title_en, "zh": signal.record.title_zh}[texts.language],
+            paths=signal.first(MOST_TOLD),
+            paths_found=len(signal.paths),
+        )
+        for signal in found.signals
+    ]
+    return links_section(features, found.seller, Names(str, str, found.sellers.__contains__, words=False), texts)
 
 
 def passport_links(subject: Mapping[str, Any], texts: Texts) -> dict[str, object] | None:
@@ -91,7 +113,9 @@ def passport_links(subject: Mapping[str, Any], texts: Texts) -> dict[str, object
     def drawn(name: str) -> str:
         return texts("this_seller") if name == subject["id"] else _short(name)
 
-    return links_section(features, subject["id"], Names(said, drawn, lambda name: name.startswith(SELLER_NAME)), texts)
+    return links_section(
+        features, subject["id"], Names(said, drawn, lambda name: name.startswith(SELLER_NAME), words=True), texts
+    )
 
 
 def _short(name: str) -> str:

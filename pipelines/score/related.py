@@ -6,7 +6,14 @@ import functools
 import json
 from typing import TYPE_CHECKING, Final
 
-from features.related_parties import columns_of_links, graph_features, path_finder, raised_flags, related_parties
+from features.related_parties import (
+    asked_features,
+    columns_of_links,
+    graph_features,
+    path_finder,
+    raised_flags,
+    related_parties,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,10 +51,8 @@ def related_reader(
 
     def found(row: Row) -> RelatedParties | None:
         reasons = json.loads(row["reasons"])
-        # Where the data are missing nothing is known, so no link can be the reason.
-        valued = [one["feature"] for one in (*reasons["for"], *reasons["against"]) if one["value"] is not None]
-        names = dict.fromkeys((*valued, *raised.get((row["seller_id"], row["as_of"]), ())))
-        asked = [records[name] for name in names if name in records]
+        values = [(one["feature"], one["value"]) for one in (*reasons["for"], *reasons["against"])]
+        asked = asked_features(records, values, raised.get((row["seller_id"], row["as_of"]), ()))
         return related_parties(finder(row["as_of"]), asked, row["seller_id"]) if asked else None
 
     return found

@@ -10,6 +10,11 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from features.catalogue import feature_records
+from features.graph.paths import Path as PathOfLinks
+from features.graph.paths import Tie
+from features.record import GraphFeature
+from features.related_parties import RelatedParties, SignalPaths
 from models.explanation.explain import explain_model
 from models.explanation.explanation import ExplainSettings
 from pipelines.commands.seller_delivery import delivery_document, overview_document
@@ -46,6 +51,16 @@ SUBJECT = ExplanationSubject(
 RUN_PAGES = ("data", "model", "explanation", "promotion", "health", "passports")
 
 
+def linked_parties(owner: str) -> RelatedParties:
+    """Return two sellers of one owner; the other is in default."""
+    (record,) = (one for one in feature_records() if one.name == "related_known_default_excess")
+    assert isinstance(record, GraphFeature)
+    since = date(2023, 2, 1)
+    ties = [Tie(owner, seller, "owner", valid_from=since, source_file="links.csv", source_row=3) for seller in "AB"]
+    path = PathOfLinks(tuple(ties), "B", date(2024, 3, 5))
+    return RelatedParties("A", (SignalPaths(record, (path,)),), frozenset("AB"))
+
+
 @functools.cache
 def explanation_text(hostile: str | None, language: Language) -> str:
     sample = small_world().dataset
@@ -58,7 +73,7 @@ def explanation_text(hostile: str | None, language: Language) -> str:
             feature |= {"title_en": hostile, "title_zh": hostile}
         for local in explained["local"]:
             local["seller_id"] = hostile
-    return render_explanation_page(explained, SUBJECT, language)
+    return render_explanation_page(explained, SUBJECT, language, {"weakest": linked_parties(hostile or "pe-00026")})
 
 
 def model_text(hostile: str | None, language: Language) -> str:

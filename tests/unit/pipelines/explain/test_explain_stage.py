@@ -133,7 +133,7 @@ def test_the_pages_carry_the_identity_of_the_bundle() -> None:
     days = list(sample.as_of[:80].astype(object))
     settings = ExplainSettings(tested_rows=20)
     explanation = explain_model(bundle.model, sample.X[:80], list(sample.seller_id[:80]), days, settings)
-    written = pages(out_of_time_report(), explanation, bundle)
+    written = pages(out_of_time_report(), explanation, bundle, {})
     assert set(written) == PAGES
     text = read_page(written["model.en.html"]).text
     for stated in (bundle.digest, bundle.key_id, bundle.meta.feature_set_digest, bundle.meta.code_version):

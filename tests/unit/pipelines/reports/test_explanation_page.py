@@ -15,6 +15,7 @@ from pipelines.reports.explanation_page import ExplanationSubject, render_explan
 from pipelines.reports.rendering import LANGUAGES, Language, whole
 from tests.factories.models import small_credit_model, small_world
 from tests.factories.pages import HOSTILE, faults_of, read_page
+from tests.factories.rendered_pages import linked_parties
 
 SUBJECT = ExplanationSubject(
     "seller-default", "1", "12" * 32, "synthetic world", is_synthetic=True, points_to_double_odds=40.0
@@ -64,6 +65,32 @@ def test_the_steps_of_every_seller_lead_from_the_base_to_the_score() -> None:
         assert (sums[0], sums[-1]) == (local["base_points"], local["score"])
         steps = [int(point.replace("−", "-")) for point in points if point]
         assert [sums[0] + sum(steps[:count]) for count in range(len(steps) + 1)] == sums[:-1]
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        (
+            "en",
+            "pe-00026 owns B since 2023-02-01 (links.csv, row 3); B in default since 2024-03-05.",
+        ),
+        ("zh", "pe-00026持有A的股权，自2023-02-01起（links.csv，第3行）；pe-00026持有B的股权"),
+    ],
+)
+def test_links_of_a_seller_are_told_with_their_rows_and_drawn(language: Language, words: str) -> None:
+    links = {"weakest": linked_parties("pe-00026")}
+    page = render_explanation_page(explanation(), SUBJECT, language, links)
+    assert words in read_page(page).text
+    assert page.count('class="related-parties"') == 1
+    # Under the steps of that seller, not of another one.
+    parts = re.split(r'<h3 id="local-', page)
+    assert [part.split('"')[0] for part in parts if 'class="related-parties"' in part] == ["weakest"]
+
+
+def test_without_links_the_page_says_nothing_about_them() -> None:
+    plain = render_explanation_page(explanation(), SUBJECT, "en")
+    assert 'class="links"' not in plain
+    assert render_explanation_page(explanation(), SUBJECT, "en", {}) == plain
 
 
 def test_a_feature_that_works_the_other_way_is_named() -> None:
