@@ -32,6 +32,14 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 Direction = Literal[-1, 0, 1]
 Treatment = Literal["one_sided", "two_sided", "free", "gaps_kept", "category", "set_aside"]
+WhySetAside = Literal[
+    "named in the settings",
+    "no known value",
+    "the same value in every row",
+    "no declared direction",
+    "no declared direction and missing values",
+    "category where gaps are not kept",
+]
 
 _WINDOW_SUFFIX = re.compile(r"(_\d+d)+$")
 _STEP_SHARE_OF_RANGE = 0.05
@@ -239,28 +247,28 @@ def fit_encoding(
     return tuple(_fit_feature(X[:, index], fact, settings, y) for index, fact in enumerate(facts))
 
 
-def why_set_aside(values: FloatArray, fact: FeatureFacts, settings: EncodingSettings) -> str | None:
+def why_set_aside(values: FloatArray, fact: FeatureFacts, settings: EncodingSettings) -> WhySetAside | None:
     """Return why a feature with the training values (n,) is not used, or None if it is used."""
     known = values[np.isfinite(values)]
     if fact.name in settings.set_aside:
         return "named in the settings"
     if known.size == 0 or np.isin(known, fact.special_codes).all():
-        return "no value is known"
+        return "no known value"
     is_directed = fact.levels is None and (fact.name in settings.two_sided or fact.direction != 0)
     return None if is_directed else _why_free_feature_set_aside(known, values.size, fact, settings)
 
 
 def _why_free_feature_set_aside(
     known: FloatArray, rows: int, fact: FeatureFacts, settings: EncodingSettings
-) -> str | None:
+) -> WhySetAside | None:
     if settings.free_features == "set_aside":
-        return "no direction is declared, and the settings set such columns aside"
+        return "no declared direction"
     if settings.free_features == "keep_gaps":
         is_constant = known.size == rows and np.ptp(known) == 0.0
-        return "every row has the same value" if is_constant else None
+        return "the same value in every row" if is_constant else None
     if fact.levels is not None:
-        return "a category is used only where gaps are kept"
-    return None if known.size == rows else "no direction is declared, and values are missing"
+        return "category where gaps are not kept"
+    return None if known.size == rows else "no declared direction and missing values"
 
 
 def _treatment(values: FloatArray, fact: FeatureFacts, settings: EncodingSettings) -> Treatment:

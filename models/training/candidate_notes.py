@@ -64,7 +64,7 @@ def candidate_notes(
 
 
 def _by_reason(warnings: list[ColumnWarning]) -> str:
-    """Return the columns of each reason, such as ``no value is known: a, b; named in the settings: c``."""
+    """Return the columns of each reason, such as ``no known value: a, b; named in the settings: c``."""
     reasons = dict.fromkeys(warning.reason for warning in warnings)
     named = {reason: ", ".join(w.column for w in warnings if w.reason == reason) for reason in reasons}
     return "; ".join(f"{reason}: {columns}" for reason, columns in named.items())

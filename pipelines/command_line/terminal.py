@@ -30,6 +30,7 @@ _COUNTED: dict[str, tuple[str, str, str]] = {
     "monitor": ("applicants", "compared", "set aside"),
 }
 _ROWS = ("rows in", "kept", "set aside")
+_NAMES_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,19 @@ def stage_lines(stage: str, outcome: StageOutcome, seconds: float) -> tuple[str,
     state = "up to date, " if outcome.was_current else ""
     line = f"{stage}: {state}{_counts(stage, record)}, {seconds_text(seconds)}"
     reasons = [f"  {reason}: {rows:,}" for reason, rows in sorted(record.set_aside.items()) if rows]
-    return line, [*reasons, f"  output: {outcome.run_dir}"]
+    return "\n".join([line, *_features_not_used(record)]), [*reasons, f"  output: {outcome.run_dir}"]
+
+
+def _features_not_used(record: StageRecord) -> list[str]:
+    """Return a line for each reason for which a training set features aside: how many, and the first names."""
+    lines = []
+    for reason in filter(None, str(record.notes.get("features_set_aside_because", "")).split("; ")):
+        words, _, names = reason.rpartition(": ")
+        columns = names.split(", ")
+        more = f" and {len(columns) - _NAMES_SHOWN} more" if len(columns) > _NAMES_SHOWN else ""
+        what = "1 feature" if len(columns) == 1 else f"{len(columns)} features"
+        lines.append(f"  {what} set aside, {words}: {', '.join(columns[:_NAMES_SHOWN])}{more}")
+    return lines
 
 
 def _counts(stage: str, record: StageRecord) -> str:

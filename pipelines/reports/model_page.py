@@ -371,7 +371,15 @@ def _training(training: Mapping[str, Any] | None, texts: Texts) -> dict[str, obj
         return None
     candidates = [{**one, "words": candidate_words(one["name"], texts)} for one in training["candidates"]]
     with_auc = any(one["auc"] is not None for one in candidates)
-    return {**training, "candidates": candidates, "with_auc": with_auc}
+    return {**training, "candidates": candidates, "with_auc": with_auc, "set_aside": _set_aside(training, texts)}
+
+
+def _set_aside(training: Mapping[str, Any], texts: Texts) -> list[dict[str, object]]:
+    """Return the features that the model does not use, by reason in words."""
+    features: dict[str, list[str]] = {}
+    for one in training["features_set_aside"]:
+        features.setdefault(texts.of_code("aside", one["reason"]), []).append(one["feature"])
+    return [{"words": words, "features": names} for words, names in features.items()]
 
 
 def _not_above(comparisons: Sequence[dict[str, object]]) -> list[dict[str, object]]:

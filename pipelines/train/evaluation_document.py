@@ -151,6 +151,9 @@ def _training(profile: Profile, sample: LabelledSample, trained: Trained) -> dic
         "seed": profile.training.seed,
         "features_offered": len(sample.feature_set.names),
         "features_used": trained.candidate.notes["features_used"],
+        "features_set_aside": [
+            {"reason": warning.reason, "feature": warning.column} for warning in trained.candidate.warnings
+        ],
     }
 
 

@@ -105,7 +105,12 @@ def _out_of_time() -> dict[str, Any]:
             ],
             "seed": 7,
             "features_offered": 60,
-            "features_used": 44,
+            "features_used": 57,
+            "features_set_aside": [
+                {"reason": "no declared direction", "feature": "months_observed"},
+                {"reason": "no known value", "feature": "site_session_trend"},
+                {"reason": "no declared direction", "feature": "share_of_own_shop"},
+            ],
         },
         "extra": None,
     }

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from models.components.scale import PointsScale, points_by_group
 from models.explanation.reasons import batch_reasons, reason_dictionary, reasons_for_row
-from tests.factories.models import small_credit_model, small_linear_model, small_world, world
+from tests.factories.models import small_credit_model, small_linear_model, small_world, table_models, world
 
 if TYPE_CHECKING:
     from models.components.model import CreditModel
@@ -55,6 +55,32 @@ def test_points_add_up_from_features_over_families_and_pillars_to_the_score(rows
         total = sum(points_by_group(issued.points, groups).values())
         assert np.array_equal(issued.base_points + total, issued.score)
     assert np.array_equal(issued.score, MODEL.score(scorable(rows)))
+
+
+TABLES = table_models()
+LEVELS_AND_CODES = st.sampled_from([-1.0e6, -9.0, -1.0, 0.0, 1.0, 2.0, 3.0, 0.5, np.nan])
+table_rows = hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.just(6)), elements=any_float | LEVELS_AND_CODES)
+
+
+@pytest.mark.parametrize("model", TABLES.values(), ids=TABLES)
+@given(table_rows)
+def test_a_model_that_keeps_gaps_scores_whatever_is_delivered_and_adds_up(model: CreditModel, rows: np.ndarray) -> None:
+    base, values, log_odds = model.contributions(rows)
+    assert np.isfinite(log_odds).all()
+    assert np.abs(base + values.sum(axis=1) - log_odds).max() < 1e-9
+    issued = model.issue_points(model.contributions(rows))
+    assert np.array_equal(issued.base_points + issued.points.sum(axis=1), issued.score)
+    alone = np.concatenate([model.log_odds(row[None, :]) for row in rows])
+    assert np.array_equal(alone, log_odds)
+
+
+@pytest.mark.parametrize("model", TABLES.values(), ids=TABLES)
+@given(table_rows)
+def test_hiding_a_directed_column_never_pays_beside_gaps_and_categories(model: CreditModel, rows: np.ndarray) -> None:
+    directed = [feature.direction for feature in model.features].index(1)
+    hidden = rows.copy()
+    hidden[:, directed] = np.nan
+    assert (model.log_odds(hidden) >= model.log_odds(rows)).all()
 
 
 contributions = hnp.arrays(

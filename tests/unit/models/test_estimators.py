@@ -73,8 +73,8 @@ def test_columns_that_say_nothing_are_named_with_the_reason() -> None:
     with pytest.warns(ColumnWarning) as caught:
         clone(QUICK).fit(TABLE, OUTCOME)
     assert [str(warning.message) for warning in caught] == [
-        "column 'empty' is set aside: no value is known",
-        "column 'constant' is set aside: every row has the same value",
+        "column 'empty' is set aside: no known value",
+        "column 'constant' is set aside: the same value in every row",
     ]
 
 

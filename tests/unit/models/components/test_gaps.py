@@ -58,20 +58,20 @@ def test_a_missing_level_never_seen_in_training_counts_as_a_rare_level() -> None
 @pytest.mark.parametrize(
     ("values", "changes", "settings", "reason"),
     [
-        ([NAN, NAN], {}, KEEP, "no value is known"),
-        ([NAN, -9.0], {"special_codes": (-9.0,)}, KEEP, "no value is known"),
-        ([2.0, 2.0], {}, KEEP, "every row has the same value"),
+        ([NAN, NAN], {}, KEEP, "no known value"),
+        ([NAN, -9.0], {"special_codes": (-9.0,)}, KEEP, "no known value"),
+        ([2.0, 2.0], {}, KEEP, "the same value in every row"),
         ([2.0, NAN], {}, KEEP, None),
         ([2.0, 2.0], {"direction": 1}, KEEP, None),
         ([2.0, 3.0], {}, EncodingSettings(set_aside=("a",)), "named in the settings"),
-        ([2.0, NAN], {}, EncodingSettings(), "no direction is declared, and values are missing"),
+        ([2.0, NAN], {}, EncodingSettings(), "no declared direction and missing values"),
         ([2.0, 3.0], {}, EncodingSettings(), None),
-        ([0.0, 1.0], {"levels": ("x", "y")}, EncodingSettings(), "a category is used only where gaps are kept"),
+        ([0.0, 1.0], {"levels": ("x", "y")}, EncodingSettings(), "category where gaps are not kept"),
         (
             [2.0, 3.0],
             {},
             EncodingSettings(free_features="set_aside"),
-            "no direction is declared, and the settings set such columns aside",
+            "no declared direction",
         ),
     ],
 )

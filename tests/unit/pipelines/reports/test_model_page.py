@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from models.components.encoding import WhySetAside
 from models.components.gbm import GbmParameters
 from pipelines.reports.model_page import ModelIdentity, model_words, rate_verdict, render_model_page, segment_words
 from pipelines.reports.rendering import LANGUAGES, Language, page_texts
@@ -45,6 +46,26 @@ def test_every_observation_of_the_waterfall_is_shown() -> None:
     text = text_of(out_of_time_report(), identity())
     for shown in ("41,000", "−9,000", "−41", "31,959", "performance window not over", "already in default"):
         assert shown in text
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ("Features set aside: 3", "no declared direction: months_observed, share_of_own_shop")),
+        ("zh", ("剔除变量：3 个", "未声明方向: months_observed, share_of_own_shop", "无已知取值: site_session_trend")),
+    ],
+)
+def test_every_feature_that_is_not_used_is_named_with_the_reason(language: Language, words: tuple[str, ...]) -> None:
+    text = text_of(out_of_time_report(), identity(), language).replace(" ,", ",").replace(" :", ":")
+    for stated in words:
+        assert stated in text
+
+
+def test_every_reason_to_set_a_feature_aside_has_words_on_the_page() -> None:
+    reasons = [f"aside_{reason.replace(' ', '_')}" for reason in get_args(WhySetAside)]
+    assert len(reasons) == 6
+    for language in LANGUAGES:
+        assert [reason for reason in reasons if reason not in page_texts("model_page", language).words] == []
 
 
 def test_no_improvement_is_claimed_below_the_detectable_gain() -> None:
