@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +15,7 @@ from features.graph.edges import HOLDER_LINKS, ended, read_links
 from features.graph.guarantees import losses_in_two_steps
 from features.graph.network import Network, names_of, tie_of
 from features.graph.paths import Hub, Path
-from features.graph.row_evidence import ROW_FINDERS, hubs_left_out
+from features.graph.row_evidence import USE_FINDERS, Uses, collisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from features.record import GraphFeature
 
 LONGEST_CIRCLE: Final = 4
+COLLISIONS: Final = "receivable_collision_count"
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,15 @@ class Evidence:
 
 @dataclass(frozen=True)
 class PathFinder:
-    """Finder of the paths behind the signals of many sellers; it reads the links of its snapshot once."""
+    """Finder of the paths behind the signals of many sellers; it reads the rows of its snapshot once.
+
+    Attributes:
+        snapshot: tables and date.
+        uses: what was read for signals over logins and trading partners, by feature.
+    """
 
     snapshot: Snapshot
+    uses: dict[str, Uses] = field(default_factory=dict, repr=False)
 
     @cached_property
     def network(self) -> Network:
@@ -53,9 +60,13 @@ class PathFinder:
 
     def evidence(self, record: GraphFeature, seller: str) -> Evidence:
         """Return the paths behind a seller's value of a feature and the hubs that were left out."""
-        if record.signal in ROW_FINDERS:
-            found = ROW_FINDERS[record.signal](self.snapshot, seller, record)
-            return Evidence(_in_order(found), tuple(hubs_left_out(self.snapshot, seller, record)))
+        if record.signal == COLLISIONS:
+            return Evidence(_in_order(collisions(self.snapshot, seller)))
+        if record.signal in USE_FINDERS:
+            if record.name not in self.uses:
+                self.uses[record.name] = Uses.of(self.snapshot, record)
+            uses = self.uses[record.name]
+            return Evidence(_in_order(USE_FINDERS[record.signal](uses, seller)), tuple(uses.services(seller)))
         node = self.network.node_of(seller)
         if node is None:
             return Evidence()

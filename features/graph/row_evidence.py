@@ -2,32 +2,92 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts.arrow import with_column
 from features.graph.counterparties import SHARED_AT_LEAST, partner_rows
 from features.graph.paths import Hub, Path, Tie
 from features.graph.shared_uses import logins
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from features.graph.signals import Snapshot
     from features.record import GraphFeature
 
 _PARTNERS = {"purchase": "supplier", "sale": "buyer", None: "consignee"}
+_DEVICES = "shared_device_seller_count"
 
 
-def _uses(rows: pa.Table, thing: str, kind: str, seller: str) -> dict[str, dict[str, Tie]]:
-    """Return, for each thing that a seller uses, the newest row of every seller that uses it."""
-    own = rows.filter(pc.equal(rows["seller_id"].cast(pa.string()), pa.scalar(seller)))
-    common = rows.filter(pc.is_in(rows[thing], value_set=own[thing].combine_chunks().unique()))
-    found: dict[str, dict[str, Tie]] = {}
-    for row in common.sort_by([("event_date", "ascending"), ("known_at", "ascending")]).to_pylist():
-        found.setdefault(row[thing], {})[row["seller_id"]] = _tie(row, row[thing], kind)
-    return found
+@dataclass(frozen=True)
+class Uses:
+    """Which sellers use which thing: a login device or a trading partner.
+
+    Attributes:
+        rows: the newest row of each pair of seller and thing, with the number of sellers of the thing (``users``).
+        thing: column of the thing.
+        kind: type of the link.
+        most_users: a thing of more sellers is a service and no relation.
+    """
+
+    rows: pa.Table
+    thing: str
+    kind: str
+    most_users: int
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, record: GraphFeature) -> Uses:
+        """Return the uses that a signal over logins or trading partners counts."""
+        if record.signal == _DEVICES:
+            rows = logins(snapshot.tables["login_event"], snapshot.as_of, record.window_days)
+            return cls(_newest(rows, "device_id"), "device_id", "login", snapshot.settings.hub_sellers)
+        rows, column = partner_rows(snapshot.tables[record.tables[0]], record, snapshot.as_of)
+        return cls(_newest(rows, column), column, _PARTNERS[record.side], snapshot.settings.counterparty_hub_sellers)
+
+    def shared(self, seller: str) -> Iterator[Path]:
+        """Return the paths to every other seller over a thing that is no service."""
+        own = self._of([seller])
+        common = self.rows.filter(pc.is_in(self.rows[self.thing], value_set=own[self.thing].combine_chunks()))
+        users: dict[str, dict[str, Tie]] = {}
+        for row in common.filter(pc.field("users") <= self.most_users).to_pylist():
+            users.setdefault(row[self.thing], {})[row["seller_id"]] = _tie(row, row[self.thing], self.kind)
+        for ties in users.values():
+            yield from (Path((ties[seller], tie), other) for other, tie in ties.items() if other != seller)
+
+    def services(self, seller: str) -> Iterator[Hub]:
+        """Return the seller's links to things of too many others."""
+        for row in self._of([seller]).filter(pc.field("users") > self.most_users).to_pylist():
+            yield Hub(_tie(row, row[self.thing], self.kind), row["users"])
+
+    def things(self, sellers: Collection[str]) -> dict[str, set[str]]:
+        """Return the things of some sellers that are no services."""
+        found: dict[str, set[str]] = {}
+        rows = self._of(sellers).filter(pc.field("users") <= self.most_users)
+        for row in rows.select(["seller_id", self.thing]).to_pylist():
+            found.setdefault(row["seller_id"], set()).add(row[self.thing])
+        return found
+
+    def _of(self, sellers: Collection[str]) -> pa.Table:
+        return self.rows.filter(pc.is_in(self.rows["seller_id"], value_set=pa.array(sorted(sellers), pa.string())))
+
+
+def _newest(rows: pa.Table, thing: str) -> pa.Table:
+    """Return the newest row of each seller and thing, with the number of sellers of the thing."""
+    rows = rows.sort_by([("event_date", "ascending"), ("known_at", "ascending")])
+    for column in ("seller_id", thing):
+        rows = with_column(rows, column, rows[column].cast(pa.string()))
+    pairs = rows.select(["seller_id", thing]).append_column("place", pa.array(np.arange(rows.num_rows)))
+    latest = pairs.group_by(["seller_id", thing]).aggregate([("place", "max")])["place_max"].combine_chunks()
+    rows = rows.take(latest.sort())
+    counts = pc.value_counts(rows[thing])
+    users = counts.field("counts").take(pc.index_in(rows[thing], value_set=counts.field("values")))
+    return rows.append_column("users", users)
 
 
 def _tie(row: dict[str, Any], end: str, kind: str) -> Tie:
@@ -43,73 +103,25 @@ def _tie(row: dict[str, Any], end: str, kind: str) -> Tie:
     )
 
 
-def _over(uses: dict[str, dict[str, Tie]], seller: str, most_sellers: int) -> Iterator[Path]:
-    for users in uses.values():
-        if len(users) <= most_sellers:
-            yield from (Path((users[seller], tie), other) for other, tie in users.items() if other != seller)
+def _with_similar_sellers(uses: Uses, seller: str) -> Iterator[Path]:
+    paths = list(uses.shared(seller))
+    reached = Counter(path.reaches for path in paths)
+    yield from (path for path in paths if reached[path.reaches] >= SHARED_AT_LEAST)
 
 
-def _devices(snapshot: Snapshot, seller: str, record: GraphFeature) -> dict[str, dict[str, Tie]]:
-    rows = logins(snapshot.tables["login_event"], snapshot.as_of, record.window_days)
-    return _uses(rows, "device_id", "login", seller)
-
-
-def _shared_devices(snapshot: Snapshot, seller: str, record: GraphFeature) -> Iterator[Path]:
-    return _over(_devices(snapshot, seller, record), seller, snapshot.settings.hub_sellers)
-
-
-def hubs_left_out(snapshot: Snapshot, seller: str, record: GraphFeature) -> Iterator[Hub]:
-    """Return the devices or partners of a seller that too many others have for the signal to count them."""
-    if record.signal == "receivable_collision_count":
-        return
-    if record.signal == "shared_device_seller_count":
-        uses, most = _devices(snapshot, seller, record), snapshot.settings.hub_sellers
-    else:
-        uses, most = _partners(snapshot, seller, record), snapshot.settings.counterparty_hub_sellers
-    yield from (Hub(users[seller], len(users)) for users in uses.values() if len(users) > most)
-
-
-def _partners(snapshot: Snapshot, seller: str, record: GraphFeature) -> dict[str, dict[str, Tie]]:
-    rows, column = partner_rows(snapshot.tables[record.tables[0]], record, snapshot.as_of)
-    return _uses(rows, column, _PARTNERS[record.side], seller)
-
-
-def _shared_partners(snapshot: Snapshot, seller: str, record: GraphFeature) -> Iterator[Path]:
-    return _over(_partners(snapshot, seller, record), seller, snapshot.settings.counterparty_hub_sellers)
-
-
-def _with_similar_sellers(snapshot: Snapshot, seller: str, record: GraphFeature) -> Iterator[Path]:
-    paths = list(_shared_partners(snapshot, seller, record))
-    reached = [path.reaches for path in paths]
-    yield from (path for path in paths if reached.count(path.reaches) >= SHARED_AT_LEAST)
-
-
-def _with_closest_seller(snapshot: Snapshot, seller: str, record: GraphFeature) -> Iterator[Path]:
+def _with_closest_seller(uses: Uses, seller: str) -> Iterator[Path]:
     """Return the partners shared with the sellers whose partners coincide most."""
-    paths = list(_shared_partners(snapshot, seller, record))
-    partners = _partner_sets(snapshot, record)
+    paths = list(uses.shared(seller))
+    partners = uses.things({seller, *(str(path.reaches) for path in paths)})
     own = partners.get(seller, set())
-    closeness = {path.reaches: 0.0 for path in paths}
-    for path in paths:
-        theirs = partners[str(path.reaches)]
-        closeness[path.reaches] = len(own & theirs) / len(own | theirs)
-    yield from (path for path in paths if closeness[path.reaches] == max(closeness.values()))
+    reached = {str(path.reaches) for path in paths}
+    closeness = {other: len(own & partners[other]) / len(own | partners[other]) for other in reached}
+    closest = max(closeness.values(), default=0.0)
+    yield from (path for path in paths if closeness[str(path.reaches)] == closest)
 
 
-def _partner_sets(snapshot: Snapshot, record: GraphFeature) -> dict[str, set[str]]:
-    """Return the partners of each seller, without those of many."""
-    rows, column = partner_rows(snapshot.tables[record.tables[0]], record, snapshot.as_of)
-    sellers_of: dict[str, set[str]] = {}
-    for row in rows.select(["seller_id", column]).to_pylist():
-        sellers_of.setdefault(row[column], set()).add(row["seller_id"])
-    partners: dict[str, set[str]] = {}
-    for partner, sellers in sellers_of.items():
-        for seller in sellers if len(sellers) <= snapshot.settings.counterparty_hub_sellers else ():
-            partners.setdefault(seller, set()).add(partner)
-    return partners
-
-
-def _collisions(snapshot: Snapshot, seller: str, _: GraphFeature) -> Iterator[Path]:
+def collisions(snapshot: Snapshot, seller: str) -> Iterator[Path]:
+    """Return the pairs of pledges of one asset to two lenders, by the seller or another one of its group."""
     rows = snapshot.colliding_pledges.to_pylist()
     for own in rows:
         if own["seller_id"] != seller:
@@ -127,10 +139,10 @@ def _age(pledge: dict[str, Any]) -> tuple[Any, ...]:
     return pledge["event_date"], pledge["lender_id"], pledge["pledge_id"]
 
 
-ROW_FINDERS: Mapping[str, Callable[[Snapshot, str, GraphFeature], Iterator[Path]]] = {
-    "shared_device_seller_count": _shared_devices,
-    "receivable_collision_count": _collisions,
+# Signals over things that several sellers use.
+USE_FINDERS: Mapping[str, Callable[[Uses, str], Iterator[Path]]] = {
+    _DEVICES: Uses.shared,
     "counterparty_overlap_count": _with_similar_sellers,
     "counterparty_overlap_jaccard": _with_closest_seller,
-    "counterparty_shared_share": _shared_partners,
+    "counterparty_shared_share": Uses.shared,
 }
