@@ -14,7 +14,6 @@ from data_contracts.entities.party_matches import PARTY_MATCH
 from features.build import graph_settings
 from features.engine.as_of import AS_OF_COLUMNS, AsOf
 from features.graph.edges import GraphSettings
-from features.graph.evidence import PathFinder
 from features.graph.path_words import EVENTS
 from features.graph.signals import SIGNAL_COLUMNS, Snapshot, signal_tables
 from features.record import GraphFeature
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from features.catalogue import FeatureSet
+    from features.graph.evidence import PathFinder
     from features.graph.paths import Path
 
 FLAG_UNIT: Final = "0 or 1"
@@ -112,6 +112,8 @@ def path_finder(
     names |= dict.fromkeys(table for one in graph_features(feature_set).values() for table in signal_tables(one))
     absent = {name: table_contract(name).arrow_schema.empty_table() for name in names if name not in tables}
     settings = graph_settings(feature_set, settings or GraphSettings())
+    from features.graph.evidence import PathFinder  # noqa: PLC0415 - loads networkx, which rows alone do not need
+
     return PathFinder(Snapshot({**absent, **tables}, AsOf(as_of), settings))
 
 

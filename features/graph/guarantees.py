@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-import networkx as nx
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
@@ -96,6 +95,8 @@ def circle_sizes(guarantees: Guarantees) -> NDArray[np.int64]:
 
 def core_numbers(guarantees: Guarantees) -> NDArray[np.int64]:
     """Return, for each node, the largest k so that it is among parties each tied to k others of them by guarantees."""
+    import networkx as nx  # noqa: PLC0415 - takes long, and scoring a matrix does without
+
     network: nx.Graph[int] = nx.Graph(zip(guarantees.start.tolist(), guarantees.end.tolist(), strict=True))
     found = np.zeros(guarantees.node_count, dtype=np.int64)
     for node, core in nx.core_number(network).items():
