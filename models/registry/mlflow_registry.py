@@ -1,32 +1,37 @@
 """Model versions and their aliases in MLflow.
 
-MLflow stores a bundle as plain files of a run, its metrics, and which version is champion. It never loads a bundle: a
-download is as foreign as anything from outside and goes through ``models.registry.bundle.load_bundle``. Only versions
+MLflow stores a bundle as plain files of its training run, and which version is champion. Our commands never load a
+model through MLflow: a download is as foreign as anything from outside and goes through
+``models.registry.bundle.load_bundle``. Only versions
 whose source is an artifact of their own run are downloaded, because MLflow itself accepts any path as a source.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
-from contextlib import contextmanager
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
+from models.registry.mlflow_client import Registry, connected_client, experiment_of, locked, mlflow_package
+from models.registry.mlflow_runs import DIGEST_TAG, training_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-BUNDLE_ARTIFACT: Final = "bundle"
+    from models.registry.mlflow_runs import TrainingRecord
+
+MODEL_ARTIFACT: Final = "model"
+DATA_FOLDER: Final = "data"
+BUNDLE_FOLDER: Final = f"{DATA_FOLDER}/bundle"
+"""Where the bundle lies in the model folder that any MLflow client loads."""
+_BUNDLES: Final = {MODEL_ARTIFACT: f"{MODEL_ARTIFACT}/{BUNDLE_FOLDER}", "bundle": "bundle"}
+"""Where a version's bundle lies, by the artifact that is its source. Earlier releases kept the bare bundle."""
 CHAMPION: Final = "champion"
 CHALLENGER: Final = "challenger"
-DIGEST_TAG: Final = "bundle_sha256"
-DATABASE: Final = "mlflow.db"
-"""Name of the database file of a registry that is kept beside the outputs."""
-SQLITE_PREFIX: Final = "sqlite:///"
 _ADDRESS = re.compile(
     r"models:/(?P<name>[A-Za-z0-9._-]{1,100})(?:@(?P<alias>[a-z][a-z0-9_-]*)|/(?P<version>[0-9]{1,9}))"
 )
@@ -34,34 +39,33 @@ _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
-class Registry:
-    """Where model versions are kept: an MLflow tracking URI and the name of the registered model.
+class ServedModel:
+    """How an MLflow client loads a version with ``mlflow.pyfunc.load_model``.
 
-    ``artifact_folder`` is where a new experiment keeps its files; None leaves that to the tracking server.
+    Attributes:
+        loader_module: installed module whose ``_load_pyfunc`` reads the folder; nothing is unpickled.
+        columns: names of the features, all numbers that may be missing.
+        identity: names of further text columns that may be given.
+        parameters: texts that ``predict`` takes as ``params``, with their defaults.
+        metadata: what the loader has to know.
     """
 
-    tracking_uri: str
-    model_name: str
-    artifact_folder: Path | None = None
-
-
-@dataclass(frozen=True)
-class VersionRecord:
-    """What is recorded with a version: the digest of its bundle, its metrics, and tags such as contract digests."""
-
-    bundle_sha256: str
-    metrics: Mapping[str, float]
-    tags: Mapping[str, str]
+    loader_module: str
+    columns: tuple[str, ...]
+    identity: tuple[str, ...]
+    parameters: Mapping[str, str]
+    metadata: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """A version of a registered model, and the recorded digest of its bundle."""
+    """A version of a registered model, the recorded digest of its bundle, and where its run keeps the bundle."""
 
     model_name: str
     version: str
     run_id: str
     bundle_sha256: str | None
+    bundle_artifact: str = _BUNDLES[MODEL_ARTIFACT]
 
 
 @dataclass(frozen=True)
@@ -87,45 +91,51 @@ def parse_address(address: str) -> ModelAddress:
     return ModelAddress(found["name"], found["alias"], found["version"])
 
 
-def register_bundle(bundle_dir: Path, record: VersionRecord, registry: Registry) -> RegisteredVersion:
-    """Register a bundle as a new version, or return the version that already holds the same bytes.
+def register_bundle(
+    bundle_dir: Path, record: TrainingRecord, gates: Mapping[str, str], served: ServedModel, registry: Registry
+) -> RegisteredVersion:
+    """Register a bundle as a new version of its training run, or return the version that already holds the same bytes.
 
-    MLflow shows a run as running until its version exists. Runs left running by a killed registration of the same bytes
-    are closed here: as finished if their version exists, otherwise as failed.
+    Args:
+        bundle_dir: the bundle.
+        record: its training run, which is recorded if it is not yet.
+        gates: what each gate measured, kept with the version.
+        served: how MLflow clients load it.
+        registry: where.
     """
-    client = _client(registry.tracking_uri)
-    with _locked(registry.tracking_uri, "register"):
-        experiment = _experiment(client, registry)
+    client = connected_client(registry.tracking_uri)
+    with locked(registry.tracking_uri, "register"):
+        experiment = experiment_of(client, registry)
         known = _version_with_digest(client, registry.model_name, record.bundle_sha256)
-        _close_left_runs(client, experiment, record.bundle_sha256, known)
         if known is not None:
             return known
-        run_id = _log_run(client, bundle_dir, record, experiment)
+        run_id = training_run(client, record, experiment)
+        _log_model(client, run_id, bundle_dir, served)
         _name_model(client, registry.model_name)
+        tags = {**record.tags, **{f"gate.{name}": measured for name, measured in gates.items()}}
         version = client.create_model_version(
             registry.model_name,
-            f"runs:/{run_id}/{BUNDLE_ARTIFACT}",
+            f"runs:/{run_id}/{MODEL_ARTIFACT}",
             run_id=run_id,
-            tags=_tags(record),
+            tags={**dict(sorted(tags.items())), DIGEST_TAG: record.bundle_sha256},
         )
-        client.set_terminated(run_id)
     return RegisteredVersion(registry.model_name, str(version.version), run_id, record.bundle_sha256)
 
 
 def set_alias(registry: Registry, alias: str, version: str) -> None:
     """Point an alias to a version, away from any other."""
-    _client(registry.tracking_uri).set_registered_model_alias(registry.model_name, alias, version)
+    connected_client(registry.tracking_uri).set_registered_model_alias(registry.model_name, alias, version)
 
 
 def drop_alias(registry: Registry, alias: str) -> None:
     """Remove an alias, if the registered model has it."""
-    _client(registry.tracking_uri).delete_registered_model_alias(registry.model_name, alias)
+    connected_client(registry.tracking_uri).delete_registered_model_alias(registry.model_name, alias)
 
 
 def version_at(registry: Registry, address: ModelAddress) -> RegisteredVersion | None:
     """Return the version an address points to, or None when the registry has no such name, alias or version."""
-    mlflow = _mlflow()
-    client = _client(registry.tracking_uri)
+    mlflow = mlflow_package()
+    client = connected_client(registry.tracking_uri)
     try:
         if address.alias is not None:
             found = client.get_model_version_by_alias(address.name, address.alias)
@@ -158,10 +168,10 @@ def fetch_bundle(address: str, tracking_uri: str, folder: Path) -> tuple[Path, R
         )
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
-    client = _client(tracking_uri)
+    client = connected_client(tracking_uri)
     try:
-        copied = Path(client.download_artifacts(version.run_id, BUNDLE_ARTIFACT, str(folder)))
-    except _mlflow().exceptions.MlflowException as error:
+        copied = Path(client.download_artifacts(version.run_id, version.bundle_artifact, str(folder)))
+    except mlflow_package().exceptions.MlflowException as error:
         raise IntegrityRefused(f"{address}: the registry does not deliver the files of its bundle") from error
     if not copied.resolve().is_relative_to(folder.resolve()) or any(path.is_symlink() for path in copied.rglob("*")):
         raise IntegrityRefused(f"{address}: the bundle leads outside its folder")
@@ -171,12 +181,14 @@ def fetch_bundle(address: str, tracking_uri: str, folder: Path) -> tuple[Path, R
 def _checked(version: Any) -> RegisteredVersion:  # noqa: ANN401 - an MLflow entity, which has no types
     """Return a version, refused unless its source is the bundle of its own run."""
     run_id = str(version.run_id or "")
-    if not _RUN_ID.fullmatch(run_id) or version.source != f"runs:/{run_id}/{BUNDLE_ARTIFACT}":
+    sources = {f"runs:/{run_id}/{artifact}": bundle for artifact, bundle in _BUNDLES.items()}
+    if not _RUN_ID.fullmatch(run_id) or version.source not in sources:
         raise IntegrityRefused(
             f"model version {version.name}/{version.version} points to {version.source!r}, "
             "which is not the bundle of its own run"
         )
-    return RegisteredVersion(str(version.name), str(version.version), run_id, (version.tags or {}).get(DIGEST_TAG))
+    digest = (version.tags or {}).get(DIGEST_TAG)
+    return RegisteredVersion(str(version.name), str(version.version), run_id, digest, sources[version.source])
 
 
 def _version_with_digest(client: Any, name: str, digest: str) -> RegisteredVersion | None:  # noqa: ANN401 - untyped
@@ -184,82 +196,28 @@ def _version_with_digest(client: Any, name: str, digest: str) -> RegisteredVersi
     return _checked(min(found, key=lambda version: int(version.version))) if found else None
 
 
-def _close_left_runs(client: Any, experiment: str, digest: str, known: RegisteredVersion | None) -> None:  # noqa: ANN401 - untyped
-    """Close the runs that earlier registrations of a digest left running: nobody else is working on it."""
-    for run in client.search_runs([experiment], f"tags.{DIGEST_TAG} = '{digest}' and attributes.status = 'RUNNING'"):
-        is_registered = known is not None and known.run_id == run.info.run_id
-        client.set_terminated(run.info.run_id, "FINISHED" if is_registered else "FAILED")
+def _log_model(client: Any, run_id: str, bundle_dir: Path, served: ServedModel) -> None:  # noqa: ANN401 - untyped
+    """Keep the bundle with a run as a folder that ``mlflow.pyfunc.load_model`` reads."""
+    import mlflow.pyfunc  # noqa: PLC0415 - takes long, and only a registration needs it
 
-
-def _log_run(client: Any, bundle_dir: Path, record: VersionRecord, experiment: str) -> str:  # noqa: ANN401 - untyped
-    """Create a run, still running, with the bundle, its metrics and tags; return its id.
-
-    It is created with its tags, so that it can be found by them at any moment.
-    """
-    mlflow = _mlflow()
-    run = client.create_run(experiment, tags=_tags(record))
-    started = run.info.start_time
-    metrics = [mlflow.entities.Metric(name, value, started, 0) for name, value in sorted(record.metrics.items())]
-    client.log_batch(run.info.run_id, metrics=metrics)
-    client.log_artifacts(run.info.run_id, str(bundle_dir), BUNDLE_ARTIFACT)
-    return str(run.info.run_id)
-
-
-def _tags(record: VersionRecord) -> dict[str, str]:
-    return {**dict(sorted(record.tags.items())), DIGEST_TAG: record.bundle_sha256}
+    texts = [mlflow.types.ColSpec("string", name, required=False) for name in served.identity]
+    numbers = [mlflow.types.ColSpec("double", name, required=False) for name in served.columns]
+    given = [mlflow.types.ParamSpec(name, "string", value) for name, value in served.parameters.items()]
+    signature = mlflow.models.ModelSignature(
+        inputs=mlflow.types.Schema([*texts, *numbers]), params=mlflow.types.ParamSchema(given)
+    )
+    described = mlflow.models.Model(run_id=run_id, signature=signature, metadata=dict(served.metadata))
+    mlflow.pyfunc.add_to_model(described, loader_module=served.loader_module, data=DATA_FOLDER)
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(bundle_dir, Path(folder) / BUNDLE_FOLDER)
+        described.save(str(Path(folder) / "MLmodel"))
+        client.log_artifacts(run_id, folder, MODEL_ARTIFACT)
 
 
 def _name_model(client: Any, name: str) -> None:  # noqa: ANN401 - untyped
     """Create the registered model, unless it exists."""
     try:
         client.create_registered_model(name)
-    except _mlflow().exceptions.MlflowException as error:
+    except mlflow_package().exceptions.MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-
-
-def _experiment(client: Any, registry: Registry) -> str:  # noqa: ANN401 - untyped
-    known = client.get_experiment_by_name(registry.model_name)
-    if known is not None:
-        return str(known.experiment_id)
-    location = None if registry.artifact_folder is None else registry.artifact_folder.resolve().as_uri()
-    return str(client.create_experiment(registry.model_name, artifact_location=location))
-
-
-def _mlflow() -> Any:  # noqa: ANN401 - MLflow ships no types
-    """Return MLflow. Importing it takes seconds, so only code that needs a registry does."""
-    # MLflow reads these while it is imported; values set by the user stay.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-    import mlflow  # noqa: PLC0415 - see above
-    import mlflow.entities  # noqa: PLC0415 - see above
-
-    return mlflow
-
-
-def _client(tracking_uri: str) -> Any:  # noqa: ANN401 - MLflow ships no types
-    """Return an MLflow client; the schema of a database file is created first, by one process at a time."""
-    mlflow = _mlflow()
-    with _locked(tracking_uri, "schema"):
-        client = mlflow.MlflowClient(tracking_uri=tracking_uri)
-        if tracking_uri.startswith(SQLITE_PREFIX):
-            client.get_experiment("0")  # the first access creates or migrates the tables
-    return client
-
-
-@contextmanager
-def _locked(tracking_uri: str, purpose: str) -> Iterator[None]:
-    """Hold a lock beside a database file; two processes that both create its tables break each other.
-
-    A tracking server has its own lock.
-    """
-    if not tracking_uri.startswith(SQLITE_PREFIX):
-        yield
-        return
-    database = Path(tracking_uri.removeprefix(SQLITE_PREFIX))
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with database.with_name(f".{database.name}.{purpose}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from data_contracts.mapping.consent_states import consent_states
 from models.registry.chained_log import ChainedEntry, ChainedLog
-from models.registry.mlflow_registry import DATABASE
+from models.registry.mlflow_client import DATABASE
 from pipelines.commands.example_values import REPORT, cleaned_report
 from pipelines.commands.expired_content import Cleaned, Limits, cleaned_records, cleaned_results, cleaned_table
 from pipelines.runs.publish import locked, read_parquet

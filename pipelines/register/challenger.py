@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 from data_contracts.errors import ConfigurationRefused, GateFailed
 from data_contracts.progress import SILENT
 from models.registry.gates import AGAINST_CHAMPION
-from models.registry.mlflow_registry import CHALLENGER, DATABASE, set_alias
+from models.registry.mlflow_client import DATABASE
+from models.registry.mlflow_registry import CHALLENGER, set_alias
 from models.registry.promotion_ledger import Decision, challenger_in_force, champion_in_force
 from pipelines.register.champion import entry_lines
 from pipelines.register.decision import gate_lines, registered

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from data_contracts.errors import ConfigurationRefused
-from models.registry.mlflow_registry import CHALLENGER, CHAMPION, DATABASE, drop_alias, set_alias
+from models.registry.mlflow_client import DATABASE
+from models.registry.mlflow_registry import CHALLENGER, CHAMPION, drop_alias, set_alias
 from models.registry.promotion_ledger import (
     Decision,
     LedgerEntry,

@@ -6,23 +6,23 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from models.registry.mlflow_registry import CHAMPION, VersionRecord, register_bundle, set_alias
+from models.registry.mlflow_registry import CHAMPION, register_bundle, set_alias
 from models.registry.promotion_ledger import Decision, GateLine, champion_in_force, incumbent_of, promotions_of
+from pipelines.register.mlflow_run import served_model, training_record
 from pipelines.register.registry import registry_of
-from pipelines.runs.stages import current_output
+from pipelines.runs.stages import current_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from models.registry.bundle import Bundle
     from models.registry.gates import GateResult
-    from models.registry.mlflow_registry import RegisteredVersion, Registry
+    from models.registry.mlflow_client import Registry
+    from models.registry.mlflow_registry import RegisteredVersion
     from models.registry.promotion_ledger import Ledger, LedgerEntry
     from pipelines.profiles import Profile
     from pipelines.runs.stages import Place
     from pipelines.signing.keys import KeyRing
-
-_METRIC_PARTS: Final = ("value", "lower", "upper")
 
 
 @dataclass(frozen=True)
@@ -101,31 +101,16 @@ def decide(judged: Judged, registrar: Registrar) -> dict[str, Any]:
     }
 
 
-def champion_metrics(measures: Mapping[str, Any]) -> dict[str, float]:
-    """Return a model's measures and their bounds as one flat mapping, without undefined ones."""
-    return {
-        name if part == "value" else f"{name}_{part}": float(estimate[part])
-        for name, estimate in measures.items()
-        for part in _METRIC_PARTS
-        if estimate.get(part) is not None
-    }
-
-
 def registered(judged: Judged, bundle: Bundle, registrar: Registrar) -> RegisteredVersion:
-    """Register the candidate's bundle as a version, with its metrics and gates."""
-    meta = bundle.meta
-    tags = {
-        "feature_set": meta.feature_set,
-        "feature_set_sha256": meta.feature_set_digest,
-        "contracts": " ".join(meta.contracts),
-        "code_version": meta.code_version,
-        "evidence": meta.evidence,
-        "is_synthetic": str(meta.is_synthetic).lower(),
-        **{f"data_sha256.{name}": digest for name, digest in meta.data_digests.items()},
-        **{f"gate.{gate.gate}": gate.measured for gate in judged.gates},
-    }
-    record = VersionRecord(bundle.digest, champion_metrics(judged.measures), tags)
-    return register_bundle(current_output(registrar.place, "train", "bundle"), record, registrar.registry)
+    """Register the candidate's bundle as a version of its training run, with its gates."""
+    profile, folder = registrar.profile, current_run(registrar.place, "train")
+    return register_bundle(
+        folder / "bundle",
+        training_record(profile, folder, bundle),
+        {gate.gate: gate.measured for gate in judged.gates},
+        served_model(profile, bundle),
+        registrar.registry,
+    )
 
 
 def _decision(judged: Judged, version: RegisteredVersion | None, registrar: Registrar) -> Decision:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     from models.registry.bundle import Bundle
-    from models.registry.mlflow_registry import Registry
+    from models.registry.mlflow_client import Registry
     from models.registry.promotion_ledger import LedgerEntry
     from pipelines.runs.stages import Place
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from models.registry.mlflow_registry import DATABASE, Registry
+from models.registry.mlflow_client import DATABASE, Registry
 
 if TYPE_CHECKING:
     from pipelines.runs.stages import Place

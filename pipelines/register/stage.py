@@ -12,7 +12,7 @@ from data_contracts.progress import SILENT
 from models.evaluation.audit import ModelAudit, audit_model
 from models.registry.bundle import Bundle, load_bundle
 from models.registry.gates import BundleEvidence, GateEvidence, GateResult, IncumbentEvidence, failed_gates, run_gates
-from models.registry.mlflow_registry import DATABASE
+from models.registry.mlflow_client import DATABASE
 from models.registry.promotion_ledger import champion_in_force, incumbent_of, is_rolled_back
 from models.registry.sealed_folder import MANIFEST as BUNDLE_MANIFEST
 from pipelines.features.matrix import feature_matrix

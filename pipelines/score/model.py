@@ -12,7 +12,8 @@ from cryptography.exceptions import InvalidSignature
 
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from models.registry.bundle import Bundle, load_bundle
-from models.registry.mlflow_registry import CHAMPION, DATABASE, fetch_bundle, parse_address
+from models.registry.mlflow_client import DATABASE
+from models.registry.mlflow_registry import CHAMPION, fetch_bundle, parse_address
 from models.registry.promotion_ledger import Promotion, champion_in_force, promotion_state
 from models.registry.sealed_folder import key_id
 from pipelines.register.registry import registry_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    from models.registry.mlflow_registry import Registry
+    from models.registry.mlflow_client import Registry
     from models.registry.promotion_ledger import Ledger, LedgerEntry
     from pipelines.runs.stages import Place
     from pipelines.signing.keys import TrustList

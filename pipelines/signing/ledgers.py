@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from models.registry.mlflow_registry import DATABASE
+from models.registry.mlflow_client import DATABASE
 from models.registry.promotion_ledger import Ledger
 from pipelines.signing.keys import keys_folder
 

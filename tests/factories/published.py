@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from models.registry.mlflow_registry import CHAMPION, ModelAddress, RegisteredVersion, Registry, version_at
+from models.registry.mlflow_client import Registry
+from models.registry.mlflow_registry import CHAMPION, ModelAddress, RegisteredVersion, ServedModel, version_at
 from pipelines.runs.data_gate import gate_notes
 from pipelines.runs.publish import write_json, write_parquet
 from pipelines.runs.stages import CURRENT, Place, write_manifest
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from models.registry.bundle import BundleMeta
 
 ROWS = 120
+SERVED = ServedModel(
+    "pipelines.score.mlflow_model", ("payout",), ("seller_id",), {"issued_on": ""}, {"profile": "demo"}
+)
+"""How a version is served that no test loads through MLflow."""
 
 
 def publish(place: Place, stage: str, run_id: str = "run1") -> Path:
@@ -75,7 +80,8 @@ def evaluation(auc_gain: float = 0.01, slope: float = 1.0) -> dict[str, Any]:
             "sample": {"bad": 240},
             "models": [{"name": "champion", "measures": measures}],
             "differences": [gain],
-        }
+        },
+        "training": {"candidates": [{"name": "linear penalty=4.0", "auc": None, "log_loss": 0.18, "chosen": True}]},
     }
 
 

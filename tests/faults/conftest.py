@@ -17,7 +17,7 @@ from unittest import mock
 import pytest
 
 from data_contracts.errors import GateFailed
-from models.registry.mlflow_registry import DATABASE
+from models.registry.mlflow_client import DATABASE
 from models.registry.promotion_ledger import LEDGER_FILE, Decision, Ledger
 from pipelines.ingest import stage as ingest
 from pipelines.ingest.batches import workers as batch_reading

@@ -15,7 +15,7 @@ from pydantic import AwareDatetime  # noqa: TC002 - the model reads its annotati
 from data_contracts.digest import sha256_bytes, sha256_file
 from data_contracts.errors import IntegrityRefused
 from models.registry.chained_log import ChainedEntry, ChainedLog
-from models.registry.mlflow_registry import DATABASE
+from models.registry.mlflow_client import DATABASE
 from pipelines.runs.publish import json_bytes
 from pipelines.runs.stages import CURRENT, current_run, read_manifest
 from pipelines.signing.keys import report_other_keys

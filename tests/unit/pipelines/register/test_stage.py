@@ -13,7 +13,8 @@ from models.registry.bundle import load_bundle
 from models.registry.mlflow_registry import fetch_bundle
 from models.registry.promotion_ledger import Ledger, LedgerEntry
 from pipelines.profiles import Profile, load_profile
-from pipelines.register.decision import Words, champion_metrics
+from pipelines.register.decision import Words
+from pipelines.register.mlflow_run import champion_metrics
 from pipelines.register.registry import REGISTRATION_FILE, registry_of
 from pipelines.register.stage import run
 from pipelines.runs.publish import read_json, write_json, write_parquet

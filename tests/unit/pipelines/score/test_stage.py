@@ -15,7 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from data_contracts.errors import ConfigurationRefused, InputRefused, IntegrityRefused
-from models.registry.mlflow_registry import CHAMPION, VersionRecord, register_bundle, set_alias
+from models.registry.mlflow_registry import CHAMPION, register_bundle, set_alias
+from models.registry.mlflow_runs import TrainingRecord
 from models.registry.promotion_ledger import Decision, Ledger
 from pipelines.passports.verify import VerifyOptions, exit_code_of, verify_command
 from pipelines.profiles import load_profile
@@ -79,7 +80,7 @@ def test_the_registrys_champion_must_be_the_one_that_the_ledger_names(
     for version in ("1", "2"):
         folder = tmp_path / f"bundle{version}"
         digest = write_invoice_bundle(folder, invoice_meta().model_copy(update={"model_version": version}))
-        register_bundle(folder, VersionRecord(digest, {}, {}), registry)
+        register_bundle(folder, TrainingRecord(digest, {}, {}), {}, published.SERVED, registry)
         if version == "2":
             set_alias(registry, CHAMPION, "2")
             with pytest.raises(IntegrityRefused, match=r"names version 1 .*passport promote 1 "):
@@ -374,7 +375,8 @@ def test_a_registered_champion_is_found_by_its_address(options: ScoreOptions, ma
     assert options.bundle is not None
     registry = registry_of(options.place, "seller-default")
     digest = score_command(matrix_file, options)
-    version = register_bundle(options.bundle, VersionRecord(rows(digest)[0]["bundle_sha256"], {}, {}), registry)
+    trained = TrainingRecord(rows(digest)[0]["bundle_sha256"], {}, {})
+    version = register_bundle(options.bundle, trained, {}, published.SERVED, registry)
     set_alias(registry, CHAMPION, version.version)
     promoted(options.place, "1", str(version.bundle_sha256))
     expected = figures(digest)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from data_contracts.errors import IntegrityRefused
-from models.registry.mlflow_registry import DATABASE
+from models.registry.mlflow_client import DATABASE
 from pipelines.ingest import stage as ingest
 from pipelines.ingest.deliveries.log import EVIDENCE_CHANGED
 from pipelines.runs.publish import read_json
