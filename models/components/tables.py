@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import numbers
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -92,11 +93,7 @@ def _is_numeric(name: str, cells: pd.Series[Any], *, is_declared: bool) -> bool:
     if isinstance(cells.dtype, pd.CategoricalDtype):
         return False
     if is_datetime64_any_dtype(cells.dtype):
-        raise TableRefused(
-            rule="it is of dates",
-            remedy="turn the dates into numbers, such as days before the observation",
-            column=name,
-        )
+        raise _dates_refused(name)
     if is_numeric_dtype(cells.dtype) or is_bool_dtype(cells.dtype):
         return True
     known = [cell for cell in cells.tolist() if not _is_missing(cell)]
@@ -142,7 +139,7 @@ def _numbers(name: str, cells: pd.Series[Any]) -> FloatArray:
 def _number(name: str, row: int, cell: object) -> float:
     if _is_missing(cell):
         return np.nan
-    if isinstance(cell, numbers.Real | Decimal):  # truth values are numbers too
+    if isinstance(cell, numbers.Real | Decimal | np.bool_):  # truth values are numbers too
         return float(cell)
     if isinstance(cell, str):
         raise TableRefused(
@@ -151,8 +148,15 @@ def _number(name: str, row: int, cell: object) -> float:
             row=row,
             column=name,
         )
+    if isinstance(cell, dt.date | dt.timedelta | np.datetime64 | np.timedelta64):
+        raise _dates_refused(name, row)
     # scikit-learn asks for this type and wording where a cell is an object of the program.
     raise TypeError(f"column {name!r}, row {row}: a cell is of {type(cell)}, argument must be a string or a number")
+
+
+def _dates_refused(name: str, row: int | None = None) -> TableRefused:
+    remedy = "turn the dates into numbers, such as days before the observation"
+    return TableRefused(rule="it is of dates", remedy=remedy, row=row, column=name)
 
 
 def _is_missing(cell: object) -> bool:

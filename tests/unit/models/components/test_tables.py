@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 
 import numpy as np
@@ -35,7 +36,9 @@ def test_a_level_never_seen_is_unseen_and_a_number_may_stand_for_its_text() -> N
 
 
 def test_every_kind_of_number_is_read() -> None:
-    cells = pd.Series([Decimal("1.5"), np.int8(3), True, np.inf, pd.NA, None, pd.NaT, np.float32(0.5)], dtype=object)
+    cells = pd.Series(
+        [Decimal("1.5"), np.int8(3), np.True_, np.inf, pd.NA, None, pd.NaT, np.float32(0.5)], dtype=object
+    )
     table = pd.DataFrame({"a": cells})
     expected = [1.5, 3.0, 1.0, np.inf, np.nan, np.nan, np.nan, 0.5]
     np.testing.assert_array_equal(table_matrix(table, table_facts(table, {}, {}))[:, 0], expected)
@@ -62,6 +65,9 @@ def test_a_text_in_a_column_of_numbers_is_refused_in_one_line_with_row_and_colum
         (pd.DataFrame({"a": [1.0]}), {}, {"b": (1,)}, "column 'b': it has a direction"),
         (pd.DataFrame([[1.0, 2.0]], columns=["a", "a"]), {}, {}, "its name occurs twice"),
         (pd.DataFrame({"a": pd.to_datetime(["2020-01-01"])}), {}, {}, "it is of dates"),
+        (pd.DataFrame({"a": [None, dt.date(2020, 1, 1)]}), {}, {}, "row 1, column 'a': it is of dates"),
+        (pd.DataFrame({"a": pd.to_timedelta([3])}), {}, {}, "it is of dates"),
+        (pd.DataFrame({"a": pd.to_datetime(["2020-01-01"])}), {"a": 1}, {}, "it is of dates"),
     ],
 )
 def test_a_table_that_cannot_be_read_is_refused(
