@@ -428,18 +428,9 @@ def test_the_stage_scores_the_latest_applicants_and_a_rerun_does_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("modules", "more"),
-    [
-        # Signals of guarantees and the paths behind them are computed with networkx.
-        ("pipelines.score.command", ()),
-        ("pipelines.passports.verify", ("networkx",)),
-    ],
-)
-def test_scoring_and_verifying_import_no_tracking_validation_or_explanation_package(
-    modules: str, more: tuple[str, ...]
-) -> None:
-    heavy = ("mlflow", "great_expectations", "shap", "matplotlib", *more)
+def test_scoring_and_verifying_import_no_tracking_validation_graph_or_explanation_package() -> None:
+    heavy = ("mlflow", "great_expectations", "shap", "networkx", "matplotlib")
+    modules = "pipelines.score.command, pipelines.passports.verify"
     program = f"import sys, {modules}; print([m for m in {heavy!r} if m in sys.modules])"
     root = Path(__file__).resolve().parents[4]
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=root)
