@@ -71,8 +71,8 @@ KEYS := $(filter-out %/trust.json %/heads,$(wildcard $(PASSPORT_SIGNING_KEY_FILE
 
 STAGES := world ingest validate features train explain register score monitor
 
-.PHONY: help run test test-fast check setup setup-test setup-docs setup-mutants lock $(STAGES) bench bench-world mutants \
-        lint types layers docs docs-check pictures prose notebooks site wheel sbom clean clean-registry force
+.PHONY: help run test test-fast check setup setup-test setup-docs setup-mutants lock $(STAGES) bench bench-credit bench-credit-tables \
+        bench-world mutants lint types layers docs docs-check pictures prose notebooks site wheel sbom clean clean-registry force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^# ---- /{gsub(/^# -+ | -+$$/, ""); print "\n" $$0} \
@@ -103,6 +103,9 @@ $(VENV)/.docs-ready: requirements-docs.lock $(VENV)/.test-ready
 $(VENV)/.sbom-ready: requirements-sbom.lock $(VENV)/.run-ready
 	$(call install,requirements-sbom.lock,$@)
 
+$(VENV)/.bench-ready: requirements-bench.lock pyproject.toml
+	$(call install,requirements-bench.lock,$@)
+
 $(VENV)/.mutants-ready: requirements-mutants.lock $(VENV)/.test-ready
 	$(call install,requirements-mutants.lock,$@)
 
@@ -120,6 +123,7 @@ lock: ## Resolve the locks again from pyproject.toml (needs uv)
 	$(COMPILE) pyproject.toml --group test -c requirements.lock -o requirements-test.lock
 	$(COMPILE) --group pyproject.toml:docs -c requirements-test.lock -o requirements-docs.lock
 	$(COMPILE) --group pyproject.toml:sbom -c requirements-test.lock -o requirements-sbom.lock
+	$(COMPILE) pyproject.toml --group build --group bench -o requirements-bench.lock
 	$(COMPILE) --group pyproject.toml:mutants -c requirements-test.lock -o requirements-mutants.lock
 
 # ---- Run the pipeline ------------------------------------------------------------------------------------------------
@@ -236,8 +240,14 @@ site: notebooks $(VENV)/.docs-ready ## Build the documentation site: OUT/site/in
 # These check the synthetic world over many seeds. They take most of an hour and fail if a value is outside its band.
 WORLD_BENCHMARKS := benchmarks/fraud_rules.py benchmarks/reconciliation.py benchmarks/world_realism.py
 
+# The peers need an older protobuf than MLflow's lock has, so they live in an environment of their own.
+bench-credit: ## Compare the trainer with eleven peers on the public credit tables of DATA_DIR: docs/credit_tables.md
+	@$(MAKE) --no-print-directory VENV=$(VENV)-bench bench-credit-tables
+bench-credit-tables: $(VENV)/.bench-ready
+	$(BIN)/python benchmarks/credit_tables.py --data $(or $(DATA_DIR),../shared/data) --out benchmarks/results --page docs/credit_tables.md
+
 bench: $(VENV)/.test-ready ## Run the benchmarks; JSON under OUT/benchmarks
-	for benchmark in $(filter-out $(WORLD_BENCHMARKS),$(wildcard benchmarks/*.py)); do \
+	for benchmark in $(filter-out $(WORLD_BENCHMARKS) benchmarks/credit_tables.py,$(wildcard benchmarks/*.py)); do \
 	  $(BIN)/python $$benchmark --out $(OUT)/benchmarks; done
 
 bench-world: $(VENV)/.test-ready ## Check the synthetic world over many seeds

@@ -46,7 +46,7 @@ class ColumnWarning(UserWarning):
 class _CreditEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """What both estimators share; see ``PassportClassifier``."""
 
-    _champion: ClassVar[str] = "auto"
+    _champion: ClassVar[str] = "best"
 
     def __init__(  # noqa: PLR0913 - scikit-learn reads the parameters of an estimator from here
         self,
@@ -197,6 +197,9 @@ class _CreditEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
 
 class PassportClassifier(_CreditEstimator):
     """The stock trainer on any table: tuned, calibrated and explained, with the champion chosen out of fold.
+
+    The champion is the kind with the least out-of-fold log-loss. The pipeline prefers a simpler one within one standard
+    error, since somebody has to read it; where nobody asks for that, accuracy comes first.
 
     Args:
         directions: +1 by name of a column of numbers if a higher value can only mean more risk, -1 if less. Its missing

@@ -57,8 +57,8 @@ class TrainingSettings(BaseModel):
     """How a candidate is trained.
 
     Attributes:
-        champion: kind of the champion, or ``auto`` for the simplest kind whose out-of-fold log-loss is within one
-            standard error of the best.
+        champion: kind of the champion; ``auto`` for the simplest kind whose out-of-fold log-loss is within one standard
+            error of the best, ``best`` for the best.
         seed: random seed of folds and boosters.
         threads: threads of a fit; they change no result.
         folds: folds of the cross-validation.
@@ -77,7 +77,7 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    champion: Literal["auto", "linear", "scorecard", "gbm", "blend"] = "auto"
+    champion: Literal["auto", "best", "linear", "scorecard", "gbm", "blend"] = "auto"
     seed: int = 1
     threads: int = Field(default=1, ge=1)
     folds: int = Field(default=4, ge=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -265,10 +265,12 @@ def _calibrator(margin: FloatArray, sample: Sample) -> AffineCalibrator:
 
 
 def _choose_kind(tuned: _Tuned, sample: Sample, settings: TrainingSettings) -> Kind:
-    if settings.champion != "auto":
-        return settings.champion
+    if settings.champion not in {"auto", "best"}:
+        return cast("Kind", settings.champion)
     losses = {kind: row_losses(tuned.margins[kind], sample) for kind in KINDS}
     best = min(KINDS, key=lambda kind: float(losses[kind].mean()))
+    if settings.champion == "best":
+        return best
     for kind in KINDS:
         excess = losses[kind] - losses[best]
         if float(excess.mean()) <= _clustered_error(excess, sample):
