@@ -190,6 +190,9 @@ class _CreditEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         check_is_fitted(self)
         if isinstance(X, pd.DataFrame):
             table = validate_data(self, X, reset=False, skip_check_array=True)
+            given, trained = [str(name) for name in table.columns], [feature.name for feature in self.model_.features]
+            if given != trained:  # scikit-learn compares names only where all of them are texts
+                raise ValueError(f"the columns are {given[:5]} …, and in training they were {trained[:5]} …")
         else:
             table = _as_table(validate_data(self, X, reset=False, dtype=None, ensure_all_finite=False))
         return table_matrix(table, self.model_.features)

@@ -147,11 +147,11 @@ def _order(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def names_of(rows: LinkRows, shown: list[dict[str, Any]]) -> dict[int, str]:
-    """Return the name of each node that the shown rows of links name."""
+    """Return the name of each node that the shown rows name: the first of its ids, if several are one firm."""
     names: dict[int, str] = {}
     for place, row in enumerate(shown):
-        names.setdefault(int(rows.start[place]), row["from_party_id"])
-        names.setdefault(int(rows.end[place]), row["to_party_id"])
+        for node, party in ((int(rows.start[place]), row["from_party_id"]), (int(rows.end[place]), row["to_party_id"])):
+            names[node] = min(names.get(node, party), party)
     return {**names, **{node: str(seller) for node, seller in enumerate(rows.sellers.tolist())}}
 
 

@@ -123,6 +123,8 @@ def level_text(cell: object) -> str:
     >>> level_text("A34"), level_text(3.0), level_text(0.5)
     ('A34', '3', '0.5')
     """
+    if isinstance(cell, numbers.Integral) and not isinstance(cell, bool):
+        return str(int(cell))  # exact, however long: identifiers differ in their last digit
     if isinstance(cell, numbers.Real) and not isinstance(cell, bool):
         number = float(cell)
         return str(int(number)) if number.is_integer() else str(number)

@@ -29,6 +29,7 @@ _UNIT_WORDS = {
     "USD": ("USD", "美元"),
     "days": ("days", "天"),
     "stars": ("stars", "星"),
+    "weighted events": ("weighted events", "次（加权）"),
     "ratio of two": ("times", "倍"),
     "ratio": ("times", "倍"),
 }

@@ -44,8 +44,8 @@ class ServedModel:
 
     Attributes:
         loader_module: installed module whose ``_load_pyfunc`` reads the folder; nothing is unpickled.
-        columns: names of the features, all numbers that may be missing.
-        identity: names of further text columns that may be given.
+        columns: names of the features; each may be left out.
+        identity: names of the columns that have to be given beside them.
         parameters: texts that ``predict`` takes as ``params``, with their defaults.
         metadata: what the loader has to know.
     """
@@ -199,12 +199,15 @@ def _version_with_digest(client: Any, name: str, digest: str) -> RegisteredVersi
 def _log_model(client: Any, run_id: str, bundle_dir: Path, served: ServedModel) -> None:  # noqa: ANN401 - untyped
     """Keep the bundle with a run as a folder that ``mlflow.pyfunc.load_model`` reads."""
     import mlflow.pyfunc  # noqa: PLC0415 - takes long, and only a registration needs it
+    import mlflow.types.schema  # noqa: PLC0415 - as above
 
-    texts = [mlflow.types.ColSpec("string", name, required=False) for name in served.identity]
-    numbers = [mlflow.types.ColSpec("double", name, required=False) for name in served.columns]
+    # Of any type: MLflow would refuse whole numbers in a column of numbers. The loader checks what a column holds.
+    anything = mlflow.types.schema.AnyType()  # type: ignore[no-untyped-call]
+    identity = [mlflow.types.ColSpec(anything, name) for name in served.identity]
+    features = [mlflow.types.ColSpec(anything, name, required=False) for name in served.columns]
     given = [mlflow.types.ParamSpec(name, "string", value) for name, value in served.parameters.items()]
     signature = mlflow.models.ModelSignature(
-        inputs=mlflow.types.Schema([*texts, *numbers]), params=mlflow.types.ParamSchema(given)
+        inputs=mlflow.types.Schema([*identity, *features]), params=mlflow.types.ParamSchema(given)
     )
     described = mlflow.models.Model(run_id=run_id, signature=signature, metadata=dict(served.metadata))
     mlflow.pyfunc.add_to_model(described, loader_module=served.loader_module, data=DATA_FOLDER)

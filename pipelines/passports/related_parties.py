@@ -20,14 +20,14 @@ def related_signals(found: RelatedParties, hmac_key: bytes) -> tuple[dict[str, A
     """Return the signals of a passport with their paths; None if no links are behind any.
 
     A passport leaves the house, so no identifier of a third party does: sellers get the pseudonym that their own
-    passports bear, and owners, addresses, assets and lenders one of their own. Files and rows are left out, because
-    their names hold identifiers.
+    passports bear, and owners, addresses, assets and lenders one that holds for the passports of this seller alone.
+    Files and rows are left out, because their names hold identifiers.
     """
 
     def name(party: str) -> str:
         if party in found.sellers or party == found.seller:
             return f"urn:seller-pseudonym:{pseudonym(hmac_key, party)}"
-        return f"urn:party-pseudonym:{party_pseudonym(hmac_key, party)}"
+        return f"urn:party-pseudonym:{party_pseudonym(hmac_key, found.seller, party)}"
 
     own = name(found.seller)
     return tuple(_signal(one, name, own) for one in found.signals) or None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipelines.profiles import Profile
 
 LOADER_MODULE: Final = "pipelines.score.mlflow_model"
-LOADED_TEXTS: Final = ("applicant_id", "seller_id", "as_of")
+LOADED_IDENTITY: Final = ("seller_id", "as_of")
 ISSUED_ON: Final = "issued_on"
 _METRIC_PARTS: Final = ("value", "lower", "upper")
 
@@ -42,9 +42,12 @@ def record_training(profile: Profile, place: Place) -> str:
 
 
 def record_pages(profile: Profile, place: Place) -> bool:
-    """Keep the pages about the current model with its training run; return whether there is such a run."""
+    """Keep the report of the current model with its training run; return whether there is such a run.
+
+    The explanation page stays out: it names sellers, and whoever reads MLflow would read them.
+    """
     digest = sha256_file(current_output(place, "train", "bundle") / BUNDLE_MANIFEST)
-    pages = sorted(current_run(place, "explain").glob("*.html"))
+    pages = sorted(current_run(place, "explain").glob("model.*.html"))
     with report_sqlite_faults(place.root / DATABASE):
         return log_pages(digest, pages, registry_of(place, profile.model.name))
 
@@ -70,7 +73,7 @@ def served_model(profile: Profile, bundle: Bundle) -> ServedModel:
     return ServedModel(
         loader_module=LOADER_MODULE,
         columns=bundle.model.feature_names,
-        identity=LOADED_TEXTS,
+        identity=LOADED_IDENTITY,
         parameters={ISSUED_ON: ""},
         metadata={"profile": profile.name, "limits": profile.scoring.limits.model_dump(mode="json")},
     )

@@ -194,9 +194,12 @@ def pseudonym(hmac_key: bytes, seller_id: str) -> str:
     return keyed_digest(hmac_key, "seller pseudonym", seller_id)[:PSEUDONYM_HEX_DIGITS]
 
 
-def party_pseudonym(hmac_key: bytes, party_id: str) -> str:
-    """Return the pseudonym in shared files of a party that is no seller: an owner, an address, an asset, a lender."""
-    return keyed_digest(hmac_key, "party pseudonym", party_id)[:PSEUDONYM_HEX_DIGITS]
+def party_pseudonym(hmac_key: bytes, seller_id: str, party_id: str) -> str:
+    """Return the pseudonym, on the passports of one seller, of a party that is no seller: an owner, an asset, a lender.
+
+    On the passports of other sellers the party has other pseudonyms, so that passports cannot be joined by it.
+    """
+    return keyed_digest(hmac_key, "party pseudonym", seller_id, party_id)[:PSEUDONYM_HEX_DIGITS]
 
 
 def subject_salt(hmac_key: bytes, *parts: str) -> str:

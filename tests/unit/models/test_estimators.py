@@ -186,3 +186,11 @@ def test_the_example_of_the_guide_runs(capsys: pytest.CaptureFixture[str]) -> No
     model, rows = names["model"], names["table"][:4]
     assert capsys.readouterr().out.startswith("[0.")
     assert (model.explain(rows, unit="points").sum(axis=1) == model.score_points(rows)).all()
+
+
+def test_columns_named_by_numbers_have_to_come_in_the_order_of_training() -> None:
+    generator = np.random.default_rng(0)
+    X = pd.DataFrame(generator.normal(size=(80, 2)))
+    model = PassportScorecard().fit(X, (X[0] > 0).to_numpy().astype(int))
+    with pytest.raises(ValueError, match="in training they were"):
+        model.predict_proba(X[[1, 0]])

@@ -108,6 +108,7 @@ UNIT_WORDS = [
     ("ratio, -1 to 1", -0.5, "-0.5", "-0.5"),
     ("share", 0.0335, "3.35 %", "3.35 %"),
     ("stars", 4.25, "4.25 stars", "4.25 星"),
+    ("weighted events", 1.25, "1.25 weighted events", "1.25 次（加权）"),
 ]
 
 

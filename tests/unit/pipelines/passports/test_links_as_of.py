@@ -30,12 +30,12 @@ def finder(world: Rows) -> PathFinder:
     return PathFinder(snapshot(world["party_link"], **rest))
 
 
-def name(party: str) -> str:
-    """Return how a passport calls a party; company P2 of these worlds is seller S2."""
+def name(party: str, of: str) -> str:
+    """Return how the passport of a seller calls a party; company P2 of these worlds is seller S2."""
     seller = f"S{party[1:]}" if party.startswith("P") else party
     if seller in SELLERS:
         return f"urn:seller-pseudonym:{pseudonym(KEYS.hmac_key, seller)}"
-    return f"urn:party-pseudonym:{party_pseudonym(KEYS.hmac_key, party)}"
+    return f"urn:party-pseudonym:{party_pseudonym(KEYS.hmac_key, of, party)}"
 
 
 def on_passport(found: PathFinder, seller: str) -> tuple[dict[str, Any], ...]:
@@ -48,11 +48,16 @@ def on_passport(found: PathFinder, seller: str) -> tuple[dict[str, Any], ...]:
 def test_every_path_of_a_passport_exists_in_the_rows_as_of_its_date(world: Rows) -> None:
     found = finder(world)
     rows = AsOf(DAY).visible(found.snapshot.tables["party_link"]).to_pylist()
-    stated = {
-        (name(row["from_party_id"]), name(row["to_party_id"]), row["link_type"], row["valid_from"].isoformat()): row
-        for row in rows
-    }
     for seller in SELLERS:
+        stated = {
+            (
+                name(row["from_party_id"], seller),
+                name(row["to_party_id"], seller),
+                row["link_type"],
+                row["valid_from"].isoformat(),
+            ): row
+            for row in rows
+        }
         for signal in on_passport(found, seller):
             for link in (link for path in signal["paths"] for link in path["links"]):
                 if link["link_type"] in OF_LINKS:

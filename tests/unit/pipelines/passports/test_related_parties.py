@@ -99,7 +99,7 @@ def test_no_identifier_of_anybody_is_in_the_document_or_on_its_pages() -> None:
     shown = [passport.data.decode(), *passport.pages.values()]
     for name in (OWN, OTHER, THIRD, PERSON, "asset-9", LENDER, "LN08", "company_links"):
         assert not any(name in text for text in shown), name
-    assert f"urn:party-pseudonym:{party_pseudonym(KEYS.hmac_key, LENDER)}" in shown[0]
+    assert f"urn:party-pseudonym:{party_pseudonym(KEYS.hmac_key, OWN, LENDER)}" in shown[0]
 
 
 def test_a_seller_in_default_comes_first_and_what_is_left_out_is_counted() -> None:

@@ -6,7 +6,6 @@ import datetime as dt
 import os
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -17,7 +16,7 @@ from pipelines.register.mlflow_run import record_training
 from pipelines.register.registry import registry_of
 from pipelines.register.stage import run
 from pipelines.runs.stages import Place, current_output
-from pipelines.score.mlflow_model import TRUST_VARIABLE
+from pipelines.score.mlflow_model import TRUST_VARIABLE, _verified
 from pipelines.score.scorer import ScoringContext, score_chunk
 from pipelines.signing.keys import load_keys, trust_file_for
 from tests.factories import published, scoring
@@ -75,14 +74,37 @@ def test_the_champion_scores_as_the_batch_does_to_the_bit(
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
-def test_what_is_not_given_is_missing_and_a_date_must_be_one(load: Callable[[], Any]) -> None:
-    model = load()
-    rows = pd.DataFrame({FEATURES[0]: [1.0, np.nan]})
-    found = model.predict(rows)
-    assert found["codes"].tolist()[1].split(";")[0] == "all_missing"
-    assert found["as_of"].tolist() == [dt.datetime.now(dt.UTC).date()] * 2
-    with pytest.raises(InputRefused, match="row 2, column 'as_of': 'soon' is not a day; remedy: write YYYY-MM-DD"):
-        model.predict(rows.assign(as_of=["2024-01-31", "soon"]))
+def test_features_may_be_missing_and_whole_numbers_are_numbers(load: Callable[[], Any]) -> None:
+    rows = pd.DataFrame({"seller_id": ["S1", "S2"], "as_of": [AS_OF, pd.Timestamp(AS_OF)], FEATURES[0]: [1, None]})
+    found = load().predict(rows.assign(months_observed=[24, 30]), params={"issued_on": AS_OF.isoformat()})
+    assert "refused" not in found["status"].tolist()
+    assert found["as_of"].tolist() == [AS_OF, AS_OF]
+
+
+def test_a_row_without_seller_or_date_is_refused_and_old_data_are_stale(load: Callable[[], Any]) -> None:
+    rows = pd.DataFrame({"seller_id": ["S1", "", "S3"], "as_of": [AS_OF.isoformat(), AS_OF.isoformat(), ""]})
+    found = load().predict(rows.assign(months_observed=24))
+    assert found["codes"].tolist() == ["stale_data", "missing_seller_id", "missing_as_of"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("as_of", "03/04/2024", "'03/04/2024' is not a day; remedy: write YYYY-MM-DD"),
+        ("as_of", "2024-02-30", "'2024-02-30' is not a day; remedy: write YYYY-MM-DD"),
+        (FEATURES[0], "many", "'many' is not a number; remedy: give a number, or leave it empty"),
+    ],
+)
+def test_a_cell_that_is_no_day_or_number_is_named(load: Callable[[], Any], column: str, value: str, words: str) -> None:
+    row = {"seller_id": "S1", "as_of": AS_OF.isoformat(), FEATURES[0]: 1.0, column: value}
+    with pytest.raises(InputRefused, match=f"row 1, column '{column}': {words}"):
+        load().predict(pd.DataFrame([row]))
+
+
+def test_a_model_folder_cannot_choose_a_folder_of_keys_elsewhere(place: Place, profile: Profile) -> None:
+    bundle = current_output(place, "train", "bundle")
+    with pytest.raises(IntegrityRefused, match="no name of a profile"):
+        _verified(bundle, "../attacker/demo")
 
 
 def test_only_issuers_of_the_trust_file_are_believed(
@@ -92,7 +114,8 @@ def test_only_issuers_of_the_trust_file_are_believed(
     monkeypatch.setenv(TRUST_VARIABLE, str(trusted))
     own = load_keys(profile.name, is_demonstration=True, environment=os.environ)
     trusted.write_bytes(trust_file_for(own, "Issuer", dt.date(2020, 1, 1)))
-    assert load().predict(pd.DataFrame({FEATURES[0]: [1.0]}))["model_version"].tolist() == ["1"]
+    row = {"seller_id": ["S1"], "as_of": [AS_OF], FEATURES[0]: [1.0]}
+    assert load().predict(pd.DataFrame(row))["model_version"].tolist() == ["1"]
     other = load_keys(profile.name, is_demonstration=True, environment={"KEYS_DIR": str(tmp_path / "others")})
     trusted.write_bytes(trust_file_for(other, "Somebody else", dt.date(2020, 1, 1)))
     with pytest.raises(IntegrityRefused):
