@@ -71,8 +71,8 @@ KEYS := $(filter-out %/trust.json %/heads,$(wildcard $(PASSPORT_SIGNING_KEY_FILE
 
 STAGES := world ingest validate features train explain register score monitor
 
-.PHONY: help run test test-fast check setup setup-test setup-docs setup-mutants lock $(STAGES) bench bench-credit bench-credit-tables \
-        bench-world mutants lint types layers docs docs-check pictures prose notebooks site wheel sbom clean clean-registry force
+.PHONY: help run test test-fast check setup setup-test setup-docs setup-mutants lock $(STAGES) bench bench-credit bench-world \
+        mutants lint types layers docs docs-check pictures prose notebooks site wheel sbom clean clean-registry force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^# ---- /{gsub(/^# -+ | -+$$/, ""); print "\n" $$0} \
@@ -242,9 +242,8 @@ WORLD_BENCHMARKS := benchmarks/fraud_rules.py benchmarks/reconciliation.py bench
 
 # The peers need an older protobuf than MLflow's lock has, so they live in an environment of their own.
 bench-credit: ## Compare the trainer with eleven peers on the public credit tables of DATA_DIR: docs/credit_tables.md
-	@$(MAKE) --no-print-directory VENV=$(VENV)-bench bench-credit-tables
-bench-credit-tables: $(VENV)/.bench-ready
-	$(BIN)/python benchmarks/credit_tables.py --data $(or $(DATA_DIR),../shared/data) --out benchmarks/results --page docs/credit_tables.md
+	@$(MAKE) --no-print-directory VENV=$(VENV)-bench $(VENV)-bench/.bench-ready
+	$(VENV)-bench/bin/python benchmarks/credit_tables.py --data $(or $(DATA_DIR),../shared/data) --out benchmarks/results --page docs/credit_tables.md
 
 bench: $(VENV)/.test-ready ## Run the benchmarks; JSON under OUT/benchmarks
 	for benchmark in $(filter-out $(WORLD_BENCHMARKS) benchmarks/credit_tables.py,$(wildcard benchmarks/*.py)); do \

@@ -82,7 +82,7 @@ def test_an_unknown_profile_names_those_there_are(desk: Desk) -> None:
     ("changes", "told"),
     [
         ({"recorded_at": f"{RECORDED_AT}\ncolour = 1"}, ["ingest.colour", "Extra inputs"]),
-        ({"champion": 'champion = "best"'}, ["training.champion"]),
+        ({"champion": 'champion = "luckiest"'}, ["training.champion"]),
         ({"test_share": "test_share = 5.0"}, ["split.test_share"]),
         ({"feature_set": 'feature_set = "seller_core'}, ["line"]),
     ],
