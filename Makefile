@@ -241,7 +241,7 @@ site: notebooks $(VENV)/.docs-ready ## Build the documentation site: OUT/site/in
 WORLD_BENCHMARKS := benchmarks/fraud_rules.py benchmarks/reconciliation.py benchmarks/world_realism.py
 
 # The peers need an older protobuf than MLflow's lock has, so they live in an environment of their own.
-bench-credit: ## Compare the trainer with eleven peers on the public credit tables of DATA_DIR: docs/credit_tables.md
+bench-credit: ## Compare the trainer with ten peers on the public credit tables of DATA_DIR: docs/credit_tables.md
 	@$(MAKE) --no-print-directory VENV=$(VENV)-bench $(VENV)-bench/.bench-ready
 	$(VENV)-bench/bin/python benchmarks/credit_tables.py --data $(or $(DATA_DIR),../shared/data) --out benchmarks/results --page docs/credit_tables.md
 

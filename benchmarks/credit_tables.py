@@ -1,4 +1,4 @@
-"""The stock trainer beside eleven peers on credit tables, with identical folds and without tuning by hand.
+"""The stock trainer beside ten peers on credit tables, with identical folds and without tuning by hand.
 
     make bench-credit
     python benchmarks/credit_tables.py --table FILE --target COLUMN --bad VALUE [--drop COLUMN ...]

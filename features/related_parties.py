@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,16 +21,20 @@ from features.record import GraphFeature
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from features.catalogue import FeatureSet
     from features.graph.evidence import PathFinder
     from features.graph.paths import Path
 
+    Columns = Mapping[str, list[str]]
+    Values = Iterable[tuple[str, float | None]]
+
 FLAG_UNIT: Final = "0 or 1"
 """Unit of a feature that is a flag, raised at 1."""
 _REGISTRY: Final = ("party", "party_link")
 _BOOKS: Final = "repayment"
+_DATES_KEPT: Final = 2
 _STATED_IN: Final = ("source_file", "source_row")
 _MATCHES: Final = ("left_party_id", "right_party_id", "score", "decided_by", "is_accepted")
 
@@ -60,6 +65,33 @@ class RelatedParties:
     seller: str
     signals: tuple[SignalPaths, ...]
     sellers: frozenset[str]
+
+
+def related_finder(
+    feature_set: FeatureSet, read: Callable[[Columns], Mapping[str, pa.Table]], described: pa.Table
+) -> Callable[[str, dt.date, Values], RelatedParties | None]:
+    """Return the function that finds the related parties behind features and raised flags of a seller on a date.
+
+    It takes the seller, the date, and the features in question with their values; it returns None if none of them, and
+    no raised flag, is a feature of the graph.
+
+    Args:
+        feature_set: the features of the model.
+        read: returns the tables that exist, with at least these columns; called once for each date that needs links.
+        described: seller_id, as_of and features.
+    """
+    records = graph_features(feature_set)
+    raised = raised_flags(records, described)
+
+    @functools.lru_cache(_DATES_KEPT)
+    def finder(as_of: dt.date) -> PathFinder:
+        return path_finder(feature_set, read(columns_of_links(records.values())), as_of)
+
+    def found(seller: str, as_of: dt.date, values: Values) -> RelatedParties | None:
+        asked = asked_features(records, values, raised.get((seller, as_of), ()))
+        return related_parties(finder(as_of), asked, seller) if asked else None
+
+    return found
 
 
 def graph_features(feature_set: FeatureSet) -> dict[str, GraphFeature]:

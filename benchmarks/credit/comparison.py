@@ -9,9 +9,9 @@ import numpy as np
 from scipy.stats import rankdata, t
 from sklearn.linear_model import LogisticRegression
 
+from credit.h_measure import h_measure
 from models.evaluation.calibration_quality import log_losses, log_odds_of, squared_errors
 from models.evaluation.discrimination import auc, ks_of_steps, rank_rows, step_weights
-from models.evaluation.h_measure import h_measure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

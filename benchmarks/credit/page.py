@@ -34,8 +34,8 @@ INTRODUCTION = """\
 <!-- Written by benchmarks/credit_tables.py from benchmarks/results/credit_tables.json; do not edit. -->
 
 Measured on {date} ({machine}, Python {python}; {packages}) by `make bench-credit`. Every contender is fitted on the
-same rows and judged on the same held-out folds, with the settings it comes with. "LightGBM, tuned" may try as many
-settings as the stock trainer has booster fits.
+same rows and judged on the same held-out folds, with the settings it comes with. "LightGBM, tuned" tries six settings;
+the stock trainer tries up to seven boosters.
 
 A difference is the peer's value minus ours, turned so that a positive one means a better peer. Its 95 % interval is
 corrected for folds that share training rows (Nadeau and Bengio). A star marks a difference that remains below 5 % when

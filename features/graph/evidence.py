@@ -174,7 +174,7 @@ def _longest_circles(network: Network, node: int, record: GraphFeature) -> Itera
 def _core(network: Network, node: int, _: GraphFeature) -> Iterator[Path]:
     """Return the guarantees between the seller and the other members of the densest core that it belongs to."""
     core = network.cores
-    if node not in core:
+    if core[node] == 0:
         return
     for near in {*network.guarantors.predecessors(node), *network.guarantors.successors(node)}:
         if near != node and core[near] >= core[node]:

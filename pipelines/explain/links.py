@@ -6,14 +6,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from features.related_parties import (
-    asked_features,
-    columns_of_links,
-    graph_features,
-    path_finder,
-    raised_flags,
-    related_parties,
-)
+from features.related_parties import related_finder
 from pipelines.runs.publish import read_parquet
 
 if TYPE_CHECKING:
@@ -23,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from features.catalogue import FeatureSet
-    from features.related_parties import RelatedParties
+    from features.related_parties import Columns, RelatedParties
     from models.explanation.explanation import Explanation
 
 
@@ -38,18 +31,18 @@ def explained_links(
         tables: folder of the canonical tables.
         matrix: seller_id, as_of and features.
     """
-    records = graph_features(feature_set)
-    raised = raised_flags(records, matrix)
-    columns = columns_of_links(records.values())
-    files = {name: tables / f"{name}.parquet" for name in columns}
-    read = {name: read_parquet(file, columns[name]) for name, file in files.items() if file.is_file()}
+
+    def read(columns: Columns) -> dict[str, pa.Table]:
+        files = {name: tables / f"{name}.parquet" for name in columns}
+        return {name: read_parquet(file, columns[name]) for name, file in files.items() if file.is_file()}
+
+    behind = related_finder(feature_set, read, matrix)
     found: dict[str, RelatedParties] = {}
     for local in explanation.local:
         values = [(line.feature, line.value) for line in local.lines]
-        asked = asked_features(records, values, raised.get((local.seller_id, local.as_of), ()))
-        if asked and local.as_of is not None:
-            links = related_parties(path_finder(feature_set, read, local.as_of), asked, local.seller_id)
-            found |= {local.role: links} if links.signals else {}
+        links = None if local.as_of is None else behind(local.seller_id, local.as_of, values)
+        if links is not None and links.signals:
+            found[local.role] = links
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,13 +35,19 @@ def related_signals(found: RelatedParties, hmac_key: bytes) -> tuple[dict[str, A
 
 
 def _signal(signal: SignalPaths, name: Callable[[str], str], own: str) -> dict[str, Any]:
+    # Ordered by pseudonyms: the order of identifiers would tell something of them.
+    renamed = replace(signal, paths=tuple(sorted((path.named(name) for path in signal.paths), key=_order)))
     return {
         "feature": signal.record.name,
         "en": signal.record.title_en,
         "zh": signal.record.title_zh,
         "paths_found": str(len(signal.paths)),
-        "paths": tuple(_path(path.named(name), own) for path in signal.first(MOST_PATHS)),
+        "paths": tuple(_path(path, own) for path in renamed.first(MOST_PATHS)),
     }
+
+
+def _order(path: Path) -> tuple[int, list[tuple[str, str, str, str]]]:
+    return len(path.ties), [(tie.start, tie.end, tie.link_type, str(tie.valid_from)) for tie in path.ties]
 
 
 def _path(path: Path, own: str) -> dict[str, Any]:

@@ -6,10 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
+from credit.h_measure import h_measure
 from scipy.integrate import quad
 from scipy.stats import beta
-
-from models.evaluation.h_measure import h_measure
 
 
 def by_definition(label: np.ndarray, probability: np.ndarray) -> float:
