@@ -9,8 +9,6 @@ whose source is an artifact of their own run are downloaded, because MLflow itse
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -211,10 +209,8 @@ def _log_model(client: Any, run_id: str, bundle_dir: Path, served: ServedModel) 
     )
     described = mlflow.models.Model(run_id=run_id, signature=signature, metadata=dict(served.metadata))
     mlflow.pyfunc.add_to_model(described, loader_module=served.loader_module, data=DATA_FOLDER)
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(bundle_dir, Path(folder) / BUNDLE_FOLDER)
-        described.save(str(Path(folder) / "MLmodel"))
-        client.log_artifacts(run_id, folder, MODEL_ARTIFACT)
+    client.log_artifacts(run_id, str(bundle_dir), f"{MODEL_ARTIFACT}/{BUNDLE_FOLDER}")
+    client.log_text(run_id, described.to_yaml(), f"{MODEL_ARTIFACT}/MLmodel")
 
 
 def _name_model(client: Any, name: str) -> None:  # noqa: ANN401 - untyped

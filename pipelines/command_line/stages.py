@@ -117,12 +117,13 @@ def validate(context: typer.Context, profile: ProfileOption = "demo", out: OutOp
 
 def train(context: typer.Context, profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
     """Train, calibrate and evaluate the default model; write the signed bundle."""
+    outcome = run_stage_of(profile, out, "train", context.obj)
+    # Loaded after the stage: none of it belongs to the code that a training run depends on.
     from pipelines.profiles import load_profile
     from pipelines.register.mlflow_run import record_training
     from pipelines.register.scoreboard import scoreboard
     from pipelines.runs.stages import Place
 
-    outcome = run_stage_of(profile, out, "train", context.obj)
     chosen = load_profile(profile)
     if not outcome.was_current:
         record_training(chosen, Place(chosen.name, out))
@@ -131,11 +132,12 @@ def train(context: typer.Context, profile: ProfileOption = "demo", out: OutOptio
 
 def explain(context: typer.Context, profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
     """Write the model report and the explanation page."""
+    outcome = run_stage_of(profile, out, "explain", context.obj)
+    # Loaded after the stage: none of it belongs to the code that the pages depend on.
     from pipelines.profiles import load_profile
     from pipelines.register.mlflow_run import record_pages
     from pipelines.runs.stages import Place
 
-    outcome = run_stage_of(profile, out, "explain", context.obj)
     chosen = load_profile(profile)
     if not outcome.was_current:
         record_pages(chosen, Place(chosen.name, out))

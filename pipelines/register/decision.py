@@ -10,7 +10,7 @@ from models.registry.mlflow_registry import CHAMPION, register_bundle, set_alias
 from models.registry.promotion_ledger import Decision, GateLine, champion_in_force, incumbent_of, promotions_of
 from pipelines.register.mlflow_run import served_model, training_record
 from pipelines.register.registry import registry_of
-from pipelines.runs.stages import current_run
+from pipelines.runs.stages import current_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -103,10 +103,10 @@ def decide(judged: Judged, registrar: Registrar) -> dict[str, Any]:
 
 def registered(judged: Judged, bundle: Bundle, registrar: Registrar) -> RegisteredVersion:
     """Register the candidate's bundle as a version of its training run, with its gates."""
-    profile, folder = registrar.profile, current_run(registrar.place, "train")
+    profile, place = registrar.profile, registrar.place
     return register_bundle(
-        folder / "bundle",
-        training_record(profile, folder, bundle),
+        current_output(place, "train", "bundle"),
+        training_record(profile, place, bundle),
         {gate.gate: gate.measured for gate in judged.gates},
         served_model(profile, bundle),
         registrar.registry,

@@ -15,13 +15,12 @@ from models.registry.sealed_folder import MANIFEST as BUNDLE_MANIFEST
 from pipelines.register.comparison import kind_in_words
 from pipelines.register.registry import registry_of
 from pipelines.runs.publish import read_json
-from pipelines.runs.stages import Place, current_output, current_run
+from pipelines.runs.stages import Place, current_output
 from pipelines.runs.storage_faults import report_sqlite_faults
 from pipelines.signing.keys import load_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from models.registry.bundle import Bundle
     from pipelines.profiles import Profile
@@ -29,14 +28,15 @@ if TYPE_CHECKING:
 LOADER_MODULE: Final = "pipelines.score.mlflow_model"
 LOADED_IDENTITY: Final = ("seller_id", "as_of")
 ISSUED_ON: Final = "issued_on"
+_REPORTS: Final = ("model.en.html", "model.zh.html")
 _METRIC_PARTS: Final = ("value", "lower", "upper")
 
 
 def record_training(profile: Profile, place: Place) -> str:
     """Record the current training run of a profile in its registry, unless it is recorded; return MLflow's run id."""
     keys = load_keys(profile.name, is_demonstration=profile.is_demonstration, environment=os.environ)
-    folder = current_run(place, "train")
-    record = training_record(profile, folder, load_bundle(folder / "bundle", [keys.public_key]))
+    bundle = load_bundle(current_output(place, "train", "bundle"), [keys.public_key])
+    record = training_record(profile, place, bundle)
     with report_sqlite_faults(place.root / DATABASE):
         return log_training(record, registry_of(place, profile.model.name))
 
@@ -47,21 +47,22 @@ def record_pages(profile: Profile, place: Place) -> bool:
     The explanation page stays out: it names sellers, and whoever reads MLflow would read them.
     """
     digest = sha256_file(current_output(place, "train", "bundle") / BUNDLE_MANIFEST)
-    pages = sorted(current_run(place, "explain").glob("model.*.html"))
+    pages = [current_output(place, "explain", name) for name in _REPORTS]
     with report_sqlite_faults(place.root / DATABASE):
         return log_pages(digest, pages, registry_of(place, profile.model.name))
 
 
-def training_record(profile: Profile, folder: Path, bundle: Bundle) -> TrainingRecord:
-    """Return what MLflow shows of a published training run and its bundle."""
-    document = read_json(folder / "evaluation.json")
+def training_record(profile: Profile, place: Place, bundle: Bundle) -> TrainingRecord:
+    """Return what MLflow shows of the current training run and its bundle."""
+    evaluation = current_output(place, "train", "evaluation.json")
+    document = read_json(evaluation)
     kind = kind_in_words(bundle.model)
     settings = profile.model_dump(mode="json", include=set(profile.TRAINING_SECTIONS))
     return TrainingRecord(
         bundle_sha256=bundle.digest,
         metrics=_metrics_of_all(document["evaluation"]["models"]),
         tags=_tags(bundle),
-        name=f"{profile.name} {kind} {folder.name[:8]}",
+        name=f"{profile.name} {kind} {evaluation.parent.name[:8]}",
         parameters={"champion_kind": kind, **dict(_flat(settings))},
         inputs=bundle.meta.data_digests,
         trials=tuple(_trial(one) for one in document["training"]["candidates"]),
