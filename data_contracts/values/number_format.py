@@ -8,6 +8,7 @@ sets aside the cells that are not. So does it with ``1.250`` where nothing else 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,7 +21,7 @@ from data_contracts.lineage import ROW_ORDER, ReadResult, concat_quarantine
 from data_contracts.values.casting import cast_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -34,7 +35,10 @@ _COMMA = r",\d{1,2}$"
 _COMMA_AND_SPACE = r"\d[ \x{a0}\x{202f}]\d{3}(?:,|$)"
 _THOUSANDS_OR_DECIMALS = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
 # A number cell of a workbook has no zero at its end, so a text cell has written it.
-_IN_TEXT = r"0$"
+_MONEY_IN_TEXT = r"\.\d\d0$"
+_IN_ALL_AMOUNTS: Final = (_POINT, _COMMA, _COMMA_AND_SPACE, _ALSO_POINT)
+_IN_MONEY: Final = (_THOUSANDS_OR_DECIMALS, _MONEY_IN_TEXT)
+_PATTERNS: Final = (*_IN_ALL_AMOUNTS, *_IN_MONEY)
 # 1.250 has five characters.
 _SHORTEST_UNCLEAR: Final = 5
 _COMMA_BYTE: Final = np.uint8(ord(","))
@@ -63,6 +67,11 @@ class FileNumbers:
     has_spaces: NDArray[np.bool_]
     is_doubtful: NDArray[np.bool_]
 
+    @property
+    def kinds(self) -> NDArray[np.int64]:
+        """For each file: 0 with a decimal point, 1 with a comma, 2 with a comma and blanks between thousands."""
+        return np.where(self.has_comma, 1 + self.has_spaces, 0)
+
 
 def file_numbers(rows: pa.Table, names: Sequence[str], money: Sequence[str], *, as_text: bool = True) -> FileNumbers:
     """Find how each file writes numbers, from all cells of some text columns.
@@ -74,35 +83,49 @@ def file_numbers(rows: pa.Table, names: Sequence[str], money: Sequence[str], *, 
         as_text: whether every cell is written text; a workbook has number cells, too.
     """
     _, file_of = np.unique(rows["file_order"].to_numpy(), return_inverse=True)
-    found = {
-        pattern: _files_with(rows, names, pattern, file_of)
-        for pattern in (_POINT, _COMMA, _COMMA_AND_SPACE, _ALSO_POINT)
-    }
-    unclear = _files_with(rows, money, _THOUSANDS_OR_DECIMALS, file_of)
-    if not as_text:
-        unclear = unclear & _files_with(rows, money, rf"\.\d\d{_IN_TEXT}", file_of)
-    point, comma = found[_POINT], found[_COMMA]
-    undecided = unclear & ~comma & ~point & ~found[_ALSO_POINT]
-    return FileNumbers(file_of, comma & ~point, found[_COMMA_AND_SPACE], (comma & point) | undecided)
+    return _decided(file_of, _evidence(rows, names, money, file_of), as_text=as_text)
+
+
+def cast_in_one_format(pieces: Iterable[ReadResult], contract: CompiledContract) -> Callable[[ReadResult], ReadResult]:
+    """Return the cast for the pieces of one file; what decides its decimal mark may be in any of them.
+
+    Args:
+        pieces: all text rows of the file; they are read once, and only if its contract has amounts.
+        contract: the contract of the file.
+    """
+    columns, names, money = _amounts(contract)
+    spec = contract.read_spec or ReadSpec("delimited")
+    if not columns or not _may_be_written_otherwise(spec):
+        return partial(cast_columns, contract=contract)
+    found = {pattern: np.zeros(1, np.bool_) for pattern in _PATTERNS}
+    for piece in pieces:
+        if may_differ(piece.rows, names):
+            of_one_file = np.zeros(piece.rows.num_rows, np.int64)
+            for pattern, files in _evidence(piece.rows, names, money, of_one_file).items():
+                found[pattern] |= files
+    numbers = _decided(np.zeros(1, np.int64), found, as_text=spec.format in _TEXT_FORMS)
+    own = replace(contract, read_spec=_written_as(spec, int(numbers.kinds[0])))
+
+    def cast(piece: ReadResult) -> ReadResult:
+        is_doubtful = np.full(piece.rows.num_rows, numbers.is_doubtful[0])
+        return cast_columns(replace(piece, rows=with_unclear_cells(piece.rows, names, is_doubtful)), own)
+
+    return cast
 
 
 def cast_by_file(result: ReadResult, contract: CompiledContract) -> ReadResult:
     """Cast the text rows of several files, each file with its own decimal mark, as ``cast_columns`` does."""
     spec = contract.read_spec or ReadSpec("delimited")
-    columns = [column for column in contract.columns if pa.types.is_decimal(column.arrow_type)]
-    names = [column.name for column in columns]
-    is_table = spec.format in _TEXT_FORMS or spec.format == "xlsx"
-    if not is_table or spec.decimal_mark != "." or not may_differ(result.rows, names):
+    _, names, money = _amounts(contract)
+    if not _may_be_written_otherwise(spec) or not may_differ(result.rows, names):
         return cast_columns(result, contract)
-    money = [column.name for column in columns if _is_money(column)]
     numbers = file_numbers(result.rows, names, money, as_text=spec.format in _TEXT_FORMS)
     rows = with_unclear_cells(result.rows, names, numbers.is_doubtful[numbers.file_of])
-    kinds = np.where(numbers.has_comma, 1 + numbers.has_spaces, 0)[numbers.file_of]
+    kinds = numbers.kinds[numbers.file_of]
     parts = []
     for kind in np.unique(kinds).tolist() or [0]:
-        own = spec if kind == 0 else replace(spec, decimal_mark=",", thousands_mark=" " if kind == 2 else ".")
         chosen = replace(result, rows=rows.filter(pa.array(kinds == kind)))
-        parts.append(cast_columns(chosen, replace(contract, read_spec=own)))
+        parts.append(cast_columns(chosen, replace(contract, read_spec=_written_as(spec, kind))))
     whole = pa.concat_tables([part.rows for part in parts]).unify_dictionaries().sort_by(ROW_ORDER)
     return replace(result, rows=whole, quarantined=concat_quarantine([part.quarantined for part in parts]))
 
@@ -129,8 +152,40 @@ def _bytes_may_differ(cells: Values) -> bool:
     return bool((codes[ends - _SHORTEST_UNCLEAR + 1] == _POINT_BYTE).any())
 
 
+def _amounts(contract: CompiledContract) -> tuple[list[Column], list[str], list[str]]:
+    """Return the columns of numbers with decimals, their names, and the names of those that are money."""
+    columns = [column for column in contract.columns if pa.types.is_decimal(column.arrow_type)]
+    return columns, [column.name for column in columns], [column.name for column in columns if _is_money(column)]
+
+
 def _is_money(column: Column) -> bool:
     return column.unit is not None and (_IS_MONEY[0] in column.unit or column.unit in _IS_MONEY)
+
+
+def _may_be_written_otherwise(spec: ReadSpec) -> bool:
+    """Return whether files of a contract may have a decimal comma where it says a decimal point."""
+    return (spec.format in _TEXT_FORMS or spec.format == "xlsx") and spec.decimal_mark == "."
+
+
+def _written_as(spec: ReadSpec, kind: int) -> ReadSpec:
+    return spec if kind == 0 else replace(spec, decimal_mark=",", thousands_mark=" " if kind == 2 else ".")
+
+
+def _evidence(
+    rows: pa.Table, names: Sequence[str], money: Sequence[str], file_of: NDArray[np.int64]
+) -> dict[str, NDArray[np.bool_]]:
+    """Return, for each pattern, the files with a cell that matches it."""
+    in_amounts = {pattern: _files_with(rows, names, pattern, file_of) for pattern in _IN_ALL_AMOUNTS}
+    return in_amounts | {pattern: _files_with(rows, money, pattern, file_of) for pattern in _IN_MONEY}
+
+
+def _decided(file_of: NDArray[np.int64], found: Mapping[str, NDArray[np.bool_]], *, as_text: bool) -> FileNumbers:
+    point, comma = found[_POINT], found[_COMMA]
+    unclear = found[_THOUSANDS_OR_DECIMALS]
+    if not as_text:
+        unclear = unclear & found[_MONEY_IN_TEXT]
+    undecided = unclear & ~comma & ~point & ~found[_ALSO_POINT]
+    return FileNumbers(file_of, comma & ~point, found[_COMMA_AND_SPACE], (comma & point) | undecided)
 
 
 def _files_with(rows: pa.Table, names: Sequence[str], pattern: str, file_of: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from data_contracts.errors import InputRefused, InternalFault
 from data_contracts.lineage import QUARANTINE_SCHEMA, Origin, redacted
 from data_contracts.reading.delimited.pieces import PIECE_BYTES, DelimitedPieces
 from data_contracts.reading.dispatch import read_file
-from data_contracts.values.casting import cast_columns
+from data_contracts.values.number_format import cast_in_one_format
 from pipelines.commands.file_check import FileCheck, SortedPiece
 from pipelines.ingest.spill.parquet import GroupedParquet
 from pipelines.runs.sandbox import DEFAULT_LIMITS, Call, ChildEnded, run_in_sandbox
@@ -106,8 +106,10 @@ def sort_file(path: Path, contract: CompiledContract, folder: Path, piece_bytes:
         tempfile.TemporaryDirectory(dir=folder, prefix=".spill.") as spill,
     ):
         check = FileCheck(contract, Path(spill))
+        with _opened(path, contract, piece_bytes) as first_reading:
+            cast = cast_in_one_format(first_reading, contract)
         for piece in reader:
-            check.add(cast_columns(piece, contract), piece.origin.original_of)
+            check.add(cast(piece), piece.origin.original_of)
         verdict = check.verdict()
         origin = Origin(contract.identity, path.name, reader.sha256, reader.original_of)
         with _Outputs(folder, _without(check.schema, personal)) as outputs:

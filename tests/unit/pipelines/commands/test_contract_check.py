@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,6 +30,13 @@ CONTRACT = contract_of(
         {**column("amount", "number"), "physicalName": "Amount"},
     ],
     server=delimited(",", quote='"', quotedNewlines=True),
+)
+MONEY = contract_of(
+    [
+        {**column("number", "string"), "physicalName": "Number", "unique": True},
+        {**column("amount", "number", custom={"unit": "currency of the row"}), "physicalName": "Amount"},
+    ],
+    server=delimited(";"),
 )
 GOOD = [f'{number},paid,{number}.25,"line\nof {number}"' for number in range(60)]
 BAD = ["7,paid,1.00,again", "70,due,1.00,rule", "71,paid,1O.00,type", "72,paid", '73,pa"id,1.00,quote', ""]
@@ -60,6 +68,26 @@ def test_a_file_of_another_encoding_is_read_whole_with_the_same_result(tmp_path:
     (tmp_path / "payouts.csv").write_bytes(DATA)
     sort_file(tmp_path / "payouts.csv", dataclasses.replace(CONTRACT, read_spec=spec), tmp_path / "whole")
     assert {name: (tmp_path / "whole" / name).read_bytes() for name in FILES} == in_pieces
+
+
+@pytest.mark.parametrize("piece_bytes", [30, 10_000])
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (["1.250", *["7"] * 40, "12,50"], [Decimal(1250), *[Decimal(7)] * 40, Decimal("12.5")]),
+        (["1.250", *["7"] * 40, "12.50"], [Decimal("1.25"), *[Decimal(7)] * 40, Decimal("12.5")]),
+        (["1.250", *["7"] * 40], [Decimal(7)] * 40),
+    ],
+    ids=["comma", "point", "doubtful"],
+)
+def test_the_decimal_mark_is_decided_from_all_cells_of_the_file(
+    tmp_path: Path, written: list[str], read: list[Decimal], piece_bytes: int
+) -> None:
+    lines = [f"{number};{amount}" for number, amount in enumerate(written)]
+    (tmp_path / "payouts.csv").write_text("\n".join(["Number;Amount", *lines, ""]))
+    outcome = sort_file(tmp_path / "payouts.csv", MONEY, tmp_path / "out", piece_bytes)
+    assert read_parquet(tmp_path / "out" / "accepted.parquet")["amount"].to_pylist() == read
+    assert outcome.unusable_by_rule == ({} if len(read) == len(written) else {"type:amount": 1})
 
 
 def test_broken_rules_are_reported_line_by_line(tmp_path: Path) -> None:
