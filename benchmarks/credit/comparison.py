@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from credit.h_measure import h_measure
 from models.evaluation.calibration_quality import log_losses, log_odds_of, squared_errors
 from models.evaluation.discrimination import auc, ks_of_steps, rank_rows, step_weights
+from models.evaluation.many_tests import holm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,15 +61,6 @@ def paired(differences: NDArray[np.float64], test_to_train: float) -> Paired:
     half = float(t.ppf(1 - LEVEL / 2, count - 1)) * error
     p_value = 1.0 if error == 0 and mean == 0 else float(2 * t.sf(abs(mean) / max(error, 1e-300), count - 1))
     return Paired(mean, mean - half, mean + half, p_value)
-
-
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Return p-values adjusted for the number of comparisons (Holm 1979)."""
-    adjusted, largest = {}, 0.0
-    for place, (name, value) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
-        largest = max(largest, min(1.0, (len(p_values) - place) * value))
-        adjusted[name] = largest
-    return adjusted
 
 
 def compare(folds: Mapping[str, Sequence[Mapping[str, float]]], ours: str, test_to_train: float) -> dict[str, Any]:

@@ -115,6 +115,11 @@ def auc_draws(outcomes: Outcomes, probability: FloatArray, counts: IntArray) -> 
     return np.concatenate([auc_of_steps(step_weights(outcomes.label, ranking, weight)) for weight in chunks])
 
 
+def ratio_draws(outcomes: Outcomes, probability: FloatArray, counts: IntArray) -> FloatArray:
+    """Compute expected to observed defaults alone on the bootstrap draws (draws,), as segments need it."""
+    return _mean_measures(outcomes, probability, counts)["expected_to_observed"]
+
+
 def _weights_in_chunks(counts: IntArray, ranked_cluster: IntArray) -> Iterator[FloatArray]:
     size = max(1, CELLS_AT_ONCE // ranked_cluster.size)
     for begin in range(0, len(counts), size):

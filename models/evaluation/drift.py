@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.evaluation.many_tests import holm
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
@@ -103,12 +105,8 @@ def judge(drifts: list[Drift], settings: DriftSettings) -> list[Drift]:
     """
     if drifts and 1 / (1 + settings.simulations) > settings.family_wise_error / len(drifts):
         raise ValueError(f"{settings.simulations} simulations are too few for {len(drifts)} variables")
-    ordered = sorted(drifts, key=lambda drift: drift.p_value)
-    significant: set[str] = set()
-    for rank, drift in enumerate(ordered):
-        if drift.p_value > settings.family_wise_error / (len(ordered) - rank):
-            break
-        significant.add(drift.name)
+    adjusted = holm({drift.name: drift.p_value for drift in drifts})
+    significant = {name for name, p_value in adjusted.items() if p_value <= settings.family_wise_error}
     return [
         Drift(**{**vars(drift), "alert": drift.name in significant and drift.index >= settings.smallest_index})
         for drift in drifts

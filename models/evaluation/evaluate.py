@@ -26,6 +26,14 @@ from models.evaluation.bootstrap import (
 from models.evaluation.calibration_quality import brier_parts, equal_count_bins, mean_parts
 from models.evaluation.discrimination import auc
 from models.evaluation.estimates import FloatArray, IntArray, estimate_from_draws
+from models.evaluation.level import (
+    FEWEST_DEFAULTS_OF_A_GRADE,
+    FEWEST_DEFAULTS_OF_A_SEGMENT,
+    GRADE,
+    judged_together,
+    levels_of_parts,
+    whole_level,
+)
 from models.evaluation.power import COMPARED_MEASURES, MeasuredModel, differences
 from models.evaluation.rates import grade_table, rates_by_band
 from models.evaluation.results import Contrast, Evaluation, EvaluationSettings, ModelResult, SampleSize, SegmentResults
@@ -35,6 +43,7 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
 
+    from models.evaluation.level import Level
     from models.evaluation.rates import GradeTable
     from models.evaluation.results import Protocol
 
@@ -152,6 +161,7 @@ def _evaluation(
         periods=periods,
         stability_score=stability_score([2 * part.auc.value - 1 for part in periods if part.auc is not None]),
         segments=tuple(_segment(predictions, column, settings, counts) for column in settings.segment_columns),
+        level=_levels(predictions, champion, settings, counts),
         contrast=contrast,
     )
 
@@ -220,10 +230,36 @@ def _periods(predictions: Predictions, settings: EvaluationSettings, counts: Int
     return results_by_part(predictions.outcomes, champion, names, counts, settings.smallest_class)
 
 
-def _segment(predictions: Predictions, column: str, settings: EvaluationSettings, counts: IntArray) -> SegmentResults:
+def _levels(
+    predictions: Predictions, champion: FloatArray, settings: EvaluationSettings, counts: IntArray
+) -> tuple[Level, ...]:
+    """Return the level of the whole sample, of each filled grade and of each segment."""
+    outcomes = predictions.outcomes
+    grades: tuple[Level, ...] = ()
+    if settings.grade_order:
+        named = [str(name) for name in predictions.frame["grade"]]
+        grades = levels_of_parts(GRADE, named, outcomes, champion, counts)
+    segments = [
+        level
+        for column in settings.segment_columns
+        for level in levels_of_parts(column, _parts(predictions, column, settings), outcomes, champion, counts)
+    ]
+    return (
+        whole_level(outcomes, champion, counts),
+        *judged_together(grades, FEWEST_DEFAULTS_OF_A_GRADE),
+        *judged_together(segments, FEWEST_DEFAULTS_OF_A_SEGMENT),
+    )
+
+
+def _parts(predictions: Predictions, column: str, settings: EvaluationSettings) -> list[str]:
+    """Return the segment of each row; groups of few sellers are pooled."""
     names = [str(name) for name in predictions.frame[column]]
     sellers = [str(name) for name in predictions.frame["seller_id"]]
-    pooled = pool_small_parts(names, sellers, settings.smallest_group, POOLED_SEGMENT)
+    return pool_small_parts(names, sellers, settings.smallest_group, POOLED_SEGMENT)
+
+
+def _segment(predictions: Predictions, column: str, settings: EvaluationSettings, counts: IntArray) -> SegmentResults:
+    pooled = _parts(predictions, column, settings)
     champion = predictions.mean_probability(settings.champion)
     parts = results_by_part(predictions.outcomes, champion, pooled, counts, settings.smallest_class)
     return SegmentResults(column, parts)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from models.evaluation.calibration_quality import BrierParts
+    from models.evaluation.level import Level
     from models.evaluation.power import Difference
     from models.evaluation.rates import GradeTable, RateRow
     from models.evaluation.stability import PartResult
@@ -102,7 +103,10 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The complete evaluation of a candidate: every figure with its interval."""
+    """The complete evaluation of a candidate: every figure with its interval.
+
+    ``level`` compares predicted with observed defaults: the whole sample first, then each grade and each segment.
+    """
 
     protocol: Protocol
     settings: EvaluationSettings
@@ -114,6 +118,7 @@ class Evaluation:
     periods: tuple[PartResult, ...]
     stability_score: float | None
     segments: tuple[SegmentResults, ...]
+    level: tuple[Level, ...]
     contrast: Contrast | None
 
     @property

@@ -12,21 +12,29 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.evaluation.level import GRADE, WHOLE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from models.evaluation.audit import ModelAudit
 
 CALIBRATION_SLOPE = "calibration_slope"
+CALIBRATION_LEVEL = "calibration_level"
+SEGMENT_LEVEL = "segment_level"
 AGAINST_CHAMPION = "not_worse_than_champion"
+_OFF = ("too_low", "too_high")
+_REPORTED = "reported only (by the profile)"
 
 
 class GateSettings(BaseModel):
     """Limits of the gates.
 
     ``baseline`` names the model that a champion may not be worse than. ``calibration_required`` is off only for
-    demonstrations, whose samples may be too small to estimate a slope. ``incumbent_required``: a candidate that is
-    worse than the champion in force, or cannot be compared with it, fails; else the comparison is reported only.
+    demonstrations, whose samples may be too small to estimate a slope or a level. ``segments_required``: a candidate
+    that predicts too few defaults in a segment of the profile fails; else it is reported only. ``incumbent_required``:
+    a candidate that is worse than the champion in force, or cannot be compared with it, fails; else the comparison is
+    reported only.
     ``largest_family_share``: the share of the mean absolute points that one family of features may carry; None asks for
     no such gate.
     """
@@ -38,6 +46,7 @@ class GateSettings(BaseModel):
     smallest_audit_rows: int = Field(default=50, ge=1)
     smallest_golden_rows: int = Field(default=1, ge=1)
     calibration_required: bool = True
+    segments_required: bool = False
     incumbent_required: bool = True
     largest_family_share: float | None = Field(default=None, gt=0, le=1)
 
@@ -113,6 +122,8 @@ def run_gates(evidence: GateEvidence, settings: GateSettings) -> tuple[GateResul
         _not_worse(evidence.evaluation, settings),
         _not_worse_than_champion(evidence.incumbent, settings),
         _calibration(evidence.evaluation, settings),
+        _level(evidence.evaluation, settings),
+        _segments(evidence.evaluation, settings),
     )
 
 
@@ -221,7 +232,7 @@ def _not_worse(evaluation: Mapping[str, Any] | None, settings: GateSettings) -> 
 def _not_worse_than_champion(incumbent: IncumbentEvidence | None, settings: GateSettings) -> GateResult:
     """Fail a candidate whose AUC is significantly below that of the champion in force, or not known to be not."""
     gate, required = AGAINST_CHAMPION, settings.incumbent_required
-    limit = "upper bound of the paired AUC difference at least 0" if required else "reported only (by the profile)"
+    limit = "upper bound of the paired AUC difference at least 0" if required else _REPORTED
     nothing = "nothing: there is no difference to measure"
     if incumbent is not None and incumbent.version is None:
         return GateResult(gate, passed=True, measured="there is no champion yet", limit=limit, power=nothing)
@@ -260,7 +271,7 @@ def _complete(difference: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 
 def _calibration(evaluation: Mapping[str, Any] | None, settings: GateSettings) -> GateResult:
     gate = "calibration_slope"
-    limit = "95 % CI of the slope contains 1" if settings.calibration_required else "reported only (demonstration)"
+    limit = "95 % CI of the slope contains 1" if settings.calibration_required else _REPORTED
     models = (evaluation or {}).get("models") or ()
     slope = ((models[0].get("measures") or {}).get(CALIBRATION_SLOPE) or {}) if models else {}
     if not all(_is_figure(slope.get(name)) for name in ("value", "lower", "upper")):
@@ -273,6 +284,55 @@ def _calibration(evaluation: Mapping[str, Any] | None, settings: GateSettings) -
         limit=limit,
         power=f"a slope more than {(upper - lower) / 2:.2f} away from 1",
     )
+
+
+def _level(evaluation: Mapping[str, Any] | None, settings: GateSettings) -> GateResult:
+    """Fail a candidate whose probabilities are too high or too low, overall or in a grade."""
+    gate, required = CALIBRATION_LEVEL, settings.calibration_required
+    limit = "95 % CI of expected to observed defaults contains 1, and no grade is off" if required else _REPORTED
+    levels = _levels(evaluation)
+    whole: Mapping[str, Any] = next((level["ratio"] for level in levels if level["column"] == WHOLE), {})
+    if not all(_is_figure(whole.get(name)) for name in ("value", "lower", "upper")):
+        return _no_evidence(gate, limit, "no expected to observed defaults with an interval")
+    value, lower, upper = (float(whole[name]) for name in ("value", "lower", "upper"))
+    off = [
+        level["part"] for level in levels if level["column"] == GRADE and level["verdict"] in ("too_low", "too_high")
+    ]
+    grades = f"; off in grade {', '.join(off)}" if off else ""
+    return GateResult(
+        gate,
+        passed=(lower <= 1.0 <= upper and not off) or not required,
+        measured=f"{value:.3f}, 95 % CI {lower:.3f} to {upper:.3f}{grades}",
+        limit=limit,
+        power=f"a level more than {100 * (upper - lower) / 2:.0f} % off",
+    )
+
+
+def _segments(evaluation: Mapping[str, Any] | None, settings: GateSettings) -> GateResult:
+    """Fail a candidate that predicts too few defaults in a segment; too many are a finding of the report only."""
+    gate, required = SEGMENT_LEVEL, settings.segments_required
+    limit = "0 segments with too few predicted defaults" if required else _REPORTED
+    judged = [
+        level
+        for level in _levels(evaluation)
+        if level["column"] not in (WHOLE, GRADE) and level["verdict"] != "too_few"
+    ]
+    if not judged:
+        return replace(_no_evidence(gate, limit, "no segment has enough defaults"), passed=not required)
+    low, high = ([level for level in judged if level["verdict"] == verdict] for verdict in ("too_low", "too_high"))
+    named = ", ".join(f"{level['column']} {level['part']}" for level in low)
+    return GateResult(
+        gate,
+        passed=not low or not required,
+        measured=f"{len(low)} too low and {len(high)} too high, of {len(judged)} judged"
+        + (f"; too low: {named}" if low else ""),
+        limit=limit,
+        power=f"a difference beyond chance after {len(judged)} tests",
+    )
+
+
+def _levels(evaluation: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
+    return (evaluation or {}).get("level") or ()
 
 
 def _is_figure(value: object) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from data_contracts.definition.contract import Severity
+from models.evaluation.level import GRADE
 from pipelines.reports.rendering import number, percent, whole
 from pipelines.runs.file_counts import rows_kept_out
 
@@ -38,6 +39,9 @@ LARGEST_FAMILY_SHARE = 1 / 3
 
 PLAIN_MODELS = ("scorecard", "best_single_variable")
 """Models a champion should beat to be worth its complexity."""
+
+
+_OFF: Mapping[str, str] = {"too_high": "model_runs_high", "too_low": "model_runs_low"}
 
 
 @dataclass(frozen=True)
@@ -200,7 +204,7 @@ def model_light(evaluation: Mapping[str, Any] | None, audit: Mapping[str, Any] |
         "model_tested",
         {**_interval(area), "rows": whole(sample["rows"]), "bad": whole(sample["bad"])},
     )
-    found = [*_ranking(evaluation, area), *_calibration(measures), *_family_share(audit), tested]
+    found = [*_ranking(evaluation, area), *_level(evaluation), *_slope(measures), *_family_share(audit), tested]
     return _light("model", found, Finding("ok", "model_ok"))
 
 
@@ -220,11 +224,24 @@ def _ranking(evaluation: Mapping[str, Any], area: Mapping[str, Any]) -> Iterator
             yield Finding("watch", f"model_{'maybe' if is_hint else 'not'}_above_{one['other']}", values)
 
 
-def _calibration(measures: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
-    level, slope = measures["expected_to_observed"], measures["calibration_slope"]
-    if level["lower"] is not None and not level["lower"] <= 1 <= level["upper"]:
-        key = "model_runs_high" if level["lower"] > 1 else "model_runs_low"
-        yield Finding("watch", key, {**_interval(level, 2), "share": percent(abs(level["value"] - 1), 0)})
+def _level(evaluation: Mapping[str, Any]) -> Iterator[Finding]:
+    """Return the findings on the level of the probabilities: of the whole sample, of grades and of segments."""
+    whole_sample, *parts = evaluation["level"]
+    if whole_sample["verdict"] in _OFF:
+        ratio = whole_sample["ratio"]
+        values = {**_interval(ratio, 2), "share": percent(abs(ratio["value"] - 1), 0)}
+        yield Finding("watch", _OFF[whole_sample["verdict"]], values)
+    for kind in ("grades", "segments"):
+        chosen = [level for level in parts if (level["column"] == GRADE) == (kind == "grades")]
+        for verdict in ("too_low", "too_high"):
+            off = [level for level in chosen if level["verdict"] == verdict]
+            if off:
+                values = {"count": whole(len(off)), "judged": whole(sum(one["verdict"] != "too_few" for one in chosen))}
+                yield Finding("watch", f"model_{kind}_{verdict}", values)
+
+
+def _slope(measures: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    slope = measures["calibration_slope"]
     if slope["lower"] is not None and not slope["lower"] <= 1 <= slope["upper"]:
         yield Finding("watch", "model_too_flat" if slope["lower"] > 1 else "model_too_steep", _interval(slope, 2))
 

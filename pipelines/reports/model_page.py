@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from models.evaluation.bootstrap import MEASURES
+from models.evaluation.level import FEWEST_DEFAULTS_OF_A_SEGMENT, GRADE
 from pipelines.reports.charts import (
     ChartWords,
     RatePoint,
@@ -16,7 +17,7 @@ from pipelines.reports.charts import (
     column_chart,
     series_chart,
 )
-from pipelines.reports.feature_values import ratio_of_medians, value_with_unit
+from pipelines.reports.feature_values import ratio_of_medians, unit_words, value_with_unit
 from pipelines.reports.forest import ForestCell, forest_scale
 from pipelines.reports.lights import model_light
 from pipelines.reports.rates import CHART, rates_chart
@@ -31,18 +32,18 @@ if TYPE_CHECKING:
     from pipelines.reports.rendering import TrustedMarkup
 
 TEMPLATE = "model_page.html.j2"
+NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e-\d+)?"
 BANDS = tuple(
     (re.compile(pattern), key)
     for pattern, key in (
-        (r"below (?P<edge>\S+)", "band_below"),
-        (r"(?P<low>\S+) to (?P<high>\S+)", "band_between"),
-        (r"(?P<edge>\S+) and above", "band_above"),
+        (rf"below (?P<edge>{NUMBER})", "band_below"),
+        (rf"(?P<low>{NUMBER}) to (?P<high>{NUMBER})", "band_between"),
+        (rf"(?P<edge>{NUMBER}) and above", "band_above"),
     )
 )
 """Names that training gives to the bands of a segment, and the key of the words for each."""
 
 DEMONSTRATION_EVIDENCE = "demonstration sample"
-SIGNIFICANT = 0.05
 FEWEST_DEFAULTS = 5
 ABLATION_PREFIX = "without_"
 SCORECARD = "scorecard"
@@ -55,7 +56,7 @@ class ModelIdentity:
     """Identity and origin of a model, as its bundle states them.
 
     ``components`` are pairs of kind and weight; ``scale`` holds base score, base odds and points to double the odds;
-    ``feature_titles`` maps each feature to its title by language.
+    ``feature_titles`` maps each feature to its title by language, ``feature_units`` to its unit.
     """
 
     name: str
@@ -77,6 +78,7 @@ class ModelIdentity:
     calibration_intercept: float
     scale: tuple[float, float, float]
     feature_titles: Mapping[str, Mapping[str, str]]
+    feature_units: Mapping[str, str]
 
 
 def render_model_page(evaluation: Mapping[str, Any], identity: ModelIdentity, language: Language) -> str:
@@ -109,6 +111,7 @@ def _page_context(document: Mapping[str, Any], identity: ModelIdentity, texts: T
         "sample": evaluation["sample"],
         "repeated": evaluation["protocol"] == "repeated_cross_validation",
         "champion": evaluation["models"][0],
+        "fewest_defaults_of_a_segment": FEWEST_DEFAULTS_OF_A_SEGMENT,
         "grades_too_small": _small_grades(evaluation["grades"]),
         "champion_measures": [(name, evaluation["models"][0]["measures"][name]) for name in MEASURES],
         "target": document["target"],
@@ -117,9 +120,9 @@ def _page_context(document: Mapping[str, Any], identity: ModelIdentity, texts: T
         "models": _models(evaluation, texts),
         "ablations": _comparisons(evaluation, "ablation", texts),
         "calibration": _calibration(evaluation, texts),
-        "grades": _grades(evaluation["grades"], texts),
+        "grades": _grades(evaluation, texts),
         "periods": _periods(evaluation["periods"], texts),
-        "segments": _segments(evaluation["segments"], identity.feature_titles, texts),
+        "segments": _segments(evaluation, identity, texts),
         "audit": _audit(document["audit"], texts),
         "lies": _lies(document.get("lies"), texts),
         "training": _training(document["training"], texts),
@@ -256,24 +259,22 @@ def _slope_verdict(slope: Mapping[str, Any]) -> str:
     return "extreme" if slope["upper"] < 1 else "good"
 
 
-def rate_verdict(row: Mapping[str, Any]) -> str:
-    """Compare the expected and observed rate of a group: empty, understated, overstated or within."""
-    if not row["rows"]:
-        return "empty"
-    if row["understated"] < SIGNIFICANT:
-        return "understated"
-    return "overstated" if row["expected"] > row["observed_upper"] else "within"
-
-
-def _grades(grades: Mapping[str, Any] | None, texts: Texts) -> dict[str, object] | None:
+def _grades(evaluation: Mapping[str, Any], texts: Texts) -> dict[str, object] | None:
+    grades = evaluation["grades"]
     if grades is None:
         return None
     total = max(grades["total"]["rows"], 1)
-    rows = [{**row, "share": row["rows"] / total, "verdict": rate_verdict(row)} for row in grades["rows"]]
+    levels = _levels(evaluation, GRADE)
+    rows = [{**row, "share": row["rows"] / total, "level": levels.get(row["name"])} for row in grades["rows"]]
     words = ChartWords(texts("grades_chart_title"), texts("grade_axis"), texts("share_axis"))
     stacks = [((row["rows"] - row["bad"]) / total, row["bad"] / total) for row in grades["rows"]]
     chart = column_chart([row["name"] for row in rows], stacks, ("a", "against"), words, CHART)
-    return {**grades, "rows": rows, "verdict": rate_verdict(grades["total"]), "chart": chart}
+    return {**grades, "rows": rows, "level": evaluation["level"][0], "chart": chart}
+
+
+def _levels(evaluation: Mapping[str, Any], column: str) -> dict[str, Mapping[str, Any]]:
+    """Return the level of each part of a column, by the name of the part."""
+    return {level["part"]: level for level in evaluation["level"] if level["column"] == column}
 
 
 def _small_grades(grades: Mapping[str, Any] | None) -> int:
@@ -301,24 +302,36 @@ def _series_point(estimate: Mapping[str, Any] | None) -> SeriesPoint:
     return SeriesPoint(estimate["value"], estimate["lower"], estimate["upper"])
 
 
-def _segments(
-    segments: Sequence[Mapping[str, Any]], titles: Mapping[str, Mapping[str, str]], texts: Texts
-) -> list[dict[str, object]]:
+def _segments(evaluation: Mapping[str, Any], identity: ModelIdentity, texts: Texts) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
-    for segment in segments:
+    for segment in evaluation["segments"]:
+        levels = _levels(evaluation, segment["column"])
         estimates = [part["auc"] for part in segment["parts"] if part["auc"] is not None]
         scale = forest_scale(estimates, reference=0.5)
         parts = [
             {
                 **part,
                 "words": segment_words(part["part"], texts),
+                "level": levels[part["part"]],
                 "forest": None if part["auc"] is None else scale.cell(part["auc"]),
             }
-            for part in segment["parts"]
+            for part in sorted(segment["parts"], key=lambda part: _place_of_band(part["part"]))
         ]
-        title = titles.get(segment["column"], {}).get(texts.language, segment["column"])
-        found.append({"words": title, "parts": parts})
+        name = segment["column"]
+        title = identity.feature_titles.get(name, {}).get(texts.language, name)
+        unit = unit_words(identity.feature_units.get(name, ""), texts)
+        found.append({"words": f"{title} ({unit})" if unit else title, "parts": parts})
     return found
+
+
+def _place_of_band(part: str) -> tuple[int, float, str]:
+    """Return what orders segments: bands by their edges, then everything else by name."""
+    for place, (pattern, _) in enumerate(BANDS):
+        match = pattern.fullmatch(part)
+        if match:
+            edge = next(iter(match.groupdict().values())).replace(",", "")
+            return place, float(edge), ""
+    return len(BANDS), 0.0, part
 
 
 def segment_words(part: str, texts: Texts) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import pyarrow as pa
 
 from data_contracts.definition.compiler import table_contract
@@ -21,6 +19,7 @@ from pipelines.runs.stages import GROUND, Place, StageInputs, StageOutcome, Stag
 from pipelines.signing.keys import load_keys
 from pipelines.train.evaluation_document import evaluation_document
 from pipelines.train.samples import LabelledSample, SampleFiles, labelled_sample
+from pipelines.train.segments import segments_of
 from pipelines.train.sensitivity import sensitivity
 from pipelines.train.trained import Trained
 
@@ -96,19 +95,9 @@ def judged(candidate: Candidate, frame: pd.DataFrame, dataset: Dataset, profile:
     Rows that the champion may not score are left out.
     """
     frame = frame.rename(columns={name: f"pd_{name}" for name in candidate.models})
-    for name, edges in profile.segments.items():
-        frame[name] = band(dataset.X[:, dataset.feature_names.index(name)], edges)
+    frame = frame.assign(**segments_of(dataset, profile.segments))
     frame = frame[frame["pd_champion"].notna()].reset_index(drop=True)
     return frame.assign(grade=candidate.champion.grades.grades_of(frame["pd_champion"].to_numpy()))
-
-
-def band(values: np.ndarray, edges: tuple[float, ...]) -> list[str]:
-    """Return the name of the band of each value, such as ``12 to 24``; missing values have a band of their own."""
-    bounds = [f"below {edges[0]:g}"]
-    bounds += [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
-    bounds.append(f"{edges[-1]:g} and above")
-    places = np.searchsorted(edges, values, side="right")
-    return ["missing" if np.isnan(value) else bounds[place] for value, place in zip(values, places, strict=True)]
 
 
 def evaluation_settings(candidate: Candidate, profile: Profile) -> EvaluationSettings:

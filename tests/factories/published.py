@@ -80,9 +80,15 @@ def evaluation(auc_gain: float = 0.01, slope: float = 1.0) -> dict[str, Any]:
             "sample": {"bad": 240},
             "models": [{"name": "champion", "measures": measures}],
             "differences": [gain],
+            "level": [level("whole"), level("grade"), level("months")],
         },
         "training": {"candidates": [{"name": "linear penalty=4.0", "auc": None, "log_loss": 0.18, "chosen": True}]},
     }
+
+
+def level(column: str) -> dict[str, Any]:
+    """Return a group whose predicted and observed defaults agree."""
+    return {"column": column, "part": "below six", "ratio": estimate(1.02, 0.12), "verdict": "agrees"}
 
 
 def publish_candidate(

@@ -59,7 +59,13 @@ def evaluation() -> dict[str, Any]:
         ],
         "differences": [difference("scorecard", "better"), difference("best_single_variable", "better")],
         "periods": [{"part": "2023 Q1", "rates": rates}, {"part": "2023 Q2", "rates": rates}],
+        "level": [level("whole", estimate(1.18, 0.94, 1.57)), level("grade"), level("months"), level("months")],
     }
+
+
+def level(column: str, ratio: dict[str, Any] | None = None, verdict: str = "agrees") -> dict[str, Any]:
+    """Return the predicted against the observed defaults of a group."""
+    return {"column": column, "part": "", "ratio": ratio or estimate(1.0, 0.9, 1.1), "verdict": verdict}
 
 
 def difference(other: str, verdict: str) -> dict[str, Any]:

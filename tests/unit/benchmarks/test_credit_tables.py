@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from credit.comparison import compare, fold_measures, holm, paired
+from credit.comparison import compare, fold_measures, paired
 from credit.page import lines
 from credit.tables import TableFile, read_table
 
@@ -51,10 +51,6 @@ def test_shared_training_rows_widen_the_interval() -> None:
 
 def test_no_difference_at_all_has_probability_one() -> None:
     assert paired(np.zeros(5), 0.25).p_value == 1.0
-
-
-def test_p_values_are_adjusted_as_holm_does() -> None:
-    assert holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx({"a": 0.03, "c": 0.06, "b": 0.06})
 
 
 def test_a_better_peer_has_a_positive_difference_and_the_first_rank() -> None:

@@ -39,7 +39,21 @@ def an_evaluation(difference: tuple[float, float, float] = (0.01, -0.01, 0.03), 
             {"other": "scorecard", "measure": "brier", "gain": interval(-1, -1, -1), "detectable_gain": 0.1},
             {"other": "scorecard", "measure": "auc", "gain": interval(value, lower, upper), "detectable_gain": 0.02},
         ],
+        "level": [
+            {"column": "whole", "part": "", "ratio": interval(1.02, 0.9, 1.14), "verdict": "agrees"},
+            {"column": "grade", "part": "A", "ratio": interval(1.1, 0.4, 2.0), "verdict": "too_few"},
+            {"column": "grade", "part": "B", "ratio": interval(1.0, 0.8, 1.2), "verdict": "agrees"},
+            {"column": "months", "part": "below 6", "ratio": interval(1.6, 1.1, 2.6), "verdict": "too_high"},
+            {"column": "months", "part": "6 and above", "ratio": interval(1.0, 0.9, 1.1), "verdict": "agrees"},
+        ],
     }
+
+
+def with_level(column: str, **changed: Any) -> GateEvidence:  # noqa: ANN401 - of any type
+    """Return evidence in which the level of the last group of a column is another."""
+    evaluation = an_evaluation()
+    next(level for level in reversed(evaluation["level"]) if level["column"] == column).update(changed)
+    return replace(EVIDENCE, evaluation=evaluation)
 
 
 def interval(value: float, lower: float, upper: float) -> dict[str, float]:
@@ -66,7 +80,7 @@ def failures(evidence: GateEvidence, **settings: Any) -> tuple[str, ...]:  # noq
 
 def test_a_candidate_that_shows_everything_passes_every_gate() -> None:
     assert failures(EVIDENCE) == ()
-    assert len(gates(EVIDENCE)) == 9
+    assert len(gates(EVIDENCE)) == 11
 
 
 def test_every_gate_states_its_measure_its_limit_and_what_it_could_detect() -> None:
@@ -126,8 +140,8 @@ def test_a_refused_bundle_fails_what_rests_on_it() -> None:
         ({"matrix_names": None}, ("schema",)),
         ({"audit": None}, ("reasons_add_up", "signs_hold", "hiding_never_pays")),
         ({"audit": replace(AUDIT, rows=10)}, ("reasons_add_up", "signs_hold", "hiding_never_pays")),
-        ({"evaluation": None}, ("not_worse_than_scorecard", "calibration_slope")),
-        ({"evaluation": {}}, ("not_worse_than_scorecard", "calibration_slope")),
+        ({"evaluation": None}, ("not_worse_than_scorecard", "calibration_slope", "calibration_level")),
+        ({"evaluation": {}}, ("not_worse_than_scorecard", "calibration_slope", "calibration_level")),
     ],
 )
 def test_missing_evidence_fails(missing: dict[str, Any], gates_failed: tuple[str, ...]) -> None:
@@ -156,6 +170,38 @@ def test_only_a_demonstration_may_go_without_a_calibrated_slope_and_must_still_s
     assert failures(replace(EVIDENCE, evaluation=None), calibration_required=False) == (
         "not_worse_than_scorecard",
         "calibration_slope",
+        "calibration_level",
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "changed", "measured"),
+    [
+        ("whole", {"ratio": interval(3.4, 2.9, 4.1)}, "3.400, 95 % CI 2.900 to 4.100"),
+        ("whole", {"ratio": interval(0.37, 0.31, 0.44)}, "0.370, 95 % CI 0.310 to 0.440"),
+        ("grade", {"verdict": "too_low"}, "1.020, 95 % CI 0.900 to 1.140; off in grade B"),
+        ("grade", {"verdict": "too_high"}, "1.020, 95 % CI 0.900 to 1.140; off in grade B"),
+    ],
+)
+def test_a_wrong_level_overall_or_in_a_grade_fails_unless_only_reported(
+    column: str, changed: dict[str, Any], measured: str
+) -> None:
+    evidence = with_level(column, **changed)
+    assert failures(evidence) == ("calibration_level",)
+    assert line("calibration_level", evidence).measured == measured
+    assert failures(evidence, calibration_required=False) == ()
+
+
+def test_a_segment_with_too_few_predicted_defaults_fails_where_the_profile_asks_and_too_many_never() -> None:
+    evidence = with_level("months", verdict="too_low")
+    assert failures(EVIDENCE, segments_required=True) == ()
+    assert failures(evidence) == ()
+    assert failures(evidence, segments_required=True) == ("segment_level",)
+    found = line("segment_level", evidence)
+    assert found.measured == "1 too low and 1 too high, of 2 judged; too low: months 6 and above"
+    assert failures(replace(EVIDENCE, evaluation={**an_evaluation(), "level": []}), segments_required=True) == (
+        "calibration_level",
+        "segment_level",
     )
 
 
@@ -256,6 +302,18 @@ def line(name: str, evidence: GateEvidence = EVIDENCE, **settings: Any) -> GateR
             "95 % CI of the slope contains 1",
             "a slope more than 0.20 away from 1",
         ),
+        (
+            "calibration_level",
+            "1.020, 95 % CI 0.900 to 1.140",
+            "95 % CI of expected to observed defaults contains 1, and no grade is off",
+            "a level more than 12 % off",
+        ),
+        (
+            "segment_level",
+            "0 too low and 1 too high, of 2 judged",
+            "reported only (by the profile)",
+            "a difference beyond chance after 2 tests",
+        ),
     ],
 )
 def test_a_gate_says_what_it_measured_and_what_it_could_have_detected(
@@ -287,6 +345,7 @@ def test_the_limits_of_the_gates_are_these_unless_a_profile_sets_others() -> Non
         "smallest_audit_rows": 50,
         "smallest_golden_rows": 1,
         "calibration_required": True,
+        "segments_required": False,
         "incumbent_required": True,
         "largest_family_share": None,
     }
@@ -310,6 +369,8 @@ def test_missing_evidence_is_named_and_shows_nothing() -> None:
         ("no evidence: no paired difference to scorecard", "none"),
         ("no evidence: the champion was not compared with the candidate", "none"),
         ("no evidence: no calibration slope with an interval", "none"),
+        ("no evidence: no expected to observed defaults with an interval", "none"),
+        ("no evidence: no segment has enough defaults", "none"),
     }
     refused = line("signature", replace(EVIDENCE, bundle=replace(BUNDLE, fault="digest of model.txt differs")))
     assert refused.measured == "refused: digest of model.txt differs"

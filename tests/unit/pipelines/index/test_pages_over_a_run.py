@@ -48,31 +48,35 @@ def judged_gates(
     *,
     audit: ModelAudit = AUDIT,
     slope: float = 1.0,
-    calibration_required: bool = True,
+    is_required: bool = True,
     incumbent: IncumbentEvidence = COMPARED,
+    segments: bool = True,
 ) -> list[dict[str, Any]]:
+    evaluation = published.evaluation(slope=slope)["evaluation"]
+    levels = evaluation["level"] if segments else evaluation["level"][:-1]
     evidence = GateEvidence(
         bundle=BundleEvidence(None, 32, SHA, ("a", "b")),
         matrix_sha256=SHA,
         matrix_names=("a", "b"),
-        evaluation=published.evaluation(slope=slope)["evaluation"],
+        evaluation={**evaluation, "level": levels},
         audit=audit,
         incumbent=incumbent,
     )
-    return [vars(gate) for gate in run_gates(evidence, GateSettings(calibration_required=calibration_required))]
+    settings = GateSettings(calibration_required=is_required, segments_required=is_required and segments)
+    return [vars(gate) for gate in run_gates(evidence, settings)]
 
 
 @pytest.mark.parametrize(
     "incumbent", [COMPARED, IncumbentEvidence(), IncumbentEvidence("3", {**GAIN, "verdict": "identical"}, 240)]
 )
-@pytest.mark.parametrize("calibration_required", [True, False])
+@pytest.mark.parametrize(("is_required", "segments"), [(True, True), (False, True), (True, False)])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_part_of_a_passed_gate_has_words_in_every_language(
-    language: Language, *, calibration_required: bool, incumbent: IncumbentEvidence
+    language: Language, *, is_required: bool, segments: bool, incumbent: IncumbentEvidence
 ) -> None:
     texts = page_texts("promotion_page", language)
-    gates = judged_gates(calibration_required=calibration_required, incumbent=incumbent)
-    assert len(gates) == 9
+    gates = judged_gates(is_required=is_required, incumbent=incumbent, segments=segments)
+    assert len(gates) == 11
     assert all(gate["passed"] for gate in gates)
     for gate in gates:
         row = gate_row(gate, texts)
@@ -94,6 +98,8 @@ SENTENCES = {
     ("not_worse_than_champion", "power"): "a loss of 0.020 AUC or more, given 240 defaults",
     ("calibration_slope", "measured"): "1.010, 95% CI 0.810 to 1.210",
     ("calibration_slope", "power"): "a slope more than 0.20 away from 1",
+    ("calibration_level", "measured"): "expected to observed 1.020, 95% CI 0.900 to 1.140",
+    ("segment_level", "measured"): "0 too low and 0 too high, of 1 judged",
 }
 """Every sentence with two figures or more: were their order to change in a gate, the page would swap them."""
 

@@ -68,7 +68,7 @@ def ledger(place: Place, keys: KeyRing) -> list[tuple[str, str | None]]:
 
 def test_a_sound_candidate_becomes_champion(profile: Profile, place: Place, keys: KeyRing, tmp_path: Path) -> None:
     outcome = run(profile, place)
-    assert outcome.record.rows_in == outcome.record.rows_kept == 9
+    assert outcome.record.rows_in == outcome.record.rows_kept == 11
     assert registration(place)["outcome"] == "promoted"
     registry = registry_of(place, "seller-default")
     champion = champion_version(registry)

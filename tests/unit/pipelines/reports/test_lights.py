@@ -14,6 +14,7 @@ from tests.factories.run_documents import (
     changed,
     estimate,
     evaluation,
+    level,
     monitor,
     registration,
     rule,
@@ -77,8 +78,13 @@ MEASURES = ("models", 0, "measures")
         (changed(MODEL, "differences", 1, "verdict", to="worse"), "stop", "model_worse_than_best_single_variable"),
         (changed(MODEL, "differences", 0, "verdict", to="not_shown"), "watch", "model_not_above_scorecard"),
         (changed(MODEL, "differences", 1, "verdict", to="not_shown"), "watch", "model_not_above_best_single_variable"),
-        (changed(MODEL, *MEASURES, "expected_to_observed", to=estimate(1.18, 1.02, 1.37)), "watch", "model_runs_high"),
-        (changed(MODEL, *MEASURES, "expected_to_observed", to=estimate(0.8, 0.7, 0.95)), "watch", "model_runs_low"),
+        (changed(MODEL, "level", 0, "verdict", to="too_high"), "watch", "model_runs_high"),
+        (changed(MODEL, "level", 0, "verdict", to="too_low"), "watch", "model_runs_low"),
+        (changed(MODEL, "level", 1, "verdict", to="too_high"), "watch", "model_grades_too_high"),
+        (changed(MODEL, "level", 1, "verdict", to="too_low"), "watch", "model_grades_too_low"),
+        (changed(MODEL, "level", 2, "verdict", to="too_high"), "watch", "model_segments_too_high"),
+        (changed(MODEL, "level", 3, "verdict", to="too_low"), "watch", "model_segments_too_low"),
+        (changed(MODEL, "level", 3, "verdict", to="too_few"), "ok", "model_ok"),
         (changed(MODEL, *MEASURES, "calibration_slope", to=estimate(1.2, 1.1, 1.3)), "watch", "model_too_flat"),
         (changed(MODEL, *MEASURES, "calibration_slope", to=estimate(0.8, 0.7, 0.9)), "watch", "model_too_steep"),
     ],
@@ -108,7 +114,7 @@ def test_a_family_that_carries_more_than_a_third_of_the_points_is_a_finding() ->
 
 
 def test_probabilities_that_run_high_are_named_with_their_figures() -> None:
-    light = model_light(changed(MODEL, *MEASURES, "expected_to_observed", to=estimate(1.18, 1.02, 1.37)))
+    light = model_light(changed(MODEL, "level", 0, to=level("whole", estimate(1.18, 1.02, 1.37), "too_high")))
     words = page_texts("common", "en")(light.findings[0].key, **light.findings[0].values)
     assert words == "Predicts 18% too many defaults: predicted to observed 1.18, 95% CI 1.02 to 1.37"
 

@@ -9,7 +9,7 @@ import pytest
 
 from models.components.encoding import WhySetAside
 from models.components.gbm import GbmParameters
-from pipelines.reports.model_page import ModelIdentity, model_words, rate_verdict, render_model_page, segment_words
+from pipelines.reports.model_page import ModelIdentity, model_words, render_model_page, segment_words
 from pipelines.reports.rendering import LANGUAGES, Language, page_texts
 from pipelines.reports.tuning_words import candidate_words
 from tests.factories.model_reports import identity, out_of_time_report, small_sample_report
@@ -175,8 +175,12 @@ def replace_names(document: dict[str, Any], hostile: str) -> dict[str, Any]:
     evaluation["models"][1]["name"] = hostile
     for difference in evaluation["differences"]:
         difference["other"] = hostile if difference["other"] == "scorecard" else difference["other"]
-    evaluation["segments"][0]["column"] = hostile
-    evaluation["segments"][0]["parts"][0]["part"] = hostile
+    segment = evaluation["segments"][0]
+    column, part = segment["column"], segment["parts"][0]["part"]
+    segment["column"] = segment["parts"][0]["part"] = hostile
+    for level in evaluation["level"]:
+        if level["column"] == column:
+            level.update(column=hostile, part=hostile if level["part"] == part else level["part"])
     for row in evaluation["grades"]["rows"]:
         row["name"] = hostile
     for part in evaluation["periods"]:
@@ -200,12 +204,15 @@ def test_hostile_names_stay_text(hostile: str) -> None:
         assert "49" not in text.split()
 
 
-def test_rates_are_judged_against_their_outcomes() -> None:
-    row = {"rows": 100, "expected": 0.05, "observed_upper": 0.1, "understated": 0.4}
-    assert rate_verdict(row) == "within"
-    assert rate_verdict({**row, "understated": 0.01}) == "understated"
-    assert rate_verdict({**row, "expected": 0.2}) == "overstated"
-    assert rate_verdict({"rows": 0}) == "empty"
+def test_grades_and_segments_have_the_verdict_on_their_level() -> None:
+    document = copy.deepcopy(out_of_time_report())
+    for level in document["evaluation"]["level"]:
+        level["verdict"] = {"A": "too_low", "B": "too_few", "platform": "too_high"}.get(level["part"], "agrees")
+    page = text_of(document, identity())
+    assert page.count("predicts too few defaults") == 1
+    assert page.count("predicts too many defaults") == 1
+    assert page.count("too few defaults to judge") == 1
+    assert "Predicts too few defaults in 1 of 3 grades with enough defaults" in page
 
 
 @pytest.mark.parametrize(
@@ -290,3 +297,14 @@ def test_what_cheap_lies_gain_is_a_section_and_those_that_pay_are_named(language
     for words in said[language]:
         assert words in text
     assert "What cheap lies gain" not in read_page(render_model_page(out_of_time_report(), identity(), "en")).text
+
+
+def test_the_bands_of_a_segment_are_in_the_order_of_their_edges() -> None:
+    document = copy.deepcopy(out_of_time_report())
+    evaluation = document["evaluation"]
+    part, bands = evaluation["segments"][0]["parts"][0], ["1,000 and above", "200 to 1,000", "90 to 200", "below 90"]
+    evaluation["segments"][0]["parts"] = [{**part, "part": band} for band in ["missing", *bands]]
+    evaluation["level"] += [{**evaluation["level"][-1], "part": band} for band in ["missing", *bands]]
+    text = text_of(document, identity()).partition("By segment: Main sales channel")[2]
+    places = [text.index(band) for band in [*reversed(bands), "missing"]]
+    assert places == sorted(places)
