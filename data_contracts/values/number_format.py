@@ -8,7 +8,6 @@ sets aside the cells that are not. So does it with ``1.250`` where nothing else 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -86,17 +85,21 @@ def file_numbers(rows: pa.Table, names: Sequence[str], money: Sequence[str], *, 
     return _decided(file_of, _evidence(rows, names, money, file_of), as_text=as_text)
 
 
+def written_plainly(rows: pa.Table, contract: CompiledContract) -> bool:
+    """Return whether text rows can only have the decimal mark of their contract, or none."""
+    names, _ = _amounts(contract)
+    return not _may_be_written_otherwise(contract.read_spec or ReadSpec("delimited")) or not may_differ(rows, names)
+
+
 def cast_in_one_format(pieces: Iterable[ReadResult], contract: CompiledContract) -> Callable[[ReadResult], ReadResult]:
     """Return the cast for the pieces of one file; what decides its decimal mark may be in any of them.
 
     Args:
-        pieces: all text rows of the file; they are read once, and only if its contract has amounts.
+        pieces: all text rows of the file.
         contract: the contract of the file.
     """
-    columns, names, money = _amounts(contract)
+    names, money = _amounts(contract)
     spec = contract.read_spec or ReadSpec("delimited")
-    if not columns or not _may_be_written_otherwise(spec):
-        return partial(cast_columns, contract=contract)
     found = {pattern: np.zeros(1, np.bool_) for pattern in _PATTERNS}
     for piece in pieces:
         if may_differ(piece.rows, names):
@@ -116,8 +119,8 @@ def cast_in_one_format(pieces: Iterable[ReadResult], contract: CompiledContract)
 def cast_by_file(result: ReadResult, contract: CompiledContract) -> ReadResult:
     """Cast the text rows of several files, each file with its own decimal mark, as ``cast_columns`` does."""
     spec = contract.read_spec or ReadSpec("delimited")
-    _, names, money = _amounts(contract)
-    if not _may_be_written_otherwise(spec) or not may_differ(result.rows, names):
+    names, money = _amounts(contract)
+    if written_plainly(result.rows, contract):
         return cast_columns(result, contract)
     numbers = file_numbers(result.rows, names, money, as_text=spec.format in _TEXT_FORMS)
     rows = with_unclear_cells(result.rows, names, numbers.is_doubtful[numbers.file_of])
@@ -152,10 +155,10 @@ def _bytes_may_differ(cells: Values) -> bool:
     return bool((codes[ends - _SHORTEST_UNCLEAR + 1] == _POINT_BYTE).any())
 
 
-def _amounts(contract: CompiledContract) -> tuple[list[Column], list[str], list[str]]:
-    """Return the columns of numbers with decimals, their names, and the names of those that are money."""
+def _amounts(contract: CompiledContract) -> tuple[list[str], list[str]]:
+    """Return the columns of numbers with decimals, and those of them that are money."""
     columns = [column for column in contract.columns if pa.types.is_decimal(column.arrow_type)]
-    return columns, [column.name for column in columns], [column.name for column in columns if _is_money(column)]
+    return [column.name for column in columns], [column.name for column in columns if _is_money(column)]
 
 
 def _is_money(column: Column) -> bool:

@@ -16,7 +16,8 @@ from data_contracts.errors import InputRefused, InternalFault
 from data_contracts.lineage import QUARANTINE_SCHEMA, Origin, redacted
 from data_contracts.reading.delimited.pieces import PIECE_BYTES, DelimitedPieces
 from data_contracts.reading.dispatch import read_file
-from data_contracts.values.number_format import cast_in_one_format
+from data_contracts.values.casting import cast_columns
+from data_contracts.values.number_format import cast_in_one_format, written_plainly
 from pipelines.commands.file_check import FileCheck, SortedPiece
 from pipelines.ingest.spill.parquet import GroupedParquet
 from pipelines.runs.sandbox import DEFAULT_LIMITS, Call, ChildEnded, run_in_sandbox
@@ -101,15 +102,8 @@ def sort_file(path: Path, contract: CompiledContract, folder: Path, piece_bytes:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     personal = [column.name for column in contract.columns if column.classification == "personal"]
-    with (
-        _opened(path, contract, piece_bytes) as reader,
-        tempfile.TemporaryDirectory(dir=folder, prefix=".spill.") as spill,
-    ):
-        check = FileCheck(contract, Path(spill))
-        with _opened(path, contract, piece_bytes) as first_reading:
-            cast = cast_in_one_format(first_reading, contract)
-        for piece in reader:
-            check.add(cast(piece), piece.origin.original_of)
+    with contextlib.ExitStack() as opened, tempfile.TemporaryDirectory(dir=folder, prefix=".spill.") as spill:
+        reader, check = _checked(path, contract, _Reading(opened, Path(spill), piece_bytes))
         verdict = check.verdict()
         origin = Origin(contract.identity, path.name, reader.sha256, reader.original_of)
         with _Outputs(folder, _without(check.schema, personal)) as outputs:
@@ -129,6 +123,48 @@ def sort_file(path: Path, contract: CompiledContract, folder: Path, piece_bytes:
         rejected_by=verdict.rejected_by,
         notes=(*reader.notes, *_privacy_note(personal)),
     )
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What stays open while a file is checked, where its rows are kept, and the size of a piece."""
+
+    opened: contextlib.ExitStack
+    spill: Path
+    piece_bytes: int
+
+
+def _checked(
+    path: Path, contract: CompiledContract, reading: _Reading
+) -> tuple[DelimitedPieces | _WholeFile, FileCheck]:
+    """Return the file read, and the check of its typed rows.
+
+    Only all cells of a file together tell its decimal mark. Nearly every file writes numbers as its contract says, so
+    it is read once with that mark; if a piece may be written otherwise, all pieces are looked at and read again.
+    """
+    reader, check = _begun(path, contract, reading, "first")
+    for piece in reader:
+        if not written_plainly(piece.rows, contract):
+            break
+        check.add(cast_columns(piece, contract), piece.origin.original_of)
+    else:
+        return reader, check
+    decider, _ = _begun(path, contract, reading, "decider")
+    cast = cast_in_one_format(decider, contract)
+    reader, check = _begun(path, contract, reading, "second")
+    for piece in reader:
+        check.add(cast(piece), piece.origin.original_of)
+    return reader, check
+
+
+def _begun(
+    path: Path, contract: CompiledContract, reading: _Reading, name: str
+) -> tuple[DelimitedPieces | _WholeFile, FileCheck]:
+    """Return the opened file, and a check without rows yet."""
+    reader = reading.opened.enter_context(_opened(path, contract, reading.piece_bytes))
+    folder = reading.spill / name
+    folder.mkdir()
+    return reader, FileCheck(contract, folder)
 
 
 def _without(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
