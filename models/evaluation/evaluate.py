@@ -23,7 +23,9 @@ from models.evaluation.bootstrap import (
     measure_draws,
     measures_of_sample,
 )
-from models.evaluation.calibration_quality import brier_parts, equal_count_bins, mean_parts
+from models.evaluation.calibration_quality import brier_parts, equal_count_bins, log_odds_of, mean_parts
+from models.evaluation.calibration_tests import calibration_tests, neighbouring_grades
+from models.evaluation.cut_offs import cut_offs, roc_curve, score_distribution
 from models.evaluation.discrimination import auc
 from models.evaluation.estimates import FloatArray, IntArray, estimate_from_draws
 from models.evaluation.level import (
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
 
+    from models.evaluation.calibration_tests import NeighbouringGrades
+    from models.evaluation.cut_offs import Curve, CutOff
     from models.evaluation.level import Level
     from models.evaluation.rates import GradeTable
     from models.evaluation.results import Protocol
@@ -162,6 +166,13 @@ def _evaluation(
         stability_score=stability_score([2 * part.auc.value - 1 for part in periods if part.auc is not None]),
         segments=tuple(_segment(predictions, column, settings, counts) for column in settings.segment_columns),
         level=_levels(predictions, champion, settings, counts),
+        cut_offs=_cut_offs(predictions, settings, counts),
+        curves=tuple(_curve(predictions, name) for name in settings.models if settings.role_of(name) != "ablation"),
+        distribution=score_distribution(predictions.outcomes.label, log_odds_of(champion)),
+        calibration_tests=calibration_tests(
+            predictions.outcomes.label, champion, equal_count_bins(champion, settings.bands)
+        ),
+        neighbouring_grades=_neighbours(predictions, settings),
         contrast=contrast,
     )
 
@@ -249,6 +260,25 @@ def _levels(
         *judged_together(grades, FEWEST_DEFAULTS_OF_A_GRADE),
         *judged_together(segments, FEWEST_DEFAULTS_OF_A_SEGMENT),
     )
+
+
+def _cut_offs(predictions: Predictions, settings: EvaluationSettings, counts: IntArray) -> tuple[CutOff, ...]:
+    if not settings.grade_order:
+        return ()
+    economics = {"margin": settings.margin, "loss_given_default": settings.loss_given_default}
+    grade = [str(name) for name in predictions.frame["grade"]]
+    return cut_offs(predictions.outcomes, grade, settings.grade_order, counts, economics)
+
+
+def _neighbours(predictions: Predictions, settings: EvaluationSettings) -> tuple[NeighbouringGrades, ...]:
+    if not settings.grade_order:
+        return ()
+    grade = [str(name) for name in predictions.frame["grade"]]
+    return neighbouring_grades(predictions.outcomes, grade, settings.grade_order)
+
+
+def _curve(predictions: Predictions, model: str) -> Curve:
+    return roc_curve(model, predictions.outcomes.label, predictions.mean_probability(model))
 
 
 def _parts(predictions: Predictions, column: str, settings: EvaluationSettings) -> list[str]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from models.evaluation.calibration_quality import BrierParts
+    from models.evaluation.calibration_tests import CalibrationTests, NeighbouringGrades
+    from models.evaluation.cut_offs import Curve, CutOff, ScoreDistribution
     from models.evaluation.level import Level
     from models.evaluation.power import Difference
     from models.evaluation.rates import GradeTable, RateRow
@@ -28,6 +30,8 @@ class EvaluationSettings:
     ``champion``, ``baselines`` and ``ablations`` name models; the sample has a column ``pd_<name>`` for each.
     ``segment_columns`` are text columns of the sample; results are broken down by their values. A period or segment
     needs ``smallest_class`` bad and good rows for an AUC, and ``smallest_group`` sellers to be shown by itself.
+    ``margin`` is what a loan that is paid earns and ``loss_given_default`` what one in default loses, as shares of the
+    amount; the table of cut-offs uses them.
     """
 
     champion: str = "champion"
@@ -41,6 +45,8 @@ class EvaluationSettings:
     power: float = 0.8
     smallest_class: int = 5
     smallest_group: int = 10
+    margin: float = 0.06
+    loss_given_default: float = 0.45
 
     def role_of(self, model: str) -> Role:
         """Return the role of a model: champion, baseline or ablation."""
@@ -119,6 +125,11 @@ class Evaluation:
     stability_score: float | None
     segments: tuple[SegmentResults, ...]
     level: tuple[Level, ...]
+    cut_offs: tuple[CutOff, ...]
+    curves: tuple[Curve, ...]
+    distribution: ScoreDistribution
+    calibration_tests: CalibrationTests
+    neighbouring_grades: tuple[NeighbouringGrades, ...]
     contrast: Contrast | None
 
     @property

@@ -192,6 +192,7 @@ def identity_of(bundle: Bundle) -> ModelIdentity:
         calibration_slope=model.calibrator.slope,
         calibration_intercept=model.calibrator.intercept,
         scale=(scale.base_score, scale.base_odds, scale.points_to_double_odds),
+        grades=tuple(zip(model.grades.names, model.grades.upper_bounds, strict=True)),
         feature_units={feature.name: feature.unit for feature in model.features},
         feature_titles={feature.name: {"en": feature.title_en, "zh": feature.title_zh} for feature in model.features},
     )

@@ -92,6 +92,18 @@ class ModelSettings(_Settings):
     valid_until: date | None = None
 
 
+class EconomicsSettings(_Settings):
+    """What a loan earns and loses, for the table of cut-offs on the model page.
+
+    ``margin`` is what a loan that is paid earns after funding and work, as a share of its amount.
+    ``loss_given_default`` is the share lost on one in default; 45 % is the value of the Basel II foundation approach
+    for senior unsecured claims.
+    """
+
+    margin: float = Field(default=0.06, ge=0.0, le=1.0)
+    loss_given_default: float = Field(default=0.45, ge=0.0, le=1.0)
+
+
 class Profile(_Settings):
     """All settings of a run of the pipeline.
 
@@ -103,7 +115,7 @@ class Profile(_Settings):
     TRAINING_SECTIONS: ClassVar[frozenset[str]] = frozenset(
         {
             *("name", "is_synthetic", "is_demonstration", "evidence", "observations", "target", "features"),
-            *("model", "training", "split", "cross_validation", "segments"),
+            *("model", "training", "split", "cross_validation", "segments", "economics"),
         }
     )
 
@@ -123,6 +135,7 @@ class Profile(_Settings):
     split: SplitSettings | None = None
     cross_validation: CrossValidationSettings | None = None
     segments: dict[str, tuple[float, ...]] = {}
+    economics: EconomicsSettings = EconomicsSettings()
     registration: RegistrationSettings
     scoring: ScoringSettings
 

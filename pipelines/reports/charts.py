@@ -102,6 +102,15 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """A line through points, drawn in the colour of ``tone`` ("a", "b" or "c")."""
+
+    tone: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class DependencePoint:
     """Points of rows of similar feature value: mean and the range of most rows."""
 
@@ -171,6 +180,36 @@ def column_chart(
     _ticks(svg, plane, labels, [(tick, percent(tick, 0) if as_share else _plain(tick, ticks)) for tick in ticks])
     for i, stack in enumerate(stacks):
         _stack(svg, stack, tones, (plane.x.place(i + 0.14), plane.x.place(i + 0.86)), plane.y)
+    return _markup(svg)
+
+
+def curve_chart(curves: Sequence[Curve], words: ChartWords, frame: Frame) -> TrustedMarkup:
+    """Draw curves from the lower left to the upper right of a square of shares, with its diagonal."""
+    svg, plane = _axes(words, frame, (0.0, 1.0), (0.0, 1.0))
+    ticks = [(tick, percent(tick, 0)) for tick in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    _ticks(svg, plane, ticks, ticks)
+    _line(svg, "diagonal", plane.at(0, 0), plane.at(1, 1))
+    for curve in curves:
+        places = [plane.at(x, y) for x, y in zip(curve.x, curve.y, strict=True)]
+        _element(svg, "polyline", points=_path(places), **{"class": f"curve tone-{curve.tone}"})
+    return _markup(svg)
+
+
+def mirrored_chart(
+    edges: Sequence[float], above: Sequence[float], below: Sequence[float], words: ChartWords, frame: Frame
+) -> TrustedMarkup:
+    """Draw two histograms over the same bins, one upwards and one downwards from a common line."""
+    _, highest, ticks = nice_range(0.0, max(*above, *below, 0.01), wanted=3)
+    svg, plane = _axes(words, frame, (edges[0], edges[-1]), (-highest, highest))
+    _, _, values = nice_range(edges[0], edges[-1])
+    inside = [(value, _plain(value, values)) for value in values if edges[0] <= value <= edges[-1]]
+    shown = [*(-tick for tick in reversed(ticks[1:])), *ticks]
+    _ticks(svg, plane, inside, [(tick, percent(abs(tick), 0)) for tick in shown])
+    for left, right, up, down in zip(edges, edges[1:], above, below, strict=False):
+        sides = (plane.x.place(left) + 0.5, plane.x.place(right) - 0.5)
+        _stack(svg, (up,), ("a",), sides, plane.y)
+        _stack(svg, (-down,), ("against",), sides, plane.y)
+    _line(svg, "zero", plane.at(edges[0], 0.0), plane.at(edges[-1], 0.0))
     return _markup(svg)
 
 
@@ -332,8 +371,8 @@ def _series(svg: ET.Element, series: Series, plane: Plane, shift: float) -> None
 def _stack(svg: ET.Element, stack: Sequence[float], tones: Sequence[str], sides: tuple[float, float], y: Scale) -> None:
     base = 0.0
     for height, tone in zip(stack, tones, strict=True):
-        top, bottom = y.place(base + height), y.place(base)
-        if height > 0:
+        top, bottom = sorted((y.place(base + height), y.place(base)))
+        if height:
             size = {"x": f"{sides[0]:.1f}", "y": f"{top:.1f}", "width": f"{sides[1] - sides[0]:.1f}"}
             _element(svg, "rect", height=f"{bottom - top:.1f}", **size, **{"class": f"column tone-{tone}"})
         base += height

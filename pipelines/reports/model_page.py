@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from models.evaluation.bootstrap import MEASURES
-from models.evaluation.level import FEWEST_DEFAULTS_OF_A_SEGMENT, GRADE
+from models.evaluation.level import FEWEST_DEFAULTS_OF_A_SEGMENT, GRADE, SIGNIFICANT
 from pipelines.reports.charts import (
     ChartWords,
     RatePoint,
@@ -17,6 +17,7 @@ from pipelines.reports.charts import (
     column_chart,
     series_chart,
 )
+from pipelines.reports.decisions import cut_off_rows, ranking_charts
 from pipelines.reports.feature_values import ratio_of_medians, unit_words, value_with_unit
 from pipelines.reports.forest import ForestCell, forest_scale
 from pipelines.reports.lights import model_light
@@ -56,6 +57,7 @@ class ModelIdentity:
     """Identity and origin of a model, as its bundle states them.
 
     ``components`` are pairs of kind and weight; ``scale`` holds base score, base odds and points to double the odds;
+    ``grades`` are the grades, best first, each with the highest probability it holds;
     ``feature_titles`` maps each feature to its title by language, ``feature_units`` to its unit.
     """
 
@@ -77,6 +79,7 @@ class ModelIdentity:
     calibration_slope: float
     calibration_intercept: float
     scale: tuple[float, float, float]
+    grades: tuple[tuple[str, float], ...]
     feature_titles: Mapping[str, Mapping[str, str]]
     feature_units: Mapping[str, str]
 
@@ -121,6 +124,8 @@ def _page_context(document: Mapping[str, Any], identity: ModelIdentity, texts: T
         "ablations": _comparisons(evaluation, "ablation", texts),
         "calibration": _calibration(evaluation, texts),
         "grades": _grades(evaluation, texts),
+        "charts": ranking_charts(evaluation, identity.scale, texts),
+        "cut_offs": cut_off_rows(evaluation, identity.grades, identity.scale),
         "periods": _periods(evaluation["periods"], texts),
         "segments": _segments(evaluation, identity, texts),
         "audit": _audit(document["audit"], texts),
@@ -153,7 +158,17 @@ def _present(value: float | None) -> tuple[float, ...]:
 
 def _sections(context: Mapping[str, object]) -> tuple[str, ...]:
     """Return the sections that have content, in the order of the page."""
-    optional = ("population", "split", "models", "ablations", "calibration", "grades", "stability", "variants")
+    optional = (
+        "population",
+        "split",
+        "models",
+        "ablations",
+        "calibration",
+        "grades",
+        "cut_offs",
+        "stability",
+        "variants",
+    )
     later = ("populations", "audit", "lies", "training")
     has = {**context, "stability": context["periods"] or context["segments"]}
     shown = [name for name in optional if has[name]]
@@ -269,7 +284,10 @@ def _grades(evaluation: Mapping[str, Any], texts: Texts) -> dict[str, object] | 
     words = ChartWords(texts("grades_chart_title"), texts("grade_axis"), texts("share_axis"))
     stacks = [((row["rows"] - row["bad"]) / total, row["bad"] / total) for row in grades["rows"]]
     chart = column_chart([row["name"] for row in rows], stacks, ("a", "against"), words, CHART)
-    return {**grades, "rows": rows, "level": evaluation["level"][0], "chart": chart}
+    pairs = evaluation["neighbouring_grades"]
+    apart = sum(one["p_value"] is not None and one["p_value"] < SIGNIFICANT for one in pairs)
+    found = {"rows": rows, "level": evaluation["level"][0], "chart": chart, "apart": apart, "pairs": len(pairs)}
+    return {**grades, **found}
 
 
 def _levels(evaluation: Mapping[str, Any], column: str) -> dict[str, Mapping[str, Any]]:

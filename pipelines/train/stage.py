@@ -108,6 +108,8 @@ def evaluation_settings(candidate: Candidate, profile: Profile) -> EvaluationSet
         ablations=tuple(name for name in others if name.startswith(ABLATION_PREFIX)),
         grade_order=candidate.champion.grades.names,
         segment_columns=tuple(profile.segments) if profile.split else (),
+        margin=profile.economics.margin,
+        loss_given_default=profile.economics.loss_given_default,
     )
 
 

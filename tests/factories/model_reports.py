@@ -42,6 +42,7 @@ def identity(evidence: str = "synthetic world") -> ModelIdentity:
         calibration_slope=1.04,
         calibration_intercept=-0.03,
         scale=(600.0, 30.0, 40.0),
+        grades=(("A", 0.05), ("B", 0.1), ("C", 0.2), ("D", 1.0)),
         feature_units={"main_channel": ""},
         feature_titles={"main_channel": {"en": "Main sales channel", "zh": "主要销售渠道"}},
     )

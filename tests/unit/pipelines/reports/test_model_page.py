@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any, get_args
 
 import pytest
@@ -148,7 +149,7 @@ def test_the_small_sample_report_states_what_it_cannot_show() -> None:
         "302 firms without a credit record are scored by a model trained on 123",
         "1 of 1 features have shifted by more than chance explains",
         "Net sales, last 365 days 5,200,000 CNY 10,800,000 CNY 2.08 0.41 0.22 shifted",
-        "Section 7 measures the effect",
+        "Section 8 measures the effect",
         "defaults support a rough ranking and little more",
         "credit_rating: pure value",
         "The flag has no date:",
@@ -308,3 +309,15 @@ def test_the_bands_of_a_segment_are_in_the_order_of_their_edges() -> None:
     text = text_of(document, identity()).partition("By segment: Main sales channel")[2]
     places = [text.index(band) for band in [*reversed(bands), "missing"]]
     assert places == sorted(places)
+
+
+def test_the_table_of_cut_offs_states_scores_shares_and_the_assumptions() -> None:
+    document = out_of_time_report()
+    text = text_of(document, identity())
+    lines = document["evaluation"]["cut_offs"]
+    assert f"{lines[0]['approved']:.0%}" in text
+    # Grade A holds probabilities up to 5 %: 600 points at odds of 30 to 1, 40 points to double them.
+    lowest = math.ceil(600 - 40 / math.log(2) * (math.log(0.05 / 0.95) + math.log(30)))
+    assert f"A {lowest} " in text
+    assert "everybody – 100%" in text
+    assert "a loan that is paid earns 6.0%, one in default loses 45%" in text
