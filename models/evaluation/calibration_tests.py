@@ -49,7 +49,7 @@ class NeighbouringGrades:
 
 
 def calibration_tests(label: IntArray, probability: FloatArray, band: IntArray) -> CalibrationTests:
-    """Return both tests for rows of which each lies in a band (rows,) of similar probability."""
+    """Return both tests for rows in bands (rows,) of similar probability."""
     variance = probability * (1 - probability)
     spread = float(np.sqrt(((1 - 2 * probability) ** 2 * variance).sum()))
     z = float(((label - probability) * (1 - 2 * probability)).sum()) / spread if spread else float("nan")
