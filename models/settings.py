@@ -27,6 +27,20 @@ class LabelSettings(BaseModel):
     reporting_lag_days: int = Field(default=0, ge=0)
 
 
+class LeakWaiver(BaseModel):
+    """A person's decision that a feature may be used although the leak check names it.
+
+    It covers samples whose last observation is not after ``until``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    feature: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+    person: str = Field(min_length=1)
+    until: dt.date
+
+
 class LeakSettings(BaseModel):
     """When a feature counts as a leak.
 
@@ -38,7 +52,7 @@ class LeakSettings(BaseModel):
         good_share: share of all non-defaulters that a group of non-defaulters must have.
         auc_limit: limit for the lower bound of the feature's own AUC.
         standard_errors: distance of that lower bound below the estimate.
-        reviewed: features that people have examined and cleared.
+        waivers: features that people have examined and cleared, each with reason, person and last day.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,7 +64,11 @@ class LeakSettings(BaseModel):
     good_share: float = Field(default=0.5, gt=0, le=1)
     auc_limit: float = Field(default=0.9, gt=0.5, lt=1)
     standard_errors: float = Field(default=3.0, gt=0)
-    reviewed: tuple[str, ...] = ()
+    waivers: tuple[LeakWaiver, ...] = ()
+
+    def waived_at(self, day: dt.date) -> frozenset[str]:
+        """Return the features with a waiver that covers observations up to ``day``."""
+        return frozenset(waiver.feature for waiver in self.waivers if day <= waiver.until)
 
 
 class TrainingSettings(BaseModel):

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+OnLeak = Literal["refuse", "warn", "skip"]
 Kind = Literal["linear", "scorecard", "gbm", "blend"]
 KINDS: tuple[Kind, ...] = ("linear", "scorecard", "gbm", "blend")
 """Kinds of champion, simplest first.
@@ -108,19 +109,19 @@ def train_candidate(
     train: Dataset,
     settings: TrainingSettings,
     progress: Progress = SILENT,
-    on_leak: Literal["refuse", "warn"] = "refuse",
+    on_leak: OnLeak = "refuse",
 ) -> Candidate:
     """Train on the training side of a split; equal rows and settings produce the same candidate, bit for bit.
 
-    With ``on_leak="warn"``, for tables that nobody lends by, leaks are only named in the candidate's warnings.
+    With ``on_leak="warn"``, for tables that nobody lends by, leaks are only named in the candidate's warnings; with
+    ``"skip"``, for parts of a sample that was checked as a whole, nothing is looked for.
 
     Raises:
         GateFailed: a feature counts as a leak.
         ConfigurationRefused: no feature can be used, or a fold lacks one of the outcomes.
     """
-    if on_leak == "refuse":
-        refuse_leaks(train, settings.leaks)
-    warnings = column_warnings(train, settings.encoding, find_leaks(train, settings.leaks) if on_leak == "warn" else ())
+    check = {"refuse": refuse_leaks, "warn": find_leaks}.get(on_leak)
+    warnings = column_warnings(train, settings, () if check is None else check(train, settings.leaks))
     features = fit_encoding(train.X, train.facts, settings.encoding, train.y)
     sample = _sample(train, features, settings)
     tuned = _tune(sample, settings, progress)
@@ -180,17 +181,16 @@ def _held_out(
     dataset: Dataset, settings: TrainingSettings, held_out: npt.NDArray[np.bool_], repeat: int, fold: int
 ) -> pd.DataFrame:
     """Train without the held-out rows and return their predictions."""
-    candidate = train_candidate(dataset.rows(~held_out), settings.model_copy(update={"threads": 1}))
+    candidate = train_candidate(dataset.rows(~held_out), settings.model_copy(update={"threads": 1}), on_leak="skip")
     return predictions(candidate.models, dataset.rows(held_out)).assign(repeat=repeat, fold=fold)
 
 
 def _with_same_treatment_everywhere(dataset: Dataset, settings: TrainingSettings) -> TrainingSettings:
-    """Set aside in every fold what the whole sample sets aside, and skip the leak check already done."""
+    """Set aside in every fold what the whole sample sets aside."""
     features = fit_encoding(dataset.X, dataset.facts, settings.encoding, dataset.y)
     set_aside = tuple(feature.name for feature in features if feature.treatment == "set_aside")
     encoding = settings.encoding.model_copy(update={"set_aside": set_aside})
-    leaks = settings.leaks.model_copy(update={"reviewed": dataset.feature_names})
-    return settings.model_copy(update={"encoding": encoding, "leaks": leaks})
+    return settings.model_copy(update={"encoding": encoding})
 
 
 def _sample(train: Dataset, features: tuple[ModelFeature, ...], settings: TrainingSettings) -> Sample:

@@ -8,7 +8,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, Final, Literal, TextIO
 
 import typer
 
@@ -82,18 +82,27 @@ def stage_lines(stage: str, outcome: StageOutcome, seconds: float) -> tuple[str,
     state = "up to date, " if outcome.was_current else ""
     line = f"{stage}: {state}{_counts(stage, record)}, {seconds_text(seconds)}"
     reasons = [f"  {reason}: {rows:,}" for reason, rows in sorted(record.set_aside.items()) if rows]
-    return "\n".join([line, *_features_not_used(record)]), [*reasons, f"  output: {outcome.run_dir}"]
+    return "\n".join([line, *_about_features(record)]), [*reasons, f"  output: {outcome.run_dir}"]
 
 
-def _features_not_used(record: StageRecord) -> list[str]:
-    """Return a line for each reason for which a training set features aside: how many, and the first names."""
+_ABOUT_FEATURES: Final = {
+    "features_set_aside_because": "set aside",
+    "features_to_look_at": "worth a look",
+    "features_waived": "waived in the leak check",
+}
+"""Notes of a training about features, and what they say of them."""
+
+
+def _about_features(record: StageRecord) -> list[str]:
+    """Return a line for each reason that a training notes about features: how many, and the first names."""
     lines = []
-    for reason in filter(None, str(record.notes.get("features_set_aside_because", "")).split("; ")):
-        words, _, names = reason.rpartition(": ")
-        columns = names.split(", ")
-        more = f" and {len(columns) - _NAMES_SHOWN} more" if len(columns) > _NAMES_SHOWN else ""
-        what = "1 feature" if len(columns) == 1 else f"{len(columns)} features"
-        lines.append(f"  {what} set aside, {words}: {', '.join(columns[:_NAMES_SHOWN])}{more}")
+    for note, said in _ABOUT_FEATURES.items():
+        for reason in filter(None, str(record.notes.get(note, "")).split("; ")):
+            words, _, names = reason.rpartition(": ")
+            columns = names.split(", ")
+            more = f" and {len(columns) - _NAMES_SHOWN} more" if len(columns) > _NAMES_SHOWN else ""
+            what = "1 feature" if len(columns) == 1 else f"{len(columns)} features"
+            lines.append(f"  {what} {said}, {words}: {', '.join(columns[:_NAMES_SHOWN])}{more}")
     return lines
 
 

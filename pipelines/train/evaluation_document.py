@@ -10,6 +10,7 @@ import numpy as np
 from data_contracts.progress import SILENT
 from models.evaluation.audit import audit_model
 from models.evaluation.discrimination import auc
+from models.training.candidate_notes import DOUBTFUL, SET_ASIDE, WAIVED
 
 if TYPE_CHECKING:
     from data_contracts.progress import Progress
@@ -127,7 +128,12 @@ def _audit(profile: Profile, trained: Trained, progress: Progress) -> dict[str, 
         },
         "heaviest_family": None if audit.heaviest_family is None else asdict(audit.heaviest_family),
         # Training stops before it starts if a feature looks like a leak, so a finished one has rejected none.
-        "leaks": {"checked": len(trained.candidate.champion.features), "rejected": []},
+        "leaks": {
+            "checked": len(trained.candidate.champion.features),
+            "rejected": [],
+            "doubts": _named(trained, DOUBTFUL),
+            "waived": _named(trained, WAIVED),
+        },
     }
 
 
@@ -151,10 +157,14 @@ def _training(profile: Profile, sample: LabelledSample, trained: Trained) -> dic
         "seed": profile.training.seed,
         "features_offered": len(sample.feature_set.names),
         "features_used": trained.candidate.notes["features_used"],
-        "features_set_aside": [
-            {"reason": warning.reason, "feature": warning.column} for warning in trained.candidate.warnings
-        ],
+        "features_set_aside": _named(trained, SET_ASIDE),
     }
+
+
+def _named(trained: Trained, kind: str) -> list[dict[str, str]]:
+    """Return the columns with a warning of a kind, each with its reason."""
+    warnings = trained.candidate.warnings
+    return [{"reason": one.reason, "feature": one.column} for one in warnings if one.kind == kind]
 
 
 def _best(trained: Trained, kind: str) -> float:

@@ -97,7 +97,12 @@ def _out_of_time() -> dict[str, Any]:
                 "joint": {"tried": 9100, "gained": 0},
                 "auc_cost": 0.003,
             },
-            "leaks": {"checked": 44, "rejected": []},
+            "leaks": {
+                "checked": 44,
+                "rejected": [],
+                "doubts": [{"feature": "site_orders", "reason": "AUC 0.81 by itself"}],
+                "waived": [{"feature": "old_rating", "reason": "given before the loan (Chen, until 2026-12-31)"}],
+            },
         },
         "training": {
             "train_auc": 0.81,
@@ -139,7 +144,7 @@ def _small_sample() -> dict[str, Any]:
         "audit": {
             "monotonicity": None,
             "hiding": None,
-            "leaks": {"checked": 24, "rejected": [leak]},
+            "leaks": {"checked": 24, "rejected": [leak], "doubts": [], "waived": []},
         },
         "training": None,
         "extra": {

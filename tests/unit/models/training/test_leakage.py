@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from scipy.special import expit
 
 from data_contracts.errors import ConfigurationRefused, GateFailed
-from models.settings import LeakSettings
+from models.settings import LeakSettings, LeakWaiver
 from models.training.dataset import Dataset, assemble
 from models.training.leakage import find_leaks, refuse_leaks
 from tests.factories.models import fact
@@ -129,7 +130,7 @@ def test_the_limits_of_the_leak_check_are_these_unless_a_profile_sets_others() -
         "good_share": 0.5,
         "auc_limit": 0.9,
         "standard_errors": 3.0,
-        "reviewed": (),
+        "waivers": (),
     }
 
 
@@ -139,12 +140,20 @@ def test_training_stops_at_a_leak_and_names_it() -> None:
         refuse_leaks(sample(rating, y), SETTINGS)
 
 
-def test_a_reviewed_feature_passes() -> None:
+def waived(until: str) -> LeakSettings:
+    waiver = LeakWaiver(
+        feature="column_0", reason="given before the loan", person="Chen", until=dt.date.fromisoformat(until)
+    )
+    return LeakSettings(waivers=(waiver,))
+
+
+def test_a_waived_feature_passes_up_to_the_last_day_of_the_waiver() -> None:
     y, rating = small_lender()
-    reviewed = LeakSettings(reviewed=("column_0",))
-    refuse_leaks(sample(rating, y), reviewed)
-    (finding,) = find_leaks(sample(np.column_stack([rating, rating]), y), reviewed)
+    refuse_leaks(sample(rating, y), waived("2020-02-29"))
+    (finding,) = find_leaks(sample(np.column_stack([rating, rating]), y), waived("2020-02-29"))
     assert finding.feature == "column_1"
+    with pytest.raises(GateFailed, match="column_0"):
+        refuse_leaks(sample(rating, y), waived("2020-02-28"))
 
 
 def honest(generator: np.random.Generator, n: int, base: float) -> tuple[np.ndarray, np.ndarray]:

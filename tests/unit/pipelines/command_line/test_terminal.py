@@ -38,13 +38,19 @@ def test_reasons_and_the_folder_are_details() -> None:
     assert details == ["  a rule: 1", "  repeated row: 63,999", f"  output: {RUN_DIR}"]
 
 
-def test_features_that_a_training_set_aside_are_named_with_the_reason() -> None:
-    because = "no declared direction: a, b, c, d, e, f; no known value: g"
-    record = StageRecord(10, 10, {}, notes={"features_set_aside_because": because})
+def test_features_that_a_training_set_aside_or_doubts_are_named_with_the_reason() -> None:
+    notes: dict[str, str | int | float] = {
+        "features_set_aside_because": "no declared direction: a, b, c, d, e, f; no known value: g",
+        "features_to_look_at": "AUC 0.850 by itself, 0.690 by the second best: h",
+        "features_waived": "given before the loan (Chen, until 2026-12-31): i",
+    }
+    record = StageRecord(10, 10, {}, notes=notes)
     line, _ = stage_lines("train", StageOutcome(RUN_DIR, record, was_current=False), 1)
     assert line.splitlines()[1:] == [
         "  6 features set aside, no declared direction: a, b, c, d and 2 more",
         "  1 feature set aside, no known value: g",
+        "  1 feature worth a look, AUC 0.850 by itself, 0.690 by the second best: h",
+        "  1 feature waived in the leak check, given before the loan (Chen, until 2026-12-31): i",
     ]
     nothing = StageRecord(10, 10, {}, notes={"features_set_aside_because": ""})
     assert "\n" not in stage_lines("train", StageOutcome(RUN_DIR, nothing, was_current=False), 1)[0]

@@ -321,3 +321,10 @@ def test_the_table_of_cut_offs_states_scores_shares_and_the_assumptions() -> Non
     assert f"A {lowest} " in text
     assert "everybody – 100%" in text
     assert "a loan that is paid earns 6.0%, one in default loses 45%" in text
+
+
+def test_doubts_and_waivers_of_the_leak_check_are_shown() -> None:
+    text = text_of(out_of_time_report(), identity())
+    assert "Worth a look, not refused: site_orders: AUC 0.81 by itself" in text
+    assert "Waived by a person: old_rating: given before the loan (Chen, until 2026-12-31)" in text
+    assert "Waived by a person" not in text_of(small_sample_report(), SMALL)

@@ -1,0 +1,1 @@
+"""Leaks planted into tables, to see whether they are found."""

@@ -1,0 +1,166 @@
+"""Leaks that show only in two columns together: both flags, a difference or a ratio that gives the outcome.
+
+All pairs are looked at by bands of their values, on one half of the sellers, and judged on the other half. The
+differences and ratios of a bounded number of pairs are ranked by themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from models.training.leakage_sample import auc_and_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from models.components.encoding import FloatArray
+    from models.settings import LeakSettings
+    from models.training.leakage_sample import LeakSample
+
+BANDS: Final = 6
+MOST_ROWS: Final = 8_000
+MOST_PAIRS_COMPUTED: Final = 435
+FEWEST_BADS: Final = 20
+GAIN_OF_A_LEAK: Final = 0.25
+GAIN_TO_LOOK_AT: Final = 0.15
+STANDARD_ERRORS: Final = 6.0
+
+
+class PairFinding(NamedTuple):
+    """Two columns, the rule they break together, the evidence, and whether it is a leak or only doubtful."""
+
+    columns: tuple[int, int]
+    rule: str
+    evidence: str
+    is_leak: bool
+
+
+@dataclass(frozen=True)
+class _Halves:
+    """Rows (at most ``MOST_ROWS``), which half each is in, and the AUC of each column alone in the better direction."""
+
+    X: FloatArray
+    sample: LeakSample
+    is_learned: npt.NDArray[np.bool_]
+    alone: FloatArray
+
+
+def pair_leaks(X: FloatArray, sample: LeakSample, alone: FloatArray, settings: LeakSettings) -> list[PairFinding]:
+    """Return the pairs that tell the outcome although neither column does, the strongest of each column first."""
+    rows = np.arange(len(X)) if len(X) <= MOST_ROWS else np.random.default_rng(1).permutation(len(X))[:MOST_ROWS]
+    part = sample.rows(rows)
+    is_learned = np.asarray(part.seller % 2 == 0)
+    if min(int(part.bad[half].sum()) for half in (is_learned, ~is_learned)) < FEWEST_BADS or X.shape[1] < 2:
+        return []
+    halves = _Halves(X[rows], part, is_learned, alone)
+    found = [*_by_bands(halves, settings), *_computed(halves, settings)]
+    return _one_a_column(sorted(found, key=lambda one: -one[0]))
+
+
+def _one_a_column(found: list[tuple[float, PairFinding]]) -> list[PairFinding]:
+    named: set[int] = set()
+    kept = []
+    for _, finding in found:
+        if not named & set(finding.columns):
+            kept.append(finding)
+            named |= set(finding.columns)
+    return kept
+
+
+def _by_bands(halves: _Halves, settings: LeakSettings) -> Iterator[tuple[float, PairFinding]]:
+    """Yield pairs whose cells of bands, learned on one half, rank the other half far better than either column."""
+    bands = np.column_stack([_band(column) for column in halves.X.T])
+    count, width = bands.shape[1], BANDS + 1
+    tables = [_tables(bands[half], halves.sample.bad[half]) for half in (halves.is_learned, ~halves.is_learned)]
+    pairs = np.array(list(combinations(range(count), 2)))
+    both = _held_out_auc(tables, pairs, width)
+    own = _held_out_auc(tables, np.column_stack([np.arange(count)] * 2), width)
+    bads = int(halves.sample.bad[~halves.is_learned].sum())
+    singles = np.maximum(np.maximum(own[pairs].max(axis=1), halves.alone[pairs].max(axis=1)), 0.5)
+    error = np.sqrt(np.maximum(both * (1 - both), 0.01) / bads)
+    gain = both - singles
+    for place in np.flatnonzero((gain >= GAIN_TO_LOOK_AT) & (gain > STANDARD_ERRORS * error)).tolist():
+        perfect = both[place] - settings.standard_errors * error[place] > settings.auc_limit
+        words = f"AUC {both[place]:.3f} together on held-out rows, {singles[place]:.3f} by the better one alone"
+        is_leak = bool(gain[place] >= GAIN_OF_A_LEAK or perfect)
+        columns = (int(pairs[place][0]), int(pairs[place][1]))
+        yield float(gain[place]), PairFinding(columns, "interaction", words, is_leak)
+
+
+def _computed(halves: _Halves, settings: LeakSettings) -> Iterator[tuple[float, PairFinding]]:
+    """Yield pairs whose difference, its size or ratio ranks almost perfectly; the most alike columns first."""
+    for left, right in _most_alike(halves.X):
+        one, other = halves.X[:, left], halves.X[:, right]
+        known = np.isfinite(one) & np.isfinite(other)
+        bad, seller = halves.sample.bad[known], halves.sample.seller[known]
+        if min(int(bad.sum()), int((~bad).sum())) < FEWEST_BADS:
+            continue
+        single = float(max(halves.alone[left], halves.alone[right]))
+        for name, values in _combined(one[known], other[known]):
+            auc, error = auc_and_error(values, bad, seller)
+            if auc - settings.standard_errors * error > settings.auc_limit and auc - single > GAIN_TO_LOOK_AT:
+                words = f"AUC {auc:.3f} of the {name}, {single:.3f} by the better one alone"
+                yield auc - single, PairFinding((left, right), name, words, is_leak=True)
+
+
+def _combined(one: FloatArray, other: FloatArray) -> Iterator[tuple[str, FloatArray]]:
+    difference = one - other
+    yield "difference", difference
+    yield "size of the difference", np.abs(difference)
+    yield "sum", one + other
+    if (other != 0).all():
+        yield "ratio", one / other
+
+
+def _most_alike(X: FloatArray) -> list[tuple[int, int]]:
+    """Return at most ``MOST_PAIRS_COMPUTED`` pairs, those with the highest correlation in size first."""
+    known = np.isfinite(X)
+    filled = np.where(known, X, 0.0)
+    means = filled.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    centred = np.where(known, filled - means, 0.0)
+    spread = np.sqrt(np.square(centred).sum(axis=0))
+    with np.errstate(all="ignore"):
+        alike = np.abs(centred.T @ centred / np.maximum(np.outer(spread, spread), 1e-300))
+    pairs = [(i, j) for i, j in combinations(range(X.shape[1]), 2) if spread[i] > 0 and spread[j] > 0]
+    return sorted(pairs, key=lambda pair: -float(alike[pair]))[:MOST_PAIRS_COMPUTED]
+
+
+def _band(column: FloatArray) -> npt.NDArray[np.int64]:
+    """Return bands of about equal count, the last for missing values; few distinct values are bands of their own."""
+    known = np.isfinite(column)
+    levels = np.unique(column[known])
+    if len(levels) <= BANDS:  # none at all if every cell is missing
+        edges = levels[1:]
+    else:
+        edges = np.unique(np.quantile(column[known], np.linspace(0, 1, BANDS + 1)[1:-1]))
+    return np.where(known, np.searchsorted(edges, np.where(known, column, 0.0), side="right"), BANDS)
+
+
+def _tables(bands: npt.NDArray[np.int64], bad: npt.NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+    """Return bads and rows of every cell of every pair: (columns x bands, columns x bands) each."""
+    width = BANDS + 1
+    marks = np.zeros((len(bands), bands.shape[1] * width), np.float32)
+    marks[np.arange(len(bands))[:, None], bands + width * np.arange(bands.shape[1])] = 1.0
+    return marks[bad].T @ marks[bad], marks.T @ marks
+
+
+def _held_out_auc(tables: list[tuple[FloatArray, FloatArray]], pairs: npt.NDArray[np.int64], width: int) -> FloatArray:
+    """Return the AUC (pairs,) on the second half of ranking cells by their default rate in the first."""
+    cells = np.arange(width)
+    first = (width * pairs[:, 0])[:, None, None] + cells[:, None]
+    second = (width * pairs[:, 1])[:, None, None] + cells[None, :]
+    (bads, rows), (held_bads, held_rows) = (
+        tuple(table[first, second].reshape(len(pairs), -1).astype(np.float64) for table in half) for half in tables
+    )
+    base = bads.sum(axis=1, keepdims=True) / np.maximum(rows.sum(axis=1, keepdims=True), 1.0)
+    order = np.argsort((bads + base) / (rows + 1.0), axis=1, kind="stable")
+    bad = np.take_along_axis(held_bads, order, axis=1)
+    good = np.take_along_axis(held_rows - held_bads, order, axis=1)
+    wins = (bad * (np.cumsum(good, axis=1) - 0.5 * good)).sum(axis=1)
+    return np.asarray(wins / np.maximum(bad.sum(axis=1) * good.sum(axis=1), 1.0))
