@@ -44,6 +44,7 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
         promotion.promote,
         promotion.rollback,
         promotion.compare,
+        promotion.scorecard_sql,
     ),
     RAW_FILES: (
         raw_files.recognise,

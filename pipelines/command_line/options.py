@@ -68,3 +68,15 @@ def terms_of(
         delivered_at=delivered_at.replace(tzinfo=UTC) if delivered_at else None,
         date_order=DayOrder(date_order) if date_order else None,
     )
+
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="URI", help="models:/NAME@ALIAS or models:/NAME/VERSION (default: the profile's champion)."
+    ),
+]
+BundleOption = Annotated[
+    Path | None,
+    typer.Option("--bundle", metavar="FOLDER", help="Folder of a model bundle, instead of a registered model."),
+]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pipelines.command_line.options import DAY, DEFAULT_OUT, OutOption, ProfileOption
+from pipelines.command_line.options import DAY, DEFAULT_OUT, BundleOption, ModelOption, OutOption, ProfileOption
 from pipelines.command_line.stages import run_stage_of
 from pipelines.command_line.terminal import Terminal
 
@@ -208,3 +208,28 @@ def _restore(terminal: Terminal, registrar: Registrar, restore: Callable[[], Res
         return
     terminal.say(f"{name}: version {found.before.version} -> version {version}")
     terminal.say("  scores and passports do not follow by themselves: passport score makes new ones")
+
+
+def scorecard_sql(
+    table: Annotated[str, typer.Argument(help="Table with a column for each feature, as written in the statement.")],
+    profile: ProfileOption = "demo",
+    out: OutOption = DEFAULT_OUT,
+    *,
+    key: Annotated[
+        list[str] | None, typer.Option("--key", metavar="COLUMN", help="Column to pass through; may be repeated.")
+    ] = None,
+    dialect: Annotated[
+        Literal["duckdb", "postgresql", "spark"], typer.Option("--dialect", help="Dialect of the database.")
+    ] = "duckdb",
+    model: ModelOption = None,
+    bundle: BundleOption = None,
+) -> None:
+    """Write a scorecard as one SQL statement that scores a table of features, with the model's scores and grades.
+
+    Example: passport scorecard-sql "read_parquet('matrix.parquet')" --key seller_id --key as_of
+    """
+    from pipelines.profiles import load_profile
+    from pipelines.score.scorecard_statement import model_choice, scorecard_statement
+
+    choice = model_choice(load_profile(profile), out, model, bundle)
+    typer.echo(scorecard_statement(choice, table, key or (), dialect))

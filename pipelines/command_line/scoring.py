@@ -16,9 +16,11 @@ from pipelines.command_line.options import (
     DAY,
     DEFAULT_OUT,
     AccountOption,
+    BundleOption,
     DateOrderOption,
     DeliveredAtOption,
     FromOption,
+    ModelOption,
     OutOption,
     ProfileOption,
     SellerOption,
@@ -40,16 +42,6 @@ ApplicantsArgument = Annotated[
     typer.Argument(
         help="Applicant file (CSV, XLSX, Parquet) or folder of raw exports (default: the profile's own applicants)."
     ),
-]
-ModelOption = Annotated[
-    str | None,
-    typer.Option(
-        "--model", metavar="URI", help="models:/NAME@ALIAS or models:/NAME/VERSION (default: the profile's champion)."
-    ),
-]
-BundleOption = Annotated[
-    Path | None,
-    typer.Option("--bundle", metavar="FOLDER", help="Folder of a model bundle, instead of a registered model."),
 ]
 RegistryOption = Annotated[
     str | None,

@@ -17,7 +17,7 @@ from models.components.gbm import GbmParameters, fit_gbm
 from models.components.linear import fit_linear
 from models.components.model import CreditModel
 from models.components.scale import GradeScale, PointsScale
-from models.components.scorecard import fit_scorecard
+from models.components.scorecard import ScorecardComponent, fit_scorecard
 from models.components.settings import FitSettings
 from models.registry.bundle import BundleMeta, bundle_contents, write_bundle
 from models.training.dataset import Dataset
@@ -224,3 +224,35 @@ def table_models() -> dict[str, CreditModel]:
         name: CreditModel(features, (component,), (1.0,), IDENTITY, PointsScale(), GradeScale())
         for name, component in components.items()
     }
+
+
+def scorecards() -> dict[str, CreditModel]:
+    """Return a scorecard of sellers (one-sided, two-sided, free) and one of a table (gaps, codes, a category)."""
+    dataset = small_world().dataset
+    features = fit_encoding(dataset.X, dataset.facts, EncodingSettings(two_sided=WORLD_TWO_SIDED))
+    directions = [direction for _, direction in encoded_columns(features)]
+    card = fit_scorecard(encode_matrix(features, dataset.X), dataset.y, directions, penalty=5.0)
+    raw = CreditModel(features, (card,), (1.0,), IDENTITY, PointsScale(), GradeScale())
+    calibrator = fit_affine(raw.margin(dataset.X), dataset.y, dataset.component_id)
+    return {"sellers": replace(raw, calibrator=calibrator), "table": table_models()["scorecard"]}
+
+
+def awkward_rows(model: CreditModel, rows: int, seed: int = 1) -> np.ndarray:
+    """Return rows of edges and their neighbours, ends of ranges, codes, NaN, infinities and amounts between."""
+    generator = np.random.default_rng(seed)
+    (card,) = model.components
+    assert isinstance(card, ScorecardComponent)
+    columns, X = iter(card.table.columns), np.empty((rows, len(model.features)))
+    for place, feature in enumerate(model.features):
+        edges = [edge for _ in feature.columns for edge in next(columns).edges]
+        centre = feature.lower if feature.centre is None else feature.centre
+        marks = [feature.lower, feature.upper, centre, *edges, *(centre - edge for edge in edges)]
+        marks += [centre + edge for edge in edges]
+        beside = [np.nextafter(mark, way) for mark in marks for way in (-np.inf, np.inf)]
+        outside = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e300, -1e300, *feature.special_codes]
+        levels = [float(level) for level in range(len(feature.levels or ()) + 2)]
+        chosen = generator.choice(np.array([*marks, *beside, *outside, *levels]), rows)
+        width = max(feature.upper - feature.lower, 1.0)
+        between = generator.uniform(feature.lower - 0.2 * width, feature.upper + 0.2 * width, rows)
+        X[:, place] = np.where(generator.random(rows) < 0.5, chosen, between)
+    return X

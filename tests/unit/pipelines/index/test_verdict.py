@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import tomllib
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,7 @@ EVALUATIONS = [
     evaluation(),
     changed(evaluation(), "differences", to=[difference("scorecard", "not_shown")]),
     changed(evaluation(), "differences", to=[difference("scorecard", "worse")]),
+    *(changed(evaluation(), "level", at, "verdict", to=off) for at in range(3) for off in ("too_low", "too_high")),
 ]
 REGISTRATIONS = [None, registration(), registration(refused=True)]
 MONITORS = [None, monitor(), monitor(alerts=2), monitor(score_index=0.4, score_alert=True)]
@@ -101,6 +104,19 @@ def test_every_verdict_and_concern_has_words(language: Language, run: RunRecord)
         assert one.finding.sentence(texts)
         assert one.finding.headline(texts)
         assert texts(f"todo_{one.finding.key}")
+
+
+QUIET = ("_ok", "_none", "model_tested")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_finding_about_a_model_says_what_to_do(language: Language) -> None:
+    texts = page_texts("index_page", language)
+    verdicts = tomllib.loads((resources.files("pipelines.reports") / "texts" / "verdicts.toml").read_text("utf-8"))
+    findings = [key for key in verdicts if key.startswith("model_") and not key.endswith(QUIET)]
+    assert len(findings) >= 17
+    for key in findings:
+        assert texts(f"todo_{key}")
 
 
 def test_a_contradiction_touches_the_sellers_that_were_scored() -> None:
