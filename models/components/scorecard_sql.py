@@ -8,6 +8,7 @@ databases may round the exponential function otherwise.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -140,14 +141,24 @@ def _bins(feature: ModelFeature, place: int, column: ScorecardColumn, value: str
         # The indicator of a special code: whatever is not the code.
         yield f"ELSE {words.number(_bin_of(column, 0.0))}"
         return
-    encoded = f"LEAST(GREATEST({value}, {words.number(feature.lower)}), {words.number(feature.upper)})"
+    evidence = [log_odds - column.mean for log_odds in column.log_odds]
     if feature.treatment == "two_sided":
-        centre = words.number(feature.lower if feature.centre is None else feature.centre)
-        distance = f"{centre} - {encoded}" if place == 0 else f"{encoded} - {centre}"
-        encoded = f"GREATEST({distance}, {words.number(0.0)})"
-    for edge, log_odds in zip(column.edges, column.log_odds, strict=False):
-        yield f"WHEN {encoded} <= {words.number(edge)} THEN {words.number(log_odds - column.mean)}"
-    yield f"ELSE {words.number(column.log_odds[-1] - column.mean)}"
+        value, reached = _distance(feature, place, value, words), list(enumerate(column.edges))
+    else:
+        # Values are clipped to the range of training: an edge below it is never reached, one at its end always.
+        reached = [(at, edge) for at, edge in enumerate(column.edges) if feature.lower <= edge < feature.upper]
+    for at, edge in reached:
+        yield f"WHEN {value} <= {words.number(edge)} THEN {words.number(evidence[at])}"
+    last = len(evidence) - 1 if feature.treatment == "two_sided" else bisect_left(column.edges, feature.upper)
+    yield f"ELSE {words.number(evidence[last])}"
+
+
+def _distance(feature: ModelFeature, place: int, value: str, words: _Words) -> str:
+    """Return the distance of a two-sided feature below its centre, or above it."""
+    clipped = f"LEAST(GREATEST({value}, {words.number(feature.lower)}), {words.number(feature.upper)})"
+    centre = words.number(feature.lower if feature.centre is None else feature.centre)
+    distance = f"{centre} - {clipped}" if place == 0 else f"{clipped} - {centre}"
+    return f"GREATEST({distance}, {words.number(0.0)})"
 
 
 def _bin_of(column: ScorecardColumn, encoded: float) -> float:
