@@ -74,7 +74,7 @@ def steps(plan: Plan, as_of: AsOf) -> dict[str, str]:
     for one_pass in _passes(plan.base):
         named[one_pass.table_of_features] = _features_of_pass(one_pass, as_of)
         found.update({feature.name: one_pass.table_of_features for feature in one_pass.features})
-    named["base_features"] = _assembled(plan, found, needs)
+    named |= _assembled(plan, found, needs)
     last = "base_features"
     for depth, layer in enumerate(derived_layers(plan.derived)):
         columns = [f"CAST({record.guarded} AS DOUBLE) AS {record.name}" for record in layer]
@@ -333,20 +333,42 @@ def _worst_ratio(column: str, least_share: float | None) -> str:
 
 # --- everything about a seller in one row ----------------------------------------------------------------------------
 
+_JOINED_AT_ONCE = 7
 
-def _assembled(plan: Plan, found: Mapping[str, str], needs: Sequence[CoverageNeed]) -> str:
-    columns = {"seller_id": "observed.seller_id"}
-    for feature in plan.base:
-        value = f"{found[feature.name]}.{feature.name}"
-        if feature.aggregate in ZERO_WHEN_EMPTY:
-            value = f"COALESCE({value}, 0)"
-        need = plan.need_of(feature)
-        if need is not None:
-            value = f"CASE WHEN covered.{need.column} = 1 THEN {value} END"
-        columns[feature.name] = f"CAST({value} AS DOUBLE)"
-    columns |= {need.column: f"COALESCE(covered.{need.column}, 0)" for need in needs}
-    joins = [*dict.fromkeys(found.values()), *(["covered"] if needs else [])]
-    return select(columns, f"observed{_joined(joins)}")
+
+def _assembled(plan: Plan, found: Mapping[str, str], needs: Sequence[CoverageNeed]) -> dict[str, str]:
+    """Return statements that put the features of all passes into one row for each seller, as ``base_features``.
+
+    The work of planning a join grows with its tables times its columns, so a few tables are joined at a time.
+    """
+    passes = list(dict.fromkeys(found.values()))
+    groups = [passes[start : start + _JOINED_AT_ONCE] for start in range(0, len(passes), _JOINED_AT_ONCE)]
+    named: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for number, group in enumerate(groups):
+        features = [feature for feature in plan.base if found[feature.name] in group]
+        columns = {feature.name: _covered_value(plan, feature, found[feature.name]) for feature in features}
+        joins = [*group, *(["covered"] if needs else [])]
+        group_name = f"base_features_{number}"
+        named[group_name] = select({"seller_id": "observed.seller_id", **columns}, f"observed{_joined(joins)}")
+        names |= {feature.name: f"{group_name}.{feature.name}" for feature in features}
+    answers = {need.column: f"COALESCE(covered.{need.column}, 0)" for need in needs}
+    joins = [*named, *(["covered"] if needs else [])]
+    named["base_features"] = select(
+        {"seller_id": "observed.seller_id", **names, **answers}, f"observed{_joined(joins)}"
+    )
+    return named
+
+
+def _covered_value(plan: Plan, feature: Feature, source: str) -> str:
+    """Return SQL for a base feature as DOUBLE, NULL where its table was not delivered."""
+    value = f"{source}.{feature.name}"
+    if feature.aggregate in ZERO_WHEN_EMPTY:
+        value = f"COALESCE({value}, 0)"
+    need = plan.need_of(feature)
+    if need is not None:
+        value = f"CASE WHEN covered.{need.column} = 1 THEN {value} END"
+    return f"CAST({value} AS DOUBLE)"
 
 
 def _joined(names: Iterable[str]) -> str:
