@@ -11,6 +11,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.components.additive import require_columns
+from models.components.fast_trees import FEWEST_ROWS_OF_MARGINS, compiled_code, fast_trees
+from models.components.tree_text import read_trees
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from models.components.encoding import FloatArray
+    from models.components.fast_trees import FastTrees
     from models.components.settings import FitSettings
+    from models.components.tree_text import Tree
 
 _END_OF_TREES = "end of trees\n"
 
@@ -40,13 +44,25 @@ class GbmParameters(BaseModel):
 class LightGbmComponent:
     """A booster as text: header and trees, without the training parameters that LightGBM appends.
 
-    ``threads`` is the number of threads a prediction may use; it changes no bit of the result.
+    ``threads`` is the number of threads a prediction may use; it changes no bit of the result. ``proven`` says that our
+    own way through the trees was compared with LightGBM (see ``models.components.oracle``) and may stand in for it.
     """
 
     text: str
     column_count: int
     threads: int = 1
+    proven: bool = False
     kind: ClassVar[str] = "lightgbm"
+
+    @cached_property
+    def trees(self) -> tuple[Tree, ...]:
+        """The trees, read and checked by our own code."""
+        return read_trees(self.text, self.column_count)
+
+    @cached_property
+    def fast(self) -> FastTrees | None:
+        """The trees in the form of our own way, None if they do not fit it."""
+        return fast_trees(self.trees)
 
     @cached_property
     def booster(self) -> Any:  # noqa: ANN401 - lightgbm ships no types
@@ -58,6 +74,13 @@ class LightGbmComponent:
         require_columns(encoded, self.column_count, "booster")
         if len(encoded) == 0:
             return np.empty(0)
+        many = len(encoded) >= FEWEST_ROWS_OF_MARGINS
+        if many and self.proven and self.fast is not None and compiled_code() is not None:
+            return self.fast.margin(encoded, self.threads)
+        return self.margin_by_lightgbm(encoded)
+
+    def margin_by_lightgbm(self, encoded: FloatArray) -> FloatArray:
+        """Return the raw log-odds (n,) as LightGBM itself computes them."""
         return np.asarray(self.booster.predict(encoded, raw_score=True, num_threads=self.threads), dtype=np.float64)
 
     def contributions(self, encoded: FloatArray) -> tuple[float, FloatArray]:
@@ -65,8 +88,15 @@ class LightGbmComponent:
         require_columns(encoded, self.column_count, "booster")
         if len(encoded) == 0:
             return self._base, np.empty((0, self.column_count))
+        if self.proven and self.fast is not None:
+            # For few rows as for many: LightGBM's last digits differ, and a row's numbers depend on that row alone.
+            return self._base, self.fast.contributions(encoded, self.threads)
+        return self._base, self.contributions_by_lightgbm(encoded)
+
+    def contributions_by_lightgbm(self, encoded: FloatArray) -> FloatArray:
+        """Return the SHAP values (n, q) as LightGBM itself computes them."""
         values = np.asarray(self.booster.predict(encoded, pred_contrib=True, num_threads=self.threads))
-        return self._base, np.ascontiguousarray(values[:, :-1], dtype=np.float64)
+        return np.ascontiguousarray(values[:, :-1], dtype=np.float64)
 
     @cached_property
     def _base(self) -> float:

@@ -49,13 +49,20 @@ _CATEGORICAL_BIT = 1
 
 
 class Tree(NamedTuple):
-    """One tree: node i splits ``feature[i]`` at ``threshold[i]``; a child ``c >= 0`` is a node, ``~c`` is a leaf."""
+    """One tree: node i splits ``feature[i]`` at ``threshold[i]``; a child ``c >= 0`` is a node, ``~c`` is a leaf.
+
+    ``decision`` holds LightGBM's flags of each split: bit 1 is set where a missing value goes left, bits 2 and 3 say
+    what counts as missing. The counts are training rows.
+    """
 
     feature: tuple[int, ...]
     threshold: tuple[float, ...]
     left: tuple[int, ...]
     right: tuple[int, ...]
     leaf_value: tuple[float, ...]
+    decision: tuple[int, ...]
+    node_rows: tuple[int, ...]
+    leaf_rows: tuple[int, ...]
 
 
 def read_trees(text: str, column_count: int) -> tuple[Tree, ...]:
@@ -168,7 +175,7 @@ def _tree(block: str, number: int, column_count: int) -> Tree:
     if leaves == 1:
         if any(fields[key] for key in (*_SPLIT_INTEGERS, *_SPLIT_NUMBERS)):
             raise _refused(f"{place} has splits but only one leaf")
-        return Tree((), (), (), (), _numbers(fields["leaf_value"], 1, place))
+        return Tree((), (), (), (), _numbers(fields["leaf_value"], 1, place), (), (), (1,))
     return _splits(fields, leaves, place, column_count)
 
 
@@ -186,7 +193,14 @@ def _splits(fields: dict[str, str], leaves: int, place: str, column_count: int) 
     left, right = integers["left_child"], integers["right_child"]
     _refuse_unsound_children(left, right, leaves, place)
     return Tree(
-        tuple(integers["split_feature"]), numbers["threshold"], tuple(left), tuple(right), leaf_numbers["leaf_value"]
+        feature=tuple(integers["split_feature"]),
+        threshold=numbers["threshold"],
+        left=tuple(left),
+        right=tuple(right),
+        leaf_value=leaf_numbers["leaf_value"],
+        decision=tuple(integers["decision_type"]),
+        node_rows=tuple(integers["internal_count"]),
+        leaf_rows=tuple(leaf_counts),
     )
 
 

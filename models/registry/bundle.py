@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -22,9 +23,10 @@ from models.components.encoding import ModelFeature, encoded_columns
 from models.components.gbm import LightGbmComponent
 from models.components.linear import LinearComponent, LinearTable
 from models.components.model import CreditModel
+from models.components.oracle import by_lightgbm, uses_own_way, with_proven_trees
 from models.components.scale import GradeScale, PointsScale
 from models.components.scorecard import ScorecardComponent, ScorecardTable
-from models.components.tree_text import read_trees, refuse_unproven_direction
+from models.components.tree_text import refuse_unproven_direction
 from models.explanation.reasons import ReasonDictionary, reason_dictionary
 from models.explanation.reference import ReferencePopulation, describe_reference
 from models.registry.sealed_folder import seal, unseal
@@ -39,7 +41,10 @@ if TYPE_CHECKING:
     from models.components.encoding import FloatArray
     from models.components.model import Component
 
+log = logging.getLogger(__name__)
+
 GOLDEN_ROWS: Final = 32
+_OWN_WAY: Final = "byte_ranks_1"
 
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -104,6 +109,8 @@ class _ComponentEntry(BaseModel):
     kind: Literal["lightgbm", "linear", "scorecard"]
     file: str
     weight: float = Field(ge=0, allow_inf_nan=False)
+    # Written only where it says something, so that older bundles keep their bytes.
+    proven: Literal["byte_ranks_1"] | None = Field(default=None, exclude_if=lambda proven: proven is None)
 
 
 class _ModelDocument(BaseModel):
@@ -117,7 +124,11 @@ class _ModelDocument(BaseModel):
 
 
 def bundle_contents(model: CreditModel, X: FloatArray, y: npt.NDArray[np.integer]) -> BundleContents:
-    """Build a bundle's contents from a model, its training rows ``X`` (n, p) and outcomes ``y`` (n,)."""
+    """Build a bundle's contents from a model, its training rows ``X`` (n, p) and outcomes ``y`` (n,).
+
+    Here LightGBM judges our own way through its trees; the bundle states for each booster whether it is proven.
+    """
+    model = with_proven_trees(model, X)
     return BundleContents(
         model=model,
         dictionary=reason_dictionary(model.features),
@@ -168,7 +179,7 @@ def load_bundle(folder: Path, trusted_keys: Iterable[Ed25519PublicKey], threads:
         key_id=unsealed.key_id,
     )
     _refuse_inconsistent(bundle)
-    return bundle
+    return _replayed(bundle)
 
 
 def golden_inputs(model: CreditModel, X: FloatArray) -> FloatArray:
@@ -215,7 +226,19 @@ def _refuse_inconsistent(bundle: Bundle) -> None:
         raise IntegrityRefused("bundle refused: its reference population has other features")
     if not bundle.golden.inputs:
         raise IntegrityRefused("bundle refused: it has no golden rows")
-    refuse_changed_golden_rows(bundle.model, bundle.golden)
+
+
+def _replayed(bundle: Bundle) -> Bundle:
+    """Return the bundle if its model reproduces the golden rows; by LightGBM alone if our own way does not."""
+    try:
+        refuse_changed_golden_rows(bundle.model, bundle.golden)
+    except IntegrityRefused:
+        if not uses_own_way(bundle.model):
+            raise
+        bundle = bundle._replace(model=by_lightgbm(bundle.model))
+        refuse_changed_golden_rows(bundle.model, bundle.golden)
+        log.warning("the golden rows come out by LightGBM alone, so the fast way through the trees is not used")
+    return bundle
 
 
 def _refuse_unknown_files(document: _ModelDocument, files: Mapping[str, bytes]) -> None:
@@ -247,12 +270,18 @@ def _model_document(model: CreditModel, files: tuple[str, ...]) -> _ModelDocumen
     return _ModelDocument.model_validate(
         {
             "features": model.features,
-            "components": [{"kind": c.kind, "file": file, "weight": weight} for c, file, weight in entries],
+            "components": [
+                {"kind": c.kind, "file": file, "weight": weight, "proven": _proven(c)} for c, file, weight in entries
+            ],
             "calibrator": model.calibrator,
             "scale": model.scale,
             "grades": model.grades,
         }
     )
+
+
+def _proven(component: Component) -> str | None:
+    return _OWN_WAY if isinstance(component, LightGbmComponent) and component.proven else None
 
 
 def _file(files: Mapping[str, bytes], name: str) -> bytes:
@@ -296,8 +325,9 @@ def _component(
         text = data.decode("ascii")
     except UnicodeDecodeError as error:
         raise IntegrityRefused(f"bundle refused: {entry.file} is not plain text") from error
-    refuse_unproven_direction(read_trees(text, len(directions)), directions)
-    return LightGbmComponent(text, len(directions), threads)
+    component = LightGbmComponent(text, len(directions), threads, proven=entry.proven == _OWN_WAY)
+    refuse_unproven_direction(component.trees, directions)
+    return component
 
 
 def _refuse_unfit(name: str, directions: tuple[int, ...], slopes: Sequence[FloatArray]) -> None:

@@ -79,6 +79,11 @@ class ChunkFolder:
         except PermissionError as error:
             raise ConfigurationRefused(f"{self.path} belongs to someone else", "use another --out") from error
 
+    def clear(self) -> None:
+        """Delete all chunk files."""
+        for path in self.path.glob("chunk-*.parquet"):
+            path.unlink()
+
     def whole_file(self, number: int, rows: int) -> Path | None:
         """Return the chunk file of an earlier run if it is complete and genuine; delete it if it is not."""
         for path in sorted(self.path.glob(f"chunk-{number:06d}.*.parquet")):

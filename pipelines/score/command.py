@@ -146,7 +146,8 @@ def score_command(applicants: Path, options: ScoreOptions, progress: Progress = 
         work = work_folder(options.out)
         with emptied_if_full(work):
             written = _publish(job, work, options.out, progress)
-    return ScoreOutcome(options.out, written.counts, written.passports, (*rows.notes, *_promotion_notes(model)))
+    notes = (*rows.notes, *written.notes, *_promotion_notes(model))
+    return ScoreOutcome(options.out, written.counts, written.passports, notes)
 
 
 def _promotion_notes(model: ScoringModel) -> tuple[str, ...]:

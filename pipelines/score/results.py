@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import logging
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pyarrow as pa
 from data_contracts.digest import sha256_bytes
 from data_contracts.progress import SILENT, counted
 from features.catalogue import feature_set_names, load_feature_set
+from models.components.oracle import by_lightgbm
 from pipelines.passports.issuing import chosen_rows, issue_passports, write_passports
 from pipelines.passports.passport import UNKNOWN_VERSION, Evidence
 from pipelines.runs.publish import json_bytes, read_parquet, write_json
@@ -17,7 +19,7 @@ from pipelines.runs.stages import GROUND, digest_of_code
 from pipelines.score.applicant_features import deliveries_by_seller, known_coverage
 from pipelines.score.chunk_files import SCORES_FILE, ChunkFolder, ScoreCounts, join_chunks, score_in_chunks
 from pipelines.score.claims import claims_at, with_claims
-from pipelines.score.scorer import ScoringContext, score_chunk
+from pipelines.score.scorer import OwnWayRefused, ScoringContext, refuse_unequal_sample, score_chunk
 from pipelines.signing.keys import keyed_digest
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from pipelines.profiles.score_settings import ScoringLimits
     from pipelines.score.inputs import ScoreInput
     from pipelines.score.model import ScoringModel
+
+log = logging.getLogger(__name__)
 
 CODE: Final = (
     *("data_contracts", "features", "models"),
@@ -85,25 +89,18 @@ class ScoreJob:
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: the rows by status, and the number of passports."""
+    """What was written: the rows by status, the number of passports, and notes in words."""
 
     counts: ScoreCounts
     passports: int
+    notes: tuple[str, ...] = ()
 
 
 def write_results(job: ScoreJob, chunks: Path, folder: Path, progress: Progress = SILENT) -> Written:
     """Score every row into ``folder``, resuming from the files in ``chunks``, then issue the requested passports."""
     bundle = job.model.bundle
-    context = ScoringContext(bundle, job.limits, job.issued_on, job.model.version, job.with_reasons)
-
-    def score(chunk: pa.Table) -> pa.Table:
-        scored = score_chunk(context, chunk)
-        reconcile = job.rows.reconcile if job.with_reasons and job.rows.coverage is not None else None
-        return scored if reconcile is None else with_claims(scored, reconcile)
-
-    progress.start("applicants scored", job.rows.rows)
     parts = ChunkFolder(chunks, bytes.fromhex(keyed_digest(job.secret, "chunks of scores", chunks.name)))
-    scored = score_in_chunks(job.rows.chunks(job.chunk_rows), score, parts, progress)
+    scored, notes = _scored_chunks(job, parts, progress)
     counts = join_chunks(parts, scored, {feature.name: feature.title_en for feature in bundle.model.features}, folder)
     scores = folder / SCORES_FILE
     passports = 0
@@ -114,18 +111,44 @@ def write_results(job: ScoreJob, chunks: Path, folder: Path, progress: Progress 
         issued = issue_passports(scores, chosen, bundle, evidence, job.terms)
         passports = write_passports(counted(issued, "passports issued", len(chosen), progress), folder)
     write_json(folder / REASONS_FILE, bundle.dictionary.model_dump(mode="json"))
-    write_json(folder / SUMMARY_FILE, summary(job, counts, passports))
-    return Written(counts, passports)
+    written = Written(counts, passports, notes)
+    write_json(folder / SUMMARY_FILE, summary(job, written))
+    return written
 
 
-def summary(job: ScoreJob, counts: ScoreCounts, passports: int) -> dict[str, object]:
+def _scored_chunks(job: ScoreJob, parts: ChunkFolder, progress: Progress) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Score every chunk; all of them by LightGBM itself if our own way through the trees differs on a sample."""
+    bundle = job.model.bundle
+    context = ScoringContext(bundle, job.limits, job.issued_on, job.model.version, job.with_reasons)
+    try:
+        return _scored_with(context, job, parts, progress), ()
+    except OwnWayRefused as refused:
+        note = f"scored by LightGBM, without the fast way through the trees: {refused}"
+        log.warning(note)
+    parts.clear()
+    context = replace(context, bundle=bundle._replace(model=by_lightgbm(bundle.model)))
+    return _scored_with(context, job, parts, progress), (note,)
+
+
+def _scored_with(context: ScoringContext, job: ScoreJob, parts: ChunkFolder, progress: Progress) -> tuple[Path, ...]:
+    def score(chunk: pa.Table) -> pa.Table:
+        refuse_unequal_sample(context, chunk)
+        scored = score_chunk(context, chunk)
+        reconcile = job.rows.reconcile if job.with_reasons and job.rows.coverage is not None else None
+        return scored if reconcile is None else with_claims(scored, reconcile)
+
+    progress.start("applicants scored", job.rows.rows)
+    return score_in_chunks(job.rows.chunks(job.chunk_rows), score, parts, progress)
+
+
+def summary(job: ScoreJob, written: Written) -> dict[str, object]:
     """Return the summary of a run as JSON values: model, counts, digests and notes."""
     meta = job.model.bundle.meta
     return {
-        "rows": counts.rows,
-        "by_status": dict(counts.by_status),
-        "by_code": dict(counts.by_code),
-        "passports": passports,
+        "rows": written.counts.rows,
+        "by_status": dict(written.counts.by_status),
+        "by_code": dict(written.counts.by_code),
+        "passports": written.passports,
         "issued_on": job.issued_on.isoformat(),
         "model_name": meta.model_name,
         "model_version": job.model.version,
@@ -135,7 +158,7 @@ def summary(job: ScoreJob, counts: ScoreCounts, passports: int) -> dict[str, obj
         "is_synthetic": meta.is_synthetic,
         "with_reasons": job.with_reasons,
         "digests": dict(job.rows.digests),
-        "notes": list(job.rows.notes),
+        "notes": [*job.rows.notes, *written.notes],
     }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,8 @@ from scipy.special import expit
 
 from data_contracts.definition.unit_ranges import possible_range
 from features.reconciliation.plausibility import UNDELIVERED, UNDELIVERED_FEATURE
+from models.components.fast_trees import FEWEST_ROWS_OF_MARGINS
+from models.components.oracle import Sample, model_objection, uses_own_way
 from models.components.scale import points_by_group
 from models.explanation.reasons import batch_reasons, reason_rows
 from pipelines.features.matrix import feature_matrix
@@ -31,6 +33,14 @@ if TYPE_CHECKING:
     from models.registry.bundle import Bundle
     from pipelines.profiles.score_settings import ScoringLimits
     from pipelines.score.applicants import Chunk
+
+
+_MARGINS_COMPARED: Final = 256
+_CONTRIBUTIONS_COMPARED: Final = 16
+
+
+class OwnWayRefused(Exception):
+    """Our own way through the trees differs from LightGBM."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,23 @@ def score_chunk(context: ScoringContext, chunk: Chunk) -> pa.Table:
         **{name: [value] * len(status) for name, value in _provenance(context).items()},
     }
     return pa.table([_typed(columns[field.name], field) for field in SCORE_SCHEMA], schema=SCORE_SCHEMA)
+
+
+def refuse_unequal_sample(context: ScoringContext, chunk: Chunk) -> None:
+    """Compare our own way through the trees with LightGBM on an even sample of a chunk.
+
+    Raises:
+        OwnWayRefused: they differ.
+    """
+    model = context.bundle.model
+    if not uses_own_way(model) or chunk.num_rows == 0:
+        return
+    compiled = chunk.num_rows >= FEWEST_ROWS_OF_MARGINS
+    sample = Sample(_MARGINS_COMPARED, _CONTRIBUTIONS_COMPARED if context.with_reasons else 0, compiled)
+    rows = np.linspace(0, chunk.num_rows - 1, min(sample.margins, chunk.num_rows)).astype(np.int64)
+    found = model_objection(model, feature_matrix(chunk.take(rows), model.feature_names), sample)
+    if found is not None:
+        raise OwnWayRefused(found)
 
 
 def _refusals(context: ScoringContext, chunk: Chunk, X: FloatArray) -> list[str]:
