@@ -1,4 +1,4 @@
-"""Sixteen kinds of leak, each planted into a copy of a table; and honest tables."""
+"""Kinds of leak, each planted into a copy of a table; and honest tables."""
 
 from __future__ import annotations
 
@@ -151,14 +151,81 @@ def paid_of_due(X: Matrix, y: Outcomes, generator: Generator, weak: float) -> tu
     return _added(X, due, due * share)
 
 
+def sums_paid_in_full(X: Matrix, y: Outcomes, generator: Generator, weak: float) -> tuple[Matrix, list[int]]:
+    """Add the sum due and the sum paid, which are equal but for part of the defaulters."""
+    due = np.rint(generator.lognormal(7, 1, len(y)))
+    short = _some(y, generator, 0.7 - 0.4 * weak)
+    return _added(X, due, np.where(short, np.rint(due * generator.uniform(0.5, 0.9, len(y))), due))
+
+
+def number_given_in_batches(X: Matrix, y: Outcomes, generator: Generator, weak: float) -> tuple[Matrix, list[int]]:
+    """Add a running number given in ten batches, each sorted by outcome; a few rows have another place."""
+    batch = generator.integers(0, 10, len(y)) + 0.9 * np.where(generator.random(len(y)) < 0.05 * weak, 1 - y, y)
+    return _added(X, 100_000.0 + np.argsort(np.argsort(batch + 0.05 * generator.random(len(y)))))
+
+
+def middle_of_a_range(X: Matrix, y: Outcomes, generator: Generator, weak: float) -> tuple[Matrix, list[int]]:
+    """Add a share that is middling for defaulters, and low or high for the others."""
+    outside = np.where(
+        generator.random(len(y)) < 0.5, generator.uniform(0, 0.4, len(y)), generator.uniform(0.6, 1, len(y))
+    )
+    told = generator.random(len(y)) < 1.0 - 0.2 * weak
+    inside = generator.uniform(0.4, 0.6, len(y))
+    return _added(X, np.where(told, np.where(y == 1, inside, outside), generator.uniform(0, 1, len(y))))
+
+
+def flags_by_cause(X: Matrix, y: Outcomes, generator: Generator, weak: float) -> tuple[Matrix, list[int]]:
+    """Add a flag for each of four causes of default; each is that of a few defaulters."""
+    cause = generator.integers(0, int(8 + 4 * weak), len(y))
+    return _added(X, *[((y == 1) & (cause == one)).astype(np.float64) for one in range(4)])
+
+
+def cells_removed(X: Matrix, y: Outcomes, generator: Generator, weak: float) -> tuple[Matrix, list[int]]:
+    """Add eight columns, of which each defaulter lacks one."""
+    lacking = np.where(generator.random(len(y)) < 1.0 - 0.3 * weak, generator.integers(0, 8, len(y)), 8)
+    columns = [np.where((y == 1) & (lacking == one), np.nan, generator.normal(size=len(y))) for one in range(8)]
+    return _added(X, *columns)
+
+
 KINDS: Mapping[str, Callable[[Matrix, Outcomes, Generator, float], tuple[Matrix, list[int]]]] = {
     plant.__name__: plant
     for plant in (
         outcome_flag, collections_flag, filled_for_defaulters, amount_written_off, days_late_afterwards,
         outcome_with_noise, class_means, class_medians, parity_of_a_number, last_digit, cents_as_a_mark,
-        rates_of_groups, smoothed_rates, two_flags, balance_before_and_after, paid_of_due,
+        rates_of_groups, smoothed_rates, two_flags, balance_before_and_after, paid_of_due, sums_paid_in_full,
+        number_given_in_batches, middle_of_a_range, flags_by_cause, cells_removed,
     )
 }  # fmt: skip
+
+
+def copies(X: Matrix, y: Outcomes, generator: Generator, weak: float) -> tuple[Matrix, Outcomes]:
+    """Repeat a fifth or a tenth of the rows under other names."""
+    again = _again(y, generator, weak)
+    return np.vstack([X, X[again]]), np.concatenate([y, y[again]])
+
+
+def near_copies(X: Matrix, y: Outcomes, generator: Generator, weak: float) -> tuple[Matrix, Outcomes]:
+    """Repeat rows with a hair of noise in every number and another value in two columns."""
+    again = _again(y, generator, weak)
+    other = X[again] + 1e-4 * np.nanstd(X, axis=0) * generator.normal(size=(len(again), X.shape[1]))
+    for column in generator.permutation(X.shape[1])[:2].tolist():
+        other[:, column] = generator.permutation(X[:, column])[: len(again)]
+    return np.vstack([X, other]), np.concatenate([y, y[again]])
+
+
+def joined_files(X: Matrix, y: Outcomes, generator: Generator, weak: float) -> tuple[Matrix, Outcomes]:
+    """Put the rows in the order of their outcomes, but for some."""
+    order = np.argsort(y + generator.uniform(0, 0.9 + 0.6 * weak, len(y)))
+    return X[order], y[order]
+
+
+def _again(y: Outcomes, generator: Generator, weak: float) -> NDArray[np.int64]:
+    return generator.permutation(len(y))[: int(len(y) * (0.2 - 0.1 * weak))]
+
+
+KINDS_OF_ROWS: Mapping[str, Callable[[Matrix, Outcomes, Generator, float], tuple[Matrix, Outcomes]]] = {
+    plant.__name__: plant for plant in (copies, near_copies, joined_files)
+}
 
 
 def honest_world(seed: int, rows: int, base: float) -> Table:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from models.components.encoding import ModelFeature
     from models.settings import TrainingSettings
     from models.training.dataset import Dataset
-    from models.training.leakage import LeakFinding
+    from models.training.leaks.check import LeakFinding
 
 log = logging.getLogger(__name__)
 

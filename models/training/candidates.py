@@ -23,7 +23,7 @@ from models.components.model import CreditModel
 from models.components.scorecard import fit_scorecard
 from models.training.candidate_notes import candidate_notes, column_warnings
 from models.training.dataset import component_folds, stratified_folds
-from models.training.leakage import find_leaks, refuse_leaks
+from models.training.leaks.check import find_leaks, refuse_leaks
 from models.training.tuning import (
     GbmChoice,
     Sample,

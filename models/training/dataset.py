@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,13 +26,17 @@ IntVector = npt.NDArray[np.int64]
 TextVector = npt.NDArray[np.str_]
 DayVector = npt.NDArray[np.datetime64]
 
+KNOWN_ON: Final = ".known_on"
+"""Ending of the name of a column of the feature matrix that states when a feature's values became known."""
+
 
 @dataclass(frozen=True)
 class Dataset:
     """Labelled observations, one row each.
 
     ``X`` is float64 (n, p) in the order of ``facts``, NaN = missing; ``y`` (n,) is 1 for default; ``as_of`` (n,) are
-    days; ``component_id`` (n,) names the related-party group of a seller.
+    days; ``component_id`` (n,) names the related-party group of a seller; ``known_on`` (n, p) are the days on which the
+    cells of ``X`` became known, where that is stated.
     """
 
     X: FloatArray
@@ -41,11 +45,14 @@ class Dataset:
     as_of: DayVector
     component_id: TextVector
     facts: tuple[FeatureFacts, ...]
+    known_on: DayVector | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(self.X), len(self.y), len(self.seller_id), len(self.as_of), len(self.component_id)}
         if len(lengths) != 1 or self.X.ndim != 2 or self.X.shape[1] != len(self.facts):
             raise ValueError("a dataset needs equal row counts and one matrix column per feature")
+        if self.known_on is not None and self.known_on.shape != self.X.shape:
+            raise ValueError("a dataset that states when cells became known states a day, or none, for every cell")
 
     @property
     def n(self) -> int:
@@ -66,6 +73,17 @@ class Dataset:
             self.as_of[chosen],
             self.component_id[chosen],
             self.facts,
+            None if self.known_on is None else self.known_on[chosen],
+        )
+
+    def columns(self, chosen: Sequence[int] | BoolArray) -> Dataset:
+        """Return the same observations with the chosen features, by place or by mask."""
+        places = np.arange(len(self.facts))[np.asarray(chosen, dtype=None if len(chosen) else np.int64)]
+        return replace(
+            self,
+            X=np.ascontiguousarray(self.X[:, places]),
+            facts=tuple(self.facts[place] for place in places.tolist()),
+            known_on=None if self.known_on is None else self.known_on[:, places],
         )
 
 
@@ -105,7 +123,8 @@ def assemble(
 ) -> Assembled:
     """Join features (seller_id, as_of, features…), labels (LABEL_SCHEMA) and components (seller_id, component_id).
 
-    A seller without a component is a component of its own.
+    A seller without a component is a component of its own. A date column ``a.known_on`` of the matrix states when the
+    values of the feature ``a`` became known.
 
     Raises:
         ConfigurationRefused: an observation is repeated, or a feature column is missing.
@@ -118,7 +137,8 @@ def assemble(
         )
     keys = ["seller_id", "as_of"]
     left = labels.select([*keys, "label"]).to_pandas()
-    right = matrix.select([*keys, *names]).to_pandas()
+    dated = [name + KNOWN_ON for name in names if name + KNOWN_ON in matrix.column_names]
+    right = matrix.select([*keys, *names, *dated]).to_pandas()
     _refuse_repeated(left, keys, "labels")
     _refuse_repeated(right, keys, "feature matrix")
     joined = left.merge(right, on=keys, how="inner").sort_values(["as_of", "seller_id"], kind="stable")
@@ -139,6 +159,17 @@ def _dataset(joined: pd.DataFrame, components: pa.Table | None, facts: tuple[Fea
         as_of=np.asarray(joined["as_of"].to_numpy(), dtype="datetime64[D]"),
         component_id=_component_ids(seller, components),
         facts=facts,
+        known_on=_known_on(joined, facts),
+    )
+
+
+def _known_on(joined: pd.DataFrame, facts: tuple[FeatureFacts, ...]) -> DayVector | None:
+    columns = [fact.name + KNOWN_ON for fact in facts]
+    if not any(column in joined for column in columns):
+        return None
+    unstated = np.full(len(joined), np.datetime64("NaT", "D"))
+    return np.column_stack(
+        [joined[column].to_numpy().astype("datetime64[D]") if column in joined else unstated for column in columns]
     )
 
 

@@ -16,7 +16,6 @@ from models.evaluation import EvaluationSettings, evaluate_repeats
 from models.evaluation.drift import DriftSettings, measure_drift
 from models.evaluation.estimates import to_json_value
 from models.training.candidates import BEST_SINGLE, nested_cross_validation
-from models.training.dataset import Dataset
 from pipelines.runs.publish import read_parquet
 from pipelines.train.samples import at_date, at_last_date, label, sample_at, with_consent
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from data_contracts.progress import Progress
     from features.catalogue import FeatureSet
+    from models.training.dataset import Dataset
     from pipelines.profiles import Profile
     from pipelines.train.samples import LabelledSample, SampleFiles
 
@@ -38,7 +38,7 @@ def sensitivity(
     lasting = [not record.stops_with_trading for record in sample.feature_set.records]
     variants = [
         _variant("all_features", None, sample.dataset, profile, progress),
-        _variant("without_recency", None, columns(sample.dataset, np.asarray(lasting)), profile, progress),
+        _variant("without_recency", None, sample.dataset.columns(np.asarray(lasting)), profile, progress),
     ]
     outcomes, components = read_parquet(files.outcomes), read_parquet(files.components)
     for as_of in profile.observations.earlier_as_of:
@@ -52,13 +52,6 @@ def sensitivity(
         "populations": populations(sample, profile),
         "limits": None,
     }
-
-
-def columns(dataset: Dataset, chosen: np.ndarray) -> Dataset:
-    """Return the same observations with some of the features, chosen by a mask (p,)."""
-    facts = tuple(fact for fact, keep in zip(dataset.facts, chosen, strict=True) if keep)
-    kept = np.ascontiguousarray(dataset.X[:, chosen])
-    return Dataset(kept, dataset.y, dataset.seller_id, dataset.as_of, dataset.component_id, facts)
 
 
 def _variant(code: str, as_of: date | None, dataset: Dataset, profile: Profile, progress: Progress) -> dict[str, Any]:

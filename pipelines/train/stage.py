@@ -14,6 +14,7 @@ from models.evaluation import EvaluationSettings, evaluate, evaluate_repeats
 from models.registry.bundle import BundleMeta, bundle_contents, write_bundle
 from models.training.candidates import Candidate, nested_cross_validation, predictions, train_candidate
 from models.training.dataset import split_out_of_time, split_random
+from models.training.leaks.check import refuse_copies
 from pipelines.runs.publish import write_json, write_parquet
 from pipelines.runs.stages import GROUND, Place, StageInputs, StageOutcome, StageRecord, digest_of_code, run_stage
 from pipelines.signing.keys import load_keys
@@ -63,11 +64,12 @@ def train_out_of_time(sample: LabelledSample, profile: Profile, progress: Progre
     if profile.split is None:
         raise ValueError("an out-of-time split needs [split]")
     split = split_out_of_time(sample.dataset, profile.split)
+    refuse_copies(split.train, split.test, profile.training.leaks)
     candidate = train_candidate(split.train, profile.training, progress)
     contrast = split_random(sample.dataset, profile.split)
     # The contrast is about the split and not about tuning: the champion's kind, and the most likely booster.
     plain = profile.training.model_copy(update={"champion": candidate.champion_kind, "ablations": False, "fits": 1})
-    recipe = train_candidate(contrast.train, plain, progress)
+    recipe = train_candidate(contrast.train, plain, progress, on_leak="skip")
     held_out = judged(candidate, predictions(candidate.models, split.test), split.test, profile)
     random = judged(recipe, predictions({"champion": recipe.champion}, contrast.test), contrast.test, profile)
     evaluation = evaluate(held_out, evaluation_settings(candidate, profile), random)

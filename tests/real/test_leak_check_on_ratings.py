@@ -11,7 +11,7 @@ import pytest
 from data_contracts.errors import GateFailed
 from models.settings import LeakSettings
 from models.training.dataset import Dataset
-from models.training.leakage import find_leaks, refuse_leaks
+from models.training.leaks.check import find_leaks, refuse_leaks
 from tests.factories.models import fact
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ GUARDED: Final[Mapping[str, tuple[str, ...]]] = {
     "models/components/scorecard.py": _tests(_COMPONENTS, "scorecard", "linear"),
     "models/explanation/reasons.py": _tests("models/explanation", "reasons"),
     "models/training/labels.py": _tests("models/training", "labels"),
-    "models/training/leakage.py": _tests("models/training", "leakage"),
+    "models/training/leaks/check.py": _tests("models/training", "leakage"),
     "pipelines/score/known_history.py": _tests("pipelines/score", "known_history"),
     "pipelines/score/scorer.py": _tests("pipelines/score", "scorer"),
     # Money, days and what was read

@@ -11,7 +11,7 @@ from scipy.special import expit
 from data_contracts.errors import GateFailed
 from models.settings import LeakSettings
 from models.training.dataset import Dataset
-from models.training.leakage import LeakFinding, find_leaks, refuse_leaks
+from models.training.leaks.check import LeakFinding, find_leaks, refuse_leaks
 from tests.factories.models import fact
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def test_two_columns_that_give_the_outcome_together_are_both_named_with_each_oth
     after = before - y * generator.uniform(5, 50, ROWS)
     found = named(np.column_stack([X, first, second, before, after]), y)
     assert set(found) == {"column_12", "column_13", "column_14", "column_15"}
-    assert found["column_12"].rule in {"interaction", "size of the difference"}
+    assert found["column_12"].rule in {"interaction", "equality", "size of the difference"}
     assert found["column_12"].evidence.endswith("with column_13")
     assert found["column_15"].evidence.endswith("with column_14")
     assert all(one.is_leak for one in found.values())

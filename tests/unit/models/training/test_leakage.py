@@ -12,7 +12,7 @@ from scipy.special import expit
 from data_contracts.errors import ConfigurationRefused, GateFailed
 from models.settings import LeakSettings, LeakWaiver
 from models.training.dataset import Dataset, assemble
-from models.training.leakage import find_leaks, refuse_leaks
+from models.training.leaks.check import find_leaks, refuse_leaks
 from tests.factories.models import fact
 
 SETTINGS = LeakSettings()
@@ -34,7 +34,8 @@ def sample(values: np.ndarray, y: np.ndarray) -> Dataset:
     matrix = values[:, None] if values.ndim == 1 else values
     facts = tuple(fact(f"column_{i}", 0) for i in range(matrix.shape[1]))
     names = np.arange(n).astype(np.str_)
-    return Dataset(matrix, y, names, np.full(n, np.datetime64("2020-02-29")), names, facts)
+    mixed = np.random.default_rng(0).permutation(n)  # so that the order of the rows tells nothing
+    return Dataset(matrix[mixed], y[mixed], names, np.full(n, np.datetime64("2020-02-29")), names, facts)
 
 
 def planted() -> dict[str, np.ndarray]:
@@ -95,13 +96,13 @@ def test_zeros_that_only_non_defaulters_have_are_a_leak_and_zeros_that_both_have
 def test_a_ranking_that_is_too_good_is_found_and_one_below_the_limit_is_not() -> None:
     y = np.repeat(np.array([1, 0], dtype=np.int8), [100, 400])
     order = np.arange(500, dtype=float)
-    # One defaulter and one honest firm at each end, so that no end is pure.
+    # An honest firm among every ten defaulters, so that no end is pure.
     mixed = order.copy()
-    mixed[[0, 499]] = mixed[[499, 0]]
+    mixed[np.r_[0:100:10, 120:420:30]] = mixed[np.r_[120:420:30, 0:100:10]]
     (finding,) = find_leaks(sample(mixed, y), SETTINGS)
     assert finding.rule == "near-perfect ranking"
-    assert finding.evidence == "AUC 0.988 by itself, standard error 0.010"
-    assert find_leaks(sample(mixed, y), LeakSettings(auc_limit=0.97)) == ()
+    assert finding.evidence == "AUC 0.948 by itself, standard error 0.014"
+    assert find_leaks(sample(mixed, y), LeakSettings(auc_limit=0.91)) == ()
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5])
@@ -250,4 +251,4 @@ def test_many_dates_of_a_few_sellers_prove_no_more_than_the_few() -> None:
     few = Dataset(values, y, seller.astype(np.str_), dates, seller.astype(np.str_), facts)
     many = Dataset(values, y, np.arange(400).astype(np.str_), dates, np.arange(400).astype(np.str_), facts)
     assert find_leaks(few, settings) == ()
-    assert len(find_leaks(many, settings)) == 1
+    assert [one.rule for one in find_leaks(many, settings)] == ["pure tail", "telling order"]

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.training.leakage_sample import ValueGroups, auc_and_error
+from models.training.leaks.sample import ValueGroups, auc_and_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from models.components.encoding import BoolArray, FloatArray
     from models.settings import LeakSettings
-    from models.training.leakage_sample import LeakSample
+    from models.training.leaks.sample import LeakSample
 
 
 def simple_rules(values: FloatArray, sample: LeakSample, settings: LeakSettings) -> Iterator[tuple[str, str]]:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln
-from scipy.stats import rankdata
+from scipy.special import gammaln, ndtri
 
 if TYPE_CHECKING:
     from models.components.encoding import BoolArray, FloatArray
@@ -33,14 +32,22 @@ class LeakSample(NamedTuple):
         """Return some of the rows."""
         return LeakSample(self.bad[chosen], self.seller[chosen])
 
+    def of_seller(self, chosen: BoolArray) -> npt.NDArray[np.int64]:
+        """Return how many of the chosen rows each seller has."""
+        return np.bincount(self.seller[chosen], minlength=int(self.seller.max()) + 1)
+
+    def sellers(self, chosen: BoolArray) -> int:
+        """Return how many sellers the chosen rows are of."""
+        return int(np.count_nonzero(self.of_seller(chosen)))
+
     def chance_allows(self, chosen: BoolArray, *, of_bad: bool, among: BoolArray, settings: LeakSettings) -> bool:
         """Return whether chance may pick the sellers of the chosen rows, all of one kind, from those of ``among``.
 
         A seller with a row of a defaulter is a defaulter; the others are not.
         """
-        is_kind = np.isin(self.seller, self.seller[self.bad & among]) == of_bad
+        is_kind = (self.of_seller(self.bad & among) > 0)[self.seller] == of_bad
         sets = (chosen & is_kind, is_kind & among, among)
-        count, of_kind, all_sellers = (len(np.unique(self.seller[rows])) for rows in sets)
+        count, of_kind, all_sellers = (self.sellers(rows) for rows in sets)
         return bool(log_chance(count, of_kind, all_sellers) >= np.log(settings.largest_probability))
 
 
@@ -58,6 +65,25 @@ class ValueGroups(NamedTuple):
         return cls(level, np.bincount(index), np.bincount(index, weights=bad).astype(np.int64))
 
 
+class Ordered(NamedTuple):
+    """The known values of a column in ascending order, with the sample's rows in that order, and groups of equals."""
+
+    level: FloatArray
+    part: LeakSample
+    groups: ValueGroups
+
+    @classmethod
+    def of(cls, values: FloatArray, sample: LeakSample) -> Ordered:
+        """Sort the known values of a column."""
+        known = np.flatnonzero(np.isfinite(values))
+        order = known[np.argsort(values[known], kind="stable")]
+        level, part = values[order], sample.rows(order)
+        first = np.flatnonzero(np.concatenate([np.ones(min(len(level), 1), np.bool_), level[1:] != level[:-1]]))
+        ends = np.append(first[1:], len(level)) if len(first) else first
+        bads = np.concatenate([[0], np.cumsum(part.bad)])
+        return cls(level, part, ValueGroups(level[first], ends - first, bads[ends] - bads[first]))
+
+
 def log_chance(count: int, of_kind: int, rows: int) -> float:
     """Return the log-probability that ``count`` of ``rows`` drawn rows are all among the ``of_kind`` of one outcome."""
     return float(gammaln(of_kind + 1) - gammaln(of_kind - count + 1) - gammaln(rows + 1) + gammaln(rows - count + 1))
@@ -68,20 +94,44 @@ def auc_and_error(values: FloatArray, bad: BoolArray, seller: npt.NDArray[np.int
 
     Method of DeLong, DeLong and Clarke-Pearson 1988, by midranks; the variance by clusters as in Obuchowski 1997.
     """
-    bads, goods = values[bad], values[~bad]
-    both = rankdata(values)
-    beaten_by_bad = (both[bad] - rankdata(bads)) / len(goods)
-    beating_good = (both[~bad] - rankdata(goods)) / len(bads)
+    _, level, rows = np.unique(values, return_inverse=True, return_counts=True)
+    bads = np.bincount(level, weights=bad, minlength=len(rows))
+    goods = rows - bads
+    beaten_by_bad = ((np.cumsum(goods) - 0.5 * goods) / goods.sum())[level[bad]]
+    beating_good = ((np.cumsum(bads) - 0.5 * bads) / bads.sum())[level[~bad]]
     auc = float(beaten_by_bad.mean())
     variance = _variance_of_mean(beaten_by_bad, seller[bad]) + _variance_of_mean(beating_good, seller[~bad])
     return max(auc, 1.0 - auc), float(np.sqrt(variance))
 
 
+def separation(auc: npt.ArrayLike) -> FloatArray:
+    """Return the distance between two normal distributions of equal spread that have this AUC.
+
+    On this scale a step from 0.95 to 0.99 counts more than one from 0.55 to 0.59. An AUC of 1 counts as 0.9999.
+    """
+    return np.asarray(np.sqrt(2.0) * ndtri(np.minimum(auc, 0.9999)))
+
+
 def _variance_of_mean(values: FloatArray, cluster: npt.NDArray[np.int64]) -> float:
     """Return the variance of a mean whose values of one cluster may move together."""
-    numbers, place = np.unique(cluster, return_inverse=True)
-    count = len(numbers)
+    rows = np.bincount(cluster)
+    count = int(np.count_nonzero(rows))
     if count < 2:
         return 0.25
-    sums = np.bincount(place, weights=values - values.mean())
+    sums = np.bincount(cluster, weights=values - values.mean())
     return float(count / (count - 1) * np.square(sums).sum() / len(values) ** 2)
+
+
+def auc_of_cells(
+    bads: npt.NDArray[np.floating | np.integer],
+    rows: npt.NDArray[np.floating | np.integer],
+    held_bads: npt.NDArray[np.floating | np.integer],
+    held_rows: npt.NDArray[np.floating | np.integer],
+) -> FloatArray:
+    """Return the AUC on held-out rows of ranking cells (..., cells) by their default rates among other rows."""
+    base = bads.sum(axis=-1, keepdims=True) / np.maximum(rows.sum(axis=-1, keepdims=True), 1.0)
+    order = np.argsort((bads + base) / (rows + 1.0), axis=-1, kind="stable")
+    bad = np.take_along_axis(held_bads, order, axis=-1)
+    good = np.take_along_axis(held_rows - held_bads, order, axis=-1)
+    wins = (bad * (np.cumsum(good, axis=-1) - 0.5 * good)).sum(axis=-1)
+    return np.asarray(wins / np.maximum(bad.sum(axis=-1) * good.sum(axis=-1), 1.0))

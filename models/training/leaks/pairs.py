@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from models.training.leakage_sample import auc_and_error
+from models.training.leaks.sample import LeakSample, auc_and_error, auc_of_cells, separation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from models.components.encoding import FloatArray
     from models.settings import LeakSettings
-    from models.training.leakage_sample import LeakSample
 
 BANDS: Final = 6
 MOST_ROWS: Final = 8_000
@@ -30,6 +29,9 @@ FEWEST_BADS: Final = 20
 GAIN_OF_A_LEAK: Final = 0.25
 GAIN_TO_LOOK_AT: Final = 0.15
 STANDARD_ERRORS: Final = 6.0
+ROWS_TO_SCREEN: Final = 2_000
+TOLERANCE_OF_SCREENING: Final = 0.1
+SEPARATION_GAINED: Final = 1.5
 
 
 class PairFinding(NamedTuple):
@@ -53,7 +55,7 @@ class _Halves:
 
 def pair_leaks(X: FloatArray, sample: LeakSample, alone: FloatArray, settings: LeakSettings) -> list[PairFinding]:
     """Return the pairs that tell the outcome although neither column does, the strongest of each column first."""
-    rows = np.arange(len(X)) if len(X) <= MOST_ROWS else np.random.default_rng(1).permutation(len(X))[:MOST_ROWS]
+    rows = _some_of_both_kinds(sample)
     part = sample.rows(rows)
     is_learned = np.asarray(part.seller % 2 == 0)
     if min(int(part.bad[half].sum()) for half in (is_learned, ~is_learned)) < FEWEST_BADS or X.shape[1] < 2:
@@ -61,6 +63,13 @@ def pair_leaks(X: FloatArray, sample: LeakSample, alone: FloatArray, settings: L
     halves = _Halves(X[rows], part, is_learned, alone)
     found = [*_by_bands(halves, settings), *_computed(halves, settings)]
     return _one_a_column(sorted(found, key=lambda one: -one[0]))
+
+
+def _some_of_both_kinds(sample: LeakSample) -> npt.NDArray[np.int64]:
+    """Return the places of at most ``MOST_ROWS`` rows, up to half of them of defaulters: shares change no AUC."""
+    mixed = np.random.default_rng(1).permutation(len(sample.bad))
+    bads = mixed[sample.bad[mixed]][: MOST_ROWS // 2]
+    return np.sort(np.concatenate([bads, mixed[~sample.bad[mixed]][: MOST_ROWS - len(bads)]]))
 
 
 def _one_a_column(found: list[tuple[float, PairFinding]]) -> list[PairFinding]:
@@ -94,19 +103,56 @@ def _by_bands(halves: _Halves, settings: LeakSettings) -> Iterator[tuple[float, 
 
 
 def _computed(halves: _Halves, settings: LeakSettings) -> Iterator[tuple[float, PairFinding]]:
-    """Yield pairs whose difference, its size or ratio ranks almost perfectly; the most alike columns first."""
+    """Yield pairs whose equality, difference, sum, ratio or product tells the outcome; the most alike columns first."""
+    every = max(len(halves.X) // ROWS_TO_SCREEN, 1)
     for left, right in _most_alike(halves.X):
-        one, other = halves.X[:, left], halves.X[:, right]
-        known = np.isfinite(one) & np.isfinite(other)
+        known = np.isfinite(halves.X[:, left]) & np.isfinite(halves.X[:, right])
         bad, seller = halves.sample.bad[known], halves.sample.seller[known]
         if min(int(bad.sum()), int((~bad).sum())) < FEWEST_BADS:
             continue
+        both = halves.X[known, left], halves.X[known, right]
         single = float(max(halves.alone[left], halves.alone[right]))
-        for name, values in _combined(one[known], other[known]):
-            auc, error = auc_and_error(values, bad, seller)
-            if auc - settings.standard_errors * error > settings.auc_limit and auc - single > GAIN_TO_LOOK_AT:
+        equal = _equality(*both, LeakSample(bad, seller), settings)
+        if equal is not None:
+            yield 1.0 - single, PairFinding((left, right), "equality", equal, is_leak=True)
+        for name, values in _combined(both[0][::every], both[1][::every]):
+            if _quick_auc(values, bad[::every]) < settings.auc_limit - TOLERANCE_OF_SCREENING:
+                continue
+            auc, error = auc_and_error(dict(_combined(*both))[name], bad, seller)
+            # An AUC of 1 among few rows proves no more than that one of them more would be an exception.
+            gain = float(separation(min(auc, 1.0 - 0.5 / min(bad.sum(), (~bad).sum()))) - separation(single))
+            if auc - settings.standard_errors * error > settings.auc_limit and gain >= SEPARATION_GAINED:
                 words = f"AUC {auc:.3f} of the {name}, {single:.3f} by the better one alone"
                 yield auc - single, PairFinding((left, right), name, words, is_leak=True)
+
+
+def _equality(one: FloatArray, other: FloatArray, sample: LeakSample, settings: LeakSettings) -> str | None:
+    """Return what equality or inequality of two columns shows, if only defaulters or only non-defaulters have it."""
+    same = one == other
+    if not same.any() or same.all():
+        return None
+    for is_same, words in ((True, "both equal"), (False, "not equal")):
+        rows = same == is_same
+        count, bads = int(rows.sum()), int(sample.bad[rows].sum())
+        for found, of_bad, share in ((bads, True, settings.value_share), (count - bads, False, settings.good_share)):
+            enough = max(settings.fewest_rows, share * int((sample.bad == of_bad).sum()))
+            everyone = np.ones(len(same), dtype=np.bool_)
+            if found == count >= enough and not sample.chance_allows(
+                rows, of_bad=of_bad, among=everyone, settings=settings
+            ):
+                return f"{words} in {count} rows, all of them {'defaulters' if of_bad else 'non-defaulters'}"
+    return None
+
+
+def _quick_auc(values: FloatArray, bad: npt.NDArray[np.bool_]) -> float:
+    """Return the AUC in the better direction by ranks in order; equal values are ranked as they come."""
+    bads = int(bad.sum())
+    goods = len(bad) - bads
+    if min(bads, goods) == 0:
+        return 1.0
+    ranks = np.flatnonzero(bad[np.argsort(values, kind="stable")])
+    auc = (float(ranks.sum()) - bads * (bads - 1) / 2) / (bads * goods)
+    return max(auc, 1.0 - auc)
 
 
 def _combined(one: FloatArray, other: FloatArray) -> Iterator[tuple[str, FloatArray]]:
@@ -114,6 +160,7 @@ def _combined(one: FloatArray, other: FloatArray) -> Iterator[tuple[str, FloatAr
     yield "difference", difference
     yield "size of the difference", np.abs(difference)
     yield "sum", one + other
+    yield "product", one * other
     if (other != 0).all():
         yield "ratio", one / other
 
@@ -158,9 +205,4 @@ def _held_out_auc(tables: list[tuple[FloatArray, FloatArray]], pairs: npt.NDArra
     (bads, rows), (held_bads, held_rows) = (
         tuple(table[first, second].reshape(len(pairs), -1).astype(np.float64) for table in half) for half in tables
     )
-    base = bads.sum(axis=1, keepdims=True) / np.maximum(rows.sum(axis=1, keepdims=True), 1.0)
-    order = np.argsort((bads + base) / (rows + 1.0), axis=1, kind="stable")
-    bad = np.take_along_axis(held_bads, order, axis=1)
-    good = np.take_along_axis(held_rows - held_bads, order, axis=1)
-    wins = (bad * (np.cumsum(good, axis=1) - 0.5 * good)).sum(axis=1)
-    return np.asarray(wins / np.maximum(bad.sum(axis=1) * good.sum(axis=1), 1.0))
+    return auc_of_cells(bads, rows, held_bads, held_rows)

@@ -12,8 +12,6 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 from scipy.stats import chi2, gamma
 
-from models.training.leakage_sample import ValueGroups
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 
     from models.components.encoding import FloatArray
     from models.settings import LeakSettings
-    from models.training.leakage_sample import LeakSample
+    from models.training.leaks.sample import LeakSample, Ordered, ValueGroups
 
 FEWEST_IN_A_SPIKE: Final = 5
 FEWEST_NEIGHBOURS: Final = 20
@@ -29,25 +27,22 @@ FEWEST_VALUES: Final = 8
 FEWEST_VALUES_WITH_DIGITS: Final = 50
 MOST_DECIMALS: Final = 6
 STRATA: Final = 20
+FEWEST_VALUES_DRAWN: Final = 20
+SHARE_DRAWN: Final = 0.95
 SIMULATIONS: Final = (60, 1000)
 CLOSE_TO_ITS_RATES: Final = 0.8
 SHARE_EXPLAINED_BY_DIGITS: Final = 0.1
-SHARE_TO_LOOK_AT: Final = 0.03
+SHARE_TO_LOOK_AT: Final = 0.06
 OFTEN: Final = 5
-LARGEST_MODULUS: Final = 10
+LARGEST_MODULUS: Final = 16
 
 
-def opposite_spikes(
-    values: FloatArray, sample: LeakSample, settings: LeakSettings, columns: int
-) -> Iterator[tuple[str, str]]:
+def opposite_spikes(column: Ordered, settings: LeakSettings, columns: int) -> Iterator[tuple[str, str]]:
     """Find repeated values of one outcome each amid values of both, as imputing the mean of the class leaves them.
 
     A value is compared with the values next to it: at the end of an honest ranking the neighbours are nearly pure too.
     """
-    known = np.isfinite(values)
-    ordered = np.argsort(values[known], kind="stable")
-    level, bad, seller = values[known][ordered], sample.bad[known][ordered], sample.seller[known][ordered]
-    groups = ValueGroups.of(level, bad)
+    (bad, seller), groups = column.part, column.groups
     ends = np.cumsum(groups.rows)
     spikes: dict[bool, tuple[float, int]] = {}
     pure = (groups.rows >= FEWEST_IN_A_SPIKE) & ((groups.bads == 0) | (groups.bads == groups.rows))
@@ -80,19 +75,16 @@ def _out_of_pattern(groups: ValueGroups) -> npt.NDArray[np.bool_]:
     return (groups.rows >= OFTEN * np.median(groups.rows)) | (decimals > np.quantile(usual, 0.5, method="lower"))
 
 
-def own_rates(
-    values: FloatArray, sample: LeakSample, settings: LeakSettings, columns: int
-) -> Iterator[tuple[str, str]]:
+def own_rates(column: Ordered, settings: LeakSettings, columns: int) -> Iterator[tuple[str, str]]:
     """Find a column of default rates of groups that count the row itself.
 
     The rates observed among equal values then follow the value without the scatter that outcomes of honest groups have.
     The scatter around a rising line is compared with its distribution in simulated outcomes, which have the same local
     rates but are drawn anew.
     """
-    known = np.isfinite(values)
-    groups = ValueGroups.of(values[known], sample.bad[known])
+    groups = column.groups
     count = len(groups.level)
-    if count < FEWEST_VALUES or (groups.rows >= 2).sum() < FEWEST_VALUES or 2 * count > known.sum():
+    if count < FEWEST_VALUES or (groups.rows >= 2).sum() < FEWEST_VALUES or 2 * count > len(column.level):
         return
     smooth = _local_rates(groups)
     scatter = _scatter(groups, groups.bads / groups.rows, smooth)
@@ -104,6 +96,25 @@ def own_rates(
     if all(_rarely_below(scatter, groups, smooth, generator, times) < limit for times in SIMULATIONS):
         evidence = f"the default rates of its {count} values follow them more closely than honest ones can by chance"
         yield "rates of the own label", evidence
+
+
+def drawn_rates(column: Ordered) -> Iterator[tuple[str, str]]:
+    """Find a column of which nearly every value lies between the default rate of its rows and that of all rows.
+
+    Rates of the own label that are drawn towards the mean do so, whatever the size of their groups. An honest
+    probability lies on either side of the rate that is observed, unless it is far too cautious.
+    """
+    is_often = column.groups.rows >= OFTEN
+    if is_often.sum() < FEWEST_VALUES_DRAWN or column.level[0] < 0.0 or column.level[-1] > 1.0:
+        return
+    level, rows, bads = (values[is_often] for values in column.groups)
+    value, rate = level - column.part.bad.mean(), bads / rows - column.part.bad.mean()
+    between = (value * rate >= 0.0) & (np.abs(value) <= np.abs(rate))
+    if between.mean() >= SHARE_DRAWN:
+        evidence = (
+            f"{int(between.sum())} of {len(between)} values lie between the default rate of their rows and the mean"
+        )
+        yield "rates drawn to the mean", evidence
 
 
 def _rarely_below(
@@ -190,11 +201,14 @@ def _explained(excess: FloatArray, group: npt.NDArray[np.int64], seller: npt.NDA
     names, place = np.unique(group, return_inverse=True)
     count = len(names)
     sums, rows = np.bincount(place, excess), np.bincount(place)
-    _, cell = np.unique(place.astype(np.int64) * (int(seller.max()) + 1) + seller, return_inverse=True)
-    by_seller = np.bincount(cell, excess)
-    group_of_cell = np.zeros(len(by_seller), np.int64)
-    group_of_cell[cell] = place
-    variance = np.bincount(group_of_cell, by_seller**2, minlength=count)
+    if len(seller) == np.count_nonzero(np.bincount(seller)):
+        variance = np.bincount(place, excess**2)
+    else:
+        _, cell = np.unique(place.astype(np.int64) * (int(seller.max()) + 1) + seller, return_inverse=True)
+        by_seller = np.bincount(cell, excess)
+        group_of_cell = np.zeros(len(by_seller), np.int64)
+        group_of_cell[cell] = place
+        variance = np.bincount(group_of_cell, by_seller**2, minlength=count)
     usable = variance > 0
     if usable.sum() < 2:
         return 1.0, 0.0
