@@ -19,6 +19,7 @@ from models.training.leaks.ranges import (
     auc_by_narrow_ranges,
     block_of_defaulters,
     error_of_auc,
+    lower_auc,
     missing_of_defaulters,
     nearly_pure_value,
     own_auc,
@@ -175,17 +176,23 @@ def _certain(values: FloatArray, sample: LeakSample, settings: LeakSettings, cou
 
 
 def _far_above_the_rest(columns: _Columns, sample: LeakSample, found: dict[int, LeakFinding]) -> None:
-    """Add a doubt on the best columns, at most a quarter of all, if they tell far more than the next one."""
-    auc = np.maximum(columns.alone[:, 0], columns.by_ranges)
-    best = np.argsort(-auc, kind="stable").tolist()
+    """Add a doubt on the best columns, at most a quarter of all, if they tell far more than the next one.
+
+    A column counts with what its AUC is at least, so that one known of few defaulters neither stands out nor hides one.
+    """
+    by_ranges = columns.by_ranges
+    own = [lower_auc(*columns.alone[at], columns.X[:, at], sample) for at in range(len(by_ranges))]
+    least = np.maximum(own, [auc - 3.0 * error_of_auc(auc, sample) for auc in by_ranges.tolist()])
+    likely = np.where(least > 0.5, np.maximum(columns.alone[:, 0], by_ranges), least)
+    best = np.argsort(-least, kind="stable").tolist()
     for count in range(1, max(len(best) // 4, 1) + 1):
         chosen, rest = best[:count], best[count:]
-        if not rest or auc[chosen[-1]] < FAR_ABOVE_FROM:
+        if not rest or likely[chosen[-1]] < FAR_ABOVE_FROM:
             return
-        weakest = float(separation(auc[chosen[-1]] - 3 * error_of_auc(float(auc[chosen[-1]]), sample)))
-        if weakest - float(separation(auc[rest[0]])) > FAR_ABOVE:
+        next_best = float(likely[rest].max())
+        if float(separation(least[chosen[-1]])) - float(separation(next_best)) > FAR_ABOVE:
             for at in set(chosen) - set(found):
-                words = f"AUC {auc[at]:.3f} by itself, {auc[rest[0]]:.3f} by the best of the others"
+                words = f"AUC {likely[at]:.3f} by itself, {next_best:.3f} by the best of the others"
                 found[at] = LeakFinding(columns.names[at], "far above the rest", words, is_leak=False)
             return
 

@@ -146,7 +146,16 @@ def auc_by_narrow_ranges(values: FloatArray, sample: LeakSample) -> float:
 
 def error_of_auc(auc: float, sample: LeakSample) -> float:
     """Return a cautious standard error of an AUC of ranges."""
-    return float(np.sqrt(max(auc * (1.0 - auc), 0.01) / sample.sellers(sample.bad)))
+    return float(np.sqrt(max(auc * (1.0 - auc), 0.01) / max(sample.sellers(sample.bad), 1)))
+
+
+def lower_auc(auc: float, error: float, values: FloatArray, sample: LeakSample) -> float:
+    """Return what a column's AUC by its direction is at least, three standard errors below.
+
+    The error is that of the rows whose value is known: a column that is known of one defaulter ranks well by chance.
+    """
+    cautious = error_of_auc(auc, sample.rows(np.flatnonzero(np.isfinite(values))))
+    return max(auc - 3.0 * max(error, cautious), 0.5)
 
 
 def _halves(sample: LeakSample) -> list[BoolArray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -106,3 +108,21 @@ def test_columns_far_above_the_others_are_all_worth_a_look(columns: int) -> None
     named = found(np.column_stack([X, y[:, None] + noise]), y)
     assert set(named) == {f"column_{12 + at}" for at in range(columns)}
     assert {one.rule for one in named.values()} == {"far above the rest"}
+
+
+def test_a_column_known_of_one_defaulter_neither_stands_out_nor_hides_one_that_does() -> None:
+    """One seller with many dates is one story, however well his rows rank."""
+    generator = np.random.default_rng(38)
+    seller = np.repeat([f"S{number:04d}" for number in range(ROWS // 5)], 5)
+    is_defaulter = generator.random(ROWS // 5) < 0.2
+    y = np.repeat(is_defaulter, 5).astype(np.int8)
+    X = np.repeat(generator.normal(size=(ROWS // 5, 12)), 5, axis=0)
+    few = np.full(ROWS, np.nan)
+    known = [int(np.flatnonzero(is_defaulter)[0]), *np.flatnonzero(~is_defaulter)[:20].tolist()]
+    for place, number in enumerate(known):
+        few[number * 5 : number * 5 + 5] = 9.0 if place == 0 else generator.normal()
+    strong = np.repeat(is_defaulter + generator.normal(0, 0.55, ROWS // 5), 5)
+    honest_only = replace(data_set(np.column_stack([X, few]), y), seller_id=seller, component_id=seller)
+    assert find_leaks(honest_only, SETTINGS) == ()
+    both = replace(data_set(np.column_stack([X, few, strong]), y), seller_id=seller, component_id=seller)
+    assert {(one.feature, one.rule) for one in find_leaks(both, SETTINGS)} == {("column_13", "far above the rest")}
