@@ -181,7 +181,9 @@ def _far_above_the_rest(columns: _Columns, sample: LeakSample, found: dict[int, 
     A column counts with what its AUC is at least, so that one known of few defaulters neither stands out nor hides one.
     """
     by_ranges = columns.by_ranges
-    own = [lower_auc(*columns.alone[at], columns.X[:, at], sample) for at in range(len(by_ranges))]
+    own = [
+        lower_auc(auc, error, values, sample) for (auc, error), values in zip(columns.alone, columns.X.T, strict=True)
+    ]
     least = np.maximum(own, [auc - 3.0 * error_of_auc(auc, sample) for auc in by_ranges.tolist()])
     likely = np.where(least > 0.5, np.maximum(columns.alone[:, 0], by_ranges), least)
     best = np.argsort(-least, kind="stable").tolist()
