@@ -181,7 +181,7 @@ def flags_by_cause(X: Matrix, y: Outcomes, generator: Generator, weak: float) ->
 
 
 def cells_removed(X: Matrix, y: Outcomes, generator: Generator, weak: float) -> tuple[Matrix, list[int]]:
-    """Add eight columns, of which each defaulter lacks one."""
+    """Add eight columns; each defaulter lacks one of them."""
     lacking = np.where(generator.random(len(y)) < 1.0 - 0.3 * weak, generator.integers(0, 8, len(y)), 8)
     columns = [np.where((y == 1) & (lacking == one), np.nan, generator.normal(size=len(y))) for one in range(8)]
     return _added(X, *columns)

@@ -1,1 +1,1 @@
-"""The leak check: rules by which a column, two columns or the rows show that they know the outcome."""
+"""The leak check: rules that find columns, pairs of columns and rows that know the outcome."""

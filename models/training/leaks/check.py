@@ -200,7 +200,7 @@ def _far_above_the_rest(columns: _Columns, sample: LeakSample, found: dict[int, 
 
 
 def _pairs(columns: _Columns, sample: LeakSample, settings: LeakSettings, found: dict[int, LeakFinding]) -> None:
-    """Add what pairs of columns show of which neither is a leak by itself."""
+    """Add what pairs of columns show; neither column is a leak by itself."""
     open_ = [at for at in range(len(columns.names)) if at not in found or not found[at].is_leak]
     for pair in pair_leaks(columns.X[:, open_], sample, columns.alone[open_, 0], settings):
         both = [open_[place] for place in pair.columns]

@@ -99,7 +99,7 @@ def own_rates(column: Ordered, settings: LeakSettings, columns: int) -> Iterator
 
 
 def drawn_rates(column: Ordered) -> Iterator[tuple[str, str]]:
-    """Find a column of which nearly every value lies between the default rate of its rows and that of all rows.
+    """Find a column whose values nearly all lie between the default rate of its rows and that of all rows.
 
     Rates of the own label that are drawn towards the mean do so, whatever the size of their groups. An honest
     probability lies on either side of the rate that is observed, unless it is far too cautious.

@@ -67,7 +67,7 @@ def missing_of_defaulters(
 def _log_p_of_block(part: LeakSample, begin: int, end: int, wanted: float) -> float:
     """Return the log-probability that a block is of defaulters alone if it were like the rows beside it.
 
-    Returns 0 without counting if so few rows cannot reach the wanted size, or if too few rows lie beside.
+    Returns 0 without counting if so few rows cannot reach the wanted size, or if too few rows are beside it.
     """
     reach = max(end - begin, FEWEST_BESIDE)
     beside = np.concatenate([np.arange(max(begin - reach, 0), begin), np.arange(end, min(end + reach, len(part.bad)))])
