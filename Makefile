@@ -69,7 +69,7 @@ RAW_FILES := $(if $(RAW_DIR),$(shell find $(RAW_DIR) 2>/dev/null | sed 's/[][ :*
 # The keys: files that the variables name, else those in the profile's folder of keys.
 KEYS := $(filter-out %/trust.json %/heads,$(wildcard $(PASSPORT_SIGNING_KEY_FILE) $(PASSPORT_HMAC_KEY_FILE) $(or $(KEYS_DIR),.keys)/$(notdir $(P))/*))
 
-STAGES := world ingest validate features train explain register score monitor
+STAGES := world ingest validate features train explain register score watch monitor
 
 .PHONY: help run test test-fast check setup setup-test setup-docs setup-mutants lock $(STAGES) bench bench-credit bench-world \
         mutants lint types layers docs docs-check pictures prose notebooks site wheel sbom clean clean-registry force
@@ -141,7 +141,7 @@ $(P)/score/CHECKED: $(wildcard $(P)/ledger/promotions.jsonl)
 $(P)/ingest/CHECKED $(P)/train/CHECKED $(P)/score/CHECKED: $(or $(KEYS),force)
 force:
 
-run: score monitor explain ## Set up and run the whole pipeline, from raw files to passports (PROFILE=demo)
+run: score watch monitor explain ## Set up and run the whole pipeline, from raw files to passports (PROFILE=demo)
 	@$(PASSPORT) --quiet index --profile $(PROFILE) --out $(OUT)
 	@$(if $(QUIET),:,echo && $(PASSPORT) summary --profile $(PROFILE) --out $(OUT))
 
@@ -181,6 +181,10 @@ score: $(P)/score/CURRENT ## Score the profile's applicants and issue their pass
 $(P)/score/CHECKED: $(P)/register/CURRENT $(P)/train/CURRENT $(P)/features/CURRENT $(P)/validate/CURRENT \
                     $(PROFILE_FILE) $(MODELS) $(call rooms,score score_rows.py score_codes.py ingest validate features register passports reports) | $(VENV)/.run-ready
 	$(call STAGE,score)
+
+watch: $(P)/watch/CURRENT ## Look at every open loan by the rules of the early warning
+$(P)/watch/CHECKED: $(P)/validate/CURRENT $(PROFILE_FILE) $(FEATURES) $(call rooms,watch) | $(VENV)/.run-ready
+	$(call STAGE,watch)
 
 monitor: $(P)/monitor/CURRENT ## Compare the scored applicants with the training population
 $(P)/monitor/CHECKED: $(P)/score/CURRENT $(P)/train/CURRENT $(P)/features/CURRENT $(P)/validate/CURRENT \

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 from typer.core import TyperGroup
 
-from pipelines.command_line import contracts, feature_catalogue, keys, pages, promotion, raw_files, scoring, stages
+from pipelines.command_line import (
+    alerts,
+    contracts,
+    feature_catalogue,
+    keys,
+    pages,
+    promotion,
+    raw_files,
+    scoring,
+    stages,
+)
 from pipelines.command_line.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -29,7 +39,7 @@ RAW_FILES = "Raw files and contracts"
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     STAGES: (
         *(stages.world, stages.ingest, stages.validate, stages.train),
-        *(stages.explain, promotion.register, scoring.score, stages.monitor),
+        *(stages.explain, promotion.register, scoring.score, stages.watch, stages.monitor),
     ),
     "Results and passports": (
         pages.index,
@@ -113,6 +123,7 @@ def _assembled() -> typer.Typer:
             app.command(rich_help_panel=panel)(command)
     app.add_typer(feature_catalogue.features_app, name=FEATURES, rich_help_panel=STAGES)
     app.add_typer(contracts.contract_app, name="contract", rich_help_panel=RAW_FILES)
+    app.add_typer(alerts.alerts_app, name="alerts", rich_help_panel="Results and passports")
     app.add_typer(keys.keys_app, name="keys", rich_help_panel="Results and passports")
     return app
 

@@ -143,6 +143,11 @@ def explain(context: typer.Context, profile: ProfileOption = "demo", out: OutOpt
         record_pages(chosen, Place(chosen.name, out))
 
 
+def watch(context: typer.Context, profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
+    """Look at every open loan by the rules of the early warning, as of the profile's last date."""
+    run_stage_of(profile, out, "watch", context.obj)
+
+
 def monitor(context: typer.Context, profile: ProfileOption = "demo", out: OutOption = DEFAULT_OUT) -> None:
     """Compare the scored applicants with the training population."""
     run_stage_of(profile, out, "monitor", context.obj)

@@ -27,6 +27,7 @@ _COUNTED: dict[str, tuple[str, str, str]] = {
     "explain": ("observations in", "explained", "set aside"),
     "register": ("gates", "passed", "failed"),
     "score": ("applicants", "scored", "refused"),
+    "watch": ("open loans", "watched", "in default"),
     "monitor": ("applicants", "compared", "set aside"),
 }
 _ROWS = ("rows in", "kept", "set aside")

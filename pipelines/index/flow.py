@@ -78,7 +78,7 @@ def _figures(stage: str, record: StageRecord, run: RunRecord) -> tuple[str, dict
     if stage == "monitor":
         features = [one for one in (run.monitor or {"variables": ()})["variables"] if one["name"] != SCORE]
         return whole(sum(one["alert"] for one in features)), {"variables": whole(len(features))}
-    return whole(record.rows_kept), set_aside
+    return whole(record.rows_kept), {**set_aside, "alerts": whole(float(notes.get("alerts", 0)))}
 
 
 def reasons_set_aside(record: StageRecord, texts: Texts) -> list[tuple[Reason, int]]:

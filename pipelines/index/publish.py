@@ -21,6 +21,7 @@ from pipelines.index.passport_list import passport_lines, render_passport_list
 from pipelines.index.promotion_page import render_promotion_page
 from pipelines.index.readers import page_address
 from pipelines.index.run_record import read_run
+from pipelines.index.watch_page import render_watch_page
 from pipelines.reports.rendering import LANGUAGES, page_texts, with_way_back
 from pipelines.runs.publish import atomic_write_bytes
 from pipelines.runs.stages import current_output
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from pipelines.runs.stages import Place
 
 STAGE_OF_PAGE: Final = {"data": "validate", "model": "explain", "explanation": "explain"}
-RUN_PAGES: Final = ("promotion", "health", "passports")
+RUN_PAGES: Final = ("promotion", "health", "watch", "passports")
 PASSPORTS: Final = "passports"
 
 
@@ -78,6 +79,8 @@ def _run_pages(run: RunRecord, language: Language) -> dict[str, str]:
         pages["promotion"] = render_promotion_page(run, language)
     if run.monitor is not None:
         pages["health"] = render_health_page(run, language)
+    if run.watch is not None and run.watch["book"] is not None:
+        pages["watch"] = render_watch_page(run, language)
     if run.scores is not None:
         pages["passports"] = render_passport_list(run, passport_lines(run.root / PASSPORTS), language)
     return pages

@@ -17,7 +17,7 @@ ROWS_SECTION = "#rows"
 """Section of the index page that links the manifest of every stage."""
 PAGES_OF_READERS: Mapping[str, tuple[str, ...]] = {
     "committee": ("model", "explanation", "promotion"),
-    "lender": ("passports", "scores", "health"),
+    "lender": ("passports", "scores", "watch", "health"),
     "seller": ("deliveries",),
     "scientist": ("data", "model", "health"),
     "auditor": ("promotion", "ledger", "manifests"),

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
+from pipelines.index.alert_decisions import read_decisions
 from pipelines.index.promotions import Promotions, read_promotions
 from pipelines.runs.publish import read_json, read_parquet
 from pipelines.runs.stages import CURRENT, StageRecord, current_output, current_run, outdated_inputs, read_manifest
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from data_contracts.arrow import Values
     from pipelines.profiles import Profile
     from pipelines.runs.stages import Place
+    from pipelines.watch.decisions import AlertDecision
 
-STAGES: Final = ("world", "ingest", "validate", "features", "train", "explain", "register", "score", "monitor")
+STAGES: Final = ("world", "ingest", "validate", "features", "train", "explain", "register", "score", "watch", "monitor")
 BUNDLE_MANIFEST: Final = "bundle/manifest.json"
 SCORES: Final = "passports.parquet"
 REFUSED: Final = "refused"
@@ -88,6 +90,8 @@ class RunRecord:
     audit: Mapping[str, Any] | None = None
     registration: Mapping[str, Any] | None = None
     monitor: Mapping[str, Any] | None = None
+    watch: Mapping[str, Any] | None = None
+    alert_decisions: tuple[AlertDecision, ...] | None = ()
     summary: Mapping[str, Any] | None = None
     scores: Scores | None = None
     trained_sha256: str | None = None
@@ -153,6 +157,8 @@ def read_run(profile: Profile, place: Place) -> RunRecord:
         audit=None if evaluation is None else evaluation.get("audit"),
         registration=documents["register"],
         monitor=documents["monitor"],
+        watch=documents["watch"],
+        alert_decisions=read_decisions(profile, place),
         summary=documents["score"],
         scores=None if documents["score"] is None or scores.folder is None else read_scores(scores.folder / SCORES),
         trained_sha256=_trained_sha256(runs["train"]),
@@ -166,6 +172,7 @@ _DOCUMENTS: Final = {
     "explain": "explanation.json",
     "register": "registration.json",
     "monitor": "monitor.json",
+    "watch": "watch.json",
     "score": "summary.json",
 }
 

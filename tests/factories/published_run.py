@@ -13,17 +13,29 @@ from pipelines.reports.rendering import LANGUAGES, WAY_BACK
 from pipelines.runs.publish import atomic_write_bytes, write_json, write_parquet
 from pipelines.runs.stages import CURRENT, Place, write_manifest
 from tests.factories.passports import passport_json
-from tests.factories.run_documents import evaluation, monitor, registration, validation
+from tests.factories.run_documents import evaluation, monitor, registration, validation, watch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ALL_STAGES: Final = ("world", "ingest", "validate", "features", "train", "explain", "register", "score", "monitor")
+ALL_STAGES: Final = (
+    "world",
+    "ingest",
+    "validate",
+    "features",
+    "train",
+    "explain",
+    "register",
+    "score",
+    "watch",
+    "monitor",
+)
 CONTRADICTED: Final = '[{"claim":"sales","grade":"contradicted"}]'
 _NOTES: Final[Mapping[str, Mapping[str, Any]]] = {
     "validate": {"rules": 10, "rules_failed": 0, "rules_not_validated": 0, "rules_without_values": 1, "gate": "open"},
     "features": {"features": 96, "sellers": 40},
     "score": {"passports": 1},
+    "watch": {"alerts": 2, "loans_with_alerts": 1},
     "monitor": {"alerts": 0},
 }
 
@@ -44,7 +56,7 @@ def publish_run(
         documents: documents to put in place of the usual ones, by stage.
     """
     place = Place(synthetic_profile().name, folder)
-    given = {"validate": validation(), "register": registration(), "monitor": monitor()}
+    given = {"validate": validation(), "register": registration(), "monitor": monitor(), "watch": watch()}
     given["train"] = {"evaluation": evaluation()}
     given["explain"] = {"features": [{"name": "x0", "title_en": "First feature", "title_zh": "第一变量"}]}
     given["score"] = {"by_status": {"scored": 3, "refused": 1}, "by_code": {"no_coverage": 1}}
@@ -66,6 +78,7 @@ _DOCUMENTS: Final = {
     "register": "registration.json",
     "score": "summary.json",
     "monitor": "monitor.json",
+    "watch": "watch.json",
 }
 _PAGES: Final = {"validate": ("data",), "explain": ("model", "explanation")}
 

@@ -23,6 +23,7 @@ from pipelines.index.index_page import render_index_page
 from pipelines.index.passport_list import PassportLine, render_passport_list
 from pipelines.index.promotion_page import render_promotion_page
 from pipelines.index.run_record import RunRecord, read_run
+from pipelines.index.watch_page import render_watch_page
 from pipelines.reports.delivery_page import render_deliveries_page, render_delivery_page
 from pipelines.reports.explanation_page import ExplanationSubject, render_explanation_page
 from pipelines.reports.model_page import render_model_page
@@ -38,7 +39,7 @@ from tests.factories.pages import ABOUT
 from tests.factories.passports import passport_json
 from tests.factories.published_run import publish_run, synthetic_profile
 from tests.factories.raw_files import ingest_settings, ingested_and_written, write_raw_folder
-from tests.factories.run_documents import changed, monitor, registration, validation
+from tests.factories.run_documents import changed, monitor, registration, validation, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 SUBJECT = ExplanationSubject(
     "seller-default", "1", "12" * 32, "synthetic world", is_synthetic=True, points_to_double_odds=40.0
 )
-RUN_PAGES = ("data", "model", "explanation", "promotion", "health", "passports")
+RUN_PAGES = ("data", "model", "explanation", "promotion", "health", "watch", "passports")
 
 
 def linked_parties(owner: str) -> RelatedParties:
@@ -185,6 +186,10 @@ def health_text(hostile: str | None, language: Language) -> str:
     return render_health_page(run_with(hostile), language)
 
 
+def watch_text(hostile: str | None, language: Language) -> str:
+    return render_watch_page(replace(run_record(), watch=watch(hostile or "L1"), alert_decisions=()), language)
+
+
 def passports_text(hostile: str | None, language: Language) -> str:
     line = PassportLine("5f0c2d9a" * 4, "2024-12-31", "2025-04-16", "B2", "612", 0.031, 1)
     return render_passport_list(run_with(hostile), (40, [line] * 8), language)
@@ -200,6 +205,7 @@ PAGES: dict[str, Callable[[str | None, Language], str]] = {
     "index": index_text,
     "promotion": promotion_text,
     "health": health_text,
+    "watch": watch_text,
     "passports": passports_text,
 }
 """Name of each page to a function of hostile words (None: none) and language that renders it."""

@@ -6,6 +6,8 @@ import copy
 from typing import Any
 
 from pipelines.reports.lights import SCORE
+from pipelines.watch.policy import load_watch_policy
+from pipelines.watch.stage import policy_document
 from tests.factories.pages import ABOUT
 
 SHA, OTHER_SHA = "ab" * 32, "cd" * 32
@@ -105,6 +107,43 @@ def monitor(*, score_index: float = 0.02, score_alert: bool = False, alerts: int
 def _variable(name: str, index: float, *, alert: bool, shift: float | None) -> dict[str, Any]:
     shares = {"reference_missing_share": 0.05, "current_missing_share": 0.10}
     return {"name": name, "index": index, "alert": alert, "points_shift": shift, "critical_value": 0.02, **shares}
+
+
+def watch(name: str = "L1") -> dict[str, Any]:
+    """Return the result of the early warning: one loan with two alerts, one of them with its rows."""
+    policy = load_watch_policy()
+    met = {"of": "sales_trend_90d", "at_most": -0.4, "change": False, "newly": False, "now": -0.52, "before": None}
+    seen = {"first_seen": "2024-11-05", "last_seen": "2024-12-31", "met_on": "2024-12-31", "holds": True}
+    grave = {"severity": "severe", "severe_since": "2024-12-03", "action": "cut_limit", **seen}
+    light = {"severity": "watch", "severe_since": None, "action": "watch", **seen, "holds": False}
+    risen = {**met, "of": "refund_share_worst_180d", "at_least": 0.04, "change": True, "now": 0.16, "before": 0.1}
+    del risen["at_most"]
+    row = {"day": "2024-12-30", "values": {"amount_usd": "12.5"}, "file": f"settlements/{name}.txt", "row": 663}
+    part = {"feature": met["of"], "quantity": "platform_sales_90d", "value": 8.5, "count": 40, "links": None}
+    links = {"en": [f"{name} is owned by P1"], "zh": [f"{name} 的股东为 P1"]}
+    tied = {**part, "quantity": "related_known_default_excess", "rows": [], "links": links}
+    loan = {
+        "loan_id": name, "seller_id": "S000001", "lender_id": "LN08", "paid_out_on": "2024-07-11", "severe": 1,
+        "outstanding_usd": 19_831.0, "days_past_due": 20,
+        "alerts": [
+            {"rule": "sales_drop", **grave, "met": [met]}, {"rule": "refunds", **light, "met": [risen]},
+        ],
+        "covenants": [
+            {"id": one.id, "value": value, "headroom": None if value is None else one.headroom(value)}
+            for one, value in zip(policy.covenants, (0.2, None, 45.0), strict=True)
+        ],
+        "evidence": {"sales_drop": [{**part, "rows": [row]}, tied]},
+    }  # fmt: skip
+    counts = [{"rule": one.id, "holds": 1, "holds_not": 5, "not_judged": 2} for one in policy.all_rules]
+    return {
+        "is_synthetic": True, "evidence": "synthetic world", "as_of": "2024-12-31", "policy": policy_document(policy),
+        "book": {
+            "loans": 9, "sellers": 7, "outstanding_usd": 90_000.0, "in_default": 1, "in_default_usd": 5_000.0,
+            "late": 1, "late_usd": 19_831.0, "default_days": 90,
+        },
+        "opened": {"days": 28, "alerts": 2, "severe": 1, "alerts_per_100": 27.0, "severe_per_100": 13.5},
+        "rules": counts, "loans": [loan],
+    }  # fmt: skip
 
 
 def changed(document: dict[str, Any], *path: str | int, to: object) -> dict[str, Any]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROFILE = "small"
-STAGES = ("world", "ingest", "validate", "features", "train", "explain", "register", "score", "monitor")
+STAGES = ("world", "ingest", "validate", "features", "train", "explain", "register", "score", "watch", "monitor")
 IMPORT_LOG = "imports"
 """Folder beside the outputs that says which modules each stage loaded."""
 # Variables that a Make running the tests passes to the Make inside a test.

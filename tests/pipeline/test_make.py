@@ -23,12 +23,13 @@ SOURCES = (
 FOLLOWERS = {
     "world": {"ingest"},
     "ingest": {"validate"},
-    "validate": {"features", "train", "explain", "score", "monitor"},
+    "validate": {"features", "train", "explain", "score", "watch", "monitor"},
     "features": {"train", "explain", "register", "score", "monitor"},
     "train": {"explain", "register", "score", "monitor"},
     "explain": set(),
     "register": {"score"},
     "score": {"monitor"},
+    "watch": set(),
     "monitor": set(),
 }
 
@@ -107,7 +108,7 @@ def test_a_run_prints_one_line_a_stage_and_then_where_to_look(small_run: Finishe
     said = [lines.pop(first), lines.pop(first)]
     assert re.match(r"  AUC of the candidate [\d.]+ \(", said[1])
     assert [line.partition(":")[0] for line in lines] == [
-        *("world", "ingest", "validate", "features", "train", "register", "score", "monitor", "explain"),
+        *("world", "ingest", "validate", "features", "train", "register", "score", "watch", "monitor", "explain"),
     ]
     assert lines[first - 1].startswith("register: ")
     assert all(re.search(r", [\d,.]+ s$", line) for line in lines)

@@ -61,7 +61,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_every_link_of_every_page_leads_somewhere_inside_the_folder(root: Path) -> None:
-    assert len(pages_under(root)) == 2 + 6 * len(LANGUAGES) + 2
+    assert len(pages_under(root)) == 2 + 7 * len(LANGUAGES) + 2
     assert dead_links(root) == []
 
 
@@ -118,7 +118,7 @@ def test_a_run_that_has_gone_part_of_the_way_names_what_is_missing(count: int, t
 
 
 def test_a_page_whose_stage_is_gone_is_taken_away(root: Path) -> None:
-    for stage in ("explain", "score", "monitor"):
+    for stage in ("explain", "score", "watch", "monitor"):
         shutil.rmtree(root / stage)
     write_pages(PROFILE, place_of(root))
     kept = {path.name for path in (root / "reports").glob("*.en.html")}
