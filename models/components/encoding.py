@@ -343,11 +343,17 @@ def encoded_columns(features: Sequence[ModelFeature]) -> tuple[tuple[str, Direct
     return tuple(column for feature in features for column in feature.columns)
 
 
-def encode_matrix(features: Sequence[ModelFeature], X: FloatArray) -> FloatArray:
-    """Return encoded columns (n, q) of ``X`` (n, p): clipped to the training range, missing beyond its worst end."""
+def encode_matrix(features: Sequence[ModelFeature], X: FloatArray, order: Literal["C", "F"] = "C") -> FloatArray:
+    """Return encoded columns (n, q) of ``X`` (n, p): clipped to the training range, missing beyond its worst end.
+
+    ``order`` is how the result is stored: row by row, or column by column, which is faster to fill.
+    """
     if X.ndim != 2 or X.shape[1] != len(features):
         raise ValueError(f"matrix of shape {X.shape} does not have the model's {len(features)} columns")
-    columns = [column for i, feature in enumerate(features) for column in feature.encode(X[:, i])]
-    if not columns:
-        return np.empty((len(X), 0))
-    return np.ascontiguousarray(np.column_stack(columns))
+    encoded = np.empty((len(X), sum(len(feature.columns) for feature in features)), order=order)
+    place = 0
+    for i, feature in enumerate(features):
+        for column in feature.encode(X[:, i]):
+            encoded[:, place] = column
+            place += 1
+    return encoded

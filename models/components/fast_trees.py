@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from models.components.leaf_tables import LeafTables, Leaves
     from models.components.tree_text import Tree
 
-FEWEST_ROWS_OF_MARGINS: Final = 8192
+FEWEST_ROWS_OF_MARGINS: Final = 4096
 _FEWEST_STEPS_TO_COMPILE: Final = 1 << 26
 
 
@@ -55,10 +55,10 @@ class FastTrees:
         kernels = compiled_code()
         if kernels is None:
             raise RuntimeError("margins need compiled code, and Numba does not run here")
-        masks, result = self._masks, np.empty(len(encoded))
+        masks, result, columns = self._masks, np.empty(len(encoded)), np.ascontiguousarray(encoded.T)
 
-        def some(rows: slice) -> None:
-            kernels.margins(encoded[rows], self.ranked.slots, masks, result[rows])
+        def some(rows: tuple[int, int]) -> None:
+            kernels.margins(columns, rows, self.ranked.slots, masks, result)
 
         _in_threads(some, len(encoded), threads)
         return result
@@ -78,14 +78,14 @@ class FastTrees:
         kernels = compiled_code()
         if kernels is None:
             return self.contributions_of_few(encoded)
-        result = np.zeros(encoded.shape)
-        tables = self._tables
+        columns = np.ascontiguousarray(encoded.T)
+        result, trees = np.empty(columns.shape), (self.leaves, self._tables)
 
-        def some(rows: slice) -> None:
-            kernels.contributions(encoded[rows], self.ranked.slots, self.leaves, tables, result[rows])
+        def some(rows: tuple[int, int]) -> None:
+            kernels.contributions(columns, rows, self.ranked.slots, trees, result)
 
         _in_threads(some, len(encoded), threads)
-        return result
+        return result.T
 
 
 @cache
@@ -106,12 +106,13 @@ def fast_trees(trees: Sequence[Tree]) -> FastTrees | None:
     return FastTrees(ranked, leaves)
 
 
-def _in_threads(work: Callable[[slice], None], rows: int, threads: int) -> None:
+def _in_threads(work: Callable[[tuple[int, int]], None], rows: int, threads: int) -> None:
     """Do the work for all rows, in as many threads; each row belongs to one of them."""
     size = max(1, -(-rows // threads))
-    pieces = [slice(first, first + size) for first in range(0, rows, size)]
-    if len(pieces) == 1:
-        work(pieces[0])
+    pieces = [(first, min(first + size, rows)) for first in range(0, rows, size)]
+    if len(pieces) <= 1:
+        for piece in pieces:
+            work(piece)
         return
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, pieces))

@@ -85,7 +85,7 @@ class CreditModel:
 
     def encode(self, X: FloatArray) -> FloatArray:
         """Return the encoded columns (n, q): clipped to the training range, missing beyond its worst end."""
-        return encode_matrix(self.features, X)
+        return encode_matrix(self.features, X, order="F")
 
     def missing_required(self, X: FloatArray) -> BoolArray:
         """Return (n,) which rows lack a feature without direction; they must be refused, their results are NaN."""
@@ -97,7 +97,9 @@ class CreditModel:
 
     def margin(self, X: FloatArray) -> FloatArray:
         """Return the raw margin (n,): the weighted sum of the components, before calibration."""
-        encoded = self.encode(X)
+        return self._margin(X, self.encode(X))
+
+    def _margin(self, X: FloatArray, encoded: FloatArray) -> FloatArray:
         total = np.zeros(len(X))
         for component, weight in zip(self.components, self.weights, strict=True):
             total += weight * component.margin(encoded)
@@ -126,8 +128,16 @@ class CreditModel:
         Raises:
             InternalFault: the contributions do not add up to the log-odds.
         """
+        return self.margin_and_contributions(X)[1]
+
+    def margin_and_contributions(self, X: FloatArray) -> tuple[FloatArray, Contributions]:
+        """Return the raw margin (n,) and what each feature adds, encoding the rows once.
+
+        Raises:
+            InternalFault: the contributions do not add up to the log-odds.
+        """
         encoded = self.encode(X)
-        values = np.zeros((len(X), len(self.features)))
+        values = np.zeros((len(X), len(self.features)), order="F")
         base = self.calibrator.intercept
         for component, weight in zip(self.components, self.weights, strict=True):
             component_base, parts = component.contributions(encoded)
@@ -135,9 +145,10 @@ class CreditModel:
             for column, feature in enumerate(self._source_of_column):
                 values[:, feature] += self.calibrator.slope * weight * parts[:, column]
         values[self.missing_required(X)] = np.nan
-        log_odds = self.log_odds(X)
+        margin = self._margin(X, encoded)
+        log_odds = self.calibrator.log_odds(margin)
         _refuse_unequal_sums(base, values, log_odds)
-        return Contributions(base, values, log_odds)
+        return margin, Contributions(base, values, log_odds)
 
     def issue_points(self, contributions: Contributions) -> IssuedPoints:
         """Return the integer points of contributions of this model.

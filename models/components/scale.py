@@ -78,7 +78,14 @@ def _largest_remainder(
     remainder: FloatArray, contributed: npt.NDArray[np.bool_], shortfall: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """Allot ``shortfall`` (n,), of any sign and size, over the columns of ``remainder`` (n, p)."""
-    eligible = contributed | ~contributed.any(axis=1, keepdims=True)
+    somebody = np.asarray(contributed.any(axis=1))
+    used = contributed.any(axis=0)
+    if somebody.all() and not used.all():
+        # A column that never contributes receives nothing; without it there is less to sort.
+        allotted = np.zeros(remainder.shape, dtype=np.int64)
+        allotted[:, used] = _largest_remainder(remainder[:, used], contributed[:, used], shortfall)
+        return allotted
+    eligible = contributed | ~somebody[:, None]
     count = eligible.sum(axis=1)
     everybody, extra = np.divmod(shortfall, np.maximum(count, 1))
     order = np.argsort(np.where(eligible, -remainder, np.inf), axis=1, kind="stable")

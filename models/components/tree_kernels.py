@@ -39,14 +39,15 @@ def _compiled(function: F) -> F:
 
 
 @_compiled
-def _rank_block(encoded: FloatArray, first: int, count: int, slots: Slots, ranks: npt.NDArray[np.uint8]) -> None:
+def _rank_block(columns: FloatArray, first: int, count: int, slots: Slots, ranks: npt.NDArray[np.uint8]) -> None:
     """Write the bytes of ``count`` rows from ``first`` on into ``ranks`` (s, 256)."""
     values = np.zeros(_BLOCK)
     place = np.empty(_BLOCK, np.int64)
     for slot in range(slots.column.size):
         source, edge, missing = slots.column[slot], slots.edges[slot], slots.missing[slot]
+        column = columns[source]
         for row in range(count):
-            value = encoded[first + row, source]
+            value = column[first + row]
             values[row] = 0.0 if abs(value) <= _LARGEST_ZERO or np.isnan(value) else value
         place[:] = 0
         half = 128
@@ -61,20 +62,20 @@ def _rank_block(encoded: FloatArray, first: int, count: int, slots: Slots, ranks
             ranks[slot, row] = np.uint8(place[row])
         if missing != 0:
             for row in range(count):
-                if np.isnan(encoded[first + row, source]):
+                if np.isnan(column[first + row]):
                     ranks[slot, row] = np.uint8(0) if missing == 1 else np.uint8(255)
 
 
 @_compiled
-def margins(encoded: FloatArray, slots: Slots, trees: BitMaskTrees, result: FloatArray) -> None:
-    """Write the sum of the reached leaves of each row of ``encoded`` (n, q) into ``result`` (n,)."""
+def margins(columns: FloatArray, rows: tuple[int, int], slots: Slots, trees: BitMaskTrees, result: FloatArray) -> None:
+    """Write the sum of the reached leaves into ``result`` (n,), for these rows of encoded ``columns`` (q, n)."""
     ranks = np.empty((slots.column.size, _BLOCK), np.uint8)
     everything = trees.everything[0]
     left = np.empty(_BLOCK, trees.mask.dtype)
     total = np.empty(_BLOCK)
-    for first in range(0, result.size, _BLOCK):
-        count = min(_BLOCK, result.size - first)
-        _rank_block(encoded, first, count, slots, ranks)
+    for first in range(rows[0], rows[1], _BLOCK):
+        count = min(_BLOCK, rows[1] - first)
+        _rank_block(columns, first, count, slots, ranks)
         total[:] = 0.0
         for tree in range(trees.start.size - 1):
             left[:] = everything
@@ -151,14 +152,17 @@ def _add_looked_up(
 
 
 @_compiled
-def contributions(encoded: FloatArray, slots: Slots, leaves: Leaves, tables: LeafTables, result: FloatArray) -> None:
-    """Write the SHAP values of each row of ``encoded`` (n, q) into ``result`` (n, q), which is zero."""
+def contributions(
+    columns: FloatArray, rows: tuple[int, int], slots: Slots, trees: tuple[Leaves, LeafTables], result: FloatArray
+) -> None:
+    """Write SHAP values into ``result`` (q, n), for these rows of encoded ``columns`` (q, n)."""
+    leaves, tables = trees
     ranks = np.empty((slots.column.size, _BLOCK), np.uint8)
     met = np.empty(_BLOCK, np.int32)
-    total = np.empty((result.shape[1], _BLOCK))
-    for first in range(0, result.shape[0], _BLOCK):
-        count = min(_BLOCK, result.shape[0] - first)
-        _rank_block(encoded, first, count, slots, ranks)
+    total = np.empty((result.shape[0], _BLOCK))
+    for first in range(rows[0], rows[1], _BLOCK):
+        count = min(_BLOCK, rows[1] - first)
+        _rank_block(columns, first, count, slots, ranks)
         total[:] = 0.0
         for leaf in range(leaves.value.size):
             _met_columns(leaf, leaves, ranks, met)
@@ -166,6 +170,4 @@ def contributions(encoded: FloatArray, slots: Slots, leaves: Leaves, tables: Lea
                 _add_looked_up(leaf, leaves, tables, met, total)
             else:
                 _add_computed(leaf, leaves, met[:count], tables.weights, total)
-        for source in range(result.shape[1]):
-            for row in range(count):
-                result[first + row, source] = total[source, row]
+        result[:, first : first + count] = total[:, :count]

@@ -210,15 +210,16 @@ def _worded(
     features: IntArray, points: IntArray, values: FloatArray, dictionary: ReasonDictionary
 ) -> tuple[Reason, ...]:
     return tuple(
-        _reason(dictionary.entries[int(feature)], int(point), float(values[int(feature)]))
+        worded_reason(dictionary.entries[int(feature)], int(point), float(values[int(feature)]))
         for feature, point in zip(features, points, strict=True)
         if feature >= 0
     )
 
 
-def _reason(text: ReasonText, points: int, value: float) -> Reason:
+def worded_reason(text: ReasonText, points: int, value: float) -> Reason:
+    """Return the reason of one feature with its points; ``value`` is NaN if it is missing."""
     known = bool(np.isfinite(value))
-    shown_en, shown_zh = _shown(value, text) if known else ("", "")
+    shown_en, shown_zh = shown_value(value, text) if known else ("", "")
     if not known:
         english, chinese = text.missing_en, text.missing_zh
     elif points > 0:
@@ -238,7 +239,8 @@ def _reason(text: ReasonText, points: int, value: float) -> Reason:
     )
 
 
-def _shown(value: float, text: ReasonText) -> tuple[str, str]:
+def shown_value(value: float, text: ReasonText) -> tuple[str, str]:
+    """Return a known value of a feature in English and in Chinese."""
     if text.levels is None:
         return worded_value(value, text.unit)
     if not is_level(np.asarray(value), len(text.levels)):

@@ -29,6 +29,7 @@ from pipelines.command_line.options import (
 )
 from pipelines.command_line.stages import run_stage_of
 from pipelines.command_line.terminal import Terminal, file_link, program, seconds_text
+from pipelines.runs.score_formats import ScoreFormat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,6 +78,14 @@ UnpromotedOption = Annotated[
 ]
 ReasonsOption = Annotated[bool, typer.Option("--reasons/--no-reasons", help="Compute points and reasons.")]
 
+FormatOption = Annotated[
+    list[ScoreFormat] | None,
+    typer.Option("--format", help="Form of the scores; may be repeated (default: all). Parquet is always written."),
+]
+ThreadsOption = Annotated[
+    int, typer.Option("--threads", metavar="N", min=1, max=256, help="Threads of a prediction; no result changes.")
+]
+
 
 def score(
     context: typer.Context,
@@ -99,6 +108,8 @@ def score(
     artifacts: ArtifactsOption = DEFAULT_OUT,
     passports: PassportsOption = 0,
     reasons: ReasonsOption = True,
+    formats: FormatOption = None,
+    threads: ThreadsOption = 1,
     unpromoted: UnpromotedOption = False,
 ) -> None:
     """Score applicants: one result per row.
@@ -115,6 +126,7 @@ def score(
         return
     from pipelines.profiles import load_profile
     from pipelines.runs.stages import Place
+    from pipelines.score.chunk_files import ALL_FORMATS
     from pipelines.score.command import ScoreOptions
 
     chosen = load_profile(profile)
@@ -131,6 +143,8 @@ def score(
         terms=terms_of(seller, account, period_from, period_to, delivered_at, date_order=date_order),
         with_reasons=reasons,
         passport_count=passports,
+        formats=tuple(formats) if formats else ALL_FORMATS,
+        threads=threads,
         environment=os.environ,
         unpromoted=unpromoted,
     )

@@ -72,5 +72,5 @@ class ScoringSettings(_Settings):
     valid_days: int = Field(default=92, ge=1, le=366)
     issuer_name: str = Field(min_length=1)
     passport_count: int | None = Field(default=None, ge=0)
-    chunk_rows: int = Field(default=4096, ge=1)
+    chunk_rows: int = Field(default=8192, ge=1, le=100_000)
     limits: ScoringLimits = ScoringLimits()

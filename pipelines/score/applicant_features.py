@@ -15,13 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.build import build_features, tables_read
+from features.reconciliation.plausibility import implausible
 from features.reconciliation.shared_statements import shared_statements
 from pipelines.passports.passport import Delivery
 from pipelines.score.applicants import join_codes
-from pipelines.score.plausibility_codes import ledger_doubts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import date
 
     from data_contracts.arrow import Values
     from features.catalogue import FeatureSet
@@ -75,7 +76,7 @@ def describe_applicants(
     unclear = _unclear_amounts(applicants, source.tables.get("source_coverage"))
     withdrawn = _withdrawn_sources(applicants, source, coverage, limits)
     shared = _shared_statements(applicants, source.tables.get("money_event"))
-    doubts = ledger_doubts(applicants, source.tables)
+    doubts = _ledger_doubts(applicants, source.tables)
     return described.append_column("warnings", join_codes(ledger, shared, unclear, withdrawn, doubts))
 
 
@@ -193,6 +194,17 @@ def _recent_entries(applicants: Chunk, entries: pa.Table, code: str) -> Values:
     known = merged["known_at"].dt.tz_localize(None) < merged["as_of"] + pd.Timedelta(days=1)
     rows = set(merged.loc[known & age_days.between(0, UNSEEN_WINDOW_DAYS - 1), "row"])
     return pa.array([code if row in rows else "" for row in range(applicants.num_rows)], pa.string())
+
+
+def _ledger_doubts(applicants: Chunk, tables: Mapping[str, pa.Table]) -> Values:
+    """Return the codes of the ledger and the accounts of each applicant as of its date, joined by ";"."""
+    rows = applicants.select(["seller_id", "as_of"]).to_pylist()
+    sellers_at: dict[date, set[str]] = {}
+    for row in rows:
+        if row["seller_id"] is not None and row["as_of"] is not None:
+            sellers_at.setdefault(row["as_of"], set()).add(row["seller_id"])
+    found = implausible(tables, {day: sorted(sellers) for day, sellers in sellers_at.items()})
+    return pa.array([";".join(found.get((row["seller_id"], row["as_of"]), ())) for row in rows], pa.string())
 
 
 def _shared_statements(applicants: Chunk, money_event: pa.Table | None) -> Values:

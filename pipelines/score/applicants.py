@@ -40,6 +40,8 @@ Result = TypeVar("Result")
 IDENTITY_COLUMNS: Final = ("applicant_id", "seller_id", "as_of")
 _TYPES: Final[dict[str, Values]] = {"applicant_id": pa.string(), "seller_id": pa.string(), "as_of": pa.date32()}
 _SUFFIXES: Final = (".csv", ".xlsx", ".parquet")
+# Read column by column as needed, so that memory does not grow with the file.
+_READ_AHEAD: Final = 1 << 20
 _NO_TEXT: Final[Values] = pa.scalar(None, pa.string())
 _FALSE: Final[Values] = pa.scalar(value=False)
 
@@ -285,7 +287,9 @@ def _ordered(columns: dict[str, Values], codes: Sequence[Values], count: int) ->
 
 
 def _open_parquet(path: Path, feature_names: Sequence[str]) -> _Opened:
-    file = _reading(path, lambda: pq.ParquetFile(path, page_checksum_verification=True))
+    file = _reading(
+        path, lambda: pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=_READ_AHEAD)
+    )
     headers = file.schema_arrow.names
     _refuse_repeated(path, headers, (*IDENTITY_COLUMNS, *feature_names))
     positions = match_headers(headers, _contract("parquet", feature_names)).positions
@@ -299,7 +303,7 @@ def _open_parquet(path: Path, feature_names: Sequence[str]) -> _Opened:
     notes = (f"{len(extra)} columns were left out: {listed(extra)}",) if extra else ()
 
     def chunks(size: int) -> Iterator[pa.Table]:
-        batches = file.iter_batches(batch_size=size, columns=list(stored.values()))
+        batches = file.iter_batches(batch_size=size, columns=list(stored.values()), use_threads=False)
         first_row = 1
         while (batch := _reading(path, lambda: next(batches, None))) is not None:
             rows = pa.Table.from_batches([batch])

@@ -9,28 +9,30 @@ from __future__ import annotations
 import csv
 import hashlib
 import hmac
-import json
 import logging
 import os
 import tempfile
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from data_contracts.progress import SILENT
 from pipelines.runs.publish import atomic_write_bytes
-from pipelines.runs.spreadsheet_text import cell_text
+from pipelines.runs.score_formats import ScoreFormat
+from pipelines.score.score_texts import CSV_HEADER, csv_lines, json_lines
 from pipelines.score_rows import REFUSED, SCORE_SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+    from data_contracts.arrow import Values
     from data_contracts.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -38,8 +40,7 @@ log = logging.getLogger(__name__)
 SCORES_FILE: Final = "passports.parquet"
 JSON_LINES_FILE: Final = "scores.jsonl"
 CSV_FILE: Final = "scores.csv"
-_JSON_COLUMNS: Final = ("pillar_points", "reasons", "claims")
-_CSV_COLUMNS: Final = tuple(name for name in SCORE_SCHEMA.names if name not in _JSON_COLUMNS)
+ALL_FORMATS: Final = tuple(ScoreFormat)
 
 
 @dataclass(frozen=True)
@@ -138,8 +139,14 @@ def score_in_chunks(
     return tuple(files)
 
 
-def join_chunks(chunks: ChunkFolder, files: Sequence[Path], titles: Mapping[str, str], folder: Path) -> ScoreCounts:
-    """Join chunk files into ``passports.parquet``, ``scores.jsonl`` and ``scores.csv`` in ``folder``.
+def join_chunks(
+    chunks: ChunkFolder,
+    files: Sequence[Path],
+    titles: Mapping[str, str],
+    folder: Path,
+    formats: Collection[ScoreFormat] = ALL_FORMATS,
+) -> ScoreCounts:
+    """Join chunk files into ``passports.parquet``, and into ``scores.jsonl`` and ``scores.csv`` if they are wanted.
 
     ``titles`` maps a feature to its title, for the reasons in the CSV.
 
@@ -149,45 +156,30 @@ def join_chunks(chunks: ChunkFolder, files: Sequence[Path], titles: Mapping[str,
     statuses: Counter[str] = Counter()
     codes: Counter[str] = Counter()
     folder.mkdir(parents=True, exist_ok=True)
-    with (
-        _parquet_writer(folder / SCORES_FILE) as write,
-        _text_file(folder / JSON_LINES_FILE) as lines,
-        _text_file(folder / CSV_FILE) as cells,
-    ):
-        sheet = csv.writer(cells, lineterminator="\n")
-        sheet.writerow((*_CSV_COLUMNS, "speaks_for", "speaks_against"))
+    with ExitStack() as stack:
+        write = stack.enter_context(_parquet_writer(folder / SCORES_FILE))
+        lines = stack.enter_context(_text_file(folder / JSON_LINES_FILE)) if ScoreFormat.JSON_LINES in formats else None
+        cells = stack.enter_context(_text_file(folder / CSV_FILE)) if ScoreFormat.CSV in formats else None
+        if cells is not None:
+            csv.writer(cells, lineterminator="\n").writerow(CSV_HEADER)
         for file in files:
             table = chunks.read(file)
             write(table)
-            for row in table.to_pylist():
-                statuses[row["status"]] += 1
-                codes.update(code.partition(":")[0] for code in row["codes"].split(";") if code)
-                lines.write(json_line(row))
-                sheet.writerow(csv_cells(row, titles))
+            statuses.update(_counts(table["status"]))
+            for joined, count in _counts(table["codes"]).items():
+                for code in filter(None, joined.split(";")):
+                    codes[code.partition(":")[0]] += count
+            if lines is not None:
+                lines.write(json_lines(table))
+            if cells is not None:
+                cells.write(csv_lines(table, titles))
     return ScoreCounts(sum(statuses.values()), dict(sorted(statuses.items())), dict(sorted(codes.items())))
 
 
-def json_line(row: Mapping[str, Any]) -> str:
-    """Return a row of scores as one line of JSON; columns that hold JSON are inserted unchanged."""
-    plain = {name: row[name] for name in _CSV_COLUMNS}
-    plain["as_of"] = None if row["as_of"] is None else row["as_of"].isoformat()
-    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    nested = "".join(f',"{name}":{"null" if row[name] is None else row[name]}' for name in _JSON_COLUMNS)
-    return f"{text[:-1]}{nested}}}\n"
-
-
-def csv_cells(row: Mapping[str, Any], titles: Mapping[str, str]) -> list[object]:
-    """Return a row of scores as spreadsheet cells: short reasons, and no text that could run as a formula."""
-    reasons = {"for": [], "against": []} if row["reasons"] is None else json.loads(row["reasons"])
-    shown = ["; ".join(_short_reason(one, titles) for one in reasons[way]) for way in ("for", "against")]
-    cells = [*(row[name] for name in _CSV_COLUMNS), *shown]
-    return [cell_text(cell) if isinstance(cell, str) else cell for cell in cells]
-
-
-def _short_reason(reason: Mapping[str, Any], titles: Mapping[str, str]) -> str:
-    """Return the title and points of a reason. Points for missing data must not read like a finding."""
-    title = titles.get(reason["feature"], reason["feature"])
-    return f"{title}{': no data' if reason['value'] is None else ''} ({reason['points']:+d})"
+def _counts(column: Values) -> dict[str, int]:
+    """Return how often each text occurs."""
+    found = pc.value_counts(column.cast(pa.string()))
+    return dict(zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from pipelines.passports.terms import passport_terms
 from pipelines.runs.publish import locked
 from pipelines.runs.storage_faults import emptied_if_full, report_disk_faults
 from pipelines.score.applicants import require_applicant_file
+from pipelines.score.chunk_files import ALL_FORMATS
 from pipelines.score.inputs import Request, open_input
 from pipelines.score.model import ModelChoice, keys_of, load_model, signer_objections
 from pipelines.score.results import ScoreJob, write_results
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from data_contracts.progress import Progress
     from pipelines.profiles import Profile
+    from pipelines.runs.score_formats import ScoreFormat
     from pipelines.runs.stages import Place
     from pipelines.score.chunk_files import ScoreCounts
     from pipelines.score.model import ScoringModel
@@ -54,6 +56,7 @@ class ScoreOptions:
         terms: what raw exports do not say themselves, where no list of deliveries does.
         with_reasons: whether points and reasons are computed; passports need them.
         passport_count: how many signed passports to issue; 0 for none, None for all.
+        formats: the forms in which scores are written; Parquet is always among them.
         threads: number that a prediction may use; it changes no result.
         environment: variables that name the key files.
         unpromoted: whether passports may be issued with a bundle that no ledger at hand promotes; they say so.
@@ -72,6 +75,7 @@ class ScoreOptions:
     terms: Terms = NOTHING_STATED
     with_reasons: bool = True
     passport_count: int | None = 0
+    formats: tuple[ScoreFormat, ...] = ALL_FORMATS
     threads: int = 1
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     unpromoted: bool = False
@@ -139,6 +143,7 @@ def score_command(applicants: Path, options: ScoreOptions, progress: Progress = 
         issued_on=options.issued_on,
         chunk_rows=profile.scoring.chunk_rows,
         with_reasons=options.with_reasons,
+        formats=options.formats,
         terms=passport_terms(profile, options.keys(), options.issued_on) if options.passport_count != 0 else None,
         passport_count=options.passport_count,
     )

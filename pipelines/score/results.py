@@ -17,7 +17,14 @@ from pipelines.passports.passport import UNKNOWN_VERSION, Evidence
 from pipelines.runs.publish import json_bytes, read_parquet, write_json
 from pipelines.runs.stages import GROUND, digest_of_code
 from pipelines.score.applicant_features import deliveries_by_seller, known_coverage
-from pipelines.score.chunk_files import SCORES_FILE, ChunkFolder, ScoreCounts, join_chunks, score_in_chunks
+from pipelines.score.chunk_files import (
+    ALL_FORMATS,
+    SCORES_FILE,
+    ChunkFolder,
+    ScoreCounts,
+    join_chunks,
+    score_in_chunks,
+)
 from pipelines.score.claims import claims_at, with_claims
 from pipelines.score.scorer import OwnWayRefused, ScoringContext, refuse_unequal_sample, score_chunk
 from pipelines.signing.keys import keyed_digest
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
     from models.registry.bundle import BundleMeta
     from pipelines.passports.terms import PassportTerms
     from pipelines.profiles.score_settings import ScoringLimits
+    from pipelines.runs.score_formats import ScoreFormat
     from pipelines.score.inputs import ScoreInput
     from pipelines.score.model import ScoringModel
 
@@ -66,6 +74,7 @@ class ScoreJob:
     issued_on: date
     chunk_rows: int
     with_reasons: bool = True
+    formats: tuple[ScoreFormat, ...] = ALL_FORMATS
     terms: PassportTerms | None = field(default=None, repr=False)
     passport_count: int | None = None
 
@@ -101,7 +110,8 @@ def write_results(job: ScoreJob, chunks: Path, folder: Path, progress: Progress 
     bundle = job.model.bundle
     parts = ChunkFolder(chunks, bytes.fromhex(keyed_digest(job.secret, "chunks of scores", chunks.name)))
     scored, notes = _scored_chunks(job, parts, progress)
-    counts = join_chunks(parts, scored, {feature.name: feature.title_en for feature in bundle.model.features}, folder)
+    titles = {feature.name: feature.title_en for feature in bundle.model.features}
+    counts = join_chunks(parts, scored, titles, folder, job.formats)
     scores = folder / SCORES_FILE
     passports = 0
     if job.terms is not None:

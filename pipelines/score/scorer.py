@@ -5,12 +5,12 @@ A row's result depends on that row alone, so the size of a chunk and the order o
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.special import expit
 
 from data_contracts.definition.unit_ranges import possible_range
@@ -18,18 +18,21 @@ from features.reconciliation.plausibility import UNDELIVERED, UNDELIVERED_FEATUR
 from models.components.fast_trees import FEWEST_ROWS_OF_MARGINS
 from models.components.oracle import Sample, model_objection, uses_own_way
 from models.components.scale import points_by_group
-from models.explanation.reasons import batch_reasons, reason_rows
-from pipelines.features.matrix import feature_matrix
+from models.explanation.reason_columns import pillar_points_json, reason_pieces, reasons_json
+from models.explanation.reasons import batch_reasons
+from pipelines.features.matrix import feature_columns
+from pipelines.score.applicants import join_codes
 from pipelines.score_rows import INTERVAL_LEVEL, REFUSED, SCORE_SCHEMA, SCORED, WITH_WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import date
+
+    import numpy.typing as npt
 
     from data_contracts.arrow import Values
     from models.components.encoding import BoolArray, FloatArray
-    from models.components.model import CreditModel
-    from models.explanation.reasons import Reason, RowReasons
+    from models.components.model import Contributions, CreditModel
     from models.registry.bundle import Bundle
     from pipelines.profiles.score_settings import ScoringLimits
     from pipelines.score.applicants import Chunk
@@ -64,25 +67,25 @@ def score_chunk(context: ScoringContext, chunk: Chunk) -> pa.Table:
     The chunk holds the model's features by name; a text column ``warnings`` (";"-joined codes) is copied.
     """
     model = context.bundle.model
-    X = feature_matrix(chunk, model.feature_names)
+    X = feature_columns(chunk, model.feature_names)
     given = _texts(chunk, "refusals")
     # A row refused earlier may have no features; further codes would add nothing.
-    refusals = [before or found for before, found in zip(given, _refusals(context, chunk, X), strict=True)]
-    accepted = np.asarray([not codes for codes in refusals], dtype=np.bool_)
-    warnings = _joined(_texts(chunk, "warnings"), _warnings(context, X, accepted))
-    figures = _figures(context, X[accepted])
-    status = [
-        REFUSED if refusal else WITH_WARNING if warning else SCORED
-        for refusal, warning in zip(refusals, warnings, strict=True)
-    ]
-    codes = [refusal or warning for refusal, warning in zip(refusals, warnings, strict=True)]
+    refusals = pc.if_else(_is_empty(given), _joined_codes(_refusals(context, chunk, X)), given)
+    accepted = _is_empty(refusals).to_numpy(zero_copy_only=False)
+    warnings = join_codes(_texts(chunk, "warnings"), _joined_codes(_warnings(context, X, accepted)))
+    status = pc.if_else(
+        pa.array(accepted),
+        pc.if_else(_is_empty(warnings), pa.scalar(SCORED), pa.scalar(WITH_WARNING)),
+        pa.scalar(REFUSED),
+    )
+    figures = _figures(context, X if accepted.all() else X[accepted])
     columns: dict[str, Values] = {
         **{name: chunk[name] for name in ("source_row", "applicant_id", "seller_id", "as_of")},
         "status": status,
-        "codes": codes,
+        "codes": pc.if_else(pa.array(accepted), warnings, refusals),
         **{name: _spread(values, accepted) for name, values in figures.items()},
-        "claims": [None] * len(status),
-        **{name: [value] * len(status) for name, value in _provenance(context).items()},
+        "claims": pa.nulls(len(X), pa.string()),
+        **{name: pa.repeat(value, len(X)) for name, value in _provenance(context).items()},
     }
     return pa.table([_typed(columns[field.name], field) for field in SCORE_SCHEMA], schema=SCORE_SCHEMA)
 
@@ -99,52 +102,52 @@ def refuse_unequal_sample(context: ScoringContext, chunk: Chunk) -> None:
     compiled = chunk.num_rows >= FEWEST_ROWS_OF_MARGINS
     sample = Sample(_MARGINS_COMPARED, _CONTRIBUTIONS_COMPARED if context.with_reasons else 0, compiled)
     rows = np.linspace(0, chunk.num_rows - 1, min(sample.margins, chunk.num_rows)).astype(np.int64)
-    found = model_objection(model, feature_matrix(chunk.take(rows), model.feature_names), sample)
+    found = model_objection(model, feature_columns(chunk.take(rows), model.feature_names), sample)
     if found is not None:
         raise OwnWayRefused(found)
 
 
-def _refusals(context: ScoringContext, chunk: Chunk, X: FloatArray) -> list[str]:
-    """Return the codes that forbid scoring a row, beyond those found when it was read."""
-    as_of = _days(chunk)
-    issued_on = np.datetime64(context.issued_on)
+def _refusals(context: ScoringContext, chunk: Chunk, X: FloatArray) -> dict[str, BoolArray]:
+    """Return the codes that forbid scoring a row (n,), beyond those found when it was read, in their order."""
+    model, as_of, issued_on = context.bundle.model, _days(chunk), np.datetime64(context.issued_on)
+    known = np.isfinite(X)
+    all_missing = ~known.any(axis=1)
     flags = {
         "as_of_in_future": as_of > issued_on,
         "stale_data": issued_on - as_of > np.timedelta64(context.limits.as_of_age_days, "D"),
-        "all_missing": ~np.isfinite(X).any(axis=1),
+        "all_missing": all_missing,
     }
     if context.bundle.meta.valid_until is not None:
         flags["model_expired"] = as_of > np.datetime64(context.bundle.meta.valid_until)
-    codes = _joined(_codes_of(flags, len(X)), _impossible(context, X))
-    free = [index for index, feature in enumerate(context.bundle.model.features) if feature.treatment == "free"]
-    lacking = ~np.isfinite(X[:, free])
-    named = [f"missing_required:{context.bundle.model.feature_names[index]}" for index in free]
-    return _joined(codes, _codes_by_column(lacking & ~flags["all_missing"][:, None], named))
+    # A value that its unit does not allow, whether or not the model uses it.
+    for place, feature in enumerate(model.features):
+        lower, upper = possible_range(feature.unit)
+        flags[f"impossible_value:{feature.name}"] = _outside(X[:, place], lower, upper)
+    for place, feature in enumerate(model.features):
+        if feature.treatment == "free":
+            flags[f"missing_required:{feature.name}"] = ~known[:, place] & ~all_missing
+    return flags
 
 
-def _impossible(context: ScoringContext, X: FloatArray) -> list[str]:
-    """Return a code for each value that its unit does not allow, whether or not the model uses it."""
-    features = context.bundle.model.features
-    lower, upper = np.asarray([possible_range(feature.unit) for feature in features]).reshape(-1, 2).T
+def _outside(values: FloatArray, lower: float, upper: float) -> BoolArray:
     with np.errstate(invalid="ignore"):
-        beyond = np.less(X, lower) | np.greater(X, upper)
-    return _codes_by_column(beyond, [f"impossible_value:{name}" for name in context.bundle.model.feature_names])
+        return np.asarray((values < lower) | (values > upper))
 
 
-def _warnings(context: ScoringContext, X: FloatArray, accepted: BoolArray) -> list[str]:
-    """Return the warning codes of rows that are scored nevertheless."""
+def _warnings(context: ScoringContext, X: FloatArray, accepted: BoolArray) -> dict[str, BoolArray]:
+    """Return the warning codes of rows that are scored nevertheless (n,), in their order."""
     model = context.bundle.model
-    lower = np.asarray([feature.lower for feature in model.features])
-    upper = np.asarray([feature.upper for feature in model.features])
     used = np.asarray([feature.treatment != "set_aside" for feature in model.features], dtype=np.bool_)
-    margin = context.limits.range_margin * (upper - lower)
-    with np.errstate(invalid="ignore"):
-        beyond = (np.less(X, lower - margin) | np.greater(X, upper + margin)) & used & accepted[:, None]
-    share = 1.0 - np.isfinite(X[:, used]).mean(axis=1) if used.any() else np.zeros(len(X))
+    known = np.isfinite(X)
+    share = 1.0 - known[:, used].mean(axis=1) if used.any() else np.zeros(len(X))
     flags = {UNDELIVERED: _undelivered(model, X), "missing_share": share > context.limits.missing_share}
-    sparse = _codes_of({code: found & accepted for code, found in flags.items()}, len(X))
-    blind = _blind_pillars(context, X, accepted)
-    return _joined(sparse, blind, _codes_by_column(beyond, [f"out_of_range:{name}" for name in model.feature_names]))
+    flags |= _blind_pillars(context, known)
+    for place, feature in enumerate(model.features):
+        margin = context.limits.range_margin * (feature.upper - feature.lower)
+        if used[place]:
+            beyond = _outside(X[:, place], feature.lower - margin, feature.upper + margin)
+            flags[f"out_of_range:{feature.name}"] = beyond
+    return {code: found & accepted for code, found in flags.items()}
 
 
 def _undelivered(model: CreditModel, X: FloatArray) -> BoolArray:
@@ -155,90 +158,62 @@ def _undelivered(model: CreditModel, X: FloatArray) -> BoolArray:
     return np.asarray(np.nan_to_num(counts) > 0, dtype=np.bool_)
 
 
-def _blind_pillars(context: ScoringContext, X: FloatArray, accepted: BoolArray) -> list[str]:
-    """Return a code for each pillar whose points come mainly from missing data.
+def _blind_pillars(context: ScoringContext, known: BoolArray) -> dict[str, BoolArray]:
+    """Return a code (n,) for each pillar whose points come mainly from missing data.
 
     A feature weighs what it contributes on average, without sign, in the training population.
     """
     weights = np.asarray([feature.mean_absolute_contribution for feature in context.bundle.reference.features])
     pillars = np.asarray([feature.pillar for feature in context.bundle.model.features])
-    missing = ~np.isfinite(X) * weights
     flags = {}
     for pillar in sorted(set(pillars)):
         own = pillars == pillar
         weight = weights[own].sum()
         if weight >= context.limits.smallest_pillar_share * weights.sum():
             limit = context.limits.missing_pillar_share * weight
-            flags[f"missing_pillar:{pillar}"] = (missing[:, own].sum(axis=1) > limit) & accepted
-    return _codes_of(flags, len(X))
+            # In C order, as the order of a sum decides its last bit.
+            missing = np.ascontiguousarray(~known[:, own]) * weights[own]
+            flags[f"missing_pillar:{pillar}"] = missing.sum(axis=1) > limit
+    return flags
 
 
-def _figures(context: ScoringContext, X: FloatArray) -> dict[str, Sequence[object]]:
+def _figures(context: ScoringContext, X: FloatArray) -> dict[str, Values]:
     """Compute the figures of rows that may be scored, column by column."""
     model = context.bundle.model
-    margin = model.margin(X)
+    explained: dict[str, Values] = {"pillar_points": None, "reasons": None}
+    if context.with_reasons:
+        margin, contributions = model.margin_and_contributions(X)
+        explained = _explained(context.bundle, X, contributions)
+    else:
+        margin = model.margin(X)
     log_odds = model.calibrator.log_odds(margin)
     probability = np.asarray(expit(log_odds), dtype=np.float64)
-    lower, upper = probability_interval(model, margin)
-    figures: dict[str, Sequence[object]] = {
-        "probability_of_default": probability.tolist(),
-        "pd_lower": lower,
-        "pd_upper": upper,
-        "score": model.scale.score(log_odds).tolist(),
-        "grade": model.grades.grades_of(probability),
-        "base_points": [context.bundle.golden.base_points] * len(X),
-        "pillar_points": [None] * len(X),
-        "reasons": [None] * len(X),
+    lower, upper = model.calibrator.probability_interval(margin, INTERVAL_LEVEL)
+    return {
+        "probability_of_default": pa.array(probability),
+        "pd_lower": _or_null(lower),
+        "pd_upper": _or_null(upper),
+        "score": pa.array(model.scale.score(log_odds)),
+        "grade": pa.array(model.grades.names).take(model.grades.index_of(probability)),
+        "base_points": pa.repeat(pa.scalar(context.bundle.golden.base_points, pa.int32()), len(X)),
+        **explained,
     }
-    if context.with_reasons:
-        figures |= _explained(context.bundle, X)
-    return figures
 
 
-def _explained(bundle: Bundle, X: FloatArray) -> dict[str, Sequence[object]]:
-    """Return the score with its parts: base points, points of each pillar, and reasons in words."""
+def _explained(bundle: Bundle, X: FloatArray, contributions: Contributions) -> dict[str, Values]:
+    """Return the parts of the score: points of each pillar, and reasons in words."""
     model = bundle.model
-    issued = model.issue_points(model.contributions(X))
-    by_pillar = points_by_group(issued.points, [feature.pillar for feature in model.features])
-    pillars = ({name: int(points[row]) for name, points in by_pillar.items()} for row in range(len(X)))
+    issued = model.issue_points(contributions)
     batch = batch_reasons(issued.points, [feature.family for feature in model.features])
     return {
-        "score": issued.score.tolist(),
-        "base_points": [issued.base_points] * len(X),
-        "pillar_points": [_compact(points) for points in pillars],
-        "reasons": [_compact(_reasons(row)) for row in reason_rows(batch, X, bundle.dictionary)],
+        "base_points": pa.repeat(pa.scalar(issued.base_points, pa.int32()), len(X)),
+        "pillar_points": pillar_points_json(points_by_group(issued.points, [f.pillar for f in model.features])),
+        "reasons": reasons_json(batch, X, reason_pieces(bundle.dictionary)),
     }
 
 
-def _reasons(row: RowReasons) -> dict[str, object]:
-    return {
-        "for": [_reason(reason) for reason in row.positive],
-        "against": [_reason(reason) for reason in row.negative],
-        "all_others": row.all_others,
-    }
-
-
-def _reason(reason: Reason) -> dict[str, object]:
-    return {
-        "code": reason.code,
-        "feature": reason.feature,
-        "pillar": reason.pillar,
-        "points": reason.points,
-        "value": reason.value,
-        "unit": reason.unit,
-        "en": reason.text_en,
-        "zh": reason.text_zh,
-    }
-
-
-def probability_interval(model: CreditModel, margin: FloatArray) -> tuple[list[float | None], list[float | None]]:
-    """Return the bounds of the probability for raw margins (n,); None if the calibrator has no interval."""
-    lower, upper = model.calibrator.probability_interval(margin, INTERVAL_LEVEL)
-    return _or_none(lower), _or_none(upper)
-
-
-def _or_none(values: FloatArray) -> list[float | None]:
-    return [float(value) if np.isfinite(value) else None for value in values]
+def _or_null(values: FloatArray) -> Values:
+    return pa.array(values, mask=~np.isfinite(values))
 
 
 def _provenance(context: ScoringContext) -> dict[str, str]:
@@ -252,15 +227,23 @@ def _provenance(context: ScoringContext) -> dict[str, str]:
 
 
 def _typed(values: Values, field: pa.Field[Any]) -> Values:
-    if isinstance(values, pa.ChunkedArray):
-        return values.cast(field.type)
-    return pa.array(values, field.type)
+    """Return a column with the type of its field; labels are numbered in the order in which they first appear."""
+    if pa.types.is_dictionary(field.type) and not pa.types.is_dictionary(values.type):
+        values = values.dictionary_encode()
+    return values if values.type == field.type else values.cast(field.type)
 
 
-def _spread(values: Sequence[object], accepted: BoolArray) -> list[object]:
-    """Place the values of accepted rows among all rows, None elsewhere."""
-    following = iter(values)
-    return [next(following) if taken else None for taken in accepted.tolist()]
+def _spread(values: Values | None, accepted: BoolArray) -> Values:
+    """Place the values of accepted rows among all rows, null elsewhere."""
+    if values is None:
+        return pa.nulls(len(accepted), pa.string())
+    if accepted.all():
+        return values
+    return values.take(_places(np.cumsum(accepted) - 1, ~accepted))
+
+
+def _places(places: npt.NDArray[np.int64], nowhere: BoolArray) -> Values:
+    return pa.array(places, mask=nowhere)
 
 
 def _days(chunk: Chunk) -> Values:
@@ -269,31 +252,24 @@ def _days(chunk: Chunk) -> Values:
     return days.astype("datetime64[D]")
 
 
-def _texts(chunk: Chunk, name: str) -> list[str]:
+def _texts(chunk: Chunk, name: str) -> Values:
+    """Return a column of texts, "" where it has none."""
     if name not in chunk.column_names:
-        return [""] * chunk.num_rows
-    return [text or "" for text in chunk[name].to_pylist()]
+        return pa.repeat("", chunk.num_rows)
+    return pa.chunked_array(chunk[name]).combine_chunks().cast(pa.string()).fill_null("")
 
 
-def _codes_of(flags: dict[str, Values], count: int) -> list[str]:
-    columns = np.asarray(list(flags.values()), dtype=np.bool_).reshape(len(flags), count)
-    return _codes_by_column(columns.T, list(flags))
+def _is_empty(texts: Values) -> Values:
+    return pc.equal(texts, pa.scalar(""))
 
 
-def _codes_by_column(flags: Values, codes: Sequence[str]) -> list[str]:
-    """Join the codes of the columns that are true in each row of ``flags`` (n, k) with ";"."""
-    texts = [""] * len(flags)
-    for row in np.flatnonzero(flags.any(axis=1)).tolist():
-        texts[row] = ";".join(codes[column] for column in np.flatnonzero(flags[row]).tolist())
-    return texts
-
-
-def _joined(*columns: Sequence[str]) -> list[str]:
-    return [";".join(filter(None, codes)) for codes in zip(*columns, strict=True)]
-
-
-def _compact(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+def _joined_codes(flags: dict[str, BoolArray]) -> Values:
+    """Return the codes that hold for each row (n,), joined with ";"."""
+    found = np.column_stack(list(flags.values()))
+    rows, columns = np.nonzero(found)
+    ends = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(found)))])
+    codes = pa.array(list(flags), pa.string()).take(columns)
+    return pc.binary_join(pa.ListArray.from_arrays(pa.array(ends, pa.int32()), codes), ";")
 
 
 def chunked(rows: pa.Table, size: int) -> Iterator[pa.Table]:

@@ -12,12 +12,13 @@ import pytest
 
 from data_contracts.errors import IntegrityRefused
 from pipelines.runs.publish import read_parquet
+from pipelines.runs.score_formats import ScoreFormat
 from pipelines.score.chunk_files import (
+    ALL_FORMATS,
     CSV_FILE,
     JSON_LINES_FILE,
     SCORES_FILE,
     ChunkFolder,
-    csv_cells,
     join_chunks,
     score_in_chunks,
 )
@@ -25,6 +26,7 @@ from pipelines.score.scorer import chunked, score_chunk
 from tests.factories.scoring import applicants, context, with_values
 
 ROWS = 25
+PARQUET, CSV, JSON_LINES = ScoreFormat
 
 
 def rows() -> pa.Table:
@@ -174,13 +176,14 @@ def test_a_hostile_applicant_id_stays_text_in_every_format(tmp_path: Path, name:
     assert json.loads(line)["applicant_id"] == name
 
 
-def test_a_reason_in_the_sheet_says_that_there_was_no_data() -> None:
-    (row,) = score(applicants(1)).to_pylist()
-    against = [
-        {"feature": "known_defaults", "points": -64, "value": None},
-        {"feature": "refund_share", "points": -7, "value": 0.1},
+def test_only_the_wanted_formats_are_written(tmp_path: Path) -> None:
+    files = score_in_chunks(chunks(), score, kept_in(tmp_path))
+    for number, formats in enumerate([(PARQUET,), (PARQUET, CSV), (JSON_LINES,), ALL_FORMATS]):
+        join_chunks(kept_in(tmp_path), files, {}, tmp_path / str(number), formats)
+    found = [sorted(path.name for path in (tmp_path / str(number)).iterdir()) for number in range(4)]
+    assert found == [
+        [SCORES_FILE],
+        [SCORES_FILE, CSV_FILE],
+        [SCORES_FILE, JSON_LINES_FILE],
+        [SCORES_FILE, CSV_FILE, JSON_LINES_FILE],
     ]
-    reasons = json.dumps({"for": [], "against": against, "all_others": 0})
-    titles = {"known_defaults": "Known defaults among related sellers", "refund_share": "Refunds"}
-    said = "Known defaults among related sellers: no data (-64); Refunds (-7)"
-    assert csv_cells({**row, "reasons": reasons}, titles)[-1] == said

@@ -15,7 +15,7 @@ from data_contracts.definition.compiler import table_contract
 from models.components.calibration import AffineCalibrator
 from pipelines.features.matrix import feature_matrix
 from pipelines.profiles.score_settings import ScoringLimits
-from pipelines.score.scorer import ScoringContext, chunked, probability_interval, score_chunk
+from pipelines.score.scorer import ScoringContext, chunked, score_chunk
 from pipelines.score_rows import SCORE_SCHEMA
 from tests.factories.models import small_credit_model
 from tests.factories.scoring import FEATURES, applicants, context, small_bundle, with_values
@@ -298,5 +298,9 @@ def test_blanking_any_feature_never_raises_the_score() -> None:
 
 
 def test_a_calibration_without_uncertainty_states_no_interval() -> None:
+    whole = context()
     model = replace(small_credit_model(), calibrator=AffineCalibrator(slope=1.0, intercept=0.0))
-    assert probability_interval(model, np.zeros(2)) == ([None, None], [None, None])
+    certain = replace(whole, bundle=whole.bundle._replace(model=model))
+    found = score_chunk(certain, applicants(2)).to_pydict()
+    assert (found["pd_lower"], found["pd_upper"]) == ([None, None], [None, None])
+    assert None not in found["probability_of_default"]
