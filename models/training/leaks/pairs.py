@@ -1,7 +1,7 @@
 """Leaks that show only in two columns together: both flags, a difference or a ratio that gives the outcome.
 
-All pairs are looked at by bands of their values, on one half of the sellers, and judged on the other half. The
-differences and ratios of a bounded number of pairs are ranked by themselves.
+All pairs are looked at by bands of their values, on one half of the sellers, and judged on the other half, with related
+sellers in one half. The differences and ratios of a bounded number of pairs are ranked by themselves.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from models.training.leaks.sample import LeakSample, auc_and_error, auc_of_cells, separation
+from models.training.leaks.sample import auc_and_error, auc_of_cells, separation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from models.components.encoding import FloatArray
     from models.settings import LeakSettings
+    from models.training.leaks.sample import LeakSample
 
 BANDS: Final = 6
 MOST_ROWS: Final = 8_000
@@ -45,11 +46,10 @@ class PairFinding(NamedTuple):
 
 @dataclass(frozen=True)
 class _Halves:
-    """Rows (at most ``MOST_ROWS``), which half each is in, and the AUC of each column alone in the better direction."""
+    """At most ``MOST_ROWS`` rows, and the AUC of each column alone in the better direction."""
 
     X: FloatArray
     sample: LeakSample
-    is_learned: npt.NDArray[np.bool_]
     alone: FloatArray
 
 
@@ -57,10 +57,9 @@ def pair_leaks(X: FloatArray, sample: LeakSample, alone: FloatArray, settings: L
     """Return the pairs that tell the outcome although neither column does, the strongest of each column first."""
     rows = _some_of_both_kinds(sample)
     part = sample.rows(rows)
-    is_learned = np.asarray(part.seller % 2 == 0)
-    if min(int(part.bad[half].sum()) for half in (is_learned, ~is_learned)) < FEWEST_BADS or X.shape[1] < 2:
+    if min(int(part.bad[half].sum()) for half in (part.is_learned, ~part.is_learned)) < FEWEST_BADS or X.shape[1] < 2:
         return []
-    halves = _Halves(X[rows], part, is_learned, alone)
+    halves = _Halves(X[rows], part, alone)
     found = [*_by_bands(halves, settings), *_computed(halves, settings)]
     return _one_a_column(sorted(found, key=lambda one: -one[0]))
 
@@ -86,11 +85,12 @@ def _by_bands(halves: _Halves, settings: LeakSettings) -> Iterator[tuple[float, 
     """Yield pairs whose cells of bands, learned on one half, rank the other half far better than either column."""
     bands = np.column_stack([_band(column) for column in halves.X.T])
     count, width = bands.shape[1], BANDS + 1
-    tables = [_tables(bands[half], halves.sample.bad[half]) for half in (halves.is_learned, ~halves.is_learned)]
+    is_learned = halves.sample.is_learned
+    tables = [_tables(bands[half], halves.sample.bad[half]) for half in (is_learned, ~is_learned)]
     pairs = np.array(list(combinations(range(count), 2)))
     both = _held_out_auc(tables, pairs, width)
     own = _held_out_auc(tables, np.column_stack([np.arange(count)] * 2), width)
-    bads = int(halves.sample.bad[~halves.is_learned].sum())
+    bads = int(halves.sample.bad[~is_learned].sum())
     singles = np.maximum(np.maximum(own[pairs].max(axis=1), halves.alone[pairs].max(axis=1)), 0.5)
     error = np.sqrt(np.maximum(both * (1 - both), 0.01) / bads)
     gain = both - singles
@@ -107,12 +107,13 @@ def _computed(halves: _Halves, settings: LeakSettings) -> Iterator[tuple[float, 
     every = max(len(halves.X) // ROWS_TO_SCREEN, 1)
     for left, right in _most_alike(halves.X):
         known = np.isfinite(halves.X[:, left]) & np.isfinite(halves.X[:, right])
-        bad, seller = halves.sample.bad[known], halves.sample.seller[known]
+        part = halves.sample.rows(np.flatnonzero(known))
+        bad, seller = part.bad, part.seller
         if min(int(bad.sum()), int((~bad).sum())) < FEWEST_BADS:
             continue
         both = halves.X[known, left], halves.X[known, right]
         single = float(max(halves.alone[left], halves.alone[right]))
-        equal = _equality(*both, LeakSample(bad, seller), settings)
+        equal = _equality(*both, part, settings)
         if equal is not None:
             yield 1.0 - single, PairFinding((left, right), "equality", equal, is_leak=True)
         for name, values in _combined(both[0][::every], both[1][::every]):

@@ -42,7 +42,7 @@ def opposite_spikes(column: Ordered, settings: LeakSettings, columns: int) -> It
 
     A value is compared with the values next to it: at the end of an honest ranking the neighbours are nearly pure too.
     """
-    (bad, seller), groups = column.part, column.groups
+    (bad, seller, _), groups = column.part, column.groups
     ends = np.cumsum(groups.rows)
     spikes: dict[bool, tuple[float, int]] = {}
     pure = (groups.rows >= FEWEST_IN_A_SPIKE) & ((groups.bads == 0) | (groups.bads == groups.rows))

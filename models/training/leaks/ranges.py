@@ -2,7 +2,7 @@
 
 A block of neighbouring values is compared with the values beside it, since at the end of an honest ranking the
 neighbours are nearly pure too. What many narrow ranges tell is learned on one half of the sellers and judged on the
-other half, and compared with what the column's direction and ten wide ranges tell.
+other half, with related sellers in one half, and compared with what the column's direction and ten wide ranges tell.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def lower_auc(auc: float, error: float, values: FloatArray, sample: LeakSample) 
 
 def _halves(sample: LeakSample) -> list[BoolArray]:
     """Return the defaulters and the others among half of the sellers, then among the other half."""
-    is_learned = sample.seller % 2 == 0
+    is_learned = sample.is_learned
     return [sample.bad & is_learned, ~sample.bad & is_learned, sample.bad & ~is_learned, ~sample.bad & ~is_learned]
 
 

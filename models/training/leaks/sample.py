@@ -1,6 +1,7 @@
 """What the leak check looks at: outcomes by seller, groups of equal values, and what chance can do.
 
-Chance is counted in sellers, not in rows: several dates of one seller tell one story.
+Chance is counted in sellers, not in rows: several dates of one seller tell one story. What is learned on one half of
+the rows and judged on the other keeps related sellers together, since they tell one story too.
 """
 
 from __future__ import annotations
@@ -18,19 +19,26 @@ if TYPE_CHECKING:
 
 
 class LeakSample(NamedTuple):
-    """Whose row each row is, and whether it is one of a defaulter; ``seller`` numbers the sellers."""
+    """Whose row each row is, and whether it is one of a defaulter; ``seller`` numbers the sellers.
+
+    ``is_learned`` marks the half on which a rule may learn. No group of related sellers has rows in both halves.
+    """
 
     bad: BoolArray
     seller: npt.NDArray[np.int64]
+    is_learned: BoolArray
 
     @classmethod
     def of(cls, dataset: Dataset) -> LeakSample:
         """Return what the check needs of a labelled sample."""
-        return cls(dataset.y == 1, np.unique(dataset.seller_id, return_inverse=True)[1].astype(np.int64))
+        seller, component = (
+            np.unique(ids, return_inverse=True)[1].astype(np.int64) for ids in (dataset.seller_id, dataset.component_id)
+        )
+        return cls(dataset.y == 1, seller, _half_of_the_groups(component))
 
     def rows(self, chosen: npt.NDArray[np.int64]) -> LeakSample:
         """Return some of the rows."""
-        return LeakSample(self.bad[chosen], self.seller[chosen])
+        return LeakSample(self.bad[chosen], self.seller[chosen], self.is_learned[chosen])
 
     def of_seller(self, chosen: BoolArray) -> npt.NDArray[np.int64]:
         """Return how many of the chosen rows each seller has."""
@@ -49,6 +57,17 @@ class LeakSample(NamedTuple):
         sets = (chosen & is_kind, is_kind & among, among)
         count, of_kind, all_sellers = (self.sellers(rows) for rows in sets)
         return bool(log_chance(count, of_kind, all_sellers) >= np.log(settings.largest_probability))
+
+
+def _half_of_the_groups(group: npt.NDArray[np.int64]) -> BoolArray:
+    """Return which rows are in the first half: the largest group first, each goes where fewer rows are so far."""
+    sizes = np.bincount(group)
+    is_first = np.zeros(len(sizes), dtype=np.bool_)
+    lead = 0
+    for at in np.argsort(-sizes, kind="stable").tolist():
+        is_first[at] = lead <= 0
+        lead += int(sizes[at]) if is_first[at] else -int(sizes[at])
+    return np.asarray(is_first[group])
 
 
 class ValueGroups(NamedTuple):

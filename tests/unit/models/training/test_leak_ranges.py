@@ -9,6 +9,8 @@ import pytest
 
 from models.settings import LeakSettings
 from models.training.leaks.check import MISSING_CELLS, LeakFinding, find_leaks
+from models.training.leaks.ranges import auc_by_narrow_ranges
+from models.training.leaks.sample import LeakSample
 from tests.unit.models.training.test_leak_patterns import ROWS, data_set, honest
 
 SETTINGS = LeakSettings()
@@ -126,3 +128,31 @@ def test_a_column_known_of_one_defaulter_neither_stands_out_nor_hides_one_that_d
     assert find_leaks(honest_only, SETTINGS) == ()
     both = replace(data_set(np.column_stack([X, few, strong]), y), seller_id=seller, component_id=seller)
     assert {(one.feature, one.rule) for one in find_leaks(both, SETTINGS)} == {("column_13", "far above the rest")}
+
+
+@pytest.mark.parametrize("sellers_of_a_group", [1, 4])
+def test_what_the_sellers_of_a_group_share_is_not_learned_on_some_of_them_and_judged_on_the_others(
+    sellers_of_a_group: int,
+) -> None:
+    """Each group has values and an outcome of its own, which tell nothing about the other groups."""
+    generator = np.random.default_rng(39)
+    groups, days = 150, 20 // sellers_of_a_group
+    sellers = groups * sellers_of_a_group
+    y = np.repeat(generator.random(groups) < 0.3, 20).astype(np.int8)
+    X = np.repeat(generator.normal(size=(groups, 3)), 20, axis=0) + generator.normal(0, 1e-4, (len(y), 3))
+    data = replace(
+        data_set(X, y),
+        seller_id=np.repeat([f"S{number:04d}" for number in range(sellers)], days),
+        component_id=np.repeat([f"G{number:04d}" for number in range(groups)], 20),
+    )
+    sample = LeakSample.of(data)
+    assert not np.intersect1d(data.component_id[sample.is_learned], data.component_id[~sample.is_learned]).size
+    assert [float(auc_by_narrow_ranges(column, sample)) for column in X.T] == pytest.approx([0.5] * 3, abs=0.2)
+    assert find_leaks(data, SETTINGS) == ()
+
+
+def test_a_group_of_most_sellers_leaves_the_other_half_to_all_others() -> None:
+    X, y = honest(40)
+    groups = np.array([f"G{max(number - ROWS // 2, 0):04d}" for number in range(ROWS)])
+    sample = LeakSample.of(replace(data_set(X, y), component_id=groups))
+    assert abs(int(sample.is_learned.sum()) - ROWS // 2) <= 1
