@@ -2,7 +2,7 @@
 
 The usual limits of 0.10 and 0.25 ignore sample size. Two samples of 200 from one population often exceed 0.10, while at
 5,000 a tenth of that is already significant. Each index therefore comes with the probability of seeing it without any
-drift, found by simulation. An alert needs both: significance after Holm's correction and an effect worth acting on.
+drift, found by simulation.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.evaluation.many_tests import holm
-
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+
+_WORTH_MORE = 0.05  # share of the first simulations that reach the index from which more are simulated
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,20 @@ class DriftSettings:
 
     Attributes:
         bins: bins by reference quantiles.
-        simulations: driftless pairs of samples to simulate.
+        first_simulations: driftless pairs of samples to simulate for every variable.
+        simulations: pairs to simulate where the first ones leave a doubt (Besag and Clifford 1991).
         family_wise_error: chance of any false alert over all variables.
-        smallest_index: smallest index worth an alert.
+        smallest_index: smallest index of the model's output worth an alert.
+        least_effect: least relative change of the mean probability of default that makes a variable's drift an alert.
         seed: random seed of the simulation.
     """
 
     bins: int = 10
-    simulations: int = 20_000
+    first_simulations: int = 1_000
+    simulations: int = 40_000
     family_wise_error: float = 0.01
     smallest_index: float = 0.10
+    least_effect: float = 0.05
     seed: int = 20_241_231
 
 
@@ -50,7 +54,7 @@ class Drift:
     alert: bool
 
 
-def stability_index(reference: IntArray, current: IntArray) -> FloatArray:
+def stability_index(reference: FloatArray | IntArray, current: FloatArray | IntArray) -> FloatArray:
     """Return the population stability index of counts by bin, with half a row added to each bin.
 
     ``reference`` and ``current`` have shape (..., bins); the result has shape (...). It is the symmetrised
@@ -62,63 +66,74 @@ def stability_index(reference: IntArray, current: IntArray) -> FloatArray:
     return index
 
 
-def bin_counts(reference: FloatArray, current: FloatArray, bins: int) -> tuple[IntArray, IntArray]:
-    """Count both samples in the reference's quantile bins; missing values have their own bin, the last."""
+def bin_counts(
+    reference: FloatArray, current: FloatArray, bins: int, weights: FloatArray | None = None
+) -> tuple[FloatArray | IntArray, IntArray]:
+    """Count both samples in the reference's quantile bins; missing values have their own bin, the last.
+
+    With ``weights`` of the reference rows, its counts are weighted and still add up to its rows.
+    """
     known = reference[~np.isnan(reference)]
     edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1])) if known.size else np.empty(0)
 
-    def count(values: FloatArray) -> IntArray:
+    def places(values: FloatArray) -> IntArray:
         missing = np.isnan(values)
-        places = np.where(missing, len(edges) + 1, np.searchsorted(edges, np.where(missing, 0.0, values), side="left"))
-        return np.bincount(places, minlength=len(edges) + 2).astype(np.int64)
+        found = np.searchsorted(edges, np.where(missing, 0.0, values), side="left")
+        return np.where(missing, len(edges) + 1, found).astype(np.int64)
 
-    return count(reference), count(current)
+    counted_current = np.bincount(places(current), minlength=len(edges) + 2).astype(np.int64)
+    if weights is None:
+        return np.bincount(places(reference), minlength=len(edges) + 2).astype(np.int64), counted_current
+    weighted = np.bincount(places(reference), weights * (len(reference) / weights.sum()), minlength=len(edges) + 2)
+    return weighted, counted_current
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How much a reference sample knows.
+
+    Attributes:
+        units: independent units behind its rows: sellers, not seller-quarters, since a seller's quarters resemble each
+            other; with weights, as many equally weighted ones as know as much.
+        weights: of its rows, shape (n,); None for equal weights.
+    """
+
+    units: int
+    weights: FloatArray | None = None
 
 
 def measure_drift(
-    name: str, reference: FloatArray, current: FloatArray, reference_units: int, settings: DriftSettings
+    name: str, reference: FloatArray, current: FloatArray, reference_units: int | Evidence, settings: DriftSettings
 ) -> Drift:
     """Measure the drift of one variable between two samples of shape (n,).
 
-    ``reference_units`` is the number of independent units behind the reference rows: sellers, not seller-quarters,
-    since a seller's quarters resemble each other. ``alert`` stays false here; it depends on all variables together.
+    ``reference_units`` is the number of independent units behind the reference rows, or units and weights of the rows.
+    ``alert`` stays false here; it depends on all variables together.
     """
-    counted_reference, counted_current = bin_counts(reference, current, settings.bins)
+    evidence = reference_units if isinstance(reference_units, Evidence) else Evidence(reference_units)
+    counted_reference, counted_current = bin_counts(reference, current, settings.bins, evidence.weights)
     index = float(stability_index(counted_reference, counted_current))
-    simulated = _driftless_indices(counted_reference + counted_current, reference_units, len(current), settings)
+    pooled = counted_reference + counted_current
+    simulated = _driftless_indices(pooled, (evidence.units, len(current)), (settings.first_simulations, settings.seed))
+    if np.mean(simulated >= index) <= _WORTH_MORE:
+        simulated = _driftless_indices(pooled, (evidence.units, len(current)), (settings.simulations, settings.seed))
+    weights = np.ones(len(reference)) if evidence.weights is None else evidence.weights
     return Drift(
         name=name,
         index=index,
-        p_value=float((1 + np.sum(simulated >= index)) / (1 + settings.simulations)),
+        p_value=float((1 + np.sum(simulated >= index)) / (1 + len(simulated))),
         critical_value=float(np.quantile(simulated, 1 - settings.family_wise_error)),
-        reference_missing_share=float(np.isnan(reference).mean()),
+        reference_missing_share=float(np.average(np.isnan(reference), weights=weights)),
         current_missing_share=float(np.isnan(current).mean()),
         alert=False,
     )
 
 
-def judge(drifts: list[Drift], settings: DriftSettings) -> list[Drift]:
-    """Mark the alerts: significant after Holm's step-down correction (1979), and at least the smallest index.
+def _driftless_indices(pooled: FloatArray | IntArray, sizes: tuple[int, int], draws: tuple[int, int]) -> FloatArray:
+    """Simulate indices of pairs of samples from one distribution: what chance alone yields at these sizes.
 
-    Raises:
-        ValueError: there are too few simulations for any p-value to pass the correction.
+    ``sizes`` are those of the two samples; ``draws`` the number of pairs and the seed.
     """
-    if drifts and 1 / (1 + settings.simulations) > settings.family_wise_error / len(drifts):
-        raise ValueError(f"{settings.simulations} simulations are too few for {len(drifts)} variables")
-    adjusted = holm({drift.name: drift.p_value for drift in drifts})
-    significant = {name for name, p_value in adjusted.items() if p_value <= settings.family_wise_error}
-    return [
-        Drift(**{**vars(drift), "alert": drift.name in significant and drift.index >= settings.smallest_index})
-        for drift in drifts
-    ]
-
-
-def _driftless_indices(pooled: IntArray, reference_size: int, current_size: int, settings: DriftSettings) -> FloatArray:
-    """Simulate indices of pairs of samples from one distribution: what chance alone yields at these sizes."""
-    generator = np.random.default_rng(settings.seed)
+    generator = np.random.default_rng(draws[1])
     shares = pooled / pooled.sum()
-    draws = (settings.simulations,)
-    return stability_index(
-        generator.multinomial(reference_size, shares, size=draws),
-        generator.multinomial(current_size, shares, size=draws),
-    )
+    return stability_index(*(generator.multinomial(size, shares, size=(draws[0],)) for size in sizes))

@@ -41,7 +41,7 @@ def render_health_page(run: RunRecord, language: Language) -> str:
 def drift_rows(
     monitor: Mapping[str, Any], titles: Mapping[str, Mapping[str, str]], texts: Texts
 ) -> list[dict[str, Any]]:
-    """Return the variables with the lengths of their bars, those first that move the mean score most.
+    """Return the variables with the lengths of their bars, those first that change the mean probability most.
 
     Args:
         monitor: ``monitor.json``.
@@ -49,20 +49,22 @@ def drift_rows(
         texts: of the page.
     """
     variables = monitor["variables"]
-    widest = max((abs(one.get("points_shift") or 0.0) for one in variables), default=0.0) or 1.0
+    widest = max((abs(one.get("probability_effect") or 0.0) for one in variables), default=0.0) or 1.0
     largest = max((one["index"] for one in variables), default=0.0) or 1.0
     rows = [
         {
             **one,
             "title": texts("score_variable") if one["name"] == SCORE else _title(one["name"], titles, texts),
             "points_shift": one.get("points_shift"),
-            "shift_bar": (one.get("points_shift") or 0.0) / widest,
+            "probability_effect": one.get("probability_effect"),
+            # To the left: towards more risk, as below zero points.
+            "shift_bar": -(one.get("probability_effect") or 0.0) / widest,
             "index_bar": one["index"] / largest,
             "chance_place": min(1.0, one["critical_value"] / largest),
         }
         for one in variables
     ]
-    return sorted(rows, key=lambda row: (-abs(row["points_shift"] or 0.0), -row["index"]))
+    return sorted(rows, key=lambda row: (-abs(row["probability_effect"] or 0.0), -row["index"]))
 
 
 def _title(name: str, titles: Mapping[str, Mapping[str, str]], texts: Texts) -> str:

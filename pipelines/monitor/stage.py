@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from data_contracts.errors import ConfigurationRefused
-from data_contracts.progress import SILENT, counted
-from models.evaluation.drift import Drift, DriftSettings, judge, measure_drift
+from data_contracts.progress import SILENT
+from models.evaluation.drift import DriftSettings
 from models.registry.bundle import load_bundle
 from models.training.dataset import split_out_of_time
-from pipelines.monitor.effect import points_shift
+from pipelines.monitor.comparison import Comparison, compare
 from pipelines.runs.publish import read_json, read_parquet, write_json
 from pipelines.runs.stages import GROUND, Place, StageInputs, StageOutcome, StageRecord, current_output, run_stage
 from pipelines.signing.keys import load_keys
@@ -26,12 +26,10 @@ if TYPE_CHECKING:
 
     from data_contracts.progress import Progress
     from models.components.encoding import FloatArray
-    from models.components.model import CreditModel
     from models.training.dataset import Dataset
     from pipelines.profiles import Profile
 
 CODE: Final = ("data_contracts", "features", "models", "pipelines/monitor", "pipelines/train", *GROUND)
-LOG_ODDS = "log_odds_of_default"
 
 
 def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
@@ -57,27 +55,12 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
         model = bundle.model
         sample = labelled_sample(profile, files)
         reference = training_rows(profile, sample)
+        about = {"is_synthetic": profile.is_synthetic, "evidence": profile.evidence}
+        day = np.datetime64(profile.observations.last_as_of, "D")
         current, absent = scored_rows(sample.matrix, read_parquet(scored_file), model.feature_names)
-        drifts = compare(model, reference, current, settings, progress)
-        alerts = [drift.name for drift in drifts if drift.alert]
-        shift = points_shift(model, reference.X, current)
-        write_json(
-            folder / "monitor.json",
-            {
-                "is_synthetic": profile.is_synthetic,
-                "evidence": profile.evidence,
-                "reference_rows": reference.n,
-                "reference_sellers": len(np.unique(reference.seller_id)),
-                "scored_rows": len(current),
-                "alerts": alerts,
-                "settings": asdict(settings),
-                "score_shift_points": sum(shift.values()) if shift else None,
-                "variables": [
-                    {**asdict(drift), "points_shift": shift.get(drift.name)}
-                    for drift in sorted(drifts, key=lambda drift: -drift.index)
-                ],
-            },
-        )
+        compared = compare(model, reference, current, (day, settings), progress)
+        write_json(folder / "monitor.json", {**about, **document(compared, reference, current, settings)})
+        alerts = compared.alerts
         set_aside = {"not_in_matrix": absent} if absent else {}
         return StageRecord(len(current) + absent, len(current), set_aside, {"alerts": len(alerts)})
 
@@ -98,14 +81,29 @@ def scored_rows(matrix: pa.Table, scores: pa.Table, names: tuple[str, ...]) -> t
     return found[list(names)].to_numpy(dtype=np.float64, na_value=np.nan), len(scored) - len(found)
 
 
-def compare(
-    model: CreditModel, reference: Dataset, current: FloatArray, settings: DriftSettings, progress: Progress = SILENT
-) -> list[Drift]:
-    """Measure the drift of the model's output and of every feature; evidence is counted by seller, not by quarter."""
-    sellers = len(np.unique(reference.seller_id))
-    outputs = measure_drift(LOG_ODDS, model.log_odds(reference.X), model.log_odds(current), sellers, settings)
-    features = [
-        measure_drift(name, reference.X[:, place], current[:, place], sellers, settings)
-        for place, name in enumerate(counted(model.feature_names, "features compared", len(model.features), progress))
-    ]
-    return judge([outputs, *features], settings)
+def document(
+    compared: Comparison, reference: Dataset, current: FloatArray, settings: DriftSettings
+) -> dict[str, object]:
+    """Return what ``monitor.json`` says of a comparison, the variables with the largest index first."""
+    return {
+        "reference_rows": reference.n,
+        "reference_sellers": len(np.unique(reference.seller_id)),
+        "compared_rows": len(compared.comparable.rows),
+        "compared_sellers": compared.comparable.evidence.units,
+        "is_same_season": compared.comparable.is_same_season,
+        "is_age_weighted": compared.comparable.is_age_weighted,
+        "scored_rows": len(current),
+        "alerts": list(compared.alerts),
+        "settings": asdict(settings),
+        "score_shift_points": sum(one.points for one in compared.effects.values()) if compared.effects else None,
+        "mean_probability_change": compared.probability_change,
+        "variables": [
+            {
+                **asdict(drift),
+                "points_shift": None if effect is None else effect.points,
+                "probability_effect": None if effect is None else effect.probability,
+            }
+            for drift in sorted(compared.drifts, key=lambda drift: -drift.index)
+            for effect in (compared.effects.get(drift.name),)
+        ],
+    }

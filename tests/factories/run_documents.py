@@ -97,16 +97,37 @@ def monitor(*, score_index: float = 0.02, score_alert: bool = False, alerts: int
         "reference_rows": 7973,
         "reference_sellers": 1520,
         "scored_rows": 1893,
+        "compared_rows": 1810,
+        "compared_sellers": 1204,
+        "is_same_season": True,
+        "is_age_weighted": True,
+        "mean_probability_change": 0.08,
         "score_shift_points": sum(one["points_shift"] for one in features),
         "alerts": [one["name"] for one in features if one["alert"]],
-        "settings": {"bins": 10, "simulations": 20000, "family_wise_error": 0.01, "smallest_index": 0.1, "seed": 1},
+        "settings": {
+            "bins": 10,
+            "simulations": 20000,
+            "family_wise_error": 0.01,
+            "smallest_index": 0.1,
+            "least_effect": 0.05,
+            "seed": 1,
+        },
         "variables": [_variable(SCORE, score_index, alert=score_alert, shift=None), *features],
     }
 
 
 def _variable(name: str, index: float, *, alert: bool, shift: float | None) -> dict[str, Any]:
+    effect = None if shift is None else -shift / 50
     shares = {"reference_missing_share": 0.05, "current_missing_share": 0.10}
-    return {"name": name, "index": index, "alert": alert, "points_shift": shift, "critical_value": 0.02, **shares}
+    return {
+        "name": name,
+        "index": index,
+        "alert": alert,
+        "points_shift": shift,
+        "critical_value": 0.02,
+        "probability_effect": effect,
+        **shares,
+    }
 
 
 def watch(name: str = "L1") -> dict[str, Any]:

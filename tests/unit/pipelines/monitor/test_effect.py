@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
 from pipelines.monitor import effect
-from pipelines.monitor.effect import points_shift
+from pipelines.monitor.effect import effects
 from tests.factories.models import small_credit_model, small_world
+
+if TYPE_CHECKING:
+    from models.components.encoding import FloatArray
+    from models.components.model import CreditModel
+
+
+def points_shift(model: CreditModel, reference: FloatArray, current: FloatArray) -> dict[str, float]:
+    return {name: one.points for name, one in effects(model, reference, current).items()}
 
 
 def test_the_shifts_add_up_to_the_shift_of_the_mean_score() -> None:
