@@ -14,6 +14,8 @@ from data_contracts.arrow import with_column
 from data_contracts.digest import sha256_bytes
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from data_contracts.arrow import Values
 
 StringDictionary = pa.dictionary(pa.int32(), pa.string())
@@ -67,13 +69,33 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class NumberForms:
+    """How files write numbers, one entry for each file.
+
+    Attributes:
+        has_comma, has_spaces: files with a decimal comma and no point, and those that group with spaces.
+        is_doubtful: files in which ``1.250`` may be 1250 or 1.25.
+    """
+
+    has_comma: NDArray[np.bool_]
+    has_spaces: NDArray[np.bool_]
+    is_doubtful: NDArray[np.bool_]
+
+    @property
+    def kinds(self) -> NDArray[np.int64]:
+        """For each file: 0 with a decimal point, 1 with a comma, 2 with a comma and blanks between thousands."""
+        return np.where(self.has_comma, 1 + self.has_spaces, 0)
+
+
+@dataclass(frozen=True)
 class ReadResult:
     """The result of reading one file.
 
     ``rows``: the contract's columns in contract order (text after reading, typed after casting), then ``source_row``
     (int64, 1-based physical line, record or sheet row) and, if records contain items, ``source_item``. ``quarantined``:
     a QUARANTINE_SCHEMA table. ``rows_in`` = rows + quarantined. ``headers``: contract columns present in the file.
-    ``notes``: warnings in words.
+    ``notes``: warnings in words. ``number_forms``: how the files of the batch write numbers, if these rows are only
+    some of theirs and cannot tell; one entry for each ``file_order``.
     """
 
     rows: pa.Table
@@ -82,6 +104,7 @@ class ReadResult:
     headers: tuple[str, ...]
     origin: Origin
     notes: tuple[str, ...] = ()
+    number_forms: NumberForms | None = None
 
 
 @dataclass(frozen=True)

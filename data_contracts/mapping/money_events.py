@@ -59,7 +59,6 @@ class MoneyEventSource:
         reaches_back_days: as in ``SourceMapping``.
         running_balance: how the rows move the balance that they state, or None.
         rules_of: the source whose event type rules apply, if they are not its own.
-        partition_by: column that partitions the rows, as in ``SourceMapping``.
     """
 
     source: str
@@ -75,7 +74,6 @@ class MoneyEventSource:
     reaches_back_days: int = 0
     running_balance: RunningBalance | None = None
     rules_of: str | None = None
-    partition_by: str | None = None
 
     @property
     def rules(self) -> tuple[dict[str, str], ...]:
@@ -122,5 +120,4 @@ class MoneyEventSource:
             happened=self.happened,
             reaches_back_days=self.reaches_back_days,
             unfolds=True,
-            partition_by=self.partition_by,
         )

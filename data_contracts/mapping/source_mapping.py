@@ -117,8 +117,9 @@ class SourceMapping:
             whole: what a later delivery leaves out no longer exists. Without it, each row is a record of its own.
         needs_seller: whether the delivery manifest must name the seller of each file.
         partition_by: text column that partitions the rows. Rows with different values (ignoring surrounding spaces) are
-            independent in preparation, casting, screening, rules, mapping and later versions, so a file of any size can
-            be processed in partitions. None if any two rows of a file may depend on each other.
+            independent in preparation, screening, rules, mapping and later versions, and in casting once it is known
+            how the file writes numbers, so a file of any size can be processed in partitions. None if any two rows of a
+            file may depend on each other, as days do whose order all rows tell.
         named_sellers: how a row names its seller, for files with rows of many sellers; rows of sellers without consent
             are withheld. None if rows name no seller, or if they are the lender's own books, which need no consent.
         own_names: accepted rows to the names of the firm that they are about: ``seller`` and ``name``. None if the

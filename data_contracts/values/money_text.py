@@ -109,8 +109,8 @@ def _styles_by_file(
         only: Values = pc.replace_substring_regex(rows[name], r"^[^\d]+|[^\d]+$", "")
         digits = digits.append_column(name, only)
     numbers = file_numbers(digits, columns, columns, as_text=False)
-    rows = with_unclear_cells(rows, columns, pointed & numbers.is_doubtful[numbers.file_of])
-    has_comma = pointed & numbers.has_comma[numbers.file_of]
+    rows = with_unclear_cells(rows, columns, pointed & numbers.forms.is_doubtful[numbers.file_of])
+    has_comma = pointed & numbers.forms.has_comma[numbers.file_of]
     return rows, [NumberStyle.COMMA if comma else style for comma, style in zip(has_comma, styles, strict=True)]
 
 

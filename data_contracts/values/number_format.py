@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from data_contracts.arrow import string_bytes, with_column
 from data_contracts.definition.contract import CompiledContract, ReadSpec
-from data_contracts.lineage import ROW_ORDER, ReadResult, concat_quarantine
+from data_contracts.lineage import ROW_ORDER, NumberForms, ReadResult, concat_quarantine
 from data_contracts.values.casting import cast_columns
 
 if TYPE_CHECKING:
@@ -53,23 +53,38 @@ _MARK: Final = "thousands or decimals"
 
 @dataclass(frozen=True)
 class FileNumbers:
-    """How the files of some rows write numbers, one entry for each file.
+    """How the files of some rows write numbers.
 
     Attributes:
         file_of: the place of each row's file.
-        has_comma, has_spaces: files with a decimal comma and no point, and those of them that group with spaces.
-        is_doubtful: files in which ``1.250`` may be 1250 or 1.25.
+        forms: how each of the files writes numbers.
     """
 
     file_of: NDArray[np.int64]
-    has_comma: NDArray[np.bool_]
-    has_spaces: NDArray[np.bool_]
-    is_doubtful: NDArray[np.bool_]
+    forms: NumberForms
 
-    @property
-    def kinds(self) -> NDArray[np.int64]:
-        """For each file: 0 with a decimal point, 1 with a comma, 2 with a comma and blanks between thousands."""
-        return np.where(self.has_comma, 1 + self.has_spaces, 0)
+
+class NumberEvidence:
+    """What tells how files write numbers, gathered piece by piece: the telling cell may be in any piece of a file."""
+
+    def __init__(self, contract: CompiledContract, file_count: int) -> None:
+        self._spec = contract.read_spec or ReadSpec("delimited")
+        self._names, self._money = _amounts(contract)
+        self._found = {pattern: np.zeros(file_count, np.bool_) for pattern in _PATTERNS}
+
+    def add(self, rows: pa.Table, number: int) -> None:
+        """Look at text rows of a file; its number is counted from 0."""
+        if not rows.num_rows or not _may_be_written_otherwise(self._spec):
+            return
+        if self._found[_POINT][number] and not may_differ(rows, self._names):
+            return  # Plain numbers tell nothing but that there is a decimal point.
+        of_one_file = np.zeros(rows.num_rows, np.int64)
+        for pattern, matches in _evidence(rows, self._names, self._money, of_one_file).items():
+            self._found[pattern][number] |= matches[0]
+
+    def forms(self) -> NumberForms:
+        """Return how each file writes numbers, from all rows seen."""
+        return _decided(self._found, as_text=self._spec.format in _TEXT_FORMS)
 
 
 def file_numbers(rows: pa.Table, names: Sequence[str], money: Sequence[str], *, as_text: bool = True) -> FileNumbers:
@@ -82,7 +97,7 @@ def file_numbers(rows: pa.Table, names: Sequence[str], money: Sequence[str], *, 
         as_text: whether every cell is written text; a workbook has number cells, too.
     """
     _, file_of = np.unique(rows["file_order"].to_numpy(), return_inverse=True)
-    return _decided(file_of, _evidence(rows, names, money, file_of), as_text=as_text)
+    return FileNumbers(file_of, _decided(_evidence(rows, names, money, file_of), as_text=as_text))
 
 
 def written_plainly(rows: pa.Table, contract: CompiledContract) -> bool:
@@ -98,35 +113,41 @@ def cast_in_one_format(pieces: Iterable[ReadResult], contract: CompiledContract)
         pieces: all text rows of the file.
         contract: the contract of the file.
     """
-    names, money = _amounts(contract)
-    spec = contract.read_spec or ReadSpec("delimited")
-    found = {pattern: np.zeros(1, np.bool_) for pattern in _PATTERNS}
+    evidence = NumberEvidence(contract, file_count=1)
     for piece in pieces:
-        if may_differ(piece.rows, names):
-            of_one_file = np.zeros(piece.rows.num_rows, np.int64)
-            for pattern, files in _evidence(piece.rows, names, money, of_one_file).items():
-                found[pattern] |= files
-    numbers = _decided(np.zeros(1, np.int64), found, as_text=spec.format in _TEXT_FORMS)
-    own = replace(contract, read_spec=_written_as(spec, int(numbers.kinds[0])))
+        evidence.add(piece.rows, 0)
+    forms = evidence.forms()
 
     def cast(piece: ReadResult) -> ReadResult:
-        is_doubtful = np.full(piece.rows.num_rows, numbers.is_doubtful[0])
-        return cast_columns(replace(piece, rows=with_unclear_cells(piece.rows, names, is_doubtful)), own)
+        return _cast_in_forms(piece, contract, FileNumbers(np.zeros(piece.rows.num_rows, np.int64), forms))
 
     return cast
 
 
 def cast_by_file(result: ReadResult, contract: CompiledContract) -> ReadResult:
     """Cast the text rows of several files, each file with its own decimal mark, as ``cast_columns`` does."""
-    spec = contract.read_spec or ReadSpec("delimited")
-    names, money = _amounts(contract)
+    decided = result.number_forms
+    if decided is not None:
+        numbers = FileNumbers(result.rows["file_order"].to_numpy().astype(np.int64), decided)
+        return _cast_in_forms(result, contract, numbers)
     if written_plainly(result.rows, contract):
         return cast_columns(result, contract)
+    spec = contract.read_spec or ReadSpec("delimited")
+    names, money = _amounts(contract)
     numbers = file_numbers(result.rows, names, money, as_text=spec.format in _TEXT_FORMS)
-    rows = with_unclear_cells(result.rows, names, numbers.is_doubtful[numbers.file_of])
-    kinds = numbers.kinds[numbers.file_of]
+    return _cast_in_forms(result, contract, numbers)
+
+
+def _cast_in_forms(result: ReadResult, contract: CompiledContract, numbers: FileNumbers) -> ReadResult:
+    spec = contract.read_spec or ReadSpec("delimited")
+    names, _ = _amounts(contract)
+    rows = with_unclear_cells(result.rows, names, numbers.forms.is_doubtful[numbers.file_of])
+    kinds = numbers.forms.kinds[numbers.file_of]
+    found = np.unique(kinds).tolist() or [0]
+    if len(found) == 1:
+        return cast_columns(replace(result, rows=rows), replace(contract, read_spec=_written_as(spec, found[0])))
     parts = []
-    for kind in np.unique(kinds).tolist() or [0]:
+    for kind in found:
         chosen = replace(result, rows=rows.filter(pa.array(kinds == kind)))
         parts.append(cast_columns(chosen, replace(contract, read_spec=_written_as(spec, kind))))
     whole = pa.concat_tables([part.rows for part in parts]).unify_dictionaries().sort_by(ROW_ORDER)
@@ -182,13 +203,13 @@ def _evidence(
     return in_amounts | {pattern: _files_with(rows, money, pattern, file_of) for pattern in _IN_MONEY}
 
 
-def _decided(file_of: NDArray[np.int64], found: Mapping[str, NDArray[np.bool_]], *, as_text: bool) -> FileNumbers:
+def _decided(found: Mapping[str, NDArray[np.bool_]], *, as_text: bool) -> NumberForms:
     point, comma = found[_POINT], found[_COMMA]
     unclear = found[_THOUSANDS_OR_DECIMALS]
     if not as_text:
         unclear = unclear & found[_MONEY_IN_TEXT]
     undecided = unclear & ~comma & ~point & ~found[_ALSO_POINT]
-    return FileNumbers(file_of, comma & ~point, found[_COMMA_AND_SPACE], (comma & point) | undecided)
+    return NumberForms(comma & ~point, found[_COMMA_AND_SPACE], (comma & point) | undecided)
 
 
 def _files_with(rows: pa.Table, names: Sequence[str], pattern: str, file_of: NDArray[np.int64]) -> NDArray[np.bool_]:

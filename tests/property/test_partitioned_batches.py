@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ from data_contracts.definition.contract import Kind, Severity
 from data_contracts.definition.templates import PREFIX
 from data_contracts.errors import InputRefused
 from data_contracts.sources.registry import mapped_sources, source_mapping
-from pipelines.ingest.batches.batch import BatchRequest, ingest_batch
+from pipelines.ingest.batches.batch import UNCLEAR_NUMBERS, BatchRequest, ingest_batch
 from pipelines.ingest.batches.partitions import (
     PartitionedRequest,
     ingest_in_partitions,
@@ -203,3 +204,39 @@ def test_a_file_that_differs_from_the_manifest_is_refused_in_partitions_too(tmp_
     absent = replace(request, files=(replace(request.files[0], name="f/absent.csv"),))
     with pytest.raises(InputRefused, match="is not in the folder"):
         ingest_in_partitions(PartitionedRequest(absent, tmp_path / "spill", 100, 100))
+
+
+def _events(amounts: list[str]) -> bytes:
+    own = SAMPLES["template_money_event"]
+    key, amount = own.header.index("event_id"), own.header.index("amount")
+    text = io.StringIO(newline="")
+    rows = [list(own.rows[0]) for _ in amounts]
+    for number, row in enumerate(rows):
+        row[key], row[amount] = f"E{number}", amounts[number]
+    csv.writer(text, lineterminator="\n").writerows([own.header, *rows])
+    return text.getvalue().encode()
+
+
+@pytest.mark.parametrize(
+    ("last", "read"),
+    [("2,50", Decimal(1250)), ("2.50", Decimal("1.25")), ("3.250", None)],
+    ids=["comma", "point", "nothing tells"],
+)
+@pytest.mark.parametrize("is_first", [False, True], ids=["told last", "told first"])
+def test_how_a_file_writes_numbers_is_decided_once_for_all_its_partitions(
+    last: str, read: Decimal | None, is_first: bool, tmp_path: Path
+) -> None:
+    amounts = ["1.250"] * 12
+    amounts.insert(0 if is_first else 12, last)
+    request = _request(tmp_path / "raw", "template_money_event", [_events(amounts)])
+    (tmp_path / "spill").mkdir()
+    parted = ingest_in_partitions(PartitionedRequest(request, tmp_path / "spill", 100, 80))
+    assert _of_parts(parted) == _at_once(request)
+    found = [row["amount"] for row in _rows(parted.tables["money_event"])]
+    assert found.count(read) == (0 if read is None else 12)
+    assert parted.file_counts[0].quarantined == ({"type:amount": 13} if read is None else {})
+    assert (UNCLEAR_NUMBERS in parted.file_counts[0].notes) == (read is None)
+
+
+def test_a_source_whose_files_tell_the_order_of_day_and_month_is_read_whole() -> None:
+    assert [source for source in PARTED if source_mapping(source).days is not None] == []

@@ -56,5 +56,4 @@ MAPPING = MoneyEventSource(
     prepare=prepare,
     days=WrittenDays(columns=("paid_on", "free_on")),
     happened="transacted_at",
-    partition_by="order_name",
 ).mapping()

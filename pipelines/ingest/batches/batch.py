@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
     from data_contracts.arrow import Values
     from data_contracts.definition.contract import CompiledContract
-    from data_contracts.lineage import ReadResult
+    from data_contracts.lineage import NumberForms, ReadResult
     from data_contracts.sources.registry import Source
     from pipelines.ingest.batches.file_reading import ReadGroup
     from pipelines.ingest.batches.row_consents import ConsentedRows
@@ -145,10 +145,19 @@ class SortedBatch:
     notes: dict[int, str] = field(default_factory=dict)
 
 
-def sorted_batch(request: BatchRequest, groups: Sequence[ReadGroup], source: Source) -> SortedBatch:
-    """Type, screen and check the rows of files that were read."""
+def sorted_batch(
+    request: BatchRequest, groups: Sequence[ReadGroup], source: Source, forms: NumberForms | None = None
+) -> SortedBatch:
+    """Type, screen and check the rows of files that were read.
+
+    Args:
+        request: the batch.
+        groups: the rows read.
+        source: the source of the files.
+        forms: how each file writes numbers, if the rows are only some of the files'; else all rows together tell.
+    """
     gathered = Gathered(groups, request.files)
-    text = gathered.as_one_read(source.contract)
+    text = dataclasses.replace(gathered.as_one_read(source.contract), number_forms=forms)
     rows, notes = _days_read(text.rows, source, request.files)
     text = dataclasses.replace(text, rows=source.mapping.prepare(rows))
     consented = rows_by_consent(text, source, request.consents)

@@ -2,8 +2,9 @@
 
 A mapping names the column that partitions its rows (``SourceMapping.partition_by``). Rows with different values in it
 never affect each other, so each partition can be checked and mapped by itself with the same result. Files are read
-piece by piece, and the rows are spilled to disk by partition. Each partition is then processed like any batch. The
-results are spilled by the piece that they came from, so that they can be read back in the order of the files.
+piece by piece, and the rows are spilled to disk by partition. All rows of a file tell how it writes numbers, so this is
+decided before the first partition. Each partition is then processed like any batch. The results are spilled by the
+piece that they came from, so that they can be read back in the order of the files.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from data_contracts.privacy import original_sealer
 from data_contracts.reading.delimited.pieces import DelimitedPieces
 from data_contracts.reading.template_files import delimited_form
 from data_contracts.sources.registry import known_source
+from data_contracts.values.number_format import NumberEvidence
 from pipelines.ingest.batches.batch import mapped_batch, sorted_batch
 from pipelines.ingest.batches.file_reading import FileFacts, ReadGroup
 from pipelines.ingest.batches.group_warnings import GroupWarnings, without_group_warnings
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data_contracts.arrow import Values
-    from data_contracts.lineage import ReadResult
+    from data_contracts.lineage import NumberForms, ReadResult
     from data_contracts.sources.registry import Source
     from pipelines.ingest.batches.batch import BatchRequest, BatchResult
     from pipelines.ingest.batches.row_consents import ConsentedRows
@@ -110,6 +112,7 @@ class _Text:
         self._lines_of: list[list[int]] = [[] for _ in range(self.partition_count)]
         self._starts: list[int] = []
         self.readers: list[DelimitedPieces] = []
+        self._evidence = NumberEvidence(contract, len(self._files))
         text_fields: list[pa.Field[Any]] = [pa.field(column.name, pa.string()) for column in contract.columns]
         place_fields: list[pa.Field[Any]] = [pa.field("source_row", pa.int64()), pa.field("file_of", pa.int32())]
         with (
@@ -135,6 +138,11 @@ class _Text:
         """The facts of the files as a whole."""
         read = enumerate(zip(self._files, self.readers, strict=True))
         return tuple(FileFacts(number, file.name, one.sha256, one.rows_in, one.notes) for number, (file, one) in read)
+
+    @property
+    def number_forms(self) -> NumberForms:
+        """How each file writes numbers, from all its rows that may be read."""
+        return self._evidence.forms()
 
     def group(self, partition: int) -> ReadGroup | None:
         """Return the rows of a partition as if they had been read from one file, or None if it has none.
@@ -176,6 +184,7 @@ class _Text:
         partition_of = partitions_of(piece.rows[self._key], missing, self.partition_count)
         consented = rows_by_consent(piece, self._source, self._consents)
         shown = _without_words_of(piece.rows, consented, named.naming if named else ())
+        self._evidence.add(shown, number)
         for partition, rows_of_partition in _apart(shown.append_column("file_of", file_of), partition_of):
             self._rows_of[partition] += rows.add(rows_of_partition)
         unread = without_contents(piece.quarantined, consented)
@@ -308,7 +317,7 @@ class _Found:
     def take(self, group: ReadGroup) -> None:
         """Check and map the rows of a partition."""
         batch = self._request.batch
-        found = sorted_batch(batch, [group], self._source)
+        found = sorted_batch(batch, [group], self._source, self._text.number_forms)
         self._remarks.add(found.found.accepted)
         result = mapped_batch(batch, found)
         self._add(result)
@@ -345,7 +354,7 @@ class _Found:
             quarantined=_summed(counts.quarantined for counts in of_partitions),
             duplicates=_summed(counts.duplicates for counts in of_partitions),
             warnings=_summed([*(counts.warnings for counts in of_partitions), remarked]),
-            notes=facts.notes,
+            notes=(*facts.notes, *dict.fromkeys(note for counts in of_partitions for note in counts.notes)),
         )
         require_balance(counts)
         return counts

@@ -77,8 +77,9 @@ def test_a_file_of_another_encoding_is_read_whole_with_the_same_result(tmp_path:
         (["1.250", *["7"] * 40, "12,50"], [Decimal(1250), *[Decimal(7)] * 40, Decimal("12.5")]),
         (["1.250", *["7"] * 40, "12.50"], [Decimal("1.25"), *[Decimal(7)] * 40, Decimal("12.5")]),
         (["1.250", *["7"] * 40], [Decimal(7)] * 40),
+        (["12.50", *["7"] * 40, "12,50"], [Decimal("12.5"), *[Decimal(7)] * 40]),
     ],
-    ids=["comma", "point", "doubtful"],
+    ids=["comma", "point", "doubtful", "both"],
 )
 def test_the_decimal_mark_is_decided_from_all_cells_of_the_file(
     tmp_path: Path, written: list[str], read: list[Decimal], piece_bytes: int
