@@ -12,7 +12,7 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGE = CHECKOUT / "docs" / "architecture.md"
 PICTURE = CHECKOUT / "docs" / "pictures" / "floors.svg"
-PACKAGES = ("pipelines", "models", "features", "data_contracts")
+PACKAGES = ("pipelines", "lending", "models", "features", "data_contracts")
 TEXT = "{http://www.w3.org/2000/svg}text"
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PACKAGES = ("data_contracts", "features", "models", "pipelines", "simulator")
+PACKAGES = ("data_contracts", "features", "lending", "models", "pipelines", "simulator")
 FOLDERS = (*PACKAGES, "benchmarks", "notebooks", "tests", "tools")
 MOST_MODULES = 20
 MOST_FILE_LINES = 459

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PACKAGES = ("data_contracts", "features", "models", "pipelines", "simulator", "tools")
+PACKAGES = ("data_contracts", "features", "lending", "models", "pipelines", "simulator", "tools")
 _EXAMPLE = re.compile(r"^ +>>> ", flags=re.MULTILINE)
 
 

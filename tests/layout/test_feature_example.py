@@ -13,7 +13,7 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 GUIDE = CHECKOUT / "docs" / "add_a_feature.md"
 PATCH = CHECKOUT / "docs" / "examples" / "days_late_mean.patch"
-COPIED = ("data_contracts", "features", "models", "pipelines", "simulator", "tests")
+COPIED = ("data_contracts", "features", "lending", "models", "pipelines", "simulator", "tests")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from setuptools import find_packages
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PACKAGES = ("data_contracts", "features", "models", "pipelines", "simulator")
+PACKAGES = ("data_contracts", "features", "lending", "models", "pipelines", "simulator")
 HEAVY = (
     *("pandas", "numpy", "pyarrow", "duckdb", "lightgbm", "sklearn", "shap"),
     *("mlflow", "great_expectations", "networkx", "matplotlib"),

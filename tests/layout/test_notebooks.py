@@ -11,7 +11,7 @@ from jupytext.config import load_jupytext_config
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((CHECKOUT / "notebooks").glob("*.py"))
-OUR_PACKAGES = ("data_contracts", "features", "models", "pipelines", "simulator")
+OUR_PACKAGES = ("data_contracts", "features", "lending", "models", "pipelines", "simulator")
 
 
 def test_there_is_a_notebook() -> None:

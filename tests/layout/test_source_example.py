@@ -19,7 +19,7 @@ EXAMPLE = CHECKOUT / "docs" / "examples" / "overseas_stock"
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the packages with the example in its place."""
     copy = tmp_path_factory.mktemp("checkout")
-    for name in ("data_contracts", "features", "models", "pipelines", "simulator"):
+    for name in ("data_contracts", "features", "lending", "models", "pipelines", "simulator"):
         shutil.copytree(CHECKOUT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(EXAMPLE, copy / "data_contracts" / "sources" / "overseas_stock")
     return copy

@@ -22,7 +22,7 @@ from tests.factories.models import signing_key, small_world, write_small_bundle
 pytestmark = pytest.mark.slow
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PACKAGES = ("data_contracts", "features", "models", "pipelines", "simulator")
+PACKAGES = ("data_contracts", "features", "lending", "models", "pipelines", "simulator")
 BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE")
 
 

@@ -1,0 +1,1 @@
+"""Thirteen-week cash forecast of each seller, as a weekly distribution."""
