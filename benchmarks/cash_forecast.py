@@ -199,7 +199,7 @@ def _known(dated: Dated, peers: PeerFigures) -> NDArray[np.bool_]:
 
 
 def judge(dated: Dated, peers: PeerFigures, errors: dict[tuple[str, bool], Floats]) -> Judged:
-    """Forecast the sellers of a date and set the forecasts beside what came."""
+    """Return the forecasts of a date beside what came."""
     settings, figures = CashForecastSettings(), dated.example.figures
     drivers = drivers_for(figures, dated.example.day, peers, settings)
     found = distribution(drivers, {name: figures.has(name) for name in WIDENING_SOURCES}, peers)

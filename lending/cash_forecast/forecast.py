@@ -78,7 +78,7 @@ class CashForecast:
     """The forecast of all sellers asked for.
 
     Attributes:
-        weeks: one row a seller and week, of ``WEEK_SCHEMA``; none for a seller of which no sales are known.
+        weeks: one row a seller and week, of ``WEEK_SCHEMA``; none for a seller without known sales.
         sellers: one row a seller, of ``SELLER_SCHEMA``, in order of seller.
     """
 
@@ -107,7 +107,7 @@ def forecast_cash(
     as_of: AsOf,
     basis: Basis,
 ) -> CashForecast:
-    """Forecast the cash of sellers for the thirteen weeks after a date from what was known by its end.
+    """Return the cash forecast of sellers for the thirteen weeks after a date from what was known by its end.
 
     Args:
         tables: canonical tables by name; an absent one counts as not delivered.
@@ -132,7 +132,7 @@ def forecast_cash(
 def forecast_figures(
     figures: Figures, day: dt.date, peers: PeerFigures, settings: CashForecastSettings
 ) -> CashForecast:
-    """Forecast the cash of a chunk of sellers from their figures."""
+    """Return the cash forecast of a chunk of sellers from their figures."""
     outlook = sales_outlook(figures.channels, len(figures.sellers), day, peers, settings)
     drivers = drivers_of(figures, outlook, day, peers, settings)
     found = distribution(drivers, {name: figures.has(name) for name in WIDENING_SOURCES}, peers)

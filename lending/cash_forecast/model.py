@@ -130,7 +130,7 @@ class Distribution:
 def drivers_of(
     figures: Figures, outlook: Outlook, day: dt.date, peers: PeerFigures, settings: CashForecastSettings
 ) -> Drivers:
-    """Return what moves the balances; peers stand in where a source is missing."""
+    """Return what moves the balances; peers replace a missing source."""
     has_sales = figures.has("money_event") & (outlook.usual > 0)
     from_bank = figures.credited / peers.payout_share
     scale = np.where(has_sales, outlook.usual, np.where(from_bank > 0, from_bank, np.nan))

@@ -69,7 +69,7 @@ def week_of_year(day: dt.date, weeks: NDArray[np.int64]) -> NDArray[np.int64]:
 def sales_outlook(
     channels: Channels, sellers: int, day: dt.date, peers: PeerFigures, settings: CashForecastSettings
 ) -> Outlook:
-    """Forecast sales and payouts of sellers from their own history, shrunk to their peers."""
+    """Return sales and payouts of sellers from their own history, shrunk to their peers."""
     past = peers.season_array()[week_of_year(day, -np.arange(HISTORY_WEEKS))]
     ahead = peers.season_array()[week_of_year(day, np.arange(1, _AHEAD_WEEKS + 1))]
     is_known = _known_weeks(channels)

@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 Kind = Literal["document", "help", "page", "function", "docstring", "message", "comment"]
 
 DOCUMENTS = ("README.md", "GLOSSARY.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs/**/*.md")
-CODE_FOLDERS = ("data_contracts", "features", "lending", "models", "pipelines", "simulator", "benchmarks", "notebooks", "tools")
+CODE_FOLDERS = (
+    "data_contracts",
+    "features",
+    "lending",
+    "models",
+    "pipelines",
+    "simulator",
+    "benchmarks",
+    "notebooks",
+    "tools",
+)
 PAGE_TEXTS = "pipelines/reports/texts/*.toml"
 
 CODE = re.compile(
