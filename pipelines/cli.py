@@ -15,6 +15,7 @@ from pipelines.command_line import (
     alerts,
     contracts,
     feature_catalogue,
+    integrity,
     keys,
     pages,
     promotion,
@@ -122,6 +123,7 @@ def _assembled() -> typer.Typer:
         for command in commands:
             app.command(rich_help_panel=panel)(command)
     app.add_typer(feature_catalogue.features_app, name=FEATURES, rich_help_panel=STAGES)
+    app.add_typer(integrity.rules_app, name="rules", rich_help_panel="Results and passports")
     app.add_typer(contracts.contract_app, name="contract", rich_help_panel=RAW_FILES)
     app.add_typer(alerts.alerts_app, name="alerts", rich_help_panel="Results and passports")
     app.add_typer(keys.keys_app, name="keys", rich_help_panel="Results and passports")

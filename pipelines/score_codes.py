@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from features.integrity.rules import integrity_rules
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from features.integrity.rules import IntegrityRule
 
 Language = Literal["en", "zh"]
 
@@ -50,9 +54,15 @@ class ScoreCode(BaseModel):
 
 @functools.cache
 def score_codes() -> Mapping[str, ScoreCode]:
-    """Return every code with its meaning: refusals first, then warnings."""
+    """Return every code with its meaning: refusals first, then warnings, and the integrity rules last."""
     text = (files("pipelines") / "score_codes.toml").read_text(encoding="utf-8")
-    return {code: ScoreCode.model_validate(said) for code, said in tomllib.loads(text).items()}
+    own = {code: ScoreCode.model_validate(said) for code, said in tomllib.loads(text).items()}
+    return {**own, **{code: _code_of(rule) for code, rule in integrity_rules().items()}}
+
+
+def _code_of(rule: IntegrityRule) -> ScoreCode:
+    texts = rule.model_dump(include={"title", "meaning", "remedy"})
+    return ScoreCode.model_validate({"status": "scored_with_warning", **texts})
 
 
 def code_in_words(code: str, about: str, language: Language) -> str:

@@ -19,6 +19,7 @@ from data_contracts.progress import SILENT, counted
 from features.build import build_features
 from features.catalogue import select_features
 from features.engine.as_of import AsOf
+from features.integrity.flags import integrity_flags
 from features.reconciliation.plausibility import (
     CONTRADICTION,
     UNDELIVERED,
@@ -192,8 +193,17 @@ def _codes(liars: Liars, tables: Tables, sellers: Sequence[str], X: FloatArray) 
     """Return the codes of each seller that send its row to a person."""
     day, names = liars.as_of, liars.model.feature_names
     ledger = implausible(tables, {day: sellers})
+    # The copies of a seller share every document, so the rules that compare sellers cannot be asked.
+    flags = integrity_flags(tables, {day: sellers}, across_sellers=False)
     against = contradicted(tables, AsOf(day), sellers)
-    found = [{*ledger.get((seller, day), ()), *({CONTRADICTION} if seller in against else ())} for seller in sellers]
+    found = [
+        {
+            *ledger.get((seller, day), ()),
+            *flags.get((seller, day), ()),
+            *({CONTRADICTION} if seller in against else ()),
+        }
+        for seller in sellers
+    ]
     if UNDELIVERED_FEATURE in names:
         for row in np.flatnonzero(X[:, names.index(UNDELIVERED_FEATURE)] > 0):
             found[row].add(UNDELIVERED)

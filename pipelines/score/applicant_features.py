@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.build import build_features, tables_read
+from features.integrity.flags import integrity_flags
 from features.reconciliation.plausibility import implausible
 from features.reconciliation.shared_statements import shared_statements
 from pipelines.passports.passport import Delivery
@@ -197,14 +198,16 @@ def _recent_entries(applicants: Chunk, entries: pa.Table, code: str) -> Values:
 
 
 def _ledger_doubts(applicants: Chunk, tables: Mapping[str, pa.Table]) -> Values:
-    """Return the codes of the ledger and the accounts of each applicant as of its date, joined by ";"."""
+    """Return the codes of ledger, accounts and integrity rules of each applicant as of its date, joined by ";"."""
     rows = applicants.select(["seller_id", "as_of"]).to_pylist()
     sellers_at: dict[date, set[str]] = {}
     for row in rows:
         if row["seller_id"] is not None and row["as_of"] is not None:
             sellers_at.setdefault(row["as_of"], set()).add(row["seller_id"])
-    found = implausible(tables, {day: sorted(sellers) for day, sellers in sellers_at.items()})
-    return pa.array([";".join(found.get((row["seller_id"], row["as_of"]), ())) for row in rows], pa.string())
+    asked = {day: sorted(sellers) for day, sellers in sellers_at.items()}
+    ledger, flags = implausible(tables, asked), integrity_flags(tables, asked)
+    keys = [(row["seller_id"], row["as_of"]) for row in rows]
+    return pa.array([";".join((*ledger.get(key, ()), *flags.get(key, ()))) for key in keys], pa.string())
 
 
 def _shared_statements(applicants: Chunk, money_event: pa.Table | None) -> Values:

@@ -15,6 +15,7 @@ from data_contracts.digest import sha256_file
 from data_contracts.entities.party_matches import PARTY_MATCH
 from data_contracts.progress import SILENT
 from features.graph.signals import SIGNAL_COLUMNS
+from features.integrity.rules import columns_read
 from features.reconciliation import plausibility, shared_statements
 from features.reconciliation.reconcile import latest
 from models.registry.promotion_ledger import champion_in_force
@@ -54,11 +55,20 @@ if TYPE_CHECKING:
     from pipelines.score.results import Written
 
 CREDIT_RECORD: Final = "credit_record"
-_COLUMNS_READ: Final = {
-    **plausibility.COLUMNS_READ,
-    "money_event": tuple(dict.fromkeys((*plausibility.COLUMNS_READ["money_event"], *shared_statements.COLUMNS_READ))),
-}
-_TABLES_READ: Final = tuple(dict.fromkeys((*_COLUMNS_READ, CREDIT_RECORD, *SIGNAL_COLUMNS, PARTY_MATCH)))
+
+
+def _columns_read() -> dict[str, tuple[str, ...]]:
+    """Return the tables that the codes of scored rows are found in, each with its columns."""
+    found: dict[str, dict[str, None]] = {}
+    shared = {"money_event": shared_statements.COLUMNS_READ}
+    for columns in (plausibility.COLUMNS_READ, shared, columns_read()):
+        for table, names in columns.items():
+            found.setdefault(table, {}).update(dict.fromkeys(names))
+    return {table: tuple(names) for table, names in found.items()}
+
+
+def _tables_read() -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*_columns_read(), CREDIT_RECORD, *SIGNAL_COLUMNS, PARTY_MATCH)))
 
 
 def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOutcome:
@@ -70,7 +80,7 @@ def run(profile: Profile, place: Place, progress: Progress = SILENT) -> StageOut
         "bundle": current_output(place, "train", "bundle"),
         "matrix": current_output(place, "features", "matrix.parquet"),
         "registration": current_output(place, "register", REGISTRATION_FILE),
-        **_files_present(place, {name: f"tables/{name}.parquet" for name in _TABLES_READ}),
+        **_files_present(place, {name: f"tables/{name}.parquet" for name in _tables_read()}),
     }
     with report_other_keys(place):
         champion = champion_in_force(promotion_ledger(place, os.environ).read(keys.public_key), profile.model.name)
@@ -163,7 +173,7 @@ def stage_sellers(profile: Profile, place: Place, matrix: pa.Table) -> Values:
 
 def stage_tables(place: Place) -> SellerTables:
     """Read only the tables that show what each seller delivered and which ledger types are unknown."""
-    columns = {COVERAGE: None, **{name: list(read) for name, read in _COLUMNS_READ.items()}}
+    columns = {COVERAGE: None, **{name: list(read) for name, read in _columns_read().items()}}
     paths = {name: validated_output(place, f"tables/{name}.parquet") for name in columns}
     present = {name: path for name, path in paths.items() if path.is_file()}
     tables = {name: read_parquet(path, columns[name]) for name, path in present.items()}

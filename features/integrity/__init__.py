@@ -1,0 +1,1 @@
+"""Integrity rules: named signs of false trade, with what a lender does about each."""
