@@ -1,10 +1,11 @@
 """Speed and memory of batch scoring on a ready matrix, beside plain ``Booster.predict`` in the same run.
 
 Makes a synthetic matrix and a synthetic model of a given size and times these tasks in turns, so a slower machine slows
-all of them: the booster alone on a matrix in memory (scores, and contributions), and our scorer from Parquet to
-Parquet, JSON lines and CSV, without and with reasons. Writes JSON; asserts nothing.
+all of them: the booster alone on a matrix in memory (scores, and contributions of the first rows, from which those of
+all are reckoned), and our scorer from a bundle and Parquet to Parquet, without and with reasons. Ratios are taken round
+by round, in one process and after one round that does not count, so libraries are loaded. Writes JSON; asserts nothing.
 
-    python benchmarks/scoring_speed.py --out artifacts/benchmarks
+    python benchmarks/scoring_speed.py --name scoring_speed_500x31 --trees 500 --leaves 31 --features 80
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -37,9 +38,13 @@ from models.components.scale import GradeScale, PointsScale
 from models.components.settings import FitSettings
 from models.registry.bundle import BundleMeta, bundle_contents, load_bundle, write_bundle
 from pipelines.profiles.score_settings import ScoringLimits
+from pipelines.runs.score_formats import ScoreFormat
 from pipelines.score.applicants import read_applicants
 from pipelines.score.chunk_files import ChunkFolder, join_chunks, score_in_chunks
 from pipelines.score.scorer import ScoringContext, score_chunk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 AS_OF = date(2024, 12, 31)
 ISSUED_ON = date(2025, 1, 15)
@@ -58,6 +63,7 @@ class Size:
     chunk_rows: int
     repeats: int
     threads: int
+    contribution_rows: int
 
 
 def synthetic_rows(count: int, features: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -124,28 +130,53 @@ def score_once(folder: Path, size: Size, *, with_reasons: bool, out: Path) -> No
     bundle = load_bundle(folder / "bundle", [KEY.public_key()], size.threads)
     applicants = read_applicants(folder / "applicants.parquet", bundle.model.feature_names, None)
     context = ScoringContext(bundle, ScoringLimits(), ISSUED_ON, "1", with_reasons)
-    folder = ChunkFolder(out / "parts", b"key of the issuer")
-    parts = score_in_chunks(applicants.chunks(size.chunk_rows), lambda chunk: score_chunk(context, chunk), folder)
-    join_chunks(folder, parts, {}, out)
+    chunks = ChunkFolder(out / "parts", b"key of the issuer")
+    parts = score_in_chunks(applicants.chunks(size.chunk_rows), lambda chunk: score_chunk(context, chunk), chunks)
+    join_chunks(chunks, parts, {}, out, [ScoreFormat.PARQUET])
 
 
-def predict_once(folder: Path, size: Size, *, contributions: bool) -> float:
-    """Return CPU seconds of ``Booster.predict`` alone on the encoded matrix in memory, for scores or contributions."""
-    model = load_bundle(folder / "bundle", [KEY.public_key()], size.threads).model
+def encoded_rows(folder: Path, model: CreditModel) -> np.ndarray:
+    """Return the applicants as the matrix that the booster takes."""
     table = pq.read_table(folder / "applicants.parquet")
-    encoded = model.encode(np.column_stack([table[name].to_numpy() for name in model.feature_names]))
-    component = model.components[0]
-    if not isinstance(component, LightGbmComponent):
-        raise TypeError("the benchmark's model must be a booster")
-    component.booster.predict(encoded[:10], num_threads=size.threads)
-    started = time.process_time()
+    X = np.column_stack([table[name].to_numpy() for name in model.feature_names])
+    return np.ascontiguousarray(model.encode(X))
+
+
+def predict_once(component: LightGbmComponent, encoded: np.ndarray, size: Size, *, contributions: bool) -> float:
+    """Return CPU seconds of ``Booster.predict`` alone on a matrix in memory, for scores or contributions."""
+    rows = encoded[: size.contribution_rows] if contributions else encoded
     wanted = {"pred_contrib": True} if contributions else {"raw_score": True}
-    component.booster.predict(encoded, num_threads=size.threads, **wanted)
+    started = time.process_time()
+    component.booster.predict(rows, num_threads=size.threads, **wanted)
+    return (time.process_time() - started) * len(encoded) / len(rows)
+
+
+def scoring_seconds(folder: Path, size: Size, *, with_reasons: bool) -> float:
+    """Return CPU seconds from the applicant file and the bundle to the scores."""
+    started = time.process_time()
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        score_once(folder, size, with_reasons=with_reasons, out=Path(out))
     return time.process_time() - started
 
 
-def child(task: str, folder: Path, size: Size) -> dict[str, float]:
-    """Return CPU seconds, wall seconds and peak memory of one task in its own process."""
+def rounds(folder: Path, size: Size) -> dict[str, list[float]]:
+    """Return the CPU seconds of all tasks, taken in turns, ``repeats`` times after one turn that does not count."""
+    model = load_bundle(folder / "bundle", [KEY.public_key()], size.threads).model
+    component, encoded = model.components[0], encoded_rows(folder, model)
+    if not isinstance(component, LightGbmComponent):
+        raise TypeError("the benchmark's model must be a booster")
+    tasks: dict[str, Callable[[], float]] = {
+        "predict": lambda: predict_once(component, encoded, size, contributions=False),
+        "without_reasons": lambda: scoring_seconds(folder, size, with_reasons=False),
+        "predict_contributions": lambda: predict_once(component, encoded, size, contributions=True),
+        "with_reasons": lambda: scoring_seconds(folder, size, with_reasons=True),
+    }
+    turns = [{name: task() for name, task in tasks.items()} for _ in range(size.repeats + 1)]
+    return {name: [turn[name] for turn in turns[1:]] for name in tasks}
+
+
+def peak_memory(task: str, folder: Path, size: Size) -> dict[str, float]:
+    """Return the peak memory of one task in a process of its own, in MiB."""
     command = [sys.executable, __file__, "--task", task, "--folder", str(folder), "--size", json.dumps(asdict(size))]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -153,52 +184,42 @@ def child(task: str, folder: Path, size: Size) -> dict[str, float]:
 
 
 def run_task(task: str, folder: Path, size: Size) -> dict[str, float]:
-    """Run the task that ``child`` asks for."""
+    """Run the task that ``peak_memory`` asks for."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    clock, cpu = time.perf_counter(), time.process_time()
-    if task.startswith("predict"):
-        cpu_seconds = predict_once(folder, size, contributions=task == "predict_contributions")
-    else:
-        with tempfile.TemporaryDirectory(dir=folder) as out:
-            score_once(folder, size, with_reasons=task == "with_reasons", out=Path(out))
-        cpu_seconds = time.process_time() - cpu
+    scoring_seconds(folder, size, with_reasons=task == "with_reasons")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {
-        "cpu_seconds": cpu_seconds,
-        "clock_seconds": time.perf_counter() - clock,
-        "peak_mib": peak,
-        "peak_over_imports_mib": peak - before,
-    }
+    return {"peak_mib": round(peak), "peak_over_imports_mib": round(peak - before)}
 
 
-def measure(size: Size) -> dict[str, Any]:
-    """Run all tasks in turns, ``repeats`` times."""
-    tasks = ("predict", "without_reasons", "predict_contributions", "with_reasons")
-    found: dict[str, list[dict[str, float]]] = {task: [] for task in tasks}
+def measure(size: Size, *, with_memory: bool) -> dict[str, Any]:
+    """Write the world, take all rounds, and measure memory if it is wanted."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_world(folder, size)
-        for _ in range(size.repeats):
-            for task in tasks:
-                found[task].append(child(task, folder, size))
-    predict = statistics.median(one["cpu_seconds"] for one in found["predict"])
+        found = rounds(folder, size)
+        ours = ("without_reasons", "with_reasons") if with_memory else ()
+        memory = {task: peak_memory(task, folder, size) for task in ours}
     return {
+        "date": datetime.now(UTC).date().isoformat(),
         "size": asdict(size),
         "machine": {"python": platform.python_version(), "processor": platform.processor() or platform.machine()},
         "data": "synthetic",
-        "results": {task: _summary(runs, size.rows, predict) for task, runs in found.items()},
+        "median_ratios_of_cpu_seconds": {
+            "without_reasons to Booster.predict alone": _ratio(found["without_reasons"], found["predict"]),
+            "with_reasons to pred_contrib alone": _ratio(found["with_reasons"], found["predict_contributions"]),
+        },
+        "cpu_seconds": {task: [round(one, 3) for one in seconds] for task, seconds in found.items()},
+        "memory": memory,
     }
 
 
-def _summary(runs: list[dict[str, float]], rows: int, predict: float) -> dict[str, object]:
-    cpu = statistics.median(one["cpu_seconds"] for one in runs)
+def _ratio(ours: list[float], theirs: list[float]) -> dict[str, float]:
+    """Return the median, the lowest and the highest ratio, round by round."""
+    ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
     return {
-        "rows_per_cpu_second": round(rows / cpu),
-        "cpu_seconds_median": round(cpu, 3),
-        "times_booster_predict": round(cpu / predict, 2),
-        "peak_mib": round(max(one["peak_mib"] for one in runs)),
-        "peak_over_imports_mib": round(max(one["peak_over_imports_mib"] for one in runs)),
-        "runs": runs,
+        "median": round(statistics.median(ratios), 3),
+        "lowest": round(min(ratios), 3),
+        "highest": round(max(ratios), 3),
     }
 
 
@@ -210,8 +231,11 @@ def main() -> None:
     parser.add_argument("--features", type=int, default=60)
     parser.add_argument("--trees", type=int, default=200)
     parser.add_argument("--leaves", type=int, default=15)
-    parser.add_argument("--chunk-rows", type=int, default=4096)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--chunk-rows", type=int, default=8192)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--contribution-rows", type=int, default=2000)
+    parser.add_argument("--memory", action="store_true", help="also measure peak memory, in processes of their own")
+    parser.add_argument("--name", default="scoring_speed")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--task", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -229,12 +253,12 @@ def main() -> None:
         chunk_rows=given.chunk_rows,
         repeats=given.repeats,
         threads=given.threads,
+        contribution_rows=given.contribution_rows,
     )
-    found = measure(size)
+    found = measure(size, with_memory=given.memory)
     given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "scoring_speed.json").write_text(json.dumps(found, indent=2) + "\n")
-    for task, one in found["results"].items():
-        print(task, {name: value for name, value in one.items() if name != "runs"})
+    (given.out / f"{given.name}.json").write_text(json.dumps(found, indent=2) + "\n")
+    print(json.dumps({"ratios": found["median_ratios_of_cpu_seconds"], "memory": found["memory"]}, indent=1))
 
 
 if __name__ == "__main__":
