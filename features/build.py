@@ -22,7 +22,8 @@ from features.engine.duckdb_engine import DuckDbEngine
 from features.engine.rendering import Plan, steps
 from features.engine.views import AS_OF_VIEWS, tables_behind
 from features.graph.edges import GraphSettings
-from features.graph.signals import SIGNAL_COLUMNS, Snapshot, graph_values, signal_tables
+from features.graph.signals import SIGNAL_COLUMNS, graph_values, signal_tables
+from features.graph.snapshot import Snapshot
 from features.observations import OBSERVATION_SCHEMA
 from features.record import DerivedFeature, Feature, GraphFeature
 

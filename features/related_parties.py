@@ -16,7 +16,8 @@ from features.build import graph_settings
 from features.engine.as_of import AS_OF_COLUMNS, AsOf
 from features.graph.edges import GraphSettings
 from features.graph.path_words import EVENTS
-from features.graph.signals import SIGNAL_COLUMNS, Snapshot, signal_tables
+from features.graph.signals import SIGNAL_COLUMNS, signal_tables
+from features.graph.snapshot import Snapshot
 from features.record import GraphFeature
 
 if TYPE_CHECKING:

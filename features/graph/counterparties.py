@@ -10,9 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.graph.cores import core_numbers
 from features.graph.edges import coded, incidence
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from numpy.typing import NDArray
 
     from features.engine.as_of import AsOf
@@ -20,6 +23,35 @@ if TYPE_CHECKING:
     from features.record import GraphFeature
 
 SHARED_AT_LEAST = 2
+SMALLEST_BLOCK = 2
+"""A seller with one partner of its own is no block."""
+
+
+@dataclass(frozen=True)
+class Partners:
+    """Which sellers have which trading partner that is no service of many.
+
+    Attributes:
+        sellers: ids of the sellers with at least one partner, services included; sorted.
+        partners: names of all partners, sorted.
+        has: sellers x partners, 1 where the seller has the partner; services are left out.
+        every: number of partners of each seller, services included.
+    """
+
+    sellers: NDArray[np.str_]
+    partners: NDArray[np.str_]
+    has: Matrix
+    every: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, sellers: pa.ChunkedArray[Any], partners: pa.ChunkedArray[Any], most_sellers: int) -> Partners:
+        """Return the partners of some rows; one of more sellers than ``most_sellers`` is a service."""
+        (names, row), (others, column) = coded(sellers), coded(partners)
+        pairs = incidence(row, column, (len(names), len(others))).tocoo()
+        is_kept = np.bincount(pairs.col, minlength=len(others))[pairs.col] <= most_sellers
+        every = np.bincount(pairs.row, minlength=len(names))
+        row_kept, column_kept = (at[is_kept].astype(np.int64) for at in (pairs.row, pairs.col))
+        return cls(names, others, incidence(row_kept, column_kept, pairs.shape), every)
 
 
 @dataclass(frozen=True)
@@ -39,21 +71,6 @@ class Overlap:
     shared_share: NDArray[np.float64]
 
 
-def counterparty_overlap(table: pa.Table, record: GraphFeature, as_of: AsOf, hub_sellers: int) -> Overlap:
-    """Compute the overlap of partners from the rows of ``table`` visible as of the date.
-
-    Args:
-        table: ``trade_invoice`` or ``export_declaration``, as the record says.
-        record: which side of the invoices and how far back.
-        as_of: the date and, when replaying, the instant of recording.
-        hub_sellers: a partner of more sellers than this is left out.
-    """
-    rows, partners = partner_rows(table, record, as_of)
-    sellers, row = coded(rows["seller_id"])
-    others, column = coded(rows[partners])
-    return _overlap(sellers, incidence(row, column, (len(sellers), len(others))), hub_sellers)
-
-
 def partner_rows(table: pa.Table, record: GraphFeature, as_of: AsOf) -> tuple[pa.Table, str]:
     """Return the rows that name a trading partner of the record's side and window, and the column of its name."""
     rows = recent(as_of.visible(table), as_of, record.window_days)
@@ -70,22 +87,47 @@ def recent(table: pa.Table, as_of: AsOf, window_days: int | None) -> pa.Table:
     return table.filter(pc.greater(table["event_date"], pa.scalar(oldest, pa.date32())))
 
 
-def _overlap(sellers: NDArray[np.str_], has: Matrix, hub_sellers: int) -> Overlap:
-    popularity = np.asarray(has.sum(axis=0)).ravel()
-    everything = np.asarray(has.sum(axis=1)).ravel()
-    kept = has[:, np.flatnonzero(popularity <= hub_sellers)]
-    own = np.asarray(kept.sum(axis=1)).ravel()
-    common = (kept @ kept.T).tocoo()
+def overlaps(partners: Partners) -> Overlap:
+    """Return how far the trading partners of sellers coincide."""
+    has = partners.has
+    own = np.asarray(has.sum(axis=1)).ravel()
+    common = (has @ has.T).tocoo()
     apart = common.row != common.col
     row, column, shared = common.row[apart], common.col[apart], common.data[apart]
-    closest = np.zeros(len(sellers))
+    closest = np.zeros(len(partners.sellers))
     np.maximum.at(closest, row, shared / (own[row] + own[column] - shared))
-    similar = np.bincount(row[shared >= SHARED_AT_LEAST], minlength=len(sellers))
-    is_shared = np.flatnonzero((popularity > 1) & (popularity <= hub_sellers))
-    shared_own = np.asarray(has[:, is_shared].sum(axis=1)).ravel()
+    is_shared = np.asarray(has.sum(axis=0)).ravel() > 1
     return Overlap(
-        sellers=sellers,
-        similar_sellers=similar.astype(np.float64),
+        sellers=partners.sellers,
+        similar_sellers=np.bincount(row[shared >= SHARED_AT_LEAST], minlength=len(own)).astype(np.float64),
         closest=closest,
-        shared_share=shared_own / np.maximum(everything, 1),
+        shared_share=(has @ is_shared.astype(np.int64)) / np.maximum(partners.every, 1),
     )
+
+
+def default_excess(
+    partners: Partners, has_defaulted: NDArray[np.bool_], usual: NDArray[np.float64], prior: float
+) -> NDArray[np.float64]:
+    """Return the default rate of the sellers that share partners with each, less the usual one, shrunk towards 0.
+
+    A partner of n sellers ties each to the n - 1 others with a weight of 1 in all (Newman 2001), so what two sellers
+    share counts more the fewer share it. Sellers are never paired: each partner knows its sellers in default.
+    """
+    has, defaulted = partners.has, has_defaulted.astype(np.float64)
+    of_partner = np.asarray(has.sum(axis=0)).ravel()
+    each = np.where(of_partner > 1, 1.0 / np.maximum(of_partner - 1, 1), 0.0)
+    weight = np.asarray(has @ (each > 0).astype(np.float64)).ravel()
+    hit = np.asarray(has @ (each * (has.T @ defaulted))).ravel() - defaulted * np.asarray(has @ each).ravel()
+    return np.asarray((hit - weight * usual) / (weight + prior))
+
+
+def block_cores(partners: Partners) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the densest block of sellers and partners that each seller and each partner belongs to; 0 without one.
+
+    It is the largest k so that every seller of the block has k partners in it, and every partner k sellers: the k-core
+    of the network of sellers and their partners.
+    """
+    pairs, count = partners.has.tocoo(), len(partners.sellers)
+    core = core_numbers(pairs.row.astype(np.int64), count + pairs.col.astype(np.int64), sum(pairs.shape))
+    core[core < SMALLEST_BLOCK] = 0
+    return core[:count], core[count:]

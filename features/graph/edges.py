@@ -132,9 +132,8 @@ def read_links(
     if as_of is not None:
         party = as_of.visible(party)
     numbers = _Numbers.of(party, party_link, same)
-    kinds = np.asarray(party_link["link_type"].cast(pa.string()).to_pylist(), dtype=np.str_)
-    is_guarantee = kinds == GUARANTEE_LINK
-    is_holder = np.isin(kinds, HOLDER_LINKS)
+    kinds, kind = coded(party_link["link_type"])
+    is_guarantee, is_holder = (kinds == GUARANTEE_LINK)[kind], np.isin(kinds, HOLDER_LINKS)[kind]
     # A holder link points to the company, an attribute link points away from it: turn both into (company, other).
     company = np.where(is_holder, numbers.to_nodes, numbers.from_nodes)
     other = np.where(is_holder, numbers.from_nodes, numbers.to_nodes)
@@ -277,11 +276,12 @@ def _united(nodes: NDArray[np.int64], pairs: NDArray[np.int64]) -> tuple[NDArray
 def coded(values: pa.ChunkedArray[Any]) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
     """Return the distinct texts of a column in alphabetical order, and the position of each row's text among them."""
     encoded = values.cast(pa.string()).combine_chunks().dictionary_encode()
-    distinct = np.asarray(encoded.dictionary.to_pylist(), dtype=np.str_)
-    order = np.argsort(distinct)
+    # Arrow sorts by the bytes of UTF-8, which is the order of code points.
+    order = pc.array_sort_indices(encoded.dictionary)
+    distinct = np.asarray(encoded.dictionary.take(order).to_pylist(), dtype=np.str_)
     place = np.empty(len(distinct), dtype=np.int64)
-    place[order] = np.arange(len(distinct))
-    return distinct[order], place[np.asarray(encoded.indices, dtype=np.int64)]
+    place[order.to_numpy()] = np.arange(len(distinct))
+    return distinct, place[encoded.indices.to_numpy()]
 
 
 def _hubs(

@@ -15,13 +15,13 @@ from features.graph.edges import HOLDER_LINKS, ended, read_links
 from features.graph.guarantees import losses_in_two_steps
 from features.graph.network import Network, names_of, tie_of
 from features.graph.paths import Hub, Path
-from features.graph.row_evidence import USE_FINDERS, Uses, collisions
+from features.graph.row_evidence import PARTNER_DEFAULTS, USE_FINDERS, Uses, collisions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from features.graph.paths import Tie
-    from features.graph.signals import Snapshot
+    from features.graph.snapshot import Snapshot
     from features.record import GraphFeature
 
 LONGEST_CIRCLE: Final = 4
@@ -66,7 +66,10 @@ class PathFinder:
             if record.name not in self.uses:
                 self.uses[record.name] = Uses.of(self.snapshot, record)
             uses = self.uses[record.name]
-            return Evidence(_in_order(USE_FINDERS[record.signal](uses, seller)), tuple(uses.services(seller)))
+            paths = USE_FINDERS[record.signal](uses, seller)
+            if record.signal == PARTNER_DEFAULTS:
+                paths = _to_defaults(self.snapshot, paths)
+            return Evidence(_in_order(paths), tuple(uses.services(seller)))
         node = self.network.node_of(seller)
         if node is None:
             return Evidence()
@@ -103,10 +106,21 @@ def _group(network: Network, node: int, _: GraphFeature) -> Iterator[Path]:
 
 
 def _defaults(network: Network, node: int, _: GraphFeature) -> Iterator[Path]:
-    days = network.snapshot.default_days
-    for path in network.related(node):
-        if path.reaches is not None and path.reaches in days:
-            yield replace(path, default_date=days[path.reaches])
+    return _to_defaults(network.snapshot, network.related(node))
+
+
+def _to_defaults(snapshot: Snapshot, paths: Iterator[Path]) -> Iterator[Path]:
+    """Return the paths to sellers whose default is known, with its day."""
+    for path in paths:
+        if path.reaches is not None and path.reaches in snapshot.default_days:
+            yield replace(path, default_date=snapshot.default_days[path.reaches])
+
+
+def _in_debt(network: Network, node: int, record: GraphFeature) -> Iterator[Path]:
+    """Return the paths to the sellers of the group that owe on a loan."""
+    balances = network.snapshot.loan_balances
+    owing = frozenset(balances.sellers[balances.values > 0].tolist())
+    return (path for path in _group(network, node, record) if path.reaches in owing)
 
 
 def _late_events(network: Network, node: int, _: GraphFeature) -> Iterator[Path]:
@@ -120,6 +134,8 @@ def _late_events(network: Network, node: int, _: GraphFeature) -> Iterator[Path]
 def _near_defaults(network: Network, node: int, _: GraphFeature) -> Iterator[Path]:
     """Return a shortest path over relations to every other seller in default that a walk can reach."""
     snapshot = network.snapshot
+    if not snapshot.nearness_to_defaults[node] > 0:
+        return
     for far, nodes in nx.single_source_shortest_path(network.related_sellers, node).items():
         if far != node and snapshot.has_defaulted[far]:
             steps = pairwise(nodes)
@@ -173,7 +189,7 @@ def _longest_circles(network: Network, node: int, record: GraphFeature) -> Itera
 
 def _core(network: Network, node: int, _: GraphFeature) -> Iterator[Path]:
     """Return the guarantees between the seller and the other members of the densest core that it belongs to."""
-    core = network.cores
+    core = network.snapshot.guarantee_cores
     if core[node] == 0:
         return
     for near in {*network.guarantors.predecessors(node), *network.guarantors.successors(node)}:
@@ -208,6 +224,31 @@ def _worst_default(network: Network, node: int, *, steps: int) -> Iterator[Path]
             yield from (Path(chain, reaches) for chain in chains)
 
 
+def _expected_losses(network: Network, node: int, *, steps: int) -> Iterator[Path]:
+    """Return the guarantees that the seller has to expect to pay, by the party whose default would call them."""
+    for middle in _guaranteed(network, node):
+        chains = [(tie,) for tie in _with_amount(network, node, middle)]
+        yield from _called(network, node, middle, chains)
+        for far in _guaranteed(network, middle) if steps > 1 and chains else ():
+            if far != node:
+                both = product(_with_amount(network, node, middle), _with_amount(network, middle, far))
+                yield from _called(network, node, far, both)
+
+
+def _called(network: Network, node: int, far: int, chains: Iterable[tuple[Tie, ...]]) -> Iterator[Path]:
+    """Return chains of guarantees to a party, if its default is known or anybody may default."""
+    snapshot = network.snapshot
+    name = network.names[far] if network.is_seller(far) else None
+    day = None if name is None else snapshot.default_days.get(name)
+    if day is not None or snapshot.usual_default_rate[node] > 0:
+        yield from (Path(chain, name, default_date=day) for chain in chains)
+
+
+def _guaranteed(network: Network, node: int) -> list[int]:
+    """Return the parties other than itself that a party guarantees."""
+    return [end for end in network.guarantors.successors(node) if end != node] if node in network.guarantors else []
+
+
 def _with_amount(network: Network, start: int, end: int) -> list[Tie]:
     return [tie for tie in _guarantees(network, start, end) if tie.amount_usd]
 
@@ -231,13 +272,20 @@ def _ended_links(network: Network, node: int, record: GraphFeature) -> Iterator[
         yield Path((tie_of(rows[place], *ends),), None)
 
 
+def _changed_links(network: Network, node: int, record: GraphFeature) -> Iterator[Path]:
+    yield from _new_links(network, node, record)
+    yield from _ended_links(network, node, record)
+
+
 # Signals that no hub is left out of.
 _WITHOUT_HUBS: Final = frozenset(
     {"guarantee_given_usd", "guarantee_received_usd", "guarantee_cycle_flag", "guarantee_circle_size", "guarantee_core",
-     "contagion_loss_one_step", "contagion_loss_two_steps", "new_link_count", "ended_link_count"}
+     "contagion_loss_one_step", "contagion_loss_two_steps", "new_link_count", "ended_link_count", "link_churn_count",
+     "contagion_expected_loss_one_step", "contagion_expected_loss_two_steps"}
 )  # fmt: skip
 _FINDERS: Mapping[str, Callable[[Network, int, GraphFeature], Iterator[Path]]] = {
     "related_group_seller_count": _group,
+    "group_loan_balance": _in_debt,
     "shared_attribute_count": lambda network, node, _: _shared(network, node, holders=False),
     "shared_holder_count": lambda network, node, _: _shared(network, node, holders=True),
     "related_known_default_excess": _defaults,
@@ -252,6 +300,9 @@ _FINDERS: Mapping[str, Callable[[Network, int, GraphFeature], Iterator[Path]]] =
     "guarantee_core": _core,
     "contagion_loss_one_step": lambda network, node, _: _worst_default(network, node, steps=1),
     "contagion_loss_two_steps": lambda network, node, _: _worst_default(network, node, steps=2),
+    "contagion_expected_loss_one_step": lambda network, node, _: _expected_losses(network, node, steps=1),
+    "contagion_expected_loss_two_steps": lambda network, node, _: _expected_losses(network, node, steps=2),
     "new_link_count": _new_links,
+    "link_churn_count": _changed_links,
     "ended_link_count": _ended_links,
 }

@@ -1,4 +1,4 @@
-"""Circles, cores and losses in the network of guarantees in force. Arrays are by node of the graph."""
+"""The network of guarantees in force, and what guarantors would pay. Arrays are by node of the graph."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 
-from features.graph.edges import incidence
+from features.graph.pieces import batches, pair_sums, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from features.graph.edges import Matrix, PartyGraph
+    from features.graph.edges import PartyGraph
 
-# Pairs of parties two guarantees apart that are held in memory at a time. The clients of a guarantor who all guarantee
-# it back reach each other in two steps: all such pairs at once would take memory that grows with their square.
-_MOST_PAIRS: Final = 500_000
+PARTS_OF_USD: Final = 10_000
+"""Amounts are added up in whole numbers of this part of a dollar, as contracts state them, so that sums are exact."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Guarantees:
         """Return the guarantees of a graph."""
         apart = graph.guarantees[:, 0] != graph.guarantees[:, 1]
         pairs, usd = graph.guarantees[apart], graph.guaranteed_usd[apart]
-        (start, end), total = _sums(pairs[:, 0], pairs[:, 1], usd)
+        (start, end), total = pair_sums(pairs[:, 0], pairs[:, 1], usd)
         return cls(start, end, total, graph.node_count)
 
     @cached_property
@@ -52,9 +50,21 @@ class Guarantees:
         """For each node, the place of its first guarantee; one more at the end."""
         return np.concatenate([[0], np.cumsum(np.bincount(self.start, minlength=self.node_count))])
 
-    def within(self, kept: NDArray[np.bool_]) -> Matrix:
-        """Return the chosen guarantees as a matrix, 1 where one node guarantees another."""
-        return incidence(self.start[kept], self.end[kept], (self.node_count, self.node_count))
+    @cached_property
+    def _pairs(self) -> NDArray[np.int64]:
+        return self.start * np.int64(self.node_count) + self.end
+
+    def place_of(self, start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the places of the guarantees of some parties for others; -1 where there is none."""
+        if len(self._pairs) == 0:
+            return np.full(len(start), -1, dtype=np.int64)
+        asked = start * np.int64(self.node_count) + end
+        place = np.minimum(np.searchsorted(self._pairs, asked), len(self._pairs) - 1)
+        return np.where(self._pairs[place] == asked, place, -1)
+
+    def usd_between(self, start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the amounts of the guarantees of some parties for others; 0 where there is none."""
+        return np.asarray(np.r_[self.usd, 0.0][self.place_of(start, end)])
 
 
 def received_usd(guarantees: Guarantees) -> NDArray[np.float64]:
@@ -62,46 +72,6 @@ def received_usd(guarantees: Guarantees) -> NDArray[np.float64]:
     received = np.zeros(guarantees.node_count)
     np.add.at(received, guarantees.end, guarantees.usd)
     return received
-
-
-def circle_sizes(guarantees: Guarantees) -> NDArray[np.int64]:
-    """Return the length of the longest circle of at most four guarantees through each node, 0 without one.
-
-    A circle lies within a strongly connected component, so only guarantees inside one are multiplied: a guarantor of
-    thousands costs nothing unless they guarantee it back. Of the closed walks of four steps those that pass a node
-    twice are taken away; what remains are circles.
-    """
-    size = (guarantees.node_count, guarantees.node_count)
-    everything = guarantees.within(np.ones(len(guarantees.start), dtype=np.bool_))
-    component = connected_components(everything, directed=True, connection="strong")[1]
-    one = guarantees.within(component[guarantees.start] == component[guarantees.end])
-    back = one.T.tocsr()
-    mutual = one * back
-    partners = np.asarray(mutual.sum(axis=1)).ravel()
-    longest = np.where(partners > 0, 2, 0)
-    # Who is tied to a single other party is on no longer circle.
-    tied = one.tocoo()
-    neighbours = incidence(np.r_[tied.row, tied.col].astype(np.int64), np.r_[tied.col, tied.row].astype(np.int64), size)
-    waiting = np.flatnonzero(np.diff(neighbours.indptr) > 1)
-    work = one @ np.diff(one.indptr) + back @ np.diff(back.indptr)
-    for some in _batches(waiting, work[waiting]):
-        ahead, behind = one[some] @ one, back[some] @ back
-        three = np.asarray((ahead * back[some]).sum(axis=1)).ravel()
-        walks = np.asarray((ahead * behind).sum(axis=1)).ravel()
-        twice = partners[some] ** 2 + mutual[some] @ partners - partners[some]
-        longest[some] = np.where(walks > twice, 4, np.where(three > 0, 3, longest[some]))
-    return longest
-
-
-def core_numbers(guarantees: Guarantees) -> NDArray[np.int64]:
-    """Return, for each node, the largest k so that it is among parties each tied to k others of them by guarantees."""
-    import networkx as nx  # noqa: PLC0415 - takes long, and scoring a matrix does without
-
-    network: nx.Graph[int] = nx.Graph(zip(guarantees.start.tolist(), guarantees.end.tolist(), strict=True))
-    found = np.zeros(guarantees.node_count, dtype=np.int64)
-    for node, core in nx.core_number(network).items():
-        found[node] = core
-    return found
 
 
 @dataclass(frozen=True)
@@ -113,26 +83,33 @@ class Losses:
     usd: NDArray[np.float64]
 
 
-def losses_in_two_steps(guarantees: Guarantees, nodes: NDArray[np.int64]) -> Iterator[Losses]:
+def losses_in_two_steps(
+    guarantees: Guarantees, nodes: NDArray[np.int64], left_out: NDArray[np.bool_] | None = None
+) -> Iterator[Losses]:
     """Return what guarantors would pay if one party defaulted and its other guarantors then failed too.
 
     A guarantor pays what it guarantees for the party itself. For each other guarantor of the party that it guarantees,
     it pays what that one would have to pay, at most the amount of its guarantee. The losses come in pieces, all of one
     guarantor together.
+
+    Args:
+        guarantees: guarantees in force.
+        nodes: the guarantors.
+        left_out: guarantees that are not followed to a second step; none if not given.
     """
     counts = np.diff(guarantees.first)
-    work = np.bincount(guarantees.start, counts[guarantees.end], guarantees.node_count)
-    for some in _batches(nodes, (work + counts)[nodes]):
-        direct = _spans(guarantees.first[some], counts[some])
-        middle = guarantees.end[direct]
-        then = _spans(guarantees.first[middle], counts[middle])
-        over = np.repeat(direct, counts[middle])
+    onward = counts[guarantees.end] if left_out is None else np.where(left_out, 0, counts[guarantees.end])
+    work = np.bincount(guarantees.start, onward, guarantees.node_count)
+    for some in batches(nodes, (work + counts)[nodes]):
+        direct = spans(guarantees.first[some], counts[some])
+        then = spans(guarantees.first[guarantees.end[direct]], onward[direct])
+        over = np.repeat(direct, onward[direct])
         start, end = guarantees.start[over], guarantees.end[then]
         passed_on = np.minimum(guarantees.usd[over], guarantees.usd[then])
         other = start != end
-        (guarantor, defaulter), usd = _sums(
+        (guarantor, defaulter), usd = pair_sums(
             np.r_[guarantees.start[direct], start[other]],
-            np.r_[middle, end[other]],
+            np.r_[guarantees.end[direct], end[other]],
             np.r_[guarantees.usd[direct], passed_on[other]],
         )
         yield Losses(guarantor, defaulter, usd)
@@ -146,35 +123,87 @@ def worst_loss_one_step(guarantees: Guarantees) -> NDArray[np.float64]:
 
 
 def worst_loss_two_steps(guarantees: Guarantees) -> NDArray[np.float64]:
-    """Return what each node would pay at most if one party defaulted, and its other guarantors after it."""
-    worst = np.zeros(guarantees.node_count)
-    for losses in losses_in_two_steps(guarantees, np.unique(guarantees.start)):
-        np.maximum.at(worst, losses.guarantor, losses.usd)
+    """Return what each node would pay at most if one party defaulted, and its other guarantors after it.
+
+    Of all that a node guarantees, the one with the most guarantees of its own is not followed client by client: for
+    those reached over it alone, its largest guarantee decides. So the clients of one guarantor that guarantee it back
+    are never paired with each other.
+    """
+    worst, hub = np.zeros(guarantees.node_count), _widest(guarantees)
+    is_hub = np.zeros(len(guarantees.start), dtype=np.bool_)
+    is_hub[hub[hub >= 0]] = True
+    for losses in losses_in_two_steps(guarantees, np.unique(guarantees.start), is_hub):
+        over = hub[losses.guarantor]
+        passed_on = np.minimum(guarantees.usd[over], guarantees.usd_between(guarantees.end[over], losses.defaulter))
+        np.maximum.at(worst, losses.guarantor, losses.usd + passed_on)
+    over = hub[hub >= 0]
+    largest = _largest_for_others(guarantees, over)
+    np.maximum.at(worst, guarantees.start[over], np.minimum(guarantees.usd[over], largest))
     return worst
 
 
-def _batches(nodes: NDArray[np.int64], work: NDArray[np.int64] | NDArray[np.float64]) -> Iterator[NDArray[np.int64]]:
-    """Cut nodes into pieces with about as much work each as memory is meant for."""
-    piece = np.cumsum(work) // _MOST_PAIRS
-    for some in np.split(nodes, np.flatnonzero(np.diff(piece)) + 1):
-        if len(some):
-            yield some
+def _widest(guarantees: Guarantees) -> NDArray[np.int64]:
+    """Return the place of each node's guarantee for the party that gives the most guarantees; -1 without any."""
+    widest = np.full(guarantees.node_count, -1, dtype=np.int64)
+    order = np.argsort(np.diff(guarantees.first)[guarantees.end], kind="stable")
+    widest[guarantees.start[order]] = order
+    return widest
 
 
-def _spans(first: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the places of several spans one after the other."""
-    before = np.cumsum(counts) - counts
-    return np.repeat(first - before, counts) + np.arange(counts.sum())
+def _largest_for_others(guarantees: Guarantees, places: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return, for some guarantees, the largest that the guaranteed party gives to anybody but its guarantor."""
+    order = np.lexsort((guarantees.usd, guarantees.start))
+    end, usd = np.r_[guarantees.end[order], -1], np.r_[guarantees.usd[order], 0.0]
+    last, count = guarantees.first[guarantees.end[places] + 1] - 1, np.diff(guarantees.first)[guarantees.end[places]]
+    # Places before the first belong to another party: the one added at the end, of amount 0, stands for none.
+    best, second = np.where(count > 0, last, -1), np.where(count > 1, last - 1, -1)
+    return np.asarray(np.where(end[best] == guarantees.start[places], usd[second], usd[best]))
 
 
-def _sums(
-    left: NDArray[np.int64], right: NDArray[np.int64], usd: NDArray[np.float64]
-) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]:
-    """Add up the amounts of each pair, in order of amount, so that the order of rows cannot change the last bit."""
-    order = np.lexsort((usd, right, left))
-    left, right, usd = left[order], right[order], usd[order]
-    is_first = np.ones(len(order), dtype=np.bool_)
-    is_first[1:] = (left[1:] != left[:-1]) | (right[1:] != right[:-1])
-    first = np.flatnonzero(is_first)
-    total = np.add.reduceat(usd, first) if len(first) else np.empty(0)
-    return (left[first], right[first]), total
+def expected_loss(
+    guarantees: Guarantees, is_known: NDArray[np.bool_], usual: NDArray[np.float64], *, steps: int
+) -> NDArray[np.float64]:
+    """Return what each node has to expect to pay for others, by the chance that each of them defaults.
+
+    A default that is known is certain; any other party defaults with the usual rate. In one step a guarantor pays
+    what it guarantees for the party; in two steps also what the other guarantors that it guarantees would have to pay
+    for the party, as in :func:`losses_in_two_steps`.
+
+    Args:
+        guarantees: guarantees in force.
+        is_known: whether the default of each node is known.
+        usual: for each node, the rate of default among others than itself.
+        steps: 1 or 2.
+    """
+    parts = np.rint(guarantees.usd * PARTS_OF_USD).astype(np.int64)
+    known, every = np.zeros(guarantees.node_count, np.int64), np.zeros(guarantees.node_count, np.int64)
+    np.add.at(known, guarantees.start, parts * is_known[guarantees.end])
+    np.add.at(every, guarantees.start, parts)
+    if steps > 1:
+        np.add.at(known, guarantees.start, _passed_on(guarantees, parts, is_known.astype(np.int64)))
+        np.add.at(every, guarantees.start, _passed_on(guarantees, parts, np.ones(guarantees.node_count, np.int64)))
+    return np.asarray((known + usual * (every - known)) / PARTS_OF_USD)
+
+
+def _passed_on(guarantees: Guarantees, parts: NDArray[np.int64], weight: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return what each guarantee passes on of those its party gives: the sum of the smaller amount of the two.
+
+    The guarantees of one party are sorted by amount once; all that ask for a limit between them are sorted in. What is
+    below counts with its amount, what is above with the limit.
+    """
+    count = len(parts)
+    asks = np.r_[np.zeros(count, np.int64), np.ones(count, np.int64)]
+    party, amount = np.r_[guarantees.start, guarantees.end], np.r_[parts, parts]
+    order = np.lexsort((asks, amount, party))
+    given = order < count
+    own = np.where(given, weight[guarantees.end[np.where(given, order, 0)]], 0)
+    below = np.r_[0, np.cumsum(own * amount[order])]
+    number = np.r_[0, np.cumsum(own)]
+    begins = np.searchsorted(party[order], np.arange(guarantees.node_count + 1))
+    at = np.flatnonzero(~given)
+    asked, limit, of = order[at] - count, amount[order[at]], party[order[at]]
+    smaller = below[at] - below[begins[of]] + limit * (number[begins[of + 1]] - number[at])
+    found = np.zeros(count, np.int64)
+    found[asked] = smaller
+    back = np.rint(guarantees.usd_between(guarantees.end, guarantees.start) * PARTS_OF_USD).astype(np.int64)
+    return found - weight[guarantees.start] * np.minimum(parts, back)

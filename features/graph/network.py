@@ -15,16 +15,13 @@ import numpy as np
 
 from data_contracts.entities.party_matches import PARTY_MATCH
 from features.graph.edges import HOLDER_LINKS, links_by_row
-from features.graph.guarantees import core_numbers
 from features.graph.paths import SAME_FIRM, Hub, Path, Tie
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from numpy.typing import NDArray
-
     from features.graph.edges import LinkRows
-    from features.graph.signals import Snapshot
+    from features.graph.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
@@ -94,11 +91,6 @@ class Network:
         """The directed graph of guarantees, each pair once."""
         found: nx.DiGraph[int] = nx.DiGraph(self.guarantees.edges())
         return found
-
-    @cached_property
-    def cores(self) -> NDArray[np.int64]:
-        """The largest k of each node for which it is in a k-core of guarantees, given or received."""
-        return core_numbers(self.snapshot.guarantees)
 
     def node_of(self, seller: str) -> int | None:
         """Return the node of a seller; None if the registry does not contain it."""

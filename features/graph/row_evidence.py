@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,17 +12,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.arrow import with_column
-from features.graph.counterparties import SHARED_AT_LEAST, partner_rows
+from features.graph.counterparties import SHARED_AT_LEAST, Partners, block_cores, partner_rows
 from features.graph.paths import Hub, Path, Tie
 from features.graph.shared_uses import logins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from features.graph.signals import Snapshot
+    from features.graph.snapshot import Snapshot
     from features.record import GraphFeature
 
 _PARTNERS = {"purchase": "supplier", "sale": "buyer", None: "consignee"}
+PARTNER_DEFAULTS = "counterparty_default_excess"
 _DEVICES = "shared_device_seller_count"
 
 
@@ -73,6 +75,16 @@ class Uses:
             found.setdefault(row["seller_id"], set()).add(row[self.thing])
         return found
 
+    @cached_property
+    def blocks(self) -> tuple[dict[str, int], dict[str, int]]:
+        """The densest block of each seller and of each thing, 0 without one."""
+        found = Partners.of(self.rows["seller_id"], self.rows[self.thing], self.most_users)
+        of_sellers, of_things = block_cores(found)
+        return (
+            dict(zip(found.sellers.tolist(), of_sellers.tolist(), strict=True)),
+            dict(zip(found.partners.tolist(), of_things.tolist(), strict=True)),
+        )
+
     def _of(self, sellers: Collection[str]) -> pa.Table:
         return self.rows.filter(pc.is_in(self.rows["seller_id"], value_set=pa.array(sorted(sellers), pa.string())))
 
@@ -120,6 +132,17 @@ def _with_closest_seller(uses: Uses, seller: str) -> Iterator[Path]:
     yield from (path for path in paths if closeness[str(path.reaches)] == closest)
 
 
+def _within_block(uses: Uses, seller: str) -> Iterator[Path]:
+    """Return the partners shared with the other sellers of the densest block that the seller belongs to."""
+    sellers, things = uses.blocks
+    least = sellers.get(seller, 0)
+    if least == 0:
+        return
+    for path in uses.shared(seller):
+        if sellers[str(path.reaches)] >= least and things[path.ties[0].end] >= least:
+            yield path
+
+
 def collisions(snapshot: Snapshot, seller: str) -> Iterator[Path]:
     """Return the pairs of pledges of one asset to two lenders, by the seller or another one of its group."""
     rows = snapshot.colliding_pledges.to_pylist()
@@ -145,4 +168,6 @@ USE_FINDERS: Mapping[str, Callable[[Uses, str], Iterator[Path]]] = {
     "counterparty_overlap_count": _with_similar_sellers,
     "counterparty_overlap_jaccard": _with_closest_seller,
     "counterparty_shared_share": Uses.shared,
+    PARTNER_DEFAULTS: Uses.shared,
+    "counterparty_block_core": _within_block,
 }

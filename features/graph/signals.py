@@ -7,138 +7,35 @@ never depends on which others are queried.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from data_contracts.entities.party_matches import PARTY_MATCH
-from features.delinquency import default_dates
 from features.engine.instalments import REPAYMENT_COLUMNS
-from features.graph.counterparties import counterparty_overlap
-from features.graph.defaults import default_walks, late_events
-from features.graph.edges import GraphSettings, coded, ended, incidence, party_graph, read_links
-from features.graph.groups import seller_groups
+from features.graph.counterparties import block_cores, default_excess
+from features.graph.edges import coded, ended, incidence, read_links
 from features.graph.guarantees import (
-    Guarantees,
-    circle_sizes,
-    core_numbers,
+    PARTS_OF_USD,
+    expected_loss,
     received_usd,
     worst_loss_one_step,
     worst_loss_two_steps,
 )
-from features.graph.shared_uses import colliding_assets, logins, pledges_in_force, sellers_on_the_same_devices
+from features.graph.shared_uses import logins, sellers_on_the_same_devices
+from features.graph.snapshot import SellerValues, Snapshot, usual_rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
-    from features.engine.as_of import AsOf
-    from features.graph.counterparties import Overlap
-    from features.graph.defaults import LateEvents
-    from features.graph.edges import Matrix, PartyGraph
+    from features.graph.edges import Matrix
     from features.record import GraphFeature
 
 # The mean of a feature over related sellers; every other signal is a function of the snapshot alone.
 NEIGHBOUR_MEAN = "related_mean"
-
-
-@dataclass(frozen=True)
-class SellerValues:
-    """A number for each of some sellers, and one for all others.
-
-    Attributes:
-        sellers: ids, sorted.
-        values: one per seller.
-        otherwise: value of a seller that is not listed; NaN for missing.
-    """
-
-    sellers: NDArray[np.str_]
-    values: NDArray[np.float64]
-    otherwise: float
-
-    def of(self, asked: Sequence[str]) -> NDArray[np.float64]:
-        """Return the values of the given sellers, in their order."""
-        found = np.full(len(asked), self.otherwise)
-        if len(self.sellers) == 0 or len(asked) == 0:
-            return found
-        ids = np.asarray(asked, dtype=np.str_)
-        place = np.minimum(np.searchsorted(self.sellers, ids), len(self.sellers) - 1)
-        known = self.sellers[place] == ids
-        found[known] = self.values[place[known]]
-        return found
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """Everything the signals need, as of one date.
-
-    Attributes:
-        tables: canonical tables by name, and ``party_match`` if names were matched.
-        as_of: the date and, when replaying, the instant of recording.
-        settings: what counts as a relation.
-    """
-
-    tables: Mapping[str, pa.Table]
-    as_of: AsOf
-    settings: GraphSettings
-
-    @cached_property
-    def graph(self) -> PartyGraph:
-        """The graph of links in force."""
-        tables = self.tables
-        return party_graph(tables["party"], tables["party_link"], self.as_of, self.settings, tables.get(PARTY_MATCH))
-
-    @cached_property
-    def related(self) -> Matrix:
-        """Sellers x sellers of the graph, 1 where directly related."""
-        return self.graph.related
-
-    @cached_property
-    def guarantees(self) -> Guarantees:
-        """The guarantees in force, by pair of parties."""
-        return Guarantees.of(self.graph)
-
-    @cached_property
-    def circle_sizes(self) -> NDArray[np.int64]:
-        """The longest circle of guarantees through each node of the graph, up to four."""
-        return circle_sizes(self.guarantees)
-
-    @cached_property
-    def default_days(self) -> Mapping[str, dt.date]:
-        """The day of each default that was known by the date, by seller."""
-        as_of = self.as_of
-        known = default_dates(self.tables["repayment"], recorded_until=as_of.recorded_until, as_of=as_of.day)
-        return {row["seller_id"]: row["default_date"] for row in known.to_pylist()}
-
-    @cached_property
-    def has_defaulted(self) -> NDArray[np.bool_]:
-        """For each seller of the graph, whether its default was known by the date."""
-        return np.isin(self.graph.sellers, np.asarray(list(self.default_days), dtype=np.str_))
-
-    @cached_property
-    def late_events(self) -> LateEvents:
-        """The worst late payment of each seller by the date."""
-        return late_events(self.tables["repayment"], self.as_of, self.settings.decay_days)
-
-    @cached_property
-    def colliding_pledges(self) -> pa.Table:
-        """Pledges in force of assets that sellers of one group of the registry pledged to two or more lenders."""
-        pledges = pledges_in_force(self.tables["pledge"], self.as_of)
-        groups = seller_groups(self.graph, with_guarantees=False).astype(np.float64)
-        group = SellerValues(self.graph.sellers, groups, -1.0).of(_texts(pledges["seller_id"])).astype(np.int64)
-        pledges = pledges.append_column("group", pa.array(group)).filter(pc.field("group") >= 0)
-        return pledges.filter(pa.array(colliding_assets(pledges, group[group >= 0])))
-
-    def relatives(self, sellers: Sequence[str]) -> list[str]:
-        """Return the given sellers and all directly related to them, sorted."""
-        asked = np.isin(self.graph.sellers, np.asarray(sellers, dtype=np.str_))
-        near = (self.related @ asked.astype(np.int64)) > 0
-        return sorted({*sellers, *self.graph.sellers[near].tolist()})
 
 
 def graph_values(
@@ -152,7 +49,7 @@ def graph_values(
         sellers: the sellers to compute them for.
         neighbours: ``seller_id`` and every neighbour feature the records name, for the sellers and their relatives.
     """
-    values = {}
+    values, asked = {}, np.asarray(sellers, dtype=np.str_)
     for record in records:
         if record.neighbour_feature is not None:
             own = neighbours[record.neighbour_feature].to_numpy()
@@ -160,7 +57,7 @@ def graph_values(
             found = _related_mean(snapshot, ids, own)
         else:
             found = SIGNALS[record.signal](snapshot, record)
-        values[record.name] = found.of(sellers)
+        values[record.name] = found.of(asked)
     return values
 
 
@@ -168,18 +65,21 @@ def _of_registry(snapshot: Snapshot, values: NDArray[np.float64] | NDArray[np.in
     return SellerValues(snapshot.graph.sellers, np.asarray(values, dtype=np.float64), float("nan"))
 
 
-def _texts(column: pa.ChunkedArray[Any]) -> list[str]:
-    return [str(value) for value in column.to_pylist()]
-
-
 def _of_nodes(snapshot: Snapshot, values: NDArray[np.float64] | NDArray[np.int64]) -> SellerValues:
     return _of_registry(snapshot, values[: len(snapshot.graph.sellers)])
 
 
 def _group_seller_count(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
-    groups = seller_groups(snapshot.graph, with_guarantees=False)
-    sizes = np.bincount(groups, minlength=1)
-    return _of_registry(snapshot, sizes[groups] - 1)
+    sizes = np.bincount(snapshot.groups, minlength=1)
+    return _of_registry(snapshot, sizes[snapshot.groups] - 1)
+
+
+def _group_loan_balance(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
+    """Add up what the other sellers of each group owe, in whole hundredths of a cent, so that sums are exact."""
+    own = np.rint(snapshot.loan_balances.of(snapshot.graph.sellers) * PARTS_OF_USD).astype(np.int64)
+    total = np.zeros(len(own), dtype=np.int64)
+    np.add.at(total, snapshot.groups, own)
+    return _of_registry(snapshot, (total[snapshot.groups] - own) / PARTS_OF_USD)
 
 
 def _shared_attribute_count(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
@@ -198,10 +98,7 @@ def _shared_columns(has: Matrix) -> NDArray[np.int64]:
 
 def _known_default_excess(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
     """Compute the smoothed known default rate of related sellers, less that of all other sellers."""
-    graph = snapshot.graph
-    defaulted = snapshot.has_defaulted.astype(np.int64)
-    others = max(len(graph.sellers) - 1, 1)
-    usual = (defaulted.sum() - defaulted) / others
+    defaulted, usual = snapshot.has_defaulted.astype(np.int64), snapshot.usual_default_rate
     count = np.asarray(snapshot.related.sum(axis=1)).ravel()
     hit = np.asarray(snapshot.related @ defaulted).ravel()
     return _of_registry(snapshot, (hit - count * usual) / (count + snapshot.settings.prior_strength))
@@ -214,7 +111,7 @@ def _related_mean(snapshot: Snapshot, sellers: NDArray[np.str_], values: NDArray
     together.
     """
     order = np.argsort(sellers)
-    own = SellerValues(sellers[order], values[order], float("nan")).of(snapshot.graph.sellers.tolist())
+    own = SellerValues(sellers[order], values[order], float("nan")).of(snapshot.graph.sellers)
     has = ~np.isnan(own)
     known = np.asarray(snapshot.related @ has.astype(np.int64)).ravel()
     related = np.asarray(snapshot.related.sum(axis=1)).ravel()
@@ -229,7 +126,7 @@ def _group_lender_count(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
     borrowers, borrower = coded(loans["seller_id"])
     lenders, lender = coded(loans["lender_id"])
     of_borrower = incidence(borrower, lender, (len(borrowers), len(lenders)))
-    place = SellerValues(borrowers, np.arange(len(borrowers), dtype=np.float64), -1.0).of(graph.sellers.tolist())
+    place = SellerValues(borrowers, np.arange(len(borrowers), dtype=np.float64), -1.0).of(graph.sellers)
     has_loan = np.flatnonzero(place >= 0)
     picks = incidence(has_loan, place[has_loan].astype(np.int64), (len(graph.sellers), len(borrowers)))
     own = picks @ of_borrower
@@ -259,7 +156,7 @@ def _guarantee_circle_size(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
 
 
 def _guarantee_core(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
-    return _of_nodes(snapshot, core_numbers(snapshot.guarantees))
+    return _of_nodes(snapshot, snapshot.guarantee_cores)
 
 
 def _contagion_loss_one_step(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
@@ -270,14 +167,21 @@ def _contagion_loss_two_steps(snapshot: Snapshot, _: GraphFeature) -> SellerValu
     return _of_nodes(snapshot, worst_loss_two_steps(snapshot.guarantees))
 
 
+def _expected_loss(snapshot: Snapshot, steps: int) -> SellerValues:
+    outside = snapshot.graph.node_count - len(snapshot.graph.sellers)
+    is_known = np.r_[snapshot.has_defaulted, np.zeros(outside, dtype=np.bool_)]
+    usual = np.r_[snapshot.usual_default_rate, np.zeros(outside)]
+    return _of_nodes(snapshot, expected_loss(snapshot.guarantees, is_known, usual, steps=steps))
+
+
 def _risk_event_decay(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
     events = snapshot.late_events
-    own = SellerValues(events.sellers, events.weight, 0.0).of(snapshot.graph.sellers.tolist())
+    own = SellerValues(events.sellers, events.weight, 0.0).of(snapshot.graph.sellers)
     return _of_registry(snapshot, np.asarray(snapshot.related @ own).ravel())
 
 
 def _default_pagerank(snapshot: Snapshot, _: GraphFeature) -> SellerValues:
-    return _of_registry(snapshot, default_walks(snapshot.related, snapshot.has_defaulted, snapshot.settings.walk_on))
+    return _of_registry(snapshot, snapshot.nearness_to_defaults)
 
 
 def _ended_link_count(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
@@ -300,7 +204,7 @@ def _receivable_collision_count(snapshot: Snapshot, _: GraphFeature) -> SellerVa
     pairs = colliding.group_by(["seller_id", "asset_id"]).aggregate([])
     sellers, seller = coded(pairs["seller_id"])
     found = SellerValues(sellers, np.bincount(seller, minlength=len(sellers)).astype(np.float64), 0.0)
-    return _of_registry(snapshot, found.of(snapshot.graph.sellers.tolist()))
+    return _of_registry(snapshot, found.of(snapshot.graph.sellers))
 
 
 def _new_link_count(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
@@ -310,29 +214,42 @@ def _new_link_count(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
     return _of_registry(snapshot, np.bincount(seller[recent], minlength=len(snapshot.graph.sellers)))
 
 
-def _overlap(snapshot: Snapshot, record: GraphFeature) -> Overlap:
-    table = snapshot.tables[record.tables[0]]
-    return counterparty_overlap(table, record, snapshot.as_of, snapshot.settings.counterparty_hub_sellers)
+def _link_churn_count(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
+    began, over = _new_link_count(snapshot, record), _ended_link_count(snapshot, record)
+    return _of_registry(snapshot, began.values + over.of(began.sellers))
 
 
 # A seller without partners is missing, not zero: withholding names must not look like sharing none.
 def _counterparty_overlap_count(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
-    overlap = _overlap(snapshot, record)
+    overlap = snapshot.overlap(record)
     return SellerValues(overlap.sellers, overlap.similar_sellers, float("nan"))
 
 
 def _counterparty_overlap_jaccard(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
-    overlap = _overlap(snapshot, record)
+    overlap = snapshot.overlap(record)
     return SellerValues(overlap.sellers, overlap.closest, float("nan"))
 
 
 def _counterparty_shared_share(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
-    overlap = _overlap(snapshot, record)
+    overlap = snapshot.overlap(record)
     return SellerValues(overlap.sellers, overlap.shared_share, float("nan"))
+
+
+def _counterparty_default_excess(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
+    shared = snapshot.partners(record)
+    has_defaulted = np.isin(shared.sellers, np.asarray(list(snapshot.default_days), dtype=np.str_))
+    found = default_excess(shared, has_defaulted, usual_rate(has_defaulted), snapshot.settings.prior_strength)
+    return SellerValues(shared.sellers, found, float("nan"))
+
+
+def _counterparty_block_core(snapshot: Snapshot, record: GraphFeature) -> SellerValues:
+    shared = snapshot.partners(record)
+    return SellerValues(shared.sellers, block_cores(shared)[0].astype(np.float64), float("nan"))
 
 
 SIGNALS: Mapping[str, Callable[[Snapshot, GraphFeature], SellerValues]] = {
     "related_group_seller_count": _group_seller_count,
+    "group_loan_balance": _group_loan_balance,
     "shared_attribute_count": _shared_attribute_count,
     "shared_holder_count": _shared_holder_count,
     "related_known_default_excess": _known_default_excess,
@@ -344,15 +261,20 @@ SIGNALS: Mapping[str, Callable[[Snapshot, GraphFeature], SellerValues]] = {
     "guarantee_core": _guarantee_core,
     "contagion_loss_one_step": _contagion_loss_one_step,
     "contagion_loss_two_steps": _contagion_loss_two_steps,
+    "contagion_expected_loss_one_step": lambda snapshot, _: _expected_loss(snapshot, 1),
+    "contagion_expected_loss_two_steps": lambda snapshot, _: _expected_loss(snapshot, 2),
     "risk_event_decay": _risk_event_decay,
     "default_pagerank": _default_pagerank,
     "new_link_count": _new_link_count,
     "ended_link_count": _ended_link_count,
+    "link_churn_count": _link_churn_count,
     "shared_device_seller_count": _shared_device_seller_count,
     "receivable_collision_count": _receivable_collision_count,
     "counterparty_overlap_count": _counterparty_overlap_count,
     "counterparty_overlap_jaccard": _counterparty_overlap_jaccard,
     "counterparty_shared_share": _counterparty_shared_share,
+    "counterparty_default_excess": _counterparty_default_excess,
+    "counterparty_block_core": _counterparty_block_core,
 }
 
 # Tables that a signal reads in addition to those the record names.
@@ -361,6 +283,10 @@ SIGNAL_TABLES: Mapping[str, tuple[str, ...]] = {
     "risk_event_decay": ("repayment",),
     "default_pagerank": ("repayment",),
     "group_lender_count": ("loan",),
+    "group_loan_balance": ("loan", "repayment"),
+    "contagion_expected_loss_one_step": ("repayment",),
+    "contagion_expected_loss_two_steps": ("repayment",),
+    "counterparty_default_excess": ("repayment",),
 }
 
 # Columns of each table that the signals read, in addition to the seller and those of the as-of filter.
@@ -368,7 +294,7 @@ SIGNAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "party": ("party_id",),
     "party_link": ("from_party_id", "to_party_id", "link_type", "amount_usd", "valid_from", "valid_to"),
     "repayment": REPAYMENT_COLUMNS,
-    "loan": ("lender_id",),
+    "loan": ("loan_id", "lender_id", "principal_usd"),
     "trade_invoice": ("counterparty_id", "direction", "status"),
     "export_declaration": ("consignee_id",),
     "login_event": ("device_id", "login_count"),

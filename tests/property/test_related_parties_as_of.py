@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.graph.signals import SIGNAL_TABLES, SIGNALS, Snapshot
+from features.graph.signals import SIGNAL_TABLES, SIGNALS
+from features.graph.snapshot import Snapshot
 from tests.factories.canonical_tables import OWN_COLUMNS
 from tests.unit.features.graph.related_worlds import SELLERS, related_worlds
 from tests.unit.features.graph.test_graph_equals_networkx import RECORDS, snapshot

@@ -76,6 +76,17 @@ related_worlds = st.fixed_dictionaries(
             ),
             max_size=12,
         ),
+        "loan": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "seller_id": st.sampled_from(SELLERS),
+                    "loan_id": st.sampled_from(["loan-1", "loan-2"]),
+                    "principal_usd": st.integers(0, 900),
+                    **_TIMES,
+                }
+            ),
+            max_size=4,
+        ),
         "repayment": st.lists(
             st.fixed_dictionaries({"seller_id": st.sampled_from(SELLERS), "event_date": _TIMES["event_date"]}).map(
                 lambda row: {**row, "loan_id": f"loan of {row['seller_id']}", "known_at": "2024-01-01"}

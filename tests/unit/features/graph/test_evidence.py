@@ -17,14 +17,16 @@ from features.graph.edges import GraphSettings
 from features.graph.evidence import Evidence, PathFinder
 from features.graph.path_words import Language, hub_in_words, path_in_words
 from features.graph.paths import SAME_FIRM, Tie
-from features.graph.signals import SIGNALS, Snapshot
+from features.graph.signals import SIGNALS
+from features.graph.snapshot import Snapshot
 from features.record import GraphFeature
 from tests.factories.canonical_tables import canonical_tables
 from tests.unit.features.graph.related_worlds import DAY, SELLERS, related_worlds
 from tests.unit.features.graph.test_graph_equals_networkx import RECORDS, snapshot
 
 # A signal over all relations has a path where it has a value: a mean or a count may be zero, and an excess below zero.
-OVER_RELATIONS = {"related_mean", "group_lender_count", "related_known_default_excess"}
+EXCESSES = {"related_known_default_excess", "counterparty_default_excess"}
+OVER_RELATIONS = {"related_mean", "group_lender_count", *EXCESSES}
 COUNTED = sorted(set(SIGNALS) - OVER_RELATIONS)
 
 
@@ -42,6 +44,11 @@ def test_a_signal_has_a_path_exactly_when_it_is_above_zero(tables: dict[str, lis
         values = SIGNALS[signal](graph, record).of(SELLERS)
         found = [len(evidence(record, graph, seller).paths) > 0 for seller in SELLERS]
         assert found == (values > 0).tolist(), signal
+    for signal in sorted(EXCESSES):
+        record = RECORDS[signal]
+        values = SIGNALS[signal](graph, record).of(SELLERS)
+        above = [seller for seller, value in zip(SELLERS, values, strict=True) if value > 0]
+        assert all(evidence(record, graph, seller).paths for seller in above), signal
 
 
 @settings(max_examples=20, deadline=None)
@@ -78,7 +85,7 @@ def assert_states(row: dict[str, Any], tie: Tie, signal: str) -> None:
     ends = tuple(sellers.get(row[end], row[end]) for end in ("from_party_id", "to_party_id"))
     assert (*ends, row["link_type"]) == (tie.start, tie.end, tie.link_type)
     is_in_force = row["valid_to"] is None or row["valid_to"] > DAY
-    assert is_in_force == (signal != "ended_link_count")
+    assert signal == "link_churn_count" or is_in_force == (signal != "ended_link_count")
 
 
 def linked(*rows: tuple[str, str, str], **more: list[dict[str, Any]]) -> Snapshot:

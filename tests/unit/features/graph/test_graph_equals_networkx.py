@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from features.catalogue import feature_records
 from features.engine.as_of import AsOf
-from features.graph.counterparties import counterparty_overlap
+from features.graph.counterparties import Partners, overlaps
 from features.graph.edges import GraphSettings
 from features.graph.groups import related_components
-from features.graph.signals import SIGNALS, Snapshot
+from features.graph.signals import SIGNALS
+from features.graph.snapshot import Snapshot
 from tests.factories.canonical_tables import canonical_table, canonical_tables
 from tests.unit.features.graph.related_worlds import COMPANIES, DAY, HUB, OUTSIDE, SELLERS, links
 
@@ -132,8 +133,7 @@ def test_overlap_of_partners_equals_plain_sets(pairs: set[tuple[str, str]], hub:
     invoices = canonical_table(
         "trade_invoice", [{"seller_id": s, "counterparty_id": c, "direction": "sale"} for s, c in sorted(pairs)]
     )
-    record = RECORDS["counterparty_overlap_count"].model_copy(update={"side": "sale", "window_days": None})
-    found = counterparty_overlap(invoices, record, AsOf(DAY), hub)
+    found = overlaps(Partners.of(invoices["seller_id"], invoices["counterparty_id"], hub))
     partners = {seller: {c for s, c in pairs if s == seller} for seller in found.sellers.tolist()}
     popular = {c for _, c in pairs if sum(other == c for _, other in pairs) > hub}
     for place, seller in enumerate(found.sellers.tolist()):

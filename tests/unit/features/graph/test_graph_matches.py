@@ -21,7 +21,8 @@ from features.catalogue import feature_records, feature_set_names, load_feature_
 from features.engine.as_of import AsOf
 from features.graph.edges import GraphSettings
 from features.graph.groups import related_components
-from features.graph.signals import SIGNALS, Snapshot
+from features.graph.signals import SIGNALS
+from features.graph.snapshot import Snapshot
 from tests.factories.canonical_tables import canonical_tables, coverage_rows, observations
 
 DAY = dt.date(2024, 6, 30)
