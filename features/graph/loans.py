@@ -60,7 +60,7 @@ def late_events(repayment: pa.Table, as_of: AsOf, decay_days: float) -> LateEven
 def loan_balances(loan: pa.Table, repayment: pa.Table, as_of: AsOf) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
     """Return the sellers with a loan, sorted, and the principal of their loans less what was repaid of each.
 
-    A loan of which more was repaid than its principal, interest included, counts with 0.
+    A loan counts with 0 once more than its principal was repaid, interest included.
     """
     paid = select(
         {"seller_id": "seller_id", "loan_id": "loan_id", "usd": "SUM(amount_usd)"},
