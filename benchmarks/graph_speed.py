@@ -140,7 +140,7 @@ def _uses(rng: np.random.Generator, of: Mapping[str, int], count: Mapping[str, i
 
 
 def _loans(rng: np.random.Generator, sellers: int) -> dict[str, pa.Table]:
-    """Return loans of a third of the sellers, of which some are late or in default."""
+    """Return loans of a third of the sellers, some of them late or in default."""
     borrowers = rng.choice(sellers, sellers // 3, replace=False)
     late = borrowers[: sellers // 50]
     return {
@@ -344,7 +344,7 @@ def _by_node(values: Mapping[int, float], sellers: int) -> NDArray[np.float64]:
 
 
 def mutual_hub(clients: int) -> dict[str, object]:
-    """Time the signals of guarantees where thousands guarantee their guarantor back, and the next one."""
+    """Measure the signals of guarantees where thousands guarantee their guarantor back, and the next one."""
     around, hub = np.arange(1, clients + 1), np.zeros(clients, np.int64)
     pairs = np.unique(np.r_[np.c_[hub, around], np.c_[around, hub], np.c_[around, np.roll(around, 1)]], axis=0)
     guarantees = Guarantees(pairs[:, 0], pairs[:, 1], np.arange(len(pairs)) + 1.0, clients + 1)

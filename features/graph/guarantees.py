@@ -126,7 +126,7 @@ def worst_loss_two_steps(guarantees: Guarantees) -> NDArray[np.float64]:
     """Return what each node would pay at most if one party defaulted, and its other guarantors after it.
 
     The party with the most guarantees of its own, among those that a node guarantees, is not followed client by client:
-    for those reached over it alone, its largest guarantee decides. So the clients of one guarantor that guarantee it back
+    for those reached over it alone, its largest guarantee decides. So clients of one guarantor that guarantee it back
     are never paired with each other.
     """
     worst, hub = np.zeros(guarantees.node_count), _widest(guarantees)
