@@ -6,7 +6,7 @@ then given to this package and to networkx, for the signals that both compute; n
 package the tables. Their values are compared, and different values fail. A guarantor whose clients all guarantee it
 back is part of every graph; it is timed alone as well. Times decide nothing. Writes JSON.
 
-    python benchmarks/graph_speed.py --out artifacts/benchmarks
+    python benchmarks/graph/graph_speed.py --out artifacts/benchmarks
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ changes one feature of some applicants, drawn at random, until the mean probabil
 the value at the risky end of the population (``value``), or to no value (``missing``). Features that cannot move the
 mean that far are counted and left out. A shift is found if its feature has an alert. Intervals: 95 %, Wilson.
 
-    python benchmarks/drift_alerts.py --profile small --artifacts artifacts --out benchmarks/results
+    python benchmarks/watching/drift_alerts.py --profile small --artifacts artifacts --out benchmarks/results
 
 Writes JSON; exit code 1 if a goal is missed.
 """

@@ -7,7 +7,7 @@ before is no merit; a default without one has a lead of zero. A diverter is a lo
 drawn from the business. An event is found if an alert of a rule made for its kind was opened in the half-year after it.
 The thresholds were set on a world of their own, which is not judged. Intervals: 95 %, t over worlds.
 
-    python benchmarks/early_warning.py --out artifacts/benchmarks
+    python benchmarks/watching/early_warning.py --out artifacts/benchmarks
 
 Writes JSON; exit code 1 if a goal is missed. With ``--keep DIR`` the measures of each world are kept, so that a second
 run only judges.
