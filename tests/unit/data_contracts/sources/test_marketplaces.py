@@ -97,6 +97,14 @@ def test_the_names_of_goods_sold_at_etsy_decide_no_event_type(tmp_path: Path) ->
     assert cells(result.tables["money_event"], "event_type") == ["commission", "commission", "advance_repayment"]
 
 
+def test_money_lent_that_etsy_books_as_a_deposit_is_an_advance_and_a_returned_payout_is_none(tmp_path: Path) -> None:
+    titles = ["Working capital advance", "Loan proceeds", "Returned by your bank"]
+    lines = [f"31 Mar 2023,Deposit,{title},,GBP,£500.00,--,£500.00,--" for title in titles]
+    text = "\n".join([ETSY.splitlines()[0], *lines, ""])
+    result = ingested(tmp_path, [text_file("etsy_statement", text)])
+    assert cells(result.tables["money_event"], "event_type") == ["advance", "advance", "payout_reversal"]
+
+
 SETTLEMENT = """TRANSACTION_TYPE;TRANSACTION_AMOUNT;TRANSACTION_CURRENCY;TRANSACTION_DATE;FEE_AMOUNT;TAXES_AMOUNT;\
 SETTLEMENT_NET_AMOUNT;SETTLEMENT_CURRENCY;ORDER_ID
 SETTLEMENT;100.50;BRL;2023-03-01T10:00:00.000-03:00;-12.00;-1.50;87.00;BRL;1
