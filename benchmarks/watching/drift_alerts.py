@@ -8,7 +8,7 @@ mean that far are counted and left out. A shift is found if its feature has an a
 
     python benchmarks/watching/drift_alerts.py --profile small --artifacts artifacts --out benchmarks/results
 
-Writes JSON; exit code 1 if a goal is missed.
+Writes JSON; a goal is met if the lower end of its interval reaches it. Exit code 1 if one is not.
 """
 
 from __future__ import annotations
@@ -168,11 +168,10 @@ def _report(
     counts, shifts = results
     few = wilson(sum(count <= MOST_ALERTS for count in counts), len(counts))
     found = {kind: {**each, **wilson(each["found"], each["planted"])} for kind, each in shifts.items()}
+    # A goal counts as met only where the lower end of the interval reaches it: few replays show little.
     met = {
-        "replays_with_few_alerts": few["share"] >= GOALS["replays_with_few_alerts"],
-        "planted_shifts_found": all(
-            one["share"] >= GOALS["planted_shifts_found"] for one in found.values() if one["planted"]
-        ),
+        "replays_with_few_alerts": few["low"] >= GOALS["replays_with_few_alerts"],
+        "planted_shifts_found": all(one["low"] >= GOALS["planted_shifts_found"] for one in found.values()),
     }
     report = {
         "benchmark": "drift_alerts",

@@ -154,7 +154,10 @@ def lower_auc(auc: float, error: float, values: FloatArray, sample: LeakSample) 
 
     The error is that of the rows whose value is known: a column that is known of one defaulter ranks well by chance.
     """
-    cautious = error_of_auc(auc, sample.rows(np.flatnonzero(np.isfinite(values))))
+    known = np.flatnonzero(np.isfinite(values))
+    if not len(known):
+        return 0.5
+    cautious = error_of_auc(auc, sample.rows(known))
     return max(auc - 3.0 * max(error, cautious), 0.5)
 
 

@@ -106,6 +106,7 @@ UNIT_WORDS = [
     ("ln ratio", 1.0, "2.72 times", "2.72 倍"),
     ("ratio", 1.5, "1.5 times", "1.5 倍"),
     ("ratio, -1 to 1", -0.5, "-0.5", "-0.5"),
+    ("difference, -2 to 2", -1.25, "-1.25", "-1.25"),
     ("share", 0.0335, "3.35 %", "3.35 %"),
     ("stars", 4.25, "4.25 stars", "4.25 星"),
     ("weighted events", 1.25, "1.25 weighted events", "1.25 次（加权）"),

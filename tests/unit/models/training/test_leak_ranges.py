@@ -112,6 +112,11 @@ def test_columns_far_above_the_others_are_all_worth_a_look(columns: int) -> None
     assert {one.rule for one in named.values()} == {"far above the rest"}
 
 
+def test_a_column_without_any_value_says_nothing() -> None:
+    X, y = honest(39)
+    assert found(np.column_stack([X, np.full(ROWS, np.nan)]), y) == {}
+
+
 def test_a_column_known_of_one_defaulter_neither_stands_out_nor_hides_one_that_does() -> None:
     """One seller with many dates is one story, however well his rows rank."""
     generator = np.random.default_rng(38)
