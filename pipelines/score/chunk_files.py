@@ -6,7 +6,6 @@ every chunk file with the right digest and scores the rest, so nobody else can s
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import hmac
 import logging
@@ -26,7 +25,7 @@ from data_contracts.errors import ConfigurationRefused, IntegrityRefused
 from data_contracts.progress import SILENT
 from pipelines.runs.publish import atomic_write_bytes
 from pipelines.runs.score_formats import ScoreFormat
-from pipelines.score.score_texts import CSV_HEADER, csv_lines, json_lines
+from pipelines.score.score_texts import CSV_HEADER_LINE, csv_lines, json_lines
 from pipelines.score_rows import REFUSED, SCORE_SCHEMA
 
 if TYPE_CHECKING:
@@ -161,7 +160,7 @@ def join_chunks(
         lines = stack.enter_context(_text_file(folder / JSON_LINES_FILE)) if ScoreFormat.JSON_LINES in formats else None
         cells = stack.enter_context(_text_file(folder / CSV_FILE)) if ScoreFormat.CSV in formats else None
         if cells is not None:
-            csv.writer(cells, lineterminator="\n").writerow(CSV_HEADER)
+            cells.write(CSV_HEADER_LINE)
         for file in files:
             table = chunks.read(file)
             write(table)

@@ -24,6 +24,7 @@ JSON_COLUMNS: Final = ("pillar_points", "reasons", "claims")
 """Columns that hold JSON."""
 PLAIN_COLUMNS: Final = tuple(name for name in SCORE_SCHEMA.names if name not in JSON_COLUMNS)
 CSV_HEADER: Final = (*PLAIN_COLUMNS, "speaks_for", "speaks_against")
+CSV_HEADER_LINE: Final = ",".join(CSV_HEADER) + "\n"
 _NULL: Final[Values] = pa.scalar("null")
 _FALSE: Final[Values] = pa.scalar(value=False)
 _NEEDS_ESCAPE: Final = r'[\x00-\x1f"\\]'
