@@ -21,6 +21,7 @@ import pytest
 
 from features.catalogue import load_feature_set
 from features.graph.signals import signal_tables
+from features.integrity.rules import integrity_rules
 from features.reconciliation.plausibility import CONTRADICTION, NO_REFUNDS, OPEN_STATEMENTS, UNSEEN_PAYOUTS
 from features.record import GraphFeature
 from pipelines.runs.publish import read_json, read_parquet
@@ -136,7 +137,8 @@ def figures(rows: dict[str, Row], sellers: Sequence[str]) -> dict[str, tuple[Any
 
 def only_tables_tell(row: Row) -> bool:
     """Return whether a row has a code about tables, which a ready matrix cannot show."""
-    return bool({*row["codes"].split(";")} & {CONTRADICTION, OPEN_STATEMENTS, NO_REFUNDS, UNSEEN_PAYOUTS})
+    of_tables = {CONTRADICTION, OPEN_STATEMENTS, NO_REFUNDS, UNSEEN_PAYOUTS, *integrity_rules()}
+    return bool({*row["codes"].split(";")} & of_tables)
 
 
 def assert_never_better(less: Row, more: Row) -> None:
